@@ -1,0 +1,1 @@
+"""Timba, the system of record for timber companies."""

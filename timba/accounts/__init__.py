@@ -1,0 +1,1 @@
+"""Who may do what: clients, users, roles, subscriptions, sign-in and tenancy."""

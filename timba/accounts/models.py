@@ -1,0 +1,200 @@
+"""The people of Timba: clients with their subscription, users with their role, their sign-ins."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.utils import timezone
+
+from timba.accounts.permissions import OWNER
+from timba.accounts.tenancy import ScopedManager, TenantQuerySet
+
+TRIAL_DAYS = 30
+TRIAL_SEATS = 5
+
+
+class ClientQuerySet(TenantQuerySet["Client"]):
+    """Clients: each user sees the own one."""
+
+    def _of_client(self, client_id: int) -> models.Q:
+        return models.Q(pk=client_id)
+
+
+class Client(models.Model):
+    """A timber company: the tenant to whom rows belong. Suspended, never deleted."""
+
+    name = models.CharField(max_length=200)
+    address = models.CharField(max_length=500, blank=True)
+    contact = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    unscoped = models.Manager.from_queryset(ClientQuerySet)()
+    objects = ScopedManager["Client"]()
+
+    class Meta:
+        default_manager_name = "unscoped"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _end_of_trial() -> datetime:
+    return timezone.now() + timedelta(days=TRIAL_DAYS)
+
+
+class Subscription(models.Model):
+    """Until when a client may write, and with how many active users."""
+
+    class Plan(models.TextChoices):
+        TRIAL = "trial"
+        STANDARD = "standard"
+
+    client = models.OneToOneField(
+        Client, on_delete=models.CASCADE, related_name="subscription", primary_key=True
+    )
+    plan = models.CharField(max_length=20, choices=Plan, default=Plan.TRIAL)
+    seats = models.PositiveIntegerField(default=TRIAL_SEATS)
+    current_period_end = models.DateTimeField(default=_end_of_trial)
+
+    def __str__(self) -> str:
+        return f"{self.plan} of {self.client}, {self.status}"
+
+    @property
+    def is_lapsed(self) -> bool:
+        return self.current_period_end <= timezone.now()
+
+    @property
+    def status(self) -> str:
+        """`trial`, `active` or `lapsed`."""
+        if self.is_lapsed:
+            return "lapsed"
+        return "trial" if self.plan == self.Plan.TRIAL else "active"
+
+
+class RoleQuerySet(TenantQuerySet["Role"]):
+    """Roles: the built-in ones belong to everyone."""
+
+    def _of_client(self, client_id: int) -> models.Q:
+        return models.Q(client_id=client_id) | models.Q(client__isnull=True)
+
+
+class Role(models.Model):
+    """A named set of permissions; without a client it is built in."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(max_length=50)
+    permissions = models.JSONField(default=list)
+
+    unscoped = models.Manager.from_queryset(RoleQuerySet)()
+    objects = ScopedManager["Role"]()
+
+    class Meta:
+        default_manager_name = "unscoped"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "name"], name="role_name_is_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_owner(self) -> bool:
+        return self.client_id is None and self.name == OWNER
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds users by username for signing in, and makes the platform's staff."""
+
+    def with_state(self) -> models.QuerySet[User]:
+        """Return users with what each request asks about: client, subscription and role."""
+        return self.select_related("client__subscription", "role")
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.with_state().get(username=username)
+
+    def create_superuser(self, username: str, password: str | None = None) -> User:
+        """Make platform staff: a user without client, who sees all clients."""
+        user = self.model(username=username, name=username, is_staff=True, is_superuser=True)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person (or a program) who signs in; belongs to one client, or is platform staff."""
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="users")
+    role = models.ForeignKey(Role, on_delete=models.PROTECT, null=True, related_name="users")
+    username = models.CharField(max_length=150)
+    name = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=500, blank=True)
+    contact = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    # Tokens carry the version they were made for; raising it ends every sign-in at once.
+    token_version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    unscoped = UserManager()
+    objects = ScopedManager["User"]()
+
+    class Meta:
+        default_manager_name = "unscoped"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["username"], name="username_is_unique"),
+            models.CheckConstraint(
+                condition=models.Q(is_staff=True, client__isnull=True)
+                | models.Q(is_staff=False, client__isnull=False, role__isnull=False),
+                name="user_is_staff_or_has_client_and_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether this user, and the client behind, are active."""
+        return self.is_active and (self.client is None or self.client.is_active)
+
+
+class SignIn(models.Model):
+    """One sign-in of a program: the family of its refresh tokens."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created_at}"
+
+
+class RefreshToken(models.Model):
+    """A refresh token that was given out; good for one use."""
+
+    jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sign_in = models.ForeignKey(SignIn, on_delete=models.CASCADE, related_name="refresh_tokens")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="refresh_expiry")]
+
+    def __str__(self) -> str:
+        return str(self.jti)

@@ -1,0 +1,62 @@
+"""What a person may do: the permissions, the roles that come built in, and the one question.
+
+Reading needs no permission. Platform staff may do everything, also while a subscription is lapsed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.db import models
+
+from timba.errors import Forbidden, Lapsed, NotFound
+
+if TYPE_CHECKING:
+    from timba.accounts.models import Client, User
+
+
+class Permission(models.TextChoices):
+    """What a role may allow."""
+
+    MANAGE_USERS = "users.manage", "manage users and roles"
+    WRITE_CONSIGNMENTS = "consignments.write", "write consignments"
+    WRITE_LOGS = "logs.write", "write logs"
+    WRITE_FILES = "files.write", "upload and change files"
+    WRITE_NOTES = "notes.write", "write notes"
+
+
+OWNER: Final = "owner"
+BUILT_IN_ROLES: Final[dict[str, tuple[Permission, ...]]] = {
+    OWNER: tuple(Permission),
+    "manager": tuple(p for p in Permission if p != Permission.MANAGE_USERS),
+    "operator": (Permission.WRITE_LOGS, Permission.WRITE_FILES, Permission.WRITE_NOTES),
+    "viewer": (),
+}
+
+
+def permissions_of(user: User) -> frozenset[str]:
+    """Return what the user's role allows; staff may everything."""
+    if user.is_staff:
+        return frozenset(Permission.values)
+    return frozenset(user.role.permissions) if user.role else frozenset()
+
+
+def require(actor: User, permission: Permission, *, client: Client) -> None:
+    """Let `actor` pass who may do this for `client`, now.
+
+    Raises NotFound for another client (its existence is no one's business), Forbidden where the
+    role lacks the permission, Lapsed where the subscription has run out.
+    """
+    if permission not in permissions_of(actor):
+        raise Forbidden(f"Your role does not allow this: it may not {permission.label}.")
+    require_paid(actor, client=client)
+
+
+def require_paid(actor: User, *, client: Client) -> None:
+    """Let `actor` write for `client` while its subscription runs; see `require`."""
+    if actor.is_staff:
+        return
+    if actor.client_id != client.pk:
+        raise NotFound("There is no such client.")
+    if client.subscription.is_lapsed:
+        raise Lapsed

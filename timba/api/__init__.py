@@ -1,0 +1,1 @@
+"""The JSON doors: parse, fetch what is visible, call one service, render."""

@@ -1,0 +1,13 @@
+"""The Celery application: used only where BROKER_URL names a broker."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
+
+app = Celery("timba")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

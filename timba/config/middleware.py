@@ -1,0 +1,79 @@
+"""What every request carries whichever door it takes: its id and its caller's true address."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from functools import lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+Next = Callable[[HttpRequest], HttpResponse]
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIdMiddleware:
+    """Give each request an id, the caller's where it is well formed, and answer with it."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        if not _GOOD_ID.fullmatch(request_id):
+            request_id = str(uuid.uuid4())
+        # django-structlog reads the header; it binds the id to every log line of this request.
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class CallerAddressMiddleware:
+    """Believe forwarding headers only from the proxies in `TIMBA_TRUSTED_PROXIES`."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        peer = request.META.get("REMOTE_ADDR", "")
+        if _is_trusted(peer):
+            request.META["REMOTE_ADDR"] = _first_untrusted(request, peer)
+            if request.META.get("HTTP_X_FORWARDED_PROTO") == "https":
+                request.META["wsgi.url_scheme"] = "https"
+                request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def caller_address(request: HttpRequest) -> str:
+    """Return the address that sign-in guards count attempts for."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _first_untrusted(request: HttpRequest, peer: str) -> str:
+    """Walk X-Forwarded-For from the right, past trusted proxies, to the caller."""
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    for hop in reversed([hop for hop in hops if hop]):
+        try:
+            ipaddress.ip_address(hop)
+        except ValueError:
+            return peer
+        if not _is_trusted(hop):
+            return hop
+        peer = hop
+    return peer
+
+
+@lru_cache(maxsize=4096)
+def _is_trusted(address: str) -> bool:
+    try:
+        caller = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(
+        caller in ipaddress.ip_network(network, strict=False)
+        for network in settings.TIMBA_TRUSTED_PROXIES
+    )

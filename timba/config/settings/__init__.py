@@ -1,0 +1,1 @@
+"""One module an environment; all values come from the environment variables."""

@@ -1,0 +1,275 @@
+"""Composes Timba: which apps, servers and limits, all from the environment (see README's table)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from timba.config.env import DATA_DIR, env, kept_key, public_url
+from timba.config.logs import logging_config
+
+# --- Who and where -------------------------------------------------------------------------------
+
+DEBUG = env.bool("TIMBA_DEBUG", default=False)
+SECRET_KEY = kept_key("TIMBA_SECRET_KEY", "secret_key")
+TIMBA_JWT_KEY = kept_key("TIMBA_JWT_KEY", "jwt_key")
+TIMBA_DATA_DIR = DATA_DIR
+
+_url = public_url()
+TIMBA_URL = _url.geturl()
+ALLOWED_HOSTS = sorted(
+    {
+        _url.hostname or "",
+        env.str("TIMBA_HOST", default="127.0.0.1"),
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+    }
+    | set(env.list("TIMBA_ALLOWED_HOSTS", default=[]))
+)
+CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
+TIMBA_TRUSTED_PROXIES = env.list("TIMBA_TRUSTED_PROXIES", default=[])
+
+# --- Rooms ---------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "axes",
+    "corsheaders",
+    "csp",
+    "django_celery_beat",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+    "timba.config",
+    "timba.events",
+    "timba.accounts",
+    "timba.places",
+    "timba.consignments",
+    "timba.files",
+    "timba.temperatures",
+    "timba.notes",
+    "timba.api",
+    "timba.web",
+]
+if DEBUG:
+    INSTALLED_APPS.append("django_extensions")
+
+MIDDLEWARE = [
+    "timba.config.middleware.RequestIdMiddleware",
+    "timba.config.middleware.CallerAddressMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "timba.config.urls"
+WSGI_APPLICATION = "timba.config.wsgi.application"
+APPEND_SLASH = False  # both spellings are one route: see timba.routing
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- What it stands on ---------------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # FULL: a 201 promises that the row survives a power cut, which NORMAL does not.
+    # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["ATOMIC_REQUESTS"] = False  # no transaction is open while bytes flow
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://cache_table")}
+
+KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
+TIMBA_EVENT_DAYS = env.int("TIMBA_EVENT_DAYS", default=0)
+
+BROKER_URL = env.str("BROKER_URL", default="")
+CELERY_BROKER_URL = BROKER_URL or None
+CELERY_TASK_ACKS_LATE = False  # the lease in the row recovers a lost file, not the broker
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_PUBLISH_RETRY = False  # the sweeper is the retry
+CELERY_TASK_TIME_LIMIT = 12 * 3600
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "global_keyprefix": "timba:",
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "timba.files.tasks.sweep", "schedule": timedelta(seconds=10)},
+}
+
+# --- Files ---------------------------------------------------------------------------------------
+
+STORAGES = {
+    "default": {
+        "BACKEND": "timba.files.storage.LocalStorage",
+        "OPTIONS": {"location": DATA_DIR / "files"},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_PROCESSORS = [
+    "timba.files.processors.photo.PROCESSOR",
+    "timba.files.processors.text.PROCESSOR",
+    "timba.temperatures.processor.PROCESSOR",
+]
+TIMBA_MAX_UPLOAD_BYTES = env.int("TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3)
+TIMBA_TRASH_DAYS = env.int("TIMBA_TRASH_DAYS", default=7)
+TIMBA_LEASE_SECONDS = env.int("TIMBA_LEASE_SECONDS", default=60)
+TIMBA_WORKER_THREADS = env.int("TIMBA_WORKER_THREADS", default=2)
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
+# More than a batch may hold, so that a batch that is too large gets Timba's own sentence.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+# --- People --------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "timba.accounts.sign_in.MemberBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/files/"
+LOGOUT_REDIRECT_URL = "/login/"
+TIMBA_ADMIN_PASSWORD = env.str("TIMBA_ADMIN_PASSWORD", default="")
+TIMBA_OPEN_SIGNUP = env.bool("TIMBA_OPEN_SIGNUP", default=False)
+TIMBA_ACCESS_LIFETIME = timedelta(minutes=15)
+TIMBA_REFRESH_LIFETIME = timedelta(days=7)
+
+# The doors ask axes themselves and answer 429 in their own words; no middleware is needed.
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "timba.config.middleware.caller_address"
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
+AXES_ENABLE_ACCESS_FAILURE_LOG = False
+AXES_DISABLE_ACCESS_LOG = True
+
+# --- Doors ---------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "timba.api.authentication.BearerAuthentication",
+        "timba.api.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["timba.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["timba.api.renderers.OrjsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "timba.api.schema.TimbaSchema",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "COERCE_DECIMAL_TO_STRING": False,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Timba",
+    "DESCRIPTION": "The system of record for timber companies.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "",
+}
+CORS_ALLOWED_ORIGINS = env.list("TIMBA_CORS_ORIGINS", default=[])
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+_https = _url.scheme == "https"
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = _https
+SESSION_COOKIE_NAME = "__Host-timba" if _https else "timba"
+CSRF_COOKIE_SECURE = _https
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "blob:", "data:"],
+        "object-src": [NONE],
+    }
+}
+
+# --- Words, times, logs --------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_config(pretty=DEBUG)
+DJANGO_STRUCTLOG_USER_ID_FIELD = None

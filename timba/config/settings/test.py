@@ -1,0 +1,27 @@
+"""The settings of the test suite: the embedded defaults in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# One folder a test process, made before the real settings read where the data lives.
+_folder = Path(tempfile.mkdtemp(prefix="timba-test-"))
+os.environ.update(
+    {
+        "TIMBA_DATA_DIR": str(_folder),
+        "TIMBA_SECRET_KEY": "a secret that only tests use, long enough for every check",
+        "TIMBA_JWT_KEY": "a signing key that only tests use, long enough for every check",
+    }
+)
+
+from timba.config.settings.base import *  # noqa: E402, F403
+
+DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {  # noqa: F405
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

@@ -1,0 +1,1 @@
+"""Lorry loads and the logs in them."""

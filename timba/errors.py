@@ -1,0 +1,67 @@
+"""The short tree of failures that Timba expects; a door translates each into its own language.
+
+`str(error)` is the sentence for the person who has to act on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class DomainError(Exception):
+    """Timba refuses, and says why."""
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or (type(self).__doc__ or "").strip())
+
+
+class Invalid(DomainError):
+    """What was sent is not valid."""
+
+    def __init__(
+        self, sentence: str | None = None, *, fields: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.fields = {name: list(sentences) for name, sentences in (fields or {}).items()}
+        if sentence is None and self.fields:
+            sentence = next(iter(self.fields.values()))[0]
+        super().__init__(sentence)
+
+
+class NotSignedIn(DomainError):
+    """Sign in first: the credentials are missing, wrong or no longer valid."""
+
+
+class Lapsed(DomainError):
+    """The subscription has lapsed: reading goes on, writing waits until it is renewed."""
+
+
+class SeatsTaken(Lapsed):
+    """All seats of the subscription are taken: deactivate a user or add seats."""
+
+
+class Forbidden(DomainError):
+    """Your role does not allow this."""
+
+
+class NotFound(DomainError):
+    """Not found."""
+
+
+class Conflict(DomainError):
+    """This conflicts with what exists already."""
+
+
+class TooLarge(DomainError):
+    """It is larger than is accepted here."""
+
+
+class TooManyAttempts(DomainError):
+    """Too many attempts: wait a while, then try again."""
+
+    def __init__(self, sentence: str | None = None, *, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(sentence)
+
+
+class Unavailable(DomainError):
+    """A part that is needed is away: try again in a moment."""

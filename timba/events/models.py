@@ -1,0 +1,62 @@
+"""The outbox: events wait here beside the rows they tell of, and stay as the history."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Stream(models.Model):
+    """One client's running number; its row is locked last, so numbers follow commit order."""
+
+    client_id = models.BigIntegerField(primary_key=True)
+    last_sequence = models.BigIntegerField(default=0)
+    # Raised by a restore, so that consumers do not take new events for old ones.
+    epoch = models.PositiveIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"client {self.client_id} at {self.last_sequence}"
+
+
+class OutboxEvent(models.Model):
+    """One change that was committed, in the words that leave Timba."""
+
+    event_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    client_id = models.BigIntegerField()
+    epoch = models.PositiveIntegerField()
+    sequence = models.BigIntegerField()
+    topic = models.CharField(max_length=64)
+    key = models.CharField(max_length=64)
+    type = models.CharField(max_length=64)
+    source = models.CharField(max_length=128)
+    time = models.DateTimeField()
+    actor_id = models.BigIntegerField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # Text, not a JSON column: the bytes that were promised are the bytes that are sent.
+    value = models.TextField()
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["event_id"], name="event_id_is_unique"),
+            models.UniqueConstraint(
+                fields=["client_id", "epoch", "sequence"], name="event_sequence_is_unique"
+            ),
+        ]
+        indexes = [models.Index(fields=["published_at", "id"], name="event_unpublished")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.key} ({self.client_id}/{self.sequence})"
+
+
+class RelayLease(models.Model):
+    """Which relay may send now; a token fences off one that slept through its lease."""
+
+    shard = models.PositiveSmallIntegerField(primary_key=True)
+    token = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"shard {self.shard}, token {self.token}"

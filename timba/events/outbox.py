@@ -1,0 +1,87 @@
+"""Writes events into the outbox, in the transaction of the change they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from timba.bell import ring
+from timba.events.models import OutboxEvent, Stream
+from timba.wire import dumps
+
+_PAST_TENSE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "success": "succeeded",
+    "failure": "failed",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """A fact about one row: `noun` is its singular name, `body` its look in the API."""
+
+    noun: str
+    action: str
+    key: str
+    body: Mapping[str, Any]
+    client_id: int
+    actor_id: int | None
+
+    @property
+    def topic(self) -> str:
+        return f"{self.noun}_events"
+
+    @property
+    def type(self) -> str:
+        return f"timba.{self.noun}.{_PAST_TENSE[self.action]}"
+
+    @property
+    def source(self) -> str:
+        return f"/clients/{self.client_id}/{self.noun}s"
+
+
+def publish(*events: Event) -> None:
+    """Number the events and write them; the last act of the caller's transaction.
+
+    The client's stream row stays locked until the commit: numbers are gapless and in commit
+    order, so a reader who asks for what comes after one can never skip another.
+    Raises TransactionManagementError outside a transaction.
+    """
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    ordered = sorted(events, key=lambda event: event.client_id)
+    for client_id, group in groupby(ordered, key=lambda event: event.client_id):
+        Stream.objects.get_or_create(client_id=client_id)
+        stream = Stream.objects.select_for_update().get(client_id=client_id)
+        now = timezone.now()
+        rows = [
+            OutboxEvent(
+                client_id=client_id,
+                epoch=stream.epoch,
+                sequence=stream.last_sequence + offset,
+                topic=event.topic,
+                key=event.key,
+                type=event.type,
+                source=event.source,
+                time=now,
+                actor_id=event.actor_id,
+                request_id=request_id,
+                value=dumps({"action": event.action, event.noun: event.body}).decode(),
+            )
+            for offset, event in enumerate(group, start=1)
+        ]
+        OutboxEvent.objects.bulk_create(rows)
+        stream.last_sequence = rows[-1].sequence
+        stream.save(update_fields=["last_sequence"])
+    transaction.on_commit(_wake_relay)
+
+
+def _wake_relay() -> None:
+    ring("relay")

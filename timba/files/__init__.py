@@ -1,0 +1,1 @@
+"""One upload's life: received, stored, processed, shown, deleted."""

@@ -1,0 +1,32 @@
+"""Notes: what people want to remember, alone or beside a consignment."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from timba.accounts.tenancy import TenantModel
+
+
+class Note(TenantModel):
+    """A titled text."""
+
+    title = models.CharField(max_length=100)
+    content = models.TextField(blank=True)
+    consignment = models.ForeignKey(
+        "consignments.Consignment", on_delete=models.SET_NULL, null=True, related_name="notes"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(title=""), name="note_title_is_not_empty"),
+        ]
+        indexes = [models.Index(fields=["client", "-id"], name="note_by_client")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,1 @@
+"""The HTML doors: pages, templates, static files."""
