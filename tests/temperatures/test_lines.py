@@ -1,0 +1,159 @@
+"""Lines come out numbered and whole, whatever the bytes and however they are packed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from timba.temperatures import lines
+from timba.temperatures.lines import MAX_LINE, Unreadable, read_blocks, read_lines
+
+
+class Dripping:
+    """A stream that hands out a few bytes at a time, as networks do."""
+
+    def __init__(self, data: bytes, sizes: Iterator[int]) -> None:
+        self._stream, self._sizes = io.BytesIO(data), sizes
+
+    def read(self, size: int, /) -> bytes:
+        return self._stream.read(min(size, next(self._sizes)))
+
+
+class Endless:
+    """A stream of one chunk, many times over, without holding it more than once."""
+
+    def __init__(self, chunk: bytes, times: int, end: bytes = b"") -> None:
+        self._chunks = iter([chunk] * times + [end])
+
+    def read(self, size: int, /) -> bytes:
+        return next(self._chunks, b"")
+
+
+def numbered(data: bytes) -> list[tuple[int, bytes]]:
+    return list(read_lines(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"\n", [(1, b"")]),
+        (b"a", [(1, b"a")]),
+        (b"a\nb", [(1, b"a"), (2, b"b")]),
+        (b"a\r\n\r\nb\r\n", [(1, b"a"), (2, b""), (3, b"b")]),
+        # A carriage return ends a line only before a line feed, and only one of them does.
+        (b"a\rb\r\r\nc\r", [(1, b"a\rb\r"), (2, b"c\r")]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [(1, b"a"), (2, b"\xef\xbb\xbfb")]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb", [(1, b"\xef\xbb")]),
+        (b"\x1f", [(1, b"\x1f")]),
+    ],
+)
+def test_lines_are_cut_at_line_feeds_and_numbered(
+    data: bytes, expected: list[tuple[int, bytes]]
+) -> None:
+    assert numbered(data) == expected
+    assert numbered(gzip.compress(data)) == expected
+
+
+def test_however_the_bytes_arrive_the_lines_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(7)
+    # Small limits reach every corner in short files; the limit is a line's, not the format's.
+    monkeypatch.setattr(lines, "MAX_LINE", 9)
+    monkeypatch.setattr(lines, "CHUNK", 7)
+    monkeypatch.setattr(lines, "PACKED_CHUNK", 5)
+    for _ in range(3000):
+        data = bytes(chance.choices(b"abc\xef\xbb\xbf\r\n\n", k=chance.randrange(60)))
+        text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").removesuffix(b"\n")
+        expected = [line[:10] for line in text.split(b"\n")] if text or b"\n" in data else []
+        for packed in (data, gzip.compress(data)):
+            drops = iter(lambda: chance.randrange(1, 9), None)
+            found = list(read_lines(Dripping(packed, drops)))
+            assert [line[:10] for _, line in found] == expected, data
+            assert [number for number, _ in found] == list(range(1, len(expected) + 1))
+
+
+def test_a_line_at_the_limit_is_whole_and_one_byte_more_is_seen_as_longer() -> None:
+    whole, longer = b"x" * MAX_LINE, b"y" * (MAX_LINE + 1)
+    found = numbered(whole + b"\r\n" + longer + b"\r\n" + longer + b"\r" + b"z" * 9 + b"\r\nend")
+    assert [number for number, _ in found] == [1, 2, 3, 4]
+    assert found[0][1] == whole
+    assert [len(line) > MAX_LINE for _, line in found] == [False, True, True, False]
+    assert found[3][1] == b"end"
+
+
+def test_a_line_of_a_hundred_megabytes_stays_small_in_memory() -> None:
+    chunk = b"\r" * lines.CHUNK
+    tracemalloc.start()
+    try:
+        found = list(read_lines(Endless(chunk, 400, b"\n1,2\n")))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [number for number, _ in found] == [1, 2]
+    assert MAX_LINE < len(found[0][1]) <= MAX_LINE + 2
+    assert found[1][1] == b"1,2"
+    assert peak < 12 * MAX_LINE
+
+
+def test_blocks_cut_the_file_at_line_ends_only() -> None:
+    data = b"".join(b"%d\n" % number for number in range(200_000)) + b"last"
+    blocks = list(read_blocks(io.BytesIO(data)))
+    assert len(blocks) > 3
+    assert b"".join(block.data for block in blocks) == data
+    assert all(block.data.endswith(b"\n") for block in blocks[:-1])
+    assert [int(block.data.split(b"\n", 1)[0]) + 1 for block in blocks[:-1]] == [
+        block.first_line for block in blocks[:-1]
+    ]
+
+
+def test_several_members_and_zero_padding_are_one_archive() -> None:
+    packed = gzip.compress(b"a\nb") + gzip.compress(b"") + gzip.compress(b"c\nd") + b"\0" * 100
+    assert [line for _, line in numbered(packed)] == [b"a", b"bc", b"d"]
+
+
+@pytest.mark.parametrize("cut", [2, 10, 15, -9, -8, -1])
+def test_a_cut_off_archive_is_refused(cut: int) -> None:
+    packed = gzip.compress(b"1,2,3\n" * 100)
+    with pytest.raises(Unreadable, match=r"^The gzip archive ends before its end"):
+        numbered(packed[:cut])
+
+
+@pytest.mark.parametrize("spoil", ["header", "body", "checksum", "trailer"])
+def test_a_damaged_archive_is_refused(spoil: str) -> None:
+    body = random.Random(1).randbytes(5000).hex().encode()
+    packed = bytearray(gzip.compress(body))
+    match spoil:
+        case "header":
+            packed[2] = 99
+        case "body":
+            packed[300:310] = b"\xff" * 10
+        case "checksum":
+            packed[-8] ^= 1
+        case "trailer":
+            packed += b"more"
+    with pytest.raises(Unreadable, match=r"^The gzip archive is damaged"):
+        numbered(bytes(packed))
+
+
+def test_an_archive_that_unpacks_beyond_reason_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "ALWAYS_UNPACKED", 10 * lines.CHUNK)
+    packer = zlib.compressobj(9, wbits=31)
+    packed = b"".join(packer.compress(bytes(lines.CHUNK)) for _ in range(100)) + packer.flush()
+    with pytest.raises(Unreadable, match=r"^The gzip archive unpacks to more than 200 times"):
+        numbered(packed)
+
+
+def test_a_small_archive_may_pack_as_well_as_it_likes() -> None:
+    data = b"7,21.50,2025-06-01T12:00:00Z\n" * 200_000
+    packed = gzip.compress(data, 9)
+    assert len(packed) * lines.MAX_RATIO < len(data)
+    assert sum(1 for _ in read_lines(io.BytesIO(packed))) == 200_000

@@ -1,0 +1,380 @@
+"""Good lines, bad lines and the exact line between them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.temperatures.reference import good_line, mutated, second_opinion
+from timba.temperatures.lines import MAX_LINE, Block
+from timba.temperatures.parsing import (
+    Bad,
+    Reading,
+    Reason,
+    Reject,
+    is_header,
+    judge,
+    looks_like_readings,
+    read_block,
+    shown,
+)
+
+NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z: 20,240 days and a half of 86,400 s, in µs
+GOOD = b"7,21.50,2025-06-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("line", "reading"),
+    [
+        (GOOD, (7, 2150, NOON)),
+        (b" 7 ,\t21.50 , 2025-06-01T12:00:00Z\t", (7, 2150, NOON)),
+        (b"0000000000007,021.50,2025-06-01T12:00:00Z", (7, 2150, NOON)),
+        (b"1,0,2025-06-01 12:00", (1, 0, NOON)),
+        (b"2147483647,-0,2025-06-01T12:00Z", (2147483647, 0, NOON)),
+        # Half away from zero, decided by the third decimal, then the range.
+        (b"1,12.345,2025-06-01T12:00", (1, 1235, NOON)),
+        (b"1,-12.345,2025-06-01T12:00", (1, -1235, NOON)),
+        (b"1,12.3449999999999999999999,2025-06-01T12:00", (1, 1234, NOON)),
+        (b"1,-0.004,2025-06-01T12:00", (1, 0, NOON)),
+        (b"1,-0.005,2025-06-01T12:00", (1, -1, NOON)),
+        (b"1,9.995,2025-06-01T12:00", (1, 1000, NOON)),
+        (b"1,999.994,2025-06-01T12:00", (1, 99999, NOON)),
+        (b"1,-273.15,2025-06-01T12:00", (1, -27315, NOON)),
+        (b"1,-273.1549,2025-06-01T12:00", (1, -27315, NOON)),
+        (b"1," + b"0" * 5000 + b"1.5" + b"0" * 5000 + b",2025-06-01T12:00", (1, 150, NOON)),
+        # Offsets are honoured: 14:00 two hours east of Greenwich is noon there.
+        (b"1,1,2025-06-01T14:00:00+02:00", (1, 100, NOON)),
+        (b"1,1,2025-06-01T14:00:00+0200", (1, 100, NOON)),
+        (b"1,1,2025-06-01 14:00+02", (1, 100, NOON)),
+        (b"1,1,2025-06-01T08:30:00-03:30", (1, 100, NOON)),
+        (b"1,1,2025-06-01T12:00:00-00:00", (1, 100, NOON)),
+        (b"1,1,2025-06-02T11:59:00+23:59", (1, 100, NOON)),
+        # Cut, not rounded, to the microsecond.
+        (b"1,1,2025-06-01T12:00:00.9", (1, 100, NOON + 900_000)),
+        (b"1,1,2025-06-01T12:00:00.0000019Z", (1, 100, NOON + 1)),
+        (b"1,1,2025-06-01T12:00:00.999999999+00:00", (1, 100, NOON + 999_999)),
+        (b"1,1,1970-01-01T00:00:00Z", (1, 100, 0)),
+        (b"1,1,1970-01-01T00:00:00+01:00", (1, 100, -3_600_000_000)),
+        (b"1,1,2000-02-29T00:00Z", (1, 100, 951_782_400_000_000)),
+        (b"1,1,2199-12-31T23:59:59.999999Z", (1, 100, 7_258_118_399_999_999)),
+    ],
+)
+def test_a_good_line_is_exactly_its_reading(line: bytes, reading: tuple[int, int, int]) -> None:
+    assert judge(line) == Reading(*reading)
+    assert second_opinion(line) == reading
+
+
+BAD_LINES = {
+    Reason.FIELDS: [
+        b"x",
+        b"7",
+        b"7,21.50",
+        b",",
+        b"7,21.50,2025-06-01T12:00:00Z,",
+        b",7,21.50,2025-06-01T12:00:00Z",
+        b"7;21.50;2025-06-01T12:00:00Z",
+        b"7\t21.50\t2025-06-01T12:00:00Z",
+        b"7,21,50,2025-06-01T12:00:00Z",
+        b"7,21.50,2025-06-01T12:00:00,5Z",
+        b"," * 1000,
+    ],
+    Reason.CITY: [
+        b",21.50,2025-06-01T12:00:00Z",
+        b"  ,21.50,2025-06-01T12:00:00Z",
+        b"x,21.50,2025-06-01T12:00:00Z",
+        b"+7,21.50,2025-06-01T12:00:00Z",
+        b"-7,21.50,2025-06-01T12:00:00Z",
+        b"7.0,21.50,2025-06-01T12:00:00Z",
+        b"1e3,21.50,2025-06-01T12:00:00Z",
+        b"0x7,21.50,2025-06-01T12:00:00Z",
+        b"1_000,21.50,2025-06-01T12:00:00Z",
+        b"1 000,21.50,2025-06-01T12:00:00Z",
+        b'"7",21.50,2025-06-01T12:00:00Z',
+        b"\xef\xbb\xbf7,21.50,2025-06-01T12:00:00Z",
+        b"\xc2\xa07,21.50,2025-06-01T12:00:00Z",
+        "٧,21.50,2025-06-01T12:00:00Z".encode(),
+        b"\r7,21.50,2025-06-01T12:00:00Z",
+        b",,",
+    ],
+    Reason.CITY_RANGE: [
+        b"0,21.50,2025-06-01T12:00:00Z",
+        b"000,21.50,2025-06-01T12:00:00Z",
+        b"2147483648,21.50,2025-06-01T12:00:00Z",
+        b"99999999999999999999,21.50,2025-06-01T12:00:00Z",
+        b"9" * 5000 + b",21.50,2025-06-01T12:00:00Z",
+    ],
+    Reason.TEMPERATURE: [
+        b"7,,2025-06-01T12:00:00Z",
+        b"7,.5,2025-06-01T12:00:00Z",
+        b"7,5.,2025-06-01T12:00:00Z",
+        b"7,-.5,2025-06-01T12:00:00Z",
+        b"7,.,2025-06-01T12:00:00Z",
+        b"7,-,2025-06-01T12:00:00Z",
+        b"7,+5,2025-06-01T12:00:00Z",
+        b"7,--5,2025-06-01T12:00:00Z",
+        b"7,5-,2025-06-01T12:00:00Z",
+        b"7,- 5,2025-06-01T12:00:00Z",
+        b"7,2.1.5,2025-06-01T12:00:00Z",
+        b"7,2e1,2025-06-01T12:00:00Z",
+        b"7,2E1,2025-06-01T12:00:00Z",
+        b"7,inf,2025-06-01T12:00:00Z",
+        b"7,-Infinity,2025-06-01T12:00:00Z",
+        b"7,NaN,2025-06-01T12:00:00Z",
+        b"7,nan,2025-06-01T12:00:00Z",
+        b"7,null,2025-06-01T12:00:00Z",
+        b"7,0x15,2025-06-01T12:00:00Z",
+        b"7,1_0.0,2025-06-01T12:00:00Z",
+        b"7,21.5C,2025-06-01T12:00:00Z",
+        "7,21.5°,2025-06-01T12:00:00Z".encode(),
+        "7,−5,2025-06-01T12:00:00Z".encode(),
+        "7,２１,2025-06-01T12:00:00Z".encode(),
+        b'7,"21.50",2025-06-01T12:00:00Z',
+        b"7,2 1.5,2025-06-01T12:00:00Z",
+        b"7,21.50\n8,2025-06-01T12:00:00Z",
+    ],
+    Reason.TEMPERATURE_RANGE: [
+        b"7,-273.155,2025-06-01T12:00:00Z",
+        b"7,-273.16,2025-06-01T12:00:00Z",
+        b"7,-274,2025-06-01T12:00:00Z",
+        b"7,999.995,2025-06-01T12:00:00Z",
+        b"7,1000,2025-06-01T12:00:00Z",
+        b"7," + b"9" * 5000 + b",2025-06-01T12:00:00Z",
+    ],
+    Reason.TIMESTAMP: [
+        b"7,21.50,",
+        b"7,21.50,2025-06-01",
+        b"7,21.50,2025-06-01Z",
+        b"7,21.50,2025-06-01T",
+        b"7,21.50,2025-06-01T12",
+        b"7,21.50,2025-06-01T12Z",
+        b"7,21.50,12:00:00",
+        b"7,21.50,2025-06-01t12:00:00Z",
+        b"7,21.50,2025-06-01T12:00:00z",
+        b"7,21.50,2025-06-01_12:00:00Z",
+        b"7,21.50,2025-06-01  12:00:00Z",
+        b"7,21.50,2025-06-01\t12:00:00Z",
+        b"7,21.50,2025-06-0112:00:00Z",
+        b"7,21.50,20250601T120000Z",
+        b"7,21.50,2025-W22-7T12:00:00Z",
+        b"7,21.50,2025-152T12:00:00Z",
+        b"7,21.50,2025/06/01T12:00:00Z",
+        b"7,21.50,01.06.2025 12:00:00",
+        b"7,21.50,25-06-01T12:00:00Z",
+        b"7,21.50,12025-06-01T12:00:00Z",
+        b"7,21.50,-2025-06-01T12:00:00Z",
+        b"7,21.50,2025-6-1T12:00:00Z",
+        b"7,21.50,2025-06-01T2:00:00Z",
+        b"7,21.50,2025-06-01T12:0:00Z",
+        b"7,21.50,2025-06-01T12:00:0Z",
+        b"7,21.50,2025-06-01T12:00:",
+        b"7,21.50,2025-06-01T12:00:00.",
+        b"7,21.50,2025-06-01T12:00:00.Z",
+        b"7,21.50,2025-06-01T12:00.5Z",
+        b"7,21.50,2025-06-01T12:00:00ZZ",
+        b"7,21.50,2025-06-01T12:00:00 Z",
+        b"7,21.50,2025-06-01T12:00:00Z+00:00",
+        b"7,21.50,2025-06-01T12:00:00+2",
+        b"7,21.50,2025-06-01T12:00:00+2:00",
+        b"7,21.50,2025-06-01T12:00:00+02:",
+        b"7,21.50,2025-06-01T12:00:00+02:0",
+        b"7,21.50,2025-06-01T12:00:00+020",
+        b"7,21.50,2025-06-01T12:00:00+02:00:00",
+        "7,21.50,2025-06-01T12:00:00−02:00".encode(),
+        b"7,21.50,2025-06-01T12:00:00 UTC",
+        b"7,21.50,2025-06-01T12:00:00[UTC]",
+        b"7,21.50,2025-06-01 12:00 PM",
+        b"7,21.50,1748779200",
+        b"7,21.50,infinity",
+        b"7,21.50,now",
+        b'7,21.50,"2025-06-01T12:00:00Z"',
+        b"7,21.50,2025-06-01T12:00:00Z\r",
+        b"7,21.50,2025-06-01T12:00:00Z\n",
+        b"7,21.50,2025-06-01T12:00:00Z\x0b",
+    ],
+    Reason.YEAR: [
+        b"7,21.50,0000-06-01T12:00:00Z",
+        b"7,21.50,1969-12-31T23:59:59Z",
+        b"7,21.50,1969-12-31T23:59:59-01:00",
+        b"7,21.50,2200-01-01T00:00:00Z",
+        b"7,21.50,9999-12-31T23:59:59Z",
+    ],
+    Reason.DATE: [
+        b"7,21.50,2025-00-01T12:00:00Z",
+        b"7,21.50,2025-13-01T12:00:00Z",
+        b"7,21.50,2025-72-01T12:00:00Z",
+        b"7,21.50,2025-06-00T12:00:00Z",
+        b"7,21.50,2025-06-31T12:00:00Z",
+        b"7,21.50,2025-02-29T12:00:00Z",
+        b"7,21.50,2100-02-29T12:00:00Z",
+    ],
+    Reason.TIME: [
+        b"7,21.50,2025-06-01T24:00:00Z",
+        b"7,21.50,2025-06-01T12:60:00Z",
+        b"7,21.50,2025-06-01T23:59:60Z",
+    ],
+    Reason.OFFSET: [
+        b"7,21.50,2025-06-01T12:00:00+24:00",
+        b"7,21.50,2025-06-01T12:00:00-00:60",
+        b"7,21.50,2025-06-01T12:00:00+99",
+    ],
+    Reason.NUL: [b"\0", GOOD + b"\0", b"7,21.\x0050,2025-06-01T12:00:00Z"],
+    Reason.NOT_UTF8: [b"\xff", GOOD + b"\xc3", b"M\xfcnchen,1,2", b"\xed\xa0\x80,1,2"],
+    Reason.TOO_LONG: [b" " * (MAX_LINE + 1), GOOD + b" " * (MAX_LINE + 1 - len(GOOD))],
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param(line, reason, id=f"{reason.name}-{number}")
+        for reason, lines in BAD_LINES.items()
+        for number, line in enumerate(lines)
+    ],
+)
+def test_a_bad_line_has_one_reason(line: bytes, reason: Reason) -> None:
+    assert judge(line) == Bad(reason)
+    assert second_opinion(line) == "bad"
+
+
+def test_every_reason_is_shown_red_by_a_line() -> None:
+    assert set(BAD_LINES) == set(Reason)
+
+
+@pytest.mark.parametrize("line", [b"", b" ", b"\t \t"])
+def test_a_blank_line_is_neither_good_nor_bad(line: bytes) -> None:
+    assert judge(line) is None
+    assert second_opinion(line) == "blank"
+
+
+def test_a_line_of_exactly_the_limit_is_read() -> None:
+    assert judge(GOOD + b" " * (MAX_LINE - len(GOOD))) == Reading(7, 2150, NOON)
+
+
+def agree(line: bytes) -> str:
+    verdict = judge(line)
+    opinion = second_opinion(line)
+    if verdict is None:
+        assert opinion == "blank", line
+    elif isinstance(verdict, Bad):
+        assert opinion == "bad", (line, verdict)
+    else:
+        assert opinion == tuple(verdict), line
+    return opinion if isinstance(opinion, str) else "good"
+
+
+def test_parser_and_second_opinion_agree_on_mutated_lines() -> None:
+    chance = random.Random(20250601)
+    seen = {"good": 0, "bad": 0, "blank": 0}
+    for _ in range(40_000):
+        line = good_line(chance)
+        seen[agree(line if chance.random() < 0.3 else mutated(line, chance))] += 1
+    assert min(seen["good"], seen["bad"]) > 2_000
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_no_bytes_break_the_parser(line: bytes) -> None:
+    agree(line)
+    assert len(shown(line)) <= 1000
+    shown(line).encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(1, 2**31 - 1),
+    st.decimals(-273, 999, places=4),
+    st.datetimes(),
+    st.integers(-23 * 60 - 59, 23 * 60 + 59),
+)
+def test_whatever_is_in_range_is_read_exactly(
+    city: int, temperature: object, at: object, offset: int
+) -> None:
+    sign, minutes = "-" if offset < 0 else "+", abs(offset)
+    zone = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    agree(f"{city},{temperature:f},{at}{zone}".encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"city_id,temperature,timestamp",
+        b"CITY_ID , Temperature,\tTimestamp ",
+        b'"city_id","temperature","timestamp"',
+        "Stadt,Temperatur (°C),Zeit [UTC]".encode(),
+        b"id,t,at",
+    ],
+)
+def test_three_names_are_a_header(line: bytes) -> None:
+    assert is_header(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"city_id,temperature",
+        b"city_id,temperature,timestamp,",
+        b"city_id;temperature;timestamp",
+        b"city_id,21.50,timestamp",
+        b"x,21.50,2025-06-01T12:00:00Z",
+        b"7,x,y",
+        b"nan,nan,nan",
+        b"a,b,null",
+        b"a,,c",
+        b"a,b,\xff",
+        b"a,b,c\0",
+        b"a,b,c" + b" " * MAX_LINE,
+        b"a," + b"b" * 200 + b",c",
+    ],
+)
+def test_a_bad_line_is_no_header(line: bytes) -> None:
+    assert not is_header(line)
+
+
+def test_a_header_counts_as_a_line_and_only_on_line_one() -> None:
+    header = b"city_id,temperature,timestamp\n"
+    parsed = read_block(Block(first_line=1, data=header + GOOD + b"\n" + header))
+    assert parsed.rejects == [Reject(3, Reason.CITY, "city_id,temperature,timestamp")]
+    assert parsed.times.tolist() == [NOON]
+    later = read_block(Block(first_line=2, data=header))
+    assert [reject.line for reject in later.rejects] == [2]
+
+
+def test_a_block_becomes_columns_and_numbered_rejects() -> None:
+    data = b"7,21.50,2025-06-01T12:00Z\r\n\r\nbad\r\n8,-1.005,2025-06-01T12:00:01\nworse\r"
+    parsed = read_block(Block(first_line=5, data=data))
+    assert parsed.cities.tolist() == [7, 8]
+    assert parsed.hundredths.tolist() == [2150, -101]
+    assert parsed.times.tolist() == [NOON, NOON + 1_000_000]
+    assert parsed.rejects == [
+        Reject(7, Reason.FIELDS, "bad"),
+        Reject(9, Reason.FIELDS, "worse\r"),
+    ]
+    assert (parsed.cities.dtype, parsed.times.dtype) == (np.int32, np.int64)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b"x" * 1000, "x" * 1000),
+        (b"x" * 1001, "x" * 1000),
+        ("🌲".encode() * 2000, "🌲" * 1000),
+        (b"a\xffb\0c", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"),
+        (b"\xff" * 5000, "\N{REPLACEMENT CHARACTER}" * 1000),
+    ],
+)
+def test_a_reject_shows_its_first_thousand_characters(line: bytes, text: str) -> None:
+    assert shown(line) == text
+
+
+def test_a_reading_among_the_first_twenty_lines_makes_a_temperature_file() -> None:
+    assert looks_like_readings([b"city_id,temperature,timestamp\r\n", GOOD + b"\r\n"])
+    assert looks_like_readings([b"\xef\xbb\xbf" + GOOD])
+    assert looks_like_readings([b"words"] * 19 + [GOOD])
+    assert not looks_like_readings([b"words"] * 20 + [GOOD])
+    assert not looks_like_readings([b"1,2,3", b"a,b,c", b""])
+    assert not looks_like_readings([])

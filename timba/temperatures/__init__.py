@@ -1,0 +1,1 @@
+"""Readings of temperatures and their exact statistics."""
