@@ -1,0 +1,14 @@
+// The one script of every page: each module looks for the pieces it serves and leaves the rest alone.
+
+import { answerInPlace, showPasswords } from "./script/answers.js";
+import { boundByDays } from "./script/bounds.js";
+import { keepLive } from "./script/live.js";
+import { tellLocalTimes } from "./script/times.js";
+import { takeUploads } from "./script/upload.js";
+
+tellLocalTimes();
+answerInPlace();
+showPasswords();
+boundByDays();
+keepLive();
+takeUploads();
