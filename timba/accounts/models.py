@@ -112,12 +112,16 @@ class Role(models.Model):
         return self.client_id is None and self.name == OWNER
 
 
-class UserManager(BaseUserManager["User"]):
-    """Finds users by username for signing in, and makes the platform's staff."""
+class UserQuerySet(TenantQuerySet["User"]):
+    """Users: each sees the colleagues in the own client."""
 
-    def with_state(self) -> models.QuerySet[User]:
+    def with_state(self) -> UserQuerySet:
         """Return users with what each request asks about: client, subscription and role."""
         return self.select_related("client__subscription", "role")
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Finds users by username for signing in, and makes the platform's staff."""
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.with_state().get(username=username)

@@ -1,0 +1,73 @@
+"""What every test may ask for: a client, its users, and a program signed in as one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from tests.factories import ClientFactory, StaffFactory, UserFactory
+from timba.accounts.models import Client, Role, User
+from timba.accounts.permissions import BUILT_IN_ROLES
+from timba.accounts.tokens import issue_tokens
+
+MakeUser = Callable[..., User]
+AsUser = Callable[[User], APIClient]
+
+_NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
+
+
+@pytest.fixture(autouse=True)
+def _built_in_roles(request: pytest.FixtureRequest) -> None:
+    """Put back what the migrations made: a test with real transactions empties every table."""
+    marked = request.node.get_closest_marker("django_db") is not None
+    if not marked and not _NEED_DATABASE & set(request.fixturenames):
+        return
+    request.getfixturevalue("db")
+    for name, permissions in BUILT_IN_ROLES.items():
+        Role.unscoped.get_or_create(
+            client=None, name=name, defaults={"permissions": list(permissions)}
+        )
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def client_company(db: None) -> Client:
+    """Return a client in its trial, with seats to spare."""
+    return ClientFactory()
+
+
+@pytest.fixture
+def make_user(client_company: Client) -> MakeUser:
+    """Return a maker of users: `make_user(role="viewer")`, of `client_company` unless told."""
+
+    def make(role: str | Role = "owner", client: Client | None = None, **fields: Any) -> User:
+        return UserFactory(role=role, client=client or client_company, **fields)
+
+    return make
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Return a member of the platform's staff."""
+    return StaffFactory()
+
+
+@pytest.fixture
+def as_user() -> AsUser:
+    """Return a maker of programs that are signed in: `as_user(user).get("/api/…")`."""
+
+    def sign_in(user: User) -> APIClient:
+        program = APIClient()
+        program.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=user).access}")
+        return program
+
+    return sign_in
