@@ -1,0 +1,175 @@
+"""What is written comes back exactly, from as few row groups as hold it."""
+
+from __future__ import annotations
+
+import io
+import random
+import uuid
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.temperatures.test_totals import one_by_one
+from timba.temperatures import readings
+from timba.temperatures.readings import (
+    SCHEMA,
+    ReadingsWriter,
+    StoredReadings,
+    fold_by_city,
+    footer_of,
+    read_city,
+)
+
+EVER = {"start": -(2**62), "stop": 2**62}
+Row = tuple[int, int, int]
+
+
+class Counted(io.BytesIO):
+    """An object that knows how many bytes were read from it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        Counted.taken += len(data)
+        return data
+
+
+def rows(chance: random.Random, count: int, cities: int) -> list[Row]:
+    return [
+        (
+            chance.randrange(1, cities + 1),
+            chance.randrange(-500, 500),
+            chance.randrange(-27315, 1000),
+        )
+        for _ in range(count)
+    ]
+
+
+def columns(part: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    cities, times, hundredths = zip(*part, strict=True) if part else ((), (), ())
+    return (
+        np.array(cities, dtype=np.int32),
+        np.array(times, dtype=np.int64),
+        np.array(hundredths, dtype=np.int32),
+    )
+
+
+def store(parts: Iterable[list[Row]], **limits: int) -> tuple[StoredReadings, ReadingsWriter]:
+    sink = io.BytesIO()
+    with ReadingsWriter(sink, **limits) as writer:
+        for part in parts:
+            writer.add(*columns(part))
+    return StoredReadings(key=uuid.uuid4().hex, open=lambda: Counted(sink.getvalue())), writer
+
+
+@pytest.mark.parametrize("max_partials", [10**6, 300, 20])
+def test_all_readings_come_back_whatever_the_runs(
+    max_partials: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(3)
+    monkeypatch.setattr(readings, "FOLDED_GROUPS", 3)
+    monkeypatch.setattr(readings, "MAX_PARTIALS", max_partials)
+    for cities in (1, 7, 400):
+        everything = rows(chance, 1000, cities)
+        parts = [everything[:3], [], everything[3:700], everything[700:]]
+        stored, writer = store(parts, run=150, row_group=16, max_partials=max_partials)
+        expected = one_by_one(everything)
+        folded = [row for part in fold_by_city(stored) for row in part]
+        assert folded == sorted(expected.items(), key=lambda row: row[0])
+        assert writer.count == 1000
+        assert (writer.totals is None) == (cities == 400 and max_partials < 1000)
+        assert writer.totals is None or list(writer.totals) == folded
+        for _ in range(50):
+            start, stop = sorted(chance.choices(range(-510, 510), k=2))
+            city = chance.randrange(1, cities + 2)
+            inside = [row for row in everything if row[0] == city and start <= row[1] < stop]
+            found = read_city(stored, city, start=start, stop=stop)
+            assert found == one_by_one(inside).get(city)
+
+
+def test_bounds_hold_the_first_moment_and_not_the_last() -> None:
+    stored, _ = store([[(1, 10, 1), (1, 20, 2), (1, 20, 3), (1, 30, 4)]])
+    assert read_city(stored, 1, start=10, stop=20).count == 1  # type: ignore[union-attr]
+    assert read_city(stored, 1, start=20, stop=30).count == 2  # type: ignore[union-attr]
+    assert read_city(stored, 1, start=20, stop=20) is None
+    assert read_city(stored, 1, start=30, stop=20) is None
+    assert read_city(stored, 2, **EVER) is None
+
+
+def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
+    chance = random.Random(4)
+    stored, _ = store([rows(chance, 200_000, 200)], row_group=1000)
+    footer_of(stored)
+    Counted.taken = 0
+    assert read_city(stored, 100, **EVER) is not None
+    few = Counted.taken
+    for part in fold_by_city(stored):
+        assert len(part)
+    assert few * 20 < Counted.taken - few
+
+
+def test_a_footer_is_read_once_for_each_key() -> None:
+    stored, _ = store([[(1, 2, 3)]])
+    again = StoredReadings(key=stored.key, open=lambda: io.BytesIO(b"never opened"))
+    footer = footer_of(stored)
+    assert footer_of(again) is footer
+
+
+def test_the_extremes_of_every_column_survive() -> None:
+    extremes = [(2**31 - 1, 7_258_204_799_999_999, 99999), (1, -86_340_000_000, -27315)]
+    stored, writer = store([extremes])
+    assert list(writer.totals or ()) == sorted(one_by_one(extremes).items())
+    assert read_city(stored, 2**31 - 1, **EVER) == one_by_one(extremes)[2**31 - 1]
+    assert read_city(stored, 1, **EVER) == one_by_one(extremes)[1]
+
+
+def test_the_object_is_plain_parquet_for_other_engines() -> None:
+    stored, _ = store([[(7, 1_748_779_200_000_000, 2150), (7, 0, -5)]])
+    with stored.open() as source:
+        table = pq.read_table(source)
+    assert table.schema.equals(SCHEMA)
+    assert [str(row["temperature"]) for row in table.to_pylist()] == ["-0.05", "21.50"]
+    assert table.column("at").to_pylist()[1].isoformat() == "2025-06-01T12:00:00+00:00"
+    column = footer_of(stored).metadata.row_group(0).column(2)
+    assert column.physical_type == "INT32"
+    assert column.compression == "ZSTD"
+    assert "DELTA_BINARY_PACKED" in column.encodings
+
+
+def test_a_dense_file_takes_under_two_and_a_half_bytes_a_reading() -> None:
+    minutes, cities = 1000, 300
+    parts = [
+        [
+            (city, minute * 60_000_000, 1500 + (minute * 37 + city * 11) % 200)
+            for city in range(1, cities + 1)
+        ]
+        for minute in range(minutes)
+    ]
+    sink = io.BytesIO()
+    with ReadingsWriter(sink) as writer:
+        for part in parts:
+            writer.add(*columns(part))
+    assert len(sink.getvalue()) / (minutes * cities) < 2.5
+
+
+def test_a_file_without_readings_is_an_object_without_rows() -> None:
+    stored, writer = store([])
+    assert writer.totals is None
+    assert writer.count == 0
+    assert read_city(stored, 1, **EVER) is None
+
+
+def add_and_fail(writer: ReadingsWriter) -> None:
+    with writer:
+        writer.add(*columns([(1, 2, 3)]))
+        raise ZeroDivisionError
+
+
+def test_a_problem_on_the_way_leaves_no_totals() -> None:
+    writer = ReadingsWriter(io.BytesIO())
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail(writer)
+    assert writer.totals is None

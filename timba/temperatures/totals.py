@@ -1,0 +1,149 @@
+"""Totals of readings, exact: counts, sums of hundredths, extremes and first and last times.
+
+Sums are 64-bit integers: even 10^13 readings of the greatest temperature stay below their limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The totals of at least one reading."""
+
+    count: int
+    sum_hundredths: int
+    min_hundredths: int
+    max_hundredths: int
+    first_at: int
+    last_at: int
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            count=self.count + other.count,
+            sum_hundredths=self.sum_hundredths + other.sum_hundredths,
+            min_hundredths=min(self.min_hundredths, other.min_hundredths),
+            max_hundredths=max(self.max_hundredths, other.max_hundredths),
+            first_at=min(self.first_at, other.first_at),
+            last_at=max(self.last_at, other.last_at),
+        )
+
+    @classmethod
+    def of(cls, times: Longs, hundredths: Ints) -> Self:
+        """Return the totals of readings in the order of their times."""
+        return cls(
+            count=len(times),
+            sum_hundredths=int(hundredths.sum(dtype=np.int64)),
+            min_hundredths=int(hundredths.min()),
+            max_hundredths=int(hundredths.max()),
+            first_at=int(times[0]),
+            last_at=int(times[-1]),
+        )
+
+    @property
+    def mean_hundredths(self) -> int:
+        """The mean, rounded half away from zero to a whole hundredth."""
+        magnitude = (2 * abs(self.sum_hundredths) + self.count) // (2 * self.count)
+        return -magnitude if self.sum_hundredths < 0 else magnitude
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CityColumns:
+    """The totals of many cities as columns, each city once and in order."""
+
+    cities: Ints
+    counts: Longs
+    sums: Longs
+    lowest: Ints
+    highest: Ints
+    firsts: Longs
+    lasts: Longs
+
+    def __len__(self) -> int:
+        return len(self.cities)
+
+    def __iter__(self) -> Iterator[tuple[int, Totals]]:
+        columns = (
+            self.cities,
+            self.counts,
+            self.sums,
+            self.lowest,
+            self.highest,
+            self.firsts,
+            self.lasts,
+        )
+        for city, *values in zip(*(column.tolist() for column in columns), strict=True):
+            count, total, lowest, highest, first, last = values
+            yield (
+                city,
+                Totals(
+                    count=count,
+                    sum_hundredths=total,
+                    min_hundredths=lowest,
+                    max_hundredths=highest,
+                    first_at=first,
+                    last_at=last,
+                ),
+            )
+
+    def slices(self, size: int) -> Iterator[CityColumns]:
+        """Yield the same cities in parts of at most `size`."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield CityColumns(
+                cities=self.cities[part],
+                counts=self.counts[part],
+                sums=self.sums[part],
+                lowest=self.lowest[part],
+                highest=self.highest[part],
+                firsts=self.firsts[part],
+                lasts=self.lasts[part],
+            )
+
+
+def total_by_city(cities: Ints, times: Longs, hundredths: Ints) -> CityColumns:
+    """Return the totals of readings that are sorted by city and time."""
+    starts, ends = _groups(cities)
+    return CityColumns(
+        cities=cities[starts],
+        counts=(ends - starts).astype(np.int64),
+        sums=np.add.reduceat(hundredths.astype(np.int64), starts),
+        lowest=np.minimum.reduceat(hundredths, starts),
+        highest=np.maximum.reduceat(hundredths, starts),
+        firsts=times[starts],
+        lasts=times[ends - 1],
+    )
+
+
+def fold(parts: Sequence[CityColumns]) -> CityColumns:
+    """Return the totals of all parts together; there is at least one, and none is empty."""
+    cities = np.concatenate([part.cities for part in parts])
+    order = np.argsort(cities, kind="stable")
+    cities = cities[order]
+    starts, _ = _groups(cities)
+    return CityColumns(
+        cities=cities[starts],
+        counts=np.add.reduceat(np.concatenate([p.counts for p in parts])[order], starts),
+        sums=np.add.reduceat(np.concatenate([p.sums for p in parts])[order], starts),
+        lowest=np.minimum.reduceat(np.concatenate([p.lowest for p in parts])[order], starts),
+        highest=np.maximum.reduceat(np.concatenate([p.highest for p in parts])[order], starts),
+        firsts=np.minimum.reduceat(np.concatenate([p.firsts for p in parts])[order], starts),
+        lasts=np.maximum.reduceat(np.concatenate([p.lasts for p in parts])[order], starts),
+    )
+
+
+def _groups(cities: Ints) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return where each city's stretch starts and ends."""
+    changes = np.flatnonzero(cities[1:] != cities[:-1]) + 1
+    starts = np.concatenate([np.zeros(1, dtype=np.intp), changes])
+    ends = np.concatenate([changes, np.array([len(cities)], dtype=np.intp)])
+    return starts, ends
