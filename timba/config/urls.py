@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+"""All doors of the house, and what stands before one that is not there."""
 
-urlpatterns: list[URLPattern] = []
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("timba.api.urls")),
+]
+
+handler400 = "timba.config.failures.bad_request"
+handler403 = "timba.config.failures.permission_denied"
+handler404 = "timba.config.failures.not_found"
+handler500 = "timba.config.failures.server_error"

@@ -50,7 +50,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "drf_standardized_errors",
     "rest_framework",
     "timba.config",
     "timba.events",
@@ -213,6 +212,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["timba.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["timba.api.renderers.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.renderers.AlwaysTheFirst",
     "DEFAULT_SCHEMA_CLASS": "timba.api.schema.TimbaSchema",
     "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
@@ -249,6 +249,7 @@ SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-timba" if _https else "timba"
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
+CSRF_FAILURE_VIEW = "timba.config.failures.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -25,3 +25,6 @@ STORAGES["staticfiles"] = {  # noqa: F405
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+# Static files come straight from the rooms that own them.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True

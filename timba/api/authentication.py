@@ -1,0 +1,52 @@
+"""Who is asking: a program with an access token, or a browser with its session and CSRF token."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+
+from timba.accounts.models import User
+from timba.accounts.tokens import user_of
+from timba.errors import NotSignedIn
+
+
+def bearer_token(request: HttpRequest) -> str | None:
+    """Return the token of an `Authorization: Bearer …` header; None without such a header.
+
+    Raises NotSignedIn when there is such a header but no one token in it.
+    """
+    words = request.META.get("HTTP_AUTHORIZATION", "").split()
+    if not words or words[0].lower() != "bearer":
+        return None
+    if len(words) != 2:
+        raise NotSignedIn(
+            "The Authorization header is malformed: send “Bearer”, a blank, the token."
+        )
+    return words[1]
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access>`."""
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        token = bearer_token(request._request)
+        return None if token is None else (user_of(token), token)
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        return "Bearer"
+
+
+class BrowserAuthentication(SessionAuthentication):
+    """The session cookie; every write carries the CSRF token."""
+
+
+def signed_in_user(request: HttpRequest) -> User:
+    """Return who is asking at a plain Django view, read only; raise when nobody is signed in."""
+    token = bearer_token(request)
+    if token is not None:
+        return user_of(token)
+    if isinstance(request.user, User):
+        return request.user
+    raise NotAuthenticated("Sign in first, or send an access token.")

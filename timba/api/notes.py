@@ -1,0 +1,121 @@
+"""The notes' doors: `/api/notes/` and `/api/notes/<id>/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.api.idempotency import idempotent
+from timba.api.pages import page
+from timba.api.queries import Query, query, read
+from timba.api.schema import listing, shape
+from timba.api.scope import acting_client, named, narrowed
+from timba.consignments.models import Consignment
+from timba.notes.models import Note
+from timba.notes.services import MAX_TITLE, change_note, delete_note, write_note
+from timba.notes.shapes import NoteShape, note_shape
+
+
+class NoteInput(serializers.Serializer[Note]):
+    """What a caller sends of a note."""
+
+    title = serializers.CharField(max_length=MAX_TITLE, trim_whitespace=False)
+    content = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
+    consignment_id = serializers.IntegerField(allow_null=True, default=None)
+
+
+class NewNoteInput(NoteInput):
+    """A new note; staff say for which client."""
+
+    client_id = serializers.IntegerField(required=False)
+
+
+class NotesQuery(Query):
+    """What narrows the list."""
+
+    q = serializers.CharField(required=False, allow_blank=True, help_text="in title or content")
+    consignment_id = serializers.CharField(required=False)
+    client_id = serializers.CharField(required=False, help_text="for staff")
+
+
+class NotesDoor(APIView):
+    """All notes."""
+
+    @extend_schema(parameters=[NotesQuery], responses={200: listing(NoteShape)})
+    def get(self, request: Request) -> Response:
+        wanted = query(NotesQuery, request)
+        notes = narrowed(
+            Note.objects.visible_to(request.user), request.user, wanted.get("client_id")
+        )
+        if "consignment_id" in wanted:
+            notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
+        if wanted.get("q"):
+            notes = notes.filter(
+                Q(title__icontains=wanted["q"]) | Q(content__icontains=wanted["q"])
+            )
+        return Response(page(notes, request=request, look=note_shape))
+
+    @extend_schema(request=NewNoteInput, responses={201: shape(NoteShape)})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        sent = read(NewNoteInput(data=request.data))
+        note = write_note(
+            actor=request.user,
+            client=acting_client(request.user, sent.get("client_id")),
+            title=sent["title"],
+            content=sent["content"],
+            consignment=_consignment(request, sent["consignment_id"]),
+        )
+        return Response(note_shape(note), status=201)
+
+
+class NoteDoor(APIView):
+    """One note."""
+
+    @extend_schema(responses={200: shape(NoteShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(note_shape(_note(request, pk)))
+
+    @extend_schema(request=NoteInput, responses={200: shape(NoteShape)})
+    def put(self, request: Request, pk: int) -> Response:
+        note = _note(request, pk)
+        sent = read(NoteInput(data=request.data))
+        return self._change(request, note, sent)
+
+    @extend_schema(request=NoteInput(partial=True), responses={200: shape(NoteShape)})
+    def patch(self, request: Request, pk: int) -> Response:
+        note = _note(request, pk)
+        sent = read(NoteInput(data=request.data, partial=True))
+        return self._change(request, note, {**note_shape(note), **sent})
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        delete_note(actor=request.user, note=_note(request, pk))
+        return Response(status=204)
+
+    def _change(self, request: Request, note: Note, sent: dict[str, Any]) -> Response:
+        note = change_note(
+            actor=request.user,
+            note=note,
+            title=sent["title"],
+            content=sent["content"],
+            consignment=_consignment(request, sent["consignment_id"]),
+        )
+        return Response(note_shape(note))
+
+
+def _note(request: Request, pk: int) -> Note:
+    notes = Note.objects.visible_to(request.user)
+    return notes.select_related("client__subscription").one_or_not_found(pk=pk)
+
+
+def _consignment(request: Request, value: Any) -> Consignment | None:
+    if value is None:
+        return None
+    return named(Consignment.objects.visible_to(request.user), value, "consignment_id")

@@ -1,0 +1,155 @@
+"""Every refusal that a program gets, as RFC 9457 problem details; the one translation of errors.
+
+Used by the DRF views, by the plain Django views and by Django's own error handlers, so that one
+failure looks the same at every door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from rest_framework import exceptions
+from rest_framework.views import set_rollback
+
+from timba import errors
+from timba.wire import dumps
+
+_STATUS_OF: dict[type[Exception], HTTPStatus] = {
+    errors.Invalid: HTTPStatus.BAD_REQUEST,
+    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    errors.Lapsed: HTTPStatus.PAYMENT_REQUIRED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    RequestDataTooBig: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    SuspiciousOperation: HTTPStatus.BAD_REQUEST,
+    Http404: HTTPStatus.NOT_FOUND,
+    PermissionDenied: HTTPStatus.FORBIDDEN,
+    OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_SENTENCES: dict[type[Exception], str] = {
+    RequestDataTooBig: "The body is larger than is accepted here.",
+    TooManyFieldsSent: "The form has too many fields.",
+    SuspiciousOperation: "The request is malformed.",
+    Http404: "There is nothing here.",
+    PermissionDenied: "Your role does not allow this.",
+    OperationalError: "Timba is busy just now. Try again in a moment.",
+}
+_RETRY_SECONDS = 5
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Return an `application/problem+json` answer; `fields` becomes its `errors`."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = fields
+    return HttpResponse(
+        dumps(body), status=status, content_type="application/problem+json", headers=headers
+    )
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Answer for DRF; None lets an unexpected failure crash loudly, into the log and a 500."""
+    answer = problem_for(exc, context["request"]._request)
+    if answer is not None:
+        set_rollback()
+    return answer
+
+
+def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
+    """Translate an expected failure; a browser that is not signed in is sent to sign in."""
+    if isinstance(error, errors.NotSignedIn | exceptions.NotAuthenticated) and prefers_html(
+        request
+    ):
+        return HttpResponseRedirect(
+            f"{settings.LOGIN_URL}?{urlencode({'next': request.get_full_path()})}"
+        )
+    if isinstance(error, exceptions.APIException):
+        return _problem_for_framework(error)
+    for known, status in _STATUS_OF.items():
+        if isinstance(error, known):
+            return problem(
+                status,
+                _sentence(error),
+                fields=error.fields if isinstance(error, errors.Invalid) else None,
+                headers=_headers(error, status),
+            )
+    return None
+
+
+def prefers_html(request: HttpRequest) -> bool:
+    """Whether a person with a browser is asking, not a program."""
+    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, errors.DomainError):
+        if isinstance(error, errors.Invalid) and error.fields:
+            field, sentences = next(iter(error.fields.items()))
+            return f"{field}: {sentences[0]}"
+        return str(error)
+    return next(text for known, text in _SENTENCES.items() if isinstance(error, known))
+
+
+def _headers(error: Exception, status: HTTPStatus) -> dict[str, str]:
+    if isinstance(error, errors.TooManyAttempts):
+        return {"Retry-After": str(error.retry_after)}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(_RETRY_SECONDS)}
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    return {}
+
+
+def _problem_for_framework(error: exceptions.APIException) -> HttpResponse:
+    headers = {}
+    if error.status_code == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return problem(error.status_code, str(error.detail), headers=headers)
+    if isinstance(error, exceptions.ValidationError):
+        fields: dict[str, list[str]] = {}
+        for field, sentence in _flatten(error.detail):
+            fields.setdefault(field, []).append(sentence)
+        general = fields.pop("", []) + fields.pop("non_field_errors", [])
+        first = general[0] if general else "{}: {}".format(*next(_flatten(error.detail)))
+        return problem(error.status_code, first, fields=fields or None, headers=headers)
+    return problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _flatten(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (field, sentence); nested fields are joined by dots."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from _flatten(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _flatten(inner, path)
+    else:
+        yield path, str(detail)

@@ -1,0 +1,81 @@
+"""What people do with notes."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from timba.accounts.models import Client, User
+from timba.accounts.permissions import Permission, require
+from timba.consignments.models import Consignment
+from timba.errors import Invalid, NotFound
+from timba.events.outbox import publish
+from timba.notes.events import note_event
+from timba.notes.models import Note
+
+MAX_TITLE = 100
+# An event carries the note whole; brokers refuse messages of more than about a megabyte.
+MAX_CONTENT_BYTES = 200_000
+
+
+def write_note(
+    *,
+    actor: User,
+    client: Client,
+    title: str,
+    content: str = "",
+    consignment: Consignment | None = None,
+) -> Note:
+    """Add a note; raise Invalid for an empty or too long text."""
+    require(actor, Permission.WRITE_NOTES, client=client)
+    note = Note(
+        client=client, title=title, content=content, consignment=consignment, created_by=actor
+    )
+    _check(note)
+    with transaction.atomic():
+        note.save()
+        publish(note_event("create", note, actor=actor))
+    return note
+
+
+def change_note(
+    *,
+    actor: User,
+    note: Note,
+    title: str,
+    content: str,
+    consignment: Consignment | None,
+) -> Note:
+    """Replace what a note says; raise Invalid for an empty or too long text."""
+    require(actor, Permission.WRITE_NOTES, client=note.client)
+    with transaction.atomic():
+        note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
+        note.title, note.content, note.consignment = title, content, consignment
+        _check(note)
+        note.save()
+        publish(note_event("update", note, actor=actor))
+    return note
+
+
+def delete_note(*, actor: User, note: Note) -> None:
+    """Take a note away; its last state stays in the history."""
+    require(actor, Permission.WRITE_NOTES, client=note.client)
+    with transaction.atomic():
+        note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
+        event = note_event("delete", note, actor=actor)
+        note.delete()
+        publish(event)
+
+
+def _check(note: Note) -> None:
+    if not note.title.strip():
+        raise Invalid(fields={"title": ["A note needs a title."]})
+    if len(note.title) > MAX_TITLE:
+        raise Invalid(fields={"title": [f"A title has at most {MAX_TITLE} characters."]})
+    if len(note.content.encode()) > MAX_CONTENT_BYTES:
+        raise Invalid(
+            fields={
+                "content": ["This is more text than a note holds. Upload it as a file instead."]
+            }
+        )
+    if note.consignment is not None and note.consignment.client_id != note.client_id:
+        raise NotFound("There is no such consignment.")

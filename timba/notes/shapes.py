@@ -1,0 +1,29 @@
+"""How a note looks to every caller: the API's answer and the event's body are the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from timba.notes.models import Note
+
+
+class NoteShape(TypedDict):
+    id: int
+    title: str
+    content: str
+    consignment_id: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def note_shape(note: Note) -> NoteShape:
+    """Return the note as callers see it."""
+    return NoteShape(
+        id=note.pk,
+        title=note.title,
+        content=note.content,
+        consignment_id=note.consignment_id,
+        created_at=note.created_at,
+        updated_at=note.updated_at,
+    )
