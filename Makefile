@@ -1,0 +1,88 @@
+# The commands of Timba; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11
+
+# Caches stay in the build folders: nothing is written anywhere else.
+export UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache/uv
+export npm_config_cache ?= $(CURDIR)/$(VENV)/cache/npm
+export UV_CUSTOM_COMPILE_COMMAND := make requirements
+export ARGS
+
+# Once the developers' packages are in, they stay: `make demo` must not take them away again.
+PACKAGES := $(if $(wildcard $(VENV)/.dev),dev,base)
+FRONT := timba/web/static/timba/timba.js
+FRONT_SOURCES := $(shell find timba/web/assets -type f) package.json package-lock.json
+
+##@ Run
+
+.PHONY: demo
+demo: setup front ## Start Timba with its demo company; Ctrl-C ends it
+	@exec $(BIN)/python manage.py demo
+
+.PHONY: setup
+setup: $(VENV)/.$(PACKAGES) ## Install what Timba runs on, each package checked by its hash
+
+.PHONY: front
+front: $(FRONT) ## Build the style sheet and the script of the pages
+
+##@ Work on it
+
+.PHONY: test
+test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
+	@tools/chromium
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.dev front ## Check format, lint, types, layers, security, settings, migrations, API schema
+	@tools/check
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only .
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things timed in the same run
+	@for bench in bench/*.py; do [ -e "$$bench" ] || continue; echo "$$bench"; $(BIN)/python "$$bench"; done
+
+.PHONY: requirements
+requirements: $(UV) ## Compile the hashed requirement files anew from pyproject.toml
+	@$(COMPILE) --group uv -o requirements/uv.txt
+	@$(COMPILE) --group node -o requirements/node.txt
+	@$(COMPILE) pyproject.toml -o requirements/base.txt
+	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@echo
+
+# --- What the commands stand on ------------------------------------------------------------------
+
+$(UV): requirements/uv.txt
+	@tools/venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(UV) requirements/base.txt
+	@echo "Installing Timba's packages; each file is checked by its hash."
+	@$(SYNC) requirements/base.txt
+	@touch $@
+
+$(VENV)/.dev: $(UV) requirements/dev.txt
+	@echo "Installing Timba's packages and the developers' tools; each file is checked by its hash."
+	@$(SYNC) requirements/dev.txt
+	@touch $@
+
+$(FRONT): $(FRONT_SOURCES) requirements/node.txt | $(UV)
+	@tools/front $(VENV)
+	@touch $@
