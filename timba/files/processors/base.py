@@ -1,0 +1,103 @@
+"""What a processor is: one frozen value a kind of file, listed in `FILE_PROCESSORS`.
+
+No Django here: the sandbox child imports processors into an empty environment.
+"""
+
+from __future__ import annotations
+
+import io
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    import uuid
+
+    from timba.files.models import File
+
+Findings = Mapping[str, Any]
+
+
+class FileRefused(Exception):
+    """The file cannot be processed, for a reason that a person understands.
+
+    `findings` are kept as the result all the same, where there is something to show.
+    """
+
+    def __init__(self, sentence: str, *, findings: Findings | None = None) -> None:
+        super().__init__(sentence)
+        self.findings = findings
+
+
+class Superseded(Exception):
+    """This run no longer owns the file: it was deleted, or another worker has taken over."""
+
+
+class ObjectWriter(io.RawIOBase):
+    """A new object in the store; as a context it commits on a clean exit, else leaves nothing."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make the object durable under its key; it can never be overwritten."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Leave nothing behind."""
+
+
+class Source(Protocol):
+    """A stored file to read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    def open(self) -> BinaryIO:
+        """Return the bytes as uploaded, from the start; the caller closes the stream."""
+
+
+class Job(Source, Protocol):
+    """A run over a file: what is made here is seen by nobody until the run is settled."""
+
+    @property
+    def file_id(self) -> uuid.UUID: ...
+    @property
+    def client_id(self) -> int: ...
+    @property
+    def run(self) -> int:
+        """The fencing token under which everything this run makes is kept."""
+
+    def progress(self, fraction: float) -> None:
+        """Say how far the work is, 0..1, at least every few seconds: this renews the lease.
+
+        Raises Superseded when the work is in vain.
+        """
+
+    def derive(self, role: str) -> ObjectWriter:
+        """Open a new object that belongs to this run, under one of `Derivative.Role`."""
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Processor:
+    """How one kind of file is read and what becomes of what was found.
+
+    `read` is slow and knows no request: it returns the facts that become the file's result, or
+    raises FileRefused. It gets a Source, in a sandboxed child process; with `sandboxed=False` it
+    gets a Job and runs in the worker, which is for plain text alone.
+    `record(file, findings)` runs in the transaction that settles the file, `withdraw(file)` in the
+    one that deletes it; both are quick. `discard(file_id, run)` forgets what a dead run staged.
+    `recognizes(head)` says whether text that begins so is of this kind.
+    """
+
+    kind: str
+    read: Callable[[Any], Findings]
+    sandboxed: bool = True
+    record: Callable[[File, Findings], None] = _nothing
+    withdraw: Callable[[File], None] = _nothing
+    discard: Callable[[uuid.UUID, int], None] = _nothing
+    recognizes: Callable[[bytes], bool] | None = None
