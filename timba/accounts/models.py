@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from timba.accounts.permissions import OWNER
 from timba.accounts.tenancy import ScopedManager, TenantQuerySet
 
 TRIAL_DAYS = 30
 TRIAL_SEATS = 5
+MAX_USERNAME = 150
 
 
 class ClientQuerySet(TenantQuerySet["Client"]):
@@ -47,7 +50,7 @@ class Client(models.Model):
         return self.name
 
 
-def _end_of_trial() -> datetime:
+def end_of_trial() -> datetime:
     return timezone.now() + timedelta(days=TRIAL_DAYS)
 
 
@@ -63,7 +66,7 @@ class Subscription(models.Model):
     )
     plan = models.CharField(max_length=20, choices=Plan, default=Plan.TRIAL)
     seats = models.PositiveIntegerField(default=TRIAL_SEATS)
-    current_period_end = models.DateTimeField(default=_end_of_trial)
+    current_period_end = models.DateTimeField(default=end_of_trial)
 
     def __str__(self) -> str:
         return f"{self.plan} of {self.client}, {self.status}"
@@ -73,8 +76,8 @@ class Subscription(models.Model):
         return self.current_period_end <= timezone.now()
 
     @property
-    def status(self) -> str:
-        """`trial`, `active` or `lapsed`."""
+    def status(self) -> Literal["trial", "active", "lapsed"]:
+        """Where the subscription stands today."""
         if self.is_lapsed:
             return "lapsed"
         return "trial" if self.plan == self.Plan.TRIAL else "active"
@@ -85,6 +88,18 @@ class RoleQuerySet(TenantQuerySet["Role"]):
 
     def _of_client(self, client_id: int) -> models.Q:
         return models.Q(client_id=client_id) | models.Q(client__isnull=True)
+
+    def assignable_in(self, client: Client) -> RoleQuerySet:
+        """Return the built-in roles and the client's own: those its users may have."""
+        return self.filter(self._of_client(client.pk))
+
+    def one_called(self, name_or_id: str | int) -> Role:
+        """Return the role of this name, else of this id; raise NotFound where there is none."""
+        if isinstance(name_or_id, str):
+            found = self.filter(name=name_or_id).first()
+            if found is not None:
+                return found
+        return self.one_or_not_found(pk=name_or_id)
 
 
 class Role(models.Model):
@@ -120,7 +135,10 @@ class UserQuerySet(TenantQuerySet["User"]):
         return self.select_related("client__subscription", "role")
 
 
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+_UserManager = BaseUserManager.from_queryset(UserQuerySet)
+
+
+class UserManager(_UserManager["User"]):
     """Finds users by username for signing in, and makes the platform's staff."""
 
     def get_by_natural_key(self, username: str | None) -> User:
@@ -134,6 +152,12 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return user
 
 
+def check_username(username: str) -> None:
+    """Raise ValidationError for a username that people could not tell or type."""
+    if not username.isprintable() or username != username.strip():
+        raise ValidationError("Use printable characters, without blanks before or behind them.")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A person (or a program) who signs in; belongs to one client, or is platform staff."""
 
@@ -142,13 +166,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="users")
     role = models.ForeignKey(Role, on_delete=models.PROTECT, null=True, related_name="users")
-    username = models.CharField(max_length=150)
-    name = models.CharField(max_length=200, blank=True)
+    username = models.CharField(max_length=MAX_USERNAME, validators=[check_username])
+    name = models.CharField(max_length=200)
     address = models.CharField(max_length=500, blank=True)
     contact = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    # Tokens carry the version they were made for; raising it ends every sign-in at once.
+    # Tokens and sessions carry the version they were made for; raising it ends them all at once.
     token_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -175,6 +199,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def may_sign_in(self) -> bool:
         """Whether this user, and the client behind, are active."""
         return self.is_active and (self.client is None or self.client.is_active)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role is not None and self.role.is_owner
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Bind each session to the token version too, so that both ways to sign in end alike."""
+        state = f"{self.token_version}:{self.password}"
+        return salted_hmac("timba.session", state, secret=secret, algorithm="sha256").hexdigest()
 
 
 class SignIn(models.Model):

@@ -41,8 +41,8 @@ def permissions_of(user: User) -> frozenset[str]:
     return frozenset(user.role.permissions) if user.role else frozenset()
 
 
-def require(actor: User, permission: Permission, *, client: Client) -> None:
-    """Let `actor` pass who may do this for `client`, now.
+def require(actor: User, permission: Permission, *, client: Client | None) -> None:
+    """Let `actor` pass who may do this for `client`, now; for staff's own matters it is None.
 
     Raises NotFound for another client (its existence is no one's business), Forbidden where the
     role lacks the permission, Lapsed where the subscription has run out.
@@ -52,11 +52,11 @@ def require(actor: User, permission: Permission, *, client: Client) -> None:
     require_paid(actor, client=client)
 
 
-def require_paid(actor: User, *, client: Client) -> None:
+def require_paid(actor: User, *, client: Client | None) -> None:
     """Let `actor` write for `client` while its subscription runs; see `require`."""
     if actor.is_staff:
         return
-    if actor.client_id != client.pk:
+    if client is None or actor.client_id != client.pk:
         raise NotFound("There is no such client.")
     if client.subscription.is_lapsed:
         raise Lapsed

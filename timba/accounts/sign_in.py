@@ -1,27 +1,29 @@
 """Checks a username and a password: one guarded way for programs, browsers and the admin pages.
 
 Unknown, wrong and inactive look alike, in words and in time. django-axes counts the failures of
-each username and address. Hashing is costly by design, so only a few passwords are checked at
-once: a flood of guesses must not take the processor from everyone else.
+each username and address.
 """
 
 from __future__ import annotations
 
-import os
-from threading import BoundedSemaphore
+import math
 from typing import Any, cast
 
 from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_client_ip_address
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import Max
 from django.http import HttpRequest
+from django.utils import timezone
 
-from timba.accounts.models import User
-from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
+from timba.accounts.models import MAX_USERNAME, User
+from timba.accounts.passwords import a_turn_to_hash
+from timba.errors import NotSignedIn, TooManyAttempts
 
-_hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
-_PATIENCE_SECONDS = 2
+_NOT_RIGHT = "The username or the password is not right."
 
 
 class MemberBackend(ModelBackend):
@@ -41,18 +43,32 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     Raises NotSignedIn when they are not right, TooManyAttempts after too many failures, and
     Unavailable while too many others are signing in.
     """
-    credentials = {"username": username}
-    if not AxesProxyHandler.is_allowed(request, credentials):
+    if not _is_thinkable(username, password):
+        raise NotSignedIn(_NOT_RIGHT)
+    if not AxesProxyHandler.is_allowed(request, {"username": username}):
         raise TooManyAttempts(
-            "There were too many attempts to sign in with this username. Wait a quarter of an hour.",
-            retry_after=int(settings.AXES_COOLOFF_TIME.total_seconds()),
+            "There were too many attempts to sign in with this username: wait 15 minutes.",
+            retry_after=_seconds_locked(request, username),
         )
-    if not _hashing.acquire(timeout=_PATIENCE_SECONDS):
-        raise Unavailable("Many people are signing in just now. Try again in a moment.")
-    try:
+    with a_turn_to_hash():
         user = authenticate(request, username=username, password=password)
-    finally:
-        _hashing.release()
     if user is None:
-        raise NotSignedIn("The username or the password is not right.")
-    return cast("User", user)
+        raise NotSignedIn(_NOT_RIGHT)
+    AxesProxyHandler.reset_attempts(ip_address=get_client_ip_address(request), username=username)
+    return user
+
+
+def _is_thinkable(username: str, password: str) -> bool:
+    """Whether anyone could have these; texts that no column or hash takes are nobody's."""
+    if not username.isprintable() or len(username) > MAX_USERNAME:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in password)
+
+
+def _seconds_locked(request: HttpRequest, username: str) -> int:
+    attempts = AccessAttempt.objects.filter(
+        username=username, ip_address=get_client_ip_address(request)
+    )
+    last = attempts.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
+    left = last + settings.AXES_COOLOFF_TIME - timezone.now()
+    return max(1, math.ceil(left.total_seconds()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Self, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
 from timba.errors import NotFound
@@ -41,7 +42,7 @@ class TenantQuerySet(models.QuerySet[M]):
         noun = self.model._meta.verbose_name
         try:
             return self.get(**lookup)
-        except (self.model.DoesNotExist, OverflowError, ValueError):
+        except (ObjectDoesNotExist, OverflowError, ValueError):
             raise NotFound(f"There is no such {noun}.") from None
 
 

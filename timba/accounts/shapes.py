@@ -1,0 +1,88 @@
+"""How clients, users and roles look to every caller; the API's schema is made from these types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from timba.accounts.models import Client, Role, User
+
+
+class SubscriptionShape(TypedDict):
+    plan: str
+    seats: int
+    status: Literal["trial", "active", "lapsed"]
+    current_period_end: datetime
+
+
+class ClientShape(TypedDict):
+    id: int
+    name: str
+    address: str
+    contact: str
+    email: str
+    is_active: bool
+    subscription: SubscriptionShape
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserShape(TypedDict):
+    id: int
+    name: str
+    username: str
+    role_id: int | None
+    contact: str
+    address: str
+    client_id: int | None
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class RoleShape(TypedDict):
+    id: int
+    name: str
+    permissions: list[str]
+
+
+def client_shape(client: Client) -> ClientShape:
+    """Return the client as callers see it."""
+    subscription = client.subscription
+    return ClientShape(
+        id=client.pk,
+        name=client.name,
+        address=client.address,
+        contact=client.contact,
+        email=client.email,
+        is_active=client.is_active,
+        subscription=SubscriptionShape(
+            plan=subscription.plan,
+            seats=subscription.seats,
+            status=subscription.status,
+            current_period_end=subscription.current_period_end,
+        ),
+        created_at=client.created_at,
+        updated_at=client.updated_at,
+    )
+
+
+def user_shape(user: User) -> UserShape:
+    """Return the user as callers see it: never the password."""
+    return UserShape(
+        id=user.pk,
+        name=user.name,
+        username=user.username,
+        role_id=user.role_id,
+        contact=user.contact,
+        address=user.address,
+        client_id=user.client_id,
+        is_active=user.is_active,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )
+
+
+def role_shape(role: Role) -> RoleShape:
+    """Return the role as callers see it."""
+    return RoleShape(id=role.pk, name=role.name, permissions=list(role.permissions))
