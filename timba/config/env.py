@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 env = environ.FileAwareEnv()
 
@@ -46,8 +47,17 @@ def kept_key(variable: str, file_name: str) -> str:
     return path.read_text().strip()
 
 
-def public_url() -> SplitResult:
+def whole_number(variable: str, *, default: int, least: int, most: int) -> int:
+    """Return the number that `variable` holds; refuse to start with one that makes no sense."""
+    text: str = env.str(variable, default=str(default))
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise ImproperlyConfigured(
+            f"{variable} is {text!r}. Give a whole number from {least:,} to {most:,}."
+        )
+    return int(text)
+
+
+def public_url(host: str, port: int) -> SplitResult:
     """Return `TIMBA_URL`, the address that people type; by default the one served here."""
-    host = env.str("TIMBA_HOST", default="127.0.0.1")
-    port = env.int("TIMBA_PORT", default=8000)
-    return urlsplit(env.str("TIMBA_URL", default=f"http://{host}:{port}"))
+    served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return urlsplit(env.str("TIMBA_URL", default=served))

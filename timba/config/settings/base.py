@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from csp.constants import NONE, SELF
+from whitenoise.compress import Compressor
 
-from timba.config.env import DATA_DIR, env, kept_key, public_url
+from timba.config.env import DATA_DIR, env, kept_key, public_url, whole_number
 from timba.config.logs import logging_config
 
 # --- Who and where -------------------------------------------------------------------------------
@@ -17,12 +18,14 @@ SECRET_KEY = kept_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = kept_key("TIMBA_JWT_KEY", "jwt_key")
 TIMBA_DATA_DIR = DATA_DIR
 
-_url = public_url()
+TIMBA_HOST = env.str("TIMBA_HOST", default="127.0.0.1")
+TIMBA_PORT = whole_number("TIMBA_PORT", default=8000, least=1, most=65_535)
+_url = public_url(TIMBA_HOST, TIMBA_PORT)
 TIMBA_URL = _url.geturl()
 ALLOWED_HOSTS = sorted(
     {
         _url.hostname or "",
-        env.str("TIMBA_HOST", default="127.0.0.1"),
+        TIMBA_HOST,
         "localhost",
         "127.0.0.1",
         "[::1]",
@@ -31,6 +34,8 @@ ALLOWED_HOSTS = sorted(
 )
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = env.list("TIMBA_TRUSTED_PROXIES", default=[])
+TIMBA_WEB_WORKERS = whole_number("TIMBA_WEB_WORKERS", default=1, least=1, most=64)
+TIMBA_WEB_THREADS = whole_number("TIMBA_WEB_THREADS", default=16, least=4, most=512)
 
 # --- Rooms ---------------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://cache_table")
 
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
 TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
-TIMBA_EVENT_DAYS = env.int("TIMBA_EVENT_DAYS", default=0)
+TIMBA_EVENT_DAYS = whole_number("TIMBA_EVENT_DAYS", default=0, least=0, most=36_500)
 
 BROKER_URL = env.str("BROKER_URL", default="")
 CELERY_BROKER_URL = BROKER_URL or None
@@ -161,10 +166,12 @@ FILE_PROCESSORS = [
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
 ]
-TIMBA_MAX_UPLOAD_BYTES = env.int("TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3)
-TIMBA_TRASH_DAYS = env.int("TIMBA_TRASH_DAYS", default=7)
-TIMBA_LEASE_SECONDS = env.int("TIMBA_LEASE_SECONDS", default=60)
-TIMBA_WORKER_THREADS = env.int("TIMBA_WORKER_THREADS", default=2)
+TIMBA_MAX_UPLOAD_BYTES = whole_number(
+    "TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3, least=1024, most=1024**5
+)
+TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_650)
+TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=60, least=1, most=3_600)
+TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 # More than a batch may hold, so that a batch that is too large gets Timba's own sentence.
@@ -270,6 +277,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Source maps are for nobody's browser but a developer's: squeezing them takes longer than all else.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(pretty=DEBUG)
