@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
@@ -91,6 +93,7 @@ def test_parts_fold_into_what_counting_one_by_one_gives(
     folded = fold([by_city(part) for part in parts])
     assert dict(folded) == one_by_one([reading for part in parts for reading in part])
     assert folded.cities.tolist() == sorted(set(folded.cities.tolist()))
+    assert folded.together() == reduce(add, (totals for _, totals in folded))
 
 
 def test_sums_pass_thirty_two_bits() -> None:

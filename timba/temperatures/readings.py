@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
+from io import RawIOBase
 from operator import add
 from types import TracebackType
 from typing import IO, Any, Self
@@ -47,7 +48,7 @@ class ReadingsWriter:
 
     def __init__(
         self,
-        sink: IO[bytes],
+        sink: IO[bytes] | RawIOBase,
         *,
         run: int = RUN,
         row_group: int = ROW_GROUP,

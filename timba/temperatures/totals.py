@@ -95,6 +95,17 @@ class CityColumns:
                 ),
             )
 
+    def together(self) -> Totals:
+        """Return the totals of all cities; there is at least one."""
+        return Totals(
+            count=int(self.counts.sum()),
+            sum_hundredths=int(self.sums.sum()),
+            min_hundredths=int(self.lowest.min()),
+            max_hundredths=int(self.highest.max()),
+            first_at=int(self.firsts.min()),
+            last_at=int(self.lasts.max()),
+        )
+
     def slices(self, size: int) -> Iterator[CityColumns]:
         """Yield the same cities in parts of at most `size`."""
         for start in range(0, len(self), size):

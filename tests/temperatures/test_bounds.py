@@ -1,0 +1,99 @@
+"""What callers may write as a bound, and what it means to the microsecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timba.temperatures.bounds import (
+    AFTER_ALL,
+    BEFORE_ALL,
+    EVER,
+    Bounds,
+    microseconds,
+    moment,
+    parse_moment,
+)
+
+NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-06-01T12:00:00Z", NOON),
+        ("2025-06-01 12:00", NOON),
+        ("2025-06-01T14:00:00+02:00", NOON),
+        ("2025-06-01T14:00:00 02:00", NOON),  # the + of a query that was not escaped
+        ("2025-06-01T08:30-0330", NOON),
+        ("2025-06-01", NOON - 12 * 3600 * 1_000_000),
+        ("2025-06-01T12:00:00.5Z", NOON + 500_000),
+        ("2025-06-01T12:00:00,000001z", NOON + 1),
+        # A bound between two microseconds lies before the later one, whichever side it bounds.
+        ("2025-06-01T12:00:00.0000001", NOON + 1),
+        ("2025-06-01T12:00:00.0000010000", NOON + 1),
+        ("2025-06-01T12:00:00.9999999", NOON + 1_000_000),
+        # What lies beyond all readings is as good as no bound.
+        ("0001-01-01", BEFORE_ALL),
+        ("0001-01-01T00:00+23:59", BEFORE_ALL),
+        ("9999-12-31T23:59:59-23:59", AFTER_ALL),
+    ],
+)
+def test_a_moment_is_read_exactly(text: str, expected: int) -> None:
+    assert parse_moment(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "now",
+        "0",
+        "1748779200",
+        "2025",
+        "2025-06",
+        "2025-6-1",
+        "0000-01-01",
+        "2025-02-29",
+        "2025-13-01",
+        "2025-06-01T",
+        "2025-06-01T12",
+        "2025-06-01Z",
+        "2025-06-01T24:00",
+        "2025-06-01T12:60",
+        "2025-06-01T12:00:60",
+        "2025-06-01T12:00:00.",
+        "2025-06-01T12:00:00+24:00",
+        "2025-06-01T12:00:00+00:60",
+        "2025-06-01T12:00:00+2",
+        "2025-06-01T12:00:00Z ",
+        " 2025-06-01",
+        "2025-06-01_12:00",
+        "2025-W22-7",
+        "20250601T120000Z",
+        "٢٠٢٥-06-01",
+        "2025-06-01\n",
+        "2025-06-01T12:00:00Z\0",
+    ],
+)
+def test_garbage_is_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a time|out of range|must be in"):
+        parse_moment(text)
+
+
+@given(st.integers(0, 230 * 366 * 86_400_000_000))
+def test_every_reading_lies_within_the_outermost_bounds(since: int) -> None:
+    at = datetime(1969, 12, 31, tzinfo=UTC) + timedelta(microseconds=since)
+    assert moment(microseconds(at)) == at
+    assert parse_moment(at.isoformat()) == microseconds(at)
+    assert EVER.start < microseconds(at) < EVER.stop
+
+
+def test_only_the_outermost_bounds_hold_everything() -> None:
+    assert EVER.hold_everything
+    assert not Bounds(start=0).hold_everything
+    assert not Bounds(stop=0).hold_everything

@@ -1,0 +1,178 @@
+"""Reads an uploaded temperature file: its good lines become readings, its bad ones rejects.
+
+What a run makes is kept apart until the run is settled: the readings and the rejects as objects
+derived from the file, the totals of its cities as staged rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from io import RawIOBase
+from typing import BinaryIO, Final
+
+from timba.files.models import Derivative, File
+from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.storage import store
+from timba.temperatures.bounds import moment
+from timba.temperatures.lines import Unreadable, read_blocks, read_lines
+from timba.temperatures.parsing import Reject, looks_like_readings, read_block
+from timba.temperatures.readings import ReadingsWriter, StoredReadings, fold_by_city
+from timba.temperatures.services import (
+    forget_staged_totals,
+    record_readings,
+    stage_totals,
+    withdraw_readings,
+)
+from timba.temperatures.shapes import degrees
+from timba.temperatures.totals import CityColumns, Totals
+
+FIRST_ERRORS: Final = 20
+REJECTS_HEADER: Final = ("line", "reason", "text")
+STAGED_AT_ONCE: Final = 5000
+# Reading the lines is nearly all of the work; the rest is for the totals.
+READING_SHARE: Final = 0.95
+
+FORMAT: Final = "Each line must read city_id,temperature,timestamp."
+NO_LINES: Final = f"The file holds no reading, only a header or blank lines. {FORMAT}"
+
+
+def read_temperatures(job: Job) -> Findings:
+    """Write the file's readings, rejects and staged totals; return what became of its lines.
+
+    Raises FileRefused when no line is a reading, or when the archive cannot be unpacked.
+    """
+    tally = Tally()
+    try:
+        with (
+            job.derive(Derivative.Role.REJECTS) as rejects,
+            job.derive(Derivative.Role.READINGS) as readings,
+            ReadingsWriter(readings) as writer,
+        ):
+            _sort_lines(job, tally, writer, rejects)
+    except Unreadable as problem:
+        raise FileRefused(str(problem)) from problem
+    tally.accepted = writer.count
+    if not tally.accepted:
+        raise FileRefused(tally.nothing_accepted(), findings=tally.findings())
+    for part in _totals(job, writer):
+        for some in part.slices(STAGED_AT_ONCE):
+            job.progress(READING_SHARE)
+            stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
+            tally.add_cities(some)
+    return tally.findings()
+
+
+def recognizes(head: bytes) -> bool:
+    """Say whether a file that begins so holds a reading in its first lines, packed or not."""
+    try:
+        return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
+    except Unreadable:
+        # The head of a longer archive ends early, and that is no fault of the file.
+        return False
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """What became of a file's lines so far."""
+
+    accepted: int = 0
+    rejected: int = 0
+    cities: int = 0
+    totals: Totals | None = None
+    first_errors: list[Reject] = field(default_factory=list)
+
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        self.rejected += len(rejects)
+        self.first_errors += rejects[: FIRST_ERRORS - len(self.first_errors)]
+
+    def add_cities(self, cities: CityColumns) -> None:
+        self.cities += len(cities)
+        totals = cities.together()
+        self.totals = self.totals + totals if self.totals else totals
+
+    def nothing_accepted(self) -> str:
+        """Return why a file without a single reading is refused."""
+        if not self.first_errors:
+            return NO_LINES
+        first = self.first_errors[0]
+        return f"No line of the file is a reading. Line {first.line}: {first.reason} {FORMAT}"
+
+    def findings(self) -> Findings:
+        totals = self.totals
+        return {
+            "rows": self.accepted + self.rejected,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "cities": self.cities,
+            "first_at": _instant(totals.first_at) if totals else None,
+            "last_at": _instant(totals.last_at) if totals else None,
+            "min_temp": degrees(totals.min_hundredths) if totals else None,
+            "max_temp": degrees(totals.max_hundredths) if totals else None,
+            "first_errors": [
+                {"line": reject.line, "reason": str(reject.reason), "text": reject.text}
+                for reject in self.first_errors
+            ],
+        }
+
+
+class Metered:
+    """A file's bytes; whoever reads them says how far the job is.
+
+    Here and not line by line: a gigabyte without a line end must not look like a hung worker.
+    """
+
+    def __init__(self, stream: BinaryIO, job: Job) -> None:
+        self._stream, self._job = stream, job
+        self._taken = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        self._taken += len(data)
+        self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
+        return data
+
+
+def _sort_lines(job: Job, tally: Tally, writer: ReadingsWriter, rejects: RawIOBase) -> None:
+    """Send the good lines one way and the bad ones the other, a block at a time."""
+    rejects.write(_csv([REJECTS_HEADER]))
+    with job.open() as stream:
+        for block in read_blocks(Metered(stream, job)):
+            parsed = read_block(block)
+            writer.add(parsed.cities, parsed.times, parsed.hundredths)
+            rejects.write(_csv(parsed.rejects))
+            tally.add_rejects(parsed.rejects)
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
+    if writer.totals is not None:
+        yield writer.totals
+        return
+    key = Derivative.objects.get(
+        file_id=job.file_id, run=job.run, role=Derivative.Role.READINGS
+    ).storage_key
+    yield from fold_by_city(StoredReadings(key=key, open=partial(store().open_bytes, key)))
+
+
+def _instant(microseconds: int) -> str:
+    return moment(microseconds).isoformat().replace("+00:00", "Z")
+
+
+PROCESSOR: Final = Processor(
+    kind=File.Kind.TEMPERATURES,
+    read=read_temperatures,
+    sandboxed=False,
+    record=record_readings,
+    withdraw=withdraw_readings,
+    discard=forget_staged_totals,
+    recognizes=recognizes,
+)

@@ -1,0 +1,40 @@
+"""How temperatures look to every caller: degrees as JSON numbers with two decimals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from timba.temperatures.bounds import moment
+from timba.temperatures.statistics import CityStatistics
+
+
+class CityShape(TypedDict):
+    city_id: int
+    name: str | None
+    count: int
+    min_temp: float | None
+    max_temp: float | None
+    mean_temp: float | None
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def city_shape(statistics: CityStatistics) -> CityShape:
+    """Return a city's statistics as callers see them."""
+    totals = statistics.totals
+    return CityShape(
+        city_id=statistics.city_id,
+        name=statistics.name,
+        count=totals.count if totals else 0,
+        min_temp=degrees(totals.min_hundredths) if totals else None,
+        max_temp=degrees(totals.max_hundredths) if totals else None,
+        mean_temp=degrees(totals.mean_hundredths) if totals else None,
+        first_at=moment(totals.first_at) if totals else None,
+        last_at=moment(totals.last_at) if totals else None,
+    )
+
+
+def degrees(hundredths: int) -> float:
+    """Return hundredths as the float that prints as exactly their two decimals."""
+    return hundredths / 100

@@ -1,0 +1,204 @@
+"""What a client's readings come to, city by city: exact, of whole files only, and never stale.
+
+Without bounds an answer adds up totals. With bounds, a file that lies wholly inside counts by its
+totals too; of one that lies across a bound, only the row groups that can hold the city are read.
+
+A city's answer is made after reading the client's data version and kept under it. Every change of
+what counts sets a new version in its own transaction, so a kept answer is never looked up again
+once it has become untrue.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+from django.db.models import QuerySet
+
+from timba.files.models import Derivative
+from timba.files.storage import store
+from timba.places.models import City
+from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
+from timba.temperatures.models import CityTotals, DataVersion
+from timba.temperatures.querysets import CityTotalsQuerySet
+from timba.temperatures.readings import StoredReadings, read_city
+from timba.temperatures.totals import Totals
+
+KEPT_ANSWERS = 4096
+# Sharing an answer with other processes is a write: worth it for one that took long to make.
+SHARED_FROM_SECONDS = 0.05
+SHARED_FOR_SECONDS = 24 * 3600
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CityStatistics:
+    """One city's answer; `totals` is None where the bounds hold no reading."""
+
+    city_id: int
+    name: str | None
+    totals: Totals | None
+
+
+def city_statistics(
+    *, client_id: int, city_id: int, bounds: Bounds = EVER
+) -> CityStatistics | None:
+    """Return a city's statistics; None when the client has no reading of it at all."""
+    version = data_version(client_id)
+    try:
+        return _kept(client_id, city_id, bounds, version)
+    except FileNotFoundError:
+        # A file was deleted, and its readings erased, while they were being read.
+        newer = data_version(client_id)
+        if newer == version:
+            raise
+        return _kept(client_id, city_id, bounds, newer)
+
+
+def cities_of(client_id: int) -> QuerySet[CityTotals, Any]:
+    """Return a row for each city of which the client has a reading, for `describe_cities`."""
+    return _counting(client_id).by_city().order_by("city_id")
+
+
+def describe_cities(
+    *, client_id: int, rows: Sequence[Any], bounds: Bounds = EVER
+) -> list[CityStatistics]:
+    """Return the statistics of some rows of `cities_of`, with their names."""
+    numbers = [row.city_id for row in rows]
+    names = _names(client_id, numbers)
+    if bounds.hold_everything:
+        totals = {row.city_id: _totals_of(row) for row in rows}
+    else:
+        totals = _within(_counting(client_id).filter(city_id__in=numbers), bounds)
+    return [
+        CityStatistics(city_id=number, name=names.get(number), totals=totals.get(number))
+        for number in numbers
+    ]
+
+
+def data_version(client_id: int) -> uuid.UUID | None:
+    """Return the mark under which answers may be kept; None while there has never been data."""
+    found = DataVersion.unscoped.filter(client_id=client_id)
+    return next(iter(found.values_list("version", flat=True)), None)
+
+
+@lru_cache(maxsize=KEPT_ANSWERS)
+def _kept(
+    client_id: int, city_id: int, bounds: Bounds, version: uuid.UUID | None
+) -> CityStatistics | None:
+    rows = _counting(client_id).filter(city_id=city_id)
+    if bounds.hold_everything:
+        row = next(iter(rows.by_city()), None)
+        totals = row and _totals_of(row)
+    else:
+        key = f"temperatures:{version}:{city_id}:{bounds.start}:{bounds.stop}"
+        totals = _shared(key, lambda: _within(rows, bounds).get(city_id))
+    if totals is None and not rows.exists():
+        return None
+    return CityStatistics(
+        city_id=city_id, name=_names(client_id, [city_id]).get(city_id), totals=totals
+    )
+
+
+def _shared(key: str, make: Callable[[], Totals | None]) -> Totals | None:
+    """Return what another process has made under this key, else make it."""
+    try:
+        kept = cache.get(key)
+    except Exception:
+        logger.warning("cache_away", exc_info=True)
+        kept = None
+    if kept is not None:
+        return Totals(**kept) if kept else None
+    started = time.monotonic()
+    totals = make()
+    if time.monotonic() - started >= SHARED_FROM_SECONDS:
+        try:
+            cache.set(key, asdict(totals) if totals else {}, SHARED_FOR_SECONDS)
+        except Exception:
+            logger.warning("cache_away", exc_info=True)
+    return totals
+
+
+def _within(rows: CityTotalsQuerySet, bounds: Bounds) -> dict[int, Totals]:
+    """Return the totals, by city, of the readings within bounds.
+
+    One query decides which files count, so that all of an answer is of one moment.
+    """
+    if bounds.start >= bounds.stop:
+        return {}
+    overlapping = rows.filter(
+        last_at__gte=moment(bounds.start), first_at__lt=moment(bounds.stop)
+    ).values_list(
+        "file_id",
+        "run",
+        "city_id",
+        "count",
+        "sum_hundredths",
+        "min_hundredths",
+        "max_hundredths",
+        "first_at",
+        "last_at",
+    )
+    found: dict[int, Totals] = {}
+    across: list[tuple[tuple[uuid.UUID, int], int]] = []
+    for file_id, run, city_id, *values in overlapping:
+        totals = _totals(values)
+        if bounds.start <= totals.first_at and totals.last_at < bounds.stop:
+            found[city_id] = found[city_id] + totals if city_id in found else totals
+        else:
+            across.append(((file_id, run), city_id))
+    stored = _stored({run for run, _ in across})
+    for file_run, city_id in across:
+        part = read_city(stored[file_run], city_id, start=bounds.start, stop=bounds.stop)
+        if part is not None:
+            found[city_id] = found[city_id] + part if city_id in found else part
+    return found
+
+
+def _stored(runs: Iterable[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], StoredReadings]:
+    """Return the objects that hold the readings of these runs over files."""
+    runs = set(runs)
+    if not runs:
+        return {}
+    rows = Derivative.objects.filter(
+        role=Derivative.Role.READINGS,
+        file_id__in={file_id for file_id, _ in runs},
+        run__in={run for _, run in runs},
+    )
+    return {
+        (file_id, run): StoredReadings(key=key, open=partial(store().open_bytes, key))
+        for file_id, run, key in rows.values_list("file_id", "run", "storage_key")
+    }
+
+
+def _counting(client_id: int) -> CityTotalsQuerySet:
+    return CityTotals.unscoped.filter(client_id=client_id).counting()
+
+
+def _names(client_id: int, numbers: Sequence[int]) -> dict[int, str]:
+    rows = City.unscoped.filter(client_id=client_id, number__in=numbers)
+    return dict(rows.values_list("number", "name"))
+
+
+def _totals_of(row: Any) -> Totals:
+    return _totals([row.readings, row.total, row.lowest, row.highest, row.first, row.last])
+
+
+def _totals(values: Sequence[Any]) -> Totals:
+    count, total, lowest, highest, first, last = values
+    # MariaDB sums whole numbers into decimals.
+    return Totals(
+        count=int(count),
+        sum_hundredths=int(total),
+        min_hundredths=lowest,
+        max_hundredths=highest,
+        first_at=microseconds(first),
+        last_at=microseconds(last),
+    )
