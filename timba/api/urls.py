@@ -5,8 +5,12 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from timba.api.clients import ClientDoor
 from timba.api.index import IndexDoor
 from timba.api.notes import NoteDoor, NotesDoor
+from timba.api.roles import RolesDoor
+from timba.api.tokens import RefreshDoor, RevokeDoor, TokenDoor
+from timba.api.users import UserDoor, UsersDoor
 from timba.routing import path
 
 app_name = "api"
@@ -15,6 +19,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", IndexDoor.as_view(), name="index"),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("api/token/", TokenDoor.as_view(), name="token"),
+    path("api/token/refresh/", RefreshDoor.as_view(), name="token-refresh"),
+    path("api/token/revoke/", RevokeDoor.as_view(), name="token-revoke"),
+    path("timba/client", ClientDoor.as_view(), name="client"),
+    path("timba/user", UserDoor.as_view(), name="user"),
+    path("timba/users", UsersDoor.as_view(), name="users"),
+    path("timba/roles", RolesDoor.as_view(), name="roles"),
     path("api/notes/", NotesDoor.as_view(), name="notes"),
     path("api/notes/<int:pk>/", NoteDoor.as_view(), name="note"),
 ]

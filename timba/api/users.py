@@ -1,0 +1,134 @@
+"""The users' doors: `/timba/user` and `/timba/users`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.accounts.models import MAX_USERNAME, Client, Role, User
+from timba.accounts.services import add_user, change_user, delete_user
+from timba.accounts.shapes import UserShape, user_shape
+from timba.api.envelopes import (
+    MESSAGE,
+    changed,
+    created,
+    deleted,
+    envelope,
+    id_parameters,
+    list_parameters,
+    own_id,
+    parameters,
+)
+from timba.api.idempotency import idempotent
+from timba.api.pages import page
+from timba.api.queries import read
+from timba.api.schema import listing, shape
+from timba.api.scope import acting_client, client_named, named, narrowed
+from timba.errors import Invalid
+
+
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
+class RoleField(serializers.Field[Any, Any, Any, Any]):
+    """A role's id or its name."""
+
+    def to_internal_value(self, data: Any) -> str | int:
+        if isinstance(data, str | int) and not isinstance(data, bool):
+            return data
+        raise serializers.ValidationError("Give a role's id or its name.")
+
+
+class UserInput(serializers.Serializer[User]):
+    """What may be said of a user; a PATCH says only what changes."""
+
+    username = serializers.CharField(max_length=MAX_USERNAME, trim_whitespace=False)
+    name = serializers.CharField(max_length=200)
+    address = serializers.CharField(max_length=500, allow_blank=True, required=False)
+    contact = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    role = RoleField()
+    password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
+    is_active = serializers.BooleanField(required=False)
+
+
+class NewUserInput(UserInput):
+    """A new user; staff say of which client."""
+
+    client_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class UserChangesInput(UserInput):
+    """What changes about a user; one's own password needs the current one."""
+
+    user_id = serializers.IntegerField()
+    current_password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
+
+
+class UserDoor(APIView):
+    """One user."""
+
+    @extend_schema(parameters=id_parameters("user"), responses={200: shape(UserShape)})
+    def get(self, request: Request) -> Response:
+        return Response(user_shape(_user(request, parameters(request, noun="user"))))
+
+    @extend_schema(request=NewUserInput, responses={201: envelope(UserShape)})
+    @idempotent
+    def put(self, request: Request) -> Response:
+        sent = read(NewUserInput(data=request.data))
+        client = acting_client(request.user, sent.pop("client_id", None))
+        sent["role"] = _role(client, sent["role"])
+        user = add_user(actor=request.user, client=client, **sent)
+        return created("user", user_shape(user))
+
+    @extend_schema(request=UserChangesInput(partial=True), responses={200: envelope(UserShape)})
+    def patch(self, request: Request) -> Response:
+        given = parameters(request, noun="user")
+        user = _user(request, given)
+        _check_stays(request, user, given.get("client_id"))
+        sent = read(UserChangesInput(data=given, partial=True))
+        sent.pop("user_id")
+        if "role" in sent:
+            sent["role"] = _role(user.client, sent["role"])
+        user = change_user(actor=request.user, user=user, **sent)
+        return changed("user", user_shape(user))
+
+    @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE})
+    def delete(self, request: Request) -> Response:
+        delete_user(actor=request.user, user=_user(request, parameters(request, noun="user")))
+        return deleted("user")
+
+
+class UsersDoor(APIView):
+    """All users."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("client_id", int, description="for staff")],
+        responses={200: listing(UserShape, key="users")},
+    )
+    def get(self, request: Request) -> Response:
+        given = list_parameters(request)
+        users = narrowed(
+            User.objects.visible_to(request.user), request.user, given.get("client_id")
+        )
+        return Response(page(users, request=request, look=user_shape, order=("id",), key="users"))
+
+
+def _user(request: Request, given: dict[str, Any]) -> User:
+    users = User.objects.visible_to(request.user).select_related("client__subscription", "role")
+    return named(users, own_id(given, noun="user"), "user_id")
+
+
+def _role(client: Client | None, name_or_id: str | int) -> Role:
+    if client is None:
+        raise Invalid(fields={"role": ["Staff have no role: leave it out."]})
+    return Role.unscoped.assignable_in(client).one_called(name_or_id)
+
+
+def _check_stays(request: Request, user: User, client_id: Any) -> None:
+    """Refuse to move a user: what they made belongs to the client they are in."""
+    client = client_named(request.user, client_id)
+    if client is not None and client.pk != user.client_id:
+        raise Invalid(fields={"client_id": ["A user stays with one client: add a new user there."]})
