@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from timba.api.clients import ClientDoor
+from timba.api.events import EventsDoor
 from timba.api.index import IndexDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RolesDoor
@@ -28,4 +29,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/roles", RolesDoor.as_view(), name="roles"),
     path("api/notes/", NotesDoor.as_view(), name="notes"),
     path("api/notes/<int:pk>/", NoteDoor.as_view(), name="note"),
+    path("api/events/", EventsDoor.as_view(), name="events"),
 ]

@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from timba.events.querysets import OutboxQuerySet
+
 
 class Stream(models.Model):
     """One client's running number; its row is locked last, so numbers follow commit order."""
@@ -37,12 +39,15 @@ class OutboxEvent(models.Model):
     value = models.TextField()
     published_at = models.DateTimeField(null=True)
 
+    objects = OutboxQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["event_id"], name="event_id_is_unique"),
+            # A restored outbox goes on counting where its backup ended, under the next epoch.
             models.UniqueConstraint(
-                fields=["client_id", "epoch", "sequence"], name="event_sequence_is_unique"
+                fields=["client_id", "sequence"], name="event_sequence_is_unique"
             ),
         ]
         indexes = [models.Index(fields=["published_at", "id"], name="event_unpublished")]
@@ -52,9 +57,11 @@ class OutboxEvent(models.Model):
 
 
 class RelayLease(models.Model):
-    """Which relay may send now; a token fences off one that slept through its lease."""
+    """Which relay may send now; its token fences off one that slept through its lease."""
 
+    # One shard so far: a client's and a key's events must never be split between two.
     shard = models.PositiveSmallIntegerField(primary_key=True)
+    # Drawn by each relay for itself; the lease is free once it has expired or was given back.
     token = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from timba.bell import ring
@@ -53,13 +54,16 @@ def publish(*events: Event) -> None:
 
     The client's stream row stays locked until the commit: numbers are gapless and in commit
     order, so a reader who asks for what comes after one can never skip another.
-    Raises TransactionManagementError outside a transaction.
+    Raises TransactionManagementError outside a transaction, where the event could outlive a
+    change that fails, or the change the event.
     """
+    if not transaction.get_connection().in_atomic_block:
+        raise TransactionManagementError("An event is written in the transaction of its change.")
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    # In the order of their ids, so that two transactions never wait for each other's stream.
     ordered = sorted(events, key=lambda event: event.client_id)
     for client_id, group in groupby(ordered, key=lambda event: event.client_id):
-        Stream.objects.get_or_create(client_id=client_id)
-        stream = Stream.objects.select_for_update().get(client_id=client_id)
+        stream = _locked_stream(client_id)
         now = timezone.now()
         rows = [
             OutboxEvent(
@@ -80,7 +84,18 @@ def publish(*events: Event) -> None:
         OutboxEvent.objects.bulk_create(rows)
         stream.last_sequence = rows[-1].sequence
         stream.save(update_fields=["last_sequence"])
-    transaction.on_commit(_wake_relay)
+    # Robust: what is committed is done, and an event that is not rung for is found by polling.
+    transaction.on_commit(_wake_relay, robust=True)
+
+
+def _locked_stream(client_id: int) -> Stream:
+    """Return the client's stream row, made with its first event, locked until the commit."""
+    streams = Stream.objects.select_for_update()
+    try:
+        return streams.get(client_id=client_id)
+    except Stream.DoesNotExist:
+        Stream.objects.get_or_create(client_id=client_id)
+        return streams.get(client_id=client_id)
 
 
 def _wake_relay() -> None:

@@ -1,0 +1,83 @@
+"""The history's door: `GET /api/events/` tells what happened, at once or as soon as it does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.api.pages import read_limit
+from timba.api.queries import Query, query
+from timba.api.scope import acting_client
+from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
+from timba.events.shapes import event_shape
+
+_HIGHEST: Final = 2**63 - 1
+
+
+def _answer() -> dict[str, Any]:
+    schema = listing(EventShape, key="events")
+    # There is always a next: what has not happened yet.
+    schema["properties"]["next"] = {"type": "string", "format": "uri"}
+    return schema
+
+
+class EventsQuery(Query):
+    """Where to read on, and how long to wait for something."""
+
+    after = serializers.IntegerField(
+        default=0, min_value=0, max_value=_HIGHEST, help_text="the last sequence that is known"
+    )
+    topic = serializers.CharField(required=False, help_text="for example note_events")
+    limit = serializers.IntegerField(required=False, help_text="1 to 1000, by default 100")
+    wait = serializers.IntegerField(
+        default=0,
+        min_value=0,
+        max_value=MAX_WAIT_SECONDS,
+        help_text="seconds to hold an empty answer",
+    )
+    client_id = serializers.CharField(required=False, help_text="needed by staff")
+
+
+class EventsDoor(APIView):
+    """A client's events, oldest first."""
+
+    @extend_schema(parameters=[EventsQuery], responses={200: _answer()})
+    def get(self, request: Request) -> Response:
+        limit = read_limit(request)
+        wanted = query(EventsQuery, request)
+        client = acting_client(request.user, wanted.get("client_id"))
+        chapter = wait_for_events(
+            client_id=client.pk,
+            after=wanted["after"],
+            topic=wanted.get("topic"),
+            limit=limit,
+            seconds=wanted["wait"],
+        )
+        if wanted["wait"]:
+            _refuse_who_left(request)
+        return Response(
+            {
+                "events": [event_shape(event) for event in chapter.events],
+                "next": _next_url(request, chapter.upto),
+            }
+        )
+
+
+def _next_url(request: Request, upto: int) -> str:
+    following = request.query_params.copy()
+    following["after"] = str(upto)
+    url: str = request.build_absolute_uri(f"{request.path}?{following.urlencode()}")
+    return url
+
+
+def _refuse_who_left(request: Request) -> None:
+    """Look again at who is asking: while an answer waited, the sign-in may have ended."""
+    if isinstance(request.auth, str):
+        user_of(request.auth)
+    elif not isinstance(get_user(request._request), User):
+        raise NotSignedIn

@@ -1,0 +1,83 @@
+"""Reads a client's events back: who did what, when; at once or as soon as there is something."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from timba.events.models import OutboxEvent, Stream
+
+MAX_WAIT_SECONDS: Final = 25
+_LOOK_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chapter:
+    """A stretch of a client's history, oldest first; what follows it lies behind `upto`."""
+
+    events: list[OutboxEvent]
+    upto: int
+
+
+def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> Chapter:
+    """Return the client's events with numbers above `after`, of one topic or of all.
+
+    Numbers follow the order of commits: nothing can turn up later that `upto` has passed.
+    """
+    last = _last_sequence(client_id)
+    rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)
+    if topic is not None:
+        rows = rows.filter(topic=topic)
+    events = rows.order_by("sequence").take(limit)
+    # Where a topic had nothing, the other topics' events need not be looked through again.
+    return Chapter(events=events, upto=events[-1].sequence if events else max(last, after))
+
+
+def wait_for_events(
+    *, client_id: int, after: int, topic: str | None, limit: int, seconds: float
+) -> Chapter:
+    """Do as `events_after`, but hold an empty answer for up to `seconds`.
+
+    At most a quarter of the server's threads wait; whoever comes on top is answered at once.
+    """
+    chapter = events_after(client_id=client_id, after=after, topic=topic, limit=limit)
+    if chapter.events or seconds <= 0 or not _waiting_places().acquire(blocking=False):
+        return chapter
+    try:
+        until = time.monotonic() + min(seconds, MAX_WAIT_SECONDS)
+        while not chapter.events and (left := until - time.monotonic()) > 0:
+            time.sleep(min(_LOOK_SECONDS, left))
+            if _last_sequence(client_id) > chapter.upto:
+                chapter = events_after(
+                    client_id=client_id, after=chapter.upto, topic=topic, limit=limit
+                )
+    finally:
+        _waiting_places().release()
+    return chapter
+
+
+def oldest_waiting_seconds() -> float | None:
+    """Return for how long the oldest event has waited for the broker; None where there is none.
+
+    Without a publisher events wait for nothing: they are the history.
+    """
+    if not settings.TIMBA_EVENT_PUBLISHER:
+        return None
+    oldest = OutboxEvent.objects.unpublished().values_list("time", flat=True).first()
+    return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())
+
+
+def _last_sequence(client_id: int) -> int:
+    streams = Stream.objects.filter(client_id=client_id)
+    return streams.values_list("last_sequence", flat=True).first() or 0
+
+
+@cache
+def _waiting_places() -> BoundedSemaphore:
+    return BoundedSemaphore(max(1, settings.TIMBA_WEB_THREADS // 4))

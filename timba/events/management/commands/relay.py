@@ -1,0 +1,29 @@
+"""`manage.py relay`: carries events from the outbox to Kafka until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from timba.events.publishers import open_publisher
+from timba.events.relay import Relay
+
+_log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Carry events from the outbox to Kafka, until SIGTERM or Ctrl-C."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        relay = Relay(open_publisher=open_publisher)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: relay.stop())
+        if settings.TIMBA_EVENT_PUBLISHER:
+            _log.info("the relay is running")
+        else:
+            _log.info("no broker is configured: events stay in the outbox, as the history")
+        relay.run()

@@ -1,0 +1,40 @@
+"""What leaves Timba: an event as a message of a broker, in CloudEvents 1.0 binary mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from timba.events.models import OutboxEvent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message as brokers know it."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def message_of(event: OutboxEvent) -> Message:
+    """Return the event as it leaves; the same, headers and all, each time it is delivered."""
+    return Message(
+        topic=event.topic,
+        key=event.key,
+        value=event.value.encode(),
+        headers={
+            "ce_specversion": "1.0",
+            "ce_id": str(event.event_id),
+            "ce_source": event.source,
+            "ce_type": event.type,
+            "ce_subject": event.key,
+            "ce_time": event.time.isoformat().replace("+00:00", "Z"),
+            "ce_sequence": str(event.sequence),
+            "ce_epoch": str(event.epoch),
+            "ce_requestid": event.request_id,
+            "ce_clientid": str(event.client_id),
+            "content-type": "application/json",
+        },
+    )
