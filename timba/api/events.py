@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from django.contrib.auth import get_user
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from timba.accounts.models import User
+from timba.accounts.tokens import user_of
 from timba.api.pages import read_limit
 from timba.api.queries import Query, query
+from timba.api.schema import listing
 from timba.api.scope import acting_client
+from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
-from timba.events.shapes import event_shape
+from timba.events.shapes import EventShape, event_shape
 
 _HIGHEST: Final = 2**63 - 1
 
