@@ -20,6 +20,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
 from timba.errors import Conflict, Invalid
 from timba.wire import dumps
@@ -60,13 +61,12 @@ def _reserve(request: Request, key: str) -> IdempotentRequest:
     """Return a fresh reservation, or the finished twin; raise Conflict for anything else."""
     now = timezone.now()
     fingerprint = _fingerprint(request)
-    mine = IdempotentRequest.objects.filter(user=request.user)
+    actor = actor_of(request)
+    mine = IdempotentRequest.objects.filter(user=actor)
     mine.filter(created_at__lt=now - _MEMORY).delete()
     try:
         with transaction.atomic():
-            return IdempotentRequest.objects.create(
-                user=request.user, key=key, fingerprint=fingerprint
-            )
+            return IdempotentRequest.objects.create(user=actor, key=key, fingerprint=fingerprint)
     except IntegrityError:
         twin = mine.filter(key=key).first()
     if twin is None:
@@ -105,9 +105,11 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
 def _fingerprint(request: Request) -> str:
     """Digest method, path, fields and the hashes of files."""
     digest = hashlib.sha256()
-    digest.update(dumps([request.method, request.path, sorted(request.query_params.lists())]))
+    digest.update(
+        dumps([request.method, request.path.rstrip("/"), sorted(request.query_params.lists())])
+    )
     if hasattr(request.data, "lists"):
-        fields = {
+        fields: Any = {
             name: [getattr(value, "sha256", value) for value in values]
             for name, values in request.data.lists()
         }

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from timba.api.authentication import actor_of
 from timba.api.idempotency import idempotent
 from timba.api.pages import page
 from timba.api.queries import Query, query, read
@@ -51,7 +52,7 @@ class NotesDoor(APIView):
     def get(self, request: Request) -> Response:
         wanted = query(NotesQuery, request)
         notes = narrowed(
-            Note.objects.visible_to(request.user), request.user, wanted.get("client_id")
+            Note.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
         )
         if "consignment_id" in wanted:
             notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
@@ -66,8 +67,8 @@ class NotesDoor(APIView):
     def post(self, request: Request) -> Response:
         sent = read(NewNoteInput(data=request.data))
         note = write_note(
-            actor=request.user,
-            client=acting_client(request.user, sent.get("client_id")),
+            actor=actor_of(request),
+            client=acting_client(actor_of(request), sent.get("client_id")),
             title=sent["title"],
             content=sent["content"],
             consignment=_consignment(request, sent["consignment_id"]),
@@ -96,12 +97,12 @@ class NoteDoor(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_note(actor=request.user, note=_note(request, pk))
+        delete_note(actor=actor_of(request), note=_note(request, pk))
         return Response(status=204)
 
     def _change(self, request: Request, note: Note, sent: dict[str, Any]) -> Response:
         note = change_note(
-            actor=request.user,
+            actor=actor_of(request),
             note=note,
             title=sent["title"],
             content=sent["content"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from django.core.exceptions import ValidationError
@@ -79,8 +79,11 @@ def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> l
         if None in values:
             raise ValueError(cursor)
         return [
-            model._meta.get_field(name.removeprefix("-")).to_python(value)
-            for name, value in zip(order, values, strict=True)
+            _field(model, name).to_python(value) for name, value in zip(order, values, strict=True)
         ]
     except (ValueError, TypeError, ValidationError) as error:
         raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    return cast("models.Field[Any, Any]", model._meta.get_field(name.removeprefix("-")))

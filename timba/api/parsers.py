@@ -55,7 +55,7 @@ class StrictMultiPartParser(MultiPartParser):
 class StrictFormParser(FormParser):
     """URL-encoded forms."""
 
-    def parse(self, *args: Any, **kwargs: Any) -> QueryDict:
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
         data = super().parse(*args, **kwargs)
         refuse_unstorable(data)
         return data
@@ -65,7 +65,7 @@ def refuse_unstorable(values: QueryDict) -> None:
     """Raise ParseError for text that cannot be stored everywhere, in a form or a query."""
     for key, texts in values.lists():
         for text in (key, *texts):
-            if isinstance(text, str) and not is_storable(text):
+            if not is_storable(str(text)):
                 raise ParseError(UNSTORABLE)
 
 

@@ -22,7 +22,7 @@ PROBLEM = {
 
 def shape(hint: Any) -> dict[str, Any]:
     """Return the schema of a shape: a TypedDict, or a list of one."""
-    schema: dict[str, Any] = resolve_type_hint(hint)
+    schema: dict[str, Any] = resolve_type_hint(hint)  # type: ignore[no-untyped-call]
     return schema
 
 

@@ -40,12 +40,11 @@ class File(TenantModel):
         DOCUMENT = "document"
         TEXT = "text"
         TEMPERATURES = "temperatures"
-        TALLY = "tally"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
     # Unknown only while bytes flow: an intent row is older than the form field that names it.
-    client = models.ForeignKey(
+    client = models.ForeignKey(  # type: ignore[assignment]
         "accounts.Client", on_delete=models.PROTECT, null=True, related_name="+"
     )
     consignment = models.ForeignKey(
@@ -84,8 +83,8 @@ class File(TenantModel):
     run = models.PositiveIntegerField(null=True)
     rung_at = models.DateTimeField(null=True)
 
-    unscoped = models.Manager.from_queryset(FileQuerySet)()
-    objects = ScopedManager["File"]()
+    unscoped = models.Manager.from_queryset(FileQuerySet)()  # type: ignore[misc]
+    objects = ScopedManager["File"]()  # type: ignore[misc]
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -107,6 +106,12 @@ class File(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def owner_id(self) -> int:
+        """The id of the client; every accepted file has one."""
+        assert self.client_id is not None  # noqa: S101 - a named constraint says so
+        return self.client_id
 
     @property
     def processed(self) -> bool:

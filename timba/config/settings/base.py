@@ -162,6 +162,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 FILE_PROCESSORS = [
+    "timba.files.processors.document.PROCESSOR",
     "timba.files.processors.photo.PROCESSOR",
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
@@ -170,7 +171,7 @@ TIMBA_MAX_UPLOAD_BYTES = whole_number(
     "TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3, least=1024, most=1024**5
 )
 TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_650)
-TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=60, least=1, most=3_600)
+TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, most=3_600)
 TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2

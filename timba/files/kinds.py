@@ -1,0 +1,160 @@
+"""Decides what kind a file is: its bytes say so, and its name's ending must agree.
+
+Pure: the first bytes come in, a kind or a sentence goes out.
+"""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+# Enough for twenty lines of readings after any header, and for every signature.
+HEAD_BYTES: Final = 64 * 1024
+
+PHOTO, DOCUMENT, TEXT, TEMPERATURES = "photo", "document", "text", "temperatures"
+
+MEDIA_TYPES: Final = {
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "gz": "application/gzip",
+}
+KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "jpg": (PHOTO,),
+    "jpeg": (PHOTO,),
+    "png": (PHOTO,),
+    "webp": (PHOTO,),
+    "pdf": (DOCUMENT,),
+    "txt": (TEXT, TEMPERATURES),
+    "md": (TEXT,),
+    "csv": (TEXT, TEMPERATURES),
+    "gz": (TEMPERATURES,),
+}
+_PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
+_MAX_STRANGE_SHARE: Final = 0.1
+_TEXT_CONTROLS: Final = frozenset("\t\n\r\f\v\x1b")
+
+
+class KindUnknown(Exception):
+    """Why a file is refused at the door; the sentence does not name the file, its caller does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detected:
+    """What a file is."""
+
+    kind: str
+    media_type: str
+
+
+def ending_of(name: str) -> str:
+    """Return the name's ending in lower case, without the dot; empty where there is none."""
+    stem, dot, ending = name.rpartition(".")
+    return ending.lower() if dot and stem else ""
+
+
+def size_limit(name: str, *, general: int) -> int:
+    """Return the most bytes for a file of this name; `general` is for all but photos and PDFs."""
+    narrow = {PHOTO, DOCUMENT} & set(KINDS_OF.get(ending_of(name), ()))
+    return _PHOTO_OR_PDF_BYTES if narrow else general
+
+
+def detect(
+    *, name: str, head: bytes, asked: str | None, recognizers: Mapping[str, Callable[[bytes], bool]]
+) -> Detected:
+    """Return the kind of a file that is called `name` and begins with `head`.
+
+    `asked` is the kind that the caller named, if any; `recognizers` tell the text kinds apart.
+    Raises KindUnknown with a sentence.
+    """
+    ending = ending_of(name)
+    possible = KINDS_OF.get(ending, ())
+    if not possible and asked != TEMPERATURES:
+        raise KindUnknown(
+            f"files ending in “.{ending}” cannot be read here."
+            if ending
+            else "without an ending in its name, nobody can tell what it is."
+        )
+    if asked is not None and possible and asked not in possible:
+        raise KindUnknown(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
+    media_type = MEDIA_TYPES.get(ending, "text/plain")
+    found = _media_type_of(head)
+    # At the temperatures' own door a name may end in anything, so an archive is one by its bytes.
+    if not possible and found == "application/gzip":
+        media_type = found
+    if found != ("text/plain" if media_type.startswith("text/") else media_type):
+        raise KindUnknown(_disagreement(ending, found))
+    if media_type == "application/gzip":
+        _refuse_unless_text_inside(head)
+        if asked is None and not recognizers[TEMPERATURES](head):
+            raise KindUnknown("there are no temperature readings in this archive.")
+    kind = asked or _kind_by_bytes(possible, head, recognizers)
+    return Detected(kind=kind, media_type=media_type)
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether bytes read as text: UTF-16 with its mark, or few bytes that no text has."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    text = head.decode("utf-8", errors="replace")
+    strange = sum(
+        1 for c in text if c == "\ufffd" or (c < " " and c not in _TEXT_CONTROLS) or c == "\x7f"
+    )
+    return strange <= _MAX_STRANGE_SHARE * len(text)
+
+
+def _kind_by_bytes(
+    possible: tuple[str, ...], head: bytes, recognizers: Mapping[str, Callable[[bytes], bool]]
+) -> str:
+    for kind in possible:
+        if kind in recognizers and recognizers[kind](head):
+            return kind
+    return possible[0]
+
+
+def _refuse_unless_text_inside(archive: bytes) -> None:
+    try:
+        inside = zlib.decompressobj(wbits=31).decompress(archive, HEAD_BYTES)
+    except zlib.error:
+        raise KindUnknown("the archive is damaged.") from None
+    if not looks_like_text(inside):
+        raise KindUnknown("there is no text in this archive.")
+
+
+def _media_type_of(head: bytes) -> str:
+    """Return the media type by the bytes alone; `text/plain` for every text, "" for the unknown."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head.startswith(b"\x1f\x8b"):
+        return "application/gzip"
+    return "text/plain" if looks_like_text(head) else ""
+
+
+def _disagreement(ending: str, found: str) -> str:
+    is_called = f"its name ends in “.{ending}”" if ending else "its name has no ending"
+    return f"{is_called}, but its bytes are {_described(found)}."
+
+
+def _described(media_type: str) -> str:
+    return {
+        "image/jpeg": "a JPEG photo",
+        "image/png": "a PNG image",
+        "image/webp": "a WebP image",
+        "application/pdf": "a PDF",
+        "application/gzip": "a gzip archive",
+        "text/plain": "plain text",
+    }.get(media_type, "of no kind that can be read here")

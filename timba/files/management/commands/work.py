@@ -1,0 +1,22 @@
+"""`manage.py work`: the embedded worker."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from timba.files.worker import Worker
+
+
+class Command(BaseCommand):
+    """Run the embedded worker until SIGTERM or Ctrl-C."""
+
+    help = "Processes uploaded files, without any broker, until it is stopped."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        worker = Worker()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        worker.run()

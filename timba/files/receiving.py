@@ -1,0 +1,209 @@
+"""Takes an upload in so that it is never half there.
+
+A row names the object before its first byte is written; the bytes are hashed while they are
+written and are on disk before anything is promised; then one short transaction makes the file
+PENDING and tells the world. A crash anywhere leaves a row that names its own debris, which the
+sweeper removes. No transaction is open while bytes flow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from timba.accounts.models import Client, User
+from timba.accounts.permissions import Permission, require
+from timba.consignments.models import Consignment, Log
+from timba.errors import NotFound
+from timba.events.outbox import publish
+from timba.files.catalogue import recognizers
+from timba.files.events import file_event
+from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, size_limit
+from timba.files.models import File
+from timba.files.storage import new_key, store
+from timba.files.tasks import ring
+
+MAX_NAME: Final = 255
+_TOUCH_SECONDS: Final = 60
+
+
+class Refused(Exception):
+    """A file is not taken in; the sentence names it."""
+
+    def __init__(self, name: str, sentence: str, *, too_large: bool = False) -> None:
+        super().__init__(sentence)
+        self.name = name
+        self.too_large = too_large
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A file whose bytes are durable, but which nobody has accepted yet."""
+
+    row: File
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def sha256(self) -> str:
+        return self.row.sha256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """A file that Timba now answers for; `duplicate` when the same readings were there before."""
+
+    file: File
+    duplicate: bool = False
+
+
+class Reception:
+    """One file on its way in: `write` its chunks, then `finish`, or `abandon` it."""
+
+    def __init__(self, *, name: str, kind: str | None = None) -> None:
+        """Begin; raise Refused for a name that cannot be kept."""
+        check_name(name)
+        self._kind = kind
+        self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
+        self._row = File.unscoped.create(name=name, storage_key=new_key())
+        self._writer = store().create(self._row.storage_key)
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self._size = 0
+        self._touched = time.monotonic()
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; raise Refused once there are too many, or of an unknown kind."""
+        name = self._row.name
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise Refused(
+                name,
+                f"“{name}” is too large: a file like this may have {in_words(self._limit)}.",
+                too_large=True,
+            )
+        if len(self._head) < HEAD_BYTES:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
+        self._digest.update(chunk)
+        self._writer.write(chunk)
+        if time.monotonic() - self._touched > _TOUCH_SECONDS:
+            File.unscoped.filter(pk=self._row.pk).update(touched_at=timezone.now())
+            self._touched = time.monotonic()
+
+    def finish(self) -> Received:
+        """Make the bytes durable; raise Refused for an empty file or one of unknown kind."""
+        row = self._row
+        if not self._size:
+            raise Refused(row.name, f"“{row.name}” is empty.")
+        try:
+            detected = detect(
+                name=row.name, head=self._head, asked=self._kind, recognizers=recognizers()
+            )
+        except KindUnknown as reason:
+            raise Refused(row.name, f"“{row.name}” is not accepted: {reason}") from reason
+        self._writer.commit()
+        row.size, row.sha256 = self._size, self._digest.hexdigest()
+        row.kind, row.media_type = detected.kind, detected.media_type
+        return Received(row=row)
+
+    def abandon(self) -> None:
+        """Leave neither bytes nor row behind."""
+        self._writer.abort()
+        discard(Received(row=self._row))
+
+
+def accept_files(
+    *,
+    actor: User,
+    client: Client,
+    received: Sequence[Received],
+    consignment: Consignment | None = None,
+    log: Log | None = None,
+) -> list[Accepted]:
+    """Make received files PENDING, all in one transaction, and ring for them once it commits.
+
+    A temperature file whose bytes count already is not taken twice: the first one is answered.
+    """
+    require(actor, Permission.WRITE_FILES, client=client)
+    _check_place(client, consignment, log)
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    accepted: list[Accepted] = []
+    with transaction.atomic():
+        for one in received:
+            row = one.row
+            row.client, row.uploaded_by = client, actor
+            row.consignment, row.log = consignment, log
+            row.random_number = secrets.randbelow(1000) + 1
+            row.request_id = request_id
+            row.uploaded_at = timezone.now()
+            accepted.append(_accept(row))
+        fresh = [one.file for one in accepted if not one.duplicate]
+        if fresh:
+            publish(*(file_event("create", file, actor=actor) for file in fresh))
+            transaction.on_commit(partial(ring, [file.pk for file in fresh]), robust=True)
+    for one, outcome in zip(received, accepted, strict=True):
+        if outcome.duplicate:
+            discard(one)
+    return accepted
+
+
+def discard(received: Received) -> None:
+    """Remove a file that was not accepted, bytes first, so that its row outlives its debris."""
+    rows = File.unscoped.filter(pk=received.row.pk, status=File.Status.RECEIVING)
+    if rows.exists():
+        store().delete(received.row.storage_key)
+        rows.delete()
+
+
+def check_name(name: str) -> None:
+    """Raise Refused unless a file may be called so."""
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_NAME]
+    if not name:
+        raise Refused("", "A file has no name.")
+    if len(name) > MAX_NAME:
+        raise Refused(
+            shown, f"“{shown[:60]}…” has a name of more than {MAX_NAME} characters. Shorten it."
+        )
+    if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
+        raise Refused(shown, f"“{shown}” has control characters in its name. Rename it.")
+
+
+def in_words(size: int) -> str:
+    """Return a limit as people say it: 5 MB, 10 GB."""
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
+
+
+def _accept(row: File) -> Accepted:
+    row.status = File.Status.PENDING
+    row.live_digest = row.sha256 if row.kind == TEMPERATURES else None
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        twin = File.unscoped.filter(client=row.client, live_digest=row.sha256).first()
+        if twin is None:
+            raise
+        return Accepted(file=twin, duplicate=True)
+    return Accepted(file=row)
+
+
+def _check_place(client: Client, consignment: Consignment | None, log: Log | None) -> None:
+    if consignment is not None and consignment.client_id != client.pk:
+        raise NotFound("There is no such consignment.")
+    if log is not None and log.client_id != client.pk:
+        raise NotFound("There is no such log.")

@@ -1,0 +1,95 @@
+"""The child's side of the sandbox: give up all rights, then read one file after another.
+
+It is started with its channel as standard input. Nothing here may import Django or settings: what
+this process does not know, no file can make it tell.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+from timba.files.processors.base import FileRefused
+
+MAX_ANSWER: Final = 4 * 1024 * 1024
+MEMORY_BYTES: Final = 768 * 1024 * 1024
+CPU_SECONDS: Final = 60
+TOO_HEAVY: Final = "It needs more memory than one file may use."
+UNREADABLE: Final = "It is damaged, or not quite the kind of file that it says it is."
+TOO_TALKATIVE: Final = "It holds more facts than can be shown."
+_PR_SET_PDEATHSIG: Final = 1
+_CLONE_NEWNET: Final = 0x40000000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    name: str
+    size: int
+    descriptor: int
+
+    def open(self) -> BinaryIO:
+        stream = os.fdopen(os.dup(self.descriptor), "rb")
+        stream.seek(0)
+        return stream
+
+
+def main() -> None:
+    """Serve questions until the parent closes the channel."""
+    _give_up_rights()
+    channel = socket.socket(fileno=0)
+    while True:
+        line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 1)
+        if not line or not descriptors:
+            return
+        _limit_processor_time()
+        answer = _answer(json.loads(line), descriptors[0])
+        os.close(descriptors[0])
+        sent = json.dumps(answer, allow_nan=True).encode("utf-8", "replace")
+        if len(sent) >= MAX_ANSWER:
+            sent = json.dumps({"refused": TOO_TALKATIVE}).encode()
+        channel.sendall(sent + b"\n")
+        if answer.get("spent"):
+            return
+
+
+def _answer(question: dict[str, Any], descriptor: int) -> dict[str, Any]:
+    try:
+        module = importlib.import_module(question["module"])
+        read = getattr(module, question["function"])
+        source = _Source(name=question["name"], size=question["size"], descriptor=descriptor)
+        return {"findings": dict(read(source))}
+    except FileRefused as refusal:
+        return {"refused": str(refusal)}
+    except (MemoryError, RecursionError):
+        # Memory that could not be had may be half given out: this child is not used again.
+        return {"refused": TOO_HEAVY, "spent": True}
+    except BaseException:  # noqa: BLE001 - whatever a hostile file raised, it is the file's fault
+        return {"refused": UNREADABLE, "spent": True}
+
+
+def _give_up_rights() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.unshare(_CLONE_NEWNET)  # where the system allows it; there is nothing to reach anyway
+    limits = {
+        resource.RLIMIT_AS: MEMORY_BYTES,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
+
+
+def _limit_processor_time() -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))

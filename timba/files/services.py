@@ -1,0 +1,100 @@
+"""What people do with files that are there: place them, try them again, delete them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from timba.accounts.models import Client, User
+from timba.accounts.permissions import Permission, require
+from timba.consignments.models import Consignment, Log
+from timba.errors import Conflict, NotFound
+from timba.events.outbox import publish
+from timba.files.catalogue import processors
+from timba.files.events import file_event
+from timba.files.kinds import TEMPERATURES
+from timba.files.models import File
+from timba.files.tasks import ring
+
+
+def place_file(
+    *, actor: User, file: File, consignment: Consignment | None, log: Log | None
+) -> File:
+    """Say which consignment and log a file belongs to; raise NotFound for another client's."""
+    require(actor, Permission.WRITE_FILES, client=file.client)
+    if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
+        raise NotFound("There is no such consignment or log.")
+    with transaction.atomic():
+        file = _locked(file)
+        file.consignment, file.log = consignment, log
+        file.save(update_fields=["consignment", "log"])
+        publish(file_event("update", file, actor=actor))
+    return file
+
+
+def retry_file(*, actor: User, file: File) -> File:
+    """Process a FAILURE again; raise Conflict for a file in any other state."""
+    require(actor, Permission.WRITE_FILES, client=file.client)
+    with transaction.atomic():
+        file = _locked(file)
+        if file.status != File.Status.FAILURE:
+            raise Conflict("Only a file in FAILURE can be tried again.")
+        _make_pending(file)
+        publish(file_event("update", file, actor=actor))
+        transaction.on_commit(partial(ring, [file.pk]), robust=True)
+    return file
+
+
+def retry_failed_files(*, actor: User, client: Client) -> int:
+    """Process all of a client's failures again; return how many.
+
+    A failure whose very bytes count already under another file stays as it is.
+    """
+    require(actor, Permission.WRITE_FILES, client=client)
+    with transaction.atomic():
+        failed = File.unscoped.select_for_update().filter(
+            client=client, status=File.Status.FAILURE, deleted_at__isnull=True
+        )
+        retried = []
+        for file in failed.order_by("uploaded_at"):
+            try:
+                _make_pending(file)
+            except Conflict:
+                continue
+            retried.append(file)
+        if retried:
+            publish(*(file_event("update", file, actor=actor) for file in retried))
+            transaction.on_commit(partial(ring, [file.pk for file in retried]), robust=True)
+    return len(retried)
+
+
+def delete_file(*, actor: User, file: File) -> None:
+    """Take a file out of every answer at once; its bytes stay in the trash for a while."""
+    require(actor, Permission.WRITE_FILES, client=file.client)
+    with transaction.atomic():
+        file = _locked(file)
+        event = file_event("delete", file, actor=actor)
+        processors()[file.kind].withdraw(file)
+        file.deleted_at, file.live_digest = timezone.now(), None
+        # Whoever works on it now is a stranger from here on.
+        file.fence += 1
+        file.save(update_fields=["deleted_at", "live_digest", "fence"])
+        publish(event)
+
+
+def _locked(file: File) -> File:
+    rows = File.unscoped.live().select_for_update()
+    return rows.one_or_not_found(pk=file.pk)
+
+
+def _make_pending(file: File) -> None:
+    file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
+    file.result, file.error, file.processed_at, file.lease_until = None, "", None, None
+    file.live_digest = file.sha256 if file.kind == TEMPERATURES else None
+    try:
+        with transaction.atomic():
+            file.save()
+    except IntegrityError:
+        raise Conflict("The same readings count already: they are in another file.") from None

@@ -1,0 +1,131 @@
+"""Keeps objects in a folder so that what was acknowledged survives a power cut.
+
+Django's FileSystemStorage never syncs. Here an object is written beside its place, synced, linked
+into place without overwrite, and its folders are synced: after that, and only then, it exists.
+Keys are made by Timba, never by users.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from django.core.files import File as DjangoFile
+from django.core.files.storage import Storage, default_storage
+
+from timba.files.processors.base import ObjectWriter
+
+
+def new_key() -> str:
+    """Return a key that nothing has yet; spread over folders, for the folders' sake."""
+    name = uuid.uuid4().hex
+    return f"{name[:2]}/{name[2:4]}/{name}"
+
+
+def store() -> LocalStorage:
+    """Return the store that settings compose."""
+    return cast("LocalStorage", default_storage)
+
+
+class LocalStorage(Storage):
+    """Objects as files under `location`; unfinished ones under `location/unfinished`."""
+
+    def __init__(self, *, location: str | Path) -> None:
+        self.location = Path(location)
+
+    def create(self, key: str) -> ObjectWriter:
+        """Open a new object for writing; raise FileExistsError at its commit if `key` is taken."""
+        return LocalWriter(unfinished=self._unfinished(key), final=self._final(key))
+
+    def open_bytes(self, key: str) -> BinaryIO:
+        """Return the object's bytes; raise FileNotFoundError where there is none."""
+        return self._final(key).open("rb")
+
+    def delete(self, name: str) -> None:
+        """Erase an object, finished or not; what is not there is erased already."""
+        self._unfinished(name).unlink(missing_ok=True)
+        self._final(name).unlink(missing_ok=True)
+
+    def exists(self, name: str) -> bool:
+        return self._final(name).exists()
+
+    def size(self, name: str) -> int:
+        return self._final(name).stat().st_size
+
+    def check(self) -> None:
+        """Raise OSError unless the store can be written to."""
+        self.location.mkdir(parents=True, exist_ok=True)
+        probe = self.location / f".probe-{uuid.uuid4().hex}"
+        probe.write_bytes(b"")
+        probe.unlink()
+
+    def _open(self, name: str, mode: str = "rb") -> DjangoFile[Any]:
+        return DjangoFile(self._final(name).open(mode))
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        with self.create(name) as writer:
+            shutil.copyfileobj(content, writer)
+        return name
+
+    def _final(self, key: str) -> Path:
+        return self.location / key
+
+    def _unfinished(self, key: str) -> Path:
+        return self.location / "unfinished" / key.rsplit("/", 1)[-1]
+
+
+class LocalWriter(ObjectWriter):
+    """Writes one object of a LocalStorage."""
+
+    def __init__(self, *, unfinished: Path, final: Path) -> None:
+        super().__init__()
+        self._unfinished, self._final = unfinished, final
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        self._file = unfinished.open("xb")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def commit(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        fresh = _make_folders(self._final.parent)
+        self._final.hardlink_to(self._unfinished)
+        self._unfinished.unlink()
+        for folder in {self._final.parent, *fresh}:
+            _sync_folder(folder)
+
+    def abort(self) -> None:
+        self._file.close()
+        self._unfinished.unlink(missing_ok=True)
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        try:
+            self.abort() if kind else self.commit()
+        finally:
+            self.close()
+
+
+def _make_folders(folder: Path) -> set[Path]:
+    """Make a folder and its parents; return those that got a new entry."""
+    missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return {place.parent for place in missing}
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

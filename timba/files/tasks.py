@@ -1,0 +1,58 @@
+"""The doorbell and the shell around processing: rows say what to do, bells say "look again".
+
+With a broker, a bell is a Celery message; without one, a datagram to `manage.py work`. A bell that
+is lost, late or rung twice does no harm.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from timba import bell
+from timba.files.models import File
+from timba.files.processing import process_file
+from timba.files.sweeping import sweep_files, waiting_to_be_rung
+
+BELL: Final = "work"
+_RING_SECONDS: Final = 2.0
+_log = structlog.get_logger(__name__)
+
+
+def ring(file_ids: Sequence[uuid.UUID]) -> None:
+    """Say that these files wait, within two seconds; never raise: the sweeper rings again."""
+    File.unscoped.filter(pk__in=file_ids).update(rung_at=timezone.now())
+    if not settings.BROKER_URL:
+        bell.ring(BELL)
+        return
+    deadline = time.monotonic() + _RING_SECONDS
+    for file_id in file_ids:
+        if time.monotonic() > deadline:
+            return
+        try:
+            process.apply_async((str(file_id),))
+        except Exception:  # noqa: BLE001 - whatever ails the broker, the upload is safe
+            _log.warning("bell_not_rung", file_id=str(file_id), exc_info=True)
+            return
+
+
+@shared_task(name="timba.files.tasks.process")
+def process(file_id: str) -> None:
+    """Process one file, if it still waits."""
+    process_file(uuid.UUID(file_id))
+
+
+@shared_task(name="timba.files.tasks.sweep")
+def sweep() -> None:
+    """Remove debris, end what is lost, and ring again for files whose bell was lost."""
+    sweep_files()
+    waiting = waiting_to_be_rung()
+    if waiting:
+        ring(waiting)

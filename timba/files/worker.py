@@ -1,0 +1,84 @@
+"""The embedded worker: threads that claim waiting files by the very same query as Celery's tasks.
+
+Nothing is queued in memory: a worker that is killed loses nothing but its leases.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from timba.bell import Bell
+from timba.files.processing import next_waiting, process_file
+from timba.files.sandbox import close_sandbox
+from timba.files.sweeping import sweep_files
+from timba.files.tasks import BELL
+
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_SWEEP_SECONDS: Final = 10.0
+_TROUBLE_SECONDS: Final = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Processes files until it is told to stop."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"worker-{number}")
+            for number in range(settings.TIMBA_WORKER_THREADS)
+        ]
+        self._threads.append(threading.Thread(target=self._keep_sweeping, name="sweeper"))
+
+    def run(self) -> None:
+        """Work until `stop`; return when every file in hand is settled or given back."""
+        for thread in self._threads:
+            thread.start()
+        _log.info("worker_ready", threads=len(self._threads) - 1)
+        for thread in self._threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Ask every thread to stop; files in hand are given back unharmed."""
+        self._stopping.set()
+
+    def _serve(self) -> None:
+        bell = Bell(BELL)
+        try:
+            while not self._stopping.is_set():
+                if not self._process_next():
+                    bell.wait(_LOOK_AGAIN_SECONDS)
+        finally:
+            bell.close()
+            close_sandbox()
+            connection.close()
+
+    def _process_next(self) -> bool:
+        """Process the file that waits longest; return whether to look again at once."""
+        try:
+            file_id = next_waiting()
+            if file_id is None:
+                return False
+            process_file(file_id, stopping=self._stopping)
+        except DatabaseError:
+            _log.exception("database_trouble")
+            close_old_connections()
+            time.sleep(_TROUBLE_SECONDS)
+        return True
+
+    def _keep_sweeping(self) -> None:
+        try:
+            while not self._stopping.wait(_SWEEP_SECONDS):
+                try:
+                    sweep_files()
+                except (DatabaseError, OSError):
+                    _log.exception("sweep_failed")
+                    close_old_connections()
+        finally:
+            connection.close()
