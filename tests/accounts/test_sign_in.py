@@ -1,0 +1,189 @@
+"""One guarded way to check credentials: alike for unknown, wrong and inactive, and not for ever."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+from django.test import Client as Browser
+from django.test import RequestFactory
+
+from tests.conftest import MakeUser
+from tests.factories import PASSWORD
+from timba.accounts import passwords
+from timba.accounts.models import User
+from timba.accounts.services import change_user
+from timba.accounts.sign_in import check_credentials
+from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
+
+REFUSED = r"^The username or the password is not right\.$"
+
+
+def request_from(address: str = "192.0.2.1", agent: str = "curl") -> HttpRequest:
+    return RequestFactory().post("/login/", REMOTE_ADDR=address, HTTP_USER_AGENT=agent)
+
+
+def fail(username: str, times: int = 1, **caller: str) -> None:
+    for _ in range(times):
+        with pytest.raises(NotSignedIn, match=REFUSED):
+            check_credentials(request_from(**caller), username=username, password="wrong")
+
+
+def test_the_right_credentials_name_their_user(make_user: MakeUser) -> None:
+    user = make_user()
+    assert check_credentials(request_from(), username=user.username, password=PASSWORD) == user
+
+
+def test_unknown_wrong_and_inactive_are_refused_alike(make_user: MakeUser) -> None:
+    make_user(username="asleep", is_active=False)
+    suspended = make_user(username="suspended")
+    suspended.client.is_active = False
+    suspended.client.save()
+    for username in ("nobody", "asleep", "suspended", suspended.username.upper(), ""):
+        with pytest.raises(NotSignedIn, match=REFUSED):
+            check_credentials(request_from(), username=username, password=PASSWORD)
+
+
+def test_an_unknown_name_costs_as_many_hashes_as_a_wrong_password(
+    make_user: MakeUser, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
+    make_user(username="anna")
+    make_user(username="asleep", is_active=False)
+    hashed: list[int] = []
+    encode = PBKDF2PasswordHasher.encode
+
+    def counting(hasher: Any, password: str, salt: str, iterations: int | None = None) -> str:
+        hashed.append(iterations or hasher.iterations)
+        return encode(hasher, password, salt, iterations)
+
+    monkeypatch.setattr(PBKDF2PasswordHasher, "encode", counting)
+    work = {}
+    for username in ("anna", "asleep", "nobody"):
+        hashed.clear()
+        fail(username)
+        work[username] = sum(hashed)
+    assert work == dict.fromkeys(work, 1000)
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("an\0na", "x"), ("\ud800", "x"), ("x" * 151, "x"), ("x" * 10**6, "x"), ("anna", "\ud800")],
+)
+def test_what_nobody_can_be_called_is_refused_like_any_other(
+    username: str, password: str, db: None
+) -> None:
+    with pytest.raises(NotSignedIn, match=REFUSED):
+        check_credentials(request_from(), username=username, password=password)
+
+
+def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
+    make_user: MakeUser,
+) -> None:
+    user = make_user()
+    with time_machine.travel("2026-11-21 10:00:00+00:00", tick=False) as clock:
+        fail(user.username, 5)
+        clock.shift(60)
+        with pytest.raises(TooManyAttempts) as refused:
+            check_credentials(request_from(), username=user.username, password=PASSWORD)
+        assert refused.value.retry_after == 14 * 60
+        clock.shift(14 * 60 + 1)
+        assert check_credentials(request_from(), username=user.username, password=PASSWORD)
+
+
+def test_a_lock_holds_for_unknown_names_too(db: None) -> None:
+    fail("nobody", 5)
+    with pytest.raises(TooManyAttempts):
+        check_credentials(request_from(), username="nobody", password="x")
+
+
+def test_another_browser_does_not_open_the_lock(make_user: MakeUser) -> None:
+    user = make_user()
+    for number in range(5):
+        fail(user.username, agent=f"agent {number}")
+    with pytest.raises(TooManyAttempts):
+        check_credentials(request_from(agent="new"), username=user.username, password=PASSWORD)
+
+
+def test_others_are_not_locked_out(make_user: MakeUser) -> None:
+    user, neighbour = make_user(), make_user()
+    fail(user.username, 5)
+    assert check_credentials(request_from(), username=neighbour.username, password=PASSWORD)
+    elsewhere = request_from(address="192.0.2.2")
+    assert check_credentials(elsewhere, username=user.username, password=PASSWORD)
+
+
+def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
+    user = make_user()
+    for _ in range(3):
+        fail(user.username, 4)
+        assert check_credentials(request_from(), username=user.username, password=PASSWORD)
+
+
+def test_a_flood_of_guesses_is_told_to_wait(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user()
+    full = threading.BoundedSemaphore(1)
+    full.acquire()
+    monkeypatch.setattr(passwords, "_hashing", full)
+    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
+    with pytest.raises(Unavailable):
+        check_credentials(request_from(), username=user.username, password=PASSWORD)
+
+
+# --- Sessions ------------------------------------------------------------------------------------
+
+
+def session_user(browser: Browser) -> Any:
+    request = HttpRequest()
+    request.session = SessionStore(browser.cookies["timba"].value)
+    return get_user(request)
+
+
+@pytest.fixture
+def signed_in(make_user: MakeUser) -> tuple[User, Browser]:
+    user, browser = make_user(role="viewer"), Browser()
+    browser.force_login(user, backend="timba.accounts.sign_in.MemberBackend")
+    assert session_user(browser) == user
+    return user, browser
+
+
+def test_a_session_reads_its_user_in_one_query(
+    signed_in: tuple[User, Browser], django_assert_num_queries: Any
+) -> None:
+    _, browser = signed_in
+    with django_assert_num_queries(2):  # the session, and the user with client and role
+        found = session_user(browser)
+        assert (found.client.subscription.status, found.role.name) == ("trial", "viewer")
+
+
+def test_a_session_ends_with_its_user(signed_in: tuple[User, Browser], make_user: MakeUser) -> None:
+    user, browser = signed_in
+    owner = make_user()
+    change_user(actor=owner, user=user, is_active=False)
+    assert session_user(browser).is_anonymous
+    change_user(actor=owner, user=user, is_active=True)
+    assert session_user(browser).is_anonymous
+
+
+def test_a_session_ends_with_the_password(
+    signed_in: tuple[User, Browser], make_user: MakeUser
+) -> None:
+    user, browser = signed_in
+    change_user(actor=make_user(), user=user, password="spruce-bark-7731")
+    assert session_user(browser).is_anonymous
+
+
+def test_a_session_rests_while_its_client_is_suspended(signed_in: tuple[User, Browser]) -> None:
+    user, browser = signed_in
+    user.client.is_active = False
+    user.client.save()
+    assert session_user(browser).is_anonymous

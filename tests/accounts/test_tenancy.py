@@ -1,0 +1,76 @@
+"""Nothing is visible until it is asked for as somebody, and then only that client's."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from tests.conftest import MakeUser
+from tests.factories import ClientFactory
+from timba.accounts.models import Client, Role, User
+from timba.errors import NotFound
+from timba.notes.models import Note
+
+MODELS = [Client, Role, User, Note]
+
+
+@pytest.fixture
+def notes(make_user: MakeUser) -> dict[str, Note]:
+    own, foreign = make_user(), make_user(client=ClientFactory())
+    return {
+        name: Note.objects.create(client=user.client, title=name, created_by=user)
+        for name, user in {"own": own, "foreign": foreign}.items()
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_objects_shows_nothing_by_itself(model: type, notes: dict[str, Note]) -> None:
+    assert model.unscoped.exists()
+    assert not model.objects.all().exists()
+    assert not model.objects.filter(pk__gt=0).exists()
+    assert model.objects.count() == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_sees_nothing(model: type, notes: dict[str, Note]) -> None:
+    inactive = notes["own"].created_by
+    inactive.is_active = False
+    for stranger in (AnonymousUser(), None, User(is_active=True), inactive):
+        assert not model.objects.visible_to(stranger).exists()
+
+
+def test_a_user_sees_the_own_clients_rows(notes: dict[str, Note]) -> None:
+    user = notes["own"].created_by
+    assert list(Note.objects.visible_to(user)) == [notes["own"]]
+    assert list(User.objects.visible_to(user)) == [user]
+    assert list(Client.objects.visible_to(user)) == [user.client]
+
+
+def test_staff_see_all_rows(notes: dict[str, Note], staff: User) -> None:
+    assert Note.objects.visible_to(staff).count() == 2
+    assert Client.objects.visible_to(staff).count() == 2
+    assert User.objects.visible_to(staff).count() == 3
+
+
+def test_own_roles_are_seen_beside_the_built_in_ones(make_user: MakeUser) -> None:
+    user, stranger = make_user(), make_user(client=ClientFactory())
+    Role.unscoped.create(client=user.client, name="gate", permissions=["logs.write"])
+    built_in = ["owner", "manager", "operator", "viewer"]
+    assert [role.name for role in Role.objects.visible_to(user)] == [*built_in, "gate"]
+    assert [role.name for role in Role.objects.visible_to(stranger)] == built_in
+
+
+@pytest.mark.parametrize("pk", [0, -1, 10**6, 2**63, 2**70, "x", "", None])
+def test_what_is_not_there_is_not_found(pk: object, make_user: MakeUser) -> None:
+    with pytest.raises(NotFound, match=r"^There is no such user\.$"):
+        User.objects.visible_to(make_user()).one_or_not_found(pk=pk)
+
+
+def test_foreign_and_absent_rows_are_the_same(notes: dict[str, Note]) -> None:
+    rows = Note.objects.visible_to(notes["own"].created_by)
+    with pytest.raises(NotFound) as foreign:
+        rows.one_or_not_found(pk=notes["foreign"].pk)
+    with pytest.raises(NotFound) as absent:
+        rows.one_or_not_found(pk=10**6)
+    assert str(foreign.value) == str(absent.value)
+    assert foreign.value.__suppress_context__
