@@ -10,6 +10,7 @@ from timba.api.events import EventsDoor
 from timba.api.index import IndexDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RolesDoor
+from timba.api.temperatures import CitiesDoor, CityNameDoor, CityStatisticsDoor
 from timba.api.tokens import RefreshDoor, RevokeDoor, TokenDoor
 from timba.api.users import UserDoor, UsersDoor
 from timba.routing import path
@@ -27,6 +28,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/user", UserDoor.as_view(), name="user"),
     path("timba/users", UsersDoor.as_view(), name="users"),
     path("timba/roles", RolesDoor.as_view(), name="roles"),
+    path("temperature-readings/", CitiesDoor.as_view(), name="cities"),
+    path(
+        "temperature-readings/<int:city_id>/",
+        CityStatisticsDoor.as_view(),
+        name="city-statistics",
+    ),
+    path("api/cities/<int:city_id>/", CityNameDoor.as_view(), name="city"),
     path("api/notes/", NotesDoor.as_view(), name="notes"),
     path("api/notes/<int:pk>/", NoteDoor.as_view(), name="note"),
     path("api/events/", EventsDoor.as_view(), name="events"),

@@ -46,18 +46,15 @@ def read_temperatures(job: Job) -> Findings:
     Raises FileRefused when no line is a reading, or when the archive cannot be unpacked.
     """
     tally = Tally()
-    try:
-        with (
-            job.derive(Derivative.Role.REJECTS) as rejects,
-            job.derive(Derivative.Role.READINGS) as readings,
-            ReadingsWriter(readings) as writer,
-        ):
-            _sort_lines(job, tally, writer, rejects)
-    except Unreadable as problem:
-        raise FileRefused(str(problem)) from problem
-    tally.accepted = writer.count
-    if not tally.accepted:
-        raise FileRefused(tally.nothing_accepted(), findings=tally.findings())
+    refusal: FileRefused | None = None
+    with job.derive(Derivative.Role.REJECTS) as rejects:
+        try:
+            writer = _write_readings(job, tally, rejects)
+        except FileRefused as problem:
+            # The rejects are kept of such a file above all: they say what is to be mended.
+            refusal = problem
+    if refusal is not None:
+        raise refusal
     for part in _totals(job, writer):
         for some in part.slices(STAGED_AT_ONCE):
             job.progress(READING_SHARE)
@@ -134,6 +131,20 @@ class Metered:
         self._taken += len(data)
         self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
         return data
+
+
+def _write_readings(job: Job, tally: Tally, rejects: RawIOBase) -> ReadingsWriter:
+    """Write the object of all readings; leave none behind and raise FileRefused in vain."""
+    try:
+        with job.derive(Derivative.Role.READINGS) as readings:
+            with ReadingsWriter(readings) as writer:
+                _sort_lines(job, tally, writer, rejects)
+            tally.accepted = writer.count
+            if not tally.accepted:
+                raise FileRefused(tally.nothing_accepted(), findings=tally.findings())
+    except Unreadable as problem:
+        raise FileRefused(str(problem)) from problem
+    return writer
 
 
 def _sort_lines(job: Job, tally: Tally, writer: ReadingsWriter, rejects: RawIOBase) -> None:

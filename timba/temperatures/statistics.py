@@ -21,6 +21,7 @@ import structlog
 from django.core.cache import cache
 from django.db.models import QuerySet
 
+from timba.errors import Unavailable
 from timba.files.models import Derivative
 from timba.files.storage import store
 from timba.places.models import City
@@ -34,6 +35,8 @@ KEPT_ANSWERS = 4096
 # Sharing an answer with other processes is a write: worth it for one that took long to make.
 SHARED_FROM_SECONDS = 0.05
 SHARED_FOR_SECONDS = 24 * 3600
+
+AWAY = "Some readings cannot be read just now. Try again in a moment."
 
 logger = structlog.get_logger(__name__)
 
@@ -54,8 +57,8 @@ def city_statistics(
     version = data_version(client_id)
     try:
         return _kept(client_id, city_id, bounds, version)
-    except FileNotFoundError:
-        # A file was deleted, and its readings erased, while they were being read.
+    except Unavailable:
+        # Perhaps a file was deleted, and its readings erased, while they were being read.
         newer = data_version(client_id)
         if newer == version:
             raise
@@ -156,7 +159,10 @@ def _within(rows: CityTotalsQuerySet, bounds: Bounds) -> dict[int, Totals]:
             across.append(((file_id, run), city_id))
     stored = _stored({run for run, _ in across})
     for file_run, city_id in across:
-        part = read_city(stored[file_run], city_id, start=bounds.start, stop=bounds.stop)
+        try:
+            part = read_city(stored[file_run], city_id, start=bounds.start, stop=bounds.stop)
+        except (KeyError, OSError) as problem:
+            raise Unavailable(AWAY) from problem
         if part is not None:
             found[city_id] = found[city_id] + part if city_id in found else part
     return found

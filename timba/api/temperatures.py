@@ -1,0 +1,186 @@
+"""The temperatures' doors: a city's statistics, the list of cities, and a city's name.
+
+GETs are plain Django views: the caller is authenticated first, then a kept answer costs less than
+the framework's machinery would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.accounts.models import User
+from timba.api.authentication import signed_in_user
+from timba.api.pages import page
+from timba.api.parsers import refuse_unstorable
+from timba.api.problems import problem_for
+from timba.api.queries import read
+from timba.api.schema import listing, shape
+from timba.api.scope import acting_client
+from timba.errors import Invalid, NotFound
+from timba.places.models import CITY_NUMBERS, City
+from timba.temperatures.bounds import EVER, Bounds, parse_moment
+from timba.temperatures.services import name_city
+from timba.temperatures.shapes import CityShape, city_shape
+from timba.temperatures.statistics import cities_of, city_statistics, describe_cities
+from timba.wire import dumps
+
+FROM: Final = "ISO 8601, inclusive; without an offset in UTC, a date alone is its midnight"
+TO: Final = "as `from`, but exclusive"
+FOR_STAFF: Final = "needed by staff, who belong to no client"
+PARAMETERS: Final = [
+    OpenApiParameter("from", OpenApiTypes.STR, description=FROM),
+    OpenApiParameter("to", OpenApiTypes.STR, description=TO),
+    OpenApiParameter("client_id", OpenApiTypes.INT, description=FOR_STAFF),
+]
+BOUNDS_BODY: Final = inline_serializer(
+    "StatisticsInput",
+    {
+        "from": serializers.CharField(required=False, allow_null=True, help_text=FROM),
+        "to": serializers.CharField(required=False, allow_null=True, help_text=TO),
+        "client_id": serializers.IntegerField(required=False, help_text=FOR_STAFF),
+    },
+)
+
+
+class CityNameInput(serializers.Serializer[City]):
+    """A name for a city; staff say for which client."""
+
+    name = serializers.CharField(allow_blank=True)
+    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
+
+
+class CityNameShape(serializers.Serializer[City]):
+    """A city and its name."""
+
+    city_id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class PlainGetDoor(APIView):
+    """A door whose `get` is given Django's own request, of a caller who is signed in."""
+
+    get: Callable[..., HttpResponseBase]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method not in {"GET", "HEAD"}:
+            return super().dispatch(request, *args, **kwargs)
+        try:
+            request.user = signed_in_user(request)
+            refuse_unstorable(request.GET)
+            return self.get(request, *args, **kwargs)
+        except Exception as error:
+            refusal = problem_for(error, request)
+            if refusal is None:
+                raise
+            return refusal
+
+
+class CityStatisticsDoor(PlainGetDoor):
+    """One city's statistics."""
+
+    @extend_schema(parameters=PARAMETERS, responses={200: shape(CityShape), 304: None})
+    def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
+        return conditional(request, _statistics(_asker(request), city_id, request.GET))
+
+    @extend_schema(request=BOUNDS_BODY, responses={200: shape(CityShape)})
+    def post(self, request: Request, city_id: int) -> Response:
+        if not isinstance(request.data, Mapping):
+            raise Invalid("The body is not a JSON object.")
+        return Response(_statistics(_asker(request), city_id, request.data))
+
+
+class CitiesDoor(PlainGetDoor):
+    """All cities of which there is a reading, by number."""
+
+    @extend_schema(
+        parameters=[
+            *PARAMETERS,
+            OpenApiParameter("limit", OpenApiTypes.INT),
+            OpenApiParameter("cursor", OpenApiTypes.STR),
+        ],
+        responses={200: listing(CityShape, key="cities"), 304: None},
+    )
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        client = acting_client(_asker(request), request.GET.get("client_id"))
+        bounds = _bounds(request.GET)
+        found = page(
+            cities_of(client.pk),
+            request=request,
+            look=lambda row: {"row": row},
+            order=("city_id",),
+            key="cities",
+        )
+        rows = [entry["row"] for entry in found["cities"]]
+        cities = describe_cities(client_id=client.pk, rows=rows, bounds=bounds)
+        return conditional(request, {**found, "cities": [city_shape(city) for city in cities]})
+
+
+class CityNameDoor(APIView):
+    """A city's name."""
+
+    @extend_schema(request=CityNameInput, responses={200: CityNameShape})
+    def put(self, request: Request, city_id: int) -> Response:
+        sent = read(CityNameInput(data=request.data))
+        city = name_city(
+            actor=_asker(request),
+            client=acting_client(_asker(request), sent.get("client_id")),
+            city_id=city_id,
+            name=sent["name"],
+        )
+        return Response({"city_id": city.number, "name": city.name})
+
+
+def _asker(request: HttpRequest | Request) -> User:
+    return cast("User", request.user)
+
+
+def conditional(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
+    """Answer with an ETag; 304 to a caller who holds the same answer already."""
+    content = dumps(body)
+    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    answer = HttpResponse(
+        content,
+        content_type="application/json",
+        # Kept by the caller alone, and asked about each time.
+        headers={"ETag": etag, "Cache-Control": "private, no-cache"},
+    )
+    return get_conditional_response(request, etag=etag, response=answer) or answer
+
+
+def _statistics(user: User, city_id: int, sent: Mapping[str, Any]) -> CityShape:
+    client = acting_client(user, sent.get("client_id"))
+    bounds = _bounds(sent)
+    statistics = None
+    if city_id in CITY_NUMBERS:
+        statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
+    if statistics is None:
+        raise NotFound("There is no reading of this city.")
+    return city_shape(statistics)
+
+
+def _bounds(sent: Mapping[str, Any]) -> Bounds:
+    return Bounds(
+        start=_moment(sent, "from", default=EVER.start), stop=_moment(sent, "to", default=EVER.stop)
+    )
+
+
+def _moment(sent: Mapping[str, Any], field: str, *, default: int) -> int:
+    text = sent.get(field)
+    if text is None:
+        return default
+    try:
+        return parse_moment(str(text))
+    except ValueError:
+        raise Invalid(fields={field: ["Give a time such as 2025-06-01T12:00:00Z."]}) from None
