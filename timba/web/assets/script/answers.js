@@ -29,7 +29,7 @@ export function showPasswords() {
     button.addEventListener("click", () => {
       const shown = input.type === "text";
       input.type = shown ? "password" : "text";
-      button.textContent = shown ? "Show" : "Hide";
+      button.firstChild.data = shown ? "Show" : "Hide";
       button.setAttribute("aria-pressed", String(!shown));
       input.focus();
     });

@@ -37,7 +37,7 @@ export class Batch {
   }
 
   async add(files) {
-    const fresh = [...files].map((file) => ({ file, name: file.name, size: file.size, key: newKey(), state: "queued", progress: 0 }));
+    const fresh = [...files].map((file) => ({ file, name: file.name, size: file.size, key: newKey(), fields: this.#fields(), state: "queued", progress: 0 }));
     const room = this.#makeRoom(fresh.length);
     for (const [at, row] of fresh.entries()) {
       row.sentence = at < room ? await refusal(row.file, this.limits) || undefined : this.#full();
@@ -110,9 +110,9 @@ export class Batch {
     draw(row);
   }
 
-  #target() {
-    const fields = Object.fromEntries(new FormData(this.form).entries());
-    return { url: this.form.action, field: this.form.dataset.field, fields };
+  // Read at the drop: choosing another consignment later must not move what is still queued.
+  #fields() {
+    return Object.fromEntries(new FormData(this.form).entries());
   }
 
   #sendNext() {
@@ -131,7 +131,7 @@ export class Batch {
     row.state = "sending";
     draw(row);
     this.#changed();
-    const answer = await send(row, this.#target(), {
+    const answer = await send(row, { url: this.form.action, field: this.form.dataset.field }, {
       onProgress: (progress) => {
         Object.assign(row, { progress, sentence: undefined });
         draw(row);

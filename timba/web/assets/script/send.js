@@ -16,7 +16,7 @@ function once(row, target, onProgress) {
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     const body = new FormData();
-    for (const [name, value] of Object.entries(target.fields)) body.append(name, value);
+    for (const [name, value] of Object.entries(row.fields)) body.append(name, value);
     body.append(target.field, row.file, row.name);
     request.open("POST", target.url);
     request.setRequestHeader("X-CSRFToken", csrfToken());
@@ -41,7 +41,7 @@ function parsed(text) {
 }
 
 /**
- * Send a row's file to `target` {url, field, fields}. Resolves to {id, task, status, duplicate} when it was taken,
+ * Send a row's file to `target` {url, field}. Resolves to {id, task, status, duplicate} when it was taken,
  * {refused: sentence, again} when not, or {left: true} when it was left out meanwhile.
  */
 export async function send(row, target, { onProgress, onPause }) {
@@ -74,7 +74,7 @@ function outcome({ status, body }) {
     return { refused: "Not sent: you are signed out. Sign in again, then choose it again.", again: true };
   }
   const said = Array.isArray(body.errors) ? body.errors[0]?.error : body.detail;
-  return { refused: said ? `Not sent: ${said}` : "Not sent: Timba did not take it. Try it again, or another file.", again: status === 402 || status === 403 };
+  return { refused: said ?? "Timba did not take it. Try it again, or another file.", again: status === 402 || status === 403 };
 }
 
 function gaveUp({ status }) {

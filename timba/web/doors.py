@@ -1,0 +1,70 @@
+"""What the upload pages tell their script: where files go, and what would be refused there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from timba.files.catalogue import processors
+from timba.files.kinds import KINDS_OF, TEMPERATURES, size_limit
+from timba.web.pages import Reader
+
+FILES_AT_A_TIME = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """One upload door: its address, its form field, and its limits by the ending of a name."""
+
+    url: str
+    field: str
+    endings: tuple[str, ...]
+    most: int
+
+    @property
+    def limit(self) -> int:
+        return int(settings.TIMBA_MAX_UPLOAD_BYTES)
+
+    @property
+    def small_endings(self) -> tuple[str, ...]:
+        return tuple(e for e in self.endings if size_limit(f"x.{e}", general=-1) >= 0)
+
+    @property
+    def small_limit(self) -> int:
+        """Return the limit of photos and PDFs."""
+        return max(size_limit(f"x.{ending}", general=0) for ending in KINDS_OF)
+
+
+def files_door() -> Door:
+    """Return the door for every kind that can be read here."""
+    known = set(processors())
+    return Door(
+        url="/api/upload/",
+        field="files",
+        endings=tuple(ending for ending, kinds in KINDS_OF.items() if known & set(kinds)),
+        most=FILES_AT_A_TIME,
+    )
+
+
+def readings_door() -> Door:
+    """Return the door for temperature files alone, one at a time."""
+    return Door(
+        url="/upload/",
+        field="file",
+        endings=tuple(ending for ending, kinds in KINDS_OF.items() if TEMPERATURES in kinds),
+        most=1,
+    )
+
+
+def barred(reader: Reader) -> str:
+    """Return why this reader cannot upload now; empty when nothing is in the way."""
+    if not reader.writes_files:
+        return (
+            "Your role may look at files but not add any. An owner of your company can change that."
+        )
+    if reader.is_lapsed:
+        return "Files can be added again once the subscription is extended."
+    if reader.client is None:
+        return "Choose a client first, below the menu: a file always belongs to one."
+    return ""

@@ -1,0 +1,116 @@
+"""What every page knows beside its own matter: who reads it, and for which client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRefresh
+
+from timba.accounts.models import Client, User
+from timba.accounts.permissions import Permission, permissions_of
+from timba.accounts.tenancy import TenantQuerySet
+from timba.errors import Conflict, DomainError, Forbidden, Lapsed, NotFound, Unavailable
+from timba.files.models import File
+
+CLIENT_IN_SESSION = "client_id"
+M = TypeVar("M", bound=Model)
+_REFUSALS: dict[type[DomainError], tuple[HTTPStatus, str]] = {
+    Lapsed: (HTTPStatus.PAYMENT_REQUIRED, "The subscription has lapsed"),
+    Forbidden: (HTTPStatus.FORBIDDEN, "This is not allowed"),
+    Conflict: (HTTPStatus.CONFLICT, "This changed meanwhile"),
+    Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Timba is busy"),
+}
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Who reads the page; `client` is the one whose rows are shown, None when staff see all."""
+
+    user: User
+    client: Client | None
+    clients: tuple[Client, ...] = ()
+
+    @property
+    def is_lapsed(self) -> bool:
+        client = self.client
+        return not self.user.is_staff and client is not None and client.subscription.is_lapsed
+
+    @property
+    def writes_files(self) -> bool:
+        return Permission.WRITE_FILES in permissions_of(self.user)
+
+    @property
+    def writes_notes(self) -> bool:
+        return Permission.WRITE_NOTES in permissions_of(self.user)
+
+    @property
+    def failures(self) -> int:
+        return self.rows(File).filter(status=File.Status.FAILURE).count()
+
+    def rows(self, model: type[M]) -> TenantQuerySet[M]:
+        """Return the model's rows that this page may show."""
+        rows: TenantQuerySet[M] = model.objects.visible_to(self.user)  # type: ignore[attr-defined]
+        return rows.filter(client=self.client) if self.client else rows
+
+
+def reader_of(request: HttpRequest) -> Reader:
+    user = cast("User", request.user)
+    if not user.is_staff:
+        return Reader(user=user, client=user.client)
+    clients = tuple(Client.objects.visible_to(user).order_by("name", "id"))
+    chosen = request.session.get(CLIENT_IN_SESSION)
+    if chosen is None and len(clients) == 1:
+        return Reader(user=user, client=clients[0], clients=clients)
+    client = next((client for client in clients if client.pk == chosen), None)
+    return Reader(user=user, client=client, clients=clients)
+
+
+def signed_in(view: View) -> View:
+    """Send strangers to sign in first, and then on to the page they asked for."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            try:
+                return view(request, *args, **kwargs)
+            except DomainError as refusal:
+                return _refused(request, refusal)
+        if request.htmx:  # type: ignore[attr-defined]
+            # A fragment cannot hold the sign-in page: the whole page is asked for again.
+            return HttpResponseClientRefresh()
+        return redirect_to_login(request.get_full_path())
+
+    return guarded
+
+
+def _refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
+    """Say on a page of its own why a form did not do what it was sent for."""
+    if isinstance(refusal, NotFound):
+        raise Http404 from refusal
+    status, fact = next(
+        (answer for kind, answer in _REFUSALS.items() if isinstance(refusal, kind)),
+        (HTTPStatus.BAD_REQUEST, "This did not go through"),
+    )
+    context = {"fact": fact, "advice": str(refusal)}
+    return render(request, "web/trouble.html", context, status=status)
+
+
+def render_page(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    reader: Reader,
+    status: int = 200,
+) -> HttpResponse:
+    """Render a page inside the shell."""
+    return render(request, template, {**context, "reader": reader}, status=status)

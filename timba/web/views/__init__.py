@@ -1,0 +1,1 @@
+"""The pages, one module per noun: fetch through `visible_to`, call one service, render."""

@@ -1,0 +1,146 @@
+"""The files: what is stored, how it stands, what was found in it, and the pages that take more."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from timba.consignments.models import Consignment
+from timba.files.models import File
+from timba.files.services import delete_file, retry_failed_files, retry_file
+from timba.web.doors import barred, files_door, readings_door
+from timba.web.forms import FILE_STATES, FilesQuery
+from timba.web.pages import Reader, reader_of, render_page, signed_in
+
+FILES_ON_A_PAGE = 50
+ROWS_AT_ONCE = 100
+RECENT_CONSIGNMENTS = 200
+
+
+@signed_in
+@require_safe
+def files(request: HttpRequest) -> HttpResponse:
+    """List the files, newest first."""
+    reader = reader_of(request)
+    form = FilesQuery(request.GET)
+    if not form.is_valid():
+        raise BadRequest
+    query = form.cleaned_data
+    rows = reader.rows(File)
+    if query["q"]:
+        rows = rows.filter(name__icontains=query["q"])
+    if query["kind"]:
+        rows = rows.filter(kind=query["kind"])
+    counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
+    if query["status"]:
+        rows = rows.filter(status=query["status"])
+    pages = Paginator(rows.order_by("-uploaded_at", "-id"), FILES_ON_A_PAGE)
+    context = {
+        "room": "files",
+        "page": pages.get_page(request.GET.get("page")),
+        "total": sum(counts.values()),
+        "kinds": File.Kind.choices,
+        "query": query,
+        "chips": _chips(request.GET, counts),
+        "failures": counts.get(File.Status.FAILURE, 0),
+    }
+    return render_page(request, "web/files.html", context, reader=reader)
+
+
+def _chips(query: QueryDict, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """Return one link a state, and one for all, each with how many files it shows."""
+    chips = [("", sum(counts.values())), *((state, counts.get(state, 0)) for state in FILE_STATES)]
+    links = []
+    for status, count in chips:
+        if count == 0 and status not in {"", query.get("status")}:
+            continue
+        target = query.copy()
+        target.pop("page", None)
+        target["status"] = status
+        links.append({"status": status, "count": count, "url": f"?{target.urlencode()}"})
+    return links
+
+
+@signed_in
+@require_safe
+def file_rows(request: HttpRequest) -> HttpResponse:
+    """Render the rows of the files asked for, for a page that follows their states."""
+    reader = reader_of(request)
+    try:
+        ids = [uuid.UUID(text) for text in request.GET.getlist("id")]
+    except ValueError as error:
+        raise BadRequest from error
+    if len(ids) > ROWS_AT_ONCE:
+        raise BadRequest
+    context = {"files": reader.rows(File).filter(pk__in=ids)}
+    return render_page(request, "web/pieces/file_rows.html", context, reader=reader)
+
+
+@signed_in
+@require_safe
+def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show one file: its facts, or why it could not be read."""
+    reader = reader_of(request)
+    context = {"room": "files", "file": _asked(reader, pk)}
+    return render_page(request, "web/file.html", context, reader=reader)
+
+
+@signed_in
+@require_POST
+def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    reader = reader_of(request)
+    retry_file(actor=reader.user, file=_asked(reader, pk))
+    return redirect("web:file", pk=pk)
+
+
+@signed_in
+@require_POST
+def retry_all(request: HttpRequest) -> HttpResponse:
+    reader = reader_of(request)
+    if reader.client is not None:
+        retry_failed_files(actor=reader.user, client=reader.client)
+    return redirect("web:files")
+
+
+@signed_in
+@require_POST
+def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    reader = reader_of(request)
+    delete_file(actor=reader.user, file=_asked(reader, pk))
+    return redirect("web:files")
+
+
+def _asked(reader: Reader, pk: uuid.UUID) -> File:
+    rows = reader.rows(File).select_related("client__subscription", "consignment", "uploaded_by")
+    return rows.one_or_not_found(pk=pk)
+
+
+@signed_in
+@require_safe
+def upload_page(request: HttpRequest) -> HttpResponse:
+    """Show the page that takes up to a hundred files of any kind."""
+    reader = reader_of(request)
+    consignments = reader.rows(Consignment).filter(client=reader.client).order_by("-id")
+    context = {
+        "room": "files",
+        "door": files_door(),
+        "barred": barred(reader),
+        "consignments": consignments[:RECENT_CONSIGNMENTS],
+    }
+    return render_page(request, "web/upload.html", context, reader=reader)
+
+
+@signed_in
+@require_safe
+def upload_temperatures_page(request: HttpRequest) -> HttpResponse:
+    """Show the page that takes a temperature file."""
+    reader = reader_of(request)
+    context = {"room": "temperatures", "door": readings_door(), "barred": barred(reader)}
+    return render_page(request, "web/upload_temperatures.html", context, reader=reader)

@@ -1,0 +1,133 @@
+"""The notes: a list that is searched as one types, written and changed in place."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from timba.accounts.models import Client
+from timba.errors import Invalid
+from timba.notes.models import Note
+from timba.notes.services import change_note, delete_note, write_note
+from timba.web.forms import NoteForm, NotesQuery
+from timba.web.pages import Reader, reader_of, render_page, signed_in
+
+NOTES_ON_A_PAGE = 50
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def notes(request: HttpRequest) -> HttpResponse:
+    """List the notes; a POST adds one."""
+    reader = reader_of(request)
+    if request.method != "POST":
+        adding = NoteForm(reader=reader) if "new" in request.GET else None
+        return _list(request, reader, adding=adding)
+    form = NoteForm(request.POST, reader=reader)
+    if reader.client is not None and form.is_valid() and _write(form, reader, reader.client):
+        return redirect("web:notes")
+    return _list(request, reader, adding=form, status=HTTPStatus.BAD_REQUEST)
+
+
+@signed_in
+@require_safe
+def note(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one note by itself."""
+    reader = reader_of(request)
+    return _list(request, reader, only=_asked(reader, pk))
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_note(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a note's form in its place; a POST changes the note."""
+    reader = reader_of(request)
+    asked = _asked(reader, pk)
+    if request.method != "POST":
+        return _list(request, reader, only=asked, editing=NoteForm(reader=reader, note=asked))
+    form = NoteForm(request.POST, reader=reader, note=asked)
+    if form.is_valid() and _change(form, reader, asked):
+        return redirect("web:note", pk=asked.pk)
+    return _list(request, reader, only=asked, editing=form, status=HTTPStatus.BAD_REQUEST)
+
+
+@signed_in
+@require_POST
+def remove_note(request: HttpRequest, pk: int) -> HttpResponse:
+    reader = reader_of(request)
+    delete_note(actor=reader.user, note=_asked(reader, pk))
+    return redirect("web:notes")
+
+
+def _asked(reader: Reader, pk: int) -> Note:
+    notes = reader.rows(Note).select_related("client__subscription", "consignment")
+    return notes.one_or_not_found(pk=pk)
+
+
+def _write(form: NoteForm, reader: Reader, client: Client) -> bool:
+    said = form.cleaned_data
+    try:
+        write_note(
+            actor=reader.user,
+            client=client,
+            title=said["title"],
+            content=said["content"],
+            consignment=said["consignment_id"],
+        )
+    except Invalid as refusal:
+        form.refuse(refusal)
+        return False
+    return True
+
+
+def _change(form: NoteForm, reader: Reader, asked: Note) -> bool:
+    said = form.cleaned_data
+    try:
+        change_note(
+            actor=reader.user,
+            note=asked,
+            title=said["title"],
+            content=said["content"],
+            consignment=said["consignment_id"],
+        )
+    except Invalid as refusal:
+        form.refuse(refusal)
+        return False
+    return True
+
+
+def _list(
+    request: HttpRequest,
+    reader: Reader,
+    *,
+    adding: NoteForm | None = None,
+    only: Note | None = None,
+    editing: NoteForm | None = None,
+    status: int = HTTPStatus.OK,
+) -> HttpResponse:
+    query = NotesQuery(request.GET)
+    if not query.is_valid():
+        raise BadRequest
+    rows = reader.rows(Note)
+    total = rows.count()
+    if only is not None:
+        rows = rows.filter(pk=only.pk)
+    elif words := query.cleaned_data["q"]:
+        rows = rows.filter(Q(title__icontains=words) | Q(content__icontains=words))
+    pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_ON_A_PAGE)
+    context = {
+        "room": "notes",
+        "total": total,
+        "page": pages.get_page(request.GET.get("page")),
+        "query": query.cleaned_data,
+        "adding": adding,
+        "only": only,
+        "editing": editing,
+    }
+    return render_page(request, "web/notes.html", context, reader=reader, status=status)

@@ -1,0 +1,88 @@
+"""Signing in and out with a browser, and whose rows platform staff look at."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from timba.accounts.sign_in import check_credentials
+from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
+from timba.web.pages import CLIENT_IN_SESSION, reader_of, signed_in
+
+
+class SignInForm(forms.Form):
+    """What the page sends; text that no account can hold never reaches the check."""
+
+    username = forms.CharField(max_length=150, strip=False)
+    password = forms.CharField(max_length=4096, strip=False)
+
+
+_REFUSALS: dict[type[DomainError], HTTPStatus] = {
+    NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show the sign-in page, or sign in and go on to the page that was asked for."""
+    if request.method == "POST":
+        return _sign_in(request)
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(_safe_next(request, request.GET.get("next", "")))
+    return render(request, "web/login.html", {"next": request.GET.get("next", "")})
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    form = SignInForm(request.POST)
+    username = request.POST.get("username", "")
+    wanted = request.POST.get("next", "")
+    try:
+        if not form.is_valid():
+            raise NotSignedIn("Type both, the username and the password.")
+        user = check_credentials(request, **form.cleaned_data)
+    except (NotSignedIn, TooManyAttempts, Unavailable) as refusal:
+        context = {"next": wanted, "username": username, "wrong": str(refusal)}
+        response = render(request, "web/login.html", context, status=_REFUSALS[type(refusal)])
+        if isinstance(refusal, TooManyAttempts):
+            response["Retry-After"] = str(refusal.retry_after)
+        return response
+    login(request, user)
+    return HttpResponseRedirect(_safe_next(request, wanted))
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+@require_POST
+@signed_in
+def choose_client(request: HttpRequest) -> HttpResponse:
+    """Let staff look at one client's rows, or at all of them."""
+    chosen = request.POST.get("client_id", "")
+    ids = {str(client.pk): client.pk for client in reader_of(request).clients}
+    request.session[CLIENT_IN_SESSION] = ids.get(chosen, 0)
+    return HttpResponseRedirect(_safe_next(request, request.POST.get("next", "")))
+
+
+def _safe_next(request: HttpRequest, wanted: str) -> str:
+    """Return where to go on: only ever to a page of this house."""
+    if url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        return wanted
+    return settings.LOGIN_REDIRECT_URL
