@@ -1,5 +1,17 @@
+"""Makes the composition root known to Django, and has it check the set-up."""
+
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from timba.config import checks
 
 
 class ConfigConfig(AppConfig):
     name = "timba.config"
+
+    def ready(self) -> None:
+        register(checks.keys_are_secret, Tags.security)
+        register(checks.address_is_an_address, Tags.urls)
+        register(checks.proxies_are_networks, Tags.security)
+        register(checks.rest_framework_bounds_bodies, Tags.compatibility)
+        register(checks.sqlite_keeps_its_word, Tags.database)

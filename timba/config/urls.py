@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include
+
+from timba.config.health import LiveDoor, ReadyDoor
+from timba.routing import path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("timba.api.urls")),
+    path("health/live", LiveDoor.as_view(), name="live"),
+    path("health/ready", ReadyDoor.as_view(), name="ready"),
 ]
 
 handler400 = "timba.config.failures.bad_request"

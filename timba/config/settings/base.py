@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -285,3 +286,5 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(pretty=DEBUG)
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
+# An answer of 4xx is the caller's affair.
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
