@@ -17,6 +17,7 @@ from timba.accounts.attempts import take_attempt
 from timba.accounts.models import MAX_USERNAME, Client
 from timba.accounts.services import FirstOwner, open_client, sign_up
 from timba.accounts.shapes import ClientShape, client_shape
+from timba.api.authentication import actor_of
 from timba.api.envelopes import created, envelope, id_parameters, parameters
 from timba.api.idempotency import idempotent
 from timba.api.queries import read
@@ -64,12 +65,12 @@ class ClientDoor(APIView):
     @extend_schema(parameters=id_parameters("client"), responses={200: shape(ClientShape)})
     def get(self, request: Request) -> Response:
         given = parameters(request, noun="client")
-        return Response(client_shape(acting_client(request.user, given.get("client_id"))))
+        return Response(client_shape(acting_client(actor_of(request), given.get("client_id"))))
 
     @extend_schema(request=NewClientInput, responses={201: envelope(ClientShape)})
     @idempotent
     def put(self, request: Request) -> Response:
-        signs_up = settings.TIMBA_OPEN_SIGNUP and not getattr(request.user, "is_staff", False)
+        signs_up = settings.TIMBA_OPEN_SIGNUP and not actor_of(request).is_staff
         if signs_up:
             take_attempt(
                 what="sign-up",
@@ -84,5 +85,5 @@ class ClientDoor(APIView):
         if signs_up and owner is not None:
             client = sign_up(owner=owner, **sent)
         else:
-            client = open_client(actor=request.user, owner=owner, **sent)
+            client = open_client(actor=actor_of(request), owner=owner, **sent)
         return created("client", client_shape(client))

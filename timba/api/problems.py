@@ -23,19 +23,19 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from timba import errors
+from timba import errors as failures
 from timba.wire import dumps
 
 _STATUS_OF: dict[type[Exception], HTTPStatus] = {
-    errors.Invalid: HTTPStatus.BAD_REQUEST,
-    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
-    errors.Lapsed: HTTPStatus.PAYMENT_REQUIRED,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    failures.Invalid: HTTPStatus.BAD_REQUEST,
+    failures.NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    failures.Lapsed: HTTPStatus.PAYMENT_REQUIRED,
+    failures.Forbidden: HTTPStatus.FORBIDDEN,
+    failures.NotFound: HTTPStatus.NOT_FOUND,
+    failures.Conflict: HTTPStatus.CONFLICT,
+    failures.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    failures.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    failures.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestDataTooBig: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     SuspiciousOperation: HTTPStatus.BAD_REQUEST,
     Http404: HTTPStatus.NOT_FOUND,
@@ -57,18 +57,18 @@ def problem(
     status: int,
     detail: str,
     *,
-    fields: Mapping[str, Any] | None = None,
+    errors: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Return an `application/problem+json` answer; `fields` becomes its `errors`."""
+    """Return an `application/problem+json` answer; `errors` say more about fields or files."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
     }
-    if fields:
-        body["errors"] = fields
+    if errors is not None:
+        body["errors"] = errors
     return HttpResponse(
         dumps(body), status=status, content_type="application/problem+json", headers=headers
     )
@@ -84,7 +84,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
     """Translate an expected failure; a browser that is not signed in is sent to sign in."""
-    if isinstance(error, errors.NotSignedIn | exceptions.NotAuthenticated) and prefers_html(
+    if isinstance(error, failures.NotSignedIn | exceptions.NotAuthenticated) and prefers_html(
         request
     ):
         return HttpResponseRedirect(
@@ -97,7 +97,7 @@ def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
             return problem(
                 status,
                 _sentence(error),
-                fields=error.fields if isinstance(error, errors.Invalid) else None,
+                errors=error.fields if isinstance(error, failures.Invalid) else None,
                 headers=_headers(error, status),
             )
     return None
@@ -109,8 +109,8 @@ def prefers_html(request: HttpRequest) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, errors.DomainError):
-        if isinstance(error, errors.Invalid) and error.fields:
+    if isinstance(error, failures.DomainError):
+        if isinstance(error, failures.Invalid) and error.fields:
             field, sentences = next(iter(error.fields.items()))
             return f"{field}: {sentences[0]}"
         return str(error)
@@ -118,7 +118,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _headers(error: Exception, status: HTTPStatus) -> dict[str, str]:
-    if isinstance(error, errors.TooManyAttempts):
+    if isinstance(error, failures.TooManyAttempts):
         return {"Retry-After": str(error.retry_after)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": str(_RETRY_SECONDS)}
@@ -139,7 +139,7 @@ def _problem_for_framework(error: exceptions.APIException) -> HttpResponse:
             fields.setdefault(field, []).append(sentence)
         general = fields.pop("", []) + fields.pop("non_field_errors", [])
         first = general[0] if general else "{}: {}".format(*next(_flatten(error.detail)))
-        return problem(error.status_code, first, fields=fields or None, headers=headers)
+        return problem(error.status_code, first, errors=fields or None, headers=headers)
     return problem(error.status_code, str(error.detail), headers=headers)
 
 

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import Role
 from timba.accounts.shapes import RoleShape, role_shape
+from timba.api.authentication import actor_of
 from timba.api.envelopes import list_parameters
 from timba.api.pages import page
 from timba.api.schema import listing
@@ -24,8 +25,8 @@ class RolesDoor(APIView):
     )
     def get(self, request: Request) -> Response:
         given = list_parameters(request)
-        client = client_named(request.user, given.get("client_id"))
-        roles = Role.objects.visible_to(request.user)
+        client = client_named(actor_of(request), given.get("client_id"))
+        roles = Role.objects.visible_to(actor_of(request))
         if client is not None:
             roles = Role.unscoped.assignable_in(client)
         return Response(page(roles, request=request, look=role_shape, order=("id",), key="roles"))

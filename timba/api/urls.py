@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from timba.api.batches import BatchDoor, TaskStatusDoor
 from timba.api.clients import ClientDoor
+from timba.api.downloads import ContentDoor, RejectsDoor
 from timba.api.events import EventsDoor
+from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
 from timba.api.index import IndexDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RolesDoor
@@ -28,6 +31,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/user", UserDoor.as_view(), name="user"),
     path("timba/users", UsersDoor.as_view(), name="users"),
     path("timba/roles", RolesDoor.as_view(), name="roles"),
+    path("upload/", TemperatureUploadDoor.as_view(), name="upload-temperatures"),
+    path("api/upload/", BatchDoor.as_view(), name="upload"),
+    path("api/task-status/", TaskStatusDoor.as_view(), name="task-status"),
+    path("api/files/", FilesDoor.as_view(), name="files"),
+    path("api/files/retry-failed/", RetryFailedDoor.as_view(), name="retry-failed"),
+    path("api/files/<uuid:pk>/", FileDoor.as_view(), name="file"),
+    path("api/files/<uuid:pk>/content/", ContentDoor.as_view(), name="content"),
+    path("api/files/<uuid:pk>/rejects/", RejectsDoor.as_view(), name="rejects"),
+    path("api/files/<uuid:pk>/retry/", RetryDoor.as_view(), name="retry"),
     path("temperature-readings/", CitiesDoor.as_view(), name="cities"),
     path(
         "temperature-readings/<int:city_id>/",

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.shapes import UserShape, user_shape
+from timba.api.authentication import actor_of
 from timba.api.envelopes import (
     MESSAGE,
     changed,
@@ -78,9 +79,9 @@ class UserDoor(APIView):
     @idempotent
     def put(self, request: Request) -> Response:
         sent = read(NewUserInput(data=request.data))
-        client = acting_client(request.user, sent.pop("client_id", None))
+        client = acting_client(actor_of(request), sent.pop("client_id", None))
         sent["role"] = _role(client, sent["role"])
-        user = add_user(actor=request.user, client=client, **sent)
+        user = add_user(actor=actor_of(request), client=client, **sent)
         return created("user", user_shape(user))
 
     @extend_schema(request=UserChangesInput(partial=True), responses={200: envelope(UserShape)})
@@ -92,12 +93,12 @@ class UserDoor(APIView):
         sent.pop("user_id")
         if "role" in sent:
             sent["role"] = _role(user.client, sent["role"])
-        user = change_user(actor=request.user, user=user, **sent)
+        user = change_user(actor=actor_of(request), user=user, **sent)
         return changed("user", user_shape(user))
 
     @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE})
     def delete(self, request: Request) -> Response:
-        delete_user(actor=request.user, user=_user(request, parameters(request, noun="user")))
+        delete_user(actor=actor_of(request), user=_user(request, parameters(request, noun="user")))
         return deleted("user")
 
 
@@ -111,13 +112,15 @@ class UsersDoor(APIView):
     def get(self, request: Request) -> Response:
         given = list_parameters(request)
         users = narrowed(
-            User.objects.visible_to(request.user), request.user, given.get("client_id")
+            User.objects.visible_to(actor_of(request)), actor_of(request), given.get("client_id")
         )
         return Response(page(users, request=request, look=user_shape, order=("id",), key="users"))
 
 
 def _user(request: Request, given: dict[str, Any]) -> User:
-    users = User.objects.visible_to(request.user).select_related("client__subscription", "role")
+    users = User.objects.visible_to(actor_of(request)).select_related(
+        "client__subscription", "role"
+    )
     return named(users, own_id(given, noun="user"), "user_id")
 
 
@@ -129,6 +132,6 @@ def _role(client: Client | None, name_or_id: str | int) -> Role:
 
 def _check_stays(request: Request, user: User, client_id: Any) -> None:
     """Refuse to move a user: what they made belongs to the client they are in."""
-    client = client_named(request.user, client_id)
+    client = client_named(actor_of(request), client_id)
     if client is not None and client.pk != user.client_id:
         raise Invalid(fields={"client_id": ["A user stays with one client: add a new user there."]})

@@ -51,6 +51,7 @@ class Received:
     """A file whose bytes are durable, but which nobody has accepted yet."""
 
     row: File
+    head: bytes
 
     @property
     def name(self) -> str:
@@ -59,6 +60,9 @@ class Received:
     @property
     def sha256(self) -> str:
         return self.row.sha256
+
+    def close(self) -> None:
+        """Do nothing: the bytes are in the store already; a request closes its files at its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +76,9 @@ class Accepted:
 class Reception:
     """One file on its way in: `write` its chunks, then `finish`, or `abandon` it."""
 
-    def __init__(self, *, name: str, kind: str | None = None) -> None:
+    def __init__(self, *, name: str) -> None:
         """Begin; raise Refused for a name that cannot be kept."""
         check_name(name)
-        self._kind = kind
         self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
         self._row = File.unscoped.create(name=name, storage_key=new_key())
         self._writer = store().create(self._row.storage_key)
@@ -85,7 +88,7 @@ class Reception:
         self._touched = time.monotonic()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raise Refused once there are too many, or of an unknown kind."""
+        """Take the next bytes; raise Refused once there are too many."""
         name = self._row.name
         self._size += len(chunk)
         if self._size > self._limit:
@@ -103,25 +106,30 @@ class Reception:
             self._touched = time.monotonic()
 
     def finish(self) -> Received:
-        """Make the bytes durable; raise Refused for an empty file or one of unknown kind."""
+        """Make the bytes durable; raise Refused for an empty file."""
         row = self._row
         if not self._size:
             raise Refused(row.name, f"“{row.name}” is empty.")
-        try:
-            detected = detect(
-                name=row.name, head=self._head, asked=self._kind, recognizers=recognizers()
-            )
-        except KindUnknown as reason:
-            raise Refused(row.name, f"“{row.name}” is not accepted: {reason}") from reason
         self._writer.commit()
         row.size, row.sha256 = self._size, self._digest.hexdigest()
-        row.kind, row.media_type = detected.kind, detected.media_type
-        return Received(row=row)
+        return Received(row=row, head=self._head)
 
     def abandon(self) -> None:
         """Leave neither bytes nor row behind."""
         self._writer.abort()
-        discard(Received(row=self._row))
+        discard(Received(row=self._row, head=b""))
+
+
+def identify(received: Received, *, kind: str | None = None) -> None:
+    """Find out what a received file is; raise Refused where that is unknown or not `kind`."""
+    row = received.row
+    try:
+        detected = detect(
+            name=row.name, head=received.head, asked=kind, recognizers=recognizers()
+        )
+    except KindUnknown as reason:
+        raise Refused(row.name, f"“{row.name}” is not accepted: {reason}") from reason
+    row.kind, row.media_type = detected.kind, detected.media_type
 
 
 def accept_files(
@@ -132,7 +140,7 @@ def accept_files(
     consignment: Consignment | None = None,
     log: Log | None = None,
 ) -> list[Accepted]:
-    """Make received files PENDING, all in one transaction, and ring for them once it commits.
+    """Make identified files PENDING, all in one transaction, and ring for them once it commits.
 
     A temperature file whose bytes count already is not taken twice: the first one is answered.
     """

@@ -1,0 +1,210 @@
+"""The batch door `/api/upload/`, and `/api/task-status/` that tells how far the work is."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final, Literal, TypedDict
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.api.authentication import actor_of
+from timba.api.idempotency import idempotent
+from timba.api.problems import problem
+from timba.api.queries import read
+from timba.api.schema import shape
+from timba.api.scope import acting_client, named
+from timba.api.uploads import MAX_FILES, Arrived, UploadDoor
+from timba.consignments.models import Consignment
+from timba.errors import Invalid, NotFound
+from timba.files.kinds import DOCUMENT, PHOTO
+from timba.files.models import File
+from timba.files.receiving import Accepted, Refused, accept_files, discard, identify
+from timba.files.shapes import TaskShape, task_shape
+
+IMAGES, FILES = "images", "files"
+MAX_TASKS: Final = 100
+
+
+class RefusedShape(TypedDict):
+    name: str
+    error: str
+
+
+class _AcceptedShape(TypedDict):
+    name: str
+    file_id: uuid.UUID
+    task_id: uuid.UUID
+    status: Literal["PENDING", "SUCCESS", "FAILURE"]
+
+
+class AcceptedShape(_AcceptedShape, total=False):
+    duplicate: bool
+
+
+class BatchShape(TypedDict):
+    task_ids: list[uuid.UUID]
+    valid_images: list[str]
+    files: list[AcceptedShape]
+    errors: list[RefusedShape]
+
+
+class BatchInput(serializers.Serializer[Any]):
+    """A form with up to 100 files."""
+
+    images = serializers.ListField(
+        child=serializers.FileField(), required=False, help_text="jpg, png, webp, pdf"
+    )
+    files = serializers.ListField(
+        child=serializers.FileField(), required=False, help_text="any kind"
+    )
+    consignment_id = serializers.IntegerField(required=False)
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
+
+
+class BatchFields(serializers.Serializer[Any]):
+    """The fields beside the files."""
+
+    consignment_id = serializers.CharField(required=False, allow_blank=True)
+    client_id = serializers.CharField(required=False, allow_blank=True)
+
+
+class BatchDoor(UploadDoor):
+    """`POST /api/upload/`: many files at once, each with its own fate."""
+
+    most_files = MAX_FILES
+
+    @extend_schema(
+        request={"multipart/form-data": BatchInput},
+        responses={202: shape(BatchShape), 200: shape(BatchShape)},
+    )
+    @idempotent
+    def post(self, request: Request) -> HttpResponse:
+        fields = read(BatchFields(data=request.data))
+        actor = actor_of(request)
+        client = acting_client(actor, fields.get("client_id"))
+        consignment = None
+        if fields.get("consignment_id"):
+            consignments = Consignment.objects.visible_to(actor)
+            consignment = named(consignments, fields["consignment_id"], "consignment_id")
+        if self.intake.too_many:
+            return _refuse_all(f"{self.intake.count} files are too many: send at most {MAX_FILES}.")
+        good = self._identified()
+        if not good:
+            return _refuse_all(
+                "No file was accepted." if self.intake.refused else "No file was sent.",
+                self.intake.refused,
+            )
+        accepted = accept_files(
+            actor=actor,
+            client=client,
+            received=[one.received for one in good],
+            consignment=consignment,
+        )
+        self.intake.release()
+        return Response(self._answer(good, accepted), status=_status(accepted))
+
+    def _identified(self) -> list[Arrived]:
+        """Return what can be accepted; the others are discarded and their refusals noted."""
+        good = []
+        for one in self.intake.arrived:
+            try:
+                _check_field(one)
+                identify(one.received)
+                _check_image(one)
+            except Refused as refusal:
+                discard(one.received)
+                self.intake.refused.append(refusal)
+            else:
+                good.append(one)
+        self.intake.arrived = list(good)
+        return good
+
+    def _answer(self, good: list[Arrived], accepted: list[Accepted]) -> BatchShape:
+        files = []
+        for one, outcome in zip(good, accepted, strict=True):
+            entry = AcceptedShape(
+                name=one.received.name,
+                file_id=outcome.file.pk,
+                task_id=outcome.file.task_id,
+                status=task_shape(outcome.file)["status"],
+            )
+            if outcome.duplicate:
+                entry["duplicate"] = True
+            files.append(entry)
+        return BatchShape(
+            task_ids=[entry["task_id"] for entry in files],
+            valid_images=[one.received.name for one in good if one.field == IMAGES],
+            files=files,
+            errors=_refusals(self.intake.refused),
+        )
+
+
+class TaskStatusDoor(APIView):
+    """`GET /api/task-status/?task_id=…`, for one or many."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("task_id", uuid.UUID, many=True, required=True)],
+        responses={200: shape(TaskShape)},
+        description="One id answers one task; several answer `{“tasks”: […]}`.",
+    )
+    def get(self, request: Request) -> Response:
+        task_ids = _task_ids(request.query_params.getlist("task_id"))
+        files = File.objects.visible_to(request.user).filter(task_id__in=task_ids)
+        found = {file.task_id: task_shape(file) for file in files}
+        if len(task_ids) > 1:
+            return Response({"tasks": [found.get(one) or _unknown(one) for one in task_ids]})
+        if not found:
+            raise NotFound("There is no such task.")
+        return Response(found[task_ids[0]])
+
+
+def _task_ids(texts: Iterable[str]) -> list[uuid.UUID]:
+    task_ids = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            task_ids.append(uuid.UUID(text))
+            continue
+        raise Invalid(fields={"task_id": ["This is not an id of a task: ids are UUIDs."]})
+    if not 1 <= len(task_ids) <= MAX_TASKS:
+        raise Invalid(fields={"task_id": [f"Give 1 to {MAX_TASKS} ids of tasks."]})
+    return task_ids
+
+
+def _unknown(task_id: uuid.UUID) -> dict[str, Any]:
+    return {"task_id": task_id, "status": "UNKNOWN", "progress": 0, "result": None, "error": None}
+
+
+def _check_field(one: Arrived) -> None:
+    if one.field not in {IMAGES, FILES}:
+        name = one.received.name
+        raise Refused(
+            name, f"“{name}” came under the field “{one.field}”: send it as images or files."
+        )
+
+
+def _check_image(one: Arrived) -> None:
+    if one.field == IMAGES and one.received.row.kind not in {PHOTO, DOCUMENT}:
+        name = one.received.name
+        raise Refused(name, f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files.")
+
+
+def _refuse_all(detail: str, refused: Iterable[Refused] = ()) -> HttpResponse:
+    refusals = _refusals(refused) or [RefusedShape(name="", error=detail)]
+    return problem(HTTPStatus.BAD_REQUEST, detail, errors=refusals)
+
+
+def _refusals(refused: Iterable[Refused]) -> list[RefusedShape]:
+    return [RefusedShape(name=one.name, error=str(one)) for one in refused]
+
+
+def _status(accepted: list[Accepted]) -> int:
+    only_twins = all(one.duplicate for one in accepted)
+    return HTTPStatus.OK if only_twins else HTTPStatus.ACCEPTED

@@ -1,0 +1,230 @@
+"""The files' doors: one upload at a time, the list, one file, and what people do with it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from timba.accounts.models import User
+from timba.api.authentication import actor_of
+from timba.api.idempotency import idempotent
+from timba.api.pages import page
+from timba.api.queries import Query, query, read
+from timba.api.schema import listing, shape
+from timba.api.scope import acting_client, named, narrowed
+from timba.api.uploads import UploadDoor
+from timba.consignments.models import Consignment, Log
+from timba.errors import Invalid, TooLarge
+from timba.files.kinds import TEMPERATURES
+from timba.files.models import File
+from timba.files.receiving import Accepted, Received, Refused, accept_files, identify
+from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
+from timba.files.shapes import FileShape, file_shape
+
+STATUSES = ("PENDING", "SUCCESS", "FAILURE")
+
+
+class FilesQuery(Query):
+    """What narrows the list."""
+
+    status = serializers.ChoiceField(choices=STATUSES, required=False)
+    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
+    consignment_id = serializers.CharField(required=False)
+    q = serializers.CharField(required=False, allow_blank=True, help_text="in the name")
+    client_id = serializers.CharField(required=False, help_text="for staff")
+
+
+class FileInput(serializers.Serializer[Any]):
+    """A form with one file."""
+
+    file = serializers.FileField()
+    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
+    consignment_id = serializers.IntegerField(required=False)
+    log_id = serializers.IntegerField(required=False)
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
+
+
+class FileFields(serializers.Serializer[Any]):
+    """The fields beside the file."""
+
+    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
+    consignment_id = serializers.CharField(required=False, allow_blank=True)
+    log_id = serializers.CharField(required=False, allow_blank=True)
+    client_id = serializers.CharField(required=False, allow_blank=True)
+
+
+class PlaceInput(serializers.Serializer[Any]):
+    """Where a file belongs."""
+
+    consignment_id = serializers.IntegerField(allow_null=True, required=False)
+    log_id = serializers.IntegerField(allow_null=True, required=False)
+
+
+class OneFileDoor(UploadDoor):
+    """A door for one file under the field `file`."""
+
+    def accept_one(self, request: Request, *, kind: str | None = None) -> Accepted:
+        """Accept the file that came; raise Invalid or TooLarge with the reason it is refused."""
+        fields = read(FileFields(data=request.data))
+        actor = actor_of(request)
+        client = acting_client(actor, fields.get("client_id"))
+        consignment, log = _places(actor, fields)
+        received = self._only_file()
+        try:
+            identify(received, kind=kind or fields.get("kind"))
+        except Refused as refusal:
+            raise Invalid(fields={"file": [str(refusal)]}) from refusal
+        [accepted] = accept_files(
+            actor=actor, client=client, received=[received], consignment=consignment, log=log
+        )
+        self.intake.release()
+        return accepted
+
+    def _only_file(self) -> Received:
+        for refusal in self.intake.refused:
+            if refusal.too_large:
+                raise TooLarge(str(refusal))
+            raise Invalid(fields={"file": [str(refusal)]})
+        if self.intake.too_many:
+            raise Invalid(fields={"file": ["Send one file at a time here."]})
+        for one in self.intake.arrived:
+            if one.field == "file":
+                return one.received
+        raise Invalid(fields={"file": ["No file was sent: send it as “file” in a multipart form."]})
+
+
+class FilesDoor(OneFileDoor):
+    """All files."""
+
+    @extend_schema(parameters=[FilesQuery], responses={200: listing(FileShape)})
+    def get(self, request: Request) -> Response:
+        wanted = query(FilesQuery, request)
+        actor = actor_of(request)
+        files = narrowed(File.objects.visible_to(actor), actor, wanted.get("client_id"))
+        for field in ("status", "kind"):
+            if field in wanted:
+                files = files.filter(**{field: wanted[field]})
+        if "consignment_id" in wanted:
+            consignments = Consignment.objects.visible_to(actor)
+            files = files.filter(
+                consignment=named(consignments, wanted["consignment_id"], "consignment_id")
+            )
+        if wanted.get("q"):
+            files = files.filter(name__icontains=wanted["q"])
+        return Response(page(files, request=request, look=file_shape, order=("-uploaded_at", "-id")))
+
+    @extend_schema(
+        request={"multipart/form-data": FileInput},
+        responses={201: shape(FileShape), 200: shape(FileShape)},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        accepted = self.accept_one(request)
+        body: dict[str, Any] = {**file_shape(accepted.file)}
+        if accepted.duplicate:
+            return Response({**body, "duplicate": True})
+        return Response(body, status=HTTPStatus.CREATED)
+
+
+class TemperatureUploadDoor(OneFileDoor):
+    """`POST /upload/`: a temperature file, whatever its name ends in."""
+
+    @extend_schema(
+        request={"multipart/form-data": FileInput},
+        responses={
+            201: {
+                "type": "object",
+                "properties": {
+                    "file_id": {"type": "string", "format": "uuid"},
+                    "task_id": {"type": "string", "format": "uuid"},
+                    "file_url": {"type": "string"},
+                    "status": {"enum": STATUSES},
+                    "duplicate": {"type": "boolean"},
+                },
+            }
+        },
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        accepted = self.accept_one(request, kind=TEMPERATURES)
+        look = file_shape(accepted.file)
+        body: dict[str, Any] = {
+            "file_id": look["id"],
+            "task_id": look["task_id"],
+            "file_url": look["file_url"],
+            "status": look["status"],
+        }
+        if accepted.duplicate:
+            return Response({**body, "duplicate": True})
+        return Response(body, status=HTTPStatus.CREATED)
+
+
+class FileDoor(APIView):
+    """One file."""
+
+    @extend_schema(responses={200: shape(FileShape)})
+    def get(self, request: Request, pk: str) -> Response:
+        return Response(file_shape(visible_file(actor_of(request), pk)))
+
+    @extend_schema(request=PlaceInput, responses={200: shape(FileShape)})
+    def patch(self, request: Request, pk: str) -> Response:
+        actor = actor_of(request)
+        file = visible_file(actor, pk)
+        sent = read(PlaceInput(data=request.data))
+        here = {"consignment_id": file.consignment_id, "log_id": file.log_id}
+        consignment, log = _places(actor, {**here, **sent})
+        file = place_file(actor=actor, file=file, consignment=consignment, log=log)
+        return Response(file_shape(file))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: str) -> Response:
+        actor = actor_of(request)
+        delete_file(actor=actor, file=visible_file(actor, pk))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class RetryDoor(APIView):
+    """`POST /api/files/<id>/retry/`."""
+
+    @extend_schema(request=None, responses={202: shape(FileShape)})
+    def post(self, request: Request, pk: str) -> Response:
+        actor = actor_of(request)
+        file = retry_file(actor=actor, file=visible_file(actor, pk))
+        return Response(file_shape(file), status=HTTPStatus.ACCEPTED)
+
+
+class RetryFailedDoor(APIView):
+    """`POST /api/files/retry-failed/`."""
+
+    @extend_schema(
+        request=None,
+        responses={202: {"type": "object", "properties": {"retried": {"type": "integer"}}}},
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        client_id = request.query_params.get("client_id") or request.data.get("client_id")
+        retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
+        return Response({"retried": retried}, status=HTTPStatus.ACCEPTED)
+
+
+def visible_file(actor: User, pk: str) -> File:
+    """Return the file that `actor` may see under this id; raise NotFound."""
+    files = File.objects.visible_to(actor).select_related("client__subscription")
+    return files.one_or_not_found(pk=pk)
+
+
+def _places(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
+    """Return the consignment and the log that fields name; blank and null name none."""
+    consignment = log = None
+    if fields.get("consignment_id") not in (None, ""):
+        consignments = Consignment.objects.visible_to(actor)
+        consignment = named(consignments, fields["consignment_id"], "consignment_id")
+    if fields.get("log_id") not in (None, ""):
+        log = named(Log.objects.visible_to(actor), fields["log_id"], "log_id")
+    return consignment, log
