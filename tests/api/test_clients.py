@@ -1,0 +1,188 @@
+"""`/timba/client`: staff open clients, each user sees the own one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import PASSWORD, ClientFactory
+from timba.accounts.models import Client, User
+
+FIELDS = [
+    "id", "name", "address", "contact", "email", "is_active", "subscription", "created_at",
+    "updated_at",
+]  # fmt: skip
+ABAVA = {
+    "name": "Abava Timber",
+    "address": "Kandava",
+    "contact": "Anna",
+    "email": "gate@abava.example",
+}
+
+
+def test_staff_open_a_client(staff: User, as_user: AsUser) -> None:
+    answer = as_user(staff).put("/timba/client", ABAVA)
+    assert answer.status_code == 201
+    assert answer.json()["message"] == "The client has been added."
+    data = answer.json()["data"]
+    assert list(data) == FIELDS
+    assert {name: data[name] for name in ABAVA} == ABAVA
+    assert data["is_active"] is True
+    assert list(data["subscription"]) == ["plan", "seats", "status", "current_period_end"]
+    assert (data["subscription"]["status"], data["subscription"]["seats"]) == ("trial", 5)
+    assert data["created_at"].endswith("Z")
+    assert datetime.fromisoformat(data["subscription"]["current_period_end"])
+    assert as_user(staff).get(f"/timba/client?client_id={data['id']}").json() == data
+
+
+def test_only_a_name_is_needed(staff: User, as_user: AsUser) -> None:
+    data = as_user(staff).put("/timba/client/", {"name": "A"}).json()["data"]
+    assert (data["address"], data["contact"], data["email"]) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": {"a": 1}}, "name"),
+        ({"name": "A", "email": "nobody"}, "email"),
+        ({"name": "A", "username": "a"}, "password"),
+        ({"name": "A", "password": "spruce-bark-7731"}, "username"),
+        ({"name": "A", "username": "a", "password": "1234"}, "password"),
+        ({"name": "A", "username": " a", "password": "spruce-bark-7731"}, "username"),
+    ],
+)
+def test_an_unsound_client_is_refused(
+    body: dict[str, Any], field: str, staff: User, as_user: AsUser
+) -> None:
+    answer = as_user(staff).put("/timba/client", body)
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+    assert not Client.unscoped.exists()
+
+
+@pytest.mark.parametrize("role", ["owner", "viewer"])
+def test_members_open_no_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
+    assert as_user(make_user(role=role)).put("/timba/client", ABAVA).status_code == 403
+    assert Client.unscoped.count() == 1
+
+
+def test_strangers_open_no_client(db: None) -> None:
+    assert APIClient().put("/timba/client", ABAVA).status_code == 401
+    assert APIClient().get("/timba/client").status_code == 401
+
+
+@pytest.mark.parametrize("role", ["owner", "viewer"])
+def test_members_see_their_own_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user(role=role)
+    program = as_user(user)
+    own = program.get("/timba/client")
+    assert own.status_code == 200
+    assert list(own.json()) == FIELDS
+    assert own.json()["id"] == user.client_id
+    body = f'{{"client_id": {user.client_id}}}'.encode()
+    for same in (
+        program.get(f"/timba/client/?client_id={user.client_id}"),
+        program.get(f"/timba/client?id={user.client_id}"),
+        program.generic("GET", "/timba/client", body, content_type="application/json"),
+    ):
+        assert same.content == own.content
+
+
+def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
+    foreign = ClientFactory().pk
+    program = as_user(make_user())
+    absent = program.get("/timba/client?client_id=999999")
+    assert (absent.status_code, absent.json()["detail"]) == (404, "There is no such client.")
+    for value in (foreign, 0, 2**63, 2**70):
+        assert program.get(f"/timba/client?client_id={value}").content == absent.content
+    assert program.get("/timba/client?client_id=x").status_code == 400
+    assert program.get("/timba/client?client_id=-1").status_code == 400
+
+
+def test_staff_name_the_client_they_ask_for(staff: User, as_user: AsUser) -> None:
+    program = as_user(staff)
+    assert program.get("/timba/client").status_code == 400
+    assert program.get("/timba/client?id=999").status_code == 404
+
+
+def test_no_other_method_answers(staff: User, as_user: AsUser) -> None:
+    assert as_user(staff).post("/timba/client", ABAVA).status_code == 405
+    assert as_user(staff).delete("/timba/client").status_code == 405
+
+
+def test_the_same_key_opens_one_client(staff: User, as_user: AsUser) -> None:
+    program = as_user(staff)
+    answers = [
+        program.put("/timba/client", ABAVA, headers={"Idempotency-Key": "k"}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert Client.unscoped.count() == 1
+
+
+# --- Open sign-up --------------------------------------------------------------------------------
+
+OWNER = {"username": "anna", "password": "spruce-bark-7731"}
+
+
+@pytest.fixture
+def open_signup(settings: Any, db: None) -> None:
+    settings.TIMBA_OPEN_SIGNUP = True
+
+
+def test_anyone_signs_up_with_a_first_owner(open_signup: None, as_user: AsUser) -> None:
+    answer = APIClient().put("/timba/client", ABAVA | OWNER)
+    assert answer.status_code == 201
+    assert b"spruce" not in answer.content
+    anna = User.unscoped.get(username="anna")
+    assert (anna.client_id, anna.is_owner) == (answer.json()["data"]["id"], True)
+    assert APIClient().post("/api/token/", OWNER).status_code == 200
+
+
+@pytest.mark.parametrize("missing", ["name", "username", "password"])
+def test_a_sign_up_needs_an_owner(missing: str, open_signup: None) -> None:
+    body = {name: text for name, text in {**ABAVA, **OWNER}.items() if name != missing}
+    answer = APIClient().put("/timba/client", body)
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [missing]
+
+
+def test_a_taken_username_may_say_so(open_signup: None, make_user: MakeUser) -> None:
+    make_user(username="anna")
+    answer = APIClient().put("/timba/client", ABAVA | OWNER)
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == "This username is taken: choose another one."
+    assert Client.unscoped.count() == 1
+
+
+def test_sign_ups_are_limited_by_address(open_signup: None, staff: User, as_user: AsUser) -> None:
+    for number in range(10):
+        body = {**ABAVA, **OWNER, "username": f"anna-{number}"}
+        assert APIClient().put("/timba/client", body).status_code == 201
+    refused = APIClient().put("/timba/client", {**ABAVA, **OWNER, "username": "more"})
+    assert refused.status_code == 429
+    assert 3500 <= int(refused["Retry-After"]) <= 3600
+    elsewhere = APIClient(REMOTE_ADDR="192.0.2.9")
+    assert elsewhere.put("/timba/client", ABAVA | OWNER).status_code == 201
+    assert as_user(staff).put("/timba/client", ABAVA).status_code == 201
+
+
+def test_only_opening_is_open(open_signup: None) -> None:
+    assert APIClient().get("/timba/client").status_code == 401
+
+
+def test_members_may_sign_up_another_client(
+    open_signup: None, make_user: MakeUser, as_user: AsUser
+) -> None:
+    program = as_user(make_user())
+    assert program.put("/timba/client", ABAVA).status_code == 400
+    assert program.put("/timba/client", ABAVA | OWNER).status_code == 201
+    assert APIClient().post("/api/token/", {**OWNER, "password": PASSWORD}).status_code == 401

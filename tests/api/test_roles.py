@@ -1,0 +1,58 @@
+"""`/timba/roles`: the built-in roles first, then the client's own."""
+
+from __future__ import annotations
+
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import ClientFactory
+from timba.accounts.models import Client, Role, User
+
+BUILT_IN = ["owner", "manager", "operator", "viewer"]
+
+
+def names(answer: dict[str, list[dict[str, object]]]) -> list[object]:
+    return [role["name"] for role in answer["roles"]]
+
+
+def test_the_built_in_roles_come_first(
+    make_user: MakeUser, as_user: AsUser, client_company: Client
+) -> None:
+    Role.unscoped.create(client=client_company, name="gate", permissions=["logs.write"])
+    Role.unscoped.create(client=ClientFactory(), name="theirs")
+    answer = as_user(make_user(role="viewer")).get("/timba/roles")
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["roles", "next"]
+    assert names(answer.json()) == [*BUILT_IN, "gate"]
+    assert [list(role) for role in answer.json()["roles"]] == [["id", "name", "permissions"]] * 5
+    assert answer.json()["roles"][2]["permissions"] == ["logs.write", "files.write", "notes.write"]
+
+
+def test_roles_come_in_pages(make_user: MakeUser, as_user: AsUser) -> None:
+    program = as_user(make_user())
+    first = program.get("/timba/roles/?limit=3").json()
+    second = program.get(first["next"]).json()
+    assert names(first) + names(second) == BUILT_IN
+    assert second["next"] is None
+
+
+def test_staff_see_all_roles_or_those_of_one_client(
+    as_user: AsUser, staff: User, client_company: Client
+) -> None:
+    Role.unscoped.create(client=client_company, name="gate")
+    Role.unscoped.create(client=ClientFactory(), name="theirs")
+    program = as_user(staff)
+    assert names(program.get("/timba/roles").json()) == [*BUILT_IN, "gate", "theirs"]
+    one = program.get(f"/timba/roles?client_id={client_company.pk}")
+    assert names(one.json()) == [*BUILT_IN, "gate"]
+
+
+def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
+    program = as_user(make_user())
+    absent = program.get("/timba/roles?client_id=999999")
+    assert absent.status_code == 404
+    assert program.get(f"/timba/roles?client_id={ClientFactory().pk}").content == absent.content
+
+
+def test_strangers_see_no_roles(db: None) -> None:
+    assert APIClient().get("/timba/roles").status_code == 401

@@ -1,0 +1,216 @@
+"""Programs sign in, refresh and sign out at `/api/token/`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import PASSWORD
+from timba.accounts.models import Client, Role, User
+from timba.accounts.services import change_user
+
+NOT_RIGHT = {
+    "type": "about:blank",
+    "title": "Unauthorized",
+    "status": 401,
+    "detail": "The username or the password is not right.",
+}
+
+
+def sign_in(username: str, password: str = PASSWORD, program: APIClient | None = None) -> Any:
+    return (program or APIClient()).post(
+        "/api/token/", {"username": username, "password": password}
+    )
+
+
+def with_token(access: str) -> APIClient:
+    program = APIClient()
+    program.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+    return program
+
+
+def test_a_program_signs_in_and_uses_its_token(make_user: MakeUser) -> None:
+    user = make_user()
+    answer = sign_in(user.username)
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access", "refresh"}
+    assert answer["Cache-Control"] == "no-store"
+    own = with_token(answer.json()["access"]).get("/timba/client")
+    assert own.json()["id"] == user.client_id
+
+
+def test_unknown_wrong_and_inactive_get_the_same_answer(make_user: MakeUser) -> None:
+    user = make_user()
+    make_user(username="asleep", is_active=False)
+    answers = [sign_in(user.username, "wrong"), sign_in("nobody"), sign_in("asleep"), sign_in("")]
+    for answer in answers:
+        assert answer.status_code == 401
+        assert answer.json() == NOT_RIGHT
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer["WWW-Authenticate"] == "Bearer"
+    assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"username": "anna"},
+        {"password": "x"},
+        {"username": None, "password": "x"},
+        {"username": ["anna"], "password": {"x": 1}},
+        [],
+        "anna",
+    ],
+)
+def test_what_is_no_credentials_is_malformed(body: Any, db: None) -> None:
+    answer = APIClient().post("/api/token/", body)
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"username":"a\u0000","password":"x"}',
+        rb'{"username":"\ud800","password":"x"}',
+        rb'{"username":"a","password":"\ud800"}',
+        b'{"username":"a","password":"x"',
+        b"\xff",
+    ],
+)
+def test_what_is_no_text_is_malformed(body: bytes, db: None) -> None:
+    answer = APIClient().post("/api/token/", body, content_type="application/json")
+    assert answer.status_code == 400
+
+
+def test_a_form_is_not_a_type_that_is_taken(db: None) -> None:
+    answer = APIClient().post(
+        "/api/token/", "username=a&password=b", content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 415
+
+
+def test_after_five_failures_comes_429_whoever_it_is(make_user: MakeUser) -> None:
+    user = make_user()
+    for username in (user.username, "nobody"):
+        assert [sign_in(username, "wrong").status_code for _ in range(5)] == [401] * 5
+        for password in ("wrong", PASSWORD):
+            answer = sign_in(username, password)
+            assert answer.status_code == 429
+            assert 890 <= int(answer["Retry-After"]) <= 900
+            assert answer.json()["detail"] == (
+                "There were too many attempts to sign in with this username: wait 15 minutes."
+            )
+
+
+def test_a_forwarding_header_of_a_stranger_does_not_open_the_lock(make_user: MakeUser) -> None:
+    user = make_user()
+    for number in range(6):
+        program = APIClient(HTTP_X_FORWARDED_FOR=f"192.0.2.{number}")
+        answer = sign_in(user.username, "wrong", program)
+    assert answer.status_code == 429
+
+
+def test_refreshing_rotates(make_user: MakeUser) -> None:
+    first = sign_in(make_user().username).json()
+    answer = APIClient().post("/api/token/refresh/", {"refresh": first["refresh"]})
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access", "refresh"}
+    again = APIClient().post("/api/token/refresh/", {"refresh": first["refresh"]})
+    assert again.status_code == 401
+    assert with_token(answer.json()["access"]).get("/timba/client").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_parallel_refreshes_give_one_pair(make_user: MakeUser) -> None:
+    refresh = sign_in(make_user().username).json()["refresh"]
+
+    def attempt(_: int) -> int:
+        try:
+            return APIClient().post("/api/token/refresh/", {"refresh": refresh}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = sorted(pool.map(attempt, range(20)))
+    assert statuses == [200] + [401] * 19
+
+
+def test_revoking_ends_the_sign_in(make_user: MakeUser) -> None:
+    pair = sign_in(make_user().username).json()
+    answer = APIClient().post("/api/token/revoke/", {"refresh": pair["refresh"]})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert with_token(pair["access"]).get("/timba/client").status_code == 401
+    after = APIClient().post("/api/token/refresh/", {"refresh": pair["refresh"]})
+    assert after.status_code == 401
+
+
+@pytest.mark.parametrize("url", ["/api/token/refresh/", "/api/token/revoke/"])
+def test_what_is_no_refresh_token_is_refused(url: str, make_user: MakeUser) -> None:
+    access = sign_in(make_user().username).json()["access"]
+    assert APIClient().post(url, {"refresh": access}).status_code == 401
+    assert APIClient().post(url, {"refresh": "x"}).status_code == 401
+    for body in ({}, {"refresh": None}, {"refresh": [1]}, []):
+        assert APIClient().post(url, body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer", "Bearer x", "Bearer a b", "bearer x.y.z", "Basic YTpi", "Bearer \xe4", "x"],
+)
+def test_bad_credentials_are_401(header: str, db: None) -> None:
+    answer = APIClient(HTTP_AUTHORIZATION=header).get("/timba/client")
+    assert answer.status_code == 401
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_refresh_token_opens_no_other_door(make_user: MakeUser) -> None:
+    refresh = sign_in(make_user().username).json()["refresh"]
+    assert with_token(refresh).get("/timba/client").status_code == 401
+
+
+def test_a_change_of_role_counts_with_the_next_request(
+    make_user: MakeUser, as_user: AsUser
+) -> None:
+    user, owner = make_user(role="viewer"), make_user()
+    program = as_user(user)
+    assert program.post("/api/notes/", {"title": "Now"}).status_code == 403
+    operator = Role.unscoped.get(client=None, name="operator")
+    change_user(actor=owner, user=user, role=operator)
+    assert program.post("/api/notes/", {"title": "Now"}).status_code == 201
+
+
+@pytest.mark.parametrize("body", [{"is_active": False}, {"password": "spruce-bark-7731"}])
+def test_a_user_who_is_shut_out_feels_it_with_the_next_request(
+    body: dict[str, Any], make_user: MakeUser, as_user: AsUser
+) -> None:
+    user = make_user(role="viewer")
+    program, owner = as_user(user), as_user(make_user())
+    assert program.get("/timba/client").status_code == 200
+    assert owner.patch("/timba/user", {"user_id": user.pk, **body}).status_code == 200
+    assert program.get("/timba/client").status_code == 401
+
+
+def test_a_deleted_user_feels_it_with_the_next_request(
+    make_user: MakeUser, as_user: AsUser
+) -> None:
+    user = make_user()
+    program, owner = as_user(user), as_user(make_user())
+    assert owner.delete(f"/timba/user?user_id={user.pk}").status_code == 200
+    assert program.get("/timba/client").status_code == 401
+
+
+def test_a_suspended_clients_users_feel_it_with_the_next_request(
+    make_user: MakeUser, as_user: AsUser, client_company: Client, staff: User
+) -> None:
+    program = as_user(make_user())
+    Client.unscoped.filter(pk=client_company.pk).update(is_active=False)
+    assert program.get("/timba/client").status_code == 401
+    assert as_user(staff).get(f"/timba/client?id={client_company.pk}").json()["is_active"] is False
