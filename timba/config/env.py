@@ -13,14 +13,45 @@ from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
-env = environ.FileAwareEnv()
+
+class Variables(FileAwareMapping):
+    """The environment, as its people mean it: an empty variable is one that is not set.
+
+    The newline that ends a secret's file is not part of the secret.
+    """
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            value: str = super().__getitem__(key).rstrip("\r\n")
+        except OSError as unreadable:
+            raise ImproperlyConfigured(
+                f"{key}_FILE names a file that cannot be read: {unreadable.filename}."
+            ) from unreadable
+        if not value:
+            raise KeyError(key)
+        return value
+
+
+class Env(environ.Env):
+    """Reads values of every type from the variables above."""
+
+    ENVIRON = Variables()
+
+
+env = Env()
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 if (BASE_DIR / ".env").is_file():
     env.read_env(str(BASE_DIR / ".env"))
 
-DATA_DIR = Path(env.str("TIMBA_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+def text(variable: str, default: str = "") -> str:
+    """Return what `variable` holds to the letter: `env.str` takes a leading `$` for a reference."""
+    return Env.ENVIRON.get(variable, default)
+
+
+DATA_DIR = Path(text("TIMBA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 
 
 def kept_key(variable: str, file_name: str) -> str:
@@ -29,7 +60,7 @@ def kept_key(variable: str, file_name: str) -> str:
     The file is linked into place without overwrite, so that two processes that start at once
     agree on one key.
     """
-    key: str = env.str(variable, default="")
+    key = text(variable)
     if key:
         return key
     path = DATA_DIR / file_name
@@ -49,15 +80,15 @@ def kept_key(variable: str, file_name: str) -> str:
 
 def whole_number(variable: str, *, default: int, least: int, most: int) -> int:
     """Return the number that `variable` holds; refuse to start with one that makes no sense."""
-    text: str = env.str(variable, default=str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+    given = text(variable, str(default))
+    if not (given.isascii() and given.isdigit() and least <= int(given) <= most):
         raise ImproperlyConfigured(
-            f"{variable} is {text!r}. Give a whole number from {least:,} to {most:,}."
+            f"{variable} is {given!r}. Give a whole number from {least:,} to {most:,}."
         )
-    return int(text)
+    return int(given)
 
 
 def public_url(host: str, port: int) -> SplitResult:
     """Return `TIMBA_URL`, the address that people type; by default the one served here."""
     served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return urlsplit(env.str("TIMBA_URL", default=served))
+    return urlsplit(text("TIMBA_URL", served))

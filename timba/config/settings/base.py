@@ -9,7 +9,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
-from timba.config.env import DATA_DIR, env, kept_key, public_url, whole_number
+from timba.config.env import DATA_DIR, env, kept_key, public_url, text, whole_number
 from timba.config.logs import logging_config
 
 # --- Who and where -------------------------------------------------------------------------------
@@ -19,7 +19,7 @@ SECRET_KEY = kept_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = kept_key("TIMBA_JWT_KEY", "jwt_key")
 TIMBA_DATA_DIR = DATA_DIR
 
-TIMBA_HOST = env.str("TIMBA_HOST", default="127.0.0.1")
+TIMBA_HOST = text("TIMBA_HOST", "127.0.0.1")
 TIMBA_PORT = whole_number("TIMBA_PORT", default=8000, least=1, most=65_535)
 _url = public_url(TIMBA_HOST, TIMBA_PORT)
 TIMBA_URL = _url.geturl()
@@ -124,11 +124,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://cache_table")}
 
-KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+KAFKA_BOOTSTRAP_SERVERS = text("KAFKA_BOOTSTRAP_SERVERS")
 TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
 TIMBA_EVENT_DAYS = whole_number("TIMBA_EVENT_DAYS", default=0, least=0, most=36_500)
 
-BROKER_URL = env.str("BROKER_URL", default="")
+BROKER_URL = text("BROKER_URL")
 CELERY_BROKER_URL = BROKER_URL or None
 CELERY_TASK_ACKS_LATE = False  # the lease in the row recovers a lost file, not the broker
 CELERY_TASK_IGNORE_RESULT = True
@@ -195,7 +195,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/files/"
 LOGOUT_REDIRECT_URL = "/login/"
-TIMBA_ADMIN_PASSWORD = env.str("TIMBA_ADMIN_PASSWORD", default="")
+TIMBA_ADMIN_PASSWORD = text("TIMBA_ADMIN_PASSWORD")
 TIMBA_OPEN_SIGNUP = env.bool("TIMBA_OPEN_SIGNUP", default=False)
 TIMBA_ACCESS_LIFETIME = timedelta(minutes=15)
 TIMBA_REFRESH_LIFETIME = timedelta(days=7)

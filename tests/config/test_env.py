@@ -1,0 +1,90 @@
+"""The environment is read strictly: a number that makes no sense keeps Timba from starting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from timba.config import env
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "1.5", "1e3", "²", "0", "65536"])
+def test_a_number_that_makes_no_sense_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("TIMBA_SOMETHING", text)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.whole_number("TIMBA_SOMETHING", default=8, least=1, most=65_535)
+    assert str(refused.value) == (
+        f"TIMBA_SOMETHING is {text!r}. Give a whole number from 1 to 65,535."
+    )
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("65535", 65_535)])
+def test_the_bounds_themselves_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, text: str, number: int
+) -> None:
+    monkeypatch.setenv("TIMBA_SOMETHING", text)
+    assert env.whole_number("TIMBA_SOMETHING", default=8, least=1, most=65_535) == number
+
+
+def test_a_number_that_is_not_set_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.whole_number("TIMBA_NOT_SET", default=8, least=1, most=9) == 8
+    monkeypatch.setenv("TIMBA_NOT_SET", "")
+    assert env.whole_number("TIMBA_NOT_SET", default=8, least=1, most=9) == 8
+
+
+def test_a_key_comes_from_the_environment_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(env, "DATA_DIR", tmp_path)
+    monkeypatch.setenv("TIMBA_SOME_KEY", "from outside")
+    assert env.kept_key("TIMBA_SOME_KEY", "some_key") == "from outside"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_made_once_and_kept_for_its_owner_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(env, "DATA_DIR", tmp_path / "data")
+    first = env.kept_key("TIMBA_NOT_SET", "some_key")
+    assert env.kept_key("TIMBA_NOT_SET", "some_key") == first
+    assert len(first) >= 64
+    [kept] = (tmp_path / "data").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_may_come_from_a_file_that_the_variable_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n")
+    monkeypatch.setenv("TIMBA_FILED_KEY_FILE", str(secret))
+    assert env.kept_key("TIMBA_FILED_KEY", "some_key") == "from a file"
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TIMBA_LOST_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.text("TIMBA_LOST_KEY")
+    assert str(refused.value) == (
+        f"TIMBA_LOST_KEY_FILE names a file that cannot be read: {tmp_path / 'none'}."
+    )
+
+
+def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ecret", "what a reference would find")
+    monkeypatch.setenv("TIMBA_SOME_PASSWORD", "$ecret")
+    assert env.text("TIMBA_SOME_PASSWORD") == "$ecret"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "http://127.0.0.1:8001"), ("::1", "http://[::1]:8001")],
+)
+def test_the_address_is_the_one_that_is_served_unless_it_is_told(host: str, address: str) -> None:
+    assert env.public_url(host, 8001).geturl() == address

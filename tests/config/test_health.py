@@ -1,0 +1,148 @@
+"""Health tells what stops Timba from what merely slows it, to anybody who asks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from timba.config import health
+from timba.events.models import OutboxEvent
+
+
+@pytest.fixture(autouse=True)
+def _forget_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask the brokers anew in each test: their verdicts are remembered for seconds."""
+    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Return a port that is bound, so that nobody takes it, and does not listen."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def waiting_event(seconds: int) -> None:
+    OutboxEvent.objects.create(
+        client_id=1,
+        epoch=1,
+        sequence=1,
+        topic="note_events",
+        key="1",
+        type="timba.note.created",
+        source="/clients/1/notes",
+        time=timezone.now() - timedelta(seconds=seconds),
+        value="{}",
+    )
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
+def test_a_process_that_serves_is_live(client: Browser, path: str) -> None:
+    answer = client.get(path, headers={"accept": "text/html"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/health/ready/"])
+def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "storage": "ok"}}
+
+
+def test_without_its_storage_timba_is_not_ready(
+    db: None, client: Browser, settings: Any, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "files"
+    in_the_way.write_text("a file where the folder should be")
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "timba.files.storage.LocalStorage",
+            "OPTIONS": {"location": in_the_way},
+        },
+    }
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "down", "checks": {"database": "ok", "storage": "down"}}
+    assert answer["Retry-After"] == "5"
+
+
+def test_without_its_database_timba_is_live_but_not_ready(
+    client: Browser, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with django_db_blocker.unblock():
+        from django.db import connection
+
+        connection.close()
+        monkeypatch.setitem(connection.settings_dict, "NAME", str(tmp_path / "none" / "db"))
+        ready, live = client.get("/health/ready"), client.get("/health/live")
+        connection.close()
+    assert ready.status_code == 503
+    assert ready.json() == {"status": "down", "checks": {"database": "down", "storage": "ok"}}
+    assert live.status_code == 200
+
+
+def test_a_broker_and_a_kafka_that_are_away_degrade(
+    db: None,
+    client: Browser,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    closed_port: int,
+) -> None:
+    settings.BROKER_URL = f"redis://127.0.0.1:{closed_port}/0"
+    monkeypatch.setattr(health.celery.conf, "broker_url", settings.BROKER_URL)
+    settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{closed_port}"
+    settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher"
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "degraded",
+        "checks": {
+            "database": "ok",
+            "storage": "ok",
+            "broker": "down",
+            "kafka": "down",
+            "events": "ok",
+        },
+    }
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(30, "ok"), (90, "degraded")])
+def test_events_that_wait_for_more_than_a_minute_degrade(
+    db: None, client: Browser, settings: Any, seconds: int, status: str
+) -> None:
+    settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
+    waiting_event(seconds)
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == status
+
+
+def test_events_that_nobody_delivers_are_history_and_wait_for_nothing(
+    db: None, client: Browser
+) -> None:
+    waiting_event(90)
+    assert client.get("/health/ready").json()["status"] == "ok"
+
+
+def test_brokers_are_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 60.0)
+    asked = []
+    look = health._Remembered(lambda: asked.append(1) or "down")  # type: ignore[func-returns-value]
+    assert [look(), look()] == ["down", "down"]
+    assert len(asked) == 1
+
+
+def test_health_takes_no_writes(client: Browser) -> None:
+    answer = client.post("/health/live")
+    assert answer.status_code == 405
+    assert answer["Content-Type"] == "application/problem+json"
