@@ -1,0 +1,241 @@
+"""`consume` prints events from either source; `relay` runs until it is told to stop."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from tests.events.conftest import Tell, fact
+from tests.events.kafka import MockKafka
+from timba.events.consumer import FirstOccurrences
+from timba.events.models import OutboxEvent, RelayLease
+from timba.events.publishers import KafkaPublisher, open_publisher
+from timba.events.relay import Relay
+from timba.events.sources import messages_in_kafka
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def consume(*arguments: str, **options: Any) -> list[dict[str, Any]]:
+    out = io.StringIO()
+    call_command("consume", *arguments, stdout=out, **options)
+    return [orjson.loads(line) for line in out.getvalue().splitlines()]
+
+
+def sequences(lines: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    return sorted((line["client_id"], line["sequence"]) for line in lines)
+
+
+@pytest.mark.django_db
+def test_consume_prints_the_outbox(tell: Tell) -> None:
+    tell(fact(key="1", client_id=3, text="Ä"), fact(key="2", client_id=3, noun="file"))
+    event = OutboxEvent.objects.get(key="1")
+    assert consume("note_events") == [
+        {
+            "id": str(event.event_id),
+            "client_id": 3,
+            "epoch": 1,
+            "sequence": 1,
+            "topic": "note_events",
+            "key": "1",
+            "type": "timba.note.created",
+            "time": event.time.isoformat().replace("+00:00", "Z"),
+            "request_id": "",
+            "value": {"action": "create", "note": {"id": "1", "title": "Ä"}},
+        }
+    ]
+
+
+@pytest.fixture
+def in_kafka(tell: Tell, kafka: MockKafka) -> None:
+    """Publish two notes of client 1, one of client 2 and a file; deliver the first one twice."""
+    kafka.make_topic("note_events")
+    kafka.make_topic("file_events")
+    tell(fact(key="1"), fact(key="9", noun="file"), fact(key="2", action="update"))
+    tell(fact(key="3", client_id=2))
+    for _ in range(2):
+        Relay(open_publisher=open_publisher).turn()
+        OutboxEvent.objects.filter(key="1").update(published_at=None)
+        RelayLease.objects.all().delete()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("source", ["outbox", "kafka"])
+def test_consume_narrows_to_what_is_asked_for(in_kafka: None, source: str) -> None:
+    assert sequences(consume("note_events", source=source)) == [(1, 1), (1, 3), (2, 1)]
+    assert sequences(consume("note_events", source=source, after=1)) == [(1, 3)]
+    assert sequences(consume("note_events", source=source, client=2)) == [(2, 1)]
+
+
+@pytest.mark.django_db
+def test_both_sources_tell_the_same(in_kafka: None) -> None:
+    from_kafka = sorted(consume("note_events"), key=lambda line: line["id"])
+    from_outbox = sorted(consume("note_events", source="outbox"), key=lambda line: line["id"])
+    assert from_kafka == from_outbox
+    assert len(list(messages_in_kafka(topic="note_events", follow=False))) == 4
+
+
+def test_consume_says_what_to_do_without_kafka() -> None:
+    with pytest.raises(CommandError, match="No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS"):
+        consume("note_events", source="kafka")
+
+
+class Stopped(Exception):
+    """Ends a run that would go on."""
+
+
+@pytest.mark.django_db
+def test_consume_follows(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(key="1")
+    naps = iter([lambda: tell(key="2"), lambda: None, lambda: tell(key="3", client_id=2)])
+
+    def nap(_seconds: float) -> None:
+        do = next(naps, None)
+        if do is None:
+            raise KeyboardInterrupt
+        do()
+
+    monkeypatch.setattr("timba.events.sources.time.sleep", nap)
+    assert [line["key"] for line in consume("note_events", follow=True)] == ["1", "2", "3"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return what starts `manage.py …` on the test's database; ends what is left of it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=Path(__file__).parents[2],
+            env=os.environ
+            | {
+                "DJANGO_SETTINGS_MODULE": "timba.config.settings.base",
+                "TIMBA_DATA_DIR": str(django_settings.TIMBA_DATA_DIR),
+                "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            }
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(child)
+        return child
+
+    yield run
+    for child in started:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def all_published() -> bool:
+    return not OutboxEvent.objects.unpublished().exists()
+
+
+def end(child: subprocess.Popen[bytes], number: int) -> tuple[float, str]:
+    """Send a signal; return how long the child took to end well, and what it logged."""
+    asked_at = time.monotonic()
+    child.send_signal(number)
+    _, logged = child.communicate(timeout=10)
+    assert child.returncode == 0, logged.decode()
+    return time.monotonic() - asked_at, logged.decode()
+
+
+@pytest.mark.journey
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_relay_without_a_broker_says_so_and_stays_until_it_is_stopped(
+    start: Start, tell: Tell, number: int
+) -> None:
+    tell(key="1")
+    child = start("relay", KAFKA_BOOTSTRAP_SERVERS="")
+    time.sleep(3)
+    assert child.poll() is None
+    took, logged = end(child, number)
+    assert took < 3
+    [line] = logged.splitlines()
+    assert "events stay in the outbox" in line
+    assert not all_published()
+
+
+@pytest.mark.journey
+@pytest.mark.django_db(transaction=True)
+def test_stopped_relay_gives_its_lease_back(start: Start, tell: Tell, kafka: MockKafka) -> None:
+    kafka.make_topic("note_events")
+    tell(key="1")
+    child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
+    wait_until(all_published)
+    took, _ = end(child, signal.SIGTERM)
+    assert took < 3
+    assert RelayLease.objects.get().expires_at is None
+
+
+@pytest.mark.journey
+@pytest.mark.django_db(transaction=True)
+def test_relay_that_is_waiting_for_a_dead_broker_stops_within_five_seconds(
+    start: Start, tell: Tell, kafka: MockKafka
+) -> None:
+    kafka.go_away()
+    tell(key="1")
+    child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
+    wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
+    time.sleep(0.3)
+    took, _ = end(child, signal.SIGTERM)
+    assert took < 5
+    assert not all_published()
+
+
+@pytest.mark.journey
+@pytest.mark.django_db(transaction=True)
+def test_relays_killed_again_and_again_lose_nothing(
+    start: Start, tell: Tell, kafka: MockKafka
+) -> None:
+    kafka.make_topic("note_events")
+    told = 0
+    for round_ in range(4):
+        child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
+        wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
+        for number in range(150):
+            tell(fact(key=str(number % 7)), fact(key="often"))
+            told += 2
+            if number == 40 + 20 * round_:
+                child.kill()
+        child.wait()
+        # The next one need not sit out the dead one's lease: that is shown elsewhere.
+        RelayLease.objects.update(expires_at=None)
+    last = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
+    wait_until(all_published)
+    end(last, signal.SIGTERM)
+
+    seen = FirstOccurrences()
+    messages = list(messages_in_kafka(topic="note_events", follow=False))
+    taken = [event for message in messages if (event := seen.take(message))]
+    assert sorted(event.sequence for event in taken) == list(range(1, told + 1))
+
+
+@pytest.mark.django_db
+def test_kafka_publisher_is_what_the_settings_compose(kafka: MockKafka, settings: Settings) -> None:
+    publisher = open_publisher()
+    assert isinstance(publisher, KafkaPublisher)
+    publisher.close()

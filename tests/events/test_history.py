@@ -1,0 +1,162 @@
+"""The history: a client's own events, oldest first, and an answer that waits for the next one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.events.conftest import Tell, fact
+from timba.events import history
+from timba.events.history import Chapter, events_after, oldest_waiting_seconds, wait_for_events
+from timba.events.models import OutboxEvent
+
+
+def read(after: int = 0, topic: str | None = None, limit: int = 100) -> tuple[list[str], int]:
+    chapter = events_after(client_id=1, after=after, topic=topic, limit=limit)
+    return [event.key for event in chapter.events], chapter.upto
+
+
+def wait(seconds: float, after: int = 0, topic: str | None = None) -> Chapter:
+    return wait_for_events(client_id=1, after=after, topic=topic, limit=100, seconds=seconds)
+
+
+@pytest.fixture
+def places(settings: Settings) -> Iterator[int]:
+    """Return how many may wait at once, with eight threads to serve."""
+    settings.TIMBA_WEB_THREADS = 8
+    history._waiting_places.cache_clear()
+    yield 2
+    history._waiting_places.cache_clear()
+
+
+@pytest.mark.django_db
+def test_history_is_the_client_s_own_in_order_and_in_pages(tell: Tell) -> None:
+    for key in "abc":
+        tell(key=key)
+        tell(key=key.upper(), client_id=2)
+    assert read(limit=2) == (["a", "b"], 2)
+    assert read(after=2, limit=2) == (["c"], 3)
+    assert read(after=3) == ([], 3)
+    assert read(after=99) == ([], 99)
+
+
+@pytest.mark.django_db
+def test_reading_one_topic_passes_over_the_others_once(tell: Tell) -> None:
+    tell(key="n")
+    tell(key="f", noun="file")
+    tell(key="l", noun="log")
+    assert read(topic="note_events") == (["n"], 1)
+    assert read(after=1, topic="note_events") == ([], 3)
+    tell(key="m")
+    assert read(after=3, topic="note_events") == (["m"], 4)
+
+
+@pytest.mark.django_db
+def test_client_without_events_has_an_empty_history() -> None:
+    assert read() == ([], 0)
+    assert read(after=5) == ([], 5)
+
+
+@pytest.mark.django_db
+def test_large_events_make_a_short_page_and_none_is_left_out(tell: Tell) -> None:
+    for key in "abc":
+        tell(key=key, text="x" * 4_500_000)
+    assert read() == (["a"], 1)
+    assert read(after=1) == (["b"], 2)
+
+
+@pytest.mark.django_db
+def test_waiting_ends_at_once_when_there_is_something(tell: Tell) -> None:
+    tell(key="a")
+    began = time.monotonic()
+    assert [event.key for event in wait(20).events] == ["a"]
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.django_db
+def test_waiting_ends_empty_after_its_time() -> None:
+    began = time.monotonic()
+    assert wait(0.5) == Chapter(events=[], upto=0)
+    assert 0.5 <= time.monotonic() - began < 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_ends_with_the_first_event_of_its_topic(tell: Tell) -> None:
+    answer: list[Chapter] = []
+    waiter = _in_thread(lambda: answer.append(wait(20, topic="note_events")))
+    time.sleep(0.3)
+    tell(key="f", noun="file")
+    time.sleep(0.5)
+    assert not answer
+    told_at = time.monotonic()
+    tell(key="n")
+    waiter.join(5)
+    assert time.monotonic() - told_at < 2
+    assert [event.key for event in answer[0].events] == ["n"]
+    assert answer[0].upto == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_quarter_of_the_threads_wait_and_the_rest_are_answered_at_once(
+    places: int,
+) -> None:
+    took: list[float] = []
+
+    def ask() -> None:
+        began = time.monotonic()
+        wait(2)
+        took.append(time.monotonic() - began)
+
+    for thread in [_in_thread(ask) for _ in range(places + 3)]:
+        thread.join()
+    assert sum(seconds >= 2 for seconds in took) == places
+    assert sum(seconds < 1.5 for seconds in took) == 3
+    # The places are free again.
+    began = time.monotonic()
+    wait(0.3)
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.django_db
+def test_waiting_looks_at_one_row_only(
+    tell: Tell, django_assert_num_queries: Callable[..., object]
+) -> None:
+    tell(key="a")
+    # Two to read the history, then one every 0.2 s: at 0.2 and at 0.4.
+    with django_assert_num_queries(4):
+        wait(0.4, after=1)
+
+
+@pytest.mark.django_db
+def test_age_of_the_oldest_waiting_event(tell: Tell, settings: Settings) -> None:
+    settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
+    assert oldest_waiting_seconds() is None
+    tell(fact(key="a"), fact(key="b"))
+    now = timezone.now()
+    OutboxEvent.objects.filter(key="a").update(time=now - timedelta(seconds=90))
+    assert oldest_waiting_seconds() == pytest.approx(90, abs=5)
+    OutboxEvent.objects.filter(key="a").update(published_at=now)
+    assert oldest_waiting_seconds() == pytest.approx(0, abs=5)
+
+
+@pytest.mark.django_db
+def test_without_a_publisher_nothing_waits(tell: Tell) -> None:
+    tell(key="a")
+    assert oldest_waiting_seconds() is None
+
+
+def _in_thread(do: Callable[[], object]) -> threading.Thread:
+    def run() -> None:
+        do()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread

@@ -1,0 +1,87 @@
+"""One relay holds the lease; one that slept through it has lost it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from timba.events.lease import Lease
+from timba.events.models import RelayLease
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def expire() -> None:
+    RelayLease.objects.update(expires_at=LONG_AGO)
+
+
+@pytest.mark.django_db
+def test_lease_is_one_relay_s_for_fifteen_seconds() -> None:
+    mine, other = Lease(), Lease()
+    assert mine.renew()
+    assert not other.renew()
+    assert not other.hold()
+    left = RelayLease.objects.get().expires_at - timezone.now()
+    assert timedelta(seconds=13) < left <= timedelta(seconds=15)
+
+
+@pytest.mark.django_db
+def test_expired_lease_is_taken_over_and_its_old_holder_is_fenced_off() -> None:
+    mine, other = Lease(), Lease()
+    assert mine.renew()
+    expire()
+    assert other.renew()
+    assert not mine.renew()
+    assert not mine.hold()
+
+
+@pytest.mark.django_db
+def test_lease_that_nobody_took_is_renewed_even_late() -> None:
+    mine = Lease()
+    assert mine.renew()
+    expire()
+    assert mine.renew()
+    assert RelayLease.objects.get().expires_at > timezone.now()
+
+
+@pytest.mark.django_db
+def test_lease_that_was_given_back_is_free_at_once() -> None:
+    mine, other = Lease(), Lease()
+    assert mine.renew()
+    mine.give_back()
+    assert other.hold()
+    assert not mine.hold()
+
+
+@pytest.mark.django_db
+def test_only_the_holder_can_give_the_lease_back() -> None:
+    mine, other = Lease(), Lease()
+    assert mine.renew()
+    other.give_back()
+    assert not other.renew()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("row_is_there", [False, True])
+def test_of_many_relays_that_start_at_once_one_gets_the_lease(row_is_there: bool) -> None:
+    if row_is_there:
+        RelayLease.objects.create(shard=0)
+    relays = 6
+    start, answers = threading.Barrier(relays), []
+
+    def take() -> None:
+        lease = Lease()
+        start.wait()
+        answers.append(lease.renew())
+        connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(relays)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * (relays - 1) + [True]

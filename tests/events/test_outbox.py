@@ -1,0 +1,156 @@
+"""Events are numbered without a gap, in the order of commits, in the words of the contract."""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+import structlog
+import time_machine
+from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
+
+from tests.events.conftest import Tell, fact
+from timba.bell import Bell
+from timba.events.history import events_after
+from timba.events.models import OutboxEvent, Stream
+from timba.events.outbox import Event, publish
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+@time_machine.travel(AT, tick=False)
+def test_event_is_written_in_the_words_of_the_contract() -> None:
+    body = {"id": 7, "title": "Spruce, “dry”", "volume": Decimal("0.054"), "created_at": AT}
+    event = Event(noun="note", action="create", key="7", body=body, client_id=3, actor_id=11)
+    with structlog.contextvars.bound_contextvars(request_id="req-1"), transaction.atomic():
+        publish(event)
+    row = OutboxEvent.objects.get()
+    assert row.value == (
+        '{"action":"create","note":{"id":7,"title":"Spruce, “dry”","volume":0.054,'
+        '"created_at":"2026-03-04T05:06:07.089000Z"}}'
+    )
+    assert (row.topic, row.key, row.type) == ("note_events", "7", "timba.note.created")
+    assert (row.source, row.time, row.actor_id) == ("/clients/3/notes", AT, 11)
+    assert (row.epoch, row.sequence, row.request_id) == (1, 1, "req-1")
+    assert row.published_at is None
+
+
+@pytest.mark.parametrize(
+    ("noun", "action", "type_"),
+    [
+        ("consignment", "update", "timba.consignment.updated"),
+        ("log", "delete", "timba.log.deleted"),
+        ("file", "success", "timba.file.succeeded"),
+        ("file", "failure", "timba.file.failed"),
+    ],
+)
+def test_type_names_the_noun_and_what_happened_to_it(noun: str, action: str, type_: str) -> None:
+    event = fact(noun=noun, action=action, client_id=5)
+    assert event.type == type_
+    assert (event.topic, event.source) == (f"{noun}_events", f"/clients/5/{noun}s")
+
+
+@pytest.mark.django_db
+def test_each_client_has_its_own_running_number(tell: Tell) -> None:
+    tell(fact(key="1", client_id=2), fact(key="2", client_id=1), fact(key="3", client_id=2))
+    tell(key="4", client_id=2)
+    found = OutboxEvent.objects.order_by("id").values_list("client_id", "sequence", "key")
+    assert sorted(found) == [(1, 1, "2"), (2, 1, "1"), (2, 2, "3"), (2, 3, "4")]
+
+
+@pytest.mark.django_db
+def test_a_restore_goes_on_counting_under_its_own_epoch(tell: Tell) -> None:
+    tell(key="1")
+    Stream.objects.update(epoch=2)
+    tell(key="1", action="update")
+    found = OutboxEvent.objects.order_by("id").values_list("epoch", "sequence")
+    assert list(found) == [(1, 1), (2, 2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(TransactionManagementError):
+        publish(fact())
+    assert not OutboxEvent.objects.exists()
+    assert not Stream.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_change_that_fails_leaves_neither_event_nor_gap(tell: Tell) -> None:
+    tell(key="1")
+    with suppress(ZeroDivisionError), transaction.atomic():
+        publish(fact(key="2"))
+        raise ZeroDivisionError
+    tell(key="3")
+    found = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
+    assert list(found) == [(1, "1"), (2, "3")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_commit_rings_the_relay(tell: Tell) -> None:
+    bell = Bell("relay")
+    try:
+        rung = threading.Event()
+
+        def listen() -> None:
+            bell.wait(30)
+            rung.set()
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        tell()
+        listener.join(5)
+        assert rung.is_set()
+    finally:
+        bell.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_have_no_gap_and_reading_on_skips_nothing_under_concurrent_writers() -> None:
+    writers, each, clients = 6, 20, (1, 2)
+    done = threading.Event()
+    read: list[int] = []
+    reader = threading.Thread(target=_read_on, args=(done, read))
+    threads = [threading.Thread(target=_write, args=(n, each, clients)) for n in range(writers)]
+    for thread in [reader, *threads]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    reader.join()
+
+    for client_id in clients:
+        rows = OutboxEvent.objects.filter(client_id=client_id).order_by("id")
+        numbers = list(rows.values_list("sequence", flat=True))
+        assert writers * each / 2 < len(numbers) < writers * each, "a part was rolled back"
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert Stream.objects.get(client_id=client_id).last_sequence == numbers[-1]
+    assert read == list(range(1, Stream.objects.get(client_id=1).last_sequence + 1))
+
+
+def _write(seed: int, each: int, clients: tuple[int, ...]) -> None:
+    """Commit facts of all clients in one transaction each; roll every fourth or so back."""
+    chance = random.Random(seed)
+    for number in range(each):
+        with suppress(ZeroDivisionError), transaction.atomic():
+            publish(*[fact(key=f"{seed}-{number}", client_id=client) for client in clients])
+            if chance.random() < 0.25:
+                raise ZeroDivisionError
+    connection.close()
+
+
+def _read_on(done: threading.Event, read: list[int]) -> None:
+    """Follow the first client's history until nobody writes any more."""
+    upto, last_look = 0, False
+    while not last_look:
+        last_look = done.is_set()
+        while (chapter := events_after(client_id=1, after=upto, topic=None, limit=7)).events:
+            read.extend(event.sequence for event in chapter.events)
+            upto = chapter.upto
+    connection.close()

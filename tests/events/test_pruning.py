@@ -1,0 +1,75 @@
+"""Old events go where the operator asked for it; what still waits for its broker stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.events.conftest import Tell, fact
+from timba.events import pruning
+from timba.events.models import OutboxEvent
+from timba.events.pruning import prune
+from timba.events.publishers import MemoryPublisher
+from timba.events.relay import Relay
+
+
+def age(*keys: str, days: int) -> None:
+    OutboxEvent.objects.filter(key__in=keys).update(time=timezone.now() - timedelta(days=days))
+
+
+def left() -> list[str]:
+    return list(OutboxEvent.objects.order_by("id").values_list("key", flat=True))
+
+
+@pytest.mark.django_db
+def test_events_older_than_the_days_go(tell: Tell) -> None:
+    tell(*[fact(key=key) for key in "abcd"])
+    age("a", "b", days=31)
+    age("c", days=29)
+    assert prune(days=30, published_only=False) == 2
+    assert left() == ["c", "d"]
+    assert prune(days=30, published_only=False) == 0
+
+
+@pytest.mark.django_db
+def test_what_waits_for_its_broker_stays_however_old(tell: Tell) -> None:
+    tell(*[fact(key=key) for key in "abc"])
+    age("a", "b", "c", days=31)
+    OutboxEvent.objects.filter(key__in=["a", "c"]).update(published_at=timezone.now())
+    assert prune(days=30, published_only=True) == 2
+    assert left() == ["b"]
+
+
+@pytest.mark.django_db
+def test_chunks_are_small_and_reach_past_what_stays(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_CHUNK", 2)
+    tell(*[fact(key=key) for key in "abcdefg"])
+    age(*"abcdef", days=31)
+    OutboxEvent.objects.exclude(key__in=["a", "b"]).update(published_at=timezone.now())
+    assert prune(days=30, published_only=True) == 4
+    assert left() == ["a", "b", "g"]
+
+
+@pytest.mark.django_db
+def test_relay_prunes_only_where_days_are_set_and_only_once_an_hour(
+    tell: Tell, settings: Settings
+) -> None:
+    relay = Relay(open_publisher=MemoryPublisher)
+    tell(key="a")
+    relay.turn()
+    age("a", days=400)
+    relay.turn()
+    assert left() == ["a"]
+    settings.TIMBA_EVENT_DAYS = 30
+    relay.turn()
+    assert left() == []
+    tell(key="b")
+    relay.turn()
+    age("b", days=400)
+    relay.turn()
+    assert left() == ["b"]

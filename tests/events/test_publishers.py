@@ -1,0 +1,161 @@
+"""Kafka and the fake refuse alike; Kafka reorders no key and skips nothing, come what may."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from tests.events.kafka import MockKafka
+from timba.events.messages import Message
+from timba.events.publishers import (
+    Delivery,
+    KafkaPublisher,
+    MemoryPublisher,
+    Publisher,
+    open_publisher,
+)
+from timba.events.sources import messages_in_kafka
+
+TOPIC = "note_events"
+ACKED, UNCERTAIN, REFUSED = Delivery.ACKED, Delivery.UNCERTAIN, Delivery.REFUSED
+
+
+def message(key: str, text: str = "{}") -> Message:
+    headers = {"ce_id": f"{key}-{text[:9]}", "content-type": "application/json"}
+    return Message(topic=TOPIC, key=key, value=text.encode(), headers=headers)
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
+    """Return each publisher in turn, ready to deliver to `TOPIC`."""
+    if request.param == "memory":
+        yield MemoryPublisher()
+        return
+    broker: MockKafka = request.getfixturevalue("kafka")
+    broker.make_topic(TOPIC)
+    producer = KafkaPublisher.from_settings()
+    yield producer
+    producer.close()
+
+
+def arrived() -> list[Message]:
+    return list(messages_in_kafka(topic=TOPIC, follow=False))
+
+
+def test_what_is_delivered_is_acknowledged(publisher: Publisher) -> None:
+    assert publisher.deliver([message("1"), message("2")], timeout=5) == [ACKED, ACKED]
+    assert publisher.deliver([], timeout=5) == []
+
+
+def test_message_that_is_too_large_is_refused_and_stops_its_key_only(publisher: Publisher) -> None:
+    batch = [message("a"), message("a", "x" * 1_000_001), message("a"), message("b")]
+    assert publisher.deliver(batch, timeout=5) == [ACKED, REFUSED, UNCERTAIN, ACKED]
+
+
+def test_settings_name_the_publisher(settings: Settings) -> None:
+    settings.TIMBA_EVENT_PUBLISHER = ""
+    assert open_publisher() is None
+    settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
+    assert isinstance(open_publisher(), MemoryPublisher)
+
+
+def test_kafka_gets_topic_key_value_and_headers(kafka: MockKafka) -> None:
+    kafka.make_topic(TOPIC)
+    publisher = KafkaPublisher.from_settings()
+    sent = [message("1", '{"action":"create","note":{"title":"Ä"}}'), message("2")]
+    assert publisher.deliver(sent, timeout=5) == [ACKED, ACKED]
+    publisher.close()
+    assert sorted(arrived(), key=lambda m: m.key) == sent
+
+
+# Java's murmur2 of the keys, as its own tests give them: the partition is (hash & 0x7fffffff) % n.
+@pytest.mark.parametrize(
+    ("key", "murmur2"), [("kafka", 0xD067CF64), ("giberish123456789", 0x8F552B0C)]
+)
+def test_key_goes_to_the_partition_that_java_would_choose(
+    kafka: MockKafka, key: str, murmur2: int
+) -> None:
+    kafka.make_topic(TOPIC, partitions=7)
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message(key)], timeout=5) == [ACKED]
+    found = publisher._producer.list_topics(TOPIC, timeout=5).topics[TOPIC]
+    assert len(found.partitions) == 7
+    publisher.close()
+    assert _partition_of_the_only_message(kafka) == (murmur2 & 0x7FFFFFFF) % 7
+
+
+def _partition_of_the_only_message(kafka: MockKafka) -> int:
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": kafka.servers, "group.id": "look"})
+    ends = {
+        n: consumer.get_watermark_offsets(TopicPartition(TOPIC, n), timeout=5)[1] for n in range(7)
+    }
+    consumer.close()
+    [partition] = [n for n, end in ends.items() if end]
+    return partition
+
+
+def test_kafka_that_refuses_a_batch_gets_none_of_what_follows_it(kafka: MockKafka) -> None:
+    kafka.make_topic(TOPIC, partitions=1)
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message("warm")], timeout=5) == [ACKED]
+    kafka.refuse_as_too_large(batches=1)
+    # Two batches for the broker: one takes a megabyte at most.
+    batch = [message("a", "x" * 700_000), message("a", "y" * 700_000)]
+    assert publisher.deliver(batch, timeout=5) == [UNCERTAIN, UNCERTAIN]
+    publisher.close()
+    assert [m.key for m in arrived()] == ["warm"]
+
+
+def test_kafka_that_refuses_a_message_sent_alone_refuses_that_message(kafka: MockKafka) -> None:
+    kafka.make_topic(TOPIC)
+    kafka.refuse_as_too_large(batches=1)
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message("a")], timeout=5) == [REFUSED]
+    publisher.close()
+
+
+def test_kafka_that_goes_away_and_comes_back(kafka: MockKafka) -> None:
+    kafka.make_topic(TOPIC)
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message("a", "1")], timeout=5) == [ACKED]
+    kafka.go_away()
+    assert _seconds(lambda: publisher.deliver([message("a", "2")], timeout=1)) < 1.5
+    assert _seconds(publisher.close) < 0.5
+    kafka.come_back()
+    fresh = KafkaPublisher.from_settings()
+    assert fresh.deliver([message("a", "2"), message("a", "3")], timeout=5) == [ACKED, ACKED]
+    fresh.close()
+    assert [m.value for m in arrived()] == [b"1", b"2", b"3"]
+
+
+def test_server_that_never_answers_holds_nobody_longer_than_the_time_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        publisher = KafkaPublisher(bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}")
+        outcomes: list[Delivery] = []
+        took = _seconds(lambda: outcomes.extend(publisher.deliver([message("a")], timeout=1)))
+        assert outcomes == [UNCERTAIN]
+        assert took < 1.5
+        assert _seconds(publisher.close) < 0.5
+
+
+def test_topic_that_cannot_be_made_is_left_to_the_broker(
+    kafka: MockKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The mock cluster knows no admin requests, and makes a topic when it is first written to.
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message("a")], timeout=5) == [ACKED]
+    publisher.close()
+    assert "topic note_events could not be made" in caplog.text
+    assert [m.key for m in arrived()] == ["a"]
+
+
+def _seconds(do: Callable[[], object]) -> float:
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began
