@@ -7,10 +7,12 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from timba.api.batches import BatchDoor, TaskStatusDoor
 from timba.api.clients import ClientDoor
+from timba.api.consignments import ConsignmentDoor
 from timba.api.downloads import ContentDoor, RejectsDoor
 from timba.api.events import EventsDoor
 from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
 from timba.api.index import IndexDoor
+from timba.api.logs import LogDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RolesDoor
 from timba.api.temperatures import CitiesDoor, CityNameDoor, CityStatisticsDoor
@@ -31,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/user", UserDoor.as_view(), name="user"),
     path("timba/users", UsersDoor.as_view(), name="users"),
     path("timba/roles", RolesDoor.as_view(), name="roles"),
+    path("timba/consignment", ConsignmentDoor.as_view(), name="consignment"),
+    path("timba/log", LogDoor.as_view(), name="log"),
     path("upload/", TemperatureUploadDoor.as_view(), name="upload-temperatures"),
     path("api/upload/", BatchDoor.as_view(), name="upload"),
     path("api/task-status/", TaskStatusDoor.as_view(), name="task-status"),

@@ -1,0 +1,136 @@
+"""Consignments and logs, written down."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.conftest import MakeUser
+from tests.factories import ClientFactory
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import add_log, open_consignment
+from timba.errors import Conflict, Forbidden, Invalid, NotFound
+from timba.events.models import OutboxEvent
+
+SIZE: dict[str, Any] = {"length": Decimal(4), "breadth": Decimal(30), "height": Decimal(25)}
+
+
+def open_one(actor: User, **fields: Any) -> Consignment:
+    assert actor.client is not None
+    return open_consignment(
+        actor=actor, client=actor.client, **{"name": "AB-1", "type": "pinewood", **fields}
+    )
+
+
+@pytest.mark.django_db
+def test_a_name_is_taken_once_in_a_client(make_user: MakeUser) -> None:
+    manager = make_user("manager")
+    open_one(manager)
+    with pytest.raises(Conflict, match="^There is a consignment named “AB-1” already.$"):
+        open_one(manager)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": " "}, "A consignment has a name of 1 to 100 characters."),
+        ({"name": "x" * 101}, "A consignment has a name of 1 to 100 characters."),
+        ({"type": "plywood"}, "A consignment is hardwood or pinewood."),
+        ({"vehicle_number": "x" * 31}, "A vehicle number has at most 30 characters."),
+        ({"city_id": 0}, "A city's number is from 1 to 2147483647."),
+        ({"city_id": 2**31}, "A city's number is from 1 to 2147483647."),
+    ],
+)
+def test_what_no_consignment_can_be_is_refused(
+    make_user: MakeUser, fields: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        open_one(make_user("owner"), **fields)
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.django_db
+def test_an_operator_adds_logs_but_opens_no_consignment(make_user: MakeUser) -> None:
+    operator = make_user("operator")
+    with pytest.raises(Forbidden):
+        open_one(operator)
+    log = add_log(actor=operator, consignment=open_one(make_user("manager")), **SIZE)
+    assert log.volume == Decimal("0.300")
+
+
+@pytest.mark.django_db
+def test_another_clients_author_does_not_exist(make_user: MakeUser) -> None:
+    stranger = make_user("owner", client=ClientFactory())
+    with pytest.raises(NotFound, match="^There is no such user.$"):
+        open_one(make_user("owner"), created_by=stranger)
+
+
+@pytest.mark.django_db
+def test_a_barcode_is_made_and_steps_over_one_taken_by_hand(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    consignment = open_one(owner)
+    add_log(actor=owner, consignment=consignment, barcode=f"TB-{owner.client_id}-2", **SIZE)
+    made = [add_log(actor=owner, consignment=consignment, **SIZE).barcode for _ in range(2)]
+    assert made == [f"TB-{owner.client_id}-1", f"TB-{owner.client_id}-3"]
+
+
+@pytest.mark.django_db
+def test_a_barcode_is_taken_once_in_a_client(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    consignment = open_one(owner)
+    add_log(actor=owner, consignment=consignment, barcode="X", **SIZE)
+    with pytest.raises(Conflict, match="^There is a log with the barcode “X” already.$"):
+        add_log(actor=owner, consignment=consignment, barcode="X", **SIZE)
+    consignment.refresh_from_db()
+    assert (consignment.log_count, consignment.volume) == (1, Decimal("0.300"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("measure", ["0", "-1", "NaN", "Infinity", "1.2345", "10000", "1e30"])
+def test_impossible_measures_are_refused(make_user: MakeUser, measure: str) -> None:
+    owner = make_user("owner")
+    with pytest.raises(Invalid):
+        add_log(actor=owner, consignment=open_one(owner), **{**SIZE, "breadth": Decimal(measure)})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("barcode", ["", "x" * 51, "a\tb", "a\nb"])
+def test_a_barcode_is_printable_and_short(make_user: MakeUser, barcode: str) -> None:
+    owner = make_user("owner")
+    with pytest.raises(Invalid):
+        add_log(actor=owner, consignment=open_one(owner), barcode=barcode, **SIZE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_totals_stay_exact_when_many_add_at_once(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    consignment = open_one(owner)
+
+    def add_ten(_: int) -> None:
+        try:
+            for _ in range(10):
+                add_log(actor=owner, consignment=consignment, **SIZE)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add_ten, range(8)))
+    consignment.refresh_from_db()
+    assert (consignment.log_count, consignment.volume) == (80, Decimal("24.000"))
+    assert Log.unscoped.values("barcode").distinct().count() == 80
+
+
+@pytest.mark.django_db
+def test_a_log_is_told_as_a_log_event_and_not_as_a_consignments(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    add_log(actor=owner, consignment=open_one(owner), **SIZE)
+    assert list(OutboxEvent.objects.values_list("type", "sequence")) == [
+        ("timba.consignment.created", 1),
+        ("timba.log.created", 2),
+    ]

@@ -1,0 +1,32 @@
+"""The facts that consignments and logs tell."""
+
+from __future__ import annotations
+
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.shapes import consignment_shape, log_shape
+from timba.events.outbox import Event
+
+
+def consignment_event(action: str, consignment: Consignment, *, actor: User) -> Event:
+    """Return the fact that `actor` did `action` (create, update, delete) to this consignment."""
+    return Event(
+        noun="consignment",
+        action=action,
+        key=str(consignment.pk),
+        body=consignment_shape(consignment),
+        client_id=consignment.client_id,
+        actor_id=actor.pk,
+    )
+
+
+def log_event(action: str, log: Log, *, actor: User) -> Event:
+    """Return the fact that `actor` did `action` (create, update, delete) to this log."""
+    return Event(
+        noun="log",
+        action=action,
+        key=str(log.pk),
+        body=log_shape(log),
+        client_id=log.client_id,
+        actor_id=actor.pk,
+    )

@@ -1,0 +1,20 @@
+"""The arithmetic of timber logs: pure, exact, in decimals."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+MEASURE_DIGITS: Final = 7
+MEASURE_DECIMALS: Final = 3
+_CUBIC_METRE: Final = Decimal(10_000)
+_LITRE: Final = Decimal("0.001")
+
+
+def volume(*, length: Decimal, breadth: Decimal, height: Decimal) -> Decimal:
+    """Return m³ of a log of `length` in metres, `breadth` and `height` in centimetres.
+
+    The product divided by 10,000, rounded half up to three decimals; half a litre counts as one.
+    """
+    product = length * breadth * height / _CUBIC_METRE
+    return product.quantize(_LITRE, rounding=ROUND_HALF_UP)
