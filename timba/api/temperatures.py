@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.api.authentication import signed_in_user
+from timba.api.authentication import actor_of, signed_in_user
 from timba.api.pages import page
 from timba.api.parsers import refuse_unstorable
 from timba.api.problems import problem_for
@@ -29,7 +29,7 @@ from timba.api.queries import read
 from timba.api.schema import listing, shape
 from timba.api.scope import acting_client
 from timba.errors import Invalid, NotFound
-from timba.places.models import CITY_NUMBERS, City
+from timba.places.models import City
 from timba.temperatures.bounds import EVER, Bounds, parse_moment
 from timba.temperatures.services import name_city
 from timba.temperatures.shapes import CityShape, city_shape
@@ -98,7 +98,7 @@ class CityStatisticsDoor(PlainGetDoor):
     def post(self, request: Request, city_id: int) -> Response:
         if not isinstance(request.data, Mapping):
             raise Invalid("The body is not a JSON object.")
-        return Response(_statistics(_asker(request), city_id, request.data))
+        return Response(_statistics(actor_of(request), city_id, request.data))
 
 
 class CitiesDoor(PlainGetDoor):
@@ -134,15 +134,15 @@ class CityNameDoor(APIView):
     def put(self, request: Request, city_id: int) -> Response:
         sent = read(CityNameInput(data=request.data))
         city = name_city(
-            actor=_asker(request),
-            client=acting_client(_asker(request), sent.get("client_id")),
+            actor=actor_of(request),
+            client=acting_client(actor_of(request), sent.get("client_id")),
             city_id=city_id,
             name=sent["name"],
         )
         return Response({"city_id": city.number, "name": city.name})
 
 
-def _asker(request: HttpRequest | Request) -> User:
+def _asker(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
@@ -162,9 +162,7 @@ def conditional(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBa
 def _statistics(user: User, city_id: int, sent: Mapping[str, Any]) -> CityShape:
     client = acting_client(user, sent.get("client_id"))
     bounds = _bounds(sent)
-    statistics = None
-    if city_id in CITY_NUMBERS:
-        statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
+    statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
         raise NotFound("There is no reading of this city.")
     return city_shape(statistics)

@@ -24,7 +24,7 @@ from django.db.models import QuerySet
 from timba.errors import Unavailable
 from timba.files.models import Derivative
 from timba.files.storage import store
-from timba.places.models import City
+from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.querysets import CityTotalsQuerySet
@@ -54,6 +54,8 @@ def city_statistics(
     *, client_id: int, city_id: int, bounds: Bounds = EVER
 ) -> CityStatistics | None:
     """Return a city's statistics; None when the client has no reading of it at all."""
+    if city_id not in CITY_NUMBERS:
+        return None
     version = data_version(client_id)
     try:
         return _kept(client_id, city_id, bounds, version)

@@ -1,0 +1,308 @@
+"""The temperatures' doors, as programs and browsers meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from rest_framework.test import APIClient
+
+from tests.factories import ClientFactory, UserFactory
+from tests.temperatures.uploads import settle_readings
+from timba.accounts.models import User
+from timba.files.services import delete_file
+
+pytestmark = pytest.mark.django_db
+
+SEVEN = "/temperature-readings/7/"
+FILE = (
+    "city_id,temperature,timestamp\n"
+    "7,21.50,2025-06-01T12:00:00Z\n"
+    "7,-3.005,2025-06-01T13:00:00Z\n"
+    "7,19,2025-06-02T00:00:00.5Z\n"
+    "2147483647,0,2025-06-01T12:00:00Z\n"
+)
+ANSWER = {
+    "city_id": 7,
+    "name": None,
+    "count": 3,
+    "min_temp": -3.01,
+    "max_temp": 21.5,
+    # (21.50 - 3.01 + 19.00) / 3 = 37.49 / 3 = 12.4966…
+    "mean_temp": 12.5,
+    "first_at": "2025-06-01T12:00:00Z",
+    "last_at": "2025-06-02T00:00:00.500000Z",
+}
+NONE = {"count": 0} | dict.fromkeys(["min_temp", "max_temp", "mean_temp", "first_at", "last_at"])
+
+
+@pytest.fixture
+def owner(make_user: Callable[..., User]) -> User:
+    """Return the owner of a sawmill that has sent one file."""
+    user = make_user()
+    settle_readings(FILE, actor=user)
+    return user
+
+
+@pytest.fixture
+def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
+    """Return a program that is signed in as the owner."""
+    return as_user(owner)
+
+
+def test_a_citys_statistics_are_as_the_contract_says(program: APIClient) -> None:
+    for url in (SEVEN, SEVEN.rstrip("/")):
+        answer = program.get(url)
+        assert answer.status_code == 200
+        assert answer["Content-Type"] == "application/json"
+        assert answer.json() == ANSWER
+        assert list(answer.json()) == list(ANSWER)
+        assert program.post(url, {}).json() == ANSWER
+        assert program.post(url, content_type="application/json").json() == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("bounds", "count"),
+    [
+        ({"from": "2025-06-01T12:00:00Z"}, 3),
+        ({"from": "2025-06-01T12:00:00.000001Z"}, 2),
+        ({"to": "2025-06-01T13:00:00Z"}, 1),
+        ({"to": "2025-06-01T13:00:00.000001"}, 2),
+        ({"from": "2025-06-01T14:30:00+02:00", "to": "2025-06-02"}, 1),
+        ({"from": "2025-06-01T14:30:00 02:00", "to": "2025-06-02"}, 1),
+        ({"from": "2025-06-02", "to": "2025-06-01"}, 0),
+        ({"from": "0001-01-01", "to": "9999-12-31T23:59"}, 3),
+        ({"from": "2099-01-01"}, 0),
+    ],
+)
+def test_from_and_to_narrow_at_every_door(
+    program: APIClient, bounds: dict[str, str], count: int
+) -> None:
+    answer = program.get(SEVEN, bounds)
+    assert answer.status_code == 200
+    assert answer.json()["count"] == count
+    assert program.post(SEVEN, bounds).json() == answer.json()
+    listed = program.get("/temperature-readings/", bounds).json()["cities"]
+    assert listed[0] == answer.json()
+    if not count:
+        assert answer.json() == ANSWER | NONE
+
+
+def test_an_unescaped_plus_is_understood(program: APIClient) -> None:
+    answer = program.get(f"{SEVEN}?from=2025-06-01T14:30:00+02:00")
+    assert answer.json()["count"] == 2
+
+
+@pytest.mark.parametrize("field", ["from", "to"])
+@pytest.mark.parametrize("text", ["", "yesterday", "2025-02-30", "2025-06-01T25:00", "1e3"])
+def test_a_bound_that_is_no_time_is_named(program: APIClient, field: str, text: str) -> None:
+    for answer in (
+        program.get(SEVEN, {field: text}),
+        program.post(SEVEN, {field: text}),
+        program.get("/temperature-readings/", {field: text}),
+    ):
+        assert answer.status_code == 400
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["errors"] == {field: ["Give a time such as 2025-06-01T12:00:00Z."]}
+
+
+@pytest.mark.parametrize("value", [5, 1e308, True, [], {}, ["2025-06-01"]])
+def test_a_bound_of_another_type_is_no_time(program: APIClient, value: Any) -> None:
+    assert program.post(SEVEN, {"from": value}).status_code == 400
+    assert program.post(SEVEN, {"from": None}).json() == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[]", 400),
+        (b'"x"', 400),
+        (b"{", 400),
+        (b'{"from": "\\u0000"}', 400),
+        (b'{"from": "\\ud800"}', 400),
+        (b'{"client_id": {}}', 400),
+        (b'{"client_id": 1180591620717411303424}', 400),
+    ],
+)
+def test_a_malformed_body_is_refused(program: APIClient, body: bytes, status: int) -> None:
+    answer = program.post(SEVEN, body, content_type="application/json")
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    form = program.post(SEVEN, b"from=x", content_type="application/x-www-form-urlencoded")
+    assert form.status_code == 415
+
+
+@pytest.mark.parametrize("query", ["from=%00", "client_id=%00", "x=%00"])
+def test_text_that_no_database_takes_is_refused(program: APIClient, query: str) -> None:
+    assert program.get(f"{SEVEN}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("city", ["8", "0", "2147483648", str(2**70), "9" * 5000])
+def test_a_city_without_readings_is_not_found(program: APIClient, city: str) -> None:
+    answers = [
+        program.get(f"/temperature-readings/{city}/"),
+        program.get(f"/temperature-readings/{city}/", {"from": "2025-06-01"}),
+        program.post(f"/temperature-readings/{city}/", {}),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+def test_no_client_sees_anothers_readings(
+    owner: User, as_user: Callable[[User], APIClient]
+) -> None:
+    stranger = UserFactory(client=ClientFactory())
+    settle_readings("9,1,2025-06-01T12:00\n", actor=stranger)
+    other = as_user(stranger)
+    absent = other.get("/temperature-readings/5/")
+    foreign = other.get(SEVEN)
+    assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content)
+    assert [city["city_id"] for city in other.get("/temperature-readings/").json()["cities"]] == [9]
+    for asked in (owner.client_id, 10**9):
+        for answer in (
+            other.get("/temperature-readings/9/", {"client_id": asked}),
+            other.post("/temperature-readings/9/", {"client_id": asked}),
+            other.get("/temperature-readings/", {"client_id": asked}),
+            other.put("/api/cities/9/", {"name": "x", "client_id": asked}),
+        ):
+            assert answer.status_code == 404
+            assert answer.json()["detail"] == "There is no such client."
+
+
+def test_staff_say_whose_readings_they_mean(
+    owner: User, staff: User, as_user: Callable[[User], APIClient]
+) -> None:
+    program = as_user(staff)
+    mine = {"client_id": owner.client_id}
+    assert program.get(SEVEN, mine).json() == ANSWER
+    assert program.post(SEVEN, mine).json() == ANSWER
+    assert len(program.get("/temperature-readings/", mine).json()["cities"]) == 2
+    assert program.put("/api/cities/7/", {"name": "Riga", **mine}).status_code == 200
+    for answer in (
+        program.get(SEVEN),
+        program.post(SEVEN, {}),
+        program.get("/temperature-readings/"),
+        program.put("/api/cities/7/", {"name": "Riga"}),
+    ):
+        assert answer.status_code == 400
+        assert list(answer.json()["errors"]) == ["client_id"]
+
+
+@pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
+def test_nobody_sees_anything_before_signing_in(program: APIClient, url: str) -> None:
+    etag = program.get(url)["ETag"]
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}):
+        answer = APIClient().get(url, headers={"If-None-Match": etag, **headers})
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"] == "Bearer"
+        assert "ETag" not in answer
+    page = Browser().get(url, headers={"Accept": "text/html"})
+    assert (page.status_code, page["Location"]) == (302, f"/login/?next={url.replace('/', '%2F')}")
+
+
+def test_a_browser_reads_by_its_session(owner: User) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(owner, backend="timba.accounts.sign_in.MemberBackend")
+    assert browser.get(SEVEN).json() == ANSWER
+    assert browser.head(SEVEN).status_code == 200
+    assert browser.post(SEVEN, {}, content_type="application/json").status_code == 403
+
+
+@pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
+def test_an_unchanged_answer_is_not_sent_again(program: APIClient, owner: User, url: str) -> None:
+    first = program.get(url)
+    etag = first["ETag"]
+    same = program.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
+    assert program.get(url, {"from": "2025-06-02"})["ETag"] != etag
+    settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
+    changed = program.get(url, headers={"If-None-Match": etag})
+    assert (changed.status_code, changed["ETag"] != etag) == (200, True)
+
+
+def test_the_first_answer_after_a_change_knows_it(program: APIClient, owner: User) -> None:
+    assert program.get(SEVEN).json()["count"] == 3
+    more = settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
+    assert program.get(SEVEN).json()["count"] == 4
+    delete_file(actor=owner, file=more)
+    assert program.get(SEVEN).json() == ANSWER
+
+
+def test_the_cities_are_listed_by_number_page_by_page(program: APIClient, owner: User) -> None:
+    settle_readings("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 8)), actor=owner)
+    program.put("/api/cities/3/", {"name": "Kuldīga"})
+    whole = program.get("/temperature-readings/").json()
+    assert list(whole) == ["cities", "next"]
+    assert whole["next"] is None
+    assert [city["city_id"] for city in whole["cities"]] == [*range(1, 8), 2147483647]
+    for city in whole["cities"]:
+        assert program.get(f"/temperature-readings/{city['city_id']}/").json() == city
+    assert whole["cities"][2]["name"] == "Kuldīga"
+    paged, url = [], "/temperature-readings/?limit=3"
+    while url:
+        part = program.get(url).json()
+        assert len(part["cities"]) <= 3
+        paged += part["cities"]
+        url = part["next"]
+    assert paged == whole["cities"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor="])
+def test_a_page_that_cannot_be_is_refused(program: APIClient, query: str) -> None:
+    assert program.get(f"/temperature-readings/?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("bounds", [{}, {"from": "2025-06-01T12:30", "to": "2025-06-03"}])
+def test_a_list_costs_the_same_few_queries_for_many_cities(
+    program: APIClient,
+    owner: User,
+    bounds: dict[str, str],
+    django_assert_max_num_queries: Any,
+) -> None:
+    settle_readings("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 90)), actor=owner)
+    with django_assert_max_num_queries(6):
+        assert len(program.get("/temperature-readings/", bounds).json()["cities"]) == 90
+
+
+def test_a_city_is_named_and_named_again(program: APIClient) -> None:
+    for name in ("Kuldīga", "  Rīga ", "東京 🌲"):
+        answer = program.put("/api/cities/7/", {"name": name})
+        assert (answer.status_code, answer.json()) == (200, {"city_id": 7, "name": name.strip()})
+        assert program.get(SEVEN).json() == ANSWER | {"name": name.strip()}
+    unknown = program.put("/api/cities/5/", {"name": "A number is enough"})
+    assert unknown.status_code == 200
+    assert program.get("/temperature-readings/5/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"name": ""}, {"name": " "}, {"name": None}, {"name": []}, {"name": "x" * 101}]
+)
+def test_a_city_needs_a_name_that_is_one(program: APIClient, body: dict[str, Any]) -> None:
+    answer = program.put("/api/cities/7/", body)
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["name"]
+
+
+@pytest.mark.parametrize("city", ["0", "2147483648", str(2**70)])
+def test_a_number_that_no_city_has_cannot_be_named(program: APIClient, city: str) -> None:
+    assert program.put(f"/api/cities/{city}/", {"name": "x"}).status_code == 404
+
+
+def test_a_viewer_reads_and_does_not_name(
+    owner: User, make_user: Callable[..., User], as_user: Callable[[User], APIClient]
+) -> None:
+    viewer = as_user(make_user(role="viewer"))
+    assert viewer.get(SEVEN).json() == ANSWER
+    assert viewer.post(SEVEN, {}).json() == ANSWER
+    assert viewer.put("/api/cities/7/", {"name": "x"}).status_code == 403
+    operator = as_user(make_user(role="operator"))
+    assert operator.put("/api/cities/7/", {"name": "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods_are_not_allowed(program: APIClient, method: str) -> None:
+    answer = getattr(program, method)(SEVEN)
+    assert answer.status_code == 405
+    assert answer["Content-Type"] == "application/problem+json"
+    assert program.get("/api/cities/7/").status_code == 405

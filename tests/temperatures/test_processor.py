@@ -1,0 +1,312 @@
+"""What becomes of an uploaded temperature file, line by line, and what its owner is told."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.temperatures.conftest import Receive
+from tests.temperatures.reference import good_line, mutated, second_opinion
+from tests.temperatures.test_totals import one_by_one
+from timba.files.kinds import HEAD_BYTES
+from timba.files.models import Derivative, File
+from timba.files.processing import Run, process_file
+from timba.files.processors.base import Superseded
+from timba.files.storage import store
+from timba.temperatures import processor, readings
+from timba.temperatures.models import CityTotals
+from timba.temperatures.parsing import Reason
+from timba.temperatures.processor import PROCESSOR, recognizes
+
+pytestmark = pytest.mark.django_db
+
+FILE = (
+    "city_id,temperature,timestamp\r\n"
+    "7,21.50,2025-06-01T12:00:00Z\r\n"
+    "\r\n"
+    "7,abc,2025-06-01T13:00:00Z\r\n"
+    "8, -3.255 ,2025-06-01 15:00+02:00\r\n"
+    "nonsense, with “quotes”\r\n"
+    "7,19,2025-06-02T00:00:00.5"
+)
+
+
+FORMAT = "Each line must read city_id,temperature,timestamp."
+
+
+def rejects_of(file: File) -> list[list[str]]:
+    derivative = file.derivatives.get(role=Derivative.Role.REJECTS, run=file.run)
+    stream = store().open_bytes(derivative.storage_key)
+    with io.TextIOWrapper(stream, encoding="utf-8", newline="") as text:
+        return list(csv.reader(text))
+
+
+def objects() -> set[str]:
+    return {
+        str(path.relative_to(store().location))
+        for path in store().location.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_result_tells_what_became_of_every_line(settle: Receive) -> None:
+    file = settle(FILE)
+    assert (file.status, file.error) == (File.Status.SUCCESS, "")
+    result = dict(file.result)
+    assert list(result) == [
+        "id",
+        "name",
+        "execution_time",
+        "random_number",
+        "rows",
+        "accepted",
+        "rejected",
+        "cities",
+        "first_at",
+        "last_at",
+        "min_temp",
+        "max_temp",
+        "first_errors",
+    ]
+    del result["execution_time"]
+    assert result == {
+        "id": str(file.pk),
+        "name": "readings.csv",
+        "random_number": file.random_number,
+        "rows": 5,  # neither the header nor the blank line is a row
+        "accepted": 3,
+        "rejected": 2,
+        "cities": 2,
+        "first_at": "2025-06-01T12:00:00Z",
+        "last_at": "2025-06-02T00:00:00.500000Z",
+        "min_temp": -3.26,
+        "max_temp": 21.5,
+        "first_errors": [
+            {
+                "line": 4,
+                "reason": "The temperature is not a plain number such as -3.25.",
+                "text": "7,abc,2025-06-01T13:00:00Z",
+            },
+            {
+                "line": 6,
+                "reason": "The line does not have exactly three fields: "
+                "city_id,temperature,timestamp.",
+                "text": "nonsense, with “quotes”",
+            },
+        ],
+    }
+    assert rejects_of(file) == [
+        ["line", "reason", "text"],
+        ["4", str(Reason.TEMPERATURE), "7,abc,2025-06-01T13:00:00Z"],
+        ["6", str(Reason.FIELDS), "nonsense, with “quotes”"],
+    ]
+
+
+def test_a_file_without_bad_lines_has_rejects_without_rows(settle: Receive) -> None:
+    file = settle("7,21.50,2025-06-01T12:00Z\n")
+    assert file.result["rejected"] == 0
+    assert file.result["first_errors"] == []
+    assert rejects_of(file) == [["line", "reason", "text"]]
+
+
+def test_packed_files_are_the_same_files(settle: Receive) -> None:
+    plain = settle(FILE).result
+    packed = settle(gzip.compress(FILE.encode()), name="readings.csv.gz").result
+    changing = {"id": 0, "name": 0, "execution_time": 0, "random_number": 0}
+    assert {**packed, **changing} == {**plain, **changing}
+
+
+def test_only_twenty_rejects_are_in_the_result_and_all_are_kept(settle: Receive) -> None:
+    file = settle("".join(f"bad {n}\n" for n in range(1, 501)) + "7,1,2025-06-01T12:00")
+    assert [error["line"] for error in file.result["first_errors"]] == list(range(1, 21))
+    assert (file.result["rows"], file.result["rejected"]) == (501, 500)
+    assert [(row[0], row[2]) for row in rejects_of(file)[1:]] == [
+        (str(n), f"bad {n}") for n in range(1, 501)
+    ]
+
+
+def test_texts_of_rejects_survive_as_they_are(settle: Receive) -> None:
+    bad = ['a "quoted", comma', "=1+1", "a\rb", "ends in blank ", "ünïcödé 🌲", "x" * 1000 + "cut"]
+    raw = "".join(f"{text}\n" for text in bad).encode() + b"n\0ul \xff\n7,1,2025-06-01T12:00"
+    shown = [*(text[:1000] for text in bad), "n\ufffdul \ufffd"]
+    file = settle(raw)
+    assert [row[2] for row in rejects_of(file)[1:]] == shown
+    assert [error["text"] for error in file.result["first_errors"]] == shown
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (
+            "x,y\nz",
+            f"No line of the file is a reading. Line 1: {Reason.FIELDS} {FORMAT}",
+        ),
+        (
+            "city_id,temperature,timestamp\n\n \r\n",
+            f"The file holds no reading, only a header or blank lines. {FORMAT}",
+        ),
+    ],
+)
+def test_a_file_without_a_reading_fails_with_a_sentence(
+    settle: Receive, data: str, error: str
+) -> None:
+    file = settle(data)
+    assert (file.status, file.error) == (File.Status.FAILURE, error)
+    rejected = data.count("z") * 2
+    assert (file.result["accepted"], file.result["rejected"]) == (0, rejected)
+    assert file.result["first_at"] is None
+    assert file.result["min_temp"] is None
+    assert len(rejects_of(file)) == 1 + rejected
+    assert not CityTotals.unscoped.filter(file=file).exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (
+            lambda packed: packed[:-20],
+            "The gzip archive ends before its end: it was cut off. Pack it again and upload that.",
+        ),
+        (
+            lambda packed: packed[:-8] + b"\0" * 8,
+            "The gzip archive is damaged. Pack it again and upload that.",
+        ),
+    ],
+)
+def test_a_spoilt_archive_counts_nothing_of_what_it_holds(
+    settle: Receive, spoil: Callable[[bytes], bytes], error: str
+) -> None:
+    lines = b"bad\n" + b"".join(b"7,%d,2025-06-01T12:00\n" % (n % 90) for n in range(90_000))
+    before = objects()
+    file = settle(spoil(gzip.compress(lines)), name="readings.gz")
+    assert (file.status, file.error, file.result) == (File.Status.FAILURE, error, None)
+    assert not CityTotals.unscoped.filter(file=file).exists()
+    assert rejects_of(file)[1:] == [["1", str(Reason.FIELDS), "bad"]]
+    assert len(objects() - before) == 2  # the original and the rejects
+
+
+def test_every_line_of_a_wild_file_is_a_reading_or_a_reject(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "STAGED_AT_ONCE", 7)
+    chance = random.Random(11)
+    lines = [good_line(chance) for _ in range(5_000)]
+    lines = [mutated(line, chance) if chance.random() < 0.3 else line for line in lines]
+    lines = [line.replace(b"\n", b" ").removesuffix(b"\r") for line in lines]
+    opinions = [second_opinion(line) for line in lines]
+    good = [opinion for opinion in opinions if not isinstance(opinion, str)]
+    expected = one_by_one([(city, at, hundredths) for city, hundredths, at in good])
+    file = settle(b"\r\n".join(lines))
+    found = {
+        row.city_id: (row.count, row.sum_hundredths, row.min_hundredths, row.max_hundredths)
+        for row in CityTotals.unscoped.filter(file=file)
+    }
+    assert found == {
+        city: (t.count, t.sum_hundredths, t.min_hundredths, t.max_hundredths)
+        for city, t in expected.items()
+    }
+    bad = [n for n, opinion in enumerate(opinions, start=1) if opinion == "bad"]
+    assert [int(row[0]) for row in rejects_of(file)[1:]] == bad
+    assert file.result["rejected"] == len(bad)
+    assert file.result["accepted"] == sum(total.count for total in expected.values())
+    assert file.result["cities"] == len(expected)
+
+
+def test_more_cities_than_memory_should_hold_are_totalled_from_the_object(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small(readings.ReadingsWriter):
+        def __init__(self, sink: Any) -> None:
+            super().__init__(sink, run=100, row_group=10, max_partials=100)
+
+    monkeypatch.setattr(processor, "ReadingsWriter", Small)
+    monkeypatch.setattr(readings, "FOLDED_GROUPS", 4)
+    file = settle("".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800)))
+    assert file.result["cities"] == 400
+    assert (file.result["min_temp"], file.result["max_temp"]) == (0.0, 799.0)
+    rows = CityTotals.unscoped.filter(file=file)
+    assert sorted(rows.values_list("city_id", "count")) == [(n, 2) for n in range(1, 401)]
+
+
+class Stop:
+    """Asks the worker to stop once it has been asked a number of times."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
+    receive: Receive, after: int
+) -> None:
+    file = receive(FILE)
+    process_file(file.pk, stopping=Stop(after))
+    file.refresh_from_db()
+    stopped = file.status == File.Status.PENDING
+    assert stopped == (after < 3)
+    assert CityTotals.unscoped.counting().filter(file=file).exists() != stopped
+    assert process_file(file.pk) == stopped
+    assert CityTotals.unscoped.counting().filter(file=file).count() == 2
+    assert sum(CityTotals.unscoped.counting().values_list("count", flat=True)) == 3
+
+
+def test_a_run_that_lost_its_file_stops_at_its_next_step(receive: Receive) -> None:
+    file = receive(FILE)
+    File.unscoped.filter(pk=file.pk).update(fence=1)
+    run = Run(file=File.unscoped.get(pk=file.pk))
+    File.unscoped.filter(pk=file.pk).update(fence=2)
+    with pytest.raises(Superseded):
+        PROCESSOR.read(run)
+    assert not CityTotals.unscoped.filter(file=file).exists()
+
+
+def test_what_a_dead_run_staged_is_forgotten_in_small_steps(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 12)))
+    rows = CityTotals.unscoped.filter(file=file)
+    rows.filter(city_id__gt=9).update(run=99)
+    monkeypatch.setattr("timba.temperatures.services.FORGOTTEN_AT_ONCE", 4)
+    with django_assert_num_queries(6):  # three looks, three deletions: of 4, 4 and 1 rows
+        PROCESSOR.discard(file.pk, file.run)
+    assert sorted(rows.values_list("city_id", "run")) == [(10, 99), (11, 99)]
+
+
+def test_progress_is_told_while_bytes_flow_even_without_a_line_end(
+    receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(Run, "progress", lambda run, fraction: told.append(fraction))
+    file = receive(b"7,1,2025-06-01T12:00\n" + b"x" * 3_000_000)
+    process_file(file.pk)
+    assert len(told) > 11
+    assert told == sorted(told)
+    assert told[0] < 0.1 < 0.94 < told[-1] <= 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_is_recognized_by_its_head(packed: bool) -> None:
+    def head(data: bytes) -> bytes:
+        return (gzip.compress(data, 1) if packed else data)[:HEAD_BYTES]
+
+    noise = random.Random(5).randbytes(300_000).hex().encode()
+    assert recognizes(head(FILE.encode()))
+    assert recognizes(head(FILE.encode() + b"\n" + noise))
+    assert not recognizes(head(b"a text\nof lines\n"))
+    assert not recognizes(head(b"x\n" * 20 + FILE.encode()))
+    assert not recognizes(head(noise))
+    assert not recognizes(head(b""))
+
+
+def test_a_damaged_archive_is_not_recognized() -> None:
+    assert not recognizes(b"\x1f\x8bno archive at all")

@@ -1,0 +1,329 @@
+"""Statistics are exact, of whole files only, and true at the moment they are given."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from tests.factories import ClientFactory, UserFactory
+from tests.temperatures.conftest import Receive
+from tests.temperatures.test_totals import one_by_one
+from timba.accounts.models import User
+from timba.errors import Forbidden, Invalid, Lapsed, NotFound, Unavailable
+from timba.files.models import Derivative, File
+from timba.files.processing import process_file
+from timba.files.services import delete_file, retry_file
+from timba.files.storage import store
+from timba.temperatures import statistics
+from timba.temperatures.bounds import EVER, Bounds, moment, parse_moment
+from timba.temperatures.models import CityTotals
+from timba.temperatures.readings import footer_of
+from timba.temperatures.services import name_city
+from timba.temperatures.statistics import (
+    CityStatistics,
+    cities_of,
+    city_statistics,
+    describe_cities,
+)
+from timba.temperatures.totals import Totals
+
+pytestmark = pytest.mark.django_db
+
+HOUR = 3_600_000_000
+NOON = parse_moment("2025-06-01T12:00")
+
+Ask = Callable[..., CityStatistics | None]
+
+
+@pytest.fixture
+def ask(owner: User) -> Ask:
+    """Return a way to ask for a city's statistics as the sawmill's people do."""
+
+    def answer(city_id: int = 7, bounds: Bounds = EVER) -> CityStatistics | None:
+        return city_statistics(client_id=owner.client_id, city_id=city_id, bounds=bounds)
+
+    return answer
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    statistics._kept.cache_clear()
+    footer_of.cache_clear()
+
+
+def lines(readings: list[tuple[int, int, int]]) -> str:
+    """Write (city, microseconds, hundredths) as a file."""
+    return "".join(
+        f"{city},{'-' * (degrees < 0)}{abs(degrees) // 100}.{abs(degrees) % 100:02d},"
+        f"{moment(at).isoformat()}\n"
+        for city, at, degrees in readings
+    )
+
+
+def count(answer: CityStatistics | None) -> int:
+    assert answer is not None
+    return answer.totals.count if answer.totals else 0
+
+
+def test_a_city_adds_up_over_all_files(settle: Receive, ask: Ask) -> None:
+    settle("7,10,2025-06-01T12:00\n7,-20.01,2025-06-01T13:00\n8,1,2025-06-01T12:00\n")
+    settle("7,10.02,2025-05-01T12:00\n")
+    assert ask() == CityStatistics(
+        city_id=7,
+        name=None,
+        totals=Totals(
+            count=3,
+            sum_hundredths=1,
+            min_hundredths=-2001,
+            max_hundredths=1002,
+            first_at=parse_moment("2025-05-01T12:00"),
+            last_at=NOON + HOUR,
+        ),
+    )
+
+
+def test_a_city_without_any_reading_has_no_statistics(settle: Receive, ask: Ask) -> None:
+    assert ask() is None
+    settle("7,10,2025-06-01T12:00\n")
+    assert ask(8) is None
+    assert ask(8, Bounds(start=NOON)) is None
+    assert ask(0) is None
+    assert ask(2**70) is None
+
+
+def test_bounds_that_hold_no_reading_leave_a_city_with_none(settle: Receive, ask: Ask) -> None:
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    empty = CityStatistics(city_id=7, name=None, totals=None)
+    assert ask(bounds=Bounds(stop=NOON)) == empty
+    assert ask(bounds=Bounds(start=NOON + 1, stop=NOON + 2 * HOUR)) == empty
+    assert ask(bounds=Bounds(start=NOON, stop=NOON)) == empty
+    assert ask(bounds=Bounds(start=NOON + HOUR, stop=NOON)) == empty
+    assert ask(bounds=Bounds(start=NOON + 2 * HOUR + 1)) == empty
+
+
+def test_bounds_hold_exactly_the_readings_between_them(
+    settle: Receive, ask: Ask, owner: User
+) -> None:
+    chance = random.Random(5)
+    everything = []
+    for _ in range(6):
+        begin = NOON + chance.randrange(100) * HOUR
+        readings = [
+            (chance.choice([7, 7, 8]), begin + chance.randrange(40) * HOUR // 2, degrees)
+            for degrees in chance.choices(range(-27315, 99999), k=60)
+        ]
+        everything += readings
+        settle(lines(readings))
+    moments = [at + nudge for _, at, _ in everything for nudge in (-1, 0, 1)]
+    for _ in range(150):
+        start, stop = sorted(chance.choices(moments, k=2))
+        bounds = chance.choice(
+            [Bounds(start=start, stop=stop), Bounds(start=start), Bounds(stop=stop)]
+        )
+        inside = [row for row in everything if bounds.start <= row[1] < bounds.stop]
+        expected = one_by_one(inside)
+        for city in (7, 8):
+            answer = ask(city, bounds)
+            assert answer is not None
+            assert answer.totals == expected.get(city)
+        rows = list(cities_of(owner.client_id))
+        described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
+        assert {city.city_id: city.totals for city in described} == {
+            city: expected.get(city) for city in (7, 8)
+        }
+
+
+def test_only_whole_files_that_are_there_count(
+    receive: Receive, settle: Receive, ask: Ask, owner: User
+) -> None:
+    settle("7,10,2025-06-01T12:00\n")
+    waiting = receive("7,20,2025-06-01T12:00\n")
+    assert count(ask()) == 1
+    assert process_file(waiting.pk)
+    assert count(ask()) == 2
+    failed = settle("no reading\n")
+    assert failed.status == File.Status.FAILURE
+    assert count(ask()) == 2
+    waiting.refresh_from_db()
+    delete_file(actor=owner, file=waiting)
+    assert count(ask()) == 1
+
+
+def test_every_answer_knows_what_was_settled_before_it(
+    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    files = []
+    bounds = Bounds(start=NOON - 1, stop=NOON + 1)
+    for number in range(1, 4):
+        files.append(settle(f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"))
+        assert count(ask()) == 2 * number
+        assert count(ask(bounds=bounds)) == number
+    for file in files:
+        delete_file(actor=owner, file=file)
+        left = 3 - files.index(file) - 1
+        assert (count(ask()) if left else ask()) == (2 * left or None)
+        assert (count(ask(bounds=bounds)) if left else ask(bounds=bounds)) == (left or None)
+
+
+def test_a_retried_file_counts_once(receive: Receive, ask: Ask, owner: User) -> None:
+    file = receive("7,10,2025-06-01T12:00\n")
+    bytes_of = store()._final(file.storage_key)
+    content = bytes_of.read_bytes()
+    bytes_of.write_bytes(b"other")
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert file.status == File.Status.FAILURE
+    assert ask() is None
+    bytes_of.write_bytes(content)
+    retry_file(actor=owner, file=file)
+    assert process_file(file.pk)
+    assert count(ask()) == 1
+
+
+def test_a_kept_answer_costs_one_look_at_the_version(
+    settle: Receive, ask: Ask, django_assert_num_queries: Any
+) -> None:
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    for bounds in (EVER, Bounds(start=NOON + 1)):
+        first = ask(bounds=bounds)
+        with django_assert_num_queries(1):
+            assert ask(bounds=bounds) == first
+
+
+def test_without_bounds_no_readings_are_read(
+    settle: Receive, ask: Ask, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    monkeypatch.setattr(store(), "open_bytes", None)
+    with django_assert_num_queries(3):  # the version, the sums, the name
+        assert count(ask()) == 2
+    assert count(ask(bounds=Bounds(start=NOON, stop=NOON + 3 * HOUR))) == 2
+
+
+def test_an_answer_that_took_long_is_shared_with_other_processes(
+    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    bounds, empty = Bounds(start=NOON + 1), Bounds(start=NOON + 1, stop=NOON + 2)
+    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    made = ask(bounds=bounds), ask(bounds=empty)
+    statistics._kept.cache_clear()
+    monkeypatch.setattr(store(), "open_bytes", None)
+    assert (ask(bounds=bounds), ask(bounds=empty)) == made
+
+
+def test_an_answer_is_given_also_while_the_cache_is_away(
+    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError
+
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    monkeypatch.setattr(cache, "get", away)
+    monkeypatch.setattr(cache, "set", away)
+    assert count(ask(bounds=Bounds(start=NOON + 1))) == 1
+
+
+def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
+    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    going = settle("7,20,2025-06-01T12:00\n7,21,2025-06-01T14:00\n")
+    read = statistics.read_city
+
+    def read_too_late(*args: Any, **bounds: int) -> Totals | None:
+        file = File.unscoped.get(pk=going.pk)
+        if file.deleted_at is None:
+            delete_file(actor=owner, file=file)
+            for derivative in Derivative.objects.filter(file=file):
+                store().delete(derivative.storage_key)
+        return read(*args, **bounds)
+
+    monkeypatch.setattr(statistics, "read_city", read_too_late)
+    answer = ask(bounds=Bounds(start=NOON + 1))
+    assert answer is not None
+    assert answer.totals is not None
+    assert (answer.totals.count, answer.totals.max_hundredths) == (1, 1100)
+
+
+def test_readings_that_cannot_be_read_are_said_to_be_away(settle: Receive, ask: Ask) -> None:
+    file = settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+    key = file.derivatives.get(role=Derivative.Role.READINGS).storage_key
+    content = store()._final(key).read_bytes()
+    store().delete(key)
+    with pytest.raises(Unavailable, match=r"^Some readings cannot be read just now\."):
+        ask(bounds=Bounds(start=NOON + 1))
+    store()._final(key).write_bytes(content)
+    assert count(ask(bounds=Bounds(start=NOON + 1))) == 1
+
+
+def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
+    stranger = UserFactory(client=ClientFactory())
+    settle("7,10,2025-06-01T12:00\n")
+    settle("7,10,2025-06-01T12:00\n9,10,2025-06-01T12:00\n", actor=stranger)
+    name_city(actor=stranger, client=stranger.client, city_id=7, name="Kuldīga")
+    assert ask() == CityStatistics(
+        city_id=7,
+        name=None,
+        totals=Totals(
+            count=1,
+            sum_hundredths=1000,
+            min_hundredths=1000,
+            max_hundredths=1000,
+            first_at=NOON,
+            last_at=NOON,
+        ),
+    )
+    assert ask(9) is None
+    assert [row.city_id for row in cities_of(owner.client_id)] == [7]
+    assert CityTotals.objects.visible_to(owner).count() == 1
+    assert CityTotals.objects.visible_to(stranger).count() == 2
+    assert not CityTotals.objects.all().exists()
+
+
+def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) -> None:
+    settle("7,10,2025-06-01T12:00\n")
+    for name in ("Kuldīga", "Kuldiga (yard 2)"):
+        assert ask() is not None
+        name_city(actor=owner, client=owner.client, city_id=7, name=name)
+        answer = ask()
+        assert answer is not None
+        assert answer.name == name
+    rows = list(cities_of(owner.client_id))
+    assert [city.name for city in describe_cities(client_id=owner.client_id, rows=rows)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (" ", "A city needs a name."),
+        ("x" * 101, "A name has at most 100 characters."),
+        ("a\nb", "A name has no line breaks or other control characters."),
+    ],
+)
+def test_a_name_that_is_none_is_refused(owner: User, name: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        name_city(actor=owner, client=owner.client, city_id=7, name=name)
+    assert refusal.value.fields == {"name": [sentence]}
+
+
+def test_only_who_may_write_files_of_the_client_names_cities(
+    make_user: Callable[..., User], owner: User
+) -> None:
+    name_city(actor=make_user(role="operator"), client=owner.client, city_id=7, name="Riga")
+    with pytest.raises(Forbidden):
+        name_city(actor=make_user(role="viewer"), client=owner.client, city_id=7, name="Riga")
+    with pytest.raises(NotFound):
+        name_city(actor=UserFactory(), client=owner.client, city_id=7, name="Riga")
+    with pytest.raises(NotFound):
+        name_city(actor=owner, client=owner.client, city_id=0, name="Riga")
+    owner.client.subscription.current_period_end = datetime(2020, 1, 1, tzinfo=UTC)
+    with pytest.raises(Lapsed):
+        name_city(actor=owner, client=owner.client, city_id=7, name="Riga")
