@@ -193,7 +193,8 @@ def _check_field(one: Arrived) -> None:
 def _check_image(one: Arrived) -> None:
     if one.field == IMAGES and one.received.row.kind not in {PHOTO, DOCUMENT}:
         name = one.received.name
-        raise Refused(name, f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files.")
+        sentence = f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files."
+        raise Refused(name, sentence)
 
 
 def _refuse_all(detail: str, refused: Iterable[Refused] = ()) -> HttpResponse:

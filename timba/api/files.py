@@ -117,7 +117,8 @@ class FilesDoor(OneFileDoor):
             )
         if wanted.get("q"):
             files = files.filter(name__icontains=wanted["q"])
-        return Response(page(files, request=request, look=file_shape, order=("-uploaded_at", "-id")))
+        order = ("-uploaded_at", "-id")
+        return Response(page(files, request=request, look=file_shape, order=order))
 
     @extend_schema(
         request={"multipart/form-data": FileInput},

@@ -11,6 +11,9 @@ from functools import lru_cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from timba.api.problems import problem_for
+from timba.errors import DomainError
+
 Next = Callable[[HttpRequest], HttpResponse]
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -30,6 +33,19 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class RefusalMiddleware:
+    """Translate what plain Django views refuse, as DRF's exception handler does for its own."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return problem_for(error, request) if isinstance(error, DomainError) else None
 
 
 class CallerAddressMiddleware:

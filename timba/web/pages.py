@@ -8,7 +8,6 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
-from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,7 +16,15 @@ from django_htmx.http import HttpResponseClientRefresh
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, permissions_of
 from timba.accounts.tenancy import TenantQuerySet
-from timba.errors import Conflict, DomainError, Forbidden, Lapsed, NotFound, Unavailable
+from timba.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    Lapsed,
+    NotFound,
+    NotSignedIn,
+    Unavailable,
+)
 from timba.files.models import File
 
 CLIENT_IN_SESSION = "client_id"
@@ -87,7 +94,7 @@ def signed_in(view: View) -> View:
         if request.htmx:  # type: ignore[attr-defined]
             # A fragment cannot hold the sign-in page: the whole page is asked for again.
             return HttpResponseClientRefresh()
-        return redirect_to_login(request.get_full_path())
+        raise NotSignedIn
 
     return guarded
 

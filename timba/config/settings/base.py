@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "timba.config.middleware.RefusalMiddleware",
 ]
 ROOT_URLCONF = "timba.config.urls"
 WSGI_APPLICATION = "timba.config.wsgi.application"
@@ -223,7 +224,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["timba.api.renderers.OrjsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.renderers.AlwaysTheFirst",
     "DEFAULT_SCHEMA_CLASS": "timba.api.schema.TimbaSchema",
-    "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": False,
