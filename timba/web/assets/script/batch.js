@@ -30,7 +30,7 @@ export class Batch {
   /** Bring back what a reload left behind. */
   restore() {
     for (const row of recall(this.place)) {
-      this.#append({ progress: 0, ...row });
+      this.#append(row);
       if (row.id) this.#fetch(row);
     }
     this.#changed();

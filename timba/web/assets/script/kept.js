@@ -24,7 +24,7 @@ export function recall(place) {
     return [];
   }
   return rows.map((row) => {
-    if (row.id) return { ...row, state: "checking", sentence: undefined };
+    if (row.id) return { ...row, state: "checking", progress: 0, sentence: undefined };
     if (row.state === "refused") return row;
     return { ...row, state: "refused", sentence: row.state === "sending" ? CUT_OFF : UNSENT };
   });

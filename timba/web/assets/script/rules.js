@@ -49,7 +49,7 @@ async function unreadable(file, kind) {
   if (!head.length) return "Not sent: it is empty. Choose it again once something is in it.";
   const signature = SIGNATURES[kind];
   if (signature && !signature.every((byte, at) => head[at] === byte)) {
-    return `Not sent: its name says ${kind.toUpperCase()}, its bytes do not. Save it as ${kind.toUpperCase()} again.`;
+    return `Not sent: it is called ${kind.toUpperCase()} but is none inside. Save it as ${kind.toUpperCase()} again.`;
   }
   return "";
 }

@@ -98,10 +98,11 @@ export class Summary {
       return;
     }
     this.#started = 0;
+    const all = sent === 1 ? "Sent" : `All ${sent} sent`;
     const refused = counts.refused ? `${counts.refused} refused` : "";
     if (!sent) say("Nothing sent", refused, "Each row says what is in the way.");
-    else if (counts.checking) say(`All ${sent} sent`, [`${counts.checking} being checked`, refused].filter(Boolean).join(", "), "This page may be closed: checking goes on without you, and this list is here when you come back.");
-    else say(`All ${sent} sent`, [`${counts.ok} ${wordOf("ok")}`, counts.failure && `${counts.failure} ${wordOf("failure")}`, refused].filter(Boolean).join(", "), counts.failure ? `${many(counts.failure, "file")} could not be read. Each is safe, and its row says why.` : "Everything is checked and counted.");
+    else if (counts.checking) say(all, [`${counts.checking} being checked`, refused].filter(Boolean).join(", "), "This page may be closed: checking goes on without you, and this list is here when you come back.");
+    else say(all, [counts.ok && `${counts.ok} ${wordOf("ok")}`, counts.failure && `${counts.failure} ${wordOf("failure")}`, refused].filter(Boolean).join(", "), counts.failure ? `${many(counts.failure, "file")} could not be read: the row says why. Nothing is lost.` : "Everything is checked and counted.");
   }
 
   // By bytes since the first one of this run, and silent for the first seconds.
