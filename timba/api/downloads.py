@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+from django.db.models import F
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
@@ -77,8 +78,8 @@ class RejectsDoor(APIView):
 
 
 def _rejects(file: File) -> Iterator[bytes]:
-    role = Derivative.Role.REJECTS
-    derivative = file.derivatives.filter(run=file.run, role=role).first()
+    made = Derivative.objects.filter(file=file, run=F("file__run"), role=Derivative.Role.REJECTS)
+    derivative = made.first()
     if derivative is None:
         return iter([REJECTS_HEADER])
     stream = _open(derivative.storage_key)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
+from timba.api.envelopes import parameters
 from timba.api.idempotency import idempotent
 from timba.api.pages import page
 from timba.api.queries import Query, query, read
@@ -209,7 +210,7 @@ class RetryFailedDoor(APIView):
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
-        client_id = request.query_params.get("client_id") or request.data.get("client_id")
+        client_id = parameters(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
         return Response({"retried": retried}, status=HTTPStatus.ACCEPTED)
 

@@ -71,7 +71,9 @@ def caller_address(request: HttpRequest) -> str:
 
 def _first_untrusted(request: HttpRequest, peer: str) -> str:
     """Walk X-Forwarded-For from the right, past trusted proxies, to the caller."""
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    hops: list[str] = [
+        hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    ]
     for hop in reversed([hop for hop in hops if hop]):
         try:
             ipaddress.ip_address(hop)
