@@ -25,6 +25,7 @@ def test_lease_is_one_relay_s_for_fifteen_seconds() -> None:
     assert mine.renew()
     assert not other.renew()
     assert not other.hold()
+    assert mine.renew()
     left = RelayLease.objects.get().expires_at - timezone.now()
     assert timedelta(seconds=13) < left <= timedelta(seconds=15)
 

@@ -1,0 +1,219 @@
+"""`GET /api/events/`: a client's own history, oldest first, and an answer that waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import ClientFactory
+from timba.accounts.models import Client, User
+from timba.events import history
+from timba.events.models import OutboxEvent
+from timba.notes.services import change_note, delete_note, write_note
+
+Meanwhile = Callable[[Callable[[], object]], None]
+
+
+def keep_notes(user: User, *titles: str) -> None:
+    assert user.client is not None
+    for title in titles:
+        write_note(actor=user, client=user.client, title=title)
+
+
+def titles(answer: Any) -> list[str]:
+    return [event["value"]["note"]["title"] for event in answer.json()["events"]]
+
+
+def test_an_event_looks_as_the_contract_says(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    program = as_user(user)
+    note = program.post("/api/notes/", {"title": "Gate", "content": "shut"}).json()
+    answer = program.get("/api/events/")
+    row = OutboxEvent.objects.get()
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "events": [
+            {
+                "id": str(row.event_id),
+                "sequence": 1,
+                "topic": "note_events",
+                "key": str(note["id"]),
+                "type": "timba.note.created",
+                "time": row.time.isoformat().replace("+00:00", "Z"),
+                "actor_id": user.pk,
+                "value": {"action": "create", "note": note},
+            }
+        ],
+        "next": "http://testserver/api/events/?after=1",
+    }
+
+
+def test_create_update_and_delete_are_told_in_order(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    assert user.client is not None
+    note = write_note(actor=user, client=user.client, title="one")
+    change_note(actor=user, note=note, title="two", content="", consignment=None)
+    delete_note(actor=user, note=note)
+    events = as_user(user).get("/api/events").json()["events"]
+    assert [(e["value"]["action"], e["value"]["note"]["title"]) for e in events] == [
+        ("create", "one"),
+        ("update", "two"),
+        ("delete", "two"),
+    ]
+
+
+def test_next_reads_on_and_is_never_null(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    program = as_user(user)
+    keep_notes(user, "a", "b", "c")
+    first = program.get("/api/events/?limit=2&topic=note_events")
+    assert titles(first) == ["a", "b"]
+    second = program.get(first.json()["next"])
+    assert titles(second) == ["c"]
+    assert program.get(second.json()["next"]).json() == {
+        "events": [],
+        "next": "http://testserver/api/events/?limit=2&topic=note_events&after=3",
+    }
+    keep_notes(user, "d")
+    assert titles(program.get(second.json()["next"])) == ["d"]
+
+
+def test_topic_narrows(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    keep_notes(user, "a")
+    program = as_user(user)
+    assert titles(program.get("/api/events/?topic=note_events")) == ["a"]
+    assert program.get("/api/events/?topic=file_events").json()["events"] == []
+    assert titles(program.get("/api/events/?topic=")) == ["a"]
+
+
+def test_a_client_sees_its_own_events_only(make_user: MakeUser, as_user: AsUser) -> None:
+    mine, theirs = make_user(), make_user(client=ClientFactory())
+    keep_notes(mine, "mine")
+    keep_notes(theirs, "theirs")
+    assert titles(as_user(mine).get("/api/events/")) == ["mine"]
+    assert titles(as_user(theirs).get("/api/events/")) == ["theirs"]
+    own = as_user(mine).get("/api/events/", {"client_id": mine.client_id})
+    assert titles(own) == ["mine"]
+    foreign = as_user(mine).get("/api/events/", {"client_id": theirs.client_id})
+    absent = as_user(mine).get("/api/events/", {"client_id": 999_999})
+    assert (foreign.status_code, foreign.content) == (404, absent.content)
+
+
+def test_staff_say_for_which_client(make_user: MakeUser, as_user: AsUser, staff: User) -> None:
+    user = make_user()
+    keep_notes(user, "a")
+    assert titles(as_user(staff).get("/api/events/", {"client_id": user.client_id})) == ["a"]
+    answer = as_user(staff).get("/api/events/")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == {"client_id": ["Say for which client: give its client_id."]}
+
+
+def test_reading_needs_no_permission_and_no_subscription(
+    make_user: MakeUser, as_user: AsUser, client_company: Client
+) -> None:
+    keep_notes(make_user(), "a")
+    client_company.subscription.current_period_end = client_company.created_at
+    client_company.subscription.save()
+    assert titles(as_user(make_user(role="viewer")).get("/api/events/")) == ["a"]
+
+
+@pytest.mark.django_db
+def test_strangers_get_401() -> None:
+    assert APIClient().get("/api/events/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=-1",
+        "after=x",
+        "after=1.5",
+        "after=9223372036854775808",
+        "after=" + "9" * 5000,
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "wait=26",
+        "wait=-1",
+        "wait=x",
+        "topic=%00",
+        "client_id=x",
+    ],
+)
+def test_what_makes_no_sense_is_400(make_user: MakeUser, as_user: AsUser, query: str) -> None:
+    answer = as_user(make_user()).get(f"/api/events/?{query}")
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_other_methods_are_405(make_user: MakeUser, as_user: AsUser) -> None:
+    assert as_user(make_user()).post("/api/events/", {}).status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wait_holds_the_answer_until_there_is_something(
+    make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
+) -> None:
+    user = make_user()
+    meanwhile(lambda: keep_notes(user, "a"))
+    assert titles(as_user(user).get("/api/events/?wait=20")) == ["a"]
+
+
+def _sign_out_everywhere(user: User) -> None:
+    User.unscoped.filter(pk=user.pk).update(is_active=False)
+    keep_notes(user, "secret")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_program_whose_user_was_deactivated_meanwhile_learns_nothing(
+    make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
+) -> None:
+    user = make_user()
+    program = as_user(user)
+    meanwhile(lambda: _sign_out_everywhere(user))
+    assert program.get("/api/events/?wait=20").status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_browser_whose_user_was_deactivated_meanwhile_learns_nothing(
+    make_user: MakeUser, meanwhile: Meanwhile
+) -> None:
+    user = make_user()
+    browser = Browser()
+    browser.force_login(user, backend="timba.accounts.sign_in.MemberBackend")
+    assert browser.get("/api/events/?wait=0").status_code == 200
+    meanwhile(lambda: _sign_out_everywhere(user))
+    assert browser.get("/api/events/?wait=20").status_code == 401
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Return what lets something happen, once, while an answer is held."""
+
+    def arrange(do: Callable[[], object]) -> None:
+        def happen() -> None:
+            do()
+            connection.close()
+
+        waiting = threading.Event()
+        sleep = history.time.sleep
+
+        def first_nap(seconds: float) -> None:
+            if not waiting.is_set():
+                waiting.set()
+                other = threading.Thread(target=happen)
+                other.start()
+                other.join()
+            sleep(seconds)
+
+        monkeypatch.setattr(history.time, "sleep", first_nap)
+
+    return arrange
