@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 
-class Variables(FileAwareMapping):
+class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
     """The environment, as its people mean it: an empty variable is one that is not set.
 
     The newline that ends a secret's file is not part of the secret.
@@ -34,7 +34,7 @@ class Variables(FileAwareMapping):
         return value
 
 
-class Env(environ.Env):
+class Env(environ.Env):  # type: ignore[misc]  # it has no types
     """Reads values of every type from the variables above."""
 
     ENVIRON = Variables()
@@ -46,9 +46,11 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 if (BASE_DIR / ".env").is_file():
     env.read_env(str(BASE_DIR / ".env"))
 
+
 def text(variable: str, default: str = "") -> str:
     """Return what `variable` holds to the letter: `env.str` takes a leading `$` for a reference."""
-    return Env.ENVIRON.get(variable, default)
+    value: str = Env.ENVIRON.get(variable, default)
+    return value
 
 
 DATA_DIR = Path(text("TIMBA_DATA_DIR", str(BASE_DIR / "var"))).resolve()

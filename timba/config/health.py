@@ -33,7 +33,7 @@ Verdict = Literal["ok", "down", "late"]
 
 _NEEDED: Final = ("database", "storage")
 _LATE_SECONDS: Final = 60
-_PATIENCE_SECONDS: Final = 2.0
+_PATIENCE_SECONDS: Final = 2
 # Brokers are asked at most this often: everybody may ask Timba, and a look may take a while.
 _REMEMBERED_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5

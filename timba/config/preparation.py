@@ -13,7 +13,7 @@ from typing import Final
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import CommandError, call_command
+from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
 
@@ -25,7 +25,7 @@ _LEFT_OUT: Final = ["rest_framework", "redoc"]
 def prepare() -> None:
     """Check the set-up, then bring tables and static files up to date."""
     settings.TIMBA_DATA_DIR.mkdir(parents=True, exist_ok=True)
-    call_command("check", databases=["default"])
+    BaseCommand().check(databases=["default"])
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     _collect_static_files()

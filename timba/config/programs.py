@@ -34,7 +34,8 @@ def _web() -> Program:
             "--workers-kill-timeout=2",
             "--respawn-failed-workers",
             "--no-ws",
-            "--log-level=warning",
+            # Its warnings are about the number of threads, which is meant: they wait for disks.
+            "--log-level=error",
             f"--working-dir={BASE_DIR}",
             "timba.config.wsgi:application",
         ),

@@ -28,6 +28,31 @@ class Yard:
     flaws: tuple[str, ...]
 
 
+YARDS = (
+    Yard(
+        city_id=3,
+        city="Ventspils",
+        offset=1.3,
+        seed=3,
+        flaws=("3,--.-,logger restarted", "3;4.10;battery changed"),
+    ),
+    Yard(
+        city_id=7,
+        city="Kuldīga",
+        offset=0.2,
+        seed=1,
+        flaws=("7,sensor off", "7,,", "7,999999,1970-01-01T00:00:00Z"),
+    ),
+    Yard(
+        city_id=12,
+        city="Valmiera",
+        offset=-0.8,
+        seed=2,
+        flaws=("LOGGER RESTART", "12,-O.45,battery low"),
+    ),
+)
+
+
 def month_of_readings(yard: Yard, *, until: datetime) -> bytes:
     """Return a temperature file: hourly up to `until`, with the lines the logger spoilt."""
     lines = ["city_id,temperature,timestamp"]
