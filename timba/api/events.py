@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.accounts.tokens import user_of
+from timba.api.authentication import actor_of
 from timba.api.pages import read_limit
 from timba.api.queries import Query, query
 from timba.api.schema import listing
@@ -55,7 +56,7 @@ class EventsDoor(APIView):
     def get(self, request: Request) -> Response:
         limit = read_limit(request)
         wanted = query(EventsQuery, request)
-        client = acting_client(request.user, wanted.get("client_id"))
+        client = acting_client(actor_of(request), wanted.get("client_id"))
         chapter = wait_for_events(
             client_id=client.pk,
             after=wanted["after"],
