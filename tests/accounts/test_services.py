@@ -227,6 +227,8 @@ def test_an_inactive_user_takes_no_seat(full: User) -> None:
 
 
 def test_changing_a_user_of_a_full_client_is_no_matter_of_seats(full: User) -> None:
+    full.client.subscription.seats = 1  # fewer than are taken already
+    full.client.subscription.save()
     assert change_user(actor=full, user=full, name="Renamed", is_active=True).name == "Renamed"
 
 
@@ -315,6 +317,10 @@ def test_nobody_takes_over_a_user_who_may_do_more(
     assert change_user(actor=clerk, user=viewer, password=STRONG).check_password(STRONG)
     with pytest.raises(Forbidden, match=r"^Only owners make, change or remove owners"):
         change_user(actor=clerk, user=owner, name="N")
+    make_user()
+    with pytest.raises(Forbidden, match=r"^Only owners make, change or remove owners"):
+        delete_user(actor=clerk, user=owner)
+    delete_user(actor=clerk, user=manager)
 
 
 def test_a_role_change_counts_at_once(make_user: MakeUser) -> None:
@@ -383,6 +389,12 @@ def test_the_last_active_owner_stays(make_user: MakeUser, staff: User) -> None:
     ):
         with pytest.raises(Conflict, match=r"^This is the client's last active owner"):
             attempt()
+
+
+def test_an_owner_who_is_inactive_may_go(make_user: MakeUser, staff: User) -> None:
+    owner = make_user(is_active=False)
+    delete_user(actor=staff, user=owner)
+    assert not User.unscoped.filter(pk=owner.pk).exists()
 
 
 def test_an_owner_beside_another_may_go(make_user: MakeUser) -> None:
