@@ -19,7 +19,7 @@ export UV_CUSTOM_COMPILE_COMMAND := make requirements
 export ARGS
 
 # Once the developers' packages are in, they stay: `make demo` must not take them away again.
-PACKAGES := $(if $(wildcard $(VENV)/.dev),dev,base)
+PACKAGES := $(if $(wildcard $(BIN)/pytest),dev,base)
 FRONT := timba/web/static/timba/timba.js
 FRONT_SOURCES := $(shell find timba/web/assets -type f) package.json package-lock.json
 
