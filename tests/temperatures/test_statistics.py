@@ -23,7 +23,7 @@ from timba.temperatures import statistics
 from timba.temperatures.bounds import EVER, Bounds, moment, parse_moment
 from timba.temperatures.models import CityTotals
 from timba.temperatures.readings import footer_of
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city, stage_totals
 from timba.temperatures.statistics import (
     CityStatistics,
     cities_of,
@@ -152,6 +152,28 @@ def test_only_whole_files_that_are_there_count(
     waiting.refresh_from_db()
     delete_file(actor=owner, file=waiting)
     assert count(ask()) == 1
+
+
+def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, owner: User) -> None:
+    file = settle("7,10,2025-06-01T12:00\n")
+    stray = Totals(
+        count=9,
+        sum_hundredths=0,
+        min_hundredths=0,
+        max_hundredths=0,
+        first_at=NOON,
+        last_at=NOON + HOUR,
+    )
+    stage_totals(
+        client_id=owner.client_id,
+        file_id=file.pk,
+        run=file.run + 1,
+        cities=[(7, stray), (8, stray)],
+    )
+    assert count(ask()) == 1
+    assert count(ask(bounds=Bounds(start=NOON))) == 1
+    assert ask(8) is None
+    assert [row.city_id for row in cities_of(owner.client_id)] == [7]
 
 
 def test_every_answer_knows_what_was_settled_before_it(
