@@ -127,16 +127,17 @@ def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
         assert check_credentials(request_from(), username=user.username, password=PASSWORD)
 
 
+@pytest.mark.parametrize("places", ["_hashing", "_in_line"])
 def test_a_flood_of_guesses_is_told_to_wait(
-    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+    places: str, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
     full = threading.BoundedSemaphore(1)
-    full.acquire()
-    monkeypatch.setattr(passwords, "_hashing", full)
+    monkeypatch.setattr(passwords, places, full)
     monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
-    with pytest.raises(Unavailable):
+    with full, pytest.raises(Unavailable):
         check_credentials(request_from(), username=user.username, password=PASSWORD)
+    assert check_credentials(request_from(), username=user.username, password=PASSWORD) == user
 
 
 # --- Sessions ------------------------------------------------------------------------------------

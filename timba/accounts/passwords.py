@@ -1,6 +1,7 @@
 """Keeps passwords: which ones are good enough, and the costly hashing, a few at a time.
 
-Hashing is costly by design: a flood of guesses must not take the processor from everyone else.
+Hashing is costly by design: a flood of guesses must take neither the processor nor every thread of
+the server from everyone else.
 """
 
 from __future__ import annotations
@@ -19,19 +20,27 @@ from timba.accounts.attempts import take_attempt
 from timba.accounts.models import User
 from timba.errors import Invalid, Unavailable
 
-_hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
-_PATIENCE_SECONDS = 2
+_AT_ONCE = max(1, (os.cpu_count() or 2) // 2)
+_PATIENCE_SECONDS = 5
+_hashing = BoundedSemaphore(_AT_ONCE)
+_in_line = BoundedSemaphore(_AT_ONCE + 11)
 
 
 @contextmanager
 def a_turn_to_hash() -> Iterator[None]:
-    """Wait for a turn; raise Unavailable when too many others are hashing."""
-    if not _hashing.acquire(timeout=_PATIENCE_SECONDS):
+    """Wait for a turn; raise Unavailable when too many others are waiting or it takes long."""
+    with _held(_in_line, seconds=0), _held(_hashing, seconds=_PATIENCE_SECONDS):
+        yield
+
+
+@contextmanager
+def _held(places: BoundedSemaphore, *, seconds: float) -> Iterator[None]:
+    if not places.acquire(timeout=seconds):
         raise Unavailable("Many people are signing in just now. Try again in a moment.")
     try:
         yield
     finally:
-        _hashing.release()
+        places.release()
 
 
 def hash_password(password: str, *, user: User) -> str:
