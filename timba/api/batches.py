@@ -147,12 +147,36 @@ class BatchDoor(UploadDoor):
         )
 
 
+_UNKNOWN_TASK: Final = {
+    "title": "UnknownTask",
+    "type": "object",
+    "properties": {
+        "task_id": {"type": "string", "format": "uuid"},
+        "status": {"const": "UNKNOWN"},
+        "progress": {"const": 0},
+        "result": {"type": "null"},
+        "error": {"type": "null"},
+    },
+    "required": ["task_id", "status", "progress", "result", "error"],
+}
+_TASKS: Final = {
+    "type": "object",
+    "properties": {
+        "tasks": {
+            "type": "array",
+            "items": {"oneOf": [shape(TaskShape), _UNKNOWN_TASK]},
+        }
+    },
+    "required": ["tasks"],
+}
+
+
 class TaskStatusDoor(APIView):
     """`GET /api/task-status/?task_id=…`, for one or many."""
 
     @extend_schema(
         parameters=[OpenApiParameter("task_id", uuid.UUID, many=True, required=True)],
-        responses={200: shape(TaskShape)},
+        responses={200: {"oneOf": [shape(TaskShape), _TASKS]}},
         description="One id answers one task; several answer `{“tasks”: […]}`.",
     )
     def get(self, request: Request) -> Response:

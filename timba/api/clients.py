@@ -21,7 +21,7 @@ from timba.api.authentication import actor_of
 from timba.api.envelopes import created, envelope, id_parameters, parameters
 from timba.api.idempotency import idempotent
 from timba.api.queries import read
-from timba.api.schema import shape
+from timba.api.schema import TOO_MANY, shape
 from timba.api.scope import acting_client
 
 SIGN_UPS_PER_HOUR: Final = 10
@@ -67,7 +67,10 @@ class ClientDoor(APIView):
         given = parameters(request, noun="client")
         return Response(client_shape(acting_client(actor_of(request), given.get("client_id"))))
 
-    @extend_schema(request=NewClientInput, responses={201: envelope(ClientShape)})
+    @extend_schema(
+        request=NewClientInput,
+        responses={201: envelope(ClientShape), **TOO_MANY},
+    )
     @idempotent
     def put(self, request: Request) -> Response:
         signs_up = settings.TIMBA_OPEN_SIGNUP and not actor_of(request).is_staff

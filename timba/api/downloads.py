@@ -14,12 +14,14 @@ from django.db.models import F
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.files import visible_file
+from timba.api.problems import problem
+from timba.api.schema import NO_SUCH_RANGE
 from timba.errors import NotFound, Unavailable
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import Derivative, File
@@ -34,7 +36,15 @@ REJECTS_HEADER: Final = b"line,reason,text\r\n"
 class ContentDoor(APIView):
     """`GET /api/files/<id>/content/`."""
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        parameters=[OpenApiParameter("Range", str, OpenApiParameter.HEADER)],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+            304: None,
+            **NO_SUCH_RANGE,
+        },
+    )
     def get(self, request: Request, pk: str) -> HttpResponse | StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         etag = f'"{file.sha256}"'
@@ -45,7 +55,11 @@ class ContentDoor(APIView):
             wanted = ""
         span = _span(wanted, file.size)
         if span is None:
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{file.size}"})
+            return problem(
+                416,
+                f"There are no such bytes: the file has {file.size}.",
+                headers={"Content-Range": f"bytes */{file.size}"},
+            )
         first, last = span
         response = StreamingHttpResponse(
             _pieces(_open(file.storage_key), first, last - first + 1),

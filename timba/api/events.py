@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tokens import user_of
 from timba.api.authentication import actor_of
-from timba.api.pages import read_limit
+from timba.api.pages import LIMIT, read_limit
 from timba.api.queries import Query, query
 from timba.api.schema import listing
 from timba.api.scope import acting_client
@@ -39,20 +39,19 @@ class EventsQuery(Query):
         default=0, min_value=0, max_value=_HIGHEST, help_text="the last sequence that is known"
     )
     topic = serializers.CharField(required=False, help_text="for example note_events")
-    limit = serializers.IntegerField(required=False, help_text="1 to 1000, by default 100")
     wait = serializers.IntegerField(
         default=0,
         min_value=0,
         max_value=MAX_WAIT_SECONDS,
         help_text="seconds to hold an empty answer",
     )
-    client_id = serializers.CharField(required=False, help_text="needed by staff")
+    client_id = serializers.IntegerField(required=False, help_text="needed by staff")
 
 
 class EventsDoor(APIView):
     """A client's events, oldest first."""
 
-    @extend_schema(parameters=[EventsQuery], responses={200: _answer()})
+    @extend_schema(parameters=[EventsQuery, LIMIT], responses={200: _answer()})
     def get(self, request: Request) -> Response:
         limit = read_limit(request)
         wanted = query(EventsQuery, request)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +16,9 @@ from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.envelopes import parameters
 from timba.api.idempotency import idempotent
-from timba.api.pages import page
+from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.queries import Query, query, read
-from timba.api.schema import listing, shape
+from timba.api.schema import CONFLICT, listing, shape
 from timba.api.scope import acting_client, named, narrowed
 from timba.api.uploads import UploadDoor
 from timba.consignments.models import Consignment, Log
@@ -26,7 +27,7 @@ from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.receiving import Accepted, Received, Refused, accept_files, identify
 from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
-from timba.files.shapes import FileShape, file_shape
+from timba.files.shapes import FileShape, Status, file_shape
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
@@ -36,9 +37,9 @@ class FilesQuery(Query):
 
     status = serializers.ChoiceField(choices=STATUSES, required=False)
     kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
-    consignment_id = serializers.CharField(required=False)
+    consignment_id = serializers.IntegerField(required=False)
     q = serializers.CharField(required=False, allow_blank=True, help_text="in the name")
-    client_id = serializers.CharField(required=False, help_text="for staff")
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
 class FileInput(serializers.Serializer[Any]):
@@ -65,6 +66,21 @@ class PlaceInput(serializers.Serializer[Any]):
 
     consignment_id = serializers.IntegerField(allow_null=True, required=False)
     log_id = serializers.IntegerField(allow_null=True, required=False)
+
+
+class _UploadedShape(TypedDict):
+    file_id: UUID
+    task_id: UUID
+    file_url: str
+    status: Status
+
+
+class UploadedShape(_UploadedShape, total=False):
+    duplicate: bool
+
+
+class RetriedShape(TypedDict):
+    retried: int
 
 
 class OneFileDoor(UploadDoor):
@@ -103,7 +119,7 @@ class OneFileDoor(UploadDoor):
 class FilesDoor(OneFileDoor):
     """All files."""
 
-    @extend_schema(parameters=[FilesQuery], responses={200: listing(FileShape)})
+    @extend_schema(parameters=[FilesQuery, *PAGE_PARAMETERS], responses={200: listing(FileShape)})
     def get(self, request: Request) -> Response:
         wanted = query(FilesQuery, request)
         actor = actor_of(request)
@@ -139,29 +155,18 @@ class TemperatureUploadDoor(OneFileDoor):
 
     @extend_schema(
         request={"multipart/form-data": FileInput},
-        responses={
-            201: {
-                "type": "object",
-                "properties": {
-                    "file_id": {"type": "string", "format": "uuid"},
-                    "task_id": {"type": "string", "format": "uuid"},
-                    "file_url": {"type": "string"},
-                    "status": {"enum": STATUSES},
-                    "duplicate": {"type": "boolean"},
-                },
-            }
-        },
+        responses={201: shape(UploadedShape), 200: shape(UploadedShape)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         accepted = self.accept_one(request, kind=TEMPERATURES)
         look = file_shape(accepted.file)
-        body: dict[str, Any] = {
-            "file_id": look["id"],
-            "task_id": look["task_id"],
-            "file_url": look["file_url"],
-            "status": look["status"],
-        }
+        body = UploadedShape(
+            file_id=look["id"],
+            task_id=look["task_id"],
+            file_url=look["file_url"],
+            status=look["status"],
+        )
         if accepted.duplicate:
             return Response({**body, "duplicate": True})
         return Response(body, status=HTTPStatus.CREATED)
@@ -194,7 +199,7 @@ class FileDoor(APIView):
 class RetryDoor(APIView):
     """`POST /api/files/<id>/retry/`."""
 
-    @extend_schema(request=None, responses={202: shape(FileShape)})
+    @extend_schema(request=None, responses={202: shape(FileShape), **CONFLICT})
     def post(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = retry_file(actor=actor, file=visible_file(actor, pk))
@@ -205,14 +210,15 @@ class RetryFailedDoor(APIView):
     """`POST /api/files/retry-failed/`."""
 
     @extend_schema(
+        parameters=[OpenApiParameter("client_id", int, description="needed by staff")],
         request=None,
-        responses={202: {"type": "object", "properties": {"retried": {"type": "integer"}}}},
+        responses={202: shape(RetriedShape)},
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         client_id = parameters(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return Response({"retried": retried}, status=HTTPStatus.ACCEPTED)
+        return Response(RetriedShape(retried=retried), status=HTTPStatus.ACCEPTED)
 
 
 def visible_file(actor: User, pk: str) -> File:

@@ -54,6 +54,8 @@ def idempotent(handler: Handler) -> Handler:
             )
         return _run_once(reserved, lambda: handler(view, request, *args, **kwargs))
 
+    # The schema shows it.
+    wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]
     return wrapped
 
 

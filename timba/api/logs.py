@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,10 +23,12 @@ from timba.consignments.shapes import LogShape, log_shape
 from timba.errors import NotFound
 
 
-def _measure(unit: str) -> serializers.DecimalField:
-    return serializers.DecimalField(
-        max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS, help_text=unit
-    )
+@extend_schema_field({"type": ["number", "string"], "exclusiveMinimum": 0})
+class MeasureField(serializers.DecimalField):
+    """A measure of a log, as exact as it is kept."""
+
+    def __init__(self, *, unit: str) -> None:
+        super().__init__(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS, help_text=unit)
 
 
 class LogInput(serializers.Serializer[Any]):
@@ -37,9 +39,9 @@ class LogInput(serializers.Serializer[Any]):
     barcode = serializers.CharField(
         max_length=MAX_BARCODE, trim_whitespace=False, required=False, allow_null=True
     )
-    length = _measure("metres")
-    breadth = _measure("centimetres")
-    height = _measure("centimetres")
+    length = MeasureField(unit="metres")
+    breadth = MeasureField(unit="centimetres")
+    height = MeasureField(unit="centimetres")
 
 
 class LogDoor(APIView):

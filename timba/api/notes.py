@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.idempotency import idempotent
-from timba.api.pages import page
+from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.queries import Query, query, read
 from timba.api.schema import listing, shape
 from timba.api.scope import acting_client, named, narrowed
@@ -41,14 +41,14 @@ class NotesQuery(Query):
     """What narrows the list."""
 
     q = serializers.CharField(required=False, allow_blank=True, help_text="in title or content")
-    consignment_id = serializers.CharField(required=False)
-    client_id = serializers.CharField(required=False, help_text="for staff")
+    consignment_id = serializers.IntegerField(required=False)
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
 class NotesDoor(APIView):
     """All notes."""
 
-    @extend_schema(parameters=[NotesQuery], responses={200: listing(NoteShape)})
+    @extend_schema(parameters=[NotesQuery, *PAGE_PARAMETERS], responses={200: listing(NoteShape)})
     def get(self, request: Request) -> Response:
         wanted = query(NotesQuery, request)
         notes = narrowed(

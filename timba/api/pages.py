@@ -10,6 +10,7 @@ import orjson
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiParameter
 
 from timba.errors import Invalid
 from timba.wire import dumps
@@ -17,6 +18,14 @@ from timba.wire import dumps
 M = TypeVar("M", bound=models.Model)
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+)
+PAGE_PARAMETERS = [
+    LIMIT,
+    OpenApiParameter("cursor", str, description="as the `next` of the page before has it"),
+]
 
 
 def page(

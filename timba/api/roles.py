@@ -11,7 +11,7 @@ from timba.accounts.models import Role
 from timba.accounts.shapes import RoleShape, role_shape
 from timba.api.authentication import actor_of
 from timba.api.envelopes import list_parameters
-from timba.api.pages import page
+from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.schema import listing
 from timba.api.scope import client_named
 
@@ -20,7 +20,10 @@ class RolesDoor(APIView):
     """The roles that users may have: the built-in ones, which were here first, then own ones."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("client_id", int, description="for staff")],
+        parameters=[
+            OpenApiParameter("client_id", int, description="for staff"),
+            *PAGE_PARAMETERS,
+        ],
         responses={200: listing(RoleShape, key="roles")},
     )
     def get(self, request: Request) -> Response:

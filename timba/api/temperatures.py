@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypedDict, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, signed_in_user
-from timba.api.pages import page
+from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.parsers import refuse_unstorable
 from timba.api.problems import problem_for
 from timba.api.queries import read
@@ -61,11 +61,9 @@ class CityNameInput(serializers.Serializer[City]):
     client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
 
 
-class CityNameShape(serializers.Serializer[City]):
-    """A city and its name."""
-
-    city_id = serializers.IntegerField()
-    name = serializers.CharField()
+class CityNameShape(TypedDict):
+    city_id: int
+    name: str
 
 
 class PlainGetDoor(APIView):
@@ -107,8 +105,7 @@ class CitiesDoor(PlainGetDoor):
     @extend_schema(
         parameters=[
             *PARAMETERS,
-            OpenApiParameter("limit", OpenApiTypes.INT),
-            OpenApiParameter("cursor", OpenApiTypes.STR),
+            *PAGE_PARAMETERS,
         ],
         responses={200: listing(CityShape, key="cities"), 304: None},
     )
@@ -130,7 +127,7 @@ class CitiesDoor(PlainGetDoor):
 class CityNameDoor(APIView):
     """A city's name."""
 
-    @extend_schema(request=CityNameInput, responses={200: CityNameShape})
+    @extend_schema(request=CityNameInput, responses={200: shape(CityNameShape)})
     def put(self, request: Request, city_id: int) -> Response:
         sent = read(CityNameInput(data=request.data))
         city = name_city(
@@ -139,7 +136,7 @@ class CityNameDoor(APIView):
             city_id=city_id,
             name=sent["name"],
         )
-        return Response({"city_id": city.number, "name": city.name})
+        return Response(CityNameShape(city_id=city.number, name=city.name))
 
 
 def _asker(request: HttpRequest) -> User:

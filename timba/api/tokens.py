@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
 from timba.api.queries import read
-from timba.api.schema import shape
+from timba.api.schema import TOO_MANY, shape
 
 
 class TokensShape(TypedDict):
@@ -37,7 +37,10 @@ class TokenDoor(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=Credentials, responses={200: shape(TokensShape)})
+    @extend_schema(
+        request=Credentials,
+        responses={200: shape(TokensShape), **TOO_MANY},
+    )
     def post(self, request: Request) -> Response:
         sent = read(Credentials(data=request.data))
         user = check_credentials(request._request, **sent)

@@ -25,7 +25,13 @@ app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", IndexDoor.as_view(), name="index"),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(
+            url_name="api:schema", template_name="api/docs.html", title="Timba’s API"
+        ),
+        name="docs",
+    ),
     path("api/token/", TokenDoor.as_view(), name="token"),
     path("api/token/refresh/", RefreshDoor.as_view(), name="token-refresh"),
     path("api/token/revoke/", RevokeDoor.as_view(), name="token-revoke"),

@@ -26,9 +26,9 @@ from timba.api.envelopes import (
     parameters,
 )
 from timba.api.idempotency import idempotent
-from timba.api.pages import page
+from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.queries import read
-from timba.api.schema import listing, shape
+from timba.api.schema import CONFLICT, listing, shape
 from timba.api.scope import acting_client, client_named, named, narrowed
 from timba.errors import Invalid
 
@@ -84,7 +84,11 @@ class UserDoor(APIView):
         user = add_user(actor=actor_of(request), client=client, **sent)
         return created("user", user_shape(user))
 
-    @extend_schema(request=UserChangesInput(partial=True), responses={200: envelope(UserShape)})
+    @extend_schema(
+        parameters=id_parameters("user"),
+        request=UserChangesInput(partial=True),
+        responses={200: envelope(UserShape), **CONFLICT},
+    )
     def patch(self, request: Request) -> Response:
         given = parameters(request, noun="user")
         user = _user(request, given)
@@ -96,7 +100,7 @@ class UserDoor(APIView):
         user = change_user(actor=actor_of(request), user=user, **sent)
         return changed("user", user_shape(user))
 
-    @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE})
+    @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE, **CONFLICT})
     def delete(self, request: Request) -> Response:
         delete_user(actor=actor_of(request), user=_user(request, parameters(request, noun="user")))
         return deleted("user")
@@ -106,7 +110,10 @@ class UsersDoor(APIView):
     """All users."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("client_id", int, description="for staff")],
+        parameters=[
+            OpenApiParameter("client_id", int, description="for staff"),
+            *PAGE_PARAMETERS,
+        ],
         responses={200: listing(UserShape, key="users")},
     )
     def get(self, request: Request) -> Response:

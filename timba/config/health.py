@@ -25,6 +25,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import Client
+from timba.api.schema import shape
 from timba.config.celery import app as celery
 from timba.events.history import oldest_waiting_seconds
 from timba.files.storage import store
@@ -63,7 +64,7 @@ class OpenDoor(APIView):
 class LiveDoor(OpenDoor):
     """`/health/live`: whether the process serves."""
 
-    @extend_schema(responses={200: Live})
+    @extend_schema(responses={200: shape(Live)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         return Response({"status": "ok"})
 
@@ -71,7 +72,7 @@ class LiveDoor(OpenDoor):
 class ReadyDoor(OpenDoor):
     """`/health/ready`: whether traffic is welcome here."""
 
-    @extend_schema(responses={200: Ready, 503: Ready})
+    @extend_schema(responses={200: shape(Ready), 503: shape(Ready)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         checks = {name: look() for name, look in _parts().items()}
         if any(checks[name] != "ok" for name in _NEEDED):
