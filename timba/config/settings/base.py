@@ -143,8 +143,10 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
+    # A bell is tried once, and given up within two seconds: an upload does not wait for a broker.
+    "max_retries": 0,
     "socket_connect_timeout": 1,
-    "socket_timeout": 3,
+    "socket_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 25,
     "global_keyprefix": "timba:",
