@@ -7,6 +7,7 @@ Keys are made by Timba, never by users.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -20,9 +21,9 @@ from timba.files.processors.base import ObjectWriter
 
 
 def new_key() -> str:
-    """Return a key that nothing has yet; spread over folders, for the folders' sake."""
+    """Return a key that nothing has yet; spread over 256 folders, for the folders' sake."""
     name = uuid.uuid4().hex
-    return f"{name[:2]}/{name[2:4]}/{name}"
+    return f"{name[:2]}/{name}"
 
 
 def store() -> LocalStorage:
@@ -38,16 +39,25 @@ class LocalStorage(Storage):
 
     def create(self, key: str) -> ObjectWriter:
         """Open a new object for writing; raise FileExistsError at its commit if `key` is taken."""
-        return LocalWriter(unfinished=self._unfinished(key), final=self._final(key))
+        unfinished = self._unfinished(key)
+        if not unfinished.parent.is_dir():
+            unfinished.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folders(self.location.parent)
+        return LocalWriter(unfinished=unfinished, final=self._final(key), root=self.location)
 
     def open_bytes(self, key: str) -> BinaryIO:
         """Return the object's bytes; raise FileNotFoundError where there is none."""
         return self._final(key).open("rb")
 
     def delete(self, name: str) -> None:
-        """Erase an object, finished or not; what is not there is erased already."""
-        self._unfinished(name).unlink(missing_ok=True)
-        self._final(name).unlink(missing_ok=True)
+        """Erase an object, finished or not, for good; what is not there is erased already.
+
+        Synced too: a power cut must not bring back bytes whose row is gone.
+        """
+        for path in (self._unfinished(name), self._final(name)):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                _sync_folders(path.parent)
 
     def exists(self, name: str) -> bool:
         return self._final(name).exists()
@@ -80,10 +90,9 @@ class LocalStorage(Storage):
 class LocalWriter(ObjectWriter):
     """Writes one object of a LocalStorage."""
 
-    def __init__(self, *, unfinished: Path, final: Path) -> None:
+    def __init__(self, *, unfinished: Path, final: Path, root: Path) -> None:
         super().__init__()
-        self._unfinished, self._final = unfinished, final
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        self._unfinished, self._final, self._root = unfinished, final, root
         self._file = unfinished.open("xb")
 
     def writable(self) -> bool:
@@ -99,33 +108,32 @@ class LocalWriter(ObjectWriter):
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        fresh = _make_folders(self._final.parent)
+        folder = self._final.parent
+        folder.mkdir(exist_ok=True)
         self._final.hardlink_to(self._unfinished)
         self._unfinished.unlink()
-        for folder in {self._final.parent, *fresh}:
-            _sync_folder(folder)
+        # The root each time: another upload may have made the folder and not synced it yet.
+        _sync_folders(folder, self._root)
 
     def abort(self) -> None:
-        self._file.close()
+        # Closing writes out what is still in memory; where the disk is full, that fails again.
+        with contextlib.suppress(OSError):
+            self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
     def __exit__(self, kind: Any, *_: object) -> None:
         try:
-            self.abort() if kind else self.commit()
+            if kind is None:
+                self.commit()
         finally:
+            self.abort()
             self.close()
 
 
-def _make_folders(folder: Path) -> set[Path]:
-    """Make a folder and its parents; return those that got a new entry."""
-    missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return {place.parent for place in missing}
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_folders(*folders: Path) -> None:
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
