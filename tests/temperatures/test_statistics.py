@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
@@ -19,7 +22,7 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
-from timba.temperatures import statistics
+from timba.temperatures import processor, statistics
 from timba.temperatures.bounds import EVER, Bounds, moment, parse_moment
 from timba.temperatures.models import CityTotals
 from timba.temperatures.readings import footer_of
@@ -174,6 +177,21 @@ def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, ow
     assert count(ask(bounds=Bounds(start=NOON))) == 1
     assert ask(8) is None
     assert [row.city_id for row in cities_of(owner.client_id)] == [7]
+
+
+def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
+    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stage_and_fail(**staged: Any) -> None:
+        stage_totals(**staged)
+        raise MemoryError
+
+    monkeypatch.setattr(processor, "stage_totals", stage_and_fail)
+    file = settle("7,10,2025-06-01T12:00\n")
+    assert file.status == File.Status.FAILURE
+    assert CityTotals.unscoped.filter(file=file, run=file.run).exists()
+    assert ask() is None
+    assert ask(bounds=Bounds(start=NOON)) is None
 
 
 def test_every_answer_knows_what_was_settled_before_it(
@@ -349,3 +367,39 @@ def test_only_who_may_write_files_of_the_client_names_cities(
     owner.client.subscription.current_period_end = datetime(2020, 1, 1, tzinfo=UTC)
     with pytest.raises(Lapsed):
         name_city(actor=owner, client=owner.client, city_id=7, name="Riga")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_answer_shows_half_a_file_while_files_come_and_go(
+    settle: Receive, ask: Ask, owner: User
+) -> None:
+    settle("7,0,2025-06-01T12:00\n7,2,2025-06-03T12:00\n")
+    stop = threading.Event()
+
+    def watch(bounds: Bounds) -> set[tuple[int, int]]:
+        seen = set()
+        while not stop.is_set():
+            answer = ask(bounds=bounds)
+            assert answer is not None
+            assert answer.totals is not None
+            seen.add((answer.totals.count, answer.totals.sum_hundredths))
+        connection.close()
+        return seen
+
+    across = Bounds(start=NOON, stop=NOON + 72 * HOUR)
+    with ThreadPoolExecutor() as threads:
+        watchers = [threads.submit(watch, bounds) for bounds in (EVER, across)]
+        try:
+            for number in range(8):
+                both = f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"
+                file = settle(f"{both}7,0,2025-05-01T12:00\n")
+                assert count(ask()) == 5
+                assert count(ask(bounds=across)) == 4
+                delete_file(actor=owner, file=file)
+                assert count(ask()) == 2
+        finally:
+            stop.set()
+        ever, bounded = (watcher.result() for watcher in watchers)
+    assert ever <= {(2, 200), *((5, 200 + 200 * number) for number in range(8))}
+    assert bounded <= {(2, 200), *((4, 200 + 200 * number) for number in range(8))}
+    assert len(ever | bounded) > 2

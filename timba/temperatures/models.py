@@ -29,8 +29,8 @@ class CityTotals(TenantModel):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
 
-    unscoped = models.Manager.from_queryset(CityTotalsQuerySet)()
-    objects = ScopedManager["CityTotals"]()
+    unscoped = models.Manager.from_queryset(CityTotalsQuerySet)()  # type: ignore[misc]
+    objects = ScopedManager["CityTotals"]()  # type: ignore[misc]
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "city totals"

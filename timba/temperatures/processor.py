@@ -11,7 +11,6 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import RawIOBase
 from typing import BinaryIO, Final
 
 from timba.files.models import Derivative, File
@@ -45,11 +44,11 @@ def read_temperatures(job: Job) -> Findings:
 
     Raises FileRefused when no line is a reading, or when the archive cannot be unpacked.
     """
-    tally = Tally()
+    outcome = Outcome()
     refusal: FileRefused | None = None
     with job.derive(Derivative.Role.REJECTS) as rejects:
         try:
-            writer = _write_readings(job, tally, rejects)
+            writer = _write_readings(job, outcome, rejects)
         except FileRefused as problem:
             # The rejects are kept of such a file above all: they say what is to be mended.
             refusal = problem
@@ -59,8 +58,8 @@ def read_temperatures(job: Job) -> Findings:
         for some in part.slices(STAGED_AT_ONCE):
             job.progress(READING_SHARE)
             stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
-            tally.add_cities(some)
-    return tally.findings()
+            outcome.add_cities(some)
+    return outcome.findings()
 
 
 def recognizes(head: bytes) -> bool:
@@ -73,7 +72,7 @@ def recognizes(head: bytes) -> bool:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class Outcome:
     """What became of a file's lines so far."""
 
     accepted: int = 0
@@ -133,21 +132,21 @@ class Metered:
         return data
 
 
-def _write_readings(job: Job, tally: Tally, rejects: RawIOBase) -> ReadingsWriter:
+def _write_readings(job: Job, outcome: Outcome, rejects: io.RawIOBase) -> ReadingsWriter:
     """Write the object of all readings; leave none behind and raise FileRefused in vain."""
     try:
         with job.derive(Derivative.Role.READINGS) as readings:
             with ReadingsWriter(readings) as writer:
-                _sort_lines(job, tally, writer, rejects)
-            tally.accepted = writer.count
-            if not tally.accepted:
-                raise FileRefused(tally.nothing_accepted(), findings=tally.findings())
+                _sort_lines(job, outcome, writer, rejects)
+            outcome.accepted = writer.count
+            if not outcome.accepted:
+                raise FileRefused(outcome.nothing_accepted(), findings=outcome.findings())
     except Unreadable as problem:
         raise FileRefused(str(problem)) from problem
     return writer
 
 
-def _sort_lines(job: Job, tally: Tally, writer: ReadingsWriter, rejects: RawIOBase) -> None:
+def _sort_lines(job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: io.RawIOBase) -> None:
     """Send the good lines one way and the bad ones the other, a block at a time."""
     rejects.write(_csv([REJECTS_HEADER]))
     with job.open() as stream:
@@ -155,7 +154,7 @@ def _sort_lines(job: Job, tally: Tally, writer: ReadingsWriter, rejects: RawIOBa
             parsed = read_block(block)
             writer.add(parsed.cities, parsed.times, parsed.hundredths)
             rejects.write(_csv(parsed.rejects))
-            tally.add_rejects(parsed.rejects)
+            outcome.add_rejects(parsed.rejects)
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:
