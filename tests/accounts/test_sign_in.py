@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import time_machine
 from django.contrib.auth import get_user
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.test import RequestFactory
@@ -96,6 +98,23 @@ def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
         assert refused.value.retry_after == 14 * 60
         clock.shift(14 * 60 + 1)
         assert check_credentials(request_from(), username=user.username, password=PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_that_wait_in_line_together_are_counted_too(monkeypatch: Any) -> None:
+    monkeypatch.setattr(passwords, "_hashing", threading.BoundedSemaphore(1))
+
+    def guess(_: int) -> type[Exception]:
+        try:
+            check_credentials(request_from(), username="anna", password="wrong")
+        except (NotSignedIn, TooManyAttempts) as refused:
+            return type(refused)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(guess, range(12)))
+    assert (answers.count(NotSignedIn), answers.count(TooManyAttempts)) == (5, 7)
 
 
 def test_a_lock_holds_for_unknown_names_too(db: None) -> None:

@@ -21,7 +21,7 @@ from timba.accounts.models import User
 from timba.errors import Invalid, Unavailable
 
 _AT_ONCE = max(1, (os.cpu_count() or 2) // 2)
-_PATIENCE_SECONDS = 5
+_PATIENCE_SECONDS = 10
 _hashing = BoundedSemaphore(_AT_ONCE)
 _in_line = BoundedSemaphore(_AT_ONCE + 11)
 

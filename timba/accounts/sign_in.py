@@ -45,12 +45,9 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     """
     if not _is_thinkable(username, password):
         raise NotSignedIn(_NOT_RIGHT)
-    if not AxesProxyHandler.is_allowed(request, {"username": username}):
-        raise TooManyAttempts(
-            "There were too many attempts to sign in with this username: wait 15 minutes.",
-            retry_after=_seconds_locked(request, username),
-        )
+    _refuse_locked(request, username)
     with a_turn_to_hash():
+        _refuse_locked(request, username)  # others may have failed while this one waited
         user = authenticate(request, username=username, password=password)
     if user is None:
         raise NotSignedIn(_NOT_RIGHT)
@@ -63,6 +60,14 @@ def _is_thinkable(username: str, password: str) -> bool:
     if not username.isprintable() or len(username) > MAX_USERNAME:
         return False
     return not any("\ud800" <= character <= "\udfff" for character in password)
+
+
+def _refuse_locked(request: HttpRequest, username: str) -> None:
+    if not AxesProxyHandler.is_allowed(request, {"username": username}):
+        raise TooManyAttempts(
+            "There were too many attempts to sign in with this username: wait 15 minutes.",
+            retry_after=_seconds_locked(request, username),
+        )
 
 
 def _seconds_locked(request: HttpRequest, username: str) -> int:

@@ -16,10 +16,10 @@ ROLES = {
 }
 
 
-def add_roles(apps, schema_editor):
+def add_roles(apps, _schema_editor):
     Role = apps.get_model("accounts", "Role")
     for name, permissions in ROLES.items():
-        Role._base_manager.create(client=None, name=name, permissions=permissions)
+        Role._meta.base_manager.create(client=None, name=name, permissions=permissions)
 
 
 class Migration(migrations.Migration):
