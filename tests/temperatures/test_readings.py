@@ -111,6 +111,16 @@ def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
     assert few * 20 < Counted.taken - few
 
 
+def test_only_row_groups_that_can_hold_the_time_are_read() -> None:
+    stored, _ = store([[(1, at, at % 7919) for at in range(100_000)]], row_group=1000)
+    footer_of(stored)
+    Counted.taken = 0
+    assert read_city(stored, 1, start=50_500, stop=50_600).count == 100  # type: ignore[union-attr]
+    few = Counted.taken
+    assert read_city(stored, 1, **EVER) is not None
+    assert few * 20 < Counted.taken - few
+
+
 def test_a_footer_is_read_once_for_each_key() -> None:
     stored, _ = store([[(1, 2, 3)]])
     again = StoredReadings(key=stored.key, open=lambda: io.BytesIO(b"never opened"))
