@@ -182,14 +182,13 @@ def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, ow
 def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
     settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stage_and_fail(**staged: Any) -> None:
-        stage_totals(**staged)
+    def fail(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(processor, "stage_totals", stage_and_fail)
+    monkeypatch.setattr(processor.Outcome, "add_cities", fail)
     file = settle("7,10,2025-06-01T12:00\n")
     assert file.status == File.Status.FAILURE
-    assert CityTotals.unscoped.filter(file=file, run=file.run).exists()
+    assert CityTotals.unscoped.filter(file=file).exists()
     assert ask() is None
     assert ask(bounds=Bounds(start=NOON)) is None
 

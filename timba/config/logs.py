@@ -13,6 +13,10 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+# Without the variables of each frame: they may hold a password, or what a client uploaded.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def logging_config(*, pretty: bool) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def logging_config(*, pretty: bool) -> dict[str, Any]:
     renderers: list[Any] = (
         [structlog.dev.ConsoleRenderer()]
         if pretty
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     return {
         "version": 1,

@@ -25,8 +25,9 @@ class FileQuerySet(TenantQuerySet["File"]):
 class File(TenantModel):
     """One upload: its bytes are in the store under `storage_key`, this row says what became of it.
 
-    `fence` counts claims; a worker may write only while it holds the newest. `run` is the fence
-    of the claim whose results count: everything derived under another run is debris.
+    `fence` is raised by every claim, retry and delete; a worker may write only while it holds the
+    newest. `run` is the fence of the claim whose results count: everything derived under another
+    run is debris.
     """
 
     class Status(models.TextChoices):

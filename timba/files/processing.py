@@ -6,23 +6,25 @@ stranger: every write of its is guarded by its token. All times of leases are th
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
 import structlog
 from django.conf import settings
-from django.db import models, transaction
+from django.db import InterfaceError, OperationalError, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from timba.events.outbox import publish
 from timba.files.catalogue import processors
 from timba.files.events import file_event
-from timba.files.models import Derivative, File
-from timba.files.processors.base import FileRefused, Findings, ObjectWriter, Processor, Superseded
+from timba.files.models import Derivative, File, FileQuerySet
+from timba.files.processors.base import FileRefused, Findings, ObjectWriter, Superseded
 from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
@@ -32,9 +34,12 @@ MAX_ATTEMPTS: Final = 3
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."
 DAMAGED: Final = "Its bytes are not the ones that were uploaded. Upload the file again."
 MISSING: Final = "Its bytes cannot be found. Upload the file again."
+STORAGE_AWAY: Final = "The place where files are kept did not answer. The file is safe; try again."
 UNEXPECTED: Final = "It could not be read. The file is safe; try again, or ask for help."
 TOO_HEAVY: Final = "It needs more memory than one file may use."
 _RENEWALS_PER_LEASE: Final = 6
+# The database is away or busy: no fault of the file, which is taken again after its lease.
+_DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 _log = structlog.get_logger(__name__)
 
 
@@ -75,10 +80,23 @@ class Run:
         return VerifiedStream(stream, sha256=self.file.sha256)
 
     def derive(self, role: str) -> ObjectWriter:
-        derivative = Derivative.objects.create(
-            file=self.file, run=self.run, role=role, storage_key=new_key()
-        )
-        return store().create(derivative.storage_key)
+        with self.writing():
+            derivative = Derivative.objects.create(
+                file=self.file, run=self.run, role=role, storage_key=new_key()
+            )
+        writer = store().create(derivative.storage_key)
+        # The row may have been swept before there was an object that could be swept with it.
+        if not self.own_row().exists():
+            writer.abort()
+            raise Superseded
+        return writer
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        with transaction.atomic():
+            if not self.own_row().update(lease_until=_lease_end()):
+                raise Superseded
+            yield
 
     def progress(self, fraction: float) -> None:
         if self.stopping is not None and self.stopping.is_set():
@@ -93,25 +111,41 @@ class Run:
         if not renewed:
             raise Superseded
 
-    def own_row(self) -> models.QuerySet[File]:
+    def own_row(self) -> FileQuerySet:
         """Return the file's row while it is this run's to write."""
-        return File.unscoped.filter(
-            pk=self.file.pk,
-            fence=self.file.fence,
-            status=File.Status.PENDING,
-            deleted_at__isnull=True,
-        )
+        return _pending().filter(pk=self.file.pk, fence=self.file.fence)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    """What reading came to; `stands` when the objects that the run made are worth keeping."""
+
+    findings: Findings | None = None
+    error: str = ""
+    stands: bool = False
+
+
+def waiting_files() -> FileQuerySet:
+    """Return the files that may be claimed."""
+    free = models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=Now())
+    return _pending().filter(free, attempts__lt=MAX_ATTEMPTS)
+
+
+def lost_files() -> FileQuerySet:
+    """Return the files whose workers were lost too often."""
+    return _pending().filter(lease_until__lt=Now(), attempts__gte=MAX_ATTEMPTS)
 
 
 def next_waiting() -> uuid.UUID | None:
     """Return the file that has waited longest, or None."""
-    return _claimable().order_by("uploaded_at").values_list("pk", flat=True).first()
+    return waiting_files().order_by("uploaded_at").values_list("pk", flat=True).first()
 
 
 def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
     """Process a file if it waits; return whether it was this call that took it.
 
     Raises nothing that a file can cause: not even MemoryError, which would end a Celery worker.
+    Raises OperationalError or InterfaceError while the database is away.
     """
     file = _claim(file_id)
     if file is None:
@@ -121,7 +155,7 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
     ):
         run = Run(file=file, stopping=stopping)
         try:
-            _process(run, processors()[file.kind])
+            _process(run)
         except Superseded:
             _log.info("run_superseded", run=run.run)
         except Stopping:
@@ -132,38 +166,26 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
 
 def give_up(file_id: uuid.UUID) -> None:
     """End a file whose workers were lost too often."""
-    file = File.unscoped.filter(pk=file_id).first()
-    if file is not None:
-        with structlog.contextvars.bound_contextvars(request_id=file.request_id):
-            run = Run(file=file)
-            if run.own_row().filter(lease_until__lt=Now()).exists():
-                _log.warning("file_lost", file_id=str(file_id))
-                _settle(run, File.Status.FAILURE, findings=None, error=LOST, seconds=0.0)
+    # Superseded: its last worker was only slow and has settled it, or somebody deleted it.
+    with contextlib.suppress(Superseded):
+        _settle(lost_files().filter(pk=file_id), _Outcome(error=LOST), seconds=0.0)
 
 
-def _claimable() -> models.QuerySet[File]:
-    free = models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=Now())
-    return File.unscoped.filter(
-        free,
-        status=File.Status.PENDING,
-        deleted_at__isnull=True,
-        attempts__lt=MAX_ATTEMPTS,
-    )
+def _pending() -> FileQuerySet:
+    files: FileQuerySet = File.unscoped.filter(status=File.Status.PENDING, deleted_at__isnull=True)
+    return files
 
 
 def _claim(file_id: uuid.UUID) -> File | None:
     """Take the lease with a new fencing token; count the attempt before any work is done."""
-    waiting = _claimable().filter(pk=file_id).values_list("fence", flat=True).first()
-    if waiting is None:
+    waiting = waiting_files().filter(pk=file_id)
+    fence = waiting.values_list("fence", flat=True).first()
+    if fence is None:
         return None
-    taken = (
-        _claimable()
-        .filter(pk=file_id, fence=waiting)
-        .update(fence=waiting + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end())
+    taken = waiting.filter(fence=fence).update(
+        fence=fence + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end()
     )
-    if not taken:
-        return None
-    return File.unscoped.filter(pk=file_id, fence=waiting + 1).first()
+    return _pending().filter(pk=file_id, fence=fence + 1).first() if taken else None
 
 
 def _lease_end() -> Any:
@@ -173,55 +195,73 @@ def _lease_end() -> Any:
     )
 
 
-def _process(run: Run, processor: Processor) -> None:
+def _process(run: Run) -> None:
     started = time.monotonic()
-    findings: Findings | None = None
+    outcome = _read(run)
+    seconds = time.monotonic() - started
     try:
+        _settle(run.own_row(), outcome, seconds=seconds)
+    except (Superseded, *_DATABASE_AWAY):
+        raise
+    except Exception:  # noqa: BLE001 - whatever was found, the file ends, and the worker goes on
+        _log.exception("findings_not_recorded")
+        _settle(run.own_row(), _Outcome(error=UNEXPECTED), seconds=seconds)
+
+
+def _read(run: Run) -> _Outcome:
+    """Return what the file's processor says of it, or why it could say nothing."""
+    try:
+        processor = processors()[run.file.kind]
         findings = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
-        error = ""
+        return _Outcome(findings=findings, stands=True)
     except FileRefused as refusal:
-        findings, error = refusal.findings, str(refusal)
-    except (Superseded, Stopping):
+        return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
+    except (Superseded, Stopping, *_DATABASE_AWAY):
         raise
     except FileDamaged:
-        _log.error("file_damaged", storage_key=run.file.storage_key)
-        error = DAMAGED
+        _log.exception("file_damaged", storage_key=run.file.storage_key)
+        return _Outcome(error=DAMAGED)
     except FileNotFoundError:
         _log.exception("file_missing", storage_key=run.file.storage_key)
-        error = MISSING
+        return _Outcome(error=MISSING)
+    except OSError:
+        _log.exception("storage_away", storage_key=run.file.storage_key)
+        return _Outcome(error=STORAGE_AWAY)
     except MemoryError:
         _log.exception("file_too_heavy")
-        error = TOO_HEAVY
+        return _Outcome(error=TOO_HEAVY)
     except (Exception, SystemExit):  # noqa: BLE001 - whatever a file raises, the worker goes on
         _log.exception("file_not_processed")
-        error = UNEXPECTED
-    status = File.Status.FAILURE if error else File.Status.SUCCESS
-    _settle(run, status, findings=findings, error=error, seconds=time.monotonic() - started)
+        return _Outcome(error=UNEXPECTED)
 
 
-def _settle(
-    run: Run, status: str, *, findings: Findings | None, error: str, seconds: float
-) -> None:
-    """Write the outcome, its effects and its event in one transaction, while the file is ours."""
+def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
+    """Write the outcome, its effects and its event in one transaction, while the row is there.
+
+    Raises Superseded when it is not.
+    """
     with transaction.atomic():
-        file = run.own_row().select_for_update().first()
+        file = rows.select_for_update().first()
         if file is None:
             raise Superseded
-        file.status, file.error = status, clean_text(error)[:1000]
+        file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
+        file.error = clean_text(outcome.error)[:1000]
         file.progress, file.lease_until = 1.0, None
-        file.run, file.processed_at = run.run, timezone.now()
-        if findings is not None:
+        file.run = file.fence if outcome.stands else None
+        file.processed_at = timezone.now()
+        if outcome.findings is not None:
             file.result = {
                 "id": str(file.pk),
                 "name": file.name,
                 "execution_time": round(seconds, 3),
                 "random_number": file.random_number,
-                **clean(dict(findings)),
+                **clean(dict(outcome.findings)),
             }
-        if status == File.Status.SUCCESS:
-            processors()[file.kind].record(file, findings or {})
-        else:
+        if outcome.error:
             file.live_digest = None
+        else:
+            processors()[file.kind].record(file, outcome.findings or {})
         file.save()
-        publish(file_event(status.lower(), file, actor=None))
-    _log.info("file_settled", status=status, seconds=round(seconds, 3))
+        with structlog.contextvars.bound_contextvars(request_id=file.request_id):
+            publish(file_event(file.status.lower(), file, actor=None))
+    _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))

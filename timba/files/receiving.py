@@ -8,23 +8,24 @@ sweeper removes. No transaction is open while bytes flow.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
-import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
 from timba.consignments.models import Consignment, Log
-from timba.errors import NotFound
+from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
 from timba.files.catalogue import recognizers
 from timba.files.events import file_event
@@ -34,7 +35,9 @@ from timba.files.storage import new_key, store
 from timba.files.tasks import ring
 
 MAX_NAME: Final = 255
-_TOUCH_SECONDS: Final = 60
+AWAY: Final = "Files cannot be stored just now. Try again in a moment."
+TOOK_TOO_LONG: Final = "The upload stood still for too long and was given up. Send it again."
+_log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
@@ -74,18 +77,25 @@ class Accepted:
 
 
 class Reception:
-    """One file on its way in: `write` its chunks, then `finish`, or `abandon` it."""
+    """One file on its way in: `write` its chunks, then `finish`, or `abandon` it.
+
+    Each raises Unavailable when the store does not take the bytes.
+    """
 
     def __init__(self, *, name: str) -> None:
         """Begin; raise Refused for a name that cannot be kept."""
         check_name(name)
         self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
         self._row = File.unscoped.create(name=name, storage_key=new_key())
-        self._writer = store().create(self._row.storage_key)
+        with _storing():
+            self._writer = store().create(self._row.storage_key)
         self._digest = hashlib.sha256()
         self._head = b""
         self._size = 0
-        self._touched = time.monotonic()
+
+    @property
+    def file_id(self) -> uuid.UUID:
+        return self._row.pk
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes; raise Refused once there are too many."""
@@ -100,33 +110,38 @@ class Reception:
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         self._digest.update(chunk)
-        self._writer.write(chunk)
-        if time.monotonic() - self._touched > _TOUCH_SECONDS:
-            File.unscoped.filter(pk=self._row.pk).update(touched_at=timezone.now())
-            self._touched = time.monotonic()
+        with _storing():
+            self._writer.write(chunk)
 
     def finish(self) -> Received:
         """Make the bytes durable; raise Refused for an empty file."""
         row = self._row
         if not self._size:
             raise Refused(row.name, f"“{row.name}” is empty.")
-        self._writer.commit()
+        with _storing():
+            self._writer.commit()
         row.size, row.sha256 = self._size, self._digest.hexdigest()
         return Received(row=row, head=self._head)
 
     def abandon(self) -> None:
         """Leave neither bytes nor row behind."""
-        self._writer.abort()
+        with contextlib.suppress(OSError):
+            self._writer.abort()
         discard(Received(row=self._row, head=b""))
+
+
+def keep_waiting(file_ids: Sequence[uuid.UUID]) -> None:
+    """Say that these uploads are still going on, so that the sweeper leaves them alone."""
+    File.unscoped.filter(pk__in=file_ids, status=File.Status.RECEIVING).update(
+        touched_at=timezone.now()
+    )
 
 
 def identify(received: Received, *, kind: str | None = None) -> None:
     """Find out what a received file is; raise Refused where that is unknown or not `kind`."""
     row = received.row
     try:
-        detected = detect(
-            name=row.name, head=received.head, asked=kind, recognizers=recognizers()
-        )
+        detected = detect(name=row.name, head=received.head, asked=kind, recognizers=recognizers())
     except KindUnknown as reason:
         raise Refused(row.name, f"“{row.name}” is not accepted: {reason}") from reason
     row.kind, row.media_type = detected.kind, detected.media_type
@@ -143,19 +158,21 @@ def accept_files(
     """Make identified files PENDING, all in one transaction, and ring for them once it commits.
 
     A temperature file whose bytes count already is not taken twice: the first one is answered.
+    Raises Unavailable when the sweeper has given one of them up meanwhile.
     """
     require(actor, Permission.WRITE_FILES, client=client)
     _check_place(client, consignment, log)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     accepted: list[Accepted] = []
     with transaction.atomic():
+        _check_still_there(received)
         for one in received:
             row = one.row
             row.client, row.uploaded_by = client, actor
             row.consignment, row.log = consignment, log
             row.random_number = secrets.randbelow(1000) + 1
             row.request_id = request_id
-            row.uploaded_at = timezone.now()
+            row.uploaded_at = row.rung_at = timezone.now()
             accepted.append(_accept(row))
         fresh = [one.file for one in accepted if not one.duplicate]
         if fresh:
@@ -168,11 +185,17 @@ def accept_files(
 
 
 def discard(received: Received) -> None:
-    """Remove a file that was not accepted, bytes first, so that its row outlives its debris."""
-    rows = File.unscoped.filter(pk=received.row.pk, status=File.Status.RECEIVING)
-    if rows.exists():
-        store().delete(received.row.storage_key)
-        rows.delete()
+    """Remove a file that was not accepted, bytes first, so that its row outlives its debris.
+
+    Raises nothing: what cannot be removed now, the sweeper removes.
+    """
+    try:
+        rows = File.unscoped.filter(pk=received.row.pk, status=File.Status.RECEIVING)
+        if rows.exists():
+            store().delete(received.row.storage_key)
+            rows.delete()
+    except (OSError, DatabaseError):
+        _log.warning("debris_left", file_id=str(received.row.pk), exc_info=True)
 
 
 def check_name(name: str) -> None:
@@ -196,17 +219,39 @@ def in_words(size: int) -> str:
     return f"{size} bytes"
 
 
-def _accept(row: File) -> Accepted:
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as trouble:
+        _log.exception("storage_away")
+        raise Unavailable(AWAY) from trouble
+
+
+def _check_still_there(received: Sequence[Received]) -> None:
+    """Lock the intent rows; raise Unavailable unless all of them are there and not given up."""
+    ids = [one.row.pk for one in received]
+    waiting = File.unscoped.select_for_update().filter(
+        pk__in=ids, status=File.Status.RECEIVING, deleted_at__isnull=True
+    )
+    if len(waiting.values_list("pk")) != len(ids):
+        raise Unavailable(TOOK_TOO_LONG)
+
+
+def _accept(row: File, *, tries: int = 3) -> Accepted:
     row.status = File.Status.PENDING
     row.live_digest = row.sha256 if row.kind == TEMPERATURES else None
     try:
         with transaction.atomic():
-            row.save()
+            row.save(force_update=True)
     except IntegrityError:
         twin = File.unscoped.filter(client=row.client, live_digest=row.sha256).first()
-        if twin is None:
+        if twin is not None:
+            return Accepted(file=twin, duplicate=True)
+        if tries == 1:
             raise
-        return Accepted(file=twin, duplicate=True)
+        # The twin was deleted, or has failed, at this very moment.
+        return _accept(row, tries=tries - 1)
     return Accepted(file=row)
 
 

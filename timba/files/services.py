@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -15,8 +16,10 @@ from timba.events.outbox import publish
 from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
-from timba.files.models import File
+from timba.files.models import File, FileQuerySet
 from timba.files.tasks import ring
+
+_BATCH: Final = 100
 
 
 def place_file(
@@ -48,17 +51,23 @@ def retry_file(*, actor: User, file: File) -> File:
 
 
 def retry_failed_files(*, actor: User, client: Client) -> int:
-    """Process all of a client's failures again; return how many.
+    """Process all of a client's failures again, in small transactions; return how many.
 
     A failure whose very bytes count already under another file stays as it is.
     """
     require(actor, Permission.WRITE_FILES, client=client)
+    failed = File.unscoped.live().filter(client=client, status=File.Status.FAILURE)
+    file_ids = list(failed.order_by("uploaded_at", "pk").values_list("pk", flat=True))
+    return sum(
+        _retry_some(failed.filter(pk__in=file_ids[start : start + _BATCH]), actor=actor)
+        for start in range(0, len(file_ids), _BATCH)
+    )
+
+
+def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
+    retried = []
     with transaction.atomic():
-        failed = File.unscoped.select_for_update().filter(
-            client=client, status=File.Status.FAILURE, deleted_at__isnull=True
-        )
-        retried = []
-        for file in failed.order_by("uploaded_at"):
+        for file in failed.select_for_update().order_by("uploaded_at", "pk"):
             try:
                 _make_pending(file)
             except Conflict:
@@ -92,6 +101,9 @@ def _locked(file: File) -> File:
 def _make_pending(file: File) -> None:
     file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
     file.result, file.error, file.processed_at, file.lease_until = None, "", None, None
+    # A worker that was given up for lost may wake: it is a stranger from here on.
+    file.fence += 1
+    file.rung_at = timezone.now()
     file.live_digest = file.sha256 if file.kind == TEMPERATURES else None
     try:
         with transaction.atomic():

@@ -3,87 +3,100 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from timba.files.catalogue import processors
 from timba.files.models import Derivative, File
-from timba.files.processing import MAX_ATTEMPTS, give_up
+from timba.files.processing import give_up, lost_files, waiting_files
 from timba.files.storage import store
 
 ABANDONED_AFTER: Final = timedelta(hours=1)
 RING_AGAIN_AFTER: Final = timedelta(seconds=30)
 _BATCH: Final = 500
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 def sweep_files() -> None:
-    """Do one round: abandoned uploads, lost files, results of dead runs, trash."""
-    _remove_abandoned_uploads()
-    _end_lost_files()
-    _remove_dead_runs()
-    _empty_trash()
+    """Do one round: abandoned uploads, lost files, results of dead runs, trash.
+
+    Raises nothing that one file causes: the others are swept all the same.
+    """
+    _each(_abandoned_uploads(), _remove_abandoned)
+    _each(lost_files().values_list("pk", flat=True)[:_BATCH], give_up)
+    _each(_dead_runs(), _erase)
+    _each(_trash(), _erase_file)
 
 
-def waiting_to_be_rung() -> Sequence[uuid.UUID]:
-    """Return the oldest files that wait although they were rung for a while ago."""
-    long_ago = timezone.now() - RING_AGAIN_AFTER
-    waiting = File.unscoped.filter(status=File.Status.PENDING, deleted_at__isnull=True).filter(
-        models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=Now()),
-        models.Q(rung_at__isnull=True) | models.Q(rung_at__lt=long_ago),
-    )
-    return list(waiting.order_by("uploaded_at").values_list("pk", flat=True)[:_BATCH])
+def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
+    """Return the oldest files whose bell is lost, to be rung for now.
+
+    `bells` still hang at the broker: only for so many fewer may a bell be lost, however long the
+    files have been waiting. Ringing for every file again and again would flood the broker.
+    """
+    waiting = waiting_files()
+    lost = min(waiting.count() - bells, _BATCH)
+    if lost <= 0:
+        return []
+    now = timezone.now()
+    long_ago = models.Q(rung_at__isnull=True) | models.Q(rung_at__lt=now - RING_AGAIN_AFTER)
+    oldest = waiting.filter(long_ago).order_by("uploaded_at")
+    file_ids = list(oldest.values_list("pk", flat=True)[:lost])
+    File.unscoped.filter(pk__in=file_ids).update(rung_at=now)
+    return file_ids
 
 
-def _remove_abandoned_uploads() -> None:
-    abandoned = File.unscoped.filter(
-        status=File.Status.RECEIVING, touched_at__lt=timezone.now() - ABANDONED_AFTER
-    )
-    for file in abandoned[:_BATCH]:
+def _each(found: Iterable[T], heal: Callable[[T], None]) -> None:
+    for one in found:
+        try:
+            heal(one)
+        except Exception:  # noqa: BLE001 - tried again in the next round
+            _log.exception("not_swept", step=heal.__name__, what=str(one))
+
+
+def _abandoned_uploads() -> models.QuerySet[File]:
+    stood_still = models.Q(touched_at__lt=timezone.now() - ABANDONED_AFTER)
+    given_up = models.Q(deleted_at__isnull=False)
+    return File.unscoped.filter(stood_still | given_up, status=File.Status.RECEIVING)[:_BATCH]
+
+
+def _remove_abandoned(file: File) -> None:
+    """Give the upload up first, so that it cannot be accepted while its bytes are erased."""
+    rows = File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING)
+    if rows.filter(touched_at=file.touched_at).update(deleted_at=timezone.now()):
         store().delete(file.storage_key)
-        File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING).delete()
+        rows.delete()
         _log.info("abandoned_upload_removed", file_id=str(file.pk))
 
 
-def _end_lost_files() -> None:
-    lost = File.unscoped.filter(
-        status=File.Status.PENDING,
-        deleted_at__isnull=True,
-        attempts__gte=MAX_ATTEMPTS,
-        lease_until__lt=Now(),
-    )
-    for file_id in lost.values_list("pk", flat=True)[:_BATCH]:
-        give_up(file_id)
-
-
-def _remove_dead_runs() -> None:
-    """Erase what runs made that lost their file: neither the current run nor the one at work."""
+def _dead_runs() -> models.QuerySet[Derivative]:
+    """Return what runs made that lost their file: neither the current run nor the one at work."""
     dead = (
         Derivative.objects.select_related("file")
         .exclude(run=models.F("file__run"), file__run__isnull=False)
         .exclude(file__status=File.Status.PENDING, run=models.F("file__fence"))
     )
-    for derivative in dead[:_BATCH]:
+    return dead[:_BATCH]
+
+
+def _trash() -> models.QuerySet[File]:
+    kept_for = timedelta(days=settings.TIMBA_TRASH_DAYS)
+    return File.unscoped.filter(deleted_at__lt=timezone.now() - kept_for)[:_BATCH]
+
+
+def _erase_file(file: File) -> None:
+    for derivative in file.derivatives.all():
         _erase(derivative)
-
-
-def _empty_trash() -> None:
-    expired = File.unscoped.filter(
-        deleted_at__lt=timezone.now() - timedelta(days=settings.TIMBA_TRASH_DAYS)
-    )
-    for file in expired[:_BATCH]:
-        for derivative in file.derivatives.all():
-            _erase(derivative)
-        store().delete(file.storage_key)
-        file.delete()
-        _log.info("deleted_file_erased", file_id=str(file.pk))
+    store().delete(file.storage_key)
+    file.delete()
+    _log.info("deleted_file_erased", file_id=str(file.pk))
 
 
 def _erase(derivative: Derivative) -> None:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from timba import bell
-from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.sweeping import sweep_files, waiting_to_be_rung
+from timba.files.sweeping import sweep_files, take_unrung
 
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
@@ -27,8 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 def ring(file_ids: Sequence[uuid.UUID]) -> None:
-    """Say that these files wait, within two seconds; never raise: the sweeper rings again."""
-    File.unscoped.filter(pk__in=file_ids).update(rung_at=timezone.now())
+    """Say that these files wait, within some two seconds; never raise: the sweeper rings again."""
     if not settings.BROKER_URL:
         bell.ring(BELL)
         return
@@ -53,6 +50,16 @@ def process(file_id: str) -> None:
 def sweep() -> None:
     """Remove debris, end what is lost, and ring again for files whose bell was lost."""
     sweep_files()
-    waiting = waiting_to_be_rung()
-    if waiting:
-        ring(waiting)
+    ring(take_unrung(bells=_bells_hanging()))
+
+
+def _bells_hanging() -> int:
+    """Return how many messages the broker still holds: their files need no other one."""
+    with process.app.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        try:
+            queue = channel.queue_declare(process.app.conf.task_default_queue, passive=True)
+        except connection.channel_errors:
+            # An empty queue does not exist in Redis.
+            return 0
+        return int(queue.message_count)

@@ -6,12 +6,11 @@ Nothing is queued in memory: a worker that is killed loses nothing but its lease
 from __future__ import annotations
 
 import threading
-import time
 from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from timba.bell import Bell
 from timba.files.processing import next_waiting, process_file
@@ -66,10 +65,8 @@ class Worker:
             if file_id is None:
                 return False
             process_file(file_id, stopping=self._stopping)
-        except DatabaseError:
-            _log.exception("database_trouble")
-            close_old_connections()
-            time.sleep(_TROUBLE_SECONDS)
+        except Exception:  # noqa: BLE001 - a thread that ended here would be missed by nobody
+            self._recover("work_interrupted")
         return True
 
     def _keep_sweeping(self) -> None:
@@ -77,8 +74,13 @@ class Worker:
             while not self._stopping.wait(_SWEEP_SECONDS):
                 try:
                     sweep_files()
-                except (DatabaseError, OSError):
-                    _log.exception("sweep_failed")
-                    close_old_connections()
+                except Exception:  # noqa: BLE001 - the same
+                    self._recover("sweep_interrupted")
         finally:
             connection.close()
+
+    def _recover(self, event: str) -> None:
+        """Log what went wrong, most likely a database that is away, and wait a moment."""
+        _log.exception(event)
+        close_old_connections()
+        self._stopping.wait(_TROUBLE_SECONDS)

@@ -57,7 +57,8 @@ def read_temperatures(job: Job) -> Findings:
     for part in _totals(job, writer):
         for some in part.slices(STAGED_AT_ONCE):
             job.progress(READING_SHARE)
-            stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
+            with job.writing():
+                stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
             outcome.add_cities(some)
     return outcome.findings()
 

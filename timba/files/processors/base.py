@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -76,6 +77,12 @@ class Job(Source, Protocol):
 
     def derive(self, role: str) -> ObjectWriter:
         """Open a new object that belongs to this run, under one of `Derivative.Role`."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Open a transaction for rows that belong to this run; it holds the file meanwhile.
+
+        Raises Superseded when the work is in vain: what a lost run wrote, nobody would sweep.
+        """
 
 
 def _nothing(*_: Any) -> None:
