@@ -8,9 +8,12 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRefresh
 
 from timba.accounts.models import Client, User
@@ -99,6 +102,15 @@ def signed_in(view: View) -> View:
     return guarded
 
 
+def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
+    """Return where to go on: only ever to a page of this house."""
+    if url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        return wanted
+    return otherwise or settings.LOGIN_REDIRECT_URL
+
+
 def _refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
     """Say on a page of its own why a form did not do what it was sent for."""
     if isinstance(refusal, NotFound):
@@ -119,5 +131,7 @@ def render_page(
     reader: Reader,
     status: int = 200,
 ) -> HttpResponse:
-    """Render a page inside the shell."""
-    return render(request, template, {**context, "reader": reader}, status=status)
+    """Render a page inside the shell; no one sees it again who goes back after signing out."""
+    response = render(request, template, {**context, "reader": reader}, status=status)
+    add_never_cache_headers(response)
+    return response

@@ -84,7 +84,8 @@ def many(number: int, word: str) -> str:
 
 @register.filter
 def celsius(degrees: Any) -> str:
-    return f"{float(degrees):.2f}".replace("-", MINUS)
+    # Adding zero takes the sign from a minus zero.
+    return f"{float(degrees) + 0.0:.2f}".replace("-", MINUS)
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from timba.consignments.models import Consignment
@@ -17,7 +18,7 @@ from timba.files.models import File
 from timba.files.services import delete_file, retry_failed_files, retry_file
 from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, next_page, reader_of, render_page, signed_in
 
 FILES_ON_A_PAGE = 50
 ROWS_AT_ONCE = 100
@@ -34,6 +35,7 @@ def files(request: HttpRequest) -> HttpResponse:
         raise BadRequest
     query = form.cleaned_data
     rows = reader.rows(File)
+    total = rows.count()
     if query["q"]:
         rows = rows.filter(name__icontains=query["q"])
     if query["kind"]:
@@ -45,7 +47,7 @@ def files(request: HttpRequest) -> HttpResponse:
     context = {
         "room": "files",
         "page": pages.get_page(request.GET.get("page")),
-        "total": sum(counts.values()),
+        "total": total,
         "kinds": File.Kind.choices,
         "query": query,
         "chips": _chips(request.GET, counts),
@@ -97,7 +99,8 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     reader = reader_of(request)
     retry_file(actor=reader.user, file=_asked(reader, pk))
-    return redirect("web:file", pk=pk)
+    wanted = request.POST.get("next", "")
+    return redirect(next_page(request, wanted, otherwise=reverse("web:file", args=[pk])))
 
 
 @signed_in

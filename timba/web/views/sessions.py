@@ -9,14 +9,13 @@ from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from timba.accounts.sign_in import check_credentials
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
-from timba.web.pages import CLIENT_IN_SESSION, reader_of, signed_in
+from timba.web.pages import CLIENT_IN_SESSION, next_page, reader_of, signed_in
 
 
 class SignInForm(forms.Form):
@@ -40,9 +39,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Show the sign-in page, or sign in and go on to the page that was asked for."""
     if request.method == "POST":
         return _sign_in(request)
-    if request.user.is_authenticated:
-        return HttpResponseRedirect(_safe_next(request, request.GET.get("next", "")))
-    return render(request, "web/login.html", {"next": request.GET.get("next", "")})
+    wanted = request.GET.get("next", "")
+    if request.user.is_authenticated and not wanted:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    # Whoever is signed in and still sent here needs another account for the page they asked for.
+    return render(request, "web/login.html", {"next": wanted})
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
@@ -60,7 +61,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
             response["Retry-After"] = str(refusal.retry_after)
         return response
     login(request, user)
-    return HttpResponseRedirect(_safe_next(request, wanted))
+    return HttpResponseRedirect(next_page(request, wanted))
 
 
 @require_POST
@@ -76,13 +77,4 @@ def choose_client(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("client_id", "")
     ids = {str(client.pk): client.pk for client in reader_of(request).clients}
     request.session[CLIENT_IN_SESSION] = ids.get(chosen, 0)
-    return HttpResponseRedirect(_safe_next(request, request.POST.get("next", "")))
-
-
-def _safe_next(request: HttpRequest, wanted: str) -> str:
-    """Return where to go on: only ever to a page of this house."""
-    if url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return wanted
-    return settings.LOGIN_REDIRECT_URL
+    return HttpResponseRedirect(next_page(request, request.POST.get("next", "")))

@@ -1,0 +1,110 @@
+"""Readers of the pages: people signed in with a session, and a real browser with a real worker."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client as Person
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.factories import PASSWORD
+from timba.accounts.models import User
+from timba.files.worker import Worker
+
+SignIn = Callable[[User], Person]
+Open = Callable[..., Page]
+
+BUILT = Path(__file__).parents[2] / "timba/web/static/timba/timba.js"
+CHROMIUM = shutil.which("chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def person() -> SignIn:
+    """Return a way to sign a user in with a session: `person(user).get("/files/")`."""
+
+    def sign_in(user: User) -> Person:
+        signed_in = Person(headers={"accept": "text/html"})
+        signed_in.force_login(user)
+        return signed_in
+
+    return sign_in
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Debian's Chromium, one for all tests of a module."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    assert BUILT.is_file(), "The pages' script is not built: make front"
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's event loop lives in this thread for as long as the browser does. Django sees
+        # it and would refuse the database to tests that only ask between the browser's steps.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        expect.set_options(timeout=PATIENCE_MS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def worker(live_server: LiveServer) -> Iterator[None]:
+    """Process files for as long as the test runs."""
+    worker = Worker()
+    thread = threading.Thread(target=worker.run, name="test-worker")
+    thread.start()
+    yield
+    worker.stop()
+    thread.join()
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
+    """Return a browser of one's own, in Riga."""
+    context = browser.new_context(
+        base_url=live_server.url, timezone_id="Europe/Riga", viewport={"width": 1280, "height": 800}
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    """Collect what the browser complained about: broken scripts, and what the CSP forbids."""
+    return []
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, troubles: list[str]) -> Open:
+    """Return a way to open a page as a user: `open_page(user, "/files/")`."""
+
+    def open_as(user: User, path: str) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "console",
+            lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
+        )
+        page.goto(f"/login/?next={path}")
+        page.get_by_label("Username").fill(user.username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    return open_as

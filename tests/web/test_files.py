@@ -1,0 +1,257 @@
+"""The files' pages: the list, one file, what the upload pages tell their script."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+from django.test import Client as Person
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from tests.factories import ClientFactory
+from tests.temperatures.uploads import settle_readings
+from tests.web.conftest import SignIn
+from timba.accounts.models import Client, User
+from timba.consignments.models import Consignment
+from timba.files.models import File
+
+pytestmark = pytest.mark.django_db
+MakeUser = Callable[..., User]
+READINGS = "city_id,temperature,timestamp\n7,-3.24,2026-11-20T06:00Z\n7,n/a,2026-11-20T07:00Z\n"
+TEXT_RESULT = {"lines": 24, "words": 188, "chars": 1200, "encoding": "utf-8", "preview": "Seal"}
+
+
+def stored(client: Client, **fields: object) -> File:
+    """Return a file as the pipeline leaves it."""
+    known: dict[str, object] = {
+        "name": "gate note.txt",
+        "kind": "text",
+        "status": "SUCCESS",
+        "size": 2048,
+        "storage_key": uuid.uuid4().hex,
+        "result": TEXT_RESULT,
+        "processed_at": timezone.now(),
+    }
+    return File.unscoped.create(client=client, **known | fields)
+
+
+@pytest.fixture
+def owner(make_user: MakeUser) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def reader(owner: User, person: SignIn) -> Person:
+    return person(owner)
+
+
+def test_list_says_what_became_of_each_file(reader: Person, client_company: Client) -> None:
+    stored(client_company)
+    stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="It is cut off.")
+    stored(client_company, name="new.jpg", kind="photo", status="PENDING", progress=0.305)
+    page = reader.get("/files/").content.decode()
+    assert "24\xa0lines, 188\xa0words" in page
+    assert "It is cut off." in page
+    assert 'value="0.305"' in page
+    assert "30\xa0%" in page
+    assert page.index("new.jpg") < page.index("cut.jpg") < page.index("gate note.txt")
+
+
+def test_files_of_others_and_files_that_are_gone_are_not_listed(
+    reader: Person, client_company: Client
+) -> None:
+    stored(ClientFactory(), name="theirs.txt")
+    stored(client_company, name="gone.txt", deleted_at=timezone.now())
+    stored(client_company, name="coming.txt", status="RECEIVING")
+    page = reader.get("/files/").content.decode()
+    assert "No files yet" in page
+    assert ".txt" not in page.replace(".csv,.txt", "")
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("?status=FAILURE", ["cut.jpg"]),
+        ("?kind=text", ["gate note.txt"]),
+        ("?q=GATE", ["gate note.txt"]),
+        ("?q=gate&status=FAILURE", []),
+        ("?status=&kind=&q=", ["cut.jpg", "gate note.txt"]),
+    ],
+)
+def test_list_is_narrowed(
+    reader: Person, client_company: Client, query: str, shown: list[str]
+) -> None:
+    stored(client_company)
+    stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="x", result=None)
+    page = reader.get(f"/files/{query}").content.decode()
+    assert re.findall(r'title="([^"]+)"', page) == shown
+    assert ("No file matches" in page) == (not shown)
+
+
+@pytest.mark.parametrize("query", ["?status=RECEIVING", "?kind=song", "?q=%00", "?q=" + "x" * 300])
+def test_filters_that_make_no_sense_are_refused(reader: Person, query: str) -> None:
+    assert reader.get(f"/files/{query}").status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_list_takes_the_same_queries_however_long_it_is(
+    reader: Person, client_company: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(60):
+        stored(client_company, name=f"note-{number:02}.txt")
+    with django_assert_num_queries(7):
+        page = reader.get("/files/").content.decode()
+    assert "1 to 50 of 60" in page
+    assert "note-09.txt" not in page
+    assert "note-09.txt" in reader.get("/files/?page=2").content.decode()
+
+
+def test_rows_are_given_for_the_files_asked_and_no_others(
+    reader: Person, client_company: Client
+) -> None:
+    mine, other = stored(client_company), stored(ClientFactory(), name="theirs.txt")
+    page = reader.get(f"/files/rows/?id={mine.pk}&id={other.pk}&id={uuid.uuid4()}").content.decode()
+    assert page.count("<li ") == 1
+    assert f'data-file="{mine.pk}"' in page
+    assert reader.get("/files/rows/?id=seven").status_code == HTTPStatus.BAD_REQUEST
+    too_many = "&".join(f"id={uuid.uuid4()}" for _ in range(101))
+    assert reader.get(f"/files/rows/?{too_many}").status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_temperature_file_shows_its_figures_and_rejects(owner: User, reader: Person) -> None:
+    file = settle_readings(READINGS, actor=owner)
+    page = reader.get(f"/files/{file.pk}/").content.decode()
+    assert "−3.24" in page
+    assert "7,n/a,2026-11-20T07:00Z" in page
+    assert f'href="/api/files/{file.pk}/rejects/"' in page
+    assert "Its 1\xa0reading leaves every figure at once." in page
+    assert "Delete file and readings" in page
+    row = reader.get("/files/").content.decode()
+    assert f'href="/files/{file.pk}/#rejects">1\xa0reject</a>' in row
+
+
+@pytest.mark.parametrize(
+    ("kind", "result", "shown"),
+    [
+        ("text", TEXT_RESULT, ["24", "188", "utf-8", "Seal"]),
+        (
+            "photo",
+            {
+                "width": 4032,
+                "height": 3024,
+                "format": "JPEG",
+                "taken_at": "2026-11-20T07:14:00Z",
+                "camera": "Google Pixel 8",
+                "has_gps": False,
+                "phash": "c3d4a5960f1e2b78",
+            },
+            ["4,032 × 3,024", "2026-11-20T07:14:00Z", "Google Pixel 8", "c3d4a5960f1e2b78"],
+        ),
+        (
+            "document",
+            {"pages": 3, "title": None, "author": "VMD", "created_at": None, "text_chars": 0},
+            [">3<", "VMD", "none: its pages are pictures"],
+        ),
+    ],
+)
+def test_result_of_each_kind_is_shown_in_rows(
+    reader: Person, client_company: Client, kind: str, result: dict[str, object], shown: list[str]
+) -> None:
+    file = stored(client_company, kind=kind, result={**result, "execution_time": 0.214})
+    page = reader.get(f"/files/{file.pk}/").content.decode()
+    for words in [*shown, "in 0.21 s"]:
+        assert words in page
+
+
+def test_failure_says_why_and_can_be_tried_again(reader: Person, client_company: Client) -> None:
+    file = stored(client_company, status="FAILURE", error="It is cut off. Send it again.")
+    assert "It is cut off. Send it again." in reader.get(f"/files/{file.pk}/").content.decode()
+    assert reader.post(f"/files/{file.pk}/retry/")["Location"] == f"/files/{file.pk}/"
+    file.refresh_from_db()
+    assert file.status == "PENDING"
+    response = reader.post(f"/files/{file.pk}/retry/")
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert "Only a file in FAILURE can be tried again." in response.content.decode()
+
+
+def test_all_failures_are_tried_again_at_once(reader: Person, client_company: Client) -> None:
+    for number in range(3):
+        stored(client_company, name=f"{number}.jpg", kind="photo", status="FAILURE", error="x")
+    assert "Retry the 3 in FAILURE" in reader.get("/files/").content.decode()
+    reader.post("/files/retry-failed/")
+    assert set(File.unscoped.values_list("status", flat=True)) == {"PENDING"}
+
+
+def test_file_is_deleted(reader: Person, client_company: Client) -> None:
+    file = stored(client_company)
+    assert reader.post(f"/files/{file.pk}/delete/")["Location"] == "/files/"
+    assert reader.get(f"/files/{file.pk}/").status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("where", ["", "retry/", "delete/"])
+def test_foreign_and_absent_files_are_the_same_page(reader: Person, where: str) -> None:
+    other = stored(ClientFactory(), status="FAILURE", error="x")
+    ask = reader.post if where else reader.get
+    foreign, absent = (ask(f"/files/{pk}/{where}") for pk in (other.pk, uuid.uuid4()))
+    assert foreign.status_code == absent.status_code == HTTPStatus.NOT_FOUND
+    other.refresh_from_db()
+    assert (other.status, other.deleted_at) == ("FAILURE", None)
+
+
+def test_upload_page_knows_the_limits_of_the_door(
+    reader: Person, client_company: Client, settings: pytest.FixtureRequest
+) -> None:
+    settings.TIMBA_MAX_UPLOAD_BYTES = 7 * 1024**3  # type: ignore[attr-defined]
+    Consignment.unscoped.create(client=client_company, name="AB-0187", type="pinewood")
+    Consignment.unscoped.create(client=ClientFactory(), name="VT-1", type="pinewood")
+    page = reader.get("/api/").content.decode()
+    assert 'action="/api/upload/"' in page
+    assert 'data-small-limit="5242880"' in page
+    assert 'data-limit="7516192768"' in page
+    assert 'data-most="100"' in page
+    assert 'data-small-endings="jpg jpeg png webp pdf"' in page
+    assert "AB-0187" in page
+    assert "VT-1" not in page
+
+
+def test_temperature_page_sends_one_file_to_its_own_door(reader: Person) -> None:
+    page = reader.get("/upload/").content.decode()
+    assert 'action="/upload/"' in page
+    assert 'data-field="file"' in page
+    assert 'data-endings="txt csv gz"' in page
+
+
+@pytest.mark.parametrize(
+    ("role", "lapsed", "sentence"),
+    [
+        ("viewer", False, "Your role may look at files but not add any."),
+        ("owner", True, "Files can be added again once the subscription is extended."),
+    ],
+)
+def test_whoever_cannot_upload_is_told_before_choosing(
+    make_user: MakeUser, person: SignIn, role: str, lapsed: bool, sentence: str
+) -> None:
+    user = make_user(role)
+    if lapsed:
+        user.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
+        user.client.subscription.save()
+    for path in ("/api/", "/upload/"):
+        page = person(user).get(path).content.decode()
+        assert sentence in page
+        assert "data-closed" in page
+
+
+def test_staff_upload_for_the_client_they_chose(
+    staff: User, client_company: Client, person: SignIn
+) -> None:
+    other = ClientFactory()
+    reader = person(staff)
+    assert "Choose a client first" in reader.get("/api/").content.decode()
+    reader.post("/client/", {"client_id": other.pk})
+    page = reader.get("/api/").content.decode()
+    assert f'name="client_id" value="{other.pk}"' in page
+    assert "Choose a client first" not in page

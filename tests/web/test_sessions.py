@@ -1,0 +1,134 @@
+"""Signing in and out with a browser, and staff who look at one client's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import pytest
+from django.test import Client as Person
+
+from tests.factories import PASSWORD, ClientFactory
+from tests.web.conftest import SignIn
+from timba.accounts.models import Client, User
+from timba.notes.services import write_note
+
+pytestmark = pytest.mark.django_db
+MakeUser = Callable[..., User]
+HTML = {"accept": "text/html"}
+
+
+def sign_in(username: str, password: str, next_page: str = "") -> object:
+    form = {"username": username, "password": password, "next": next_page}
+    return Person(headers=HTML).post("/login/", form)
+
+
+def test_stranger_is_sent_to_sign_in_and_then_on(make_user: MakeUser) -> None:
+    stranger = Person(headers=HTML)
+    response = stranger.get("/notes/?q=key")
+    assert response.status_code == HTTPStatus.FOUND
+    assert response["Location"] == "/login/?next=%2Fnotes%2F%3Fq%3Dkey"
+    page = stranger.get(response["Location"]).content.decode()
+    assert "Then you go on to the page you asked for." in page
+    form = {"username": make_user().username, "password": PASSWORD, "next": "/notes/?q=key"}
+    assert stranger.post("/login/", form)["Location"] == "/notes/?q=key"
+
+
+def test_program_without_session_is_refused_rather_than_sent_elsewhere() -> None:
+    response = Person().get("/files/")
+    assert response.status_code == HTTPStatus.UNAUTHORIZED
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
+    response = Person(headers={**HTML, "HX-Request": "true"}).get("/files/")
+    assert response["HX-Refresh"] == "true"
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""]
+)
+def test_signing_in_never_leads_out_of_the_house(make_user: MakeUser, elsewhere: str) -> None:
+    assert sign_in(make_user().username, PASSWORD, elsewhere)["Location"] == "/files/"
+
+
+@pytest.mark.parametrize("username", ["known", "unknown", "with\0nul", "x" * 200, ""])
+def test_wrong_credentials_are_refused_in_place(make_user: MakeUser, username: str) -> None:
+    make_user(username="known")
+    response = sign_in(username, "wrong" if username else "")
+    page = response.content.decode()
+    assert response.status_code == HTTPStatus.UNAUTHORIZED
+    assert 'role="alert"' in page
+    assert 'value="wrong"' not in page
+
+
+def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
+    user = make_user()
+    for _ in range(5):
+        sign_in(user.username, "wrong")
+    response = sign_in(user.username, PASSWORD)
+    assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert 0 < int(response["Retry-After"]) <= 900
+    assert "There were too many attempts" in response.content.decode()
+
+
+def test_signing_out_ends_the_session(make_user: MakeUser, person: SignIn) -> None:
+    reader = person(make_user())
+    assert reader.get("/logout/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert reader.post("/logout/")["Location"] == "/login/"
+    assert reader.get("/files/").status_code == HTTPStatus.FOUND
+
+
+def test_signed_in_reader_who_may_not_enter_is_not_sent_in_circles(
+    make_user: MakeUser, person: SignIn
+) -> None:
+    response = person(make_user()).get("/admin/", follow=True)
+    assert response.status_code == HTTPStatus.OK
+    assert "Then you go on to the page you asked for." in response.content.decode()
+
+
+def test_forms_without_their_token_are_refused(make_user: MakeUser) -> None:
+    reader = Person(headers=HTML, enforce_csrf_checks=True)
+    reader.force_login(make_user())
+    response = reader.post("/notes/", {"title": "Key"})
+    assert response.status_code == HTTPStatus.FORBIDDEN
+    assert "This is not allowed" in response.content.decode()
+
+
+class TestStaff:
+    """Platform staff see all clients' rows until they choose one."""
+
+    @pytest.fixture
+    def other(self) -> Client:
+        return ClientFactory(name="Venta Timber")
+
+    @pytest.fixture
+    def notes(self, staff: User, client_company: Client, other: Client) -> None:
+        write_note(actor=staff, client=client_company, title="Gate key")
+        write_note(actor=staff, client=other, title="Ferry on Friday")
+
+    def test_all_clients_until_one_is_chosen(
+        self, staff: User, other: Client, notes: None, person: SignIn
+    ) -> None:
+        reader = person(staff)
+        page = reader.get("/notes/").content.decode()
+        assert "Gate key" in page
+        assert "Ferry on Friday" in page
+        assert "Add note" not in page
+        reader.post("/client/", {"client_id": other.pk, "next": "/notes/"})
+        page = reader.get("/notes/").content.decode()
+        assert "Gate key" not in page
+        assert "Ferry on Friday" in page
+        assert "Add note" in page
+
+    def test_the_only_client_needs_no_choosing(
+        self, staff: User, client_company: Client, person: SignIn
+    ) -> None:
+        assert "Add note" in person(staff).get("/notes/").content.decode()
+
+    def test_member_cannot_choose_another_client(
+        self, make_user: MakeUser, other: Client, notes: None, person: SignIn
+    ) -> None:
+        reader = person(make_user())
+        reader.post("/client/", {"client_id": other.pk})
+        assert "Ferry on Friday" not in reader.get("/notes/").content.decode()
