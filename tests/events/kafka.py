@@ -12,6 +12,7 @@ from typing import Final
 import confluent_kafka
 
 _PRODUCE: Final = 0
+_UNKNOWN_TOPIC: Final = 3
 _MESSAGE_TOO_LARGE: Final = 10
 
 _Pointer = ctypes.c_void_p
@@ -31,6 +32,7 @@ def _library() -> ctypes.CDLL:
             ctypes.c_int,
             [_Pointer, ctypes.c_char_p, ctypes.c_int, ctypes.c_int],
         ),
+        "rd_kafka_mock_topic_set_error": (None, [_Pointer, ctypes.c_char_p, ctypes.c_int]),
         "rd_kafka_mock_push_request_errors_array": (
             None,
             [_Pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)],
@@ -57,6 +59,10 @@ class MockKafka:
 
     def make_topic(self, name: str, *, partitions: int = 4) -> None:
         assert not self._lib.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
+
+    def refuse_topic(self, name: str) -> None:
+        """Know no such topic, and do not make it either."""
+        self._lib.rd_kafka_mock_topic_set_error(self._cluster, name.encode(), _UNKNOWN_TOPIC)
 
     def refuse_as_too_large(self, *, batches: int) -> None:
         """Refuse the next produce requests, each whole, as brokers do."""

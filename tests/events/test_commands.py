@@ -22,11 +22,12 @@ from pytest_django.fixtures import Settings
 
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
+from timba.events import sources
 from timba.events.consumer import FirstOccurrences
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
-from timba.events.sources import messages_in_kafka
+from timba.events.sources import Wanted, messages_in_kafka
 
 Start = Callable[..., "Child"]
 
@@ -87,16 +88,37 @@ def test_both_sources_tell_the_same(in_kafka: None) -> None:
     from_kafka = sorted(consume("note_events"), key=lambda line: line["id"])
     from_outbox = sorted(consume("note_events", source="outbox"), key=lambda line: line["id"])
     assert from_kafka == from_outbox
-    assert len(list(messages_in_kafka(topic="note_events", follow=False))) == 4
+    assert len(list(messages_in_kafka(Wanted(topic="note_events")))) == 4
+
+
+@pytest.mark.django_db
+def test_outbox_is_read_in_small_steps_to_its_end(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_BATCH", 1)
+    for key in "abc":
+        tell(fact(key=key), fact(key="f", noun="file"))
+    assert [line["key"] for line in consume("note_events")] == ["a", "b", "c"]
+
+
+@pytest.mark.django_db
+def test_consume_says_that_kafka_has_no_such_topic(kafka: MockKafka) -> None:
+    kafka.refuse_topic("tree_events")
+    with pytest.raises(CommandError, match="Kafka has no topic tree_events yet"):
+        consume("tree_events")
+
+
+@pytest.mark.django_db
+def test_consume_says_that_kafka_is_away(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_PATIENCE_SECONDS", 1)
+    kafka.go_away()
+    with pytest.raises(CommandError, match="Kafka does not answer: look at KAFKA_BOOTSTRAP"):
+        consume("note_events")
 
 
 def test_consume_says_what_to_do_without_kafka() -> None:
     with pytest.raises(CommandError, match="No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS"):
         consume("note_events", source="kafka")
-
-
-class Stopped(Exception):
-    """Ends a run that would go on."""
 
 
 @pytest.mark.django_db
@@ -233,7 +255,7 @@ def test_relays_killed_again_and_again_lose_nothing(
     last.end(signal.SIGTERM)
 
     seen = FirstOccurrences()
-    messages = list(messages_in_kafka(topic="note_events", follow=False))
+    messages = list(messages_in_kafka(Wanted(topic="note_events")))
     taken = [event for message in messages if (event := seen.take(message))]
     assert sorted(event.sequence for event in taken) == list(range(1, told + 1))
 

@@ -18,14 +18,23 @@ from timba.events.publishers import (
     Publisher,
     open_publisher,
 )
-from timba.events.sources import messages_in_kafka
+from timba.events.sources import Wanted, messages_in_kafka
 
 TOPIC = "note_events"
 ACKED, UNCERTAIN, REFUSED = Delivery.ACKED, Delivery.UNCERTAIN, Delivery.REFUSED
 
 
 def message(key: str, text: str = "{}") -> Message:
-    headers = {"ce_id": f"{key}-{text[:9]}", "content-type": "application/json"}
+    headers = {
+        "ce_id": f"{key}-{text[:9]}",
+        "ce_type": "timba.note.created",
+        "ce_time": "2026-03-04T05:06:07Z",
+        "ce_sequence": "1",
+        "ce_epoch": "1",
+        "ce_requestid": "",
+        "ce_clientid": "1",
+        "content-type": "application/json",
+    }
     return Message(topic=TOPIC, key=key, value=text.encode(), headers=headers)
 
 
@@ -43,7 +52,7 @@ def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
 
 
 def arrived() -> list[Message]:
-    return list(messages_in_kafka(topic=TOPIC, follow=False))
+    return list(messages_in_kafka(Wanted(topic=TOPIC)))
 
 
 def test_what_is_delivered_is_acknowledged(publisher: Publisher) -> None:
@@ -132,6 +141,18 @@ def test_kafka_that_goes_away_and_comes_back(kafka: MockKafka) -> None:
     assert fresh.deliver([message("a", "2"), message("a", "3")], timeout=5) == [ACKED, ACKED]
     fresh.close()
     assert [m.value for m in arrived()] == [b"1", b"2", b"3"]
+
+
+def test_closed_publisher_sends_nothing_late(kafka: MockKafka) -> None:
+    kafka.make_topic(TOPIC)
+    publisher = KafkaPublisher.from_settings()
+    assert publisher.deliver([message("a", "1")], timeout=5) == [ACKED]
+    kafka.go_away()
+    assert publisher.deliver([message("a", "2")], timeout=0.2) == [UNCERTAIN]
+    publisher.close()
+    kafka.come_back()
+    time.sleep(2)
+    assert [m.value for m in arrived()] == [b"1"]
 
 
 def test_server_that_never_answers_holds_nobody_longer_than_the_time_limit() -> None:

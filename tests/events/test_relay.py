@@ -21,7 +21,7 @@ from timba.events.messages import Message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import Delivery, MemoryPublisher, open_publisher
 from timba.events.relay import Relay, Turn
-from timba.events.sources import messages_in_kafka
+from timba.events.sources import Wanted, messages_in_kafka
 
 
 class PausedPublisher(MemoryPublisher):
@@ -309,7 +309,7 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
         thread.join()
 
     arrived: defaultdict[str, list[int]] = defaultdict(list)
-    for event in taken_once(list(messages_in_kafka(topic="note_events", follow=False))):
+    for event in taken_once(list(messages_in_kafka(Wanted(topic="note_events")))):
         arrived[event.key].append(event.sequence)
     told: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in OutboxEvent.objects.order_by("id").values_list("key", "sequence"):

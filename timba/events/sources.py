@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -21,33 +22,46 @@ _BATCH: Final = 500
 _SILENT: Final = "Kafka does not answer: look at KAFKA_BOOTSTRAP_SERVERS."
 
 
-def messages_in_outbox(
-    *, topic: str, after: int, client_id: int | None, follow: bool
-) -> Iterator[Message]:
-    """Yield what the outbox holds of a topic, each client's in order.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which events to read: a topic's, of one client or of all, with numbers above `after`.
+
+    Who follows is also given those that come later, without an end.
+    """
+
+    topic: str
+    after: int = 0
+    client_id: int | None = None
+    follow: bool = False
+
+
+def messages_in_outbox(wanted: Wanted) -> Iterator[Message]:
+    """Yield what the outbox holds, each client's in order.
 
     Reading goes by each client's own running number: the ids of the rows do not follow the
     commits, so that reading on from the last id would skip some.
     """
     upto: dict[int, int] = {}
     streams = Stream.objects.order_by("client_id").values_list("client_id", "last_sequence")
-    if client_id is not None:
-        streams = streams.filter(client_id=client_id)
+    if wanted.client_id is not None:
+        streams = streams.filter(client_id=wanted.client_id)
     while True:
         for client, last in streams.all():
-            position = upto.get(client, after)
+            position = upto.get(client, wanted.after)
             while position < last:
-                chapter = events_after(client_id=client, after=position, topic=topic, limit=_BATCH)
+                chapter = events_after(
+                    client_id=client, after=position, topic=wanted.topic, limit=_BATCH
+                )
                 yield from map(message_of, chapter.events)
                 position = chapter.upto
             upto[client] = position
-        if not follow:
+        if not wanted.follow:
             return
         time.sleep(_LOOK_SECONDS)
 
 
-def messages_in_kafka(*, topic: str, follow: bool) -> Iterator[Message]:
-    """Yield what a topic holds, each partition's in order.
+def messages_in_kafka(wanted: Wanted) -> Iterator[Message]:
+    """Yield what Kafka holds, each partition's in order.
 
     Raises Unavailable when no broker answers, NotFound when it knows no such topic.
     """
@@ -57,23 +71,25 @@ def messages_in_kafka(*, topic: str, follow: bool) -> Iterator[Message]:
             # Required, but never used: every run reads from the beginning and commits nothing.
             "group.id": "timba-consume",
             "enable.auto.commit": False,
-            "enable.partition.eof": not follow,
+            "enable.partition.eof": not wanted.follow,
         }
     )
     try:
-        unread = _partitions(consumer, topic)
-        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in unread])
+        unread = _partitions(consumer, wanted.topic)
+        consumer.assign([TopicPartition(wanted.topic, p, OFFSET_BEGINNING) for p in unread])
         heard_at = time.monotonic()
         while unread:
             record = consumer.poll(_LOOK_SECONDS)
             if record is None:
-                if not follow and time.monotonic() - heard_at > _PATIENCE_SECONDS:
+                if not wanted.follow and time.monotonic() - heard_at > _PATIENCE_SECONDS:
                     raise Unavailable(_SILENT)
                 continue
             heard_at = time.monotonic()
             error = record.error()
             if error is None:
-                yield _message(record)
+                message = _message(record)
+                if _is_wanted(message, wanted):
+                    yield message
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 unread.discard(record.partition())
     finally:
@@ -88,6 +104,11 @@ def _partitions(consumer: Consumer, topic: str) -> set[int]:
     if not found.partitions:
         raise NotFound(f"Kafka has no topic {topic} yet.")
     return set(found.partitions)
+
+
+def _is_wanted(message: Message, wanted: Wanted) -> bool:
+    client_id, sequence = (int(message.headers[name]) for name in ("ce_clientid", "ce_sequence"))
+    return sequence > wanted.after and wanted.client_id in (None, client_id)
 
 
 def _message(record: KafkaMessage) -> Message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
 from timba.events.consumer import FirstOccurrences
-from timba.events.messages import Message
-from timba.events.sources import messages_in_kafka, messages_in_outbox
+from timba.events.sources import Wanted, messages_in_kafka, messages_in_outbox
 from timba.wire import dumps
 
 
@@ -36,27 +34,21 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["source"] == "kafka" and not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS.")
+        read = messages_in_kafka if options["source"] == "kafka" else messages_in_outbox
+        wanted = Wanted(
+            topic=options["topic"],
+            after=options["after"],
+            client_id=options["client"],
+            follow=options["follow"],
+        )
         seen = FirstOccurrences()
         try:
-            for message in _messages(options):
+            for message in read(wanted):
                 event = seen.take(message)
-                if event is None or event.sequence <= options["after"]:
-                    continue
-                if options["client"] in (None, event.client_id):
+                if event is not None:
                     self.stdout.write(dumps(asdict(event)).decode())
                     self.stdout.flush()
         except DomainError as error:
             raise CommandError(str(error)) from error
         except (KeyboardInterrupt, BrokenPipeError):
             return
-
-
-def _messages(options: dict[str, Any]) -> Iterator[Message]:
-    if options["source"] == "kafka":
-        return messages_in_kafka(topic=options["topic"], follow=options["follow"])
-    return messages_in_outbox(
-        topic=options["topic"],
-        after=options["after"],
-        client_id=options["client"],
-        follow=options["follow"],
-    )
