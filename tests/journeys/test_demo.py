@@ -1,0 +1,156 @@
+"""A first look, as anybody may take it: `make demo`'s command, then the API, then the plug."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from tests.journeys.processes import wait_until
+from tests.journeys.timba_process import Program, TimbaProcess
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture(scope="module")
+def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+    process = TimbaProcess(tmp_path_factory.mktemp("demo"))
+    try:
+        process.start()
+        yield process
+    finally:
+        process.clean_up()
+
+
+@pytest.fixture(scope="module")
+def manager(timba: TimbaProcess) -> Program:
+    return timba.sign_in("ilze", timba.password_of("ilze"))
+
+
+def photo() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 480), (120, 90, 60)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_it_says_where_it_is_and_how_to_sign_in(timba: TimbaProcess) -> None:
+    [ready] = [line for line in timba.said if line.startswith("Timba is ready")]
+    assert ready == (
+        f"Timba is ready at {timba.url}/ Sign in as “admin” with the password “admin”. "
+        "Ctrl-C ends Timba."
+    )
+    assert {line.split()[0] for line in timba.said if len(line.split()) > 3} >= {
+        "owner",
+        "manager",
+        "operator",
+        "viewer",
+    }
+    assert timba.sign_in("admin", "admin").get("/health/ready").json()["status"] == "ok"
+
+
+def test_every_file_of_the_demo_company_ends_as_success(
+    timba: TimbaProcess, manager: Program
+) -> None:
+    def statuses() -> set[str]:
+        return {file["status"] for file in manager.get("/api/files/").json()["results"]}
+
+    wait_until(lambda: "PENDING" not in statuses(), seconds=60, what="all files are settled")
+    files = manager.get("/api/files/").json()["results"]
+    assert len(files) >= 8
+    assert statuses() == {"SUCCESS"}
+    cities = manager.get("/temperature-readings/").json()["cities"]
+    assert [city["name"] for city in cities] == ["Ventspils", "Kuldīga", "Valmiera"]
+    assert {city["count"] for city in cities} == {720}
+
+
+def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(
+    manager: Program,
+) -> None:
+    content = (
+        "city_id,temperature,timestamp\n"
+        "41,1.00,2026-11-01T00:00:00Z\n"
+        "41,hot,2026-11-01T01:00:00Z\n"
+        "41,2.01,2026-11-01T02:00:00Z\n"
+    )
+    accepted = manager.post("/upload/", files={"file": ("yard.csv", content)})
+    assert accepted.status_code == 201
+    task = manager.wait_for_task(accepted.json()["task_id"])
+    assert task["status"] == "SUCCESS"
+    result = task["result"]
+    assert (result["rows"], result["accepted"], result["rejected"]) == (3, 2, 1)
+    assert [bad["line"] for bad in result["first_errors"]] == [3]
+    statistics = manager.get("/temperature-readings/41/").json()
+    assert (statistics["count"], statistics["min_temp"], statistics["max_temp"]) == (2, 1.0, 2.01)
+    assert statistics["mean_temp"] == 1.51, "1.505, rounded half away from zero"
+    rejects = manager.get(f"/api/files/{accepted.json()['file_id']}/rejects/").text.splitlines()
+    assert rejects[0] == "line,reason,text"
+    assert rejects[1].startswith("3,")
+
+
+def test_one_bad_file_does_not_spoil_a_batch(manager: Program) -> None:
+    batch = [
+        ("images", ("load.jpg", photo())),
+        ("images", ("notes.jpg", b"not a picture at all")),
+        ("files", ("gate.txt", b"62 logs, seal intact\n")),
+    ]
+    answer = manager.post("/api/upload/", files=batch)
+    assert answer.status_code == 202
+    body = answer.json()
+    assert [file["name"] for file in body["files"]] == ["load.jpg", "gate.txt"]
+    assert [refused["name"] for refused in body["errors"]] == ["notes.jpg"]
+    picture, text = (manager.wait_for_task(task_id) for task_id in body["task_ids"])
+    assert (picture["status"], picture["result"]["width"]) == ("SUCCESS", 640)
+    assert 1 <= picture["result"]["random_number"] <= 1000
+    assert (text["status"], text["result"]["words"]) == ("SUCCESS", 4)
+
+
+def test_a_notes_create_and_update_are_in_the_history(manager: Program) -> None:
+    last = manager.get("/api/events/", params={"after": 0, "limit": 1000}).json()["events"][-1]
+    note = manager.post("/api/notes/", json={"title": "Seal", "content": "intact"})
+    assert note.status_code == 201
+    path = f"/api/notes/{note.json()['id']}/"
+    assert manager.request("PATCH", path, json={"content": "broken"}).status_code == 200
+    told = manager.get("/api/events/", params={"after": last["sequence"], "topic": "note_events"})
+    events = told.json()["events"]
+    assert [(event["value"]["action"], event["value"]["note"]["content"]) for event in events] == [
+        ("create", "intact"),
+        ("update", "broken"),
+    ]
+
+
+def test_a_killed_worker_is_started_again_and_goes_on(
+    timba: TimbaProcess, manager: Program
+) -> None:
+    worker = timba.child("work")
+    os.kill(worker, signal.SIGKILL)
+    timba.wait_for_line("The worker process ended (SIGKILL). It is started again in ")
+    wait_until(
+        lambda: any(
+            line.strip().endswith(" work") and pid != worker
+            for pid, line in timba.children().items()
+        ),
+        seconds=60,
+        what="the worker runs again",
+    )
+    assert "The worker process ended (SIGKILL)" in timba.log()
+    sent = manager.post("/api/upload/", files=[("files", ("after.txt", b"still here\n"))])
+    assert manager.wait_for_task(sent.json()["task_ids"][0])["status"] == "SUCCESS"
+
+
+def test_sigterm_ends_every_process_and_the_next_start_keeps_what_is_there(
+    timba: TimbaProcess,
+) -> None:
+    assert timba.stop(signal.SIGTERM) == 0
+    assert timba.children() == {}
+    said_before = len(timba.said)
+    timba.start()
+    again = timba.said[said_before:]
+    assert not any("Loading the demo company" in line for line in again)
+    manager = timba.sign_in("ilze", timba.password_of("ilze"))
+    assert len(manager.get("/api/files/").json()["results"]) >= 8
+    assert timba.stop(signal.SIGINT) == 0
+    assert timba.children() == {}
