@@ -127,7 +127,7 @@ def total_by_city(cities: Ints, times: Longs, hundredths: Ints) -> CityColumns:
     return CityColumns(
         cities=cities[starts],
         counts=(ends - starts).astype(np.int64),
-        sums=np.add.reduceat(hundredths.astype(np.int64), starts),
+        sums=np.add.reduceat(hundredths, starts, dtype=np.int64),
         lowest=np.minimum.reduceat(hundredths, starts),
         highest=np.maximum.reduceat(hundredths, starts),
         firsts=times[starts],
