@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from timba.events.consumer import FirstOccurrences
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
-from timba.events.sources import Wanted, messages_in_kafka
+from timba.events.sources import Wanted, messages_in_kafka, messages_in_outbox
 
 Start = Callable[..., "Child"]
 
@@ -121,19 +122,33 @@ def test_consume_says_what_to_do_without_kafka() -> None:
         consume("note_events", source="kafka")
 
 
-@pytest.mark.django_db
-def test_consume_follows(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(key="1")
-    naps = iter([lambda: tell(key="2"), lambda: None, lambda: tell(key="3", client_id=2)])
+@pytest.fixture
+def naps(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two more notes be written while the outbox is followed; then Ctrl-C."""
+    happenings = iter([lambda: tell(key="2"), lambda: None, lambda: tell(key="3", client_id=2)])
 
     def nap(_seconds: float) -> None:
-        do = next(naps, None)
-        if do is None:
+        happen = next(happenings, None)
+        if happen is None:
             raise KeyboardInterrupt
-        do()
+        happen()
 
-    monkeypatch.setattr("timba.events.sources.time.sleep", nap)
+    tell(key="1")
+    monkeypatch.setattr(sources.time, "sleep", nap)
+
+
+@pytest.mark.django_db
+def test_consume_follows_until_ctrl_c(naps: None) -> None:
     assert [line["key"] for line in consume("note_events", follow=True)] == ["1", "2", "3"]
+
+
+@pytest.mark.django_db
+def test_who_follows_the_outbox_reads_nothing_twice(naps: None) -> None:
+    read: list[str] = []
+    with suppress(KeyboardInterrupt):
+        for message in messages_in_outbox(Wanted(topic="note_events", follow=True)):
+            read.append(message.key)  # noqa: PERF401 - the end of it is an exception
+    assert read == ["1", "2", "3"]
 
 
 @dataclass(frozen=True, kw_only=True)
