@@ -24,6 +24,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from timba import errors as failures
+from timba.files.storage import StoreAway
 from timba.wire import dumps
 
 _STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -41,6 +42,7 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     Http404: HTTPStatus.NOT_FOUND,
     PermissionDenied: HTTPStatus.FORBIDDEN,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreAway: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _SENTENCES: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is larger than is accepted here.",
@@ -48,6 +50,7 @@ _SENTENCES: dict[type[Exception], str] = {
     SuspiciousOperation: "The request is malformed.",
     Http404: "There is nothing here.",
     PermissionDenied: "Your role does not allow this.",
+    StoreAway: "The store of files cannot be reached just now. Try again in a moment.",
     OperationalError: "Timba is busy just now. Try again in a moment.",
 }
 _RETRY_SECONDS = 5

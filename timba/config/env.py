@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -94,3 +94,26 @@ def public_url(host: str, port: int) -> SplitResult:
     """Return `TIMBA_URL`, the address that people type; by default the one served here."""
     served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     return urlsplit(text("TIMBA_URL", served))
+
+
+def storage_options(url: str) -> dict[str, str]:
+    """Return what S3Storage needs to know of `s3://KEY:SECRET@HOST[:PORT]/BUCKET[?region=…]`.
+
+    `s3+http://` is the same without TLS. Raises ImproperlyConfigured where a part is missing.
+    """
+    parts = urlsplit(url)
+    schemes = {"s3": "https", "s3+http": "http"}
+    bucket = parts.path.strip("/")
+    if parts.scheme not in schemes or not all((parts.hostname, parts.username, parts.password)):
+        raise ImproperlyConfigured(
+            "STORAGE_URL is not like s3://KEY:SECRET@HOST:PORT/BUCKET (s3+http:// without TLS)."
+        )
+    if not bucket or "/" in bucket:
+        raise ImproperlyConfigured("STORAGE_URL must end in the name of one bucket.")
+    return {
+        "endpoint": f"{schemes[parts.scheme]}://{parts.netloc.rpartition('@')[2]}",
+        "key": unquote(parts.username or ""),
+        "secret": unquote(parts.password or ""),
+        "bucket": bucket,
+        "region": parse_qs(parts.query).get("region", ["us-east-1"])[0],
+    }

@@ -26,7 +26,7 @@ from timba.files.events import file_event
 from timba.files.models import Derivative, File, FileQuerySet
 from timba.files.processors.base import FileRefused, Findings, ObjectWriter, Superseded
 from timba.files.sandbox import read_in_sandbox
-from timba.files.storage import new_key, store
+from timba.files.storage import StoreAway, new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
 from timba.files.texts import clean, clean_text
 
@@ -38,6 +38,8 @@ STORAGE_AWAY: Final = "The place where files are kept did not answer. The file i
 UNEXPECTED: Final = "It could not be read. The file is safe; try again, or ask for help."
 TOO_HEAVY: Final = "It needs more memory than one file may use."
 _RENEWALS_PER_LEASE: Final = 6
+# How long a file waits for a store that is away, before it is tried again.
+_STORE_PAUSE: Final = timedelta(seconds=5)
 # The database is away or busy: no fault of the file, which is taken again after its lease.
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 _log = structlog.get_logger(__name__)
@@ -111,6 +113,11 @@ class Run:
         if not renewed:
             raise Superseded
 
+    def give_back(self, *, wait: timedelta | None = None) -> None:
+        """Let the file be claimed again, at once or after a while, as if this run had not been."""
+        later = None if wait is None else _from_now(wait)
+        self.own_row().update(lease_until=later, attempts=models.F("attempts") - 1)
+
     def own_row(self) -> FileQuerySet:
         """Return the file's row while it is this run's to write."""
         return _pending().filter(pk=self.file.pk, fence=self.file.fence)
@@ -159,8 +166,10 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
         except Superseded:
             _log.info("run_superseded", run=run.run)
         except Stopping:
-            # Not the file's fault: the attempt is given back with the lease.
-            run.own_row().update(lease_until=None, attempts=models.F("attempts") - 1)
+            run.give_back()
+        except StoreAway:
+            _log.warning("store_away", exc_info=True)
+            run.give_back(wait=_STORE_PAUSE)
     return True
 
 
@@ -189,10 +198,11 @@ def _claim(file_id: uuid.UUID) -> File | None:
 
 
 def _lease_end() -> Any:
-    return models.ExpressionWrapper(
-        Now() + timedelta(seconds=settings.TIMBA_LEASE_SECONDS),
-        output_field=models.DateTimeField(),
-    )
+    return _from_now(timedelta(seconds=settings.TIMBA_LEASE_SECONDS))
+
+
+def _from_now(wait: timedelta) -> Any:
+    return models.ExpressionWrapper(Now() + wait, output_field=models.DateTimeField())
 
 
 def _process(run: Run) -> None:
@@ -216,7 +226,7 @@ def _read(run: Run) -> _Outcome:
         return _Outcome(findings=findings, stands=True)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
-    except (Superseded, Stopping, *_DATABASE_AWAY):
+    except (Superseded, Stopping, StoreAway, *_DATABASE_AWAY):
         raise
     except FileDamaged:
         _log.exception("file_damaged", storage_key=run.file.storage_key)

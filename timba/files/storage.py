@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Protocol, cast
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage, default_storage
@@ -26,9 +26,38 @@ def new_key() -> str:
     return f"{name[:2]}/{name}"
 
 
-def store() -> LocalStorage:
+class StoreAway(OSError):
+    """The store of files does not answer just now."""
+
+
+class ObjectStore(Protocol):
+    """Where objects are kept: written once, whole or not at all, and read as they were written.
+
+    Every method may raise OSError: StoreAway where trying again later may help.
+    """
+
+    def create(self, key: str) -> ObjectWriter:
+        """Open a new object for writing; its commit raises FileExistsError if `key` is taken."""
+
+    def open_bytes(self, key: str) -> BinaryIO:
+        """Return the object's bytes, seekable; raise FileNotFoundError where there is none."""
+
+    def delete(self, name: str) -> None:
+        """Erase an object, finished or not; what is not there is erased already."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a finished object under this key."""
+
+    def size(self, name: str) -> int:
+        """Return an object's bytes; raise FileNotFoundError where there is none."""
+
+    def check(self) -> None:
+        """Raise unless the store can be used now: ImproperlyConfigured where it never will be."""
+
+
+def store() -> ObjectStore:
     """Return the store that settings compose."""
-    return cast("LocalStorage", default_storage)
+    return cast("ObjectStore", default_storage)
 
 
 class LocalStorage(Storage):
@@ -38,7 +67,6 @@ class LocalStorage(Storage):
         self.location = Path(location)
 
     def create(self, key: str) -> ObjectWriter:
-        """Open a new object for writing; raise FileExistsError at its commit if `key` is taken."""
         unfinished = self._unfinished(key)
         if not unfinished.parent.is_dir():
             unfinished.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +74,10 @@ class LocalStorage(Storage):
         return LocalWriter(unfinished=unfinished, final=self._final(key), root=self.location)
 
     def open_bytes(self, key: str) -> BinaryIO:
-        """Return the object's bytes; raise FileNotFoundError where there is none."""
         return self._final(key).open("rb")
 
     def delete(self, name: str) -> None:
-        """Erase an object, finished or not, for good; what is not there is erased already.
-
-        Synced too: a power cut must not bring back bytes whose row is gone.
-        """
+        # Synced too: a power cut must not bring back bytes whose row is gone.
         for path in (self._unfinished(name), self._final(name)):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
@@ -66,7 +90,6 @@ class LocalStorage(Storage):
         return self._final(name).stat().st_size
 
     def check(self) -> None:
-        """Raise OSError unless the store can be written to."""
         self.location.mkdir(parents=True, exist_ok=True)
         probe = self.location / f".probe-{uuid.uuid4().hex}"
         probe.write_bytes(b"")

@@ -9,7 +9,15 @@ from typing import Any
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
-from timba.config.env import DATA_DIR, env, kept_key, public_url, text, whole_number
+from timba.config.env import (
+    DATA_DIR,
+    env,
+    kept_key,
+    public_url,
+    storage_options,
+    text,
+    whole_number,
+)
 from timba.config.logs import logging_config
 
 # --- Who and where -------------------------------------------------------------------------------
@@ -158,8 +166,11 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Files ---------------------------------------------------------------------------------------
 
-STORAGES = {
-    "default": {
+_storage_url = text("STORAGE_URL")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": storage_options(_storage_url)}
+    if _storage_url
+    else {
         "BACKEND": "timba.files.storage.LocalStorage",
         "OPTIONS": {"location": DATA_DIR / "files"},
     },
