@@ -39,7 +39,7 @@ front: $(FRONT) ## Build the style sheet and the script of the pages
 
 .PHONY: test
 test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
-	@tools/chromium
+	@tools/test-packages
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from tests.journeys.processes import wait_until
-from tests.journeys.timba_process import Program, TimbaProcess
+from tests.journeys.timba_process import ROOT, Program, TimbaProcess
 
 pytestmark = pytest.mark.journey
 
@@ -72,9 +75,9 @@ def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(
 ) -> None:
     content = (
         "city_id,temperature,timestamp\n"
-        "41,1.00,2026-11-01T00:00:00Z\n"
-        "41,hot,2026-11-01T01:00:00Z\n"
-        "41,2.01,2026-11-01T02:00:00Z\n"
+        "42,1.00,2026-11-01T00:00:00Z\n"
+        "42,hot,2026-11-01T01:00:00Z\n"
+        "42,2.01,2026-11-01T02:00:00Z\n"
     )
     accepted = manager.post("/upload/", files={"file": ("yard.csv", content)})
     assert accepted.status_code == 201
@@ -83,7 +86,7 @@ def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(
     result = task["result"]
     assert (result["rows"], result["accepted"], result["rejected"]) == (3, 2, 1)
     assert [bad["line"] for bad in result["first_errors"]] == [3]
-    statistics = manager.get("/temperature-readings/41/").json()
+    statistics = manager.get("/temperature-readings/42/").json()
     assert (statistics["count"], statistics["min_temp"], statistics["max_temp"]) == (2, 1.0, 2.01)
     assert statistics["mean_temp"] == 1.51, "1.505, rounded half away from zero"
     rejects = manager.get(f"/api/files/{accepted.json()['file_id']}/rejects/").text.splitlines()
@@ -120,6 +123,30 @@ def test_a_notes_create_and_update_are_in_the_history(manager: Program) -> None:
         ("create", "intact"),
         ("update", "broken"),
     ]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_first_steps_of_the_readme_do_what_they_say(timba: TimbaProcess) -> None:
+    readme = (ROOT / "README.md").read_text()
+    [steps] = [block for block in readme.split("```") if block.startswith("bash\nurl=")]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", steps.removeprefix("bash\n")],
+        env={**os.environ, "TIMBA_URL": timba.url, "TIMBA_DATA_DIR": str(timba.data_folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    upload, batch, files, city, note, events = map(json.loads, done.stdout.splitlines())
+    assert upload["status"] == "PENDING"
+    assert [(f["name"], f["status"]) for f in batch["files"]] == [("gate.txt", "PENDING")]
+    assert [refused["name"] for refused in batch["errors"]] == ["broken.jpg"]
+    assert [f["name"] for f in files["results"]] == ["gate.txt", "yard.csv"]
+    assert {f["status"] for f in files["results"]} == {"SUCCESS"}
+    assert files["results"][1]["result"]["rejected"] == 1
+    assert (city["count"], city["min_temp"], city["max_temp"]) == (2, -3.2, 1.05)
+    assert note["title"] == "Seal"
+    assert events["events"][-1]["value"]["note"]["id"] == note["id"]
 
 
 def test_a_killed_worker_is_started_again_and_goes_on(
