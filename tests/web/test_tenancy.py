@@ -1,8 +1,8 @@
 """No client can see that another client's row exists: every door, asked by a stranger.
 
 The walk finds the doors by itself (see `tests.doors`). A stranger puts the ids of another client's
-rows wherever an id may stand, and the ids of rows that nobody has; the two answers must be the same,
-byte for byte but for the id that was asked.
+rows wherever an id may stand, then ids that no row has; the two answers must be the same, byte for
+byte but for the id that was asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -28,48 +28,51 @@ from timba.web import forms
 pytestmark = pytest.mark.django_db
 
 MONDAY = "2026-03-02T08:00:00Z"
-# Every name by which a query or a body may mean a row, and whose id it then is.
+# Every name by which a query or a body may mean a row, and whose ids are tried there.
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("client_id", "user_id", "role_id", "consignment_id", "log_id", "note_id", "file_id"),
     "role": ("role_id",),
-    "next": (),
-    **{
-        name: (name,)
-        for name in (
-            "client_id",
-            "user_id",
-            "consignment_id",
-            "log_id",
-            "city_id",
-            "task_id",
-        )
-    },
+    "client_id": ("client_id",),
+    "user_id": ("user_id",),
+    "consignment_id": ("consignment_id",),
+    "log_id": ("log_id",),
+    "city_id": ("city_id",),
+    "task_id": ("task_id",),
 }
-# What a stranger's own, harmless request is answered where that is not a success.
+# What the pages' forms send, beside ids.
+FORM = {
+    "content": "bark on one side",
+    "name": "Walked",
+    "password": "larch-and-alder-48",
+    "title": "Lorry 7",
+    "username": "walked",
+}
+# What the stranger's own, harmless call is answered where that is no success.
 REFUSED = {
     ("timba/client", "PUT"): 403,
     ("api/token/", "POST"): 401,
     ("api/token/refresh/", "POST"): 401,
     ("api/token/revoke/", "POST"): 401,
     ("api/files/<uuid:pk>/retry/", "POST"): 409,
+    ("files/<uuid:pk>/retry/", "POST"): 409,
     ("login/", "POST"): 401,
 }
 # These ask nobody who they are.
-OPEN = {
-    "api/schema/",
-    "api/docs/",
-    "api/token/",
-    "api/token/refresh/",
-    "api/token/revoke/",
-    "health/live",
-    "health/ready",
-    "login/",
-    "admin/login/",
-}
+OPEN = {"api/schema/", "api/docs/", "health/live", "health/ready", "login/"}
+# These lead on to a door that asks.
+LEAD_ON = {"", "logout/"}
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CSRF_TOKEN = re.compile(rb"\b[A-Za-z0-9]{64}\b")
-ALL = [pytest.param(*call, id=f"{call[1]} {call[0]}") for call in calls()]
-OURS = [call for call in ALL if not call.values[0].is_admin]
+
+CALLS = [pytest.param(*call, id=f"{call[1]} {call[0]}") for call in calls()]
+OURS = [call for call in CALLS if not call.values[0].is_admin]
+GUARDED = [
+    call
+    for call in OURS
+    if call.values[0].route not in OPEN
+    and {} not in (call.values[0].operation(call.values[1]) or {}).get("security", [])
+]
+ADMIN = [call for call in CALLS if call.values[0].is_admin]
 
 
 @pytest.fixture(autouse=True)
@@ -87,20 +90,179 @@ def theirs() -> World:
 @pytest.fixture
 def own() -> World:
     """Return the stranger's own client."""
-    return make_world(word="Kalnamuiža", first_id=5_000_001)
+    return make_world(word="Kalnamuiza", first_id=5_000_001)
 
 
 @pytest.fixture
-def absent() -> dict[str, Any]:
+def absent(theirs: World) -> dict[str, Any]:
     """Return ids that no row has."""
-    ids = {name: 8_000_001 + number for number, name in enumerate(sorted(World.ids.fget({})))}
-    return ids
+    return {
+        name: uuid.UUID(int=number) if isinstance(known, uuid.UUID) else 8_000_000 + number
+        for number, (name, known) in enumerate(theirs.ids.items(), start=1)
+    }
 
 
-def stranger(world: World, door: Door, method: str, as_user: AsUser) -> Program:
-    """Return who knocks: a program at the documented doors, a browser at the pages."""
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """Somebody of another client at one door: a program, or a browser at the pages."""
+
+    program: Program
+    door: Door
+    method: str
+    own: World
+
+    def ask(
+        self,
+        ids: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Make the stranger's own good call, with other ids in the path, the query or the body."""
+        alias = "id" in {**(query or {}), **(body or {})}
+        return ask(
+            self.program,
+            self.method,
+            self.door.path(ids or self.own.ids),
+            query={**({} if alias else self._query()), **(query or {})},
+            body={**self._body(without_ids=alias), **(body or {})},
+            form=is_form(self._operation) or self._operation is None,
+        )
+
+    @property
+    def _operation(self) -> dict[str, Any] | None:
+        return self.door.operation(self.method)
+
+    def _query(self) -> dict[str, Any]:
+        names = [p["name"] for p in (self._operation or {}).get("parameters", [])]
+        return {name: self.own.ids[name] for name in names if name in self.own.ids}
+
+    def _body(self, *, without_ids: bool) -> dict[str, Any]:
+        if self._operation is None:
+            return dict(FORM)
+        names = [name for name in fields_of(self._operation) if name.endswith("_id")]
+        ids = {} if without_ids else {name: self.own.ids[name] for name in names}
+        return {**body_for(self._operation), **ids}
+
+
+@pytest.fixture
+def stranger(door: Door, method: str, own: World, as_user: AsUser) -> Stranger:
+    """Return the owner of another client, at the door that the test is about."""
     if door.operation(method) is not None:
-        return as_user(world.user)
+        return Stranger(program=as_user(own.user), door=door, method=method, own=own)
     browser = Program(headers={"accept": "text/html"})
-    browser.force_login(world.user)
-    return browser
+    browser.force_login(own.user)
+    return Stranger(program=browser, door=door, method=method, own=own)
+
+
+def heard(answer: Answer, *, asked: object = None, secrets: set[str] = frozenset()) -> Any:
+    """Return all that a caller can hear, the asked id taken out; check that no secret is in it."""
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in {"Content-Length", "X-Request-ID"}
+    }
+    whole = repr((answer.status, headers)).encode() + answer.body
+    if asked is not None:
+        whole = whole.replace(str(asked).encode(), b"<asked>")
+    for secret in secrets:
+        assert secret.encode() not in whole, f"{secret!r} is in {whole!r}"
+    return _CSRF_TOKEN.sub(b"<token>", _UUID.sub(b"<uuid>", whole))
+
+
+@pytest.mark.parametrize(("door", "method"), OURS)
+def test_a_stranger_hears_the_same_of_foreign_and_of_absent_rows(
+    door: Door, method: str, stranger: Stranger, theirs: World, absent: dict[str, Any]
+) -> None:
+    secrets = theirs.secrets
+    usual = stranger.ask()
+    # A page may take no POST, or no GET.
+    expected = REFUSED.get((door.route, method), 405 if door.operation(method) is None else None)
+    assert usual.status < 400 or usual.status == expected, usual.body
+    harmless = heard(usual, secrets=secrets)
+    for parameter in door.parameters:
+        name = door.names(parameter)
+        foreign = heard(stranger.ask(theirs.ids), asked=theirs.ids[name], secrets=secrets)
+        assert foreign == heard(stranger.ask(absent), asked=absent[name])
+    for name, nouns in NAMES.items():
+        for noun in nouns:
+            known, unknown = theirs.ids[noun], absent[noun]
+            for place in ("query", "body"):
+                foreign = heard(
+                    stranger.ask(**{place: {name: known}}), asked=known, secrets=secrets
+                )
+                if foreign != harmless:
+                    none = heard(stranger.ask(**{place: {name: unknown}}), asked=unknown)
+                    assert foreign == none, (place, name, noun)
+
+
+@pytest.mark.parametrize(("door", "method"), GUARDED)
+def test_nobody_hears_anything_without_signing_in(
+    door: Door, method: str, stranger: Stranger, theirs: World, absent: dict[str, Any]
+) -> None:
+    for accept, status in (("application/json", 401), ("text/html", 302)):
+        nobody = Stranger(
+            program=Program(headers={"accept": accept}), door=door, method=method, own=stranger.own
+        )
+        foreign, none = (nobody.ask(ids, query=ids) for ids in (theirs.ids, absent))
+        if door.operation(method) is not None or foreign.status != 405:
+            assert foreign.status == (302 if door.route in LEAD_ON else status)
+        if foreign.status == 302 and door.route not in LEAD_ON:
+            assert foreign.headers["Location"].startswith("/login/?next=")
+        # Only the address that was asked may be repeated.
+        said = heard(foreign)
+        for known, unknown in zip(theirs.ids.values(), absent.values(), strict=True):
+            said = said.replace(str(known).encode(), str(unknown).encode())
+        assert said == heard(none)
+
+
+@pytest.mark.parametrize(("door", "method"), ADMIN)
+def test_the_admin_pages_are_shut_to_clients(
+    door: Door, method: str, theirs: World, absent: dict[str, Any], own: World
+) -> None:
+    model = ContentType.objects.get_for_model(Consignment).pk
+    rows = [
+        {
+            "object_id": ids["consignment_id"],
+            "content_type_id": model,
+            "app_label": "auth",
+            "url": f"consignments/consignment/{ids['consignment_id']}/",
+        }
+        for ids in (theirs.ids, absent)
+    ]
+    member = Program(headers={"accept": "text/html"})
+    member.force_login(own.user)
+    for browser in (member, Program(headers={"accept": "text/html"})):
+        answers = [ask(browser, method, door.path(row), body=FORM, form=True) for row in rows]
+        assert answers[0].status in {302, 403, 404, 405}
+        foreign, none = (
+            heard(answer, asked=row["object_id"]) for answer, row in zip(answers, rows, strict=True)
+        )
+        assert foreign == none
+        assert theirs.word.encode() not in foreign
+
+
+def test_several_tasks_at_once_tell_no_more(own: World, theirs: World, as_user: AsUser) -> None:
+    def ask_beside(task_id: object) -> Any:
+        query = {"task_id": [own.file.task_id, task_id]}
+        answer = ask(as_user(own.user), "GET", "/api/task-status/", query=query)
+        return heard(answer, asked=task_id, secrets=theirs.secrets)
+
+    assert ask_beside(theirs.file.task_id) == ask_beside(uuid.UUID(int=1))
+
+
+def test_every_name_of_an_id_is_tried() -> None:
+    operations = [door.operation(method) for door in doors() for method in door.methods]
+    named = {
+        name
+        for operation in operations
+        if operation is not None
+        for name in (
+            *fields_of(operation),
+            *(p["name"] for p in operation.get("parameters", []) if p["in"] == "query"),
+        )
+    }
+    for form in vars(forms).values():
+        if isinstance(form, type) and issubclass(form, Form):
+            named |= set(form.base_fields)
+    assert {name for name in named if name == "id" or name.endswith("_id")} <= NAMES.keys()

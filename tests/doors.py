@@ -1,0 +1,222 @@
+"""Finds every door by walking the root URLconf, and knows how to knock at it.
+
+What the walk does not know how to fill makes the test that walks red, so a new URL, a new path
+parameter or a new field is covered, or noticed, without anyone remembering.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from django.contrib.admindocs.views import simplify_regex
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+from drf_spectacular.generators import SchemaGenerator
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+READINGS = b"city_id,temperature,timestamp\n7,21.5,2026-01-01T00:00:00Z\nno reading\n"
+# A good value for every field that any door takes and that names no row.
+VALUES: Mapping[str, Any] = {
+    "address": "Mežaparks 3",
+    "contact": "+371 200",
+    "content": "bark on one side",
+    "barcode": "TB-walked",
+    "breadth": 30,
+    "current_password": "larch-and-alder-48",
+    "email": "office@sawmill.example",
+    "from": "2026-01-01T00:00:00Z",
+    "height": 31.5,
+    "is_active": True,
+    "kind": "temperatures",
+    "length": "4.125",
+    "name": "Walked",
+    "password": "spruce-bark-7731",
+    "refresh": "not a token",
+    "role": "viewer",
+    "title": "Lorry 7",
+    "to": "2026-02-01T00:00:00Z",
+    "type": "hardwood",
+    "username": "walked",
+    "vehicle_number": "LV-1234",
+}
+# Which noun the `pk` of a route is an id of.
+_NOUNS: Mapping[str, str] = {
+    "api/files/": "file_id",
+    "api/notes/": "note_id",
+    "files/": "file_id",
+    "notes/": "note_id",
+}
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_PLAIN_DJANGO = ("GET", "POST")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """One route, and the methods that it answers."""
+
+    route: str
+    methods: tuple[str, ...]
+
+    @property
+    def parameters(self) -> list[str]:
+        return _PARAMETER.findall(self.route)
+
+    @property
+    def is_admin(self) -> bool:
+        return self.route.startswith("admin/")
+
+    def path(self, ids: Mapping[str, Any]) -> str:
+        """Return the address of the rows that have these ids."""
+        return "/" + _PARAMETER.sub(lambda found: str(ids[self.names(found[1])]), self.route)
+
+    def names(self, parameter: str) -> str:
+        """Return which noun's id a path parameter is: `note_id`, `file_id` and so on."""
+        if parameter.endswith("_id") or self.is_admin:
+            return parameter
+        beginning, _, _ = self.route.partition("<")
+        assert beginning in _NOUNS, f"The walk does not know what <{parameter}> is: {self.route}"
+        return _NOUNS[beginning]
+
+    def operation(self, method: str) -> dict[str, Any] | None:
+        """Return what OpenAPI says of this method here; None of a page."""
+        template = "/" + _PARAMETER.sub(r"{\1}", self.route).replace("{pk}", "{id}")
+        found: dict[str, Any] | None = schema()["paths"].get(template, {}).get(method.lower())
+        return found
+
+    def __str__(self) -> str:
+        return self.route or "(home)"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the OpenAPI schema as `/api/schema/` answers it."""
+    found: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return found
+
+
+@cache
+def doors() -> list[Door]:
+    """Return every door; of several routes that are spelled alike it is the first that answers."""
+    found: dict[str, Door] = {}
+    for route, view in _walk(get_resolver()):
+        known = found.get(route)
+        methods = set(_methods(view)) | set(known.methods if known else ())
+        found[route] = Door(route=route, methods=tuple(m for m in METHODS if m in methods))
+    return list(found.values())
+
+
+def calls(*, documented: bool | None = None) -> list[tuple[Door, str]]:
+    """Return every door with each of its methods; the documented ones, the others, or all."""
+    return [
+        (door, method)
+        for door in doors()
+        for method in door.methods
+        if documented is None or (door.operation(method) is not None) == documented
+    ]
+
+
+def fields_of(operation: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return the properties of an operation's body."""
+    content = (operation or {}).get("requestBody", {}).get("content", {})
+    for media in content.values():
+        properties: dict[str, dict[str, Any]] = resolved(media["schema"])["properties"]
+        return properties
+    return {}
+
+
+def resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a part of the schema, its reference followed."""
+    if "$ref" not in part:
+        return part
+    found = schema()["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    return dict(found)
+
+
+def is_form(operation: Mapping[str, Any] | None) -> bool:
+    """Whether the body is a multipart form."""
+    return "multipart/form-data" in (operation or {}).get("requestBody", {}).get("content", {})
+
+
+def body_for(operation: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a good body, but for the fields that name rows: those are the caller's to fill."""
+    body: dict[str, Any] = {}
+    for name, field in fields_of(operation).items():
+        if name.endswith("_id"):
+            continue
+        if field.get("format") == "binary":
+            body[name] = a_file()
+        elif field.get("type") == "array" and field["items"].get("format") == "binary":
+            body[name] = [a_file()] if name == "files" else []
+        else:
+            assert name in VALUES, f"The walk does not know how to fill the field {name!r}."
+            body[name] = VALUES[name]
+    return body
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer as the caller has it in hand."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(
+    program: Client,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
+    form: bool = False,
+) -> Answer:
+    """Knock, and leave everything as it was: what the answer changed is rolled back."""
+    data, content_type = b"", "application/json"
+    if form:
+        data, content_type = encode_multipart(BOUNDARY, dict(body or {})), MULTIPART_CONTENT
+    elif body is not None:
+        data = orjson.dumps(body, default=str)
+    address = f"{path}?{urlencode(query, doseq=True)}" if query else path
+    with transaction.atomic():
+        answer = program.generic(method, address, data, content_type=content_type)
+        content = b"".join(answer) if answer.streaming else answer.content
+        transaction.set_rollback(True)
+    return Answer(status=answer.status_code, headers=dict(answer.items()), body=content)
+
+
+def a_file() -> SimpleUploadedFile:
+    """Return a temperature file with a bad line."""
+    return SimpleUploadedFile("walked.csv", READINGS, content_type="text/csv")
+
+
+def _walk(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, Any]]:
+    for part in resolver.url_patterns:
+        route = before + _route(part)
+        if isinstance(part, URLPattern):
+            yield route, part.callback
+        else:
+            yield from _walk(part, route)
+
+
+def _route(part: URLPattern | URLResolver) -> str:
+    if isinstance(part.pattern, RoutePattern):
+        return str(part.pattern)
+    return simplify_regex(str(part.pattern)).removeprefix("/")
+
+
+def _methods(view: Any) -> tuple[str, ...]:
+    made_of = getattr(view, "cls", getattr(view, "view_class", None))
+    if made_of is None:
+        return _PLAIN_DJANGO
+    return tuple(method for method in METHODS if hasattr(made_of, method.lower()))

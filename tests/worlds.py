@@ -1,0 +1,102 @@
+"""A whole sawmill with one row of every noun, whose ids and words are found nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from tests.factories import ClientFactory, UserFactory
+from tests.temperatures.uploads import settle_readings
+from timba.accounts.models import Client, Role, User
+from timba.consignments.models import Consignment, Log
+from timba.events.outbox import publish
+from timba.files.models import File
+from timba.files.services import place_file
+from timba.notes.events import note_event
+from timba.notes.models import Note
+from timba.temperatures.services import name_city
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """A client with a row of every noun; `user` owns it, `colleague` works there too."""
+
+    client: Client
+    user: User
+    colleague: User
+    role: Role
+    consignment: Consignment
+    log: Log
+    note: Note
+    file: File
+    city_id: int
+    word: str
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The ids by the names that paths, queries and bodies give them."""
+        return {
+            "client_id": self.client.pk,
+            "user_id": self.colleague.pk,
+            "role_id": self.role.pk,
+            "consignment_id": self.consignment.pk,
+            "log_id": self.log.pk,
+            "note_id": self.note.pk,
+            "city_id": self.city_id,
+            "file_id": self.file.pk,
+            "task_id": self.file.task_id,
+        }
+
+    @property
+    def secrets(self) -> set[str]:
+        """What nobody else may ever read: every id, every hash, and a word in every text."""
+        return {self.word, self.file.sha256, self.file.storage_key, *map(str, self.ids.values())}
+
+
+def make_world(*, word: str, first_id: int) -> World:
+    """Make a client all of whose texts hold `word`; its ids begin at `first_id`.
+
+    They lie a thousand apart, so that no row made later gets the number of another noun's.
+    """
+    client = ClientFactory(pk=first_id, name=f"{word} Ltd", address=word, contact=word)
+    user = UserFactory(pk=first_id + 1000, client=client, username=f"{word}-1", name=word)
+    colleague = UserFactory(pk=first_id + 1001, client=client, username=f"{word}-2", name=word)
+    role = Role.unscoped.create(pk=first_id + 2000, client=client, name=word)
+    consignment = Consignment.objects.create(
+        pk=first_id + 3000, client=client, name=word, type="hardwood", created_by=user, log_count=1
+    )
+    log = Log.objects.create(
+        pk=first_id + 4000,
+        client=client,
+        consignment=consignment,
+        barcode=word,
+        length=4,
+        breadth=30,
+        height=30,
+        volume="0.360",
+        created_by=user,
+    )
+    note = Note.objects.create(
+        pk=first_id + 5000, client=client, title=word, content=word, consignment=consignment
+    )
+    with transaction.atomic():
+        publish(note_event("create", note, actor=user))
+    city_id = first_id + 6000
+    name_city(actor=user, client=client, city_id=city_id, name=word)
+    readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
+    file = settle_readings(readings, actor=user, name=f"{word}.csv")
+    file = place_file(actor=user, file=file, consignment=consignment, log=log)
+    return World(
+        client=client,
+        user=user,
+        colleague=colleague,
+        role=role,
+        consignment=consignment,
+        log=log,
+        note=note,
+        file=file,
+        city_id=city_id,
+        word=word,
+    )
