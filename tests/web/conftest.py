@@ -73,10 +73,19 @@ def worker(live_server: LiveServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def context(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
+def scripted() -> bool:
+    """Say whether the browser runs scripts."""
+    return True
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer, scripted: bool) -> Iterator[BrowserContext]:
     """Return a browser of one's own, in Riga."""
     context = browser.new_context(
-        base_url=live_server.url, timezone_id="Europe/Riga", viewport={"width": 1280, "height": 800}
+        base_url=live_server.url,
+        timezone_id="Europe/Riga",
+        viewport={"width": 1280, "height": 800},
+        java_script_enabled=scripted,
     )
     context.set_default_timeout(PATIENCE_MS)
     yield context

@@ -221,8 +221,9 @@ def test_upload_page_knows_the_limits_of_the_door(
 def test_temperature_page_sends_one_file_to_its_own_door(reader: Person) -> None:
     page = reader.get("/upload/").content.decode()
     assert 'action="/upload/"' in page
-    assert 'data-field="file"' in page
-    assert 'data-endings="txt csv gz"' in page
+    assert 'type="file" name="file"' in page
+    assert 'accept=".txt,.csv,.gz"' in page
+    assert 'data-endings=""' in page
 
 
 @pytest.mark.parametrize(

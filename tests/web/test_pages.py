@@ -294,6 +294,23 @@ def test_note_is_written_changed_and_deleted_by_keyboard(
     assert troubles == []
 
 
+@pytest.mark.parametrize("scripted", [False])
+def test_without_scripts_files_are_sent_and_lists_are_read(
+    owner: User, open_page: Open, scripted: bool
+) -> None:
+    page = open_page(owner, "/upload/")
+    page.locator("#choose").set_input_files([text("readings.csv", READINGS)])
+    page.get_by_role("button", name="Send").click()
+    assert process_file(File.unscoped.get().pk)
+    page.goto("/files/?kind=temperatures")
+    expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
+    page.locator("a", has_text="1 reject").click()
+    expect(page.get_by_role("cell", name="7,n/a,2026-11-19T06:00Z")).to_be_visible()
+    page.locator("summary", has_text="Delete").click()
+    page.get_by_role("button", name="Delete file and readings").click()
+    expect(page.get_by_text("No files yet")).to_be_visible()
+
+
 def test_password_can_be_shown(context: BrowserContext) -> None:
     page = context.new_page()
     page.goto("/login/")

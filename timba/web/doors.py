@@ -15,11 +15,15 @@ FILES_AT_A_TIME = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
-    """One upload door: its address, its form field, and its limits by the ending of a name."""
+    """One upload door: its address, its form field, and its limits by the ending of a name.
+
+    Without `endings` any ending will do; `suggested` is what a choice of files begins with.
+    """
 
     url: str
     field: str
     endings: tuple[str, ...]
+    suggested: tuple[str, ...]
     most: int
 
     @property
@@ -39,20 +43,23 @@ class Door:
 def files_door() -> Door:
     """Return the door for every kind that can be read here."""
     known = set(processors())
+    endings = tuple(ending for ending, kinds in KINDS_OF.items() if known & set(kinds))
     return Door(
         url="/api/upload/",
         field="files",
-        endings=tuple(ending for ending, kinds in KINDS_OF.items() if known & set(kinds)),
+        endings=endings,
+        suggested=endings,
         most=FILES_AT_A_TIME,
     )
 
 
 def readings_door() -> Door:
-    """Return the door for temperature files alone, one at a time."""
+    """Return the door for temperature files alone, one at a time, whatever their names end in."""
     return Door(
         url="/upload/",
         field="file",
-        endings=tuple(ending for ending, kinds in KINDS_OF.items() if TEMPERATURES in kinds),
+        endings=(),
+        suggested=tuple(ending for ending, kinds in KINDS_OF.items() if TEMPERATURES in kinds),
         most=1,
     )
 

@@ -112,7 +112,8 @@ export class Batch {
 
   // Read at the drop: choosing another consignment later must not move what is still queued.
   #fields() {
-    return Object.fromEntries(new FormData(this.form).entries());
+    const fields = [...new FormData(this.form).entries()];
+    return Object.fromEntries(fields.filter(([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken"));
   }
 
   #sendNext() {

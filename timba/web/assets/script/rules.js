@@ -15,12 +15,14 @@ const SIGNATURES = {
 
 export const ending = (name) => (name.includes(".") ? name.split(".").at(-1).toLowerCase() : "");
 
+const words = (list) => list.split(" ").filter(Boolean);
+
 /** Read a form's limits from its data attributes. */
 export function limitsOf(form) {
   const { endings, smallEndings, smallLimit, limit, most } = form.dataset;
   return {
-    endings: endings.split(" "),
-    small: smallEndings.split(" "),
+    endings: words(endings),
+    small: words(smallEndings),
     smallLimit: Number(smallLimit),
     limit: Number(limit),
     most: Number(most),
@@ -32,8 +34,9 @@ export async function refusal(file, limits) {
   const kind = ending(file.name);
   if ([...file.name].length > LONGEST_NAME) return `Not sent: its name is longer than ${LONGEST_NAME} characters. Shorten it.`;
   if (CONTROL.test(file.name)) return "Not sent: its name holds control characters. Rename it.";
-  if (kind === "heic" || kind === "heif") return "Not sent: HEIC cannot be read. Set the camera to JPG (“Most compatible”).";
-  if (!limits.endings.includes(kind)) return `Not sent: ${kind ? kind.toUpperCase() : "a file without an ending"} cannot be read here. Send ${listed(limits.endings)}.`;
+  const allowed = !limits.endings.length || limits.endings.includes(kind);
+  if (!allowed && (kind === "heic" || kind === "heif")) return "Not sent: HEIC cannot be read. Set the camera to JPG (“Most compatible”).";
+  if (!allowed) return `Not sent: ${kind ? kind.toUpperCase() : "a file without an ending"} cannot be read here. Send ${listed(limits.endings)}.`;
   const limit = limits.small.includes(kind) ? limits.smallLimit : limits.limit;
   if (file.size > limit) return `Not sent: it has ${size(file.size, Math.ceil)}, ${limits.small.includes(kind) ? `a ${kind.toUpperCase()}` : "a file"} may have ${size(limit)}. Make it smaller.`;
   return unreadable(file, kind);
@@ -55,6 +58,6 @@ async function unreadable(file, kind) {
 }
 
 function listed(endings) {
-  const words = endings.map((word) => word.toUpperCase());
-  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  const capitals = endings.map((word) => word.toUpperCase());
+  return `${capitals.slice(0, -1).join(", ")} or ${capitals.at(-1)}`;
 }
