@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
 
 from django.db.models import F
 from django.http import HttpResponse, StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.utils.http import content_disposition_header, parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -48,30 +48,28 @@ class ContentDoor(APIView):
     def get(self, request: Request, pk: str) -> HttpResponse | StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         etag = f'"{file.sha256}"'
-        if request.headers.get("If-None-Match") == etag:
+        if _is_known(etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=304, headers={"ETag": etag})
-        wanted = request.headers.get("Range", "")
-        if request.headers.get("If-Range", etag) != etag:
-            wanted = ""
-        span = _span(wanted, file.size)
-        if span is None:
+        asked = request.headers.get("If-Range", etag) == etag
+        part = _part(request.headers.get("Range", ""), file.size) if asked else None
+        if part is not None and not part:
             return problem(
                 416,
                 f"There are no such bytes: the file has {file.size}.",
                 headers={"Content-Range": f"bytes */{file.size}"},
             )
-        first, last = span
+        span = part or range(file.size)
         response = StreamingHttpResponse(
-            _pieces(_open(file.storage_key), first, last - first + 1),
-            status=206 if wanted and _RANGE.fullmatch(wanted) else 200,
+            _Pieces(_open(file.storage_key), span),
+            status=206 if part else 200,
             content_type=file.media_type,
         )
         if response.status_code == 206:
-            response["Content-Range"] = f"bytes {first}-{last}/{file.size}"
+            response["Content-Range"] = f"bytes {span[0]}-{span[-1]}/{file.size}"
         else:
             digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
             response["Repr-Digest"] = f"sha-256=:{digest}:"
-        response["Content-Length"] = str(last - first + 1)
+        response["Content-Length"] = str(len(span))
         response["Accept-Ranges"] = "bytes"
         response["ETag"] = etag
         _make_harmless(response, file.name)
@@ -91,13 +89,13 @@ class RejectsDoor(APIView):
         return response
 
 
-def _rejects(file: File) -> Iterator[bytes]:
+def _rejects(file: File) -> Iterable[bytes]:
     made = Derivative.objects.filter(file=file, run=F("file__run"), role=Derivative.Role.REJECTS)
     derivative = made.first()
     if derivative is None:
-        return iter([REJECTS_HEADER])
+        return [REJECTS_HEADER]
     stream = _open(derivative.storage_key)
-    return _pieces(stream, 0, store().size(derivative.storage_key))
+    return _Pieces(stream, range(store().size(derivative.storage_key)))
 
 
 def _open(key: str) -> BinaryIO:
@@ -107,31 +105,44 @@ def _open(key: str) -> BinaryIO:
         raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
 
 
-def _pieces(stream: BinaryIO, first: int, count: int) -> Iterator[bytes]:
-    with stream:
-        stream.seek(first)
-        while count > 0 and (piece := stream.read(min(_PIECE, count))):
-            count -= len(piece)
+class _Pieces:
+    """Some of a stream, a piece at a time; closed with its response, read or not."""
+
+    def __init__(self, stream: BinaryIO, span: range) -> None:
+        self._stream, self._span = stream, span
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._stream.seek(self._span.start)
+        left = len(self._span)
+        while left and (piece := self._stream.read(min(_PIECE, left))):
+            left -= len(piece)
             yield piece
 
+    def close(self) -> None:
+        self._stream.close()
 
-def _span(wanted: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a single range (RFC 9110, 14.1.2), None for an empty one.
 
-    What is not one range of bytes is ignored: the whole is answered.
+def _is_known(etag: str, header: str) -> bool:
+    """Whether `If-None-Match` names what the caller would get (RFC 9110, 13.1.2)."""
+    tags = {tag.removeprefix("W/") for tag in parse_etags(header)}
+    return bool(tags & {etag, "*"})
+
+
+def _part(header: str, size: int) -> range | None:
+    """Return the single range of bytes that `Range` asks for (RFC 9110, 14.1.2).
+
+    It is empty where the file has none of them, and None where no one range is asked for: then the
+    whole is answered.
     """
-    found = _RANGE.fullmatch(wanted)
+    found = _RANGE.fullmatch(header)
     if found is None or any(len(digits) > _MAX_DIGITS for digits in found.groups()):
-        return 0, size - 1
-    first, last = found.groups()
-    if not first and not last:
-        return 0, size - 1
-    if not first:
-        length = min(int(last), size)
-        return (size - length, size - 1) if length else None
-    if int(first) >= size or (last and int(last) < int(first)):
         return None
-    return int(first), min(int(last), size - 1) if last else size - 1
+    first, last = found.groups()
+    if first:
+        if last and int(last) < int(first):
+            return None
+        return range(int(first), min(int(last) + 1, size) if last else size)
+    return range(size - min(int(last), size), size) if last else None
 
 
 def _make_harmless(response: StreamingHttpResponse, name: str) -> None:

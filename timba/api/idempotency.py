@@ -45,7 +45,7 @@ def idempotent(handler: Handler) -> Handler:
             raise Invalid(
                 f"The Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
             )
-        reserved = _reserve(request, key)
+        reserved = _reserve(request, key, fingerprint=_fingerprint(view, request))
         if reserved.response_status is not None:
             return HttpResponse(
                 bytes(reserved.response_body or b""),
@@ -59,10 +59,9 @@ def idempotent(handler: Handler) -> Handler:
     return wrapped
 
 
-def _reserve(request: Request, key: str) -> IdempotentRequest:
+def _reserve(request: Request, key: str, *, fingerprint: str) -> IdempotentRequest:
     """Return a fresh reservation, or the finished twin; raise Conflict for anything else."""
     now = timezone.now()
-    fingerprint = _fingerprint(request)
     actor = actor_of(request)
     mine = IdempotentRequest.objects.filter(user=actor)
     mine.filter(created_at__lt=now - _MEMORY).delete()
@@ -104,12 +103,8 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
     return response
 
 
-def _fingerprint(request: Request) -> str:
-    """Digest method, path, fields and the hashes of files."""
-    digest = hashlib.sha256()
-    digest.update(
-        dumps([request.method, request.path.rstrip("/"), sorted(request.query_params.lists())])
-    )
+def _fingerprint(view: Any, request: Request) -> str:
+    """Digest method, path, fields, the hashes of files, and what the door has refused of them."""
     if hasattr(request.data, "lists"):
         fields: Any = {
             name: [getattr(value, "sha256", value) for value in values]
@@ -117,5 +112,11 @@ def _fingerprint(request: Request) -> str:
         }
     else:
         fields = request.data
-    digest.update(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS))
-    return digest.hexdigest()
+    parts = [
+        request.method,
+        request.path.rstrip("/"),
+        sorted(request.query_params.lists()),
+        fields,
+        getattr(view, "refused_already", list)(),
+    ]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -3,12 +3,13 @@ accepts leaves no trace."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
 from django.http.multipartparser import MultiPartParserError
 from rest_framework.exceptions import ParseError
@@ -19,9 +20,13 @@ from rest_framework.views import APIView
 from timba.accounts.permissions import Permission, require
 from timba.api.authentication import actor_of
 from timba.api.parsers import refuse_unstorable
-from timba.files.receiving import Received, Reception, Refused, discard
+from timba.files.receiving import Received, Reception, Refused, discard, keep_waiting
 
 MAX_FILES: Final = 100
+CUT_OFF: Final = "The form was cut off before its end. Send it again."
+_KEEP_WAITING_SECONDS: Final = 60.0
+# Enough for the last boundary, which has at most 200 characters in Django, and some blank lines.
+_TAIL_BYTES: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +49,7 @@ class Intake(FileUploadHandler):
         self.count = 0
         self._most = most
         self._reception: Reception | None = None
+        self._kept_waiting = time.monotonic()
 
     @property
     def too_many(self) -> bool:
@@ -65,6 +71,7 @@ class Intake(FileUploadHandler):
             return
         try:
             self._reception.write(raw_data)
+            self._keep_waiting()
         except Refused as refusal:
             self.refused.append(refusal)
             self._abandon()
@@ -94,6 +101,13 @@ class Intake(FileUploadHandler):
             discard(one.received)
         self.arrived = []
 
+    def _keep_waiting(self) -> None:
+        """Keep the sweeper from those that are in already, however long the rest takes."""
+        if self._reception is None or time.monotonic() - self._kept_waiting < _KEEP_WAITING_SECONDS:
+            return
+        self._kept_waiting = time.monotonic()
+        keep_waiting([self._reception.file_id, *(one.received.row.pk for one in self.arrived)])
+
     def _abandon(self) -> None:
         if self._reception is not None:
             self._reception.abandon()
@@ -103,12 +117,39 @@ class Intake(FileUploadHandler):
 class _ExactNames(DjangoMultiPartParser):
     """Keeps file names as they are sent; Django would unescape and clean them silently."""
 
+    _boundary: bytes
+
+    @property
+    def boundary(self) -> bytes:
+        return self._boundary
+
     def sanitize_file_name(self, file_name: str) -> str | None:
         return file_name.replace("\\", "/").rsplit("/", 1)[-1] or None
 
 
+class _Tail:
+    """A request's body that remembers how it ended."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._end = b""
+
+    def read(self, size: int | None = None, /) -> bytes:
+        data: bytes = self._stream.read(size)
+        self._end = (self._end + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        return data
+
+    def is_whole(self, boundary: bytes) -> bool:
+        """Whether the form's last boundary has arrived."""
+        return b"--" + boundary + b"--" in self._end
+
+
 class UploadParser(BaseParser):
-    """Multipart forms whose files go straight to the request's upload handlers."""
+    """Multipart forms whose files go straight to the request's upload handlers.
+
+    A form that was cut off, as by a connection that broke, is refused whole: where it ends early is
+    chance, and whoever sent it will send it again.
+    """
 
     media_type = "multipart/form-data"
 
@@ -120,11 +161,16 @@ class UploadParser(BaseParser):
     ) -> Any:
         request = (parser_context or {})["request"]._request
         meta = {**request.META, "CONTENT_TYPE": media_type}
+        body: Any = _Tail(stream)
         try:
-            parser = _ExactNames(meta, stream, request.upload_handlers, request.encoding or "utf-8")
+            parser = _ExactNames(meta, body, request.upload_handlers, request.encoding or "utf-8")
             data, files = parser.parse()
         except MultiPartParserError as error:
             raise ParseError(f"The form is malformed: {error}") from error
+        except UnreadablePostError as error:
+            raise ParseError(CUT_OFF) from error
+        if not body.is_whole(parser.boundary):
+            raise ParseError(CUT_OFF)
         refuse_unstorable(data)
         return DataAndFiles(data, files)
 
@@ -146,6 +192,10 @@ class UploadDoor(APIView):
         if request.method == "POST" and actor.client is not None:
             # Before a byte is taken in: whoever may not upload need not send it all first.
             require(actor, Permission.WRITE_FILES, client=actor.client)
+
+    def refused_already(self) -> list[str]:
+        """Return what was refused while it came in, and so is not in the request's data."""
+        return [str(refusal) for refusal in self.intake.refused]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:

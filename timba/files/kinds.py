@@ -40,6 +40,7 @@ KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
 _MAX_STRANGE_SHARE: Final = 0.1
+_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _TEXT_CONTROLS: Final = frozenset("\t\n\r\f\v\x1b")
 
 
@@ -96,13 +97,15 @@ def detect(
         _refuse_unless_text_inside(head)
         if asked is None and not recognizers[TEMPERATURES](head):
             raise KindUnknown("there are no temperature readings in this archive.")
+    if asked == TEMPERATURES and head.startswith(_UTF16_MARKS):
+        raise KindUnknown("its text is UTF-16, and readings are UTF-8. Save it as UTF-8.")
     kind = asked or _kind_by_bytes(possible, head, recognizers)
     return Detected(kind=kind, media_type=media_type)
 
 
 def looks_like_text(head: bytes) -> bool:
     """Whether bytes read as text: UTF-16 with its mark, or few bytes that no text has."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if head.startswith(_UTF16_MARKS):
         return True
     text = head.decode("utf-8", errors="replace")
     strange = sum(

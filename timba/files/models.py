@@ -101,7 +101,7 @@ class File(TenantModel):
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
-            models.Index(fields=["status", "lease_until"], name="file_waiting"),
+            models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
             models.Index(fields=["deleted_at"], name="file_trash"),
         ]
 

@@ -1,8 +1,8 @@
 """Reads hostile files in a child process that has nothing to lose.
 
-The child gets an open file and the name of a processor's `read`; it has an empty environment, no
-network, little memory and no right to write. It stays warm for many files and is replaced after
-any failure or limit. The parent keeps the clock and the lease.
+The child gets an open file and the name of a processor's `read`; it has an empty environment,
+little memory, and the walls of `timba.files.jail` around it. It stays warm for many files and is
+replaced after any failure or limit. The parent keeps the clock and the lease.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 
 from django.conf import settings
 
+from timba.files.catalogue import processors
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.sandbox_child import MAX_ANSWER
 
@@ -40,13 +41,14 @@ _mine = threading.local()
 
 
 class _Child:
-    """One warm child process."""
+    """One warm child process, which knows all processors that read in the sandbox."""
 
     def __init__(self) -> None:
+        modules = sorted({p.read.__module__ for p in processors().values() if p.sandboxed})
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
-                [sys.executable, "-I", "-c", _START.format(house=_HOUSE)],
+                [sys.executable, "-I", "-c", _START.format(house=_HOUSE), *modules],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -134,10 +136,16 @@ def _await_answer(child: _Child, job: Job) -> dict[str, Any]:
         received += chunk
         if not chunk or len(received) > MAX_ANSWER:
             raise FileRefused(DIED)
+    return _checked(bytes(received))
+
+
+def _checked(received: bytes) -> dict[str, Any]:
+    """Return an answer of the child; whatever it says, it is believed in form alone."""
     try:
         answer = json.loads(received)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FileRefused(DIED) from None
-    if not isinstance(answer, dict) or not ({"refused", "findings"} & answer.keys()):
-        raise FileRefused(DIED)
-    return answer
+    match answer:
+        case {"refused": str()} | {"findings": dict()}:
+            return dict(answer)
+    raise FileRefused(DIED)

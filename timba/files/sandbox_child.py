@@ -1,7 +1,8 @@
 """The child's side of the sandbox: give up all rights, then read one file after another.
 
-It is started with its channel as standard input. Nothing here may import Django or settings: what
-this process does not know, no file can make it tell.
+It is started with its channel as standard input and the modules of the processors as arguments.
+Nothing here may import Django or settings: what this process does not know, no file can make it
+tell.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import os
 import resource
 import signal
 import socket
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from timba.files.processors.base import FileRefused
+from timba.files.jail import wall_in
+from timba.files.processors.base import FileRefused, Findings, Source
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
@@ -25,7 +29,6 @@ TOO_HEAVY: Final = "It needs more memory than one file may use."
 UNREADABLE: Final = "It is damaged, or not quite the kind of file that it says it is."
 TOO_TALKATIVE: Final = "It holds more facts than can be shown."
 _PR_SET_PDEATHSIG: Final = 1
-_CLONE_NEWNET: Final = 0x40000000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +45,7 @@ class _Source:
 
 def main() -> None:
     """Serve questions until the parent closes the channel."""
+    modules = {name: importlib.import_module(name) for name in sys.argv[1:]}
     _give_up_rights()
     channel = socket.socket(fileno=0)
     while True:
@@ -49,9 +53,12 @@ def main() -> None:
         if not line or not descriptors:
             return
         _limit_processor_time()
-        answer = _answer(json.loads(line), descriptors[0])
+        question = json.loads(line)
+        read = getattr(modules[question["module"]], question["function"])
+        source = _Source(name=question["name"], size=question["size"], descriptor=descriptors[0])
+        answer = _answer(read, source)
         os.close(descriptors[0])
-        sent = json.dumps(answer, allow_nan=True).encode("utf-8", "replace")
+        sent = json.dumps(answer).encode()
         if len(sent) >= MAX_ANSWER:
             sent = json.dumps({"refused": TOO_TALKATIVE}).encode()
         channel.sendall(sent + b"\n")
@@ -59,11 +66,8 @@ def main() -> None:
             return
 
 
-def _answer(question: dict[str, Any], descriptor: int) -> dict[str, Any]:
+def _answer(read: Callable[[Source], Findings], source: Source) -> dict[str, Any]:
     try:
-        module = importlib.import_module(question["module"])
-        read = getattr(module, question["function"])
-        source = _Source(name=question["name"], size=question["size"], descriptor=descriptor)
         return {"findings": dict(read(source))}
     except FileRefused as refusal:
         return {"refused": str(refusal)}
@@ -75,17 +79,17 @@ def _answer(question: dict[str, Any], descriptor: int) -> dict[str, Any]:
 
 
 def _give_up_rights() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    libc.unshare(_CLONE_NEWNET)  # where the system allows it; there is nothing to reach anyway
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_CORE: 0,
     }
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
+    wall_in()
 
 
 def _limit_processor_time() -> None:

@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="file",
-            index=models.Index(fields=["status", "lease_until"], name="file_waiting"),
+            index=models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
         ),
         migrations.AddIndex(
             model_name="file",

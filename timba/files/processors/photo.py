@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS: Final = 50_000_000
 DAMAGED: Final = "The photo is damaged or cut off. Send it again from the camera."
-NO_PHOTO: Final = "It is not a photo that can be read: JPG, PNG and WebP can."
+# How a picture is turned upright, by its EXIF orientation.
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
 
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Camera:
+    """What a camera wrote beside the picture."""
+
+    orientation: int = 1
+    taken_at: str | None = None
+    name: str | None = None
+    has_gps: bool = False
 
 
 def read_photo(source: Source) -> Findings:
@@ -39,8 +59,6 @@ def read_photo(source: Source) -> Findings:
             raise FileRefused(
                 f"It has more pixels than are read: {MAX_PIXELS // 1_000_000} million is the most."
             ) from None
-        except UnidentifiedImageError:
-            raise FileRefused(NO_PHOTO) from None
         except (OSError, SyntaxError, ValueError):
             raise FileRefused(DAMAGED) from None
 
@@ -48,23 +66,40 @@ def read_photo(source: Source) -> Findings:
 def _facts(image: Image.Image) -> dict[str, Any]:
     width, height = image.size
     kind = image.format
-    exif = image.getexif()
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    if exif.get(ExifTags.Base.Orientation) in _SIDEWAYS:
+    camera = _camera(image)
+    if camera.orientation in _SIDEWAYS:
         width, height = height, width
     # A quarter of the work for a large JPEG, and all of it is still read: a cut is found.
     image.draft("L", (_HASH_SIDE, _HASH_SIDE))
-    image.load()
-    makers = [_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
+    small = image.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
+    if camera.orientation in _UPRIGHT:
+        small = small.transpose(_UPRIGHT[camera.orientation])
     return {
         "width": width,
         "height": height,
         "format": kind,
-        "taken_at": _taken_at(details),
-        "camera": " ".join(maker for maker in makers if maker) or None,
-        "has_gps": bool(exif.get_ifd(ExifTags.IFD.GPSInfo)),
-        "phash": _perceptual_hash(ImageOps.exif_transpose(image)),
+        "taken_at": camera.taken_at,
+        "camera": camera.name,
+        "has_gps": camera.has_gps,
+        "phash": _perceptual_hash(small),
     }
+
+
+def _camera(image: Image.Image) -> _Camera:
+    try:
+        exif = image.getexif()
+        makers = [_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
+        orientation = exif.get(ExifTags.Base.Orientation)
+        return _Camera(
+            orientation=orientation if isinstance(orientation, int) else 1,
+            taken_at=_taken_at(exif.get_ifd(ExifTags.IFD.Exif)),
+            name=" ".join(maker for maker in makers if maker) or None,
+            has_gps=bool(exif.get_ifd(ExifTags.IFD.GPSInfo)),
+        )
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 - garbage beside the picture does not spoil the picture
+        return _Camera()
 
 
 def _text(value: object) -> str:
@@ -83,11 +118,10 @@ def _taken_at(details: dict[int, Any]) -> str | None:
     return None
 
 
-def _perceptual_hash(image: Image.Image) -> str:
+def _perceptual_hash(small: Image.Image) -> str:
     """Return 64 bits in hex that alike photos share: the signs of the lowest frequencies of a
     32 x 32 cosine transform around their median (Zauner, Implementation and Benchmarking of
     Perceptual Image Hash Functions, 2010, section 3.2.1)."""
-    small = image.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=np.float64)
     places = np.arange(_HASH_SIDE)
     cosines = np.cos(np.pi * (2 * places[None, :] + 1) * places[:, None] / (2 * _HASH_SIDE))
