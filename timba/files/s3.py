@@ -35,7 +35,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "NoSuchBucket": "STORAGE_URL names the bucket “{bucket}”, which does not exist. Make it first.",
     "404": "STORAGE_URL names the bucket “{bucket}”, which does not exist. Make it first.",
     "403": "STORAGE_URL's key may not use the bucket “{bucket}”: key, secret or rights are wrong.",
-    "RequestTimeTooSkewed": "The clocks of this machine and of the S3 server differ. Set them right.",
+    "RequestTimeTooSkewed": "The clocks of this machine and the S3 server differ. Set them right.",
 }
 
 
