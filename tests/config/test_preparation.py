@@ -70,6 +70,25 @@ def test_a_host_that_is_not_this_machine_is_refused_in_words(settings: Any) -> N
         preparation.refuse_taken_port()
 
 
+def test_a_folder_of_files_that_cannot_be_written_to_is_refused_in_words(
+    settings: Any, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "files"
+    in_the_way.write_text("a file where the folder should be")
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "timba.files.storage.LocalStorage",
+            "OPTIONS": {"location": in_the_way},
+        },
+    }
+    with pytest.raises(CommandError) as refused:
+        preparation._check_store()
+    assert str(refused.value) == (
+        f"Timba cannot write to the folder of files, {in_the_way}: File exists."
+    )
+
+
 def test_static_files_are_collected_again_only_when_they_changed(
     settings: Any, tmp_path: Path
 ) -> None:

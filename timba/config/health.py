@@ -17,6 +17,7 @@ from typing import Final, Literal, TypedDict
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from drf_spectacular.utils import extend_schema
 from kombu.exceptions import OperationalError as BrokerAway
@@ -109,8 +110,8 @@ def _database() -> Verdict:
 def _storage() -> Verdict:
     try:
         store().check()
-    except OSError:
-        _log.exception("the storage cannot be written to")
+    except (OSError, ImproperlyConfigured):
+        _log.exception("the storage does not take files")
         return "down"
     return "ok"
 

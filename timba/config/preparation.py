@@ -11,15 +11,18 @@ import socket
 from pathlib import Path
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
+from timba.files.storage import StoreAway, store
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
 # Pages of packages that Timba serves nobody.
 _LEFT_OUT: Final = ["rest_framework", "redoc"]
+_log = structlog.get_logger(__name__)
 
 
 def prepare() -> None:
@@ -28,6 +31,7 @@ def prepare() -> None:
     BaseCommand().check(databases=["default"])
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
+    _check_store()
     _collect_static_files()
 
 
@@ -84,6 +88,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _check_store() -> None:
+    """Refuse a store that refuses us; one that is merely away will be back."""
+    try:
+        store().check()
+    except StoreAway:
+        _log.warning("the store of files is away: uploads wait for it")
+    except OSError as refused:
+        raise CommandError(
+            f"Timba cannot write to the folder of files, {refused.filename}: {refused.strerror}."
+        ) from refused
 
 
 def _collect_static_files() -> None:
