@@ -48,12 +48,30 @@ def test_a_key_comes_from_the_environment_first(
 def test_a_key_is_made_once_and_kept_for_its_owner_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(env, "DATA_DIR", tmp_path / "data")
+    monkeypatch.setattr(env, "DATA_DIR", tmp_path)
     first = env.kept_key("TIMBA_NOT_SET", "some_key")
     assert env.kept_key("TIMBA_NOT_SET", "some_key") == first
     assert len(first) >= 64
-    [kept] = (tmp_path / "data").iterdir()
+    [kept] = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_data_folder_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "some" / "where"))
+    assert env.data_folder() == tmp_path / "some" / "where"
+    assert (tmp_path / "some" / "where").is_dir()
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "file" / "data"))
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.data_folder()
+    assert str(refused.value) == (
+        f"TIMBA_DATA_DIR is {tmp_path / 'file' / 'data'}, which cannot be made: Not a directory."
+    )
 
 
 def test_a_key_may_come_from_a_file_that_the_variable_names(

@@ -53,7 +53,7 @@ def test_gunicorn_serves_timba_and_leaves_no_socket_in_the_home_directory(tmp_pa
         def is_ready() -> bool:
             try:
                 answer = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return False
             return answer.json() == {
                 "status": "ok",

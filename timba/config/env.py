@@ -53,7 +53,19 @@ def text(variable: str, default: str = "") -> str:
     return value
 
 
-DATA_DIR = Path(text("TIMBA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+def data_folder() -> Path:
+    """Return the folder of everything that is kept, made if it is absent."""
+    folder = Path(text("TIMBA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise ImproperlyConfigured(
+            f"TIMBA_DATA_DIR is {folder}, which cannot be made: {refused.strerror}."
+        ) from refused
+    return folder
+
+
+DATA_DIR = data_folder()
 
 
 def kept_key(variable: str, file_name: str) -> str:
@@ -67,10 +79,9 @@ def kept_key(variable: str, file_name: str) -> str:
         return key
     path = DATA_DIR / file_name
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
         draft = DATA_DIR / f".{file_name}.{os.getpid()}"
+        draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64))
-        draft.chmod(0o600)
         try:
             path.hardlink_to(draft)
         except FileExistsError:

@@ -27,7 +27,6 @@ _log = structlog.get_logger(__name__)
 
 def prepare() -> None:
     """Check the set-up, then bring tables and static files up to date."""
-    settings.TIMBA_DATA_DIR.mkdir(parents=True, exist_ok=True)
     BaseCommand().check(databases=["default"])
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
