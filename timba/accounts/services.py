@@ -18,6 +18,7 @@ from timba.accounts.constraints import sentences
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.passwords import confirm_password, hash_password
 from timba.accounts.permissions import OWNER, Permission, permissions_of, require, require_paid
+from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, SeatsTaken
 
 _OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
@@ -55,6 +56,7 @@ class FirstOwner:
     password: str
 
 
+@again_on_contention
 def open_client(
     *, actor: User, owner: FirstOwner | None = None, **texts: Unpack[ClientTexts]
 ) -> Client:
@@ -64,6 +66,7 @@ def open_client(
     return _begin_trial(owner, texts)
 
 
+@again_on_contention
 def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
     """Begin the trial of one's own client, where the platform lets anyone do so."""
     if not settings.TIMBA_OPEN_SIGNUP:
@@ -71,6 +74,7 @@ def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
     return _begin_trial(owner, texts)
 
 
+@again_on_contention
 def add_user(
     *,
     actor: User,
@@ -107,6 +111,7 @@ def add_user(
     return user
 
 
+@again_on_contention
 def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> User:
     """Change a user: everyone the own particulars, who manages users everything.
 
@@ -133,6 +138,7 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     return user
 
 
+@again_on_contention
 def delete_user(*, actor: User, user: User) -> None:
     """Remove a user for good; what the user made stays."""
     require(actor, Permission.MANAGE_USERS, client=user.client)

@@ -20,6 +20,7 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from timba.accounts.models import RefreshToken, SignIn, User
+from timba.contention import again_on_contention
 from timba.errors import NotSignedIn
 
 _ACCESS, _REFRESH = "access", "refresh"
@@ -34,6 +35,7 @@ class TokenPair:
     refresh: str
 
 
+@again_on_contention
 def issue_tokens(*, user: User) -> TokenPair:
     """Begin a sign-in of `user`, whose credentials have been checked."""
     with transaction.atomic():
@@ -42,6 +44,7 @@ def issue_tokens(*, user: User) -> TokenPair:
         return _new_pair(SignIn.objects.create(user=user))
 
 
+@again_on_contention
 def rotate_tokens(*, refresh: str) -> TokenPair:
     """Exchange a refresh token for a new pair; the old one is dead at once."""
     claims = _decode(refresh, expected=_REFRESH)

@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
@@ -22,6 +23,7 @@ from rest_framework.response import Response
 
 from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
+from timba.contention import again_on_contention
 from timba.errors import Conflict, Invalid
 from timba.wire import dumps
 
@@ -87,20 +89,33 @@ def _reserve(request: Request, key: str, *, fingerprint: str) -> IdempotentReque
 def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> HttpResponse:
     own = IdempotentRequest.objects.filter(pk=reserved.pk, created_at=reserved.created_at)
     try:
-        with transaction.atomic():
-            response = run()
-            if isinstance(response, Response) and 200 <= response.status_code < 300:
-                remembered = own.update(
-                    response_status=response.status_code, response_body=dumps(response.data)
-                )
-                if not remembered:
-                    raise Conflict("Another request with this Idempotency-Key has taken over.")
-                return response
+        response = _run_and_remember(own, run)
     except BaseException:
         own.delete()
         raise
-    own.delete()
+    if not _is_remembered(response):
+        own.delete()
     return response
+
+
+@again_on_contention
+def _run_and_remember(
+    own: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
+) -> HttpResponse:
+    with transaction.atomic():
+        response = run()
+        if _is_remembered(response):
+            remembered = own.update(
+                response_status=response.status_code, response_body=dumps(response.data)
+            )
+            if not remembered:
+                raise Conflict("Another request with this Idempotency-Key has taken over.")
+    return response
+
+
+def _is_remembered(response: HttpResponse) -> TypeGuard[Response]:
+    """Whether this is a success: failures are not remembered."""
+    return isinstance(response, Response) and 200 <= response.status_code < 300
 
 
 def _fingerprint(view: Any, request: Request) -> str:

@@ -13,6 +13,7 @@ from timba.accounts.permissions import Permission, require
 from timba.consignments.events import consignment_event, log_event
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS, volume
 from timba.consignments.models import BarcodeCounter, Consignment, Log
+from timba.contention import again_on_contention
 from timba.errors import Conflict, Invalid, NotFound
 from timba.events.outbox import publish
 from timba.places.models import CITY_NUMBERS
@@ -22,6 +23,7 @@ MAX_VEHICLE_NUMBER: Final = 30
 MAX_BARCODE: Final = 50
 
 
+@again_on_contention
 def open_consignment(
     *,
     actor: User,
@@ -54,6 +56,7 @@ def open_consignment(
     return consignment
 
 
+@again_on_contention
 def add_log(
     *,
     actor: User,

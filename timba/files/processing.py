@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from timba.contention import again_on_contention
 from timba.events.outbox import publish
 from timba.files.catalogue import processors
 from timba.files.events import file_event
@@ -245,6 +246,7 @@ def _read(run: Run) -> _Outcome:
         return _Outcome(error=UNEXPECTED)
 
 
+@again_on_contention
 def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
     """Write the outcome, its effects and its event in one transaction, while the row is there.
 

@@ -25,6 +25,7 @@ from django.utils import timezone
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
 from timba.consignments.models import Consignment, Log
+from timba.contention import again_on_contention
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
 from timba.files.catalogue import recognizers
@@ -147,6 +148,7 @@ def identify(received: Received, *, kind: str | None = None) -> None:
     row.kind, row.media_type = detected.kind, detected.media_type
 
 
+@again_on_contention
 def accept_files(
     *,
     actor: User,

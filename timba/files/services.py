@@ -11,6 +11,7 @@ from django.utils import timezone
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
 from timba.consignments.models import Consignment, Log
+from timba.contention import again_on_contention
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
 from timba.files.catalogue import processors
@@ -22,6 +23,7 @@ from timba.files.tasks import ring
 _BATCH: Final = 100
 
 
+@again_on_contention
 def place_file(
     *, actor: User, file: File, consignment: Consignment | None, log: Log | None
 ) -> File:
@@ -37,6 +39,7 @@ def place_file(
     return file
 
 
+@again_on_contention
 def retry_file(*, actor: User, file: File) -> File:
     """Process a FAILURE again; raise Conflict for a file in any other state."""
     require(actor, Permission.WRITE_FILES, client=file.client)
@@ -50,6 +53,7 @@ def retry_file(*, actor: User, file: File) -> File:
     return file
 
 
+@again_on_contention
 def retry_failed_files(*, actor: User, client: Client) -> int:
     """Process all of a client's failures again, in small transactions; return how many.
 
@@ -79,6 +83,7 @@ def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
     return len(retried)
 
 
+@again_on_contention
 def delete_file(*, actor: User, file: File) -> None:
     """Take a file out of every answer at once; its bytes stay in the trash for a while."""
     require(actor, Permission.WRITE_FILES, client=file.client)

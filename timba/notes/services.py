@@ -7,6 +7,7 @@ from django.db import transaction
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
 from timba.consignments.models import Consignment
+from timba.contention import again_on_contention
 from timba.errors import Invalid, NotFound
 from timba.events.outbox import publish
 from timba.notes.events import note_event
@@ -17,6 +18,7 @@ MAX_TITLE = 100
 MAX_CONTENT_BYTES = 200_000
 
 
+@again_on_contention
 def write_note(
     *,
     actor: User,
@@ -37,6 +39,7 @@ def write_note(
     return note
 
 
+@again_on_contention
 def change_note(
     *,
     actor: User,
@@ -56,6 +59,7 @@ def change_note(
     return note
 
 
+@again_on_contention
 def delete_note(*, actor: User, note: Note) -> None:
     """Take a note away; its last state stays in the history."""
     require(actor, Permission.WRITE_NOTES, client=note.client)

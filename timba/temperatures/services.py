@@ -14,6 +14,7 @@ from django.db import transaction
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.contention import again_on_contention
 from timba.errors import Invalid, NotFound
 from timba.files.models import File
 from timba.files.processors.base import Findings
@@ -73,6 +74,7 @@ def withdraw_readings(file: File) -> None:
     _renew_data_version(_owner(file))
 
 
+@again_on_contention
 def name_city(*, actor: User, client: Client, city_id: int, name: str) -> City:
     """Give a city number a name, or another one; raise Invalid for a name that is none."""
     require(actor, Permission.WRITE_FILES, client=client)

@@ -9,6 +9,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
+from timba.config.databases import database
 from timba.config.env import (
     DATA_DIR,
     env,
@@ -117,18 +118,11 @@ TEMPLATES: list[dict[str, Any]] = [
 # --- What it stands on ---------------------------------------------------------------------------
 
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}")
+    "default": database(
+        env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
+        pool_size=TIMBA_WEB_THREADS + 4,
+    )
 }
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # FULL: a 201 promises that the row survives a power cut, which NORMAL does not.
-    # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-    }
-DATABASES["default"]["CONN_MAX_AGE"] = None
-DATABASES["default"]["ATOMIC_REQUESTS"] = False  # no transaction is open while bytes flow
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://cache_table")}
