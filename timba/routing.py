@@ -17,7 +17,7 @@ class EitherSlashPattern(RoutePattern):
 
     def match(self, path: str) -> Any:
         found = super().match(path)
-        if found is None:
+        if found is None and not path.endswith("//"):
             found = super().match(path[:-1] if path.endswith("/") else f"{path}/")
         return found
 
