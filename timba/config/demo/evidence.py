@@ -46,7 +46,7 @@ SHOTS: Final = (
     Shot(
         name="AB-0185 left side.jpg",
         load="AB-0185",
-        minutes_ago=312,
+        minutes_ago=131,
         seed=1,
         species="hardwood",
         log_radius=100,
@@ -56,7 +56,7 @@ SHOTS: Final = (
     Shot(
         name="AB-0186 at the gate.jpg",
         load="AB-0186",
-        minutes_ago=174,
+        minutes_ago=76,
         seed=2,
         species="pinewood",
         log_radius=66,
@@ -65,7 +65,7 @@ SHOTS: Final = (
     Shot(
         name="AB-0187 at the gate.jpg",
         load="AB-0187",
-        minutes_ago=58,
+        minutes_ago=38,
         seed=3,
         species="pinewood",
         log_radius=82,
@@ -74,7 +74,7 @@ SHOTS: Final = (
     Shot(
         name="AB-0187 butt ends.jpg",
         load="AB-0187",
-        minutes_ago=55,
+        minutes_ago=35,
         seed=4,
         species="pinewood",
         log_radius=118,
@@ -131,7 +131,7 @@ def gate_note(consignment: Consignment, *, at: datetime) -> bytes:
 
 Consignment  {consignment.name}, {consignment.type}
 Vehicle      {consignment.vehicle_number}
-Came in      {at - timedelta(minutes=62):%H:%M}
+Came in      {at - timedelta(minutes=42):%H:%M}
 Measured by  Jānis Bērziņš
 
 Logs         {consignment.log_count}
