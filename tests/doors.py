@@ -7,7 +7,7 @@ parameter or a new field is covered, or noticed, without anyone remembering.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,6 +57,8 @@ _NOUNS: Mapping[str, str] = {
     "notes/": "note_id",
 }
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CSRF_TOKEN = re.compile(rb"\b[A-Za-z0-9]{64}\b")
 _PLAIN_DJANGO = ("GET", "POST")
 
 
@@ -167,9 +169,15 @@ def body_for(operation: Mapping[str, Any] | None) -> dict[str, Any]:
 class Answer:
     """An answer as the caller has it in hand."""
 
-    status: int
+    status_code: int
     headers: Mapping[str, str]
-    body: bytes
+    content: bytes
+
+    def __getitem__(self, header: str) -> str:
+        return self.headers[header]
+
+    def json(self) -> Any:
+        return orjson.loads(self.content)
 
 
 def ask(
@@ -180,8 +188,10 @@ def ask(
     query: Mapping[str, Any] | None = None,
     body: Mapping[str, Any] | None = None,
     form: bool = False,
+    headers: Mapping[str, str] | None = None,
+    keep: bool = False,
 ) -> Answer:
-    """Knock, and leave everything as it was: what the answer changed is rolled back."""
+    """Knock, and leave everything as it was unless told to `keep` what the answer changed."""
     data, content_type = b"", "application/json"
     if form:
         data, content_type = encode_multipart(BOUNDARY, dict(body or {})), MULTIPART_CONTENT
@@ -189,10 +199,27 @@ def ask(
         data = orjson.dumps(body, default=str)
     address = f"{path}?{urlencode(query, doseq=True)}" if query else path
     with transaction.atomic():
-        answer = program.generic(method, address, data, content_type=content_type)
+        answer = program.generic(
+            method, address, data, content_type=content_type, headers=dict(headers or {})
+        )
         content = b"".join(answer) if answer.streaming else answer.content
-        transaction.set_rollback(True)
-    return Answer(status=answer.status_code, headers=dict(answer.items()), body=content)
+        transaction.set_rollback(not keep)
+    return Answer(status_code=answer.status_code, headers=dict(answer.items()), content=content)
+
+
+def heard(answer: Answer, *, asked: object = None, secrets: Set[str] = frozenset()) -> bytes:
+    """Return all that a caller can hear, the asked id taken out; check that no secret is in it."""
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in {"Content-Length", "X-Request-ID"}
+    }
+    whole = repr((answer.status_code, headers)).encode() + answer.content
+    if asked is not None:
+        whole = whole.replace(str(asked).encode(), b"<asked>")
+    for secret in secrets:
+        assert secret.encode() not in whole, f"{secret!r} is in {whole!r}"
+    return _CSRF_TOKEN.sub(b"<token>", _UUID.sub(b"<uuid>", whole))
 
 
 def a_file() -> SimpleUploadedFile:

@@ -7,10 +7,8 @@ byte but for the id that was asked.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,8 +17,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.forms import Form
 from django.test import Client as Program
 
+from tests.callers import FORM, Caller, caller
 from tests.conftest import AsUser
-from tests.doors import Answer, Door, ask, body_for, calls, doors, fields_of, is_form
+from tests.doors import Door, ask, calls, doors, fields_of, heard
 from tests.worlds import World, make_world
 from timba.consignments.models import Consignment
 from timba.web import forms
@@ -39,14 +38,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "city_id": ("city_id",),
     "task_id": ("task_id",),
 }
-# What the pages' forms send, beside ids.
-FORM = {
-    "content": "bark on one side",
-    "name": "Walked",
-    "password": "larch-and-alder-48",
-    "title": "Lorry 7",
-    "username": "walked",
-}
 # What the stranger's own, harmless call is answered where that is no success.
 REFUSED = {
     ("timba/client", "PUT"): 403,
@@ -61,8 +52,6 @@ REFUSED = {
 OPEN = {"api/schema/", "api/docs/", "health/live", "health/ready", "login/"}
 # These lead on to a door that asks.
 LEAD_ON = {"", "logout/"}
-_UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_CSRF_TOKEN = re.compile(rb"\b[A-Za-z0-9]{64}\b")
 
 CALLS = [pytest.param(*call, id=f"{call[1]} {call[0]}") for call in calls()]
 OURS = [call for call in CALLS if not call.values[0].is_admin]
@@ -102,83 +91,21 @@ def absent(theirs: World) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stranger:
-    """Somebody of another client at one door: a program, or a browser at the pages."""
-
-    program: Program
-    door: Door
-    method: str
-    own: World
-
-    def ask(
-        self,
-        ids: Mapping[str, Any] | None = None,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """Make the stranger's own good call, with other ids in the path, the query or the body."""
-        alias = "id" in {**(query or {}), **(body or {})}
-        return ask(
-            self.program,
-            self.method,
-            self.door.path(ids or self.own.ids),
-            query={**({} if alias else self._query()), **(query or {})},
-            body={**self._body(without_ids=alias), **(body or {})},
-            form=is_form(self._operation) or self._operation is None,
-        )
-
-    @property
-    def _operation(self) -> dict[str, Any] | None:
-        return self.door.operation(self.method)
-
-    def _query(self) -> dict[str, Any]:
-        names = [p["name"] for p in (self._operation or {}).get("parameters", [])]
-        return {name: self.own.ids[name] for name in names if name in self.own.ids}
-
-    def _body(self, *, without_ids: bool) -> dict[str, Any]:
-        if self._operation is None:
-            return dict(FORM)
-        names = [name for name in fields_of(self._operation) if name.endswith("_id")]
-        ids = {} if without_ids else {name: self.own.ids[name] for name in names}
-        return {**body_for(self._operation), **ids}
-
-
 @pytest.fixture
-def stranger(door: Door, method: str, own: World, as_user: AsUser) -> Stranger:
+def stranger(door: Door, method: str, own: World) -> Caller:
     """Return the owner of another client, at the door that the test is about."""
-    if door.operation(method) is not None:
-        return Stranger(program=as_user(own.user), door=door, method=method, own=own)
-    browser = Program(headers={"accept": "text/html"})
-    browser.force_login(own.user)
-    return Stranger(program=browser, door=door, method=method, own=own)
-
-
-def heard(answer: Answer, *, asked: object = None, secrets: set[str] = frozenset()) -> Any:
-    """Return all that a caller can hear, the asked id taken out; check that no secret is in it."""
-    headers = {
-        name: value
-        for name, value in answer.headers.items()
-        if name not in {"Content-Length", "X-Request-ID"}
-    }
-    whole = repr((answer.status, headers)).encode() + answer.body
-    if asked is not None:
-        whole = whole.replace(str(asked).encode(), b"<asked>")
-    for secret in secrets:
-        assert secret.encode() not in whole, f"{secret!r} is in {whole!r}"
-    return _CSRF_TOKEN.sub(b"<token>", _UUID.sub(b"<uuid>", whole))
+    return caller(door, method, user=own.user, world=own)
 
 
 @pytest.mark.parametrize(("door", "method"), OURS)
 def test_a_stranger_hears_the_same_of_foreign_and_of_absent_rows(
-    door: Door, method: str, stranger: Stranger, theirs: World, absent: dict[str, Any]
+    door: Door, method: str, stranger: Caller, theirs: World, absent: dict[str, Any]
 ) -> None:
     secrets = theirs.secrets
     usual = stranger.ask()
     # A page may take no POST, or no GET.
     expected = REFUSED.get((door.route, method), 405 if door.operation(method) is None else None)
-    assert usual.status < 400 or usual.status == expected, usual.body
+    assert usual.status_code < 400 or usual.status_code == expected, usual.content
     harmless = heard(usual, secrets=secrets)
     for parameter in door.parameters:
         name = door.names(parameter)
@@ -198,16 +125,19 @@ def test_a_stranger_hears_the_same_of_foreign_and_of_absent_rows(
 
 @pytest.mark.parametrize(("door", "method"), GUARDED)
 def test_nobody_hears_anything_without_signing_in(
-    door: Door, method: str, stranger: Stranger, theirs: World, absent: dict[str, Any]
+    door: Door, method: str, stranger: Caller, theirs: World, absent: dict[str, Any]
 ) -> None:
     for accept, status in (("application/json", 401), ("text/html", 302)):
-        nobody = Stranger(
-            program=Program(headers={"accept": accept}), door=door, method=method, own=stranger.own
+        nobody = Caller(
+            program=Program(headers={"accept": accept}),
+            door=door,
+            method=method,
+            world=stranger.world,
         )
         foreign, none = (nobody.ask(ids, query=ids) for ids in (theirs.ids, absent))
-        if door.operation(method) is not None or foreign.status != 405:
-            assert foreign.status == (302 if door.route in LEAD_ON else status)
-        if foreign.status == 302 and door.route not in LEAD_ON:
+        if door.operation(method) is not None or foreign.status_code != 405:
+            assert foreign.status_code == (302 if door.route in LEAD_ON else status)
+        if foreign.status_code == 302 and door.route not in LEAD_ON:
             assert foreign.headers["Location"].startswith("/login/?next=")
         # Only the address that was asked may be repeated.
         said = heard(foreign)
@@ -234,7 +164,7 @@ def test_the_admin_pages_are_shut_to_clients(
     member.force_login(own.user)
     for browser in (member, Program(headers={"accept": "text/html"})):
         answers = [ask(browser, method, door.path(row), body=FORM, form=True) for row in rows]
-        assert answers[0].status in {302, 403, 404, 405}
+        assert answers[0].status_code in {302, 403, 404, 405}
         foreign, none = (
             heard(answer, asked=row["object_id"]) for answer, row in zip(answers, rows, strict=True)
         )

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
-from timba.api.problems import problem_for
+from timba.api.problems import prefers_html, problem, problem_for
 from timba.errors import DomainError
 
 Next = Callable[[HttpRequest], HttpResponse]
@@ -42,7 +42,14 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not prefers_html(request):
+            return problem(
+                response.status_code,
+                f"This address does not take {request.method}.",
+                headers={"Allow": response["Allow"]},
+            )
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return problem_for(error, request) if isinstance(error, DomainError) else None

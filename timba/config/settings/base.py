@@ -133,6 +133,7 @@ TIMBA_EVENT_DAYS = whole_number("TIMBA_EVENT_DAYS", default=0, least=0, most=36_
 
 BROKER_URL = text("BROKER_URL")
 CELERY_BROKER_URL = BROKER_URL or None
+CELERY_TASK_DEFAULT_QUEUE = "fast"
 CELERY_TASK_ACKS_LATE = False  # the lease in the row recovers a lost file, not the broker
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -300,5 +301,8 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "ma
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(pretty=DEBUG)
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
+# The header has been checked, and the address found, by middleware of Timba's own.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]
 # An answer of 4xx is the caller's affair.
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO

@@ -1,0 +1,60 @@
+"""One sawmill, its people, and a worker that processes what waits as the embedded one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.worlds import World, make_world
+from timba.accounts.models import Client, User
+from timba.files.processing import next_waiting, process_file
+from timba.files.sandbox import close_sandbox
+
+Work = Callable[[], int]
+
+
+@pytest.fixture
+def owner(make_user: MakeUser) -> User:
+    """Return the owner of the sawmill."""
+    return make_user()
+
+
+@pytest.fixture
+def program(owner: User, as_user: AsUser) -> APIClient:
+    """Return a program that is signed in as the owner."""
+    return as_user(owner)
+
+
+@pytest.fixture
+def lapsed(client_company: Client) -> Client:
+    """Let the sawmill's subscription run out."""
+    subscription = client_company.subscription
+    subscription.current_period_end = timezone.now() - timedelta(seconds=1)
+    subscription.save()
+    return client_company
+
+
+@pytest.fixture
+def work() -> Iterator[Work]:
+    """Return a way to process every file that waits; it says how many there were."""
+
+    def process_what_waits() -> int:
+        count = 0
+        while (file_id := next_waiting()) is not None:
+            assert process_file(file_id)
+            count += 1
+        return count
+
+    yield process_what_waits
+    close_sandbox()
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a sawmill with a row of every noun."""
+    return make_world(word="Kalnamuiza", first_id=5_000_001)
