@@ -8,6 +8,7 @@ from django.conf import settings
 
 from timba.config.env import BASE_DIR
 from timba.config.supervisor import Program
+from timba.files.catalogue import processors
 
 
 def programs() -> list[Program]:
@@ -45,16 +46,21 @@ def _web() -> Program:
 def _celery() -> list[Program]:
     celery = (sys.executable, "-m", "celery", "--app=timba.config", f"--workdir={BASE_DIR}")
     return [
-        Program(
-            name="worker",
-            command=(
-                *celery,
-                "worker",
-                f"--concurrency={settings.TIMBA_WORKER_THREADS}",
-                "--loglevel=WARNING",
-                "--without-gossip",
-                "--without-mingle",
-            ),
+        *(
+            Program(
+                name=f"{queue} worker",
+                command=(
+                    *celery,
+                    "worker",
+                    f"--queues={queue}",
+                    f"--hostname={queue}@%h",
+                    f"--concurrency={settings.TIMBA_WORKER_THREADS}",
+                    "--loglevel=WARNING",
+                    "--without-gossip",
+                    "--without-mingle",
+                ),
+            )
+            for queue in sorted({processor.queue for processor in processors().values()})
         ),
         # No pidfile: one left by a crash would keep the next beat from starting.
         Program(name="beat", command=(*celery, "beat", "--pidfile=", "--loglevel=WARNING")),

@@ -16,6 +16,8 @@ from celery import shared_task
 from django.conf import settings
 
 from timba import bell
+from timba.files.catalogue import processors
+from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.sweeping import sweep_files, take_unrung
 
@@ -30,11 +32,12 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
         bell.ring(BELL)
         return
     deadline = time.monotonic() + _RING_SECONDS
-    for file_id in file_ids:
+    kinds = File.unscoped.filter(pk__in=file_ids).values_list("pk", "kind")
+    for file_id, kind in kinds.order_by("uploaded_at"):
         if time.monotonic() > deadline:
             return
         try:
-            process.apply_async((str(file_id),))
+            process.apply_async((str(file_id),), queue=processors()[kind].queue)
         except Exception:  # noqa: BLE001 - whatever ails the broker, the upload is safe
             _log.warning("bell_not_rung", file_id=str(file_id), exc_info=True)
             return
@@ -56,10 +59,13 @@ def sweep() -> None:
 def _bells_hanging() -> int:
     """Return how many messages the broker still holds: their files need no other one."""
     with process.app.connection_for_read() as connection:
-        channel: Any = connection.default_channel
-        try:
-            queue = channel.queue_declare(process.app.conf.task_default_queue, passive=True)
-        except connection.channel_errors:
-            # An empty queue does not exist in Redis.
-            return 0
-        return int(queue.message_count)
+        queues = {processor.queue for processor in processors().values()}
+        return sum(_messages_in(queue, connection) for queue in queues)
+
+
+def _messages_in(queue: str, connection: Any) -> int:
+    try:
+        return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+    except connection.channel_errors:
+        # An empty queue does not exist in Redis.
+        return 0

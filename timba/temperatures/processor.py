@@ -14,7 +14,7 @@ from functools import partial
 from typing import BinaryIO, Final
 
 from timba.files.models import Derivative, File
-from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.processors.base import BULK, FileRefused, Findings, Job, Processor
 from timba.files.storage import store
 from timba.temperatures.bounds import moment
 from timba.temperatures.lines import Unreadable, read_blocks, read_lines
@@ -186,4 +186,5 @@ PROCESSOR: Final = Processor(
     withdraw=withdraw_readings,
     discard=forget_staged_totals,
     recognizes=recognizes,
+    queue=BULK,
 )

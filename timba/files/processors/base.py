@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from timba.files.models import File
 
 Findings = Mapping[str, Any]
+FAST, BULK = "fast", "bulk"
 
 
 class FileRefused(Exception):
@@ -99,6 +100,8 @@ class Processor:
     `record(file, findings)` runs in the transaction that settles the file, `withdraw(file)` in the
     one that deletes it; both are quick. `discard(file_id, run)` forgets what a dead run staged.
     `recognizes(head)` says whether text that begins so is of this kind.
+    Where Celery works, files wait in the named `queue`: what may take hours waits in another one
+    than what takes a moment.
     """
 
     kind: str
@@ -108,3 +111,4 @@ class Processor:
     withdraw: Callable[[File], None] = _nothing
     discard: Callable[[uuid.UUID, int], None] = _nothing
     recognizes: Callable[[bytes], bool] | None = None
+    queue: str = FAST
