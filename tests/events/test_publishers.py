@@ -165,6 +165,22 @@ def test_server_that_never_answers_holds_nobody_longer_than_the_time_limit() -> 
         assert _seconds(publisher.close) < 0.5
 
 
+def test_complaints_of_one_producer_after_the_other_are_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        servers = f"127.0.0.1:{closed.getsockname()[1]}"
+        for _ in range(3):
+            publisher = KafkaPublisher(bootstrap_servers=servers)
+            assert publisher.deliver([message("a")], timeout=0.5) == [UNCERTAIN]
+            publisher.close()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len([line for line in lines if servers in line]) == 1
+    assert len([line for line in lines if "Kafka did not take a batch" in line]) <= 1
+    assert not [line for line in lines if "experimental" in line]
+
+
 def test_topic_that_cannot_be_made_is_left_to_the_broker(
     kafka: MockKafka, caplog: pytest.LogCaptureFixture
 ) -> None:

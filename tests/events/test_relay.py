@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -93,6 +93,49 @@ def test_broker_that_is_away_loses_nothing_and_a_fresh_publisher_is_opened(tell:
     assert relay.turn() is Turn.MOVED
     assert (publishers[0].log, numbers(publishers[1].log)) == ([], [1])
     assert unpublished() == []
+
+
+@pytest.mark.django_db
+def test_broker_that_is_away_is_told_once_and_so_is_its_return(
+    tell: Tell, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publisher = MemoryPublisher()
+    relay = relay_to(publisher)
+    tell(key="1")
+    publisher.away = True
+    for _ in range(3):
+        relay.turn()
+    publisher.away = False
+    for _ in range(3):
+        tell(key="2")
+        relay.turn()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "the broker does not acknowledge events; they wait, and none is lost" in lines[0]
+    assert "the relay is at work again" in lines[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_database_that_does_not_answer_ends_no_relay(
+    tell: Tell, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publisher = MemoryPublisher()
+    relay = relay_to(publisher)
+    tell(key="1")
+
+    def refuse(*_args: object) -> object:
+        raise OperationalError("the server is being started again")
+
+    with connection.execute_wrapper(refuse):
+        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
+    assert relay.turn() is Turn.MOVED
+    assert numbers(publisher.log) == [1]
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "the outbox does not answer" in lines[0]
+    assert "the server is being started again" in lines[0]
 
 
 @pytest.mark.django_db

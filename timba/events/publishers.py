@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 import logging
+import math
+import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -92,15 +94,30 @@ class MemoryPublisher:
         return Delivery.UNCERTAIN if message.key in self.deaf_keys else Delivery.ACKED
 
 
-class _QuietAboutGapless(logging.Filter):
-    """Drops the note that gapless delivery is experimental, made for every new producer."""
+class _Calm(logging.Filter):
+    """Lets each complaint through once a minute: while a broker is away, every producer makes it.
+
+    That gapless delivery is experimental, which each says too, is known.
+    """
+
+    _varying = re.compile(r"producer-\d+|\(after .*")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "enable.gapless.guarantee" not in record.getMessage()
+        text = self._varying.sub("", record.getMessage())
+        now = time.monotonic()
+        if "enable.gapless.guarantee" in text or now - self._said_at.get(text, -math.inf) < 60:
+            return False
+        self._said_at = {kept: at for kept, at in self._said_at.items() if now - at < 60}
+        self._said_at[text] = now
+        return True
 
 
 _kafka_log: Final = logging.getLogger("timba.events.kafka")
-_kafka_log.addFilter(_QuietAboutGapless())
+_kafka_log.addFilter(_Calm())
 _POLL_SECONDS: Final = 0.1
 
 
@@ -142,7 +159,7 @@ class KafkaPublisher:
             self._make_missing_topics({message.topic for message in messages}, deadline)
             self._send(messages, outcomes)
         except (KafkaException, BufferError) as error:
-            _kafka_log.warning("events wait: %s", error)
+            _kafka_log.warning("Kafka did not take a batch: %s", error)
         while len(self._producer) and time.monotonic() < deadline:
             # A fatal failure is raised once, and the reports of the messages still come after it.
             with suppress(KafkaException):

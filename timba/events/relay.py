@@ -54,6 +54,7 @@ class Relay:
         self._lease = Lease()
         self._batch = _BATCH
         self._parked: defaultdict[str, set[str]] = defaultdict(set)
+        self._complaint = ""
         self._stopping = False
         self._pruning_due = 0.0
 
@@ -67,7 +68,7 @@ class Relay:
         pause = _FIRST_PAUSE
         try:
             while not self._stopping:
-                turn = self._guarded_turn()
+                turn = self.turn()
                 if turn is Turn.IDLE:
                     bell.wait(_POLL_SECONDS)
                 elif turn is Turn.STANDBY:
@@ -90,7 +91,29 @@ class Relay:
             _log.warning("the relay's lease was not given back; it expires by itself")
 
     def turn(self) -> Turn:
-        """Deliver one batch, if this relay is the one that may, and mark what was acknowledged."""
+        """Deliver one batch, if this relay is the one that may, and mark what was acknowledged.
+
+        Trouble is logged when it begins and when it is over, not all the while.
+        """
+        try:
+            turn = self._take_turn()
+        except DatabaseError as error:
+            connection.close()
+            self._complain("the outbox does not answer; the relay tries again", reason=str(error))
+            return Turn.STUCK
+        if turn is Turn.STUCK:
+            self._complain("the broker does not acknowledge events; they wait, and none is lost")
+        elif self._complaint:
+            _log.info("the relay is at work again")
+            self._complaint = ""
+        return turn
+
+    def _complain(self, sentence: str, **facts: str) -> None:
+        if sentence != self._complaint:
+            _log.warning(sentence, **facts)
+            self._complaint = sentence
+
+    def _take_turn(self) -> Turn:
         self._prune_when_due()
         if self._publisher is None or not self._lease.hold():
             return Turn.STANDBY
@@ -148,16 +171,7 @@ class Relay:
         if len(refused) == len(failed):
             return Turn.MOVED
         self._batch = max(1, tried // 2)
-        _log.warning("events wait: the broker did not acknowledge them", waiting=len(failed))
         return Turn.STUCK
-
-    def _guarded_turn(self) -> Turn:
-        try:
-            return self.turn()
-        except DatabaseError:
-            _log.exception("the relay could not reach the outbox; it tries again")
-            connection.close()
-            return Turn.STUCK
 
     def _prune_when_due(self) -> None:
         if settings.TIMBA_EVENT_DAYS and time.monotonic() >= self._pruning_due:
