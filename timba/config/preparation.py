@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-import structlog
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.exceptions import ImproperlyConfigured
@@ -20,11 +19,9 @@ from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
 from timba.files.storage import StoreAway, store
-from timba.files.storage import StoreAway, store
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
 # Pages of packages that Timba serves nobody.
-_log = structlog.get_logger(__name__)
 _LEFT_OUT: Final = ["rest_framework", "redoc"]
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +29,6 @@ _log = structlog.get_logger(__name__)
 def prepare() -> None:
     """Check the set-up, then bring tables and static files up to date."""
     BaseCommand().check(databases=["default"])
-    _check_store()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     _check_store()
@@ -100,20 +96,12 @@ def _check_store() -> None:
         store().check()
     except StoreAway:
         _log.warning("the store of files is away: uploads wait for it")
+    except ImproperlyConfigured as misfit:
+        raise CommandError(str(misfit)) from misfit
     except OSError as refused:
         raise CommandError(
             f"Timba cannot write to the folder of files, {refused.filename}: {refused.strerror}."
         ) from refused
-
-
-def _check_store() -> None:
-    """Refuse to start on a store that will never take a file; one that is away may come back."""
-    try:
-        store().check()
-    except ImproperlyConfigured as misfit:
-        raise CommandError(str(misfit)) from misfit
-    except StoreAway:
-        _log.warning("store_away", exc_info=True)
 
 
 def _collect_static_files() -> None:
