@@ -6,6 +6,7 @@ Pure: the first bytes come in, a kind or a sentence goes out.
 from __future__ import annotations
 
 import codecs
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 _PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
 _MAX_STRANGE_SHARE: Final = 0.1
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_TEXT_CONTROLS: Final = frozenset("\t\n\r\f\v\x1b")
+# Control characters, but for tabs, line ends, form feeds and the escapes of terminals.
+_STRANGE_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class KindUnknown(Exception):
@@ -97,20 +99,23 @@ def detect(
         _refuse_unless_text_inside(head)
         if asked is None and not recognizers[TEMPERATURES](head):
             raise KindUnknown("there are no temperature readings in this archive.")
-    if asked == TEMPERATURES and head.startswith(_UTF16_MARKS):
-        raise KindUnknown("its text is UTF-16, and readings are UTF-8. Save it as UTF-8.")
+    elif asked == TEMPERATURES and not _looks_like_utf8(head):
+        raise KindUnknown("its text is not UTF-8, as readings are. Save it as UTF-8.")
     kind = asked or _kind_by_bytes(possible, head, recognizers)
     return Detected(kind=kind, media_type=media_type)
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Whether bytes read as text: UTF-16 with its mark, or few bytes that no text has."""
-    if head.startswith(_UTF16_MARKS):
-        return True
-    text = head.decode("utf-8", errors="replace")
-    strange = sum(
-        1 for c in text if c == "\ufffd" or (c < " " and c not in _TEXT_CONTROLS) or c == "\x7f"
+    """Whether bytes read as text in UTF-8, in UTF-16 with its mark, or in an old 8-bit encoding."""
+    return (
+        _looks_like_utf8(head) or head.startswith(_UTF16_MARKS) or not _STRANGE_BYTES.search(head)
     )
+
+
+def _looks_like_utf8(head: bytes) -> bool:
+    """Whether there are few bytes that text in UTF-8 does not have; some lines may be spoilt."""
+    text = head.decode("utf-8", errors="replace")
+    strange = text.count("\ufffd") + len(_STRANGE_BYTES.findall(head))
     return strange <= _MAX_STRANGE_SHARE * len(text)
 
 
@@ -128,7 +133,7 @@ def _refuse_unless_text_inside(archive: bytes) -> None:
         inside = zlib.decompressobj(wbits=31).decompress(archive, HEAD_BYTES)
     except zlib.error:
         raise KindUnknown("the archive is damaged.") from None
-    if not looks_like_text(inside):
+    if not _looks_like_utf8(inside):
         raise KindUnknown("there is no text in this archive.")
 
 

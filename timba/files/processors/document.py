@@ -65,7 +65,7 @@ def _moment(text: str) -> str | None:
     offset = sign * timedelta(hours=int(found[8] or 0), minutes=int(found[9] or 0))
     with contextlib.suppress(ValueError, OverflowError):
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return None
 
 

@@ -114,7 +114,7 @@ def _taken_at(details: dict[int, Any]) -> str | None:
         with contextlib.suppress(ValueError, OverflowError):
             taken = datetime.strptime(text, layout)  # noqa: DTZ007 - a zone is added below
             taken = taken if taken.tzinfo else taken.replace(tzinfo=UTC)
-            return taken.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return taken.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return None
 
 

@@ -6,7 +6,6 @@ Text cannot harm its reader, so it is read in the worker, a piece at a time, wha
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +13,6 @@ from timba.files.processors.base import FileRefused, Findings, Job, Processor
 
 PREVIEW_CHARACTERS: Final = 500
 _PIECE: Final = 1024 * 1024
-_WORD: Final = re.compile(r"\S+")
 # Windows-1252 leaves five bytes undefined; Latin-1 gives every byte a meaning and never fails.
 _ENCODINGS: Final = ("utf-8", "cp1252", "latin-1")
 
@@ -33,7 +31,7 @@ class _Count:
     def add(self, piece: str) -> None:
         if not piece:
             return
-        self.words += len(_WORD.findall(piece))
+        self.words += len(piece.split())
         if self._inside_word and not piece[0].isspace():
             self.words -= 1
         self._inside_word = not piece[-1].isspace()

@@ -1,0 +1,136 @@
+"""What a hostile file could make its reader do: the text names one of these deeds.
+
+It is loaded by the sandbox's child, in place of the processor for texts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from timba.files.processors.base import FileRefused, Findings, Processor, Source
+
+GIGABYTE = 1024**3
+
+
+def read_hostile(source: Source) -> Findings:
+    with source.open() as stream:
+        deed, _, rest = stream.read().decode().strip().partition(" ")
+    return _DEEDS[deed](rest)
+
+
+def _pid(_: str) -> Findings:
+    return {"pid": os.getpid()}
+
+
+def _eat_memory(_: str) -> Findings:
+    return {"size": len(bytearray(GIGABYTE))}
+
+
+def _recurse(depth: str) -> Findings:
+    return _recurse(depth)
+
+
+def _segfault(_: str) -> Findings:
+    return {"text": ctypes.string_at(0)}
+
+
+def _exit(_: str) -> Findings:
+    os._exit(0)
+
+
+def _leave(_: str) -> Findings:
+    raise SystemExit
+
+
+def _loop(_: str) -> Findings:
+    while True:
+        pass
+
+
+def _loop_unkillable(_: str) -> Findings:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_IGN)
+    return _loop(_)
+
+
+def _talk(size: str) -> Findings:
+    return {"text": "x" * int(size)}
+
+
+def _print(size: str) -> Findings:
+    for _ in range(int(size) // 1_000_000):
+        os.write(1, b"x" * 1_000_000)
+    return {"printed": int(size)}
+
+
+def _answer_nonsense(text: str) -> Findings:
+    os.write(0, text.encode() + b"\n")
+    os._exit(0)
+
+
+def _nest(depth: str) -> Findings:
+    nested: Any = 0
+    for _ in range(int(depth)):
+        nested = [nested]
+    return {"nested": nested}
+
+
+def _poison(_: str) -> Findings:
+    return {"text": "a\0b\ud800c", "number": float("nan"), "lar\0ch": [float("inf"), "\udfff"]}
+
+
+def _refuse(sentence: str) -> Findings:
+    raise FileRefused(sentence)
+
+
+def _attempt(deed: Callable[[], object]) -> Findings:
+    try:
+        return {"done": str(deed())}
+    except (OSError, RuntimeError) as refusal:
+        return {"prevented": str(refusal)}
+
+
+def _environment(_: str) -> Findings:
+    return {"names": sorted(os.environ), "modules": sorted(sys.modules)}
+
+
+_DEEDS: dict[str, Callable[[str], Findings]] = {
+    "pid": _pid,
+    "memory": _eat_memory,
+    "recursion": _recurse,
+    "segfault": _segfault,
+    "exit": _exit,
+    "leave": _leave,
+    "loop": _loop,
+    "loop-unkillable": _loop_unkillable,
+    "talk": _talk,
+    "print": _print,
+    "nonsense": _answer_nonsense,
+    "nest": _nest,
+    "poison": _poison,
+    "refuse": _refuse,
+    "environment": _environment,
+    "connect": lambda port: _attempt(
+        lambda: socket.create_connection(("127.0.0.1", int(port)), timeout=1)
+    ),
+    "fork": lambda _: _attempt(os.fork),
+    "thread": lambda _: _attempt(threading.Thread(target=print).start),
+    "run": lambda _: _attempt(lambda: subprocess.run(["true"], check=True)),
+    "kill": lambda pid: _attempt(lambda: os.kill(int(pid), signal.SIGTERM)),
+    "read": lambda path: _attempt(Path(path).read_bytes),
+    "make": lambda folder: _attempt(lambda: tempfile.mkstemp(dir=folder)),
+    "write": lambda path: _attempt(lambda: Path(path).write_text("mine")),
+    "remove": lambda path: _attempt(Path(path).unlink),
+}
+
+PROCESSOR = Processor(kind="text", read=read_hostile)

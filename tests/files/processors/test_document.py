@@ -1,0 +1,114 @@
+"""What is read from a PDF, and what is said of one that cannot be read."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.files.conftest import Receive
+from tests.files.samples import pdf, photo
+from timba.files.models import File
+from timba.files.processors.base import FileRefused
+from timba.files.processors.document import DAMAGED, LOCKED, read_document
+from timba.files.sandbox import DIED, close_sandbox
+from timba.files.sandbox_child import UNREADABLE
+
+
+class Bytes:
+    """A source that is in memory."""
+
+    name = "permit.pdf"
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size = len(content)
+
+    def open(self) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_child_is_left() -> Iterator[None]:
+    yield
+    close_sandbox()
+
+
+@pytest.mark.django_db
+def test_a_pdf_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
+    info = {"Title": "Felling permit", "Author": "Forest office", "CreationDate": "D:20240506"}
+    file = settle(pdf(3, text="Forty logs of larch", info=info), name="permit.pdf")
+    assert (file.status, file.kind, file.media_type) == ("SUCCESS", "document", "application/pdf")
+    assert {name: file.result[name] for name in list(file.result)[4:]} == {
+        "pages": 3,
+        "title": "Felling permit",
+        "author": "Forest office",
+        "created_at": "2024-05-06T00:00:00Z",
+        "text_chars": 3 * len("Forty logs of larch"),
+    }
+
+
+def test_what_a_pdf_does_not_say_is_null() -> None:
+    facts = read_document(Bytes(pdf()))
+    assert facts == {"pages": 1, "title": None, "author": None, "created_at": None, "text_chars": 0}
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("D:20240506070809Z", "2024-05-06T07:08:09Z"),
+        ("D:20240506070809+02'30'", "2024-05-06T04:38:09Z"),
+        ("D:20240506070809-0200", "2024-05-06T09:08:09Z"),
+        ("D:2024", "2024-01-01T00:00:00Z"),
+        ("D:20241399", None),
+        ("D:00010101000000+14'00", None),
+        ("D:20240506070809+99'99", None),
+        ("6 May 2024", None),
+        ("", None),
+    ],
+)
+def test_the_moment_of_making_is_told_in_utc(written: str, moment: str | None) -> None:
+    assert read_document(Bytes(pdf(info={"CreationDate": written})))["created_at"] == moment
+
+
+def test_a_locked_pdf_is_told_so() -> None:
+    with pytest.raises(FileRefused) as refusal:
+        read_document(Bytes(pdf(locked=True)))
+    assert str(refusal.value) == LOCKED
+
+
+def test_ten_thousand_pages_are_refused_and_five_thousand_read() -> None:
+    with pytest.raises(FileRefused) as refusal:
+        read_document(Bytes(pdf(10_000)))
+    assert str(refusal.value) == "The PDF has 10000 pages; 5000 is the most."
+    assert read_document(Bytes(pdf(5000, text="x")))["text_chars"] == 5000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"%PDF-1.7\n", b"%PDF-1.7\n" + bytes(5000), photo(), b"", pdf()[:200]],
+    ids=["only a header", "a header and zeros", "a photo", "nothing", "cut off"],
+)
+def test_what_is_no_pdf_is_told_so(content: bytes) -> None:
+    with pytest.raises(FileRefused) as refusal:
+        read_document(Bytes(content))
+    assert str(refusal.value) == DAMAGED
+
+
+@pytest.mark.django_db
+def test_spoilt_pdfs_end_with_a_sentence(settle: Receive) -> None:
+    chance = random.Random(3)
+    whole = pdf(4, text="Forty logs of larch", info={"Title": "Permit"})
+    for _ in range(40):
+        spoilt = bytearray(whole)
+        for _ in range(chance.randint(1, 40)):
+            spoilt[chance.randrange(9, len(spoilt))] = chance.randrange(256)
+        file = settle(bytes(spoilt), name="spoilt.pdf")
+        assert file.status == File.Status.SUCCESS or file.error in {
+            DAMAGED,
+            LOCKED,
+            DIED,
+            UNREADABLE,
+        }

@@ -1,0 +1,255 @@
+"""What is read from a photo, and what is said of one that cannot be read."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.files.conftest import Receive
+from tests.files.samples import PNG_SIGNATURE, black_png, forest, photo, png
+from timba.files.models import File
+from timba.files.processors.base import FileRefused
+from timba.files.processors.photo import DAMAGED, read_photo
+from timba.files.sandbox import close_sandbox
+from timba.files.sandbox_child import UNREADABLE
+
+MAKE, MODEL, TAKEN, OFFSET = 0x010F, 0x0110, 0x9003, 0x9011
+LATITUDE = {1: "N", 2: (56.0, 57.0, 0.0)}
+TOO_MANY_PIXELS = "It has more pixels than are read: 50 million is the most."
+
+
+class Bytes:
+    """A source that is in memory."""
+
+    name = "photo.jpg"
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size = len(content)
+
+    def open(self) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_child_is_left() -> Iterator[None]:
+    yield
+    close_sandbox()
+
+
+@pytest.mark.django_db
+def test_a_photo_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
+    content = photo(
+        (640, 480),
+        exif={MAKE: "Nikon", MODEL: "D750"},
+        details={TAKEN: "2024:05:06 07:08:09", OFFSET: "+02:00"},
+        gps=LATITUDE,
+    )
+    file = settle(content, name="load.JPG")
+    assert (file.status, file.kind, file.media_type) == ("SUCCESS", "photo", "image/jpeg")
+    result = dict(file.result)
+    assert list(result)[:4] == ["id", "name", "execution_time", "random_number"]
+    assert (result["id"], result["name"]) == (str(file.pk), "load.JPG")
+    assert 0 < result["execution_time"] < 60
+    assert 1 <= result["random_number"] <= 1000
+    assert {name: result[name] for name in list(result)[4:-1]} == {
+        "width": 640,
+        "height": 480,
+        "format": "JPEG",
+        "taken_at": "2024-05-06T05:08:09Z",
+        "camera": "Nikon D750",
+        "has_gps": True,
+    }
+    assert len(bytes.fromhex(result["phash"])) == 8
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_kind_of_photo_is_read(kind: str) -> None:
+    facts = read_photo(Bytes(photo((100, 50), kind=kind)))
+    assert (facts["format"], facts["width"], facts["height"]) == (kind, 100, 50)
+    assert (facts["taken_at"], facts["camera"], facts["has_gps"]) == (None, None, False)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+def test_every_sort_of_pixel_is_read(mode: str) -> None:
+    file = io.BytesIO()
+    Image.new("L", (40, 30), 99).convert(mode.split(";", maxsplit=1)[0]).save(file, "PNG")
+    assert read_photo(Bytes(file.getvalue()))["width"] == 40
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_stands_upright_however_the_camera_was_held(orientation: int) -> None:
+    """Turn a picture the way a camera is held; its facts stay those of the upright picture."""
+    upright = forest((300, 200))
+    turned = {
+        1: lambda image: image,
+        2: lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: lambda image: image.transpose(Image.Transpose.ROTATE_180),
+        4: lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: lambda image: image.transpose(Image.Transpose.TRANSPOSE),
+        6: lambda image: image.transpose(Image.Transpose.ROTATE_90),
+        7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
+        8: lambda image: image.transpose(Image.Transpose.ROTATE_270),
+    }[orientation](upright)
+    facts = read_photo(Bytes(photo(picture=turned, kind="PNG", orientation=orientation)))
+    assert (facts["width"], facts["height"]) == (300, 200)
+    original = read_photo(Bytes(photo(picture=upright, kind="PNG")))
+    assert differing_bits(facts["phash"], original["phash"]) <= 4
+
+
+def test_alike_photos_share_most_of_their_hash_and_others_do_not() -> None:
+    large, small = forest((800, 600)), forest((400, 300))
+    other = Image.effect_noise((400, 300), 80).convert("RGB")
+    hashes = [
+        read_photo(Bytes(photo(picture=picture)))["phash"] for picture in (large, small, other)
+    ]
+    assert differing_bits(hashes[0], hashes[1]) <= 4
+    assert differing_bits(hashes[0], hashes[2]) >= 12
+
+
+def differing_bits(one: str, other: str) -> int:
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+@pytest.mark.parametrize(
+    ("taken", "offset", "moment"),
+    [
+        ("2024:05:06 07:08:09", None, "2024-05-06T07:08:09Z"),
+        ("2024:05:06 07:08:09", "-03:30", "2024-05-06T10:38:09Z"),
+        ("2024:05:06 07:08:09", "somewhere", "2024-05-06T07:08:09Z"),
+        ("2024:05:06 07:08:09\0\0", "+00:00\0", "2024-05-06T07:08:09Z"),
+        ("0000:00:00 00:00:00", None, None),
+        ("0001:01:01 00:00:00", "+14:00", "0001-01-01T00:00:00Z"),
+        ("yesterday", None, None),
+        ("", None, None),
+    ],
+)
+def test_the_moment_of_exposure_is_told_in_utc(
+    taken: str, offset: str | None, moment: str | None
+) -> None:
+    details = {TAKEN: taken} | ({OFFSET: offset} if offset else {})
+    assert read_photo(Bytes(photo(details=details)))["taken_at"] == moment
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [("Nikon", None, "Nikon"), (None, "D750", "D750"), (" Nikon \0", "D750\0", "Nikon D750")],
+)
+def test_the_camera_is_told_as_far_as_it_is_known(
+    make: str | None, model: str | None, camera: str
+) -> None:
+    exif = {tag: value for tag, value in ((MAKE, make), (MODEL, model)) if value}
+    assert read_photo(Bytes(photo(exif=exif)))["camera"] == camera
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_garbage_beside_the_picture_does_not_spoil_the_picture() -> None:
+    content = photo(
+        exif={MAKE: "Nikon", MODEL: "D750"},
+        orientation=6,
+        details={TAKEN: "2024:05:06 07:08:09"},
+        gps=LATITUDE,
+    )
+    start = content.index(b"Exif\0\0") + 6
+    end = content.index(b"\xff\xdb")
+    chance = random.Random(7)
+    for _ in range(500):
+        garbled = bytearray(content)
+        for _ in range(chance.randint(1, 12)):
+            garbled[chance.randrange(start, end)] = chance.randrange(256)
+        facts = read_photo(Bytes(bytes(garbled)))
+        assert sorted((facts["width"], facts["height"])) == [48, 64]
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    bomb = black_png(13_000, 13_000)
+    assert len(bomb) < 512 * 1024
+    started = time.process_time()
+    with pytest.raises(FileRefused, match=TOO_MANY_PIXELS):
+        read_photo(Bytes(bomb))
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("size", [(50_000, 1001), (2**31 - 1, 2**31 - 1), (100_000, 100_000)])
+def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(FileRefused, match=TOO_MANY_PIXELS):
+        read_photo(Bytes(png(*size)))
+
+
+@pytest.mark.django_db
+def test_the_most_pixels_that_are_read_fit_into_the_sandbox(settle: Receive) -> None:
+    file = settle(black_png(7000, 7000), name="large.png")
+    assert (file.status, file.error) == (File.Status.SUCCESS, "")
+
+
+WHOLE = {kind: photo((300, 200), kind=kind) for kind in ("JPEG", "PNG", "WEBP")}
+
+
+@pytest.mark.parametrize("kind", sorted(WHOLE))
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
+def test_a_photo_that_was_cut_off_is_told_so(kind: str, share: float) -> None:
+    content = WHOLE[kind]
+    with pytest.raises(FileRefused) as refusal:
+        read_photo(Bytes(content[: max(12, int(len(content) * share))]))
+    assert str(refusal.value) == DAMAGED
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(0, 0),
+        png(0, 10),
+        png(10, 10),
+        PNG_SIGNATURE,
+        b"\xff\xd8\xff",
+        b"RIFF\x04\0\0\0WEBP",
+        b"GIF89a",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    ],
+    ids=lambda content: repr(content[:8]),
+)
+def test_what_is_no_photo_is_told_so(content: bytes) -> None:
+    with pytest.raises(FileRefused) as refusal:
+        read_photo(Bytes(content))
+    assert str(refusal.value) == DAMAGED
+
+
+def test_a_page_behind_a_photo_is_just_a_photo() -> None:
+    """A polyglot: the photo is read, and nothing of it is ever shown as anything else."""
+    facts = read_photo(Bytes(photo() + b"<script>alert(1)</script>%PDF-1.7"))
+    assert facts["format"] == "JPEG"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", sorted(WHOLE))
+def test_spoilt_photos_end_with_a_sentence_and_leave_no_process(settle: Receive, kind: str) -> None:
+    chance = random.Random(kind)
+    before = set(Path("/proc").glob("[0-9]*"))
+    for _ in range(25):
+        spoilt = bytearray(WHOLE[kind])
+        for _ in range(chance.randint(1, 30)):
+            spoilt[chance.randrange(12, len(spoilt))] = chance.randrange(256)
+        file = settle(bytes(spoilt), name=f"spoilt.{kind.lower()}")
+        assert file.status == "SUCCESS" or file.error in {DAMAGED, UNREADABLE, TOO_MANY_PIXELS}
+    close_sandbox()
+    ours = {
+        path
+        for path in set(Path("/proc").glob("[0-9]*")) - before
+        if str(os.getpid()) in parent_of(path)
+    }
+    assert ours == set()
+
+
+def parent_of(process: Path) -> str:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""

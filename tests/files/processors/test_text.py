@@ -1,0 +1,152 @@
+"""How plain text is counted, whatever its encoding, its size, and wherever it is cut in pieces."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timba.files.processors import text as text_module
+from timba.files.processors.base import FileRefused
+from timba.files.processors.text import read_text
+
+
+class Bytes:
+    """A job over bytes in memory, or over a stream of so many that they are never all there."""
+
+    name = "note.txt"
+
+    def __init__(self, content: bytes, *, times: int = 1) -> None:
+        self._content, self._times = content, times
+        self.size = len(content) * times
+        self.fractions: list[float] = []
+
+    def open(self) -> io.RawIOBase | io.BytesIO:
+        return (
+            Repeated(self._content, self._times) if self._times > 1 else io.BytesIO(self._content)
+        )
+
+    def progress(self, fraction: float) -> None:
+        self.fractions.append(fraction)
+
+
+class Repeated(io.RawIOBase):
+    """The same bytes again and again."""
+
+    def __init__(self, piece: bytes, times: int) -> None:
+        self._piece, self._left = piece, times
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._left or size < len(self._piece):
+            return b"" if not self._left else self._piece[:size]
+        self._left -= 1
+        return self._piece
+
+
+def facts_of(content: bytes | str) -> dict[str, object]:
+    return dict(read_text(Bytes(content.encode() if isinstance(content, str) else content)))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "words", "chars"),
+    [
+        ("larch", 1, 1, 5),
+        ("larch\n", 1, 1, 6),
+        ("larch\nalder", 2, 2, 11),
+        ("\n\n\n", 3, 0, 3),
+        ("larch\r\nalder\r\n", 2, 2, 14),
+        ("larch\ralder", 2, 2, 11),
+        ("a\r\r\nb", 3, 2, 5),
+        ("  larch\t alder\u00a0oak ", 1, 3, 19),
+        ("дуб 🌲 木\u3000材", 1, 4, 9),
+        ("a\u2028b", 1, 2, 3),
+    ],
+)
+def test_lines_words_and_characters_are_counted(
+    text: str, lines: int, words: int, chars: int
+) -> None:
+    facts = facts_of(text)
+    assert (facts["lines"], facts["words"], facts["chars"]) == (lines, words, chars)
+    assert facts["preview"] == text
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "preview"),
+    [
+        ("Lärche €".encode(), "utf-8", "Lärche €"),
+        (codecs.BOM_UTF8 + "Lärche".encode(), "utf-8-sig", "Lärche"),
+        ("Lärche €".encode("utf-16"), "utf-16", "Lärche €"),
+        (codecs.BOM_UTF16_BE + "Lärche".encode("utf-16-be"), "utf-16", "Lärche"),
+        ("Lärche €".encode("cp1252"), "cp1252", "Lärche €"),
+        (b"L\xe4rche \x81", "latin-1", "Lärche \x81"),
+        (b"a\0b", "utf-8", "a\0b"),
+    ],
+)
+def test_the_encoding_is_found(content: bytes, encoding: str, preview: str) -> None:
+    facts = facts_of(content)
+    assert (facts["encoding"], facts["preview"]) == (encoding, preview)
+    assert facts["chars"] == len(preview)
+
+
+def test_a_mark_that_lies_is_told_so() -> None:
+    for content in (codecs.BOM_UTF8 + b"L\xe4rche", codecs.BOM_UTF16_LE + b"abc"):
+        with pytest.raises(FileRefused, match="the text that its first bytes promise"):
+            facts_of(content)
+
+
+def test_the_preview_is_the_first_five_hundred_characters() -> None:
+    text = "".join(chr(0x4E00 + number) for number in range(600))
+    assert facts_of(text)["preview"] == text[:500]
+
+
+@given(
+    st.text(st.sampled_from("ab ä木\U0001f332\r\n\t\u00a0"), min_size=1),
+    st.sampled_from(["utf-8", "utf-16", "cp1252"]),
+    st.integers(1, 7),
+)
+def test_it_does_not_matter_where_text_is_cut_in_pieces(
+    text: str, encoding: str, size: int
+) -> None:
+    content = text.encode(encoding, errors="replace")
+    whole = facts_of(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_module, "_PIECE", size)
+        assert facts_of(content) == whole
+
+
+@given(st.text(st.sampled_from("ab ä木\r\n\t\v"), min_size=1))
+def test_counts_are_those_of_python_itself(text: str) -> None:
+    facts = facts_of(text)
+    assert facts["words"] == len(text.split())
+    assert facts["chars"] == len(text)
+    with io.StringIO(text, newline=None) as file:
+        assert facts["lines"] == len(list(file))
+
+
+@pytest.mark.parametrize(
+    ("piece", "times", "lines", "words"),
+    [
+        (b"x" * 2**20, 100, 1, 1),
+        (b"forest " * 2**17, 10, 1, 10 * 2**17),
+        (b"\r\n" * 2**19, 100, 100 * 2**19, 0),
+    ],
+    ids=["one line", "words", "lines"],
+)
+def test_large_text_is_counted_in_little_memory(
+    piece: bytes, times: int, lines: int, words: int
+) -> None:
+    job = Bytes(piece, times=times)
+    tracemalloc.start()
+    try:
+        facts = read_text(job)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (facts["lines"], facts["words"], facts["chars"]) == (lines, words, times * len(piece))
+    assert peak < 64 * 2**20
+    assert job.fractions == sorted(job.fractions)
+    assert len(job.fractions) >= times

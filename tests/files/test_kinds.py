@@ -1,0 +1,204 @@
+"""What a file is: its bytes decide, and its name's ending must agree."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import random
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timba.files.kinds import (
+    HEAD_BYTES,
+    KINDS_OF,
+    Detected,
+    KindUnknown,
+    detect,
+    ending_of,
+    looks_like_text,
+    size_limit,
+)
+
+JPEG, PNG, PDF = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n\0\0", b"%PDF-1.7\n"
+WEBP = b"RIFF\x10\0\0\0WEBPVP8 "
+TEXT = "Lärche, 12 Stämme\n".encode()
+READINGS = b"7,21.5,2026-01-01T00:00:00Z\n"
+PACKED = gzip.compress(READINGS)
+ALL_KINDS = {"photo", "document", "text", "temperatures"}
+NOISE = random.Random(1).randbytes(999)
+
+
+def is_readings(head: bytes) -> bool:
+    return head.startswith((READINGS, PACKED[:20]))
+
+
+def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
+    return detect(name=name, head=head, asked=asked, recognizers={"temperatures": is_readings})
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "asked", "kind", "media_type"),
+    [
+        ("a.jpg", JPEG, None, "photo", "image/jpeg"),
+        ("a.JPEG", JPEG, None, "photo", "image/jpeg"),
+        ("a.PnG", PNG, None, "photo", "image/png"),
+        ("a.webp", WEBP, "photo", "photo", "image/webp"),
+        ("a.pdf", PDF, None, "document", "application/pdf"),
+        ("a.txt", TEXT, None, "text", "text/plain"),
+        ("a.md", TEXT, None, "text", "text/markdown"),
+        ("a.csv", TEXT, None, "text", "text/csv"),
+        ("a.csv", READINGS, None, "temperatures", "text/csv"),
+        ("a.txt", READINGS, None, "temperatures", "text/plain"),
+        # A person who says what it is is believed, either way.
+        ("a.csv", READINGS, "text", "text", "text/csv"),
+        ("a.csv", TEXT, "temperatures", "temperatures", "text/csv"),
+        ("a.md", READINGS, None, "text", "text/markdown"),
+        ("a.gz", PACKED, None, "temperatures", "application/gzip"),
+        ("a.csv.GZ", PACKED, None, "temperatures", "application/gzip"),
+        ("a.gz", gzip.compress(TEXT), "temperatures", "temperatures", "application/gzip"),
+        # At the temperatures' own door a name may end in anything, or in nothing.
+        ("readings", READINGS, "temperatures", "temperatures", "text/plain"),
+        ("readings.dat", PACKED, "temperatures", "temperatures", "application/gzip"),
+        (".csv", READINGS, "temperatures", "temperatures", "text/plain"),
+        ("a.txt", "Lärche".encode("utf-16"), None, "text", "text/plain"),
+        ("a.txt", "Lärche, 12 Stämme".encode("cp1252"), None, "text", "text/plain"),
+        ("лиственница.txt", TEXT, None, "text", "text/plain"),
+    ],
+)
+def test_a_file_is_what_its_bytes_say(
+    name: str, head: bytes, asked: str | None, kind: str, media_type: str
+) -> None:
+    assert kind_of(name, head, asked) == Detected(kind=kind, media_type=media_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "asked", "sentence"),
+    [
+        ("a.exe", b"MZ", None, "files ending in “.exe” cannot be read here."),
+        ("a.svg", b"<svg/>", None, "files ending in “.svg” cannot be read here."),
+        ("a", TEXT, None, "without an ending in its name, nobody can tell what it is."),
+        (".txt", TEXT, None, "without an ending in its name, nobody can tell what it is."),
+        ("a.", TEXT, None, "without an ending in its name, nobody can tell what it is."),
+        ("a.jpg", PNG, None, "its name ends in “.jpg”, but its bytes are a PNG image."),
+        ("a.png", JPEG, None, "its name ends in “.png”, but its bytes are a JPEG photo."),
+        ("a.pdf", WEBP, None, "its name ends in “.pdf”, but its bytes are a WebP image."),
+        ("a.txt", PDF, None, "its name ends in “.txt”, but its bytes are a PDF."),
+        ("a.csv", PACKED, None, "its name ends in “.csv”, but its bytes are a gzip archive."),
+        ("a.jpg", TEXT, None, "its name ends in “.jpg”, but its bytes are plain text."),
+        (
+            "a.jpg",
+            b"GIF89a" + bytes(range(256)) * 9,
+            None,
+            "its name ends in “.jpg”, but its bytes are of no kind that can be read here.",
+        ),
+        (
+            "a",
+            JPEG,
+            "temperatures",
+            "its name has no ending, but its bytes are a JPEG photo.",
+        ),
+        (
+            "a.csv",
+            TEXT,
+            "photo",
+            "its name ends in “.csv”, which is not a file of kind photo.",
+        ),
+        (
+            "a.jpg",
+            READINGS,
+            "temperatures",
+            "its name ends in “.jpg”, which is not a file of kind temperatures.",
+        ),
+        ("a.gz", b"\x1f\x8b" + bytes(50), None, "the archive is damaged."),
+        (
+            "a.gz",
+            gzip.compress(random.Random(1).randbytes(999)),
+            None,
+            "there is no text in this archive.",
+        ),
+        ("a.gz", gzip.compress(TEXT), None, "there are no temperature readings in this archive."),
+        (
+            "a.csv",
+            READINGS.decode().encode("utf-16"),
+            "temperatures",
+            "its text is not UTF-8, as readings are. Save it as UTF-8.",
+        ),
+        (
+            "a.csv",
+            "Größe, Länge, Höhe".encode("cp1252"),
+            "temperatures",
+            "its text is not UTF-8, as readings are. Save it as UTF-8.",
+        ),
+    ],
+)
+def test_a_file_of_no_known_kind_is_refused_with_its_reason(
+    name: str, head: bytes, asked: str | None, sentence: str
+) -> None:
+    with pytest.raises(KindUnknown) as refusal:
+        kind_of(name, head, asked)
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("ending", sorted(KINDS_OF))
+def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
+    noise = random.Random(ending)
+    for _ in range(50):
+        with pytest.raises(KindUnknown):
+            kind_of(f"noise.{ending}", noise.randbytes(noise.randrange(200, 5000)))
+
+
+@given(
+    name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_OF]),
+    start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED]),
+    rest=st.binary(max_size=200),
+    asked=st.none() | st.sampled_from(["photo", "document", "text", "temperatures"]),
+)
+def test_every_file_is_of_some_kind_or_refused(
+    name: str, start: bytes, rest: bytes, asked: str | None
+) -> None:
+    with contextlib.suppress(KindUnknown):
+        assert kind_of(name, start + rest, asked).kind in {asked or kind for kind in ALL_KINDS}
+
+
+def test_a_bomb_of_an_archive_is_unpacked_no_further_than_its_head() -> None:
+    bomb = gzip.compress(b"7" * 100_000_000)
+    with pytest.raises(KindUnknown):
+        kind_of("bomb.gz", bomb[:HEAD_BYTES])
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "is_text"),
+    [
+        (b"", True),
+        (string.printable.encode(), True),
+        (b"\x1b[1mbold\x1b[0m", True),
+        ("дуб 𝟙 🌲".encode(), True),
+        ("дуб".encode()[:-1] + b" and nine more words to outweigh it", True),
+        (b"\0" * 20, False),
+        (b"abc\0\0\0\0", False),
+        (b"\xff\xfea\0", True),
+        ("Größe: äöüÄÖÜß".encode("cp1252"), True),
+        ("Größe: äöüÄÖÜß\0".encode("cp1252"), False),
+    ],
+)
+def test_text_is_told_from_other_bytes(bytes_: bytes, is_text: bool) -> None:
+    assert looks_like_text(bytes_) is is_text
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("a.TXT", "txt"), ("a.b.Csv", "csv"), (".txt", ""), ("txt", ""), ("a.", ""), ("..", "")],
+)
+def test_the_ending_of_a_name(name: str, ending: str) -> None:
+    assert ending_of(name) == ending
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("a.jpg", 5 * 1024**2), ("a.PDF", 5 * 1024**2), ("a.csv", 7), ("a.gz", 7), ("a", 7)],
+)
+def test_photos_and_pdfs_have_a_limit_of_their_own(name: str, limit: int) -> None:
+    assert size_limit(name, general=7) == limit

@@ -1,0 +1,172 @@
+"""What a hostile file can do to its reader, and that nothing comes of it but a sentence."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from tests.files.conftest import Receive
+from timba.files import processing, sandbox
+from timba.files.catalogue import processors
+from timba.files.models import File
+from timba.files.processing import Run
+from timba.files.processors.base import FileRefused, Superseded
+from timba.files.sandbox import DIED, TOO_LONG, close_sandbox, read_in_sandbox
+from timba.files.sandbox_child import TOO_HEAVY, TOO_TALKATIVE, UNREADABLE
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
+
+
+@pytest.mark.parametrize(
+    ("deed", "sentence"),
+    [
+        ("memory", TOO_HEAVY),
+        ("recursion", TOO_HEAVY),
+        ("leave", UNREADABLE),
+        ("no-such-deed", UNREADABLE),
+        ("segfault", DIED),
+        ("exit", DIED),
+        ("talk 5000000", TOO_TALKATIVE),
+        ("talk 500000000", DIED),
+        ("nonsense not JSON", DIED),
+        ('nonsense {"neither": 1}', DIED),
+        ('nonsense {"findings": 7}', DIED),
+        ('nonsense {"refused": ["no", "text"]}', DIED),
+        ("nonsense " + "[" * 50_000, DIED),
+        ("refuse It has a reason.", "It has a reason."),
+    ],
+)
+def test_whatever_the_reader_does_the_file_ends_and_the_next_one_is_fine(
+    settle: Receive, deed: str, sentence: str
+) -> None:
+    file = settle(deed)
+    assert (file.status, file.error, file.result) == (File.Status.FAILURE, sentence, None)
+    assert settle("pid").status == File.Status.SUCCESS
+
+
+@pytest.mark.parametrize("deed", ["loop", "loop-unkillable"])
+def test_a_reader_that_never_ends_is_ended(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 1.0)
+    pid = settle("pid").result["pid"]
+    started = time.monotonic()
+    file = settle(deed)
+    assert (file.status, file.error) == (File.Status.FAILURE, TOO_LONG)
+    assert time.monotonic() - started < 4
+    assert not Path(f"/proc/{pid}").exists()
+    assert settle("pid").result["pid"] != pid
+
+
+def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
+    receive: Receive, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 2.0)
+    settings.TIMBA_LEASE_SECONDS = 1
+    file = processing._claim(receive("loop").pk)
+    assert file is not None
+    with pytest.raises(FileRefused):
+        read_in_sandbox(processors()["text"], Run(file=file))
+    renewed = File.unscoped.get(pk=file.pk)
+    assert renewed.lease_until - file.lease_until > timedelta(seconds=1)
+
+
+def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
+    file = processing._claim(receive("loop").pk)
+    assert file is not None
+    File.unscoped.filter(pk=file.pk).update(fence=file.fence + 1)
+    with pytest.raises(Superseded):
+        read_in_sandbox(processors()["text"], Run(file=file))
+
+
+def test_the_child_stays_warm_and_is_replaced_after_so_many_files(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_FILES_PER_CHILD", 3)
+    pids = [settle("pid").result["pid"] for _ in range(7)]
+    assert pids == [pids[0]] * 3 + [pids[3]] * 3 + [pids[6]]
+    assert len(set(pids)) == 3
+
+
+def test_the_child_is_replaced_after_memory_ran_out(settle: Receive) -> None:
+    before = settle("pid").result["pid"]
+    settle("memory")
+    assert settle("pid").result["pid"] != before
+
+
+def test_a_child_that_was_killed_is_replaced(settle: Receive) -> None:
+    before = settle("pid").result["pid"]
+    os.kill(before, 9)
+    assert settle("pid").result["pid"] != before
+
+
+def test_each_thread_has_a_child_of_its_own_and_ends_it(settle: Receive) -> None:
+    mine = settle("pid").result["pid"]
+    theirs: list[int] = []
+
+    def start_and_end() -> None:
+        child = sandbox._Child()
+        theirs.append(child.process.pid)
+        sandbox._mine.child = child
+        close_sandbox()
+
+    thread = threading.Thread(target=start_and_end)
+    thread.start()
+    thread.join()
+    assert theirs[0] != mine
+    assert not Path(f"/proc/{theirs[0]}").exists()
+    assert Path(f"/proc/{mine}").exists()
+
+
+def test_what_the_reader_prints_goes_nowhere(settle: Receive) -> None:
+    assert settle("print 1000000000").result["printed"] == 1_000_000_000
+
+
+def test_the_reader_knows_nothing(settle: Receive) -> None:
+    result = settle("environment").result
+    # Python itself sets LC_CTYPE where no locale is given.
+    assert set(result["names"]) <= {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
+    assert not [name for name in result["modules"] if name.split(".")[0] == "django"]
+
+
+def test_the_reader_reaches_no_network(settle: Receive) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0.2)
+        assert "prevented" in settle(f"connect {canary.getsockname()[1]}").result
+        with pytest.raises(TimeoutError):
+            canary.accept()
+
+
+@pytest.mark.parametrize("deed", ["fork", "thread", "run", f"kill {os.getpid()}"])
+def test_the_reader_starts_no_process_and_signals_none(settle: Receive, deed: str) -> None:
+    assert "prevented" in settle(deed).result
+
+
+def test_the_reader_reads_writes_makes_and_removes_no_file(settle: Receive, tmp_path: Path) -> None:
+    secret = tmp_path / "secret_key"
+    secret.write_text("keep me")
+    for deed in ("read", "write", "remove"):
+        assert "prevented" in settle(f"{deed} {secret}").result
+    assert "prevented" in settle(f"make {tmp_path}").result
+    assert secret.read_text() == "keep me"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key", "store"]
+
+
+def test_what_no_database_stores_is_cleaned(settle: Receive) -> None:
+    result = settle("poison").result
+    assert result["text"] == "a\ufffdb\ufffdc"
+    assert result["number"] is None
+    assert result["lar\ufffdch"] == [None, "\ufffd"]
+
+
+def test_findings_that_cannot_be_told_are_a_failure(settle: Receive) -> None:
+    file = settle("nest 400")
+    assert file.status == File.Status.FAILURE
+    assert file.error.endswith("The file is safe; try again, or ask for help.")
