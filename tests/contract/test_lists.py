@@ -1,0 +1,205 @@
+"""“Everywhere”: lists come in pages, and staff see all clients'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser
+from tests.contract.answers import assert_problem
+from tests.contract.every import DOCUMENTED
+from tests.doors import a_file
+from tests.factories import UserFactory
+from tests.temperatures.uploads import settle_readings
+from tests.worlds import World, make_world
+from timba.accounts.models import Role, User
+from timba.notes.services import write_note
+
+pytestmark = pytest.mark.django_db
+
+# Each list, the key of its rows, and what names a row in it.
+LISTS = {
+    "/api/notes/": ("results", "id"),
+    "/api/files/": ("results", "id"),
+    "/timba/users": ("users", "id"),
+    "/timba/roles": ("roles", "id"),
+    "/temperature-readings/": ("cities", "city_id"),
+    "/api/events/": ("events", "sequence"),
+}
+MADE = 7
+
+
+def make_rows(user: User) -> None:
+    """Give every list some rows more."""
+    assert user.client is not None
+    for number in range(MADE):
+        write_note(actor=user, client=user.client, title=f"Note {number}")
+        settle_readings(f"{number + 1},{number},2026-01-01T00:00:00Z\n", actor=user)
+        UserFactory(client=user.client)
+        Role.unscoped.create(client=user.client, name=f"role {number}")
+
+
+def walk(program: APIClient, url: str, key: str, meanwhile: Callable[[], None]) -> list[Any]:
+    """Return all rows of a list, two at a time, while others come in."""
+    rows: list[Any] = []
+    following: str | None = f"{url}?limit=2"
+    while following is not None:
+        page = program.get(following).json()
+        assert list(page) == [key, "next"]
+        if not page[key]:
+            break
+        assert len(page[key]) == 2 or page["next"] is None or url == "/api/events/"
+        rows += page[key]
+        following = page["next"]
+        meanwhile()
+    return rows
+
+
+def test_every_list_is_known_here() -> None:
+    paged = {
+        f"/{door.route}"
+        for door, method in DOCUMENTED
+        if any(p["name"] == "limit" for p in door.operation(method).get("parameters", []))  # type: ignore[union-attr]
+    }
+    assert paged == LISTS.keys()
+
+
+@pytest.mark.parametrize("url", LISTS)
+def test_a_walk_by_next_meets_each_row_once(url: str, world: World, as_user: AsUser) -> None:
+    key, name = LISTS[url]
+    make_rows(world.user)
+    program = as_user(world.user)
+    whole = [row[name] for row in program.get(url).json()[key]]
+    assert len(whole) > MADE
+    met = [row[name] for row in walk(program, url, key, lambda: None)]
+    assert met == whole
+    assert len(set(met)) == len(met)
+
+
+@pytest.mark.parametrize("url", ["/api/notes/", "/api/files/"])
+def test_lists_are_newest_first_and_rows_that_come_in_shift_nothing(
+    url: str, world: World, as_user: AsUser
+) -> None:
+    make_rows(world.user)
+    program = as_user(world.user)
+    rows = program.get(url).json()["results"]
+    when = "created_at" if url == "/api/notes/" else "uploaded_at"
+    assert [row[when] for row in rows] == sorted((row[when] for row in rows), reverse=True)
+    made = iter(range(100, 1000))
+
+    def one_comes_in() -> None:
+        write_note(actor=world.user, client=world.client, title="late")
+        settle_readings(f"1,{next(made)},2026-01-02T00:00:00Z\n", actor=world.user)
+
+    assert walk(program, url, "results", one_comes_in) == rows
+
+
+def test_users_and_cities_are_by_id_and_built_in_roles_first(world: World, as_user: AsUser) -> None:
+    make_rows(world.user)
+    program = as_user(world.user)
+    for url in ("/timba/users", "/temperature-readings/"):
+        key, name = LISTS[url]
+        numbers = [row[name] for row in program.get(url).json()[key]]
+        assert numbers == sorted(numbers)
+    names = [role["name"] for role in program.get("/timba/roles").json()["roles"]]
+    assert names[:4] == ["owner", "manager", "operator", "viewer"]
+    assert len(names) == 4 + 1 + MADE
+
+
+@pytest.mark.parametrize("url", LISTS)
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "", "1.0", "1e2", "٣", "9" * 400])
+def test_a_limit_outside_1_to_1000_is_400(limit: str, url: str, program: APIClient) -> None:
+    said = assert_problem(program.get(url, {"limit": limit}), 400)
+    assert said["errors"].keys() == {"limit"}
+
+
+@pytest.mark.parametrize("url", LISTS)
+def test_1_and_1000_are_limits(url: str, program: APIClient) -> None:
+    for limit in (1, 1000):
+        assert program.get(url, {"limit": limit}).status_code == 200
+
+
+def test_without_a_limit_a_page_has_100(owner: User, program: APIClient) -> None:
+    assert owner.client is not None
+    for number in range(101):
+        write_note(actor=owner, client=owner.client, title=str(number))
+    first = program.get("/api/notes/").json()
+    assert [note["title"] for note in first["results"]] == [str(n) for n in range(100, 0, -1)]
+    assert urlsplit(first["next"]).path == "/api/notes/"
+    second = program.get(first["next"]).json()
+    assert [note["title"] for note in second["results"]] == ["0"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("url", [url for url in LISTS if url != "/api/events/"])
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "bnVsbA", "W251bGxd", "é"])
+def test_a_cursor_that_timba_did_not_give_is_400(cursor: str, url: str, program: APIClient) -> None:
+    said = assert_problem(program.get(url, {"cursor": cursor}), 400)
+    assert said["errors"].keys() == {"cursor"}
+
+
+def test_the_next_page_keeps_what_was_asked(world: World, as_user: AsUser) -> None:
+    make_rows(world.user)
+    page = as_user(world.user).get("/api/notes/", {"limit": 3, "q": "Note"}).json()
+    assert parse_qs(urlsplit(page["next"]).query).keys() == {"limit", "q", "cursor"}
+    following = as_user(world.user).get(page["next"]).json()["results"]
+    assert [note["title"] for note in following] == ["Note 3", "Note 2", "Note 1"]
+
+
+# --- Staff ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["/api/notes/", "/api/files/", "/timba/users", "/timba/roles"])
+def test_staffs_lists_show_all_clients_unless_one_is_named(
+    url: str, world: World, staff: User, as_user: AsUser
+) -> None:
+    other = make_world(word="Dzirnupe", first_id=7_000_001)
+    program, (key, name) = as_user(staff), LISTS[url]
+    rows = {row[name] for row in program.get(url).json()[key]}
+    for each in (world, other):
+        theirs = {row[name] for row in as_user(each.user).get(url).json()[key]}
+        assert theirs < rows
+        narrowed = program.get(url, {"client_id": each.client.pk}).json()[key]
+        assert {row[name] for row in narrowed} == theirs
+    assert_problem(program.get(url, {"client_id": 9}), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("get", "/timba/client", {}),
+        ("get", "/temperature-readings/", {}),
+        ("get", "/temperature-readings/5006001/", {}),
+        ("post", "/temperature-readings/5006001/", {}),
+        ("get", "/api/events/", {}),
+        ("put", "/api/cities/7/", {"name": "Riga"}),
+        ("post", "/api/notes/", {"title": "Lorry"}),
+        ("put", "/timba/consignment", {"name": "Load", "type": "hardwood"}),
+        ("put", "/timba/user", {"name": "M", "username": "marta", "role": "viewer"}),
+        ("post", "/api/files/retry-failed/", {}),
+    ],
+)
+def test_where_a_client_is_needed_staff_say_which(
+    method: str, url: str, body: dict[str, Any], world: World, staff: User, as_user: AsUser
+) -> None:
+    program = as_user(staff)
+    said = assert_problem(getattr(program, method)(url, body), 400)
+    assert said["errors"].keys() == {"client_id"}
+    answer = getattr(program, method)(url, {**body, "client_id": world.client.pk})
+    assert 200 <= answer.status_code < 300
+    assert_problem(getattr(program, method)(url, {**body, "client_id": 9}), 404)
+
+
+@pytest.mark.parametrize("url", ["/upload/", "/api/upload/", "/api/files/"])
+def test_staff_say_for_which_client_they_upload(
+    url: str, world: World, staff: User, as_user: AsUser
+) -> None:
+    program, field = as_user(staff), "files" if url == "/api/upload/" else "file"
+    said = assert_problem(program.post(url, {field: a_file()}, format="multipart"), 400)
+    assert said["errors"].keys() == {"client_id"}
+    form = {field: a_file(), "client_id": world.client.pk}
+    assert program.post(url, form, format="multipart").status_code in {201, 202}
