@@ -1,0 +1,239 @@
+"""“Signing in”: tokens, their rotation and their end, the browser's session, the administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.test import Client as Browser
+from rest_framework.test import APIClient
+
+from tests.conftest import MakeUser
+from tests.contract.answers import assert_problem
+from tests.factories import PASSWORD
+from timba.accounts.models import Role, User
+
+pytestmark = pytest.mark.django_db
+
+TOKEN, REFRESH, REVOKE = "/api/token/", "/api/token/refresh/", "/api/token/revoke/"
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def sign_in(username: str, password: str = PASSWORD, address: str = "10.0.0.7") -> Any:
+    credentials = {"username": username, "password": password}
+    return APIClient(REMOTE_ADDR=address).post(TOKEN, credentials)
+
+
+def refresh(token: str) -> Any:
+    return APIClient().post(REFRESH, {"refresh": token})
+
+
+def asks(access: str) -> int:
+    """Return what a program with this token is answered."""
+    program = APIClient(headers={"authorization": f"Bearer {access}"})
+    status: int = program.get("/api/notes/").status_code
+    return status
+
+
+def browser_of(user: User) -> Browser:
+    browser = Browser()
+    form = {"username": user.username, "password": PASSWORD, "next": "/notes/"}
+    answer = browser.post("/login/", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/notes/")
+    return browser
+
+
+def test_username_and_password_give_access_and_refresh(make_user: MakeUser) -> None:
+    answer = sign_in(make_user().username)
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["access", "refresh"]
+    assert asks(answer.json()["access"]) == 200
+    assert asks(answer.json()["refresh"]) == 401
+
+
+def test_unknown_wrong_and_inactive_are_the_same_401(make_user: MakeUser) -> None:
+    inactive = make_user(is_active=False)
+    suspended = make_user()
+    answers = [
+        sign_in("nobody"),
+        sign_in(make_user().username, "wrong"),
+        sign_in(inactive.username),
+    ]
+    suspended.client.is_active = False
+    suspended.client.save()
+    answers.append(sign_in(suspended.username))
+    assert len({answer.content for answer in answers}) == 1
+    for answer in answers:
+        assert_problem(answer, 401)
+
+
+def test_after_5_failures_for_a_username_and_address_in_15_minutes_it_is_429(
+    make_user: MakeUser,
+) -> None:
+    marta, other = make_user().username, make_user().username
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert [sign_in(marta, "wrong").status_code for _ in range(5)] == [401] * 5
+        answer = sign_in(marta)
+        assert_problem(answer, 429)
+        assert 0 < int(answer["Retry-After"]) <= 15 * 60
+        assert sign_in(other).status_code == 200
+        assert sign_in(marta, address="10.0.0.8").status_code == 200
+        clock.shift(timedelta(minutes=15, seconds=1))
+        assert sign_in(marta).status_code == 200
+
+
+def test_the_pages_count_the_same_failures(make_user: MakeUser) -> None:
+    user = make_user()
+    form = {"username": user.username, "password": "wrong"}
+    for _ in range(5):
+        Browser(REMOTE_ADDR="10.0.0.7").post("/login/", form)
+    assert Browser(REMOTE_ADDR="10.0.0.7").post("/login/", form).status_code == 429
+    assert sign_in(user.username).status_code == 429
+
+
+def test_access_lives_15_minutes_and_refresh_7_days(make_user: MakeUser) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        first = sign_in(make_user().username).json()
+        lives = [
+            jwt.decode(first[kind], options={"verify_signature": False})
+            for kind in ("access", "refresh")
+        ]
+        assert [claims["exp"] - claims["iat"] for claims in lives] == [15 * 60, 7 * 24 * 3600]
+        clock.shift(timedelta(minutes=14, seconds=59))
+        assert asks(first["access"]) == 200
+        clock.shift(timedelta(seconds=2))
+        assert asks(first["access"]) == 401
+        clock.move_to(NOON + timedelta(days=7, seconds=-1))
+        second = refresh(first["refresh"]).json()
+        assert asks(second["access"]) == 200
+        clock.shift(timedelta(days=7, seconds=1))
+        assert_problem(refresh(second["refresh"]), 401)
+
+
+def test_a_refresh_rotates_and_the_old_one_is_dead_at_once(make_user: MakeUser) -> None:
+    first = sign_in(make_user().username).json()
+    answer = refresh(first["refresh"])
+    assert answer.status_code == 200
+    second = answer.json()
+    assert list(second) == ["access", "refresh"]
+    assert second["refresh"] != first["refresh"]
+    assert_problem(refresh(first["refresh"]), 401)
+    assert asks(second["access"]) == 200
+    assert refresh(second["refresh"]).status_code == 200
+
+
+@pytest.mark.parametrize(("seconds", "lives"), [(9, True), (11, False)])
+def test_a_reuse_later_than_10_seconds_kills_the_whole_family(
+    seconds: int, lives: bool, make_user: MakeUser
+) -> None:
+    user = make_user()
+    with time_machine.travel(NOON, tick=False) as clock:
+        elsewhere = sign_in(user.username).json()
+        first = sign_in(user.username).json()
+        second = refresh(first["refresh"]).json()
+        clock.shift(timedelta(seconds=seconds))
+        assert_problem(refresh(first["refresh"]), 401)
+        assert asks(second["access"]) == (200 if lives else 401)
+        assert refresh(second["refresh"]).status_code == (200 if lives else 401)
+        assert asks(elsewhere["access"]) == 200
+
+
+def test_revoking_is_204_and_that_sign_in_is_over(make_user: MakeUser) -> None:
+    user = make_user()
+    kept, ended = sign_in(user.username).json(), sign_in(user.username).json()
+    answer = APIClient().post(REVOKE, {"refresh": ended["refresh"]})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert asks(ended["access"]) == 401
+    assert_problem(refresh(ended["refresh"]), 401)
+    assert asks(kept["access"]) == 200
+
+
+def deactivate(user: User) -> None:
+    User.unscoped.filter(pk=user.pk).update(is_active=False)
+
+
+def suspend(user: User) -> None:
+    user.client.is_active = False
+    user.client.save()
+
+
+def change_password(user: User) -> None:
+    program = APIClient()
+    program.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user.username).json()['access']}")
+    body = {"user_id": user.pk, "password": "spruce-bark-7731", "current_password": PASSWORD}
+    assert program.patch("/timba/user", body).status_code == 200
+
+
+@pytest.mark.parametrize("shut_out", [deactivate, User.delete, suspend, change_password])
+def test_who_is_shut_out_feels_it_at_once_with_token_and_session(
+    shut_out: Callable[[User], object], make_user: MakeUser
+) -> None:
+    user = make_user()
+    tokens, browser = sign_in(user.username).json(), browser_of(user)
+    assert asks(tokens["access"]) == browser.get("/api/notes/").status_code == 200
+    shut_out(user)
+    assert asks(tokens["access"]) == 401
+    assert_problem(refresh(tokens["refresh"]), 401)
+    assert_problem(browser.get("/api/notes/"), 401)
+
+
+def test_who_has_another_role_feels_it_at_once(make_user: MakeUser) -> None:
+    user = make_user(role="operator")
+    access, browser = sign_in(user.username).json()["access"], browser_of(user)
+    program = APIClient(headers={"authorization": f"Bearer {access}"})
+    assert program.post("/api/notes/", {"title": "Lorry"}).status_code == 201
+    user.role = Role.unscoped.get(client=None, name="viewer")
+    user.save()
+    assert_problem(program.post("/api/notes/", {"title": "Lorry"}), 403)
+    answer = browser.post("/api/notes/", {"title": "Lorry"}, content_type="application/json")
+    assert_problem(answer, 403)
+
+
+def test_a_browser_signs_in_and_out_with_302(make_user: MakeUser) -> None:
+    browser = browser_of(make_user())
+    assert browser.get("/api/notes/").status_code == 200
+    assert browser.post("/logout/").status_code == 302
+    assert_problem(browser.get("/api/notes/"), 401)
+
+
+@pytest.mark.parametrize("path", ["/login/", "/logout/"])
+def test_signing_in_and_out_need_the_csrf_token(path: str, make_user: MakeUser) -> None:
+    user = make_user()
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(user)
+    form = {"username": user.username, "password": PASSWORD}
+    assert_problem(browser.post(path, form), 403)
+    browser.cookies["csrftoken"] = "b" * 32
+    assert browser.post(path, {**form, "csrfmiddlewaretoken": "b" * 32}).status_code == 302
+
+
+def test_csu_makes_the_administrator_and_again_changes_nothing(settings: Any) -> None:
+    settings.TIMBA_ADMIN_PASSWORD = "spruce-bark-7731"
+    call_command("csu")
+    admin = User.unscoped.get(username="admin")
+    assert (admin.is_staff, admin.client) == (True, None)
+    assert sign_in("admin", "spruce-bark-7731").status_code == 200
+    settings.TIMBA_ADMIN_PASSWORD = "another-bark-7731"
+    call_command("csu")
+    assert User.unscoped.filter(username="admin").count() == 1
+    assert sign_in("admin", "spruce-bark-7731").status_code == 200
+
+
+def test_csu_refuses_with_a_sentence_where_the_password_is_unset(settings: Any) -> None:
+    settings.TIMBA_ADMIN_PASSWORD = ""
+    with pytest.raises(CommandError, match=r"TIMBA_ADMIN_PASSWORD is not set.*\."):
+        call_command("csu")
+    assert not User.unscoped.exists()
+
+
+def test_createsuperuser_makes_staff_without_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "spruce-bark-7731")
+    call_command("createsuperuser", "--noinput", "--username", "root")
+    root = User.unscoped.get(username="root")
+    assert (root.is_staff, root.client) == (True, None)
+    assert sign_in("root", "spruce-bark-7731").status_code == 200
