@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -104,8 +105,7 @@ class _Herald:
 
 
 def _is_ready() -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.TIMBA_HOST, settings.TIMBA_HOST)  # noqa: S104
-    connection = HTTPConnection(host, settings.TIMBA_PORT, timeout=_LOOK_SECONDS)
+    connection = HTTPConnection(_near_host(), settings.TIMBA_PORT, timeout=_LOOK_SECONDS)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == HTTPStatus.OK
@@ -113,6 +113,17 @@ def _is_ready() -> bool:
         return False
     finally:
         connection.close()
+
+
+def _near_host() -> str:
+    """Return where this machine reaches what listens on `TIMBA_HOST`."""
+    try:
+        address = ip_address(settings.TIMBA_HOST)
+    except ValueError:
+        return str(settings.TIMBA_HOST)
+    if not address.is_unspecified:
+        return str(address)
+    return "127.0.0.1" if address.version == 4 else "::1"
 
 
 def _opened(path: Path) -> IO[bytes]:
