@@ -1,0 +1,146 @@
+"""Two S3 servers, built from their source: VersityGW, and the last MinIO there was."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import ClassVar, Final
+
+from tools.servers.cache import cached, is_cached
+from tools.servers.machine import CannotBeHad, find, run
+from tools.servers.server import Command, Instance, Server
+
+_ACCESS_KEY: Final = "timba"
+_BUCKET: Final = "timba"  # whoever uses it makes it
+# From here on, Go fetches by itself the newer Go that a module asks for.
+_OLDEST_GO: Final = (1, 21)
+
+
+class _GoServer(Server):
+    """A server that is one executable, built once by `go install`."""
+
+    module: ClassVar[str]
+    release: ClassVar[str]  # as Go's module proxy knows it
+    packages = {}
+
+    def path(self, executable: str) -> str:
+        return str(cached(self._cache_name(), self._install) / executable)
+
+    def build(self) -> None:
+        if not is_cached(self._cache_name()):
+            print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
+            cached(self._cache_name(), self._install)
+
+    def make_data(self, instance: Instance) -> None:
+        instance.data.mkdir()
+
+    def timba_variables(self, instance: Instance) -> dict[str, str]:
+        return {"STORAGE_URL": f"s3+{_url(instance)}/{_BUCKET}"}
+
+    def test_variables(self, instance: Instance) -> dict[str, str]:
+        return {f"TIMBA_TEST_{self.name.upper()}_URL": _url(instance)}
+
+    def _cache_name(self) -> str:
+        return f"{self.name}-{self.release}"
+
+    def _install(self, folder: Path) -> None:
+        go = find("go")
+        if go is None or _go_version(go) < _OLDEST_GO:
+            oldest = ".".join(map(str, _OLDEST_GO))
+            raise CannotBeHad(
+                f"{self.title} is built with Go, and Go {oldest} or later is not on this machine. "
+                "Install it (https://go.dev/dl), then bring it up again."
+            )
+        run(
+            ("nice", "-n", "10", go, "install", "-trimpath", f"{self.module}@{self.release}"),
+            cwd=folder,
+            environment={"CGO_ENABLED": "0", "GOBIN": str(folder)},
+        )
+
+
+class VersityGW(_GoServer):
+    """A folder behind S3: each object is a plain file."""
+
+    name = "versitygw"
+    title = "VersityGW"
+    module = "github.com/versity/versitygw/cmd/versitygw"
+    release = "v1.7.0"
+
+    def version(self) -> str:
+        return self.release.removeprefix("v")
+
+    def make_data(self, instance: Instance) -> None:
+        super().make_data(instance)
+        try:
+            os.setxattr(instance.data, "user.timba", b"")
+        except OSError as refused:
+            raise CannotBeHad(
+                f"VersityGW keeps facts in extended attributes, and {instance.folder} takes none. "
+                "Name a folder on another file system in TIMBA_SERVICES_DIR."
+            ) from refused
+
+    def configure(self, instance: Instance) -> Command:
+        return Command(
+            arguments=(
+                *(self.path("versitygw"), "--port", instance.address),
+                *("posix", str(instance.data)),
+            ),
+            environment={"ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": instance.password},
+        )
+
+    def answers(self, instance: Instance) -> bool:
+        return _status(f"http://{instance.address}/") is not None
+
+
+class MinIO(_GoServer):
+    """The server whose repository was archived in 2026; many installations still run it."""
+
+    name = "minio"
+    title = "MinIO"
+    module = "github.com/minio/minio"
+    release = "v0.0.0-20260212201848-7aac2a2c5b7c"
+
+    def version(self) -> str:
+        year, month, day = re.findall(r"-(\d{4})(\d\d)(\d\d)", self.release)[0]
+        return f"{year}-{month}-{day}"
+
+    def configure(self, instance: Instance) -> Command:
+        return Command(
+            arguments=(
+                *(self.path("minio"), "server", "--address", instance.address),
+                str(instance.data),
+            ),
+            environment={
+                "MINIO_ROOT_USER": _ACCESS_KEY,
+                "MINIO_ROOT_PASSWORD": instance.password,
+                "MINIO_BROWSER": "off",
+                "MINIO_UPDATE": "off",
+            },
+        )
+
+    def answers(self, instance: Instance) -> bool:
+        return _status(f"http://{instance.address}/minio/health/live") == 200
+
+
+def _url(instance: Instance) -> str:
+    return f"http://{_ACCESS_KEY}:{instance.password}@{instance.address}"
+
+
+def _status(url: str) -> int | None:
+    """Return the status of an answer, any answer: a server that refuses is a server that serves."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=1) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+    except OSError:
+        return None
+
+
+def _go_version(go: str) -> tuple[int, ...]:
+    found = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION"), cwd=Path("/")))
+    return tuple(map(int, found.groups())) if found else (0,)
