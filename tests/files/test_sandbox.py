@@ -144,7 +144,9 @@ def test_the_reader_reaches_no_network(settle: Receive) -> None:
             canary.accept()
 
 
-@pytest.mark.parametrize("deed", ["fork", "thread", "run", f"kill {os.getpid()}"])
+@pytest.mark.parametrize(
+    "deed", ["fork", "thread", "run", f"kill {os.getpid()}"], ids=["fork", "thread", "run", "kill"]
+)
 def test_the_reader_starts_no_process_and_signals_none(settle: Receive, deed: str) -> None:
     assert "prevented" in settle(deed).result
 
