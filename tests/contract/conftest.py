@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser, MakeUser
 from tests.worlds import World, make_world
 from timba.accounts.models import Client, User
+from timba.consignments.models import Consignment
 from timba.files.processing import next_waiting, process_file
 from timba.files.sandbox import close_sandbox
 
@@ -58,3 +59,9 @@ def work() -> Iterator[Work]:
 def world() -> World:
     """Return a sawmill with a row of every noun."""
     return make_world(word="Kalnamuiza", first_id=5_000_001)
+
+
+@pytest.fixture
+def load(owner: User) -> Consignment:
+    """Return a consignment of the sawmill's."""
+    return Consignment.objects.create(client=owner.client, name="Load", type="hardwood")
