@@ -1,0 +1,505 @@
+"""A file is processed once in effect, however often it is rung for and whoever dies over it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.files.conftest import Objects, Receive, lose_worker
+from timba.accounts.models import User
+from timba.events.models import OutboxEvent
+from timba.files import processing
+from timba.files.models import Derivative, File
+from timba.files.processing import (
+    DAMAGED,
+    LOST,
+    MISSING,
+    STORAGE_AWAY,
+    TOO_HEAVY,
+    UNEXPECTED,
+    Run,
+    next_waiting,
+    process_file,
+    waiting_files,
+)
+from timba.files.processors.base import FileRefused, ObjectWriter, Processor, Superseded
+from timba.files.services import delete_file, retry_file
+from timba.files.storage import LocalStorage, store
+from timba.files.sweeping import sweep_files
+from timba.files.tasks import process
+from timba.temperatures.models import CityTotals
+from timba.temperatures.statistics import city_statistics
+
+pytestmark = pytest.mark.django_db
+
+READINGS = "7,21.5,2026-01-01T00:00:00Z\n7,nonsense,2026-01-01T00:00:00Z\n"
+Read = Callable[[Any], dict[str, Any]]
+
+
+@pytest.fixture
+def read_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a way to have texts read, in the worker itself, by a function of the test's own."""
+
+    def install(read: Read, **abilities: Any) -> None:
+        mine = Processor(kind="text", read=read, sandboxed=False, **abilities)
+        others = {**processing.processors(), "text": mine}
+        monkeypatch.setattr(processing, "processors", lambda: others)
+
+    return install
+
+
+def types_of_events(file: File) -> list[str]:
+    events = OutboxEvent.objects.filter(key=str(file.pk)).order_by("sequence")
+    return [event.type.removeprefix("timba.file.") for event in events]
+
+
+def claimed(file: File) -> Run:
+    """Return the run of a worker that has just claimed the file."""
+    mine = processing._claim(file.pk)
+    assert mine is not None
+    return Run(file=mine)
+
+
+# --- The outcome ---------------------------------------------------------------------------------
+
+
+def test_a_processed_file_has_its_result_and_its_event(settle: Receive) -> None:
+    file = settle("larch\n", name="note.txt")
+    assert (file.status, file.error, file.progress) == ("SUCCESS", "", 1.0)
+    assert (file.fence, file.run, file.attempts, file.lease_until) == (1, 1, 1, None)
+    assert file.uploaded_at < file.processed_at <= timezone.now()
+    result = dict(file.result)
+    assert 0 <= result.pop("execution_time") < 10
+    assert result == {
+        "id": str(file.pk),
+        "name": "note.txt",
+        "random_number": file.random_number,
+        "encoding": "utf-8",
+        "lines": 1,
+        "words": 1,
+        "chars": 6,
+        "preview": "larch\n",
+    }
+    assert types_of_events(file) == ["created", "succeeded"]
+
+
+def test_the_events_and_the_work_carry_the_id_of_the_request(
+    receive: Receive, read_by: Callable[..., None]
+) -> None:
+    file = receive()
+    File.unscoped.filter(pk=file.pk).update(request_id="request-7")
+    process_file(file.pk)
+    event = OutboxEvent.objects.get(key=str(file.pk), type="timba.file.succeeded")
+    assert event.request_id == "request-7"
+
+
+def raising(trouble: BaseException) -> Read:
+    def read(_: Any) -> dict[str, Any]:
+        raise trouble
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (FileRefused("It is all bark."), "It is all bark."),
+        (FileRefused("It\0 is\ud800 all bark."), "It\ufffd is\ufffd all bark."),
+        (FileRefused("bark " * 1000), ("bark " * 1000)[:1000]),
+        (MemoryError(), TOO_HEAVY),
+        (RecursionError(), UNEXPECTED),
+        (SystemExit(1), UNEXPECTED),
+        (ZeroDivisionError(), UNEXPECTED),
+        (OSError(errno.EIO, "input/output error"), STORAGE_AWAY),
+        (FileNotFoundError(), MISSING),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_reading_raises_the_file_ends_with_a_sentence(
+    settle: Receive, read_by: Callable[..., None], trouble: BaseException, sentence: str
+) -> None:
+    read_by(raising(trouble))
+    file = settle()
+    assert (file.status, file.error, file.result) == ("FAILURE", sentence, None)
+    assert file.processed_at is not None
+    assert types_of_events(file) == ["created", "failed"]
+
+
+def test_a_refusal_may_have_something_to_show(
+    settle: Receive, read_by: Callable[..., None]
+) -> None:
+    read_by(raising(FileRefused("It is all bark.", findings={"bark": 7})))
+    file = settle()
+    assert (file.status, file.error) == ("FAILURE", "It is all bark.")
+    assert list(file.result) == ["id", "name", "execution_time", "random_number", "bark"]
+
+
+@pytest.mark.parametrize("findings", [{"deep": object()}, {"number": 2**70}, 7])
+def test_findings_that_cannot_be_kept_are_a_failure(
+    settle: Receive, read_by: Callable[..., None], findings: Any
+) -> None:
+    read_by(lambda _: findings)
+    file = settle()
+    assert (file.status, file.error, file.result) == ("FAILURE", UNEXPECTED, None)
+    assert types_of_events(file) == ["created", "failed"]
+
+
+def test_findings_that_cannot_be_recorded_are_a_failure_and_record_nothing(
+    settle: Receive, read_by: Callable[..., None]
+) -> None:
+    def record(file: File, _: object) -> None:
+        Derivative.objects.create(file=file, run=99, role="rejects", storage_key="x")
+        raise ZeroDivisionError
+
+    read_by(lambda _: {}, record=record)
+    file = settle()
+    assert (file.status, file.error) == ("FAILURE", UNEXPECTED)
+    assert not Derivative.objects.exists()
+
+
+def test_a_kind_without_a_processor_is_a_failure(receive: Receive) -> None:
+    file = receive()
+    File.unscoped.filter(pk=file.pk).update(kind="tally")
+    process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.error) == ("FAILURE", UNEXPECTED)
+
+
+def test_bytes_that_changed_in_the_store_are_noticed(receive: Receive, store_folder: Path) -> None:
+    for content, name, kind in (("larch\n", "a.txt", "text"), (READINGS, "a.csv", "temperatures")):
+        file = receive(content, name=name, kind=kind)
+        (store_folder / file.storage_key).write_bytes(content.encode()[:-1] + b" ")
+        process_file(file.pk)
+        file.refresh_from_db()
+        assert (file.status, file.error) == ("FAILURE", DAMAGED)
+    assert city_statistics(client_id=file.owner_id, city_id=7) is None
+
+
+def test_bytes_that_are_gone_are_told_so(receive: Receive) -> None:
+    file = receive()
+    store().delete(file.storage_key)
+    process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.error) == ("FAILURE", MISSING)
+
+
+def test_a_database_that_is_away_is_no_fault_of_the_file(
+    receive: Receive, read_by: Callable[..., None]
+) -> None:
+    read_by(raising(OperationalError("server closed the connection")))
+    file = receive()
+    with pytest.raises(OperationalError):
+        process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.attempts) == ("PENDING", 1)
+    assert types_of_events(file) == ["created"]
+
+
+# --- Claims --------------------------------------------------------------------------------------
+
+
+def test_a_file_is_claimed_once(receive: Receive) -> None:
+    file = receive()
+    before = timezone.now()
+    first = processing._claim(file.pk)
+    assert first is not None
+    assert (first.fence, first.attempts) == (1, 1)
+    lease = first.lease_until - before
+    assert timedelta(seconds=29) < lease < timedelta(seconds=35)
+    assert processing._claim(file.pk) is None
+    assert next_waiting() is None
+
+
+def test_a_lost_claim_is_taken_over_with_a_newer_token(receive: Receive) -> None:
+    file = receive()
+    processing._claim(file.pk)
+    lose_worker(file)
+    second = processing._claim(file.pk)
+    assert second is not None
+    assert (second.fence, second.attempts) == (2, 2)
+
+
+def test_the_file_that_has_waited_longest_is_next(receive: Receive) -> None:
+    files = [receive() for _ in range(3)]
+    now = timezone.now()
+    for file, seconds in zip(files, (2, 3, 1), strict=True):
+        File.unscoped.filter(pk=file.pk).update(uploaded_at=now - timedelta(seconds=seconds))
+    seen = []
+    while (file_id := next_waiting()) is not None:
+        seen.append(file_id)
+        process_file(file_id)
+    assert seen == [files[1].pk, files[0].pk, files[2].pk]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "RECEIVING"},
+        {"status": "SUCCESS"},
+        {"status": "FAILURE"},
+        {"deleted_at": timezone.now()},
+        {"attempts": 3},
+        {"lease_until": timezone.now() + timedelta(days=1)},
+    ],
+)
+def test_what_does_not_wait_is_not_processed(receive: Receive, change: dict[str, Any]) -> None:
+    file = receive()
+    File.unscoped.filter(pk=file.pk).update(**change)
+    assert next_waiting() is None
+    assert process_file(file.pk) is False
+    assert types_of_events(file) == ["created"]
+
+
+def test_a_message_for_a_file_that_is_gone_does_nothing(receive: Receive) -> None:
+    file = receive()
+    file_id = str(file.pk)
+    file.delete()
+    process(file_id)
+    assert not File.unscoped.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_message_a_hundred_times_at_once_is_one_result(
+    receive: Receive, owner: User
+) -> None:
+    file = receive(READINGS, name="a.csv")
+    ready = threading.Barrier(20)
+    taken: list[bool] = []
+
+    def serve() -> None:
+        try:
+            ready.wait()
+            taken.extend(process_file(file.pk) for _ in range(5))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=serve) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == [False] * 99 + [True]
+    file.refresh_from_db()
+    assert (file.status, file.fence, file.attempts) == ("SUCCESS", 1, 1)
+    assert types_of_events(file) == ["created", "succeeded"]
+    assert CityTotals.unscoped.count() == 1
+    answer = city_statistics(client_id=file.owner_id, city_id=7)
+    assert answer is not None
+    assert answer.totals is not None
+    assert answer.totals.count == 1
+
+
+# --- Workers that are lost, and workers that come back -------------------------------------------
+
+
+def test_a_worker_that_wakes_after_its_lease_writes_nothing(
+    receive: Receive, owner: User, objects: Objects
+) -> None:
+    file = receive(READINGS, name="a.csv")
+    sleeper = claimed(file)
+    lose_worker(file)
+    assert process_file(file.pk)
+    settled = File.unscoped.filter(pk=file.pk).values().get()
+    totals = list(CityTotals.unscoped.values())
+    there = objects()
+    with pytest.raises(Superseded):
+        sleeper.progress(0.5)
+    with pytest.raises(Superseded), sleeper.writing():
+        pytest.fail("a lost worker has written")
+    with pytest.raises(Superseded):
+        sleeper.derive(Derivative.Role.REJECTS)
+    with pytest.raises(Superseded):
+        processing._process(sleeper)
+    assert File.unscoped.filter(pk=file.pk).values().get() == settled
+    assert list(CityTotals.unscoped.values()) == totals
+    assert objects() == there
+    assert types_of_events(file) == ["created", "succeeded"]
+
+
+def test_a_worker_that_wakes_while_another_is_at_work_writes_nothing(
+    receive: Receive, read_by: Callable[..., None]
+) -> None:
+    """It finds out when it settles, at the latest."""
+    file = receive()
+
+    def read_slowly(job: Run) -> dict[str, Any]:
+        if job.run == 1:
+            lose_worker(file)
+            assert process_file(file.pk)
+        return {"read_by": job.run}
+
+    read_by(read_slowly)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.run, file.result["read_by"]) == ("SUCCESS", 2, 2)
+    assert types_of_events(file) == ["created", "succeeded"]
+
+
+def test_progress_renews_the_lease_now_and_then(receive: Receive, settings: Settings) -> None:
+    settings.TIMBA_LEASE_SECONDS = 600
+    run = claimed(receive())
+    lose_worker(run.file)
+    run.progress(0.25)
+    renewed = File.unscoped.get(pk=run.file_id)
+    assert renewed.progress == 0.25
+    assert renewed.lease_until > timezone.now() + timedelta(seconds=500)
+    run.progress(0.5)
+    assert File.unscoped.get(pk=run.file_id).progress == 0.25
+    run._renewed -= 101
+    run.progress(7.0)
+    assert File.unscoped.get(pk=run.file_id).progress == 1.0
+
+
+def test_three_lost_workers_are_a_failure(receive: Receive) -> None:
+    file = receive()
+    for _ in range(3):
+        claimed(file)
+        lose_worker(file)
+    assert next_waiting() is None
+    sweep_files()
+    file.refresh_from_db()
+    assert (file.status, file.error) == ("FAILURE", LOST)
+    assert (file.run, file.lease_until, file.live_digest) == (None, None, None)
+    assert types_of_events(file) == ["created", "failed"]
+
+
+def test_a_third_worker_that_is_still_at_work_is_left_alone(receive: Receive) -> None:
+    file = receive()
+    for _ in range(2):
+        claimed(file)
+        lose_worker(file)
+    third = claimed(file)
+    sweep_files()
+    third.progress(0.5)
+    processing._process(third)
+    assert File.unscoped.get(pk=file.pk).status == "SUCCESS"
+
+
+def test_a_lost_worker_stays_a_stranger_when_the_file_is_tried_again(
+    receive: Receive, owner: User
+) -> None:
+    file = receive(READINGS, name="a.csv")
+    for _ in range(3):
+        sleeper = claimed(file)
+        lose_worker(file)
+    sweep_files()
+    retry_file(actor=owner, file=file)
+    with pytest.raises(Superseded):
+        processing._process(sleeper)
+    file.refresh_from_db()
+    assert (file.status, file.attempts) == ("PENDING", 0)
+    assert process_file(file.pk)
+    answer = city_statistics(client_id=file.owner_id, city_id=7)
+    assert answer is not None
+    assert answer.totals is not None
+    assert answer.totals.count == 1
+
+
+def test_a_worker_that_is_asked_to_stop_gives_its_file_back(receive: Receive) -> None:
+    file = receive("larch\n" * 1000)
+    stopping = threading.Event()
+    stopping.set()
+    assert process_file(file.pk, stopping=stopping)
+    file.refresh_from_db()
+    assert (file.status, file.attempts, file.lease_until) == ("PENDING", 0, None)
+    assert waiting_files().filter(pk=file.pk).exists()
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert file.status == "SUCCESS"
+
+
+# --- Files that go away meanwhile ----------------------------------------------------------------
+
+
+def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
+    receive: Receive, read_by: Callable[..., None], owner: User
+) -> None:
+    file = receive()
+
+    def read(_: Run) -> dict[str, Any]:
+        delete_file(actor=owner, file=file)
+        return {}
+
+    read_by(read)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.result) == ("PENDING", None)
+    assert file.deleted_at is not None
+    assert types_of_events(file) == ["created", "deleted"]
+
+
+def test_readings_that_are_deleted_while_they_are_read_count_nothing_and_leave_nothing(
+    receive: Receive, owner: User, objects: Objects, settings: Settings
+) -> None:
+    settings.TIMBA_TRASH_DAYS = 0
+    file = receive(READINGS, name="a.csv")
+    run = claimed(file)
+    with run.derive(Derivative.Role.REJECTS) as writer:
+        writer.write(b"line,reason,text\r\n")
+    delete_file(actor=owner, file=file)
+    with pytest.raises(Superseded):
+        processing._process(run)
+    assert city_statistics(client_id=file.owner_id, city_id=7) is None
+    sweep_files()
+    assert not File.unscoped.exists()
+    assert not CityTotals.unscoped.exists()
+    assert objects() == set()
+
+
+def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_made(
+    receive: Receive, owner: User, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receive(READINGS, name="a.csv")
+    run = claimed(file)
+    create = LocalStorage.create
+
+    def create_late(storage: LocalStorage, key: str) -> ObjectWriter:
+        delete_file(actor=owner, file=file)
+        sweep_files()
+        assert not Derivative.objects.exists()
+        return create(storage, key)
+
+    monkeypatch.setattr(LocalStorage, "create", create_late)
+    with pytest.raises(Superseded):
+        run.derive(Derivative.Role.REJECTS)
+    assert objects() == {file.storage_key}
+
+
+# --- What failed runs leave ----------------------------------------------------------------------
+
+
+def test_a_run_that_failed_midway_shows_no_rejects_and_its_debris_is_swept(
+    receive: Receive, owner: User, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receive(READINGS, name="a.csv")
+
+    def disk_is_full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", disk_is_full)
+        process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.error, file.run) == ("FAILURE", STORAGE_AWAY, None)
+    assert Derivative.objects.exists()
+    sweep_files()
+    assert not Derivative.objects.exists()
+    assert objects() == {file.storage_key}
+
+
+def test_a_run_that_was_refused_keeps_its_rejects(settle: Receive) -> None:
+    file = settle("7,nonsense,2026-01-01\n", name="a.csv", kind="temperatures")
+    assert (file.status, file.run) == ("FAILURE", 1)
+    sweep_files()
+    rejects = file.derivatives.get(role=Derivative.Role.REJECTS)
+    assert store().exists(rejects.storage_key)

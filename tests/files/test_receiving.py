@@ -1,0 +1,485 @@
+"""An upload is taken in whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.factories import ClientFactory, UserFactory
+from tests.files.conftest import Objects, Receive, Take
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.errors import Forbidden, Lapsed, NotFound, Unavailable
+from timba.events.models import OutboxEvent
+from timba.files import receiving
+from timba.files.models import File
+from timba.files.receiving import (
+    AWAY,
+    TOOK_TOO_LONG,
+    Accepted,
+    Received,
+    Reception,
+    Refused,
+    accept_files,
+    discard,
+    identify,
+    in_words,
+    keep_waiting,
+)
+from timba.files.storage import store
+from timba.files.sweeping import sweep_files
+
+pytestmark = pytest.mark.django_db
+
+READINGS = "7,21.5,2026-01-01T00:00:00Z\n"
+
+
+class PowerCut(BaseException):
+    """Nothing runs after this: no handler of an expected failure catches it."""
+
+
+def accept(actor: User, *received: Received) -> list[Accepted]:
+    assert actor.client is not None
+    for one in received:
+        identify(one)
+    return accept_files(actor=actor, client=actor.client, received=received)
+
+
+def test_a_received_file_waits_with_its_facts(
+    receive: Receive, owner: User, objects: Objects
+) -> None:
+    content = "Lärche\n".encode() * 50_000
+    before = timezone.now()
+    file = receive(content, name="Größe.txt")
+    file.refresh_from_db()
+    assert (file.status, file.kind, file.media_type) == ("PENDING", "text", "text/plain")
+    assert (file.name, file.size) == ("Größe.txt", len(content))
+    assert file.sha256 == hashlib.sha256(content).hexdigest()
+    assert (file.client, file.uploaded_by) == (owner.client, owner)
+    assert (file.fence, file.attempts, file.lease_until, file.run) == (0, 0, None, None)
+    assert 1 <= file.random_number <= 1000
+    assert before <= file.uploaded_at <= timezone.now()
+    assert file.rung_at == file.uploaded_at
+    with store().open_bytes(file.storage_key) as stream:
+        assert stream.read() == content
+    assert objects() == {file.storage_key}
+
+
+def test_accepting_tells_of_it_in_the_same_transaction(receive: Receive, owner: User) -> None:
+    file = receive()
+    [event] = OutboxEvent.objects.all()
+    assert (event.topic, event.type, event.key) == (
+        "file_events",
+        "timba.file.created",
+        str(file.pk),
+    )
+    assert (event.client_id, event.actor_id) == (owner.client_id, owner.pk)
+
+
+def test_nobody_sees_a_file_before_it_is_accepted(take: Take, owner: User, staff: User) -> None:
+    take()
+    assert File.unscoped.count() == 1
+    assert not File.objects.visible_to(owner).exists()
+    assert not File.objects.visible_to(staff).exists()
+
+
+def test_the_draw_of_the_random_number_covers_its_range(owner: User, take: Take) -> None:
+    accepted = accept(owner, *(take() for _ in range(60)))
+    assert len({one.file.random_number for one in accepted}) > 30
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "木" * 251 + ".txt",
+        "Ä" * 251 + ".txt",
+        "🌲" * 251 + ".txt",
+        "\u0627\u0644\u062e\u0634\u0628.txt",
+        "dab\u202etxt.exe.txt",
+        "a\u0301\u0301\u0301.txt",
+        "'; DROP TABLE files; --.txt",
+        "../../etc/passwd.txt",
+        "CON.txt",
+        " .txt",
+        "&lt;b&gt;.txt",
+    ],
+)
+def test_names_of_every_alphabet_are_kept_exactly(receive: Receive, name: str) -> None:
+    file = receive(name=name)
+    file.refresh_from_db()
+    assert file.name == name
+    assert set(file.storage_key) <= set("0123456789abcdef/")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("", "A file has no name."),
+        (
+            "木" * 252 + ".txt",
+            f"“{'木' * 60}…” has a name of more than 255 characters. Shorten it.",
+        ),
+        ("a\nb.txt", "“a\ufffdb.txt” has control characters in its name. Rename it."),
+        ("a\0.txt", "“a\ufffd.txt” has control characters in its name. Rename it."),
+        ("a\x7f.txt", "“a\ufffd.txt” has control characters in its name. Rename it."),
+        ("a\x85.txt", "“a\ufffd.txt” has control characters in its name. Rename it."),
+        ("a\ud800.txt", "“a\ufffd.txt” has control characters in its name. Rename it."),
+    ],
+)
+def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
+    name: str, sentence: str, objects: Objects
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        Reception(name=name)
+    assert str(refusal.value) == sentence
+    assert "\ud800" not in refusal.value.name
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+def test_an_empty_file_is_refused(objects: Objects) -> None:
+    reception = Reception(name="empty.txt")
+    with pytest.raises(Refused, match=r"“empty\.txt” is empty\."):
+        reception.finish()
+    reception.abandon()
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "limit"),
+    [("a.jpg", 5 * 1024**2, "5 MB"), ("a.pdf", 5 * 1024**2, "5 MB"), ("a.txt", 1536, "1.5 kB")],
+)
+def test_a_file_may_have_just_so_many_bytes(
+    settings: Settings, name: str, most: int, limit: str
+) -> None:
+    settings.TIMBA_MAX_UPLOAD_BYTES = 1536
+    reception = Reception(name=name)
+    reception.write(bytes(most))
+    with pytest.raises(Refused) as refusal:
+        reception.write(b"x")
+    sentence = f"“{name}” is too large: a file like this may have {limit}."
+    assert (str(refusal.value), refusal.value.too_large) == (sentence, True)
+    reception.abandon()
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(1000, "1000 bytes"), (1024, "1 kB"), (5 * 1024**2, "5 MB"), (10 * 1024**3, "10 GB")],
+)
+def test_limits_are_said_in_words(size: int, words: str) -> None:
+    assert in_words(size) == words
+
+
+def test_a_file_of_no_known_kind_is_refused_by_name(take: Take) -> None:
+    with pytest.raises(Refused) as refusal:
+        identify(take(b"MZ\x90", name="setup.exe"))
+    assert str(refusal.value) == (
+        "“setup.exe” is not accepted: files ending in “.exe” cannot be read here."
+    )
+
+
+def test_who_may_not_write_files_has_none_accepted(
+    take: Take, make_user: Callable[..., User]
+) -> None:
+    received = take()
+    with pytest.raises(Forbidden):
+        accept(make_user(role="viewer"), received)
+    lapsed = make_user()
+    lapsed.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
+    with pytest.raises(Lapsed):
+        accept(lapsed, received)
+    assert File.unscoped.get().status == File.Status.RECEIVING
+
+
+def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
+    take: Take, owner: User
+) -> None:
+    other = UserFactory(client=ClientFactory())
+    consignment = Consignment.objects.create(
+        client=other.client, name="Theirs", type="hardwood", created_by=other
+    )
+    log = Log.objects.create(
+        client=other.client,
+        consignment=consignment,
+        barcode="TB-1",
+        length=4,
+        breadth=30,
+        height=30,
+        volume="0.360",
+    )
+    received = take()
+    identify(received)
+    assert owner.client is not None
+    for place, sentence in (
+        ({"consignment": consignment}, "There is no such consignment."),
+        ({"log": log}, "There is no such log."),
+    ):
+        with pytest.raises(NotFound) as refusal:
+            accept_files(actor=owner, client=owner.client, received=[received], **place)
+        assert str(refusal.value) == sentence
+
+
+# --- Twins ---------------------------------------------------------------------------------------
+
+
+def test_the_same_readings_are_taken_once(
+    receive: Receive, take: Take, owner: User, objects: Objects
+) -> None:
+    first = receive(READINGS, name="a.csv")
+    [second] = accept(owner, take(READINGS, name="b.csv"))
+    assert (second.file, second.duplicate) == (first, True)
+    assert File.unscoped.count() == 1
+    assert OutboxEvent.objects.count() == 1
+    assert objects() == {first.storage_key}
+
+
+def test_twins_in_one_batch_are_one_file(take: Take, owner: User) -> None:
+    accepted = accept(owner, take(READINGS, name="a.csv"), take(READINGS, name="b.csv"))
+    assert [one.duplicate for one in accepted] == [False, True]
+    assert accepted[0].file == accepted[1].file
+
+
+def test_twins_of_other_clients_or_other_kinds_are_files_of_their_own(
+    receive: Receive, take: Take
+) -> None:
+    first = receive(READINGS, name="a.csv")
+    stranger = UserFactory(client=ClientFactory())
+    [theirs] = accept(stranger, take(READINGS, name="a.csv"))
+    assert not theirs.duplicate
+    assert receive(READINGS, name="a.csv", kind="text") != first
+
+
+def test_readings_that_failed_or_were_deleted_are_taken_anew(receive: Receive) -> None:
+    for change in ({"status": "FAILURE"}, {"deleted_at": timezone.now()}):
+        file = receive(READINGS, name="a.csv")
+        File.unscoped.filter(pk=file.pk).update(live_digest=None, **change)
+    assert receive(READINGS, name="a.csv").live_digest == file.sha256
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twins_that_come_at_the_same_moment_are_one_file(owner: User, objects: Objects) -> None:
+    outcomes: list[Accepted] = []
+    ready = threading.Barrier(8)
+
+    def send(number: int) -> None:
+        try:
+            reception = Reception(name=f"{number}.csv")
+            reception.write(READINGS.encode())
+            received = reception.finish()
+            ready.wait()
+            outcomes.extend(accept(owner, received))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.duplicate for one in outcomes) == [False] + [True] * 7
+    assert len({one.file.pk for one in outcomes}) == 1
+    [file] = File.unscoped.all()
+    assert objects() == {file.storage_key}
+    assert OutboxEvent.objects.count() == 1
+
+
+# --- Storage in trouble --------------------------------------------------------------------------
+
+
+def disk_is_full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reception = Reception(name="a.txt")
+    reception.write(b"larch")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", disk_is_full)
+        with pytest.raises(Unavailable) as trouble:
+            reception.finish()
+    assert str(trouble.value) == AWAY
+    reception.abandon()
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+def test_a_store_that_cannot_be_opened_is_a_sentence(store_folder: Path) -> None:
+    store_folder.write_bytes(b"a file where the folder should be")
+    with pytest.raises(Unavailable):
+        Reception(name="a.txt")
+
+
+def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
+    take: Take, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = take()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", disk_is_full)
+        discard(received)
+    assert File.unscoped.filter(pk=received.row.pk).exists()
+    age(received.row)
+    sweep_files()
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+def test_an_accepted_file_is_not_discarded(receive: Receive, objects: Objects) -> None:
+    file = receive()
+    discard(Received(row=file, head=b""))
+    assert File.unscoped.get().status == File.Status.PENDING
+    assert objects() == {file.storage_key}
+
+
+# --- Crashes -------------------------------------------------------------------------------------
+
+
+def age(row: File, **more: object) -> None:
+    long_ago = timezone.now() - timedelta(hours=2)
+    File.unscoped.filter(pk=row.pk).update(touched_at=long_ago, **more)
+
+
+def dies_at(patch: pytest.MonkeyPatch, place: object, name: str, *, call: int = 1) -> None:
+    """Cut the power at a call of a system function, before it does anything."""
+    real = getattr(place, name)
+    calls = iter(range(1, 100))
+
+    def cut(*args: object, **kwargs: object) -> object:
+        if next(calls) == call:
+            raise PowerCut
+        return real(*args, **kwargs)
+
+    patch.setattr(place, name, cut)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "call"),
+    [
+        (Path, "open", 1),  # the intent row is there, its object is not
+        (os, "fsync", 1),  # bytes are written, perhaps, and not yet synced
+        (Path, "mkdir", 1),  # bytes are synced, without their final name
+        (os, "link", 1),  # the same
+        (Path, "unlink", 1),  # bytes have both names
+        (os, "fsync", 2),  # bytes have their final name, in a folder not yet synced
+        (os, "fsync", 3),  # the same
+        (receiving, "publish", 1),  # in the transaction that accepts, before it commits
+    ],
+)
+# What is cut off closes nothing.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_crash_anywhere_leaves_a_row_that_names_its_debris(
+    owner: User,
+    take: Take,
+    objects: Objects,
+    monkeypatch: pytest.MonkeyPatch,
+    place: object,
+    name: str,
+    call: int,
+) -> None:
+    discard(take())  # the store's own folders are there
+    with monkeypatch.context() as patch:
+        dies_at(patch, place, name, call=call)
+        with pytest.raises(PowerCut):
+            accept(owner, take())
+    [row] = File.unscoped.all()
+    assert row.status == File.Status.RECEIVING
+    assert {key.split("/")[1] for key in objects()} <= {row.storage_key.split("/")[1]}
+    assert not OutboxEvent.objects.exists()
+    sweep_files()
+    assert File.unscoped.exists(), "an upload that may still go on was swept"
+    age(row)
+    sweep_files()
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
+    owner: User, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def note(place: object, name: str, say: Callable[..., str]) -> None:
+        real = getattr(place, name)
+
+        def noted(*args: object) -> object:
+            outcome = real(*args)
+            order.append(say(*args))
+            return outcome
+
+        monkeypatch.setattr(place, name, noted)
+
+    def synced(descriptor: int) -> str:
+        target = Path(f"/proc/self/fd/{descriptor}").readlink()
+        return f"fsync {target.relative_to(store_folder.parent)}"
+
+    reception = Reception(name="a.txt")
+    reception.write(b"larch")
+    note(os, "fsync", synced)
+    note(os, "link", lambda source, target: f"link {Path(target).relative_to(store_folder)}")
+    note(connection, "_commit", lambda: "commit")
+    [accepted] = accept(owner, reception.finish())
+    key = accepted.file.storage_key
+    folder, name = key.split("/")
+    assert order == [
+        f"fsync store/unfinished/{name}",
+        f"link {key}",
+        f"fsync store/{folder}",
+        "fsync store",
+        "commit",
+    ]
+
+
+# --- Uploads that take their time ----------------------------------------------------------------
+
+
+def test_an_upload_that_goes_on_is_not_swept(take: Take) -> None:
+    received = take()
+    age(received.row)
+    keep_waiting([received.row.pk])
+    sweep_files()
+    assert File.unscoped.exists()
+
+
+def test_an_upload_that_was_swept_cannot_be_accepted(
+    take: Take, owner: User, objects: Objects
+) -> None:
+    first, second = take(), take()
+    age(second.row)
+    sweep_files()
+    with pytest.raises(Unavailable) as refusal:
+        accept(owner, first, second)
+    assert str(refusal.value) == TOOK_TOO_LONG
+    [left] = File.unscoped.all()
+    assert (left.pk, left.status) == (first.row.pk, File.Status.RECEIVING)
+
+
+def test_an_upload_that_is_being_swept_cannot_be_accepted(take: Take, owner: User) -> None:
+    """The sweeper has decided, and erases the bytes at this moment."""
+    received = take()
+    File.unscoped.filter(pk=received.row.pk).update(deleted_at=timezone.now())
+    with pytest.raises(Unavailable):
+        accept(owner, received)
+
+
+def test_an_upload_whose_bytes_were_swept_away_cannot_be_finished() -> None:
+    reception = Reception(name="a.txt")
+    reception.write(b"larch")
+    row = File.unscoped.get()
+    age(row)
+    sweep_files()
+    with pytest.raises(Unavailable):
+        reception.finish()
+    assert not File.unscoped.exists()

@@ -1,0 +1,176 @@
+"""What people do with files that are there, and that each is told of in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.factories import ClientFactory, UserFactory
+from tests.files.conftest import Receive
+from timba.accounts.models import User
+from timba.consignments.models import Consignment
+from timba.errors import Conflict, Forbidden, Lapsed, NotFound
+from timba.events.models import OutboxEvent
+from timba.files import services
+from timba.files.models import File
+from timba.files.processing import process_file
+from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
+from timba.temperatures.statistics import city_statistics
+
+pytestmark = pytest.mark.django_db
+
+READINGS = "7,21.5,2026-01-01T00:00:00Z\n"
+BAD = "nothing that is a reading\n"
+
+
+@pytest.fixture
+def fail(settle: Receive) -> Callable[[], File]:
+    """Return a way to have a file that ended in FAILURE."""
+    return lambda: settle(BAD, name="bad.csv", kind="temperatures")
+
+
+@pytest.fixture
+def consignment(owner: User) -> Consignment:
+    return Consignment.objects.create(
+        client=owner.client, name="Lorry 7", type="pinewood", created_by=owner
+    )
+
+
+def last_event() -> tuple[str, int | None]:
+    event = OutboxEvent.objects.order_by("sequence").last()
+    assert event is not None
+    return event.type, event.actor_id
+
+
+def test_a_file_is_placed_and_taken_away_again(
+    receive: Receive, owner: User, consignment: Consignment
+) -> None:
+    file = receive()
+    for place in (consignment, None):
+        place_file(actor=owner, file=file, consignment=place, log=None)
+        assert File.unscoped.get().consignment == place
+        assert last_event() == ("timba.file.updated", owner.pk)
+
+
+def test_a_file_is_not_placed_at_another_clients(
+    receive: Receive, consignment: Consignment
+) -> None:
+    stranger = UserFactory(client=ClientFactory())
+    theirs = Consignment.objects.create(
+        client=stranger.client, name="Theirs", type="pinewood", created_by=stranger
+    )
+    file = receive()
+    with pytest.raises(NotFound, match="There is no such consignment or log"):
+        place_file(actor=file.uploaded_by, file=file, consignment=theirs, log=None)
+    assert File.unscoped.get().consignment is None
+
+
+def test_a_failure_is_tried_again(fail: Callable[[], File], owner: User) -> None:
+    file = fail()
+    fence = file.fence
+    file = retry_file(actor=owner, file=file)
+    assert (file.status, file.progress, file.attempts) == ("PENDING", 0.0, 0)
+    assert (file.result, file.error, file.processed_at) == (None, "", None)
+    assert file.fence == fence + 1
+    assert last_event() == ("timba.file.updated", owner.pk)
+    assert process_file(file.pk)
+    assert File.unscoped.get().status == "FAILURE"
+
+
+@pytest.mark.parametrize("status", ["PENDING", "SUCCESS"])
+def test_only_a_failure_is_tried_again(receive: Receive, owner: User, status: str) -> None:
+    file = receive()
+    File.unscoped.update(status=status)
+    with pytest.raises(Conflict, match=r"^Only a file in FAILURE can be tried again\.$"):
+        retry_file(actor=owner, file=file)
+
+
+def test_a_failure_whose_readings_count_already_is_not_tried_again(
+    receive: Receive, settle: Receive, owner: User
+) -> None:
+    failed = receive(READINGS, name="a.csv")
+    File.unscoped.filter(pk=failed.pk).update(status="FAILURE", live_digest=None)
+    settle(READINGS, name="b.csv")
+    with pytest.raises(Conflict, match="The same readings count already"):
+        retry_file(actor=owner, file=failed)
+    failed.refresh_from_db()
+    assert (failed.status, failed.live_digest) == ("FAILURE", None)
+
+
+def test_all_failures_of_a_client_are_tried_again_but_for_twins(
+    fail: Callable[[], File],
+    receive: Receive,
+    settle: Receive,
+    owner: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "_BATCH", 2)
+    failed = [receive(f"note {number}\n") for number in range(5)]
+    File.unscoped.update(status="FAILURE")
+    twin = receive(READINGS, name="a.csv")
+    File.unscoped.filter(pk=twin.pk).update(status="FAILURE", live_digest=None)
+    settle(READINGS, name="b.csv")
+    deleted = fail()
+    delete_file(actor=owner, file=deleted)
+    stranger = UserFactory(client=ClientFactory())
+    theirs = receive("theirs\n")
+    File.unscoped.filter(pk=theirs.pk).update(client=stranger.client, status="FAILURE")
+    assert owner.client is not None
+    assert retry_failed_files(actor=owner, client=owner.client) == 5
+    pending = File.unscoped.filter(status="PENDING").values_list("pk", flat=True)
+    assert set(pending) == {file.pk for file in failed}
+    events = OutboxEvent.objects.filter(type="timba.file.updated")
+    assert {event.key for event in events} == {str(file.pk) for file in failed}
+    assert retry_failed_files(actor=owner, client=owner.client) == 0
+
+
+@pytest.mark.parametrize("status", ["PENDING", "SUCCESS", "FAILURE"])
+def test_a_deleted_file_is_gone_for_everyone(
+    receive: Receive, owner: User, staff: User, status: str
+) -> None:
+    file = receive()
+    File.unscoped.update(status=status)
+    delete_file(actor=owner, file=file)
+    assert last_event() == ("timba.file.deleted", owner.pk)
+    for user in (owner, staff):
+        assert not File.objects.visible_to(user).exists()
+    for change in (delete_file, retry_file):
+        with pytest.raises(NotFound, match="There is no such file"):
+            change(actor=owner, file=file)
+
+
+def test_deleting_readings_takes_them_out_of_every_answer_at_once(
+    settle: Receive, owner: User
+) -> None:
+    file = settle(READINGS, name="a.csv")
+    assert city_statistics(client_id=file.owner_id, city_id=7) is not None
+    delete_file(actor=owner, file=file)
+    assert city_statistics(client_id=file.owner_id, city_id=7) is None
+    again = settle(READINGS, name="a.csv")
+    assert again.pk != file.pk
+    assert city_statistics(client_id=file.owner_id, city_id=7) is not None
+
+
+def test_who_may_not_write_files_changes_none(
+    fail: Callable[[], File], make_user: Callable[..., User]
+) -> None:
+    file = fail()
+    before = File.unscoped.values().get()
+    viewer, stranger = make_user(role="viewer"), UserFactory(client=ClientFactory())
+    lapsed = make_user()
+    lapsed.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
+    lapsed.client.subscription.save()
+    for actor, refusal in ((viewer, Forbidden), (stranger, NotFound), (lapsed, Lapsed)):
+        file = File.unscoped.select_related("client__subscription").get()
+        with pytest.raises(refusal):
+            delete_file(actor=actor, file=file)
+        with pytest.raises(refusal):
+            retry_file(actor=actor, file=file)
+        with pytest.raises(refusal):
+            place_file(actor=actor, file=file, consignment=None, log=None)
+        with pytest.raises(refusal):
+            retry_failed_files(actor=actor, client=file.client)
+    assert File.unscoped.values().get() == before

@@ -1,0 +1,204 @@
+"""What crashes left is healed, what is alive is left alone, and only lost bells are rung again."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.files.conftest import Objects, Receive, Take, lose_worker
+from timba.accounts.models import User
+from timba.files import sweeping
+from timba.files.models import Derivative, File
+from timba.files.processing import Run, _claim
+from timba.files.services import delete_file, retry_file
+from timba.files.storage import store
+from timba.files.sweeping import sweep_files, take_unrung
+from timba.temperatures.models import CityTotals
+
+pytestmark = pytest.mark.django_db
+
+READINGS = "7,21.5,2026-01-01T00:00:00Z\n7,nonsense,2026-01-01T00:00:00Z\n"
+
+
+def test_what_is_alive_is_left_alone(
+    take: Take, receive: Receive, settle: Receive, objects: Objects
+) -> None:
+    take()
+    receive("one\n")
+    _claim(receive("two\n").pk)
+    settle(READINGS, name="a.csv")
+    settle("7,nonsense\n", name="b.csv", kind="temperatures")
+    rows, there = list(File.unscoped.order_by("pk").values()), objects()
+    sweep_files()
+    assert list(File.unscoped.order_by("pk").values()) == rows
+    assert objects() == there
+
+
+def test_an_abandoned_upload_is_removed_after_an_hour(take: Take, objects: Objects) -> None:
+    row = take().row
+    for minutes, is_there in ((59, True), (61, False)):
+        touched_at = timezone.now() - timedelta(minutes=minutes)
+        File.unscoped.filter(pk=row.pk).update(touched_at=touched_at)
+        sweep_files()
+        assert File.unscoped.exists() is is_there
+        assert bool(objects()) is is_there
+
+
+def test_an_upload_that_a_sweeper_had_given_up_when_it_died_is_removed(
+    take: Take, objects: Objects
+) -> None:
+    File.unscoped.filter(pk=take().row.pk).update(deleted_at=timezone.now())
+    sweep_files()
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+def test_the_trash_is_emptied_after_its_days(
+    settle: Receive, owner: User, objects: Objects, settings: Settings
+) -> None:
+    settings.TIMBA_TRASH_DAYS = 7
+    file = settle(READINGS, name="a.csv")
+    assert len(objects()) == 3
+    delete_file(actor=owner, file=file)
+    for days, is_there in ((6.9, True), (7.1, False)):
+        deleted_at = timezone.now() - timedelta(days=days)
+        File.unscoped.filter(pk=file.pk).update(deleted_at=deleted_at)
+        sweep_files()
+        assert File.unscoped.exists() is is_there
+        assert bool(objects()) is is_there
+    assert not Derivative.objects.exists()
+    assert not CityTotals.unscoped.exists()
+
+
+def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
+    receive: Receive, settle: Receive, objects: Objects
+) -> None:
+    file = receive(READINGS, name="a.csv")
+    dead = Run(file=_claim(file.pk))
+    unfinished = dead.derive(Derivative.Role.REJECTS)
+    with dead.derive(Derivative.Role.READINGS) as finished:
+        finished.write(b"all of it")
+    lose_worker(file)
+    alive = Run(file=_claim(file.pk))
+    alive.derive(Derivative.Role.REJECTS).commit()
+    sweep_files()
+    assert [derivative.run for derivative in Derivative.objects.all()] == [2]
+    [derivative] = Derivative.objects.all()
+    assert objects() == {file.storage_key, derivative.storage_key}
+    with pytest.raises(FileNotFoundError):
+        unfinished.commit()
+    unfinished.abort()
+
+
+def test_the_results_of_a_failure_are_kept_until_another_run_replaces_them(
+    settle: Receive, owner: User, objects: Objects
+) -> None:
+    file = settle("7,nonsense\n", name="a.csv", kind="temperatures")
+    before = objects()
+    retry_file(actor=owner, file=file)
+    sweep_files()
+    assert objects() == before
+    Run(file=_claim(file.pk)).derive(Derivative.Role.REJECTS).commit()
+    sweep_files()
+    assert len(objects()) == len(before) + 1
+
+
+def test_one_file_that_cannot_be_swept_does_not_save_the_others(
+    take: Take, objects: Objects, store_folder: Path
+) -> None:
+    stuck, other = take().row, take().row
+    File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
+    (store_folder / stuck.storage_key).unlink()
+    (store_folder / stuck.storage_key).mkdir()
+    sweep_files()
+    assert [row.pk for row in File.unscoped.all()] == [stuck.pk]
+    assert other.storage_key not in objects()
+    (store_folder / stuck.storage_key).rmdir()
+    sweep_files()
+    assert not File.unscoped.exists()
+
+
+def test_a_sweep_takes_no_more_than_so_many_at_once(
+    take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        take()
+    File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
+    monkeypatch.setattr(sweeping, "_BATCH", 3)
+    for left in (2, 0):
+        sweep_files()
+        assert File.unscoped.count() == left
+
+
+def test_a_sweep_with_nothing_to_do_asks_the_database_four_times(
+    django_assert_num_queries: object, settle: Receive
+) -> None:
+    settle()
+    with django_assert_num_queries(4):
+        sweep_files()
+
+
+# --- Bells ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(receive: Receive) -> list[uuid.UUID]:
+    """Return the ids of ten files, oldest first, which were rung for a minute ago."""
+    file_ids = [receive().pk for _ in range(10)]
+    now = timezone.now()
+    for number, file_id in enumerate(file_ids):
+        File.unscoped.filter(pk=file_id).update(
+            uploaded_at=now - timedelta(hours=1, seconds=-number),
+            rung_at=now - timedelta(minutes=1),
+        )
+    return file_ids
+
+
+def test_every_file_is_rung_for_again_when_all_bells_are_lost(waiting: list[uuid.UUID]) -> None:
+    assert take_unrung(bells=0) == waiting
+    assert take_unrung(bells=0) == []
+
+
+def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> None:
+    assert take_unrung(bells=10) == []
+    assert take_unrung(bells=25) == []
+    assert take_unrung(bells=7) == waiting[:3]
+
+
+def test_a_file_is_not_rung_for_twice_within_half_a_minute(waiting: list[uuid.UUID]) -> None:
+    File.unscoped.filter(pk=waiting[0]).update(rung_at=timezone.now() - timedelta(seconds=29))
+    File.unscoped.filter(pk=waiting[1]).update(rung_at=None)
+    assert take_unrung(bells=0) == waiting[1:]
+
+
+def test_what_is_being_processed_is_not_rung_for(waiting: list[uuid.UUID]) -> None:
+    _claim(waiting[0])
+    assert take_unrung(bells=0) == waiting[1:]
+
+
+def test_no_more_bells_are_rung_at_once_than_so_many(
+    waiting: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 4)
+    assert take_unrung(bells=0) == waiting[:4]
+
+
+def test_an_object_of_a_dead_run_is_erased_before_its_row(
+    receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is killed in between, the row still names its debris."""
+    file = receive(READINGS, name="a.csv")
+    dead = Run(file=_claim(file.pk))
+    dead.derive(Derivative.Role.REJECTS).commit()
+    lose_worker(file)
+    _claim(file.pk)
+    [derivative] = Derivative.objects.all()
+    monkeypatch.setattr(Derivative, "delete", lambda _: 1 / 0)
+    sweep_files()
+    assert not store().exists(derivative.storage_key)
+    assert Derivative.objects.exists()

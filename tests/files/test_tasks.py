@@ -1,0 +1,163 @@
+"""A bell is rung within two seconds or not at all, and a lost one does no harm."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import current_app
+from django.db import transaction
+from kombu import pools
+from pytest_django.fixtures import Settings
+
+from tests.files.conftest import Receive
+from timba.bell import Bell
+from timba.files import tasks
+from timba.files.models import File
+from timba.files.processors.base import BULK, FAST
+from timba.files.tasks import BELL, process, ring, sweep
+
+pytestmark = pytest.mark.django_db
+
+UseBroker = Callable[[str], None]
+
+
+@pytest.fixture
+def use_broker(settings: Settings) -> Iterator[UseBroker]:
+    """Return a way to ring through a broker at some address, with Timba's own settings."""
+
+    def use(url: str) -> None:
+        settings.BROKER_URL = url
+        current_app.conf.broker_url = url
+        pools.reset()
+        current_app._after_fork()
+
+    yield use
+    use("")
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Return a port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def refusing_port() -> int:
+    """Return a port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
+    listener = Bell(BELL)
+    try:
+        threading.Timer(0.1, ring, [[receive().pk]]).start()
+        started = time.monotonic()
+        listener.wait(30)
+        assert time.monotonic() - started < 5
+    finally:
+        listener.close()
+
+
+def test_without_a_broker_and_without_a_worker_ringing_does_nothing(receive: Receive) -> None:
+    ring([receive().pk])
+
+
+def test_a_broker_that_is_away_does_not_hold_an_upload(
+    receive: Receive, use_broker: UseBroker, refusing_port: int
+) -> None:
+    file_ids = [receive().pk for _ in range(100)]
+    use_broker(f"redis://127.0.0.1:{refusing_port}/0")
+    started = time.monotonic()
+    ring(file_ids)
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_broker_that_is_silent_does_not_hold_an_upload(
+    receive: Receive, use_broker: UseBroker, silent_port: int
+) -> None:
+    file_ids = [receive().pk for _ in range(100)]
+    use_broker(f"redis://127.0.0.1:{silent_port}/0")
+    started = time.monotonic()
+    ring(file_ids)
+    assert 1.5 < time.monotonic() - started < 3
+
+
+def test_a_broker_that_is_slow_does_not_hold_an_upload(
+    receive: Receive, use_broker: UseBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_broker("memory://")
+    rung = []
+
+    def ring_slowly(arguments: tuple[str], *, queue: str) -> None:
+        rung.append(arguments)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(tasks, "_RING_SECONDS", 0.35)
+    monkeypatch.setattr(process, "apply_async", ring_slowly)
+    ring([receive().pk for _ in range(100)])
+    assert len(rung) == 4
+
+
+def test_what_may_take_hours_waits_in_a_queue_of_its_own(
+    receive: Receive, use_broker: UseBroker
+) -> None:
+    text, readings = receive(), receive("7,21.5,2026-01-01T00:00:00Z\n", name="a.csv")
+    use_broker("memory://")
+    ring([text.pk, readings.pk])
+    assert messages(FAST) == [str(text.pk)]
+    assert messages(BULK) == [str(readings.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_is_fine_when_its_broker_is_away(
+    receive: Receive, use_broker: UseBroker, refusing_port: int
+) -> None:
+    use_broker(f"redis://127.0.0.1:{refusing_port}/0")
+    file = receive()
+    assert File.unscoped.get().status == File.Status.PENDING
+    process(str(file.pk))
+    assert File.unscoped.get().status == File.Status.SUCCESS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bell_is_rung_once_the_row_can_be_seen_and_not_before(
+    receive: Receive, use_broker: UseBroker
+) -> None:
+    use_broker("memory://")
+    with transaction.atomic():
+        file = receive()
+        assert messages() == []
+    assert messages() == [str(file.pk)]
+
+
+def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
+    receive: Receive, use_broker: UseBroker
+) -> None:
+    files = [receive() for _ in range(3)]
+    File.unscoped.update(rung_at=None)
+    use_broker("memory://")
+    sweep()
+    assert sorted(messages(take=False)) == sorted(str(file.pk) for file in files)
+    File.unscoped.update(rung_at=None)
+    sweep()
+    assert len(messages()) == 3
+
+
+def messages(queue: str = FAST, *, take: bool = True) -> list[str]:
+    """Return the ids of the files that a queue holds a bell for."""
+    with current_app.connection_for_read() as connection:
+        waiting = connection.SimpleQueue(queue)
+        found = [waiting.get(block=False) for _ in range(waiting.qsize())]
+        for message in found:
+            if take:
+                message.ack()
+            else:
+                message.requeue()
+        waiting.close()
+        return [message.payload[0][0] for message in found]

@@ -1,0 +1,170 @@
+"""The embedded worker takes what waits, stops politely, and survives what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from pytest_django.fixtures import Settings
+
+from tests.files.conftest import Receive, lose_worker
+from tests.journeys.processes import wait_until
+from timba.files import processing, worker
+from timba.files.models import File
+from timba.files.processing import LOST, _claim
+from timba.files.worker import Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run_worker() -> Iterator[Callable[[], Worker]]:
+    """Return a way to start a worker; it is stopped in the end, and must stop soon."""
+    running: list[tuple[Worker, threading.Thread]] = []
+
+    def start() -> Worker:
+        one = Worker()
+        thread = threading.Thread(target=one.run)
+        thread.start()
+        running.append((one, thread))
+        return one
+
+    yield start
+    for one, thread in running:
+        one.stop()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def all_settled() -> bool:
+    return not File.unscoped.filter(status=File.Status.PENDING).exists()
+
+
+def test_a_worker_takes_what_waits_and_what_comes(
+    receive: Receive, run_worker: Callable[[], Worker]
+) -> None:
+    for _ in range(5):
+        receive()
+    run_worker()
+    wait_until(all_settled, seconds=20, what="all files are settled")
+    for _ in range(5):
+        receive()
+    wait_until(all_settled, seconds=20, what="all files are settled")
+    assert set(File.unscoped.values_list("status", "attempts")) == {("SUCCESS", 1)}
+
+
+def test_a_bell_wakes_the_worker_long_before_it_would_look_again(
+    receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_LOOK_AGAIN_SECONDS", 3.0)
+    run_worker()
+    time.sleep(0.5)
+    started = time.monotonic()
+    receive()
+    wait_until(all_settled, seconds=20, what="the file is settled")
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_file_whose_bell_was_lost_is_found_all_the_same(
+    receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_worker()
+    monkeypatch.setattr(worker.Bell, "wait", lambda *_: time.sleep(0.1))
+    receive()
+    wait_until(all_settled, seconds=20, what="the file is settled")
+
+
+def test_the_worker_sweeps_by_itself(
+    receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.1)
+    file = receive()
+    for _ in range(3):
+        _claim(file.pk)
+        lose_worker(file)
+    run_worker()
+    wait_until(all_settled, seconds=20, what="the lost file is settled")
+    assert File.unscoped.get().error == LOST
+
+
+@pytest.mark.parametrize("trouble", [OperationalError("away"), ZeroDivisionError()])
+def test_a_worker_goes_on_after_trouble(
+    receive: Receive,
+    run_worker: Callable[[], Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+) -> None:
+    """The database is away for a while, whatever is asked of it."""
+    monkeypatch.setattr(worker, "_TROUBLE_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.05)
+    troubles = []
+
+    def trouble_at_first(what: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            if len(troubles) < 20:
+                troubles.append(what.__name__)
+                raise trouble
+            return what(*args, **kwargs)
+
+        return call
+
+    for name in ("next_waiting", "process_file", "sweep_files"):
+        monkeypatch.setattr(worker, name, trouble_at_first(getattr(worker, name)))
+    run_worker()
+    receive()
+    wait_until(all_settled, seconds=20, what="the file is settled")
+    assert {"next_waiting", "sweep_files"} <= set(troubles)
+
+
+def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
+    receive: Receive,
+    run_worker: Callable[[], Worker],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading = threading.Event()
+    read = processing._read
+
+    def read_slowly(run: processing.Run) -> object:
+        reading.set()
+        while True:
+            run.progress(0.5)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(processing, "_read", read_slowly)
+    one = run_worker()
+    receive()
+    assert reading.wait(10)
+    one.stop()
+    back = File.unscoped.filter(lease_until=None, attempts=0, status="PENDING")
+    wait_until(back.exists, seconds=5, what="the file is given back")
+    monkeypatch.setattr(processing, "_read", read)
+    run_worker()
+    wait_until(all_settled, seconds=20, what="the file is settled")
+
+
+def test_the_command_works_until_it_is_told_to_stop(receive: Receive) -> None:
+    receive()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop_when_settled() -> None:
+        try:
+            wait_until(all_settled, seconds=20, what="the file is settled")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    watcher = threading.Thread(target=stop_when_settled)
+    watcher.start()
+    try:
+        call_command("work")
+    finally:
+        watcher.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert all_settled()
