@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import requests
 from PIL import Image
 
-from tests.journeys.processes import wait_until
+from tests.journeys.processes import free_port, wait_until
 from tests.journeys.timba_process import ROOT, Program, TimbaProcess
 
 pytestmark = pytest.mark.journey
@@ -166,6 +170,38 @@ def test_a_killed_worker_is_started_again_and_goes_on(
     assert "The worker process ended (SIGKILL)" in timba.log()
     sent = manager.post("/api/upload/", files=[("files", ("after.txt", b"still here\n"))])
     assert manager.wait_for_task(sent.json()["task_ids"][0])["status"] == "SUCCESS"
+
+
+def test_gunicorn_serves_the_same_house_by_the_line_in_operations_md(
+    timba: TimbaProcess, tmp_path: Path
+) -> None:
+    [line] = [
+        line
+        for line in (ROOT / "docs/operations.md").read_text().splitlines()
+        if line.startswith("gunicorn timba.config.wsgi ")
+    ]
+    address = f"127.0.0.1:{free_port()}"
+    arguments = shlex.split(line.replace("127.0.0.1:8000", address))[1:]
+    gunicorn = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *arguments, "--log-level=warning"],
+        cwd=ROOT,
+        env={**timba.environment(), "HOME": str(tmp_path)},
+    )
+
+    def is_ready() -> bool:
+        try:
+            return requests.get(f"http://{address}/health/ready", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    try:
+        wait_until(is_ready, seconds=60, what="gunicorn answers")
+        page = requests.get(f"http://{address}/login/", headers={"Accept": "text/html"}, timeout=30)
+        assert page.status_code == 200
+        assert list(tmp_path.iterdir()) == [], "no socket in the home directory"
+    finally:
+        gunicorn.terminate()
+        assert gunicorn.wait(timeout=60) == 0
 
 
 def test_however_it_ends_no_process_is_left_and_the_next_start_keeps_what_is_there(

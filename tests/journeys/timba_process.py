@@ -38,7 +38,7 @@ class TimbaProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=self._environment(),
+            env=self.environment(),
         )
         self._listener = threading.Thread(target=self._listen, args=[self._process.stdout])
         self._listener.start()
@@ -109,7 +109,8 @@ class TimbaProcess:
                 self._lines.put(line.rstrip())
         self._lines.put(None)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return an environment that makes Timba use this folder and port."""
         kept = {
             name: value
             for name, value in os.environ.items()
