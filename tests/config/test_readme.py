@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.journeys.timba_process import ROOT
 
 READERS = r"(?:text|whole_number|kept_key|env\.\w+)\(\s*\"([A-Z_]+)\""
@@ -19,6 +21,18 @@ def test_readme_names_every_variable() -> None:
     assert len(rows) == len(set(rows))
     assert set(rows) == variables_read()
     assert "TIMBA_PORT" in rows
+
+
+@pytest.mark.parametrize("name", ["README.md", "architecture.md", "events.md", "operations.md"])
+def test_the_docs_name_only_files_that_exist(name: str) -> None:
+    text = (ROOT / ("." if name == "README.md" else "docs") / name).read_text()
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.py)`", text)
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    for path in named:
+        assert (ROOT / path).is_file() or (ROOT / "timba" / path).is_file(), path
+    for link in links:
+        assert (ROOT / ("." if name == "README.md" else "docs") / link).exists(), link
+    assert named or links or name == "operations.md"
 
 
 def test_the_example_file_names_every_variable() -> None:
