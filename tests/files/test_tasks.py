@@ -59,7 +59,7 @@ def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
         threading.Timer(0.1, ring, [[receive().pk]]).start()
         started = time.monotonic()
         listener.wait(30)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     finally:
         listener.close()
 
