@@ -22,3 +22,12 @@ def assert_problem(answer: Any, status: int) -> dict[str, Any]:
     for word in ("Traceback", "django", "Exception", "<html"):
         assert word not in answer.content.decode()
     return said
+
+
+def envelope(answer: Any, status: int) -> dict[str, Any]:
+    """Check that an answer is `{"message","data"}`; return the data."""
+    assert answer.status_code == status, answer.content
+    assert list(answer.json()) == ["message", "data"]
+    assert answer.json()["message"].endswith(".")
+    data: dict[str, Any] = answer.json()["data"]
+    return data

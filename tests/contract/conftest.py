@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tests.conftest import AsUser, MakeUser
 from tests.worlds import World, make_world
-from timba.accounts.models import Client, User
+from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.processing import next_waiting, process_file
 from timba.files.sandbox import close_sandbox
@@ -29,15 +27,6 @@ def owner(make_user: MakeUser) -> User:
 def program(owner: User, as_user: AsUser) -> APIClient:
     """Return a program that is signed in as the owner."""
     return as_user(owner)
-
-
-@pytest.fixture
-def lapsed(client_company: Client) -> Client:
-    """Let the sawmill's subscription run out."""
-    subscription = client_company.subscription
-    subscription.current_period_end = timezone.now() - timedelta(seconds=1)
-    subscription.save()
-    return client_company
 
 
 @pytest.fixture

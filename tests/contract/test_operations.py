@@ -1,0 +1,167 @@
+"""“Operations”: health, the admin pages, OpenAPI and its pages, cross-origin callers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client as Browser
+from rest_framework.test import APIClient
+
+from tests.conftest import MakeUser
+from tests.doors import doors, schema
+from timba.accounts.models import User
+from timba.config import health
+
+pytestmark = pytest.mark.django_db
+
+# What OpenAPI says of this much of the contract, spelled as there.
+PATHS = {
+    "/api/": "GET",
+    "/api/token/": "POST",
+    "/api/token/refresh/": "POST",
+    "/api/token/revoke/": "POST",
+    "/upload/": "POST",
+    "/temperature-readings/": "GET",
+    "/temperature-readings/{city_id}/": "GET POST",
+    "/api/cities/{city_id}/": "PUT",
+    "/api/upload/": "POST",
+    "/api/task-status/": "GET",
+    "/api/files/": "GET POST",
+    "/api/files/{id}/": "GET PATCH DELETE",
+    "/api/files/{id}/content/": "GET",
+    "/api/files/{id}/rejects/": "GET",
+    "/api/files/{id}/retry/": "POST",
+    "/api/files/retry-failed/": "POST",
+    "/api/notes/": "GET POST",
+    "/api/notes/{id}/": "GET PUT PATCH DELETE",
+    "/api/events/": "GET",
+    "/timba/client": "GET PUT",
+    "/timba/user": "GET PUT PATCH DELETE",
+    "/timba/users": "GET",
+    "/timba/roles": "GET",
+    "/timba/consignment": "GET PUT",
+    "/timba/log": "GET PUT",
+    "/health/live": "GET",
+    "/health/ready": "GET",
+}
+
+
+def test_live_while_the_process_serves() -> None:
+    assert APIClient().get("/health/live").status_code == 200
+
+
+def test_ready_says_how_each_part_is_that_is_configured() -> None:
+    answer = APIClient().get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "storage": "ok"}}
+
+
+def test_a_kafka_that_is_away_is_only_degraded(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+    settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:1"
+    answer = APIClient().get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"]["kafka"] != "ok"
+
+
+def test_without_storage_it_is_503(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "files").write_text("no folder")
+    options = {"location": tmp_path / "files"}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {**settings.STORAGES["default"], "OPTIONS": options},
+    }
+    answer = APIClient().get("/health/ready")
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+    assert answer.json()["checks"]["storage"] != "ok"
+
+
+def test_the_admin_pages_are_for_staff(staff: User, make_user: MakeUser) -> None:
+    browser = Browser(headers={"accept": "text/html"})
+    browser.force_login(staff)
+    assert browser.get("/admin/").status_code == 200
+    browser.force_login(make_user())
+    assert browser.get("/admin/").status_code in {302, 403}
+
+
+def test_the_schema_is_openapi_3_1_and_open_to_all() -> None:
+    for path in ("/api/schema/", "/api/schema"):
+        answer = APIClient().get(path)
+        assert answer.status_code == 200
+        said = answer.json()
+        assert said["openapi"].startswith("3.1")
+        assert {
+            path: {method.upper() for method in operations}
+            for path, operations in said["paths"].items()
+        } == {path: set(methods.split()) for path, methods in PATHS.items()}
+
+
+def test_operations_have_ids_of_their_method_and_path() -> None:
+    ids = [
+        operation["operationId"]
+        for operations in schema()["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(set(ids)) == len(ids)
+    assert {"get_api_notes", "get_api_notes_id", "put_timba_log"} <= set(ids)
+
+
+def test_every_json_door_is_documented() -> None:
+    pages = {"files/", "temperatures/", "notes/", "login/", "logout/", "client/", "admin/"}
+    served = {
+        door.route
+        for door in doors()
+        if door.route and not any(door.route.startswith(page) for page in pages)
+    }
+    documented = {door.route for door in doors() if any(map(door.operation, door.methods))}
+    assert served - documented == {"api/schema/", "api/docs/"}
+
+
+def test_its_pages_need_nothing_from_elsewhere_and_nothing_inline() -> None:
+    for path in ("/api/docs/", "/api/docs"):
+        answer = APIClient().get(path)
+        assert answer.status_code == 200
+        assert b"http" not in answer.content
+        assert b"<style" not in answer.content
+        assert b"<script>" not in answer.content
+        assert "'unsafe-inline'" not in answer["Content-Security-Policy"]
+
+
+def test_the_schema_is_valid(tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", file=os.fspath(tmp_path / "s.yml"))
+
+
+def test_other_origins_are_let_in_only_where_named(settings: Any, make_user: MakeUser) -> None:
+    def allowed(origin: str) -> str | None:
+        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        answer = Browser().options("/api/notes/", headers=asked)
+        return answer.headers.get("Access-Control-Allow-Origin")
+
+    assert allowed("https://yard.example") is None
+    settings.CORS_ALLOWED_ORIGINS = ["https://yard.example"]
+    assert allowed("https://yard.example") == "https://yard.example"
+    assert allowed("https://other.example") is None
+
+
+def test_forwarding_headers_are_believed_of_trusted_proxies_alone(settings: Any) -> None:
+    settings.TIMBA_TRUSTED_PROXIES = ["10.2.2.0/24"]
+
+    def failures(peer: str) -> list[int]:
+        """Return what a peer hears that names another caller each time."""
+        return [
+            APIClient(REMOTE_ADDR=peer, headers={"X-Forwarded-For": f"8.8.8.{number}"})
+            .post("/api/token/", {"username": "nobody", "password": "wrong"})
+            .status_code
+            for number in range(6)
+        ]
+
+    assert failures("10.1.1.1") == [401] * 5 + [429]
+    assert failures("10.2.2.2") == [401] * 6
