@@ -43,66 +43,41 @@ class Load:
         ]
 
 
-_PINE = ("4.20", "3.90", "4.05", "4.50")
-_BIRCH = ("3.10", "2.80", "3.40")
-LOADS = (
-    Load(
-        name="AB-0182",
+def _pinewood(name: str, vehicle_number: str, *, city_id: int, log_count: int) -> Load:
+    return Load(
+        name=name,
         type="pinewood",
-        vehicle_number="PK 6054",
-        city_id=3,
-        log_count=48,
-        lengths=_PINE,
-        thickness=(24, 36),
-    ),
-    Load(
-        name="AB-0183",
-        type="hardwood",
-        vehicle_number="HF 1172",
-        city_id=12,
-        log_count=37,
-        lengths=_BIRCH,
-        thickness=(28, 44),
-    ),
-    Load(
-        name="AB-0184",
-        type="pinewood",
-        vehicle_number="KB 4417",
-        city_id=7,
-        log_count=66,
-        lengths=_PINE,
+        vehicle_number=vehicle_number,
+        city_id=city_id,
+        log_count=log_count,
+        lengths=("4.20", "3.90", "4.05", "4.50"),
         thickness=(23, 35),
-    ),
-    Load(
-        name="AB-0185",
+    )
+
+
+def _hardwood(name: str, vehicle_number: str, *, city_id: int, log_count: int) -> Load:
+    return Load(
+        name=name,
         type="hardwood",
-        vehicle_number="LM 8830",
-        city_id=12,
-        log_count=41,
-        lengths=_BIRCH,
-        thickness=(28, 46),
-    ),
-    Load(
-        name="AB-0186",
-        type="pinewood",
-        vehicle_number="JT 2209",
-        city_id=7,
-        log_count=58,
-        lengths=_PINE,
-        thickness=(23, 34),
-    ),
-    Load(
-        name="AB-0187",
-        type="pinewood",
-        vehicle_number="KB 4417",
-        city_id=7,
-        log_count=62,
-        lengths=_PINE,
-        thickness=(23, 34),
-    ),
-)
+        vehicle_number=vehicle_number,
+        city_id=city_id,
+        log_count=log_count,
+        lengths=("3.10", "2.80", "3.40"),
+        thickness=(28, 45),
+    )
 
 
 def _half_centimetres(chance: random.Random, thickness: tuple[int, int]) -> Decimal:
     thinnest, thickest = thickness
     return Decimal(chance.randint(thinnest * 2, thickest * 2)) / 2
+
+
+# From the oldest to the newest; the cities are those of `timba.config.demo.weather`.
+LOADS = (
+    _pinewood("AB-0182", "PK 6054", city_id=3, log_count=48),
+    _hardwood("AB-0183", "HF 1172", city_id=12, log_count=37),
+    _pinewood("AB-0184", "KB 4417", city_id=7, log_count=66),
+    _hardwood("AB-0185", "LM 8830", city_id=12, log_count=41),
+    _pinewood("AB-0186", "JT 2209", city_id=7, log_count=58),
+    _pinewood("AB-0187", "KB 4417", city_id=7, log_count=62),
+)
