@@ -233,6 +233,7 @@ def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
 # --- Twins ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_same_readings_are_taken_once(
     receive: Receive, take: Take, owner: User, objects: Objects
 ) -> None:

@@ -112,11 +112,12 @@ class _Pieces:
         self._stream, self._span = stream, span
 
     def __iter__(self) -> Iterator[bytes]:
-        self._stream.seek(self._span.start)
-        left = len(self._span)
-        while left and (piece := self._stream.read(min(_PIECE, left))):
-            left -= len(piece)
-            yield piece
+        with self._stream:
+            self._stream.seek(self._span.start)
+            left = len(self._span)
+            while left and (piece := self._stream.read(min(_PIECE, left))):
+                left -= len(piece)
+                yield piece
 
     def close(self) -> None:
         self._stream.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -87,11 +88,19 @@ def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> l
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if None in values:
             raise ValueError(cursor)
-        return [
-            _field(model, name).to_python(value) for name, value in zip(order, values, strict=True)
-        ]
-    except (ValueError, TypeError, ValidationError) as error:
+        return [_value(model, name, value) for name, value in zip(order, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, ValidationError) as error:
         raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
+
+
+def _value(model: type[models.Model], name: str, value: Any) -> Any:
+    found = _field(model, name).to_python(value)
+    if isinstance(found, datetime):
+        if found.tzinfo is None:
+            raise ValueError(value)
+        # Some moments exist only until they are told in UTC, as every database is.
+        return found.astimezone(UTC)
+    return found
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:

@@ -180,9 +180,10 @@ def accept_files(
         if fresh:
             publish(*(file_event("create", file, actor=actor) for file in fresh))
             transaction.on_commit(partial(ring, [file.pk for file in fresh]), robust=True)
-    for one, outcome in zip(received, accepted, strict=True):
-        if outcome.duplicate:
-            discard(one)
+        for one, outcome in zip(received, accepted, strict=True):
+            if outcome.duplicate:
+                # Not before the commit: until then its twin may still turn out to be none.
+                transaction.on_commit(partial(discard, one), robust=True)
     return accepted
 
 

@@ -1,0 +1,176 @@
+"""What was uploaded is streamed out as it came in, whole or in part, and always closed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser
+from tests.temperatures.uploads import settle_readings
+from timba.accounts.models import User
+from timba.api.downloads import _part
+from timba.files.models import Derivative, File
+from timba.files.receiving import Reception, accept_files, identify
+from timba.files.storage import store
+
+pytestmark = pytest.mark.django_db
+
+CONTENT = ("Lärche, 12 Stämme\n" * 40_000).encode()
+ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+SIZE = len(CONTENT)
+
+
+@pytest.fixture
+def owner(make_user) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def program(owner: User, as_user: AsUser) -> APIClient:
+    return as_user(owner)
+
+
+@pytest.fixture
+def file(owner: User) -> File:
+    """Return a text of several pieces."""
+    reception = Reception(name="Größe “12”.txt")
+    reception.write(CONTENT)
+    received = reception.finish()
+    identify(received)
+    assert owner.client is not None
+    [accepted] = accept_files(actor=owner, client=owner.client, received=[received])
+    return accepted.file
+
+
+def get(program: APIClient, file: File, **headers: str) -> Response:
+    answer: Response = program.get(f"/api/files/{file.pk}/content/", headers=headers)
+    return answer
+
+
+def open_files() -> set[str]:
+    descriptors = Path("/proc/self/fd")
+    return {str(path.readlink()) for path in descriptors.iterdir() if path.is_symlink()}
+
+
+def test_the_whole_is_streamed_with_its_digest(program: APIClient, file: File) -> None:
+    answer = get(program, file)
+    assert (answer.status_code, answer["Content-Length"]) == (200, str(SIZE))
+    assert answer.streaming
+    assert answer.getvalue() == CONTENT
+    assert answer["Content-Type"] == "text/plain"
+    assert answer["ETag"] == ETAG
+    digest = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
+    assert answer["Repr-Digest"] == f"sha-256=:{digest}:"
+    assert answer["Content-Disposition"] == (
+        "attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe%20%E2%80%9C12%E2%80%9D.txt"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [
+        (ETAG, True),
+        (f"W/{ETAG}", True),
+        (f'"another", {ETAG}', True),
+        ("*", True),
+        ('"another"', False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_what_the_caller_has_is_not_sent_again(
+    program: APIClient, file: File, header: str, known: bool
+) -> None:
+    answer = get(program, file, If_None_Match=header)
+    assert (answer.status_code, answer["ETag"]) == (304 if known else 200, ETAG)
+    assert known or answer.getvalue() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        ("bytes=0-0", range(1)),
+        ("bytes=0-", range(100)),
+        ("bytes=10-19", range(10, 20)),
+        ("bytes=99-99", range(99, 100)),
+        ("bytes=90-1000", range(90, 100)),
+        ("bytes=-1", range(99, 100)),
+        ("bytes=-1000", range(100)),
+        # There are none of these bytes.
+        ("bytes=100-", range(100, 100)),
+        ("bytes=100-200", range(100, 100)),
+        ("bytes=-0", range(100, 100)),
+        # These ask for no one range: the whole is answered (RFC 9110, 14.2).
+        ("", None),
+        ("bytes=-", None),
+        ("bytes=20-10", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=0-1", None),
+        ("bytes=a-b", None),
+        ("bytes=٣-٤", None),
+        (f"bytes={'9' * 30}-", None),
+    ],
+)
+def test_a_range_is_read_as_it_is_written(header: str, part: range | None) -> None:
+    assert (_part(header, 100) or None) == (part or None)
+    assert (_part(header, 100) is None) is (part is None)
+
+
+def test_a_part_is_streamed_as_a_part(program: APIClient, file: File) -> None:
+    answer = get(program, file, Range="bytes=300000-599999")
+    assert answer.status_code == 206
+    assert answer["Content-Range"] == f"bytes 300000-599999/{SIZE}"
+    assert answer["Content-Length"] == "300000"
+    assert "Repr-Digest" not in answer
+    assert answer.getvalue() == CONTENT[300_000:600_000]
+
+
+def test_a_part_that_is_not_there_is_416(program: APIClient, file: File) -> None:
+    answer = get(program, file, Range=f"bytes={SIZE}-")
+    assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{SIZE}")
+    assert answer.json()["detail"] == f"There are no such bytes: the file has {SIZE}."
+
+
+@pytest.mark.parametrize(("if_range", "status"), [(ETAG, 206), ('"another"', 200)])
+def test_a_part_of_another_content_is_not_sent(
+    program: APIClient, file: File, if_range: str, status: int
+) -> None:
+    answer = get(program, file, Range="bytes=0-9", If_Range=if_range)
+    assert answer.status_code == status
+    assert len(answer.getvalue()) == (10 if status == 206 else SIZE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_stored_file_is_closed_also_where_nobody_reads_it(
+    program: APIClient, file: File
+) -> None:
+    stored = str(store()._final(file.storage_key))
+    answer = get(program, file)
+    assert stored in open_files()
+    next(iter(answer))
+    answer.close()
+    assert stored not in open_files()
+    program.head(f"/api/files/{file.pk}/content/").close()
+    assert stored not in open_files()
+
+
+def test_bytes_that_cannot_be_reached_are_503(program: APIClient, file: File) -> None:
+    store().delete(file.storage_key)
+    answer = get(program, file)
+    assert answer.status_code == 503
+    assert answer.json()["detail"].endswith("Try again.")
+
+
+def test_rejects_are_those_of_the_run_that_counts(program: APIClient, owner: User) -> None:
+    file = settle_readings("7,1,2026-01-01T00:00Z\nbark\n", actor=owner)
+    url = f"/api/files/{file.pk}/rejects/"
+    assert program.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
+    Derivative.objects.create(file=file, run=99, role="rejects", storage_key="not there")
+    assert program.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
+    File.unscoped.update(run=None)
+    assert program.get(url).getvalue() == b"line,reason,text\r\n"

@@ -1,0 +1,298 @@
+"""Files stream from a request into the store; what nobody accepts leaves no trace."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import io
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from timba.accounts.tokens import issue_tokens
+from timba.api import uploads
+from timba.api.batches import BatchDoor
+from timba.api.uploads import CUT_OFF
+from timba.files.models import File
+from timba.files.receiving import AWAY
+
+pytestmark = pytest.mark.django_db
+
+BOUNDARY = "larch"
+Objects = Callable[[], set[str]]
+
+
+@pytest.fixture
+def store_folder(settings: Settings, tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "timba.files.storage.LocalStorage",
+            "OPTIONS": {"location": folder},
+        },
+    }
+    return folder
+
+
+@pytest.fixture
+def objects(store_folder: Path) -> Objects:
+    """Return what lists everything in the store, finished or not."""
+    return lambda: {path.name for path in store_folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def program(make_user: MakeUser, as_user: AsUser) -> APIClient:
+    return as_user(make_user())
+
+
+def part(content: bytes, name: str = "a.txt", *, field: str = "files", headers: str = "") -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\n{headers}'
+    return f"--{BOUNDARY}\r\n{disposition}\r\n".encode() + content + b"\r\n"
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+def send(program: APIClient, body: bytes, url: str = "/api/upload/", **headers: str) -> Response:
+    content_type = f"multipart/form-data; boundary={BOUNDARY}"
+    answer: Response = program.generic("POST", url, body, content_type=content_type, **headers)
+    return answer
+
+
+def test_files_are_kept_as_they_were_sent(program: APIClient, objects: Objects) -> None:
+    content = os.urandom(100) + b"\r\n--not-the-boundary\r\n" + b"\r\n" * 3
+    photo = b"\xff\xd8\xff" + content
+    answer = send(program, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
+    assert answer.status_code == 202
+    assert {file.size for file in File.unscoped.all()} == {len(photo), 3_000_000}
+    assert len(objects()) == 2
+
+
+def test_a_file_may_come_in_base64(program: APIClient) -> None:
+    encoded = base64.encodebytes(b"larch\n" * 100_000)
+    body = part(encoded, headers="Content-Transfer-Encoding: base64\r\n") + END
+    assert send(program, body).status_code == 202
+    assert File.unscoped.get().size == 600_000
+
+
+@pytest.mark.parametrize("lost", [1, 4, len(END) - 2, len(END), len(END) + 3, 60, 120])
+def test_a_form_that_was_cut_off_is_refused_whole(
+    program: APIClient, objects: Objects, lost: int
+) -> None:
+    """Whatever has arrived whole before: whoever sent it will send it all again."""
+    body = part(b"larch\n") + part(b"alder\n", "b.txt") + END.rstrip()
+    answer = send(program, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
+    assert (answer.status_code, answer.json()["detail"]) == (400, CUT_OFF)
+    assert not File.unscoped.exists()
+    assert objects() == set()
+    assert send(program, body, HTTP_IDEMPOTENCY_KEY="once").status_code == 202
+
+
+def test_a_connection_that_breaks_is_a_form_that_was_cut_off(
+    make_user: MakeUser, objects: Objects
+) -> None:
+    body = part(b"larch\n") + part(b"alder\n", "b.txt") + END
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() >= 100:
+                raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            return super().read(100)
+
+    request = RequestFactory().generic(
+        "POST",
+        "/api/upload/",
+        body,
+        content_type=f"multipart/form-data; boundary={BOUNDARY}",
+        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
+        **{"wsgi.input": Broken(body)},
+    )
+    assert BatchDoor.as_view()(request).status_code == 400
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no form at all",
+        b"--larch--",
+        part(b"!", headers="Content-Transfer-Encoding: base64\r\n") + END,
+        b"--larch\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + END,
+    ],
+)
+def test_a_form_that_is_none_is_400(program: APIClient, objects: Objects, body: bytes) -> None:
+    assert send(program, body).status_code == 400
+    assert not File.unscoped.exists()
+    assert objects() == set()
+
+
+def test_one_bad_file_never_spoils_its_batch(program: APIClient, objects: Objects) -> None:
+    body = b"".join(
+        [
+            part(b"larch\n", "good.txt"),
+            part(b"", "empty.txt"),
+            part(b"MZ", "setup.exe"),
+            part(bytes(6 * 1024**2), "large.jpg"),
+            part(b"x", "control\x7f.txt"),
+            part(b"alder\n", "also good.txt"),
+            part(b"oak\n", "elsewhere.txt", field="attachments"),
+            part(b"oak\n", "no photo.txt", field="images"),
+        ]
+    )
+    answer = send(program, body + END)
+    assert answer.status_code == 202
+    sent = answer.json()
+    assert [file["name"] for file in sent["files"]] == ["good.txt", "also good.txt"]
+    assert {error["name"]: error["error"] for error in sent["errors"]} == {
+        "empty.txt": "“empty.txt” is empty.",
+        "setup.exe": "“setup.exe” is not accepted: files ending in “.exe” cannot be read here.",
+        "large.jpg": "“large.jpg” is too large: a file like this may have 5 MB.",
+        "control\ufffd.txt": "“control\ufffd.txt” has control characters in its name. Rename it.",
+        "elsewhere.txt": (
+            "“elsewhere.txt” came under the field “attachments”: send it as images or files."
+        ),
+        "no photo.txt": (
+            "“no photo.txt” is not an image: jpg, png, webp and pdf are. Send it as files."
+        ),
+    }
+    assert File.unscoped.count() == 2
+    assert len(objects()) == 2
+
+
+def test_a_hundred_files_are_taken_and_one_more_is_not(
+    program: APIClient, objects: Objects
+) -> None:
+    files = [part(b"larch %d\n" % number, f"{number}.txt") for number in range(101)]
+    answer = send(program, b"".join(files) + END)
+    assert (answer.status_code, File.unscoped.count(), objects()) == (400, 0, set())
+    assert answer.json()["detail"] == "101 files are too many: send at most 100."
+    answer = send(program, b"".join(files[:100]) + END)
+    assert (answer.status_code, File.unscoped.count(), len(objects())) == (202, 100, 100)
+
+
+@pytest.mark.parametrize("url", ["/api/files/", "/upload/"])
+def test_a_single_file_door_takes_a_single_file(
+    program: APIClient, objects: Objects, url: str
+) -> None:
+    readings = b"7,21.5,2026-01-01T00:00:00Z\n"
+    two = part(readings, "a.csv", field="file") + part(readings, "b.csv", field="file") + END
+    for body, sentence in (
+        (two, "file: Send one file at a time here."),
+        (
+            part(readings, "a.csv", field="files") + END,
+            "file: No file was sent: send it as “file” in a multipart form.",
+        ),
+        (part(b"", "a.csv", field="file") + END, "file: “a.csv” is empty."),
+    ):
+        answer = send(program, body, url)
+        assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
+        assert not File.unscoped.exists()
+        assert objects() == set()
+    assert send(program, part(readings, "a.csv", field="file") + END, url).status_code == 201
+
+
+def test_whoever_may_not_upload_need_not_send_it_all_first(
+    make_user: MakeUser, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(*_: Any, **__: Any) -> None:
+        pytest.fail("a byte was taken in")
+
+    monkeypatch.setattr(uploads, "Reception", receive)
+    body = part(b"larch\n") + END
+    assert send(as_user(make_user(role="viewer")), body).status_code == 403
+    assert send(APIClient(), body).status_code == 401
+    lapsed = make_user()
+    lapsed.client.subscription.current_period_end = timezone.now()
+    lapsed.client.subscription.save()
+    assert send(as_user(lapsed), body).status_code == 402
+
+
+@pytest.mark.parametrize("url", ["/api/upload/", "/api/files/", "/upload/"])
+def test_a_full_disk_is_503_and_leaves_nothing(
+    program: APIClient, objects: Objects, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    def disk_is_full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    field = "files" if url == "/api/upload/" else "file"
+    body = part(b"7,21.5,2026-01-01T00:00:00Z\n", "a.csv", field=field) + END
+    assert send(program, part(b"MZ", "a.exe") + END).status_code == 400  # makes the folders
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", disk_is_full)
+        answer = send(program, body, url)
+    assert (answer.status_code, answer.json()["detail"]) == (503, AWAY)
+    assert answer["Retry-After"]
+    # Without fsync nothing can be erased for good either: its row names what is left.
+    assert {key[:8] for key in objects()} <= {
+        key.split("/")[1][:8] for key in File.unscoped.values_list("storage_key", flat=True)
+    }
+    assert not File.unscoped.exclude(status="RECEIVING").exists()
+    assert send(program, body, url).status_code in {201, 202}
+
+
+def test_what_arrived_first_is_kept_from_the_sweeper_while_the_rest_comes(
+    program: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[set[Any]] = []
+    monkeypatch.setattr(uploads, "_KEEP_WAITING_SECONDS", 0.0)
+    monkeypatch.setattr(uploads, "keep_waiting", lambda file_ids: kept.append(set(file_ids)))
+    send(program, part(b"larch\n") + part(b"alder\n") + part(b"oak\n") + END)
+    everything = set(File.unscoped.values_list("pk", flat=True))
+    assert [len(ids) for ids in kept] == [1, 2, 3]
+    assert kept[-1] == everything
+
+
+def test_names_are_kept_exactly_but_for_their_folders(program: APIClient) -> None:
+    names = {
+        "C:\\load\\Größe &amp; Länge.txt": "Größe &amp; Länge.txt",
+        "/tmp/../etc/дуб 🌲\u202e.txt": "дуб 🌲\u202e.txt",
+        "&quot;larch&quot;.txt": "&quot;larch&quot;.txt",
+    }
+    for sent, kept in names.items():
+        answer = send(program, part(sent.encode(), sent) + END)
+        assert [file["name"] for file in answer.json()["files"]] == [kept]
+
+
+def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
+    piece = b"larch alder oak\n" * 65_536
+    head, tail = part(b"")[:-2], b"\r\n" + END
+
+    class Body(io.RawIOBase):
+        def __init__(self) -> None:
+            self._pieces = iter([head, *[piece] * 64, tail])
+            self._left = b""
+
+        def read(self, size: int = -1) -> bytes:
+            self._left = self._left or next(self._pieces, b"")
+            data, self._left = self._left[:size], self._left[size:]
+            return data
+
+    request = RequestFactory().generic(
+        "POST",
+        "/api/upload/",
+        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
+        CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
+        CONTENT_LENGTH=str(len(head) + 64 * len(piece) + len(tail)),
+        **{"wsgi.input": Body()},
+    )
+    tracemalloc.start()
+    try:
+        assert BatchDoor.as_view()(request).status_code == 202
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert File.unscoped.get().size == 64 * len(piece)
+    assert peak < 16 * 1024**2
