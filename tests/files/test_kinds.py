@@ -26,7 +26,7 @@ JPEG, PNG, PDF = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n\0\0", b"%PDF
 WEBP = b"RIFF\x10\0\0\0WEBPVP8 "
 TEXT = "Lärche, 12 Stämme\n".encode()
 READINGS = b"7,21.5,2026-01-01T00:00:00Z\n"
-PACKED = gzip.compress(READINGS)
+PACKED = gzip.compress(READINGS, mtime=0)
 ALL_KINDS = {"photo", "document", "text", "temperatures"}
 NOISE = random.Random(1).randbytes(999)
 
@@ -58,7 +58,7 @@ def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
         ("a.md", READINGS, None, "text", "text/markdown"),
         ("a.gz", PACKED, None, "temperatures", "application/gzip"),
         ("a.csv.GZ", PACKED, None, "temperatures", "application/gzip"),
-        ("a.gz", gzip.compress(TEXT), "temperatures", "temperatures", "application/gzip"),
+        ("a.gz", gzip.compress(TEXT, mtime=0), "temperatures", "temperatures", "application/gzip"),
         # At the temperatures' own door a name may end in anything, or in nothing.
         ("readings", READINGS, "temperatures", "temperatures", "text/plain"),
         ("readings.dat", PACKED, "temperatures", "temperatures", "application/gzip"),
@@ -115,11 +115,16 @@ def test_a_file_is_what_its_bytes_say(
         ("a.gz", b"\x1f\x8b" + bytes(50), None, "the archive is damaged."),
         (
             "a.gz",
-            gzip.compress(random.Random(1).randbytes(999)),
+            gzip.compress(random.Random(1).randbytes(999), mtime=0),
             None,
             "there is no text in this archive.",
         ),
-        ("a.gz", gzip.compress(TEXT), None, "there are no temperature readings in this archive."),
+        (
+            "a.gz",
+            gzip.compress(TEXT, mtime=0),
+            None,
+            "there are no temperature readings in this archive.",
+        ),
         (
             "a.csv",
             READINGS.decode().encode("utf-16"),
