@@ -2,7 +2,8 @@
 
 Small objects go in one request, large ones in parts; what was never completed is not there for
 anybody. Each request carries the MD5 of its bytes, so that a part that arrives damaged is refused;
-a key is written once. Nothing here lists a bucket, but for the parts that a crash left behind.
+a key is written once. Nothing here lists a bucket, but for the parts that a crash left behind,
+which only the sweeper looks for.
 """
 
 from __future__ import annotations
@@ -10,32 +11,52 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from typing import IO, Any, BinaryIO, Final, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage
 
 from timba.files.processors.base import ObjectWriter
+from timba.files.s3_reader import S3Reader
 from timba.files.storage import StoreAway
 
-# The least that S3 takes for all parts but the last is 5 MiB.
+# The least that S3 takes for all parts but the last is 5 MiB, the most parts are 10,000.
 PART_BYTES: Final = 8 * 1024 * 1024
-_READ_TRIES: Final = 3
+_PARTS_OF_A_SIZE: Final = 1000
+# Two tries of this length, and a pause of up to a second: seven seconds.
+_READ_SECONDS: Final = 3
+# Some servers copy all parts into one before they answer.
+_JOIN_SECONDS: Final = 300
 _AWAY: Final = "the S3 server does not answer"
-_ABSENT: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
 _TAKEN: Final = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+# Whoever set the server up can mend these while files wait: none of them is a file's fault.
+_PASSING: Final = frozenset({401, 403, 408, 429})
+_PROBE: Final = "timba-probe"
+_REFUSED: Final = (
+    "STORAGE_URL's key may not use the bucket “{bucket}”. Give it the rights to read, write and "
+    "delete there."
+)
+_UNKNOWN_KEY: Final = "STORAGE_URL names a key that the S3 server does not know. Correct it."
 _SENTENCES: Final[Mapping[str, str]] = {
     "NoSuchBucket": "STORAGE_URL names the bucket “{bucket}”, which does not exist. Make it first.",
-    "404": "STORAGE_URL names the bucket “{bucket}”, which does not exist. Make it first.",
-    "403": "STORAGE_URL's key may not use the bucket “{bucket}”: key, secret or rights are wrong.",
-    "RequestTimeTooSkewed": "The clocks of this machine and the S3 server differ. Set them right.",
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "XAdminUserNotFound": _UNKNOWN_KEY,  # VersityGW's word for it
+    "SignatureDoesNotMatch": "STORAGE_URL's secret is not that of its key. Correct it.",
+    "AccessDenied": _REFUSED,
+    "403": _REFUSED,
+    "RequestTimeTooSkewed": (
+        "The clocks of this machine and of the S3 server differ too much. Set them right."
+    ),
 }
 
 
@@ -54,20 +75,12 @@ class S3Storage(Storage):
     @cached_property
     def client(self) -> Any:
         """The connection pool; made when it is first needed, which is after any fork."""
-        return boto3.session.Session().client(
-            "s3",
-            **self._settings,
-            config=Config(
-                signature_version="s3v4",
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                connect_timeout=2,
-                read_timeout=10,
-                retries={"mode": "standard", "total_max_attempts": 3},
-                max_pool_connections=32,
-                s3={"addressing_style": "path"},
-            ),
-        )
+        return self._connect(read_seconds=_READ_SECONDS, tries=2)
+
+    @cached_property
+    def patient_client(self) -> Any:
+        """The same for the one request that may take long."""
+        return self._connect(read_seconds=_JOIN_SECONDS, tries=1)
 
     def create(self, key: str) -> ObjectWriter:
         """Open a new object for writing; raise FileExistsError at its commit if `key` is taken."""
@@ -75,13 +88,32 @@ class S3Storage(Storage):
 
     def open_bytes(self, key: str) -> BinaryIO:
         """Return the object's bytes, seekable; raise FileNotFoundError where there is none."""
-        return cast("BinaryIO", io.BufferedReader(S3Reader(storage=self, key=key), 1024 * 1024))
+        size = self.size(key)
+
+        def fetch(start: int, stop: int) -> IO[bytes]:
+            with translated():
+                answer = self.client.get_object(
+                    Bucket=self.bucket, Key=key, Range=f"bytes={start}-{stop - 1}"
+                )
+            return cast("IO[bytes]", answer["Body"])
+
+        return cast("BinaryIO", io.BufferedReader(S3Reader(fetch=fetch, size=size), 1024 * 1024))
 
     def delete(self, name: str) -> None:
-        """Erase an object and every part of it; what is not there is erased already."""
+        """Erase a finished object; what is not there is erased already."""
         with translated():
             self.client.delete_object(Bucket=self.bucket, Key=name)
-            self._abort_uploads(name)
+
+    def purge(self, name: str) -> None:
+        """Erase an object and every part of it that a crash left: it would cost space for ever."""
+        self.delete(name)
+        with translated():
+            begun = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=name)
+            for upload in begun.get("Uploads") or ():
+                if upload["Key"] == name:
+                    self.client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=name, UploadId=upload["UploadId"]
+                    )
 
     def exists(self, name: str) -> bool:
         try:
@@ -91,28 +123,43 @@ class S3Storage(Storage):
         return True
 
     def size(self, name: str) -> int:
+        return int(self.head(name)["ContentLength"])
+
+    def head(self, name: str) -> Mapping[str, Any]:
+        """Return what S3 knows of an object; raise FileNotFoundError where there is none."""
         with translated():
-            return int(self.client.head_object(Bucket=self.bucket, Key=name)["ContentLength"])
+            return cast("Mapping[str, Any]", self.client.head_object(Bucket=self.bucket, Key=name))
 
     def check(self) -> None:
         """Raise StoreAway when the server is away, ImproperlyConfigured when it refuses us."""
-        try:
-            with translated():
-                self.client.head_bucket(Bucket=self.bucket)
-        except ClientError as refusal:
-            sentence = _SENTENCES.get(code_of(refusal), f"The S3 server refuses: {refusal}.")
-            raise ImproperlyConfigured(sentence.format(bucket=self.bucket)) from refusal
-        except FileNotFoundError as absent:
-            raise ImproperlyConfigured(_SENTENCES["404"].format(bucket=self.bucket)) from absent
+        if not _refusal_of(partial(self.client.head_bucket, Bucket=self.bucket)):
+            return
+        # A refused HEAD has no body that would say why: only now is there a second question.
+        code = _refusal_of(partial(self.client.get_object, Bucket=self.bucket, Key=_PROBE))
+        if code and code not in _ABSENT:
+            sentence = _SENTENCES.get(
+                code, "The S3 server refuses STORAGE_URL with the word {code}."
+            )
+            raise ImproperlyConfigured(sentence.format(bucket=self.bucket, code=code))
 
-    def _abort_uploads(self, key: str) -> None:
-        """Abort what a crash left open under one key; it would cost space for ever."""
-        begun = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=key)
-        for upload in begun.get("Uploads") or ():
-            if upload["Key"] == key:
-                self.client.abort_multipart_upload(
-                    Bucket=self.bucket, Key=key, UploadId=upload["UploadId"]
-                )
+    def _connect(self, *, read_seconds: int, tries: int) -> Any:
+        client = boto3.session.Session().client(
+            "s3",
+            **self._settings,
+            config=Config(
+                signature_version="s3v4",
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                connect_timeout=2,
+                read_timeout=read_seconds,
+                retries={"mode": "standard", "total_max_attempts": tries},
+                max_pool_connections=32,
+                s3={"addressing_style": "path"},
+            ),
+        )
+        # It would wait for a server's leave before each part.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        return client
 
     def _open(self, name: str, mode: str = "rb") -> DjangoFile[Any]:
         return DjangoFile(self.open_bytes(name), name=mode and name)
@@ -129,8 +176,11 @@ class S3Writer(ObjectWriter):
 
     def __init__(self, *, storage: S3Storage, key: str) -> None:
         super().__init__()
-        self._client = storage.client
+        self._storage = storage
+        self._key = key
         self._place = {"Bucket": storage.bucket, "Key": key}
+        # By this an object is known again as ours when the answer to its commit was lost.
+        self._mark = {"timba-writer": uuid.uuid4().hex}
         self._rest = bytearray()
         self._written = 0
         self._upload_id = ""
@@ -143,135 +193,109 @@ class S3Writer(ObjectWriter):
         taken = len(data)
         self._rest += data
         self._written += taken
-        while len(self._rest) >= PART_BYTES:
-            self._send_part(bytes(self._rest[:PART_BYTES]))
-            del self._rest[:PART_BYTES]
+        while len(self._rest) >= (size := self._part_size()):
+            self._send_part(bytes(self._rest[:size]))
+            del self._rest[:size]
         return taken
 
     def tell(self) -> int:
         return self._written
 
     def commit(self) -> None:
+        try:
+            if self._upload_id:
+                self._join_parts()
+            else:
+                self._put_whole(bytes(self._rest))
+        except (FileExistsError, FileNotFoundError):
+            # Perhaps an earlier try did it and its answer was lost.
+            if self._storage.head(self._key).get("Metadata") != self._mark:
+                raise
+        self._upload_id = ""
+        self._rest.clear()
+
+    def abort(self) -> None:
+        if self._upload_id:
+            with suppress(FileNotFoundError), translated():
+                self._storage.client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+            self._upload_id = ""
+
+    def _part_size(self) -> int:
+        """Return how large the next part is: small ones first, so that most files need no more."""
+        return int(PART_BYTES * 2 ** (len(self._parts) // _PARTS_OF_A_SIZE))
+
+    def _put_whole(self, body: bytes) -> None:
+        with translated():
+            self._storage.client.put_object(
+                **self._place, **_body(body), Metadata=self._mark, IfNoneMatch="*"
+            )
+
+    def _send_part(self, part: bytes) -> None:
+        client = self._storage.client
         with translated():
             if not self._upload_id:
-                body = bytes(self._rest)
-                self._client.put_object(
-                    **self._place, Body=body, ContentMD5=_md5(body), IfNoneMatch="*"
-                )
-                return
-            if self._rest:
-                self._send_part(bytes(self._rest))
-            self._client.complete_multipart_upload(
+                begun = client.create_multipart_upload(**self._place, Metadata=self._mark)
+                self._upload_id = begun["UploadId"]
+            number = len(self._parts) + 1
+            sent = client.upload_part(
+                **self._place, **_body(part), UploadId=self._upload_id, PartNumber=number
+            )
+            self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+
+    def _join_parts(self) -> None:
+        if self._rest:
+            self._send_part(bytes(self._rest))
+            self._rest.clear()
+        with translated():
+            self._storage.patient_client.complete_multipart_upload(
                 **self._place,
                 UploadId=self._upload_id,
                 MultipartUpload={"Parts": self._parts},
                 IfNoneMatch="*",
             )
 
-    def abort(self) -> None:
-        if self._upload_id:
-            with translated():
-                self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
-
-    def _send_part(self, part: bytes) -> None:
-        with translated():
-            if not self._upload_id:
-                begun = self._client.create_multipart_upload(**self._place)
-                self._upload_id = begun["UploadId"]
-            number = len(self._parts) + 1
-            sent = self._client.upload_part(
-                **self._place,
-                UploadId=self._upload_id,
-                PartNumber=number,
-                Body=part,
-                ContentMD5=_md5(part),
-            )
-            self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-
-
-class S3Reader(io.RawIOBase):
-    """Reads one object from where it stands; a broken connection is taken up again there."""
-
-    def __init__(self, *, storage: S3Storage, key: str) -> None:
-        super().__init__()
-        self._client = storage.client
-        self._place = {"Bucket": storage.bucket, "Key": key}
-        self._size = storage.size(key)
-        self._at = 0
-        self._body: Any = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        target = max(0, base + offset)
-        if target != self._at:
-            self._let_go()
-            self._at = target
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        if self._at >= self._size or not len(buffer):
-            return 0
-        for last_try in (*[False] * (_READ_TRIES - 1), True):
-            try:
-                with translated():
-                    chunk = self._stream().read(len(buffer))
-            except StoreAway:
-                self._let_go()
-                if last_try:
-                    raise
-                continue
-            buffer[: len(chunk)] = chunk
-            self._at += len(chunk)
-            return len(chunk)
-        return 0
-
-    def close(self) -> None:
-        self._let_go()
-        super().close()
-
-    def _stream(self) -> Any:
-        if self._body is None:
-            answer = self._client.get_object(**self._place, Range=f"bytes={self._at}-")
-            self._body = answer["Body"]
-        return self._body
-
-    def _let_go(self) -> None:
-        if self._body is not None:
-            self._body.close()
-            self._body = None
-
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise what S3 answers as what a store raises; other refusals pass as they are."""
+    """Raise what S3 answers as what a store raises."""
     try:
         yield
     except ClientError as refusal:
-        code = code_of(refusal)
+        code, status = _code_of(refusal), _status_of(refusal)
         if code in _ABSENT:
             raise FileNotFoundError(code) from refusal
         if code in _TAKEN:
             raise FileExistsError(code) from refusal
-        if int(refusal.response["ResponseMetadata"].get("HTTPStatusCode", 0)) >= 500:
-            raise StoreAway(_AWAY) from refusal
-        raise
+        if status >= 500 or status in _PASSING or code == "NoSuchBucket":
+            raise StoreAway(f"the S3 server refuses: {code}") from refusal
+        raise OSError(str(refusal)) from refusal
     except BotoCoreError as failure:
         raise StoreAway(_AWAY) from failure
 
 
-def code_of(refusal: ClientError) -> str:
+def _refusal_of(ask: Callable[[], object]) -> str:
+    """Return S3's word for why it refuses, if it does; raise StoreAway where it does not answer."""
+    try:
+        ask()
+    except ClientError as refusal:
+        if _status_of(refusal) >= 500:
+            raise StoreAway(_AWAY) from refusal
+        return _code_of(refusal)
+    except BotoCoreError as failure:
+        raise StoreAway(_AWAY) from failure
+    return ""
+
+
+def _code_of(refusal: ClientError) -> str:
     """Return S3's word for what is wrong."""
     return str(refusal.response.get("Error", {}).get("Code", ""))
 
 
-def _md5(body: bytes) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+def _status_of(refusal: ClientError) -> int:
+    return int(refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    """Return what sends bytes in small pieces, so that time limits are for a piece, not for all."""
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    return {"Body": io.BytesIO(data), "ContentMD5": base64.b64encode(digest).decode()}

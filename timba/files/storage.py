@@ -43,7 +43,10 @@ class ObjectStore(Protocol):
         """Return the object's bytes, seekable; raise FileNotFoundError where there is none."""
 
     def delete(self, name: str) -> None:
-        """Erase an object, finished or not; what is not there is erased already."""
+        """Erase a finished object; what is not there is erased already."""
+
+    def purge(self, name: str) -> None:
+        """Erase an object, finished or not: what a crash left too. It may take a while."""
 
     def exists(self, name: str) -> bool:
         """Whether there is a finished object under this key."""
@@ -77,11 +80,11 @@ class LocalStorage(Storage):
         return self._final(key).open("rb")
 
     def delete(self, name: str) -> None:
-        # Synced too: a power cut must not bring back bytes whose row is gone.
-        for path in (self._unfinished(name), self._final(name)):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-                _sync_folders(path.parent)
+        _erase(self._final(name))
+
+    def purge(self, name: str) -> None:
+        _erase(self._unfinished(name))
+        _erase(self._final(name))
 
     def exists(self, name: str) -> bool:
         return self._final(name).exists()
@@ -144,13 +147,12 @@ class LocalWriter(ObjectWriter):
             self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
-    def __exit__(self, kind: Any, *_: object) -> None:
-        try:
-            if kind is None:
-                self.commit()
-        finally:
-            self.abort()
-            self.close()
+
+def _erase(path: Path) -> None:
+    """Erase a file for good: a power cut must not bring back bytes whose row is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+        _sync_folders(path.parent)
 
 
 def _sync_folders(*folders: Path) -> None:

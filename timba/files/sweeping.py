@@ -71,7 +71,7 @@ def _remove_abandoned(file: File) -> None:
     """Give the upload up first, so that it cannot be accepted while its bytes are erased."""
     rows = File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING)
     if rows.filter(touched_at=file.touched_at).update(deleted_at=timezone.now()):
-        store().delete(file.storage_key)
+        store().purge(file.storage_key)
         rows.delete()
         _log.info("abandoned_upload_removed", file_id=str(file.pk))
 
@@ -101,6 +101,6 @@ def _erase_file(file: File) -> None:
 
 def _erase(derivative: Derivative) -> None:
     """Erase the bytes, then what was staged beside them, then the row that names both."""
-    store().delete(derivative.storage_key)
+    store().purge(derivative.storage_key)
     processors()[derivative.file.kind].discard(derivative.file_id, derivative.run)
     derivative.delete()

@@ -45,7 +45,15 @@ class ObjectWriter(io.RawIOBase):
 
     @abstractmethod
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind of what was not committed."""
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.abort()
+            self.close()
 
 
 class Source(Protocol):

@@ -1,0 +1,439 @@
+"""What every store of objects keeps to: a folder, VersityGW and MinIO, one set of facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.auth
+import pytest
+from botocore.exceptions import ClientError
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.own_servers import OwnServer
+from tests.proxies import Proxy
+from tests.servers import S3Server
+from timba.config.env import storage_options
+from timba.files.s3 import PART_BYTES, S3Storage
+from timba.files.storage import LocalStorage, ObjectStore, StoreAway, new_key
+from tools.servers.s3 import VersityGW
+
+QUICK_SECONDS = 8.0
+BIG = 40 * 1024 * 1024
+
+
+def bucket_of(server: S3Server) -> S3Storage:
+    """Make a bucket of one's own."""
+    bucket = f"facts-{uuid.uuid4().hex[:12]}"
+    made = S3Storage(**storage_options(server.storage_url(bucket)))
+    made.client.create_bucket(Bucket=bucket)
+    return made
+
+
+@pytest.fixture(scope="module", params=["versitygw", "minio"])
+def server(request: pytest.FixtureRequest) -> S3Server:
+    found: S3Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def s3(server: S3Server) -> S3Storage:
+    return bucket_of(server)
+
+
+@pytest.fixture(scope="module", params=["folder", "versitygw", "minio"])
+def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a store of each sort."""
+    if request.param == "folder":
+        return LocalStorage(location=tmp_path_factory.mktemp("objects"))
+    return bucket_of(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def calls(s3: S3Storage) -> Iterator[list[str]]:
+    """Return the names of the requests that are made from now on."""
+    seen: list[str] = []
+
+    def note(model: Any, **_: Any) -> None:
+        seen.append(model.name)
+
+    for client in (s3.client, s3.patient_client):
+        client.meta.events.register("before-call.s3", note)
+    yield seen
+    for client in (s3.client, s3.patient_client):
+        client.meta.events.unregister("before-call.s3", note)
+
+
+def put(objects: ObjectStore, content: bytes | Sequence[Any], *, key: str = "") -> str:
+    """Write an object, in pieces as they are given or as uploads come in."""
+    key = key or new_key()
+    if isinstance(content, bytes):
+        pieces = range(0, len(content), 1024 * 1024)
+        content = [content[start : start + 1024 * 1024] for start in pieces]
+    with objects.create(key) as writer:
+        for piece in content:
+            writer.write(piece)
+    return key
+
+
+def get(objects: ObjectStore, key: str) -> bytes:
+    with objects.open_bytes(key) as stream:
+        return stream.read()
+
+
+def uploads_begun(s3: S3Storage, key: str) -> list[str]:
+    begun = s3.client.list_multipart_uploads(Bucket=s3.bucket, Prefix=key).get("Uploads") or []
+    return [upload["UploadId"] for upload in begun]
+
+
+class TestEveryStore:
+    @pytest.mark.parametrize(
+        "size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES, BIG]
+    )
+    def test_an_object_is_read_as_it_was_written(self, objects: ObjectStore, size: int) -> None:
+        content = os.urandom(size)
+        key = put(objects, content)
+        assert objects.exists(key)
+        assert objects.size(key) == size
+        assert hashlib.sha256(get(objects, key)).digest() == hashlib.sha256(content).digest()
+        objects.delete(key)
+
+    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES + 5])
+    def test_an_object_is_written_once(self, objects: ObjectStore, size: int) -> None:
+        key = put(objects, b"1" * size)
+        with pytest.raises(FileExistsError):
+            put(objects, b"2" * size, key=key)
+        assert get(objects, key) == b"1" * size
+
+    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    def test_an_object_exists_only_when_it_is_whole(self, objects: ObjectStore, size: int) -> None:
+        key = new_key()
+        writer = objects.create(key)
+        writer.write(b"x" * size)
+        assert writer.tell() == size
+        assert not objects.exists(key)
+        with pytest.raises(FileNotFoundError):
+            objects.open_bytes(key)
+        with pytest.raises(FileNotFoundError):
+            objects.size(key)
+        writer.commit()
+        writer.abort()
+        assert objects.size(key) == size, "what is committed cannot be aborted any more"
+
+    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    def test_what_is_aborted_or_fails_leaves_nothing(self, objects: ObjectStore, size: int) -> None:
+        key = new_key()
+        writer = objects.create(key)
+        writer.write(b"x" * size)
+        writer.abort()
+        with pytest.raises(TypeError):
+            put(objects, [b"x" * size, None], key=key)
+        assert not objects.exists(key)
+        if isinstance(objects, S3Storage):
+            assert uploads_begun(objects, key) == []
+
+    def test_a_stream_jumps_and_reads_ranges(self, objects: ObjectStore) -> None:
+        content = os.urandom(3 * 1024 * 1024 + 17)
+        key = put(objects, content)
+        with objects.open_bytes(key) as stream:
+            assert stream.seek(-17, io.SEEK_END) == len(content) - 17
+            assert stream.read() == content[-17:]
+            assert stream.read(1) == b""
+            for start, length in ((0, 10), (2_000_000, 1_500_000), (5, 1), (1024 * 1024, 4096)):
+                stream.seek(start)
+                assert stream.tell() == start
+                assert stream.read(length) == content[start : start + length]
+            stream.seek(len(content) + 100)
+            assert stream.read(10) == b""
+            stream.seek(10)
+            stream.seek(20, io.SEEK_CUR)
+            assert stream.read(5) == content[30:35]
+
+    def test_what_is_deleted_is_gone_and_deleting_again_does_nothing(
+        self, objects: ObjectStore
+    ) -> None:
+        key = put(objects, b"larch")
+        for _ in range(2):
+            objects.delete(key)
+            objects.purge(key)
+            assert not objects.exists(key)
+            with pytest.raises(FileNotFoundError):
+                objects.open_bytes(key)
+
+    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    def test_what_a_crash_left_is_purged(self, objects: ObjectStore, size: int) -> None:
+        key, other = new_key(), new_key()
+        survivor = objects.create(other)
+        survivor.write(b"y" * size)
+        crashed = objects.create(key)
+        crashed.write(b"x" * size)
+        objects.purge(key)
+        crashed.abort()
+        if isinstance(objects, S3Storage):
+            assert uploads_begun(objects, key) == []
+        survivor.commit()
+        assert objects.size(other) == size
+
+    def test_a_store_that_is_well_passes_its_check(self, objects: ObjectStore) -> None:
+        objects.check()
+
+
+class TestS3:
+    def test_of_two_that_write_one_key_the_first_to_finish_wins(self, s3: S3Storage) -> None:
+        for size in (5, PART_BYTES + 1):
+            key = new_key()
+            first, second = s3.create(key), s3.create(key)
+            first.write(b"1" * size)
+            second.write(b"2" * size)
+            first.commit()
+            with pytest.raises(FileExistsError):
+                second.commit()
+            second.abort()
+            assert get(s3, key) == b"1" * size
+            assert uploads_begun(s3, key) == []
+
+    def test_nothing_lists_the_bucket_but_a_purge(self, s3: S3Storage, calls: list[str]) -> None:
+        small = put(s3, b"larch")
+        assert calls == ["PutObject"]
+        calls.clear()
+        large = put(s3, b"x" * (2 * PART_BYTES + 1))
+        assert calls == [
+            "CreateMultipartUpload",
+            *["UploadPart"] * 3,
+            "CompleteMultipartUpload",
+        ]
+        calls.clear()
+        assert get(s3, small) == b"larch"
+        assert calls == ["HeadObject", "GetObject"]
+        calls.clear()
+        s3.exists(large)
+        s3.check()
+        s3.delete(large)
+        assert calls == ["HeadObject", "HeadBucket", "DeleteObject"]
+        calls.clear()
+        s3.purge(small)
+        assert "ListMultipartUploads" in calls
+
+    def test_a_long_object_is_read_in_few_requests(self, s3: S3Storage, calls: list[str]) -> None:
+        key = put(s3, b"x" * BIG)
+        calls.clear()
+        with s3.open_bytes(key) as stream:
+            while stream.read(100_000):
+                pass
+        assert calls == ["HeadObject", *["GetObject"] * 4]
+
+    def test_a_commit_whose_answer_was_lost_counts(
+        self, s3: S3Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for size in (5, PART_BYTES + 5):
+            key = new_key()
+            writer = s3.create(key)
+            writer.write(b"x" * size)
+            for client, name in (
+                (s3.client, "put_object"),
+                (s3.patient_client, "complete_multipart_upload"),
+            ):
+                monkeypatch.setattr(client, name, _twice(getattr(client, name)))
+            writer.commit()
+            assert s3.size(key) == size
+            monkeypatch.undo()
+
+    def test_reading_goes_on_where_a_connection_was_cut(
+        self, server: S3Server, s3: S3Storage
+    ) -> None:
+        content = os.urandom(5 * 1024 * 1024)
+        key = put(s3, content)
+        with cut_off(server, s3) as (proxy, cut_s3):
+            with cut_s3.open_bytes(key) as stream:
+                proxy.cut(3, after=700_000)
+                assert stream.read() == content
+            assert proxy.cuts_made == 3
+
+    def test_reading_gives_up_when_it_never_gets_on(self, server: S3Server, s3: S3Storage) -> None:
+        key = put(s3, b"x" * 100_000)
+        with cut_off(server, s3) as (proxy, cut_s3):
+            stream = cut_s3.open_bytes(key)
+            proxy.cut(100, after=10)
+            started = time.monotonic()
+            with pytest.raises(StoreAway):
+                stream.read()
+            assert time.monotonic() - started < QUICK_SECONDS
+            stream.close()
+
+    def test_a_part_that_arrives_damaged_is_refused(self, s3: S3Storage) -> None:
+        def damage(params: dict[str, Any], **_: Any) -> None:
+            params["body"] = io.BytesIO(b"y" * len(params["body"].getvalue()))
+
+        s3.client.meta.events.register("before-call.s3.PutObject", damage)
+        key = new_key()
+        try:
+            with pytest.raises(OSError, match="BadDigest|Content-M"):
+                put(s3, b"x" * 1000, key=key)
+        finally:
+            s3.client.meta.events.unregister("before-call.s3.PutObject", damage)
+        assert not s3.exists(key)
+
+
+def _twice(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a request that is sent twice, as when the first answer was lost."""
+
+    def again(**arguments: Any) -> Any:
+        call(**arguments)
+        if "Body" in arguments:
+            arguments["Body"].seek(0)
+        return call(**arguments)
+
+    return again
+
+
+class cut_off:  # noqa: N801 - reads as what it does
+    """A way to the server's bucket through a proxy."""
+
+    def __init__(self, server: S3Server, s3: S3Storage) -> None:
+        address = urlsplit(server.endpoint)
+        self._proxy = Proxy(address.hostname or "", address.port or 0)
+        through = server.storage_url(s3.bucket).replace(
+            f":{address.port}/", f":{self._proxy.port}/"
+        )
+        self._store = S3Storage(**storage_options(through))
+
+    def __enter__(self) -> tuple[Proxy, S3Storage]:
+        return self._proxy, self._store
+
+    def __exit__(self, *_: object) -> None:
+        self._store.client.close()
+        self._proxy.__exit__()
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[OwnServer]:
+    with OwnServer(VersityGW()) as own:
+        yield own
+
+
+@pytest.fixture
+def own_s3(own: OwnServer) -> Iterator[S3Storage]:
+    made = S3Storage(**storage_options(own.variables()["STORAGE_URL"]))
+    with suppress(ClientError):
+        made.client.create_bucket(Bucket=made.bucket)
+    yield made
+    made.client.close()
+    made.patient_client.close()
+
+
+class TestAServerThatDoesNotAnswer:
+    def test_a_silent_server_is_away_within_seconds(
+        self, own: OwnServer, own_s3: S3Storage
+    ) -> None:
+        key = put(own_s3, b"x" * (2 * PART_BYTES))
+        begun = own_s3.create(new_key())
+        begun.write(b"x" * PART_BYTES)
+        stream = own_s3.open_bytes(key)
+        ways: list[Callable[[], object]] = [
+            own_s3.check,
+            partial(put, own_s3, b"larch"),
+            partial(begun.write, b"x" * PART_BYTES),
+            partial(own_s3.open_bytes, key),
+            partial(stream.read, 10),
+            partial(own_s3.delete, key),
+        ]
+        own.freeze()
+        try:
+            took = [away_after(way) for way in ways]
+        finally:
+            own.thaw()
+        assert max(took) < QUICK_SECONDS, took
+        stream.close()
+        begun.commit()
+        assert own_s3.exists(key) is False, "the request to delete it waited in the server's ear"
+
+    def test_a_server_that_falls_silent_while_it_is_read_is_away(
+        self, own: OwnServer, own_s3: S3Storage
+    ) -> None:
+        key = put(own_s3, b"x" * BIG)
+        with own_s3.open_bytes(key) as stream:
+            stream.seek(2 * 1024 * 1024)
+            assert len(stream.read(6 * 1024 * 1024)) == 6 * 1024 * 1024
+            own.freeze()
+            try:
+                assert away_after(stream.read) < QUICK_SECONDS
+            finally:
+                own.thaw()
+            assert set(stream.read()) == {ord("x")}
+
+    def test_a_server_that_is_gone_is_away_at_once_and_used_again_when_it_is_back(
+        self, own: OwnServer, own_s3: S3Storage
+    ) -> None:
+        key = put(own_s3, b"larch")
+        own.kill()
+        took = [away_after(way) for way in (own_s3.check, partial(own_s3.size, key))]
+        own.start()
+        assert max(took) < 3, took
+        assert get(own_s3, key) == b"larch"
+
+
+def away_after(way: Callable[[], object]) -> float:
+    """Return after how many seconds the store was found to be away."""
+    started = time.monotonic()
+    with pytest.raises(StoreAway):
+        way()
+    return time.monotonic() - started
+
+
+class TestASetUpThatIsWrong:
+    def test_each_mistake_is_a_sentence(
+        self, server: S3Server, s3: S3Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = storage_options(server.storage_url(s3.bucket))
+        assert mistake(right) == ""
+        assert mistake({**right, "key": "nobody"}) == (
+            "STORAGE_URL names a key that the S3 server does not know. Correct it."
+        )
+        assert mistake({**right, "secret": "of another key"}) == (
+            "STORAGE_URL's secret is not that of its key. Correct it."
+        )
+        assert mistake({**right, "bucket": "elsewhere"}) == (
+            "STORAGE_URL names the bucket “elsewhere”, which does not exist. Make it first."
+        )
+        clock = botocore.auth.get_current_datetime
+
+        def late_clock(*arguments: Any, **named: Any) -> dt.datetime:
+            now: dt.datetime = clock(*arguments, **named)
+            return now - dt.timedelta(hours=1)
+
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", late_clock)
+        assert mistake(right) == (
+            "The clocks of this machine and of the S3 server differ too much. Set them right."
+        )
+
+    def test_a_key_that_is_refused_while_timba_runs_lets_files_wait(
+        self, server: S3Server, s3: S3Storage
+    ) -> None:
+        key = put(s3, b"larch")
+        right = storage_options(server.storage_url(s3.bucket))
+        revoked = S3Storage(**{**right, "secret": "of another key"})
+        for way in (partial(put, revoked, b"larch"), partial(get, revoked, key)):
+            with pytest.raises(StoreAway):
+                way()
+        revoked.client.close()
+
+
+def mistake(options: dict[str, str]) -> str:
+    """Return the sentence with which a set-up is refused, if it is."""
+    tried = S3Storage(**options)
+    try:
+        tried.check()
+    except ImproperlyConfigured as refused:
+        return str(refused)
+    finally:
+        tried.client.close()
+    return ""

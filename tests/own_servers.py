@@ -1,0 +1,76 @@
+"""Servers of a test's own, which it may kill, freeze and bring back; the shared ones it may not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tools.servers.lives import have, start, stop
+from tools.servers.machine import CannotBeHad
+from tools.servers.runs import Place
+from tools.servers.server import Instance, Server
+
+
+class OwnServer:
+    """One real server on a free loopback port, in a folder of its own; a context."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._folder = Path(tempfile.mkdtemp(prefix="timba-own-"))
+        self._folder.chmod(0o711)  # some servers run as users of their own
+        self._place = Place(run=self._folder, name=server.name)
+        self.instance: Instance
+
+    def __enter__(self) -> Self:
+        if reason := have([self._server]).get(self._server.name):
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop(self._server, self._place)
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, or start it again where it was, with what it kept."""
+        with warnings.catch_warnings():
+            # The process is known by what it wrote down; nobody holds its Popen.
+            warnings.simplefilter("ignore", ResourceWarning)
+            self.instance = start(self._server, self._place, durable=False)
+
+    def kill(self) -> None:
+        """End it without a word of warning."""
+        self._signal(signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self._place.identity() is not None:
+            if time.monotonic() > deadline:
+                raise CannotBeHad(f"{self._server.title} does not die.")
+            time.sleep(0.01)
+
+    def freeze(self) -> None:
+        """Let it take connections and say nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment that makes Timba use it."""
+        return self._server.timba_variables(self.instance)
+
+    def _signal(self, number: signal.Signals) -> None:
+        identity = self._place.identity()
+        if identity is None:
+            raise CannotBeHad(f"{self._server.title} does not run.")
+        os.kill(identity.pid, number)
