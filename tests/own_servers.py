@@ -6,13 +6,13 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Self
 
 import pytest
 
+from tests.journeys.processes import wait_until
 from tools.servers.lives import have, start, stop
 from tools.servers.machine import CannotBeHad
 from tools.servers.runs import Place
@@ -51,15 +51,17 @@ class OwnServer:
     def kill(self) -> None:
         """End it without a word of warning."""
         self._signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self._place.identity() is not None:
-            if time.monotonic() > deadline:
-                raise CannotBeHad(f"{self._server.title} does not die.")
-            time.sleep(0.01)
+        wait_until(lambda: self._place.identity() is None, seconds=10, what="the server is dead")
 
     def freeze(self) -> None:
         """Let it take connections and say nothing."""
-        self._signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._signal(signal.SIGSTOP)}/task")
+
+        def stands_still() -> bool:
+            stats = [(task / "stat").read_text() for task in tasks.iterdir()]
+            return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+        wait_until(stands_still, seconds=10, what="the server stands still")
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -69,8 +71,9 @@ class OwnServer:
         """Return the environment that makes Timba use it."""
         return self._server.timba_variables(self.instance)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> int:
         identity = self._place.identity()
         if identity is None:
             raise CannotBeHad(f"{self._server.title} does not run.")
         os.kill(identity.pid, number)
+        return identity.pid
