@@ -20,7 +20,14 @@ from rest_framework.views import APIView
 from timba.accounts.permissions import Permission, require
 from timba.api.authentication import actor_of
 from timba.api.parsers import refuse_unstorable
-from timba.files.receiving import Received, Reception, Refused, discard, keep_waiting
+from timba.files.receiving import (
+    Received,
+    Reception,
+    Refused,
+    discard,
+    keep_waiting,
+    leave_to_sweeper,
+)
 
 MAX_FILES: Final = 100
 CUT_OFF: Final = "The form was cut off before its end. Send it again."
@@ -96,10 +103,14 @@ class Intake(FileUploadHandler):
 
     def clear(self) -> None:
         """Remove everything that nobody accepted."""
+        away = self._reception is not None and self._reception.store_is_away
         self._abandon()
-        for one in self.arrived:
-            discard(one.received)
+        arrived = [one.received for one in self.arrived]
         self.arrived = []
+        if away:
+            leave_to_sweeper(*arrived)
+        else:
+            discard(*arrived)
 
     def _keep_waiting(self) -> None:
         """Keep the sweeper from those that are in already, however long the rest takes."""
@@ -166,7 +177,9 @@ class UploadParser(BaseParser):
             parser = _ExactNames(meta, body, request.upload_handlers, request.encoding or "utf-8")
             data, files = parser.parse()
         except MultiPartParserError as error:
-            raise ParseError(f"The form is malformed: {error}") from error
+            raise ParseError(
+                "The form is malformed: send multipart/form-data with its boundary."
+            ) from error
         except UnreadablePostError as error:
             raise ParseError(CUT_OFF) from error
         if not body.is_whole(parser.boundary):

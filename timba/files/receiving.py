@@ -32,7 +32,7 @@ from timba.files.catalogue import recognizers
 from timba.files.events import file_event
 from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, size_limit
 from timba.files.models import File
-from timba.files.storage import new_key, store
+from timba.files.storage import StoreAway, new_key, store
 from timba.files.tasks import ring
 
 MAX_NAME: Final = 255
@@ -88,7 +88,8 @@ class Reception:
         check_name(name)
         self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
         self._row = File.unscoped.create(name=name, storage_key=new_key())
-        with _storing():
+        self.store_is_away = False
+        with self._storing():
             self._writer = store().create(self._row.storage_key)
         self._digest = hashlib.sha256()
         self._head = b""
@@ -111,7 +112,7 @@ class Reception:
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         self._digest.update(chunk)
-        with _storing():
+        with self._storing():
             self._writer.write(chunk)
 
     def finish(self) -> Received:
@@ -119,16 +120,32 @@ class Reception:
         row = self._row
         if not self._size:
             raise Refused(row.name, f"“{row.name}” is empty.")
-        with _storing():
+        with self._storing():
             self._writer.commit()
         row.size, row.sha256 = self._size, self._digest.hexdigest()
         return Received(row=row, head=self._head)
 
     def abandon(self) -> None:
-        """Leave neither bytes nor row behind."""
-        with contextlib.suppress(OSError):
+        """Leave neither bytes nor row behind; where the store is away, the sweeper does it."""
+        left = Received(row=self._row, head=b"")
+        if self.store_is_away:
+            leave_to_sweeper(left)
+            return
+        try:
             self._writer.abort()
-        discard(Received(row=self._row, head=b""))
+        except OSError:
+            leave_to_sweeper(left)
+        else:
+            discard(left)
+
+    @contextlib.contextmanager
+    def _storing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as trouble:
+            self.store_is_away = isinstance(trouble, StoreAway)
+            _log.exception("storage_away")
+            raise Unavailable(AWAY) from trouble
 
 
 def keep_waiting(file_ids: Sequence[uuid.UUID]) -> None:
@@ -187,18 +204,36 @@ def accept_files(
     return accepted
 
 
-def discard(received: Received) -> None:
-    """Remove a file that was not accepted, bytes first, so that its row outlives its debris.
+def discard(*received: Received) -> None:
+    """Remove files that were not accepted, bytes first, so that a row outlives its debris.
 
     Raises nothing: what cannot be removed now, the sweeper removes.
     """
-    try:
-        rows = File.unscoped.filter(pk=received.row.pk, status=File.Status.RECEIVING)
-        if rows.exists():
-            store().delete(received.row.storage_key)
-            rows.delete()
-    except (OSError, DatabaseError):
-        _log.warning("debris_left", file_id=str(received.row.pk), exc_info=True)
+    for position, one in enumerate(received):
+        try:
+            rows = File.unscoped.filter(pk=one.row.pk, status=File.Status.RECEIVING)
+            if rows.exists():
+                store().delete(one.row.storage_key)
+                rows.delete()
+        except StoreAway:
+            _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
+            # Each of the others would wait as long for nothing.
+            leave_to_sweeper(*received[position:])
+            return
+        except (OSError, DatabaseError):
+            _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
+            leave_to_sweeper(one)
+
+
+def leave_to_sweeper(*received: Received) -> None:
+    """Give files up that were not accepted: the sweeper's next round removes their bytes and rows.
+
+    Raises nothing: what cannot even be given up is found when it has stood still for long enough.
+    """
+    ids = [one.row.pk for one in received]
+    with contextlib.suppress(DatabaseError):
+        rows = File.unscoped.filter(pk__in=ids, status=File.Status.RECEIVING)
+        rows.update(deleted_at=timezone.now())
 
 
 def check_name(name: str) -> None:
@@ -220,15 +255,6 @@ def in_words(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
     return f"{size} bytes"
-
-
-@contextlib.contextmanager
-def _storing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as trouble:
-        _log.exception("storage_away")
-        raise Unavailable(AWAY) from trouble
 
 
 def _check_still_there(received: Sequence[Received]) -> None:

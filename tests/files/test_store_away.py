@@ -1,0 +1,182 @@
+"""What people and programs get while the store of files is away, and what is left when it is back.
+
+On VersityGW, in a process that is killed and frozen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
+
+from tests.files.conftest import Receive
+from tests.own_servers import OwnServer
+from timba.accounts.models import User
+from timba.config.env import storage_options
+from timba.errors import Unavailable
+from timba.files.models import File
+from timba.files.processing import process_file
+from timba.files.receiving import Reception
+from timba.files.s3 import PART_BYTES, S3Storage
+from timba.files.storage import new_key, store
+from timba.files.sweeping import sweep_files
+from tools.servers.s3 import VersityGW
+
+pytestmark = pytest.mark.django_db
+
+READINGS = "7,21.50,2026-01-01T00:00:00Z\n7,22.50,2026-01-02T00:00:00Z\n"
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[OwnServer]:
+    with OwnServer(VersityGW()) as own:
+        made = S3Storage(**storage_options(own.variables()["STORAGE_URL"]))
+        made.client.create_bucket(Bucket=made.bucket)
+        made.client.close()
+        yield own
+
+
+@pytest.fixture
+def s3(own: OwnServer, settings: Settings) -> Iterator[S3Storage]:
+    """Keep files there, as STORAGE_URL would have it."""
+    options = storage_options(own.variables()["STORAGE_URL"])
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": options},
+    }
+    looker = S3Storage(**options)
+    yield looker
+    looker.client.close()
+
+
+@pytest.fixture
+def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
+    return as_user(owner)
+
+
+def objects_in(s3: S3Storage) -> set[str]:
+    """Return every object there is and every one that was begun."""
+    found = s3.client.list_objects_v2(Bucket=s3.bucket).get("Contents") or []
+    begun = s3.client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads") or []
+    return {one["Key"] for one in [*found, *begun]}
+
+
+def large_text() -> SimpleUploadedFile:
+    return SimpleUploadedFile("tally.txt", b"larch and pine\n" * (PART_BYTES // 10))
+
+
+def test_a_file_comes_in_is_read_and_goes_out_again(s3: S3Storage, program: APIClient) -> None:
+    sent = program.post("/api/files/", {"file": large_text()}, format="multipart").json()
+    assert process_file(sent["id"])
+    answer = program.get(f"/api/files/{sent['id']}/content/", HTTP_RANGE="bytes=15-19")
+    assert answer.status_code == 206
+    assert b"".join(answer.streaming_content) == b"larch"
+    assert program.get(f"/api/files/{sent['id']}/").json()["status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_upload_is_turned_away_and_leaves_nothing(
+    own: OwnServer, s3: S3Storage, program: APIClient, silent: bool
+) -> None:
+    before = objects_in(s3)
+    batch = [SimpleUploadedFile(f"{number}.txt", b"larch\n") for number in range(20)]
+    if silent:
+        own.freeze()
+    else:
+        own.kill()
+    started = time.monotonic()
+    answer = program.post("/api/upload/", {"files": [*batch, large_text()]}, format="multipart")
+    took = time.monotonic() - started
+    if silent:
+        own.thaw()
+    else:
+        own.start()
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json()["detail"] == "Files cannot be stored just now. Try again in a moment."
+    assert took < 9
+    assert program.get("/api/files/").json()["results"] == []
+    sweep_files()
+    assert not File.unscoped.exists()
+    assert objects_in(s3) == before
+
+
+def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
+    own: OwnServer, s3: S3Storage
+) -> None:
+    before = objects_in(s3)
+    reception = Reception(name="tally.txt")
+    reception.write(b"x" * (2 * PART_BYTES))
+    own.kill()
+    with pytest.raises(Unavailable):
+        reception.write(b"x" * PART_BYTES)
+    reception.abandon()
+    own.start()
+    assert len(objects_in(s3)) == len(before) + 1
+    sweep_files()
+    assert objects_in(s3) == before
+    assert not File.unscoped.exists()
+
+
+def test_what_a_crash_left_of_a_large_upload_is_swept(s3: S3Storage) -> None:
+    before = objects_in(s3)
+    row = File.unscoped.create(name="a.txt", storage_key=new_key())
+    File.unscoped.update(touched_at=timezone.now() - timedelta(days=1))
+    writer = store().create(row.storage_key)
+    writer.write(b"x" * (2 * PART_BYTES))
+    assert objects_in(s3) == before | {row.storage_key}
+    sweep_files()
+    assert objects_in(s3) == before
+    assert not File.unscoped.exists()
+    writer.abort()
+
+
+def test_a_file_waits_for_the_store_and_does_not_fail(
+    own: OwnServer, s3: S3Storage, receive: Receive
+) -> None:
+    files = [receive(), receive(READINGS, name="yard.csv")]
+    own.kill()
+    for file in files:
+        assert process_file(file.pk)
+        file.refresh_from_db()
+        assert (file.status, file.attempts, file.error) == (File.Status.PENDING, 0, "")
+        assert file.lease_until is not None
+        assert 0 < (file.lease_until - timezone.now()).total_seconds() < 10
+    own.start()
+    File.unscoped.update(lease_until=None)
+    for file in files:
+        assert process_file(file.pk)
+        file.refresh_from_db()
+        assert file.status == File.Status.SUCCESS
+
+
+def test_a_statistic_that_needs_the_store_is_told_later_and_any_other_at_once(
+    own: OwnServer, s3: S3Storage, settle: Receive, program: APIClient
+) -> None:
+    settle(READINGS, name="yard.csv")
+    bounds = {"from": "2026-01-01T12:00:00Z"}
+    own.kill()
+    whole = program.get("/temperature-readings/7/")
+    part = program.get("/temperature-readings/7/", bounds)
+    own.start()
+    assert (whole.status_code, whole.json()["count"]) == (200, 2)
+    assert part.status_code == 503
+    assert int(part.headers["Retry-After"]) > 0
+    assert program.get("/temperature-readings/7/", bounds).json()["count"] == 1
+
+
+def test_health_says_that_the_store_is_down(
+    own: OwnServer, s3: S3Storage, program: APIClient
+) -> None:
+    own.kill()
+    down = program.get("/health/ready")
+    own.start()
+    assert down.status_code == 503
+    assert down.json()["checks"]["storage"] == "down"
+    assert program.get("/health/ready").json()["checks"]["storage"] == "ok"
