@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -217,9 +218,23 @@ def heard(answer: Answer, *, asked: object = None, secrets: Set[str] = frozenset
     whole = repr((answer.status_code, headers)).encode() + answer.content
     if asked is not None:
         whole = whole.replace(str(asked).encode(), b"<asked>")
+    if (made := _made(answer)) is not None:
+        whole = whole.replace(b'"id":%d' % made, b'"id":<made>')
     for secret in secrets:
         assert secret.encode() not in whole, f"{secret!r} is in {whole!r}"
     return _CSRF_TOKEN.sub(b"<token>", _UUID.sub(b"<uuid>", whole))
+
+
+def _made(answer: Answer) -> int | None:
+    """Return the id of the row that a call has made: no server gives one out a second time.
+
+    SQLite does, once what took it is rolled back.
+    """
+    if answer.status_code != HTTPStatus.CREATED:
+        return None
+    row = answer.json()
+    made = row.get("data", row).get("id")
+    return made if isinstance(made, int) else None
 
 
 def a_file() -> SimpleUploadedFile:

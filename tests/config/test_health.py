@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -76,16 +77,35 @@ def test_without_its_storage_timba_is_not_ready(
     assert answer["Retry-After"] == "5"
 
 
-def test_without_its_database_timba_is_live_but_not_ready(
-    client: Browser, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def database_elsewhere(
+    django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, closed_port: int
+) -> Iterator[None]:
+    """Have the database looked for where there is none: an absent folder, or a closed port."""
+    elsewhere: dict[str, Any] = {"PORT": closed_port}
+    if connection.vendor == "sqlite":
+        elsewhere = {"NAME": str(tmp_path / "none" / "db")}
+    elif connection.vendor == "postgresql":
+        pool = {**connection.settings_dict["OPTIONS"]["pool"], "timeout": 0.5}
+        elsewhere["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "pool": pool}
     with django_db_blocker.unblock():
-        from django.db import connection
+        forget_connections()
+        for name, value in elsewhere.items():
+            monkeypatch.setitem(connection.settings_dict, name, value)
+        yield
+        forget_connections()
 
-        connection.close()
-        monkeypatch.setitem(connection.settings_dict, "NAME", str(tmp_path / "none" / "db"))
-        ready, live = client.get("/health/ready"), client.get("/health/live")
-        connection.close()
+
+def forget_connections() -> None:
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()
+
+
+def test_without_its_database_timba_is_live_but_not_ready(
+    client: Browser, database_elsewhere: None
+) -> None:
+    ready, live = client.get("/health/ready"), client.get("/health/live")
     assert ready.status_code == 503
     assert ready.json() == {"status": "down", "checks": {"database": "down", "storage": "ok"}}
     assert live.status_code == 200

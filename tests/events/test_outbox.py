@@ -16,6 +16,7 @@ from django.db.transaction import TransactionManagementError
 
 from tests.events.conftest import Tell, fact
 from timba.bell import Bell
+from timba.contention import again_on_contention
 from timba.events.history import events_after
 from timba.events.models import OutboxEvent, Stream
 from timba.events.outbox import Event, publish
@@ -135,13 +136,21 @@ def test_numbers_have_no_gap_and_reading_on_skips_nothing_under_concurrent_write
 
 
 def _write(seed: int, each: int, clients: tuple[int, ...]) -> None:
-    """Commit facts of all clients in one transaction each; roll every fourth or so back."""
+    """Commit facts of all clients in one transaction each; roll every fourth or so back.
+
+    As services do: MariaDB finds a deadlock where several tell a client's first fact at once.
+    """
     chance = random.Random(seed)
-    for number in range(each):
+
+    @again_on_contention
+    def write(key: str, *, fails: bool) -> None:
         with suppress(ZeroDivisionError), transaction.atomic():
-            publish(*[fact(key=f"{seed}-{number}", client_id=client) for client in clients])
-            if chance.random() < 0.25:
+            publish(*[fact(key=key, client_id=client) for client in clients])
+            if fails:
                 raise ZeroDivisionError
+
+    for number in range(each):
+        write(f"{seed}-{number}", fails=chance.random() < 0.25)
     connection.close()
 
 

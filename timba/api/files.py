@@ -28,6 +28,7 @@ from timba.files.models import File
 from timba.files.receiving import Accepted, Received, Refused, accept_files, identify
 from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
 from timba.files.shapes import FileShape, Status, file_shape
+from timba.search import containing
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
@@ -133,7 +134,7 @@ class FilesDoor(OneFileDoor):
                 consignment=named(consignments, wanted["consignment_id"], "consignment_id")
             )
         if wanted.get("q"):
-            files = files.filter(name__icontains=wanted["q"])
+            files = files.filter(containing(wanted["q"], "name"))
         order = ("-uploaded_at", "-id")
         return Response(page(files, request=request, look=file_shape, order=order))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,6 +20,7 @@ from timba.consignments.models import Consignment
 from timba.notes.models import Note
 from timba.notes.services import MAX_TITLE, change_note, delete_note, write_note
 from timba.notes.shapes import NoteShape, note_shape
+from timba.search import containing
 
 
 class NoteInput(serializers.Serializer[Note]):
@@ -57,9 +57,7 @@ class NotesDoor(APIView):
         if "consignment_id" in wanted:
             notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
         if wanted.get("q"):
-            notes = notes.filter(
-                Q(title__icontains=wanted["q"]) | Q(content__icontains=wanted["q"])
-            )
+            notes = notes.filter(containing(wanted["q"], "title", "content"))
         return Response(page(notes, request=request, look=note_shape))
 
     @extend_schema(request=NewNoteInput, responses={201: shape(NoteShape)})

@@ -1,12 +1,15 @@
 """How Timba talks to each database, so that all three behave as one.
 
-Isolation is READ COMMITTED, connections are kept and survive a restart of the server, text is
-compared to the letter (SQLite and PostgreSQL do so by themselves, MariaDB by its collation).
+Isolation is READ COMMITTED, connections are kept and survive a restart of the server, times are
+UTC, text is compared to the letter (SQLite and PostgreSQL do so by themselves, MariaDB by its
+collation).
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
@@ -17,12 +20,15 @@ MARIADB_COLLATION: Final = "utf8mb4_nopad_bin"
 
 def database(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
     """Return Django's settings of the database that a parsed `DATABASE_URL` names."""
+    own = _own_ways(parsed["ENGINE"], pool_size)
+    # What the address says beside (as ?sslmode=require) is its people's to say.
+    own["OPTIONS"] |= parsed.get("OPTIONS", {})
     return {
         **parsed,
         # No transaction is open while bytes flow.
         "ATOMIC_REQUESTS": False,
         "CONN_HEALTH_CHECKS": True,
-        **_own_ways(parsed["ENGINE"], pool_size),
+        **own,
     }
 
 
@@ -37,6 +43,7 @@ def _sqlite() -> dict[str, Any]:
     # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way.
     pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     return {
+        "ENGINE": "timba.config.sqlite",
         "CONN_MAX_AGE": None,
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": pragmas},
     }
@@ -45,6 +52,7 @@ def _sqlite() -> dict[str, Any]:
 def _postgresql(pool_size: int) -> dict[str, Any]:
     return {
         "OPTIONS": {
+            "isolation_level": IsolationLevel.READ_COMMITTED,
             "connect_timeout": _CONNECT_SECONDS,
             "pool": {"min_size": 1, "max_size": pool_size, "timeout": 2 * _CONNECT_SECONDS},
         },
@@ -52,14 +60,15 @@ def _postgresql(pool_size: int) -> dict[str, Any]:
 
 
 def _mariadb() -> dict[str, Any]:
+    modes = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
     return {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "charset": "utf8mb4",
-            "collation": MARIADB_COLLATION,
             "isolation_level": "read committed",
             "connect_timeout": _CONNECT_SECONDS,
-            "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+            # Django asks the server what time it is, and takes the answer for UTC.
+            "init_command": f"SET sql_mode='{modes}', time_zone='+00:00'",
         },
         "TEST": {"CHARSET": "utf8mb4", "COLLATION": MARIADB_COLLATION},
     }

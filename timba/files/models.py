@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
+from timba.files.fields import OrderedJSONField
 
 
 class FileQuerySet(TenantQuerySet["File"]):
@@ -69,7 +70,7 @@ class File(TenantModel):
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVING)
     progress = models.FloatField(default=0)
-    result = models.JSONField(null=True)
+    result = OrderedJSONField(null=True)
     error = models.CharField(max_length=1000, blank=True)
     random_number = models.PositiveSmallIntegerField(default=1)
     uploaded_at = models.DateTimeField(auto_now_add=True)

@@ -29,6 +29,7 @@ from timba.errors import (
     Unavailable,
 )
 from timba.files.models import File
+from timba.search import folded
 
 CLIENT_IN_SESSION = "client_id"
 M = TypeVar("M", bound=Model)
@@ -76,12 +77,17 @@ def reader_of(request: HttpRequest) -> Reader:
     user = cast("User", request.user)
     if not user.is_staff:
         return Reader(user=user, client=user.client)
-    clients = tuple(Client.objects.visible_to(user).order_by("name", "id"))
+    clients = tuple(sorted(Client.objects.visible_to(user), key=_alphabetically))
     chosen = request.session.get(CLIENT_IN_SESSION)
     if chosen is None and len(clients) == 1:
         return Reader(user=user, client=clients[0], clients=clients)
     client = next((client for client in clients if client.pk == chosen), None)
     return Reader(user=user, client=client, clients=clients)
+
+
+def _alphabetically(client: Client) -> tuple[str, int]:
+    """Return what clients are sorted by, here and not by the database: each has an own alphabet."""
+    return folded(client.name), client.pk
 
 
 def signed_in(view: View) -> View:

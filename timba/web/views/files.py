@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from timba.consignments.models import Consignment
 from timba.files.models import File
 from timba.files.services import delete_file, retry_failed_files, retry_file
+from timba.search import containing
 from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery
 from timba.web.pages import Reader, next_page, reader_of, render_page, signed_in
@@ -37,7 +38,7 @@ def files(request: HttpRequest) -> HttpResponse:
     rows = reader.rows(File)
     total = rows.count()
     if query["q"]:
-        rows = rows.filter(name__icontains=query["q"])
+        rows = rows.filter(containing(query["q"], "name"))
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))

@@ -6,7 +6,6 @@ from http import HTTPStatus
 
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,6 +14,7 @@ from timba.accounts.models import Client
 from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
+from timba.search import containing
 from timba.web.forms import NoteForm, NotesQuery
 from timba.web.pages import Reader, reader_of, render_page, signed_in
 
@@ -119,7 +119,7 @@ def _list(
     if only is not None:
         rows = rows.filter(pk=only.pk)
     elif words := query.cleaned_data["q"]:
-        rows = rows.filter(Q(title__icontains=words) | Q(content__icontains=words))
+        rows = rows.filter(containing(words, "title", "content"))
     pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_ON_A_PAGE)
     context = {
         "room": "notes",

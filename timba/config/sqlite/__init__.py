@@ -1,0 +1,1 @@
+"""SQLite as Timba talks to it: Django's own backend, and one function more."""

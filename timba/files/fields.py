@@ -1,0 +1,20 @@
+"""Keeps JSON in the order it was written: what PostgreSQL and MySQL call JSON sorts the names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.db import models
+
+from timba.wire import dumps
+
+
+class OrderedJSONField(models.TextField):  # type: ignore[type-arg]  # generic in its stubs only
+    """A JSON value as text, for those who read it whole; the database cannot look inside."""
+
+    def from_db_value(self, value: str | None, *_: object) -> Any:
+        return None if value is None else orjson.loads(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else dumps(value).decode()
