@@ -23,8 +23,10 @@ STOP_SECONDS = 20
 class TimbaProcess:
     """`manage.py demo` as a child process, and a program that talks to it."""
 
-    def __init__(self, data_folder: Path) -> None:
+    def __init__(self, data_folder: Path, **variables: str) -> None:
+        """Take its folder, and what its environment has beside the embedded defaults."""
         self.data_folder = data_folder
+        self._variables = variables
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.said: list[str] = []
@@ -115,13 +117,17 @@ class TimbaProcess:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(
-                ("TIMBA_", "DATABASE_", "DJANGO_", "BROKER_", "KAFKA_", "CACHE_")
+                (
+                    *("TIMBA_", "DATABASE_", "DJANGO_"),
+                    *("BROKER_", "KAFKA_", "CACHE_", "STORAGE_"),
+                )
             )
         }
         return {
             **kept,
             "TIMBA_DATA_DIR": str(self.data_folder),
             "TIMBA_PORT": str(self.port),
+            **self._variables,
         }
 
 

@@ -1,0 +1,213 @@
+"""The relay and a real Apache Kafka, killed and brought back while 2,000 changes are made."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from confluent_kafka.admin import AdminClient
+from pytest_django.fixtures import Settings
+
+from tests.journeys.processes import wait_until
+from tests.journeys.timba_process import Program, TimbaProcess
+from tests.own_servers import OwnServer
+from timba.events.consumer import FirstOccurrences, Received, received
+from timba.events.sources import Wanted, messages_in_kafka
+from tools.servers.kafka import Kafka
+from tools.servers.server import Command, Instance
+
+pytestmark = pytest.mark.journey
+
+PARTITIONS = 4
+WRITERS, NOTES_EACH, CHANGES_OF_A_NOTE = 4, 5, 100
+ALL_CHANGES = WRITERS * NOTES_EACH * CHANGES_OF_A_NOTE
+
+
+class ManyPartitions(Kafka):
+    """A broker that was told how many partitions new topics have."""
+
+    def configure(self, instance: Instance) -> Command:
+        command = super().configure(instance)
+        with Path(command.arguments[-1]).open("a") as properties:
+            properties.write(f"num.partitions={PARTITIONS}\n")
+        return command
+
+    def console_consumer(self, instance: Instance, topic: str) -> list[str]:
+        """Return what prints a topic with Kafka's own consumer, and ends when no more comes."""
+        jars = self.test_variables(instance)["TIMBA_TEST_KAFKA_JARS"]
+        return [
+            *(self.path("java"), "-Xmx128m", "-cp", f"{jars}/*"),
+            # As the broker does it: what it logs is not among the records.
+            f"-Dlog4j2.configurationFile={instance.folder / 'log4j2.properties'}",
+            "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            *("--bootstrap-server", instance.address, "--topic", topic, "--from-beginning"),
+            *("--timeout-ms", "5000"),
+            *("--formatter-property", "print.key=true"),
+            *("--formatter-property", "print.headers=true"),
+        ]
+
+
+SERVER = ManyPartitions()
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[OwnServer]:
+    with OwnServer(SERVER) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def timba(broker: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+    process = TimbaProcess(tmp_path_factory.mktemp("kafka"), **broker.variables())
+    try:
+        process.start()
+        yield process
+    finally:
+        process.clean_up()
+
+
+@pytest.fixture(scope="module")
+def manager(timba: TimbaProcess) -> Program:
+    return timba.sign_in("ilze", timba.password_of("ilze"))
+
+
+@pytest.fixture
+def read_back(broker: OwnServer, settings: Settings) -> Any:
+    """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
+    settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
+    return lambda topic: list(messages_in_kafka(Wanted(topic=topic)))
+
+
+def printed(broker: OwnServer, topic: str) -> list[tuple[dict[str, str], str, dict[str, Any]]]:
+    """Return what Kafka's own console consumer prints: headers, key and value of each record."""
+    done = subprocess.run(
+        SERVER.console_consumer(broker.instance, topic),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Processed a total of" in done.stderr, done.stderr
+    records = []
+    for line in done.stdout.splitlines():
+        headers, key, value = line.split("\t")
+        pairs = (header.split(":", 1) for header in headers.split(","))
+        records.append((dict(pairs), key, json.loads(value)))
+    return records
+
+
+def waiting(timba: TimbaProcess) -> dict[str, str]:
+    """Return how its parts are, as /health/ready says it."""
+    answer = requests.get(f"{timba.url}/health/ready", timeout=30)
+    assert answer.status_code == 200, answer.text
+    return {"status": answer.json()["status"], **answer.json()["checks"]}
+
+
+def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
+    timba: TimbaProcess, manager: Program, broker: OwnServer, read_back: Any
+) -> None:
+    note = manager.post("/api/notes/", json={"title": "Seal", "content": "ķīlis, intact"}).json()
+    path = f"/api/notes/{note['id']}/"
+    request = {"X-Request-ID": "from-the-gate"}
+    changed = manager.request("PATCH", path, json={"content": "broken"}, headers=request).json()
+    events = manager.get("/api/events/", params={"after": 0, "topic": "note_events"}).json()
+    told = [event for event in events["events"] if event["key"] == str(note["id"])]
+    wait_until(
+        lambda: len([m for m in read_back("note_events") if m.key == str(note["id"])]) == 2,
+        seconds=30,
+        what="both events are in Kafka",
+    )
+    ours = [received(m) for m in read_back("note_events") if m.key == str(note["id"])]
+    assert [(event.id, event.sequence, event.type) for event in ours] == [
+        (event["id"], event["sequence"], event["type"]) for event in told
+    ]
+    theirs = [one for one in printed(broker, "note_events") if one[1] == str(note["id"])]
+    assert [(value["action"], value["note"]) for _, _, value in theirs] == [
+        ("create", note),
+        ("update", changed),
+    ]
+    headers, _, _ = theirs[1]
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": told[1]["id"],
+        "ce_source": f"/clients/{ours[1].client_id}/notes",
+        "ce_type": "timba.note.updated",
+        "ce_subject": str(note["id"]),
+        "ce_time": told[1]["time"],
+        "ce_sequence": str(told[1]["sequence"]),
+        "ce_epoch": "1",
+        "ce_requestid": "from-the-gate",
+        "ce_clientid": str(ours[1].client_id),
+        "content-type": "application/json",
+    }
+
+
+def test_topics_have_as_many_partitions_as_the_broker_gives_new_ones(
+    timba: TimbaProcess, broker: OwnServer
+) -> None:
+    topics = AdminClient({"bootstrap.servers": broker.instance.address}).list_topics(timeout=10)
+    ours = {name: len(topic.partitions) for name, topic in topics.topics.items()}
+    for name in ("note_events", "consignment_events", "log_events", "file_events"):
+        assert ours[name] == PARTITIONS
+
+
+def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
+    timba: TimbaProcess, manager: Program, broker: OwnServer, read_back: Any
+) -> None:
+    statuses: list[int] = []
+
+    def write(program: Program) -> list[int]:
+        """Make and change notes in turn; return their ids."""
+        made = []
+        for _ in range(NOTES_EACH):
+            answer = program.post("/api/notes/", json={"title": "0", "content": ""})
+            statuses.append(answer.status_code)
+            made.append(answer.json()["id"])
+        for number, note in itertools.product(range(1, CHANGES_OF_A_NOTE), made):
+            answer = program.request("PATCH", f"/api/notes/{note}/", json={"title": str(number)})
+            statuses.append(answer.status_code)
+        return made
+
+    password = timba.password_of("ilze")
+    with ThreadPoolExecutor(WRITERS) as pool:
+        programs = [timba.sign_in("ilze", password) for _ in range(WRITERS)]
+        writers = [pool.submit(write, program) for program in programs]
+        wait_until(lambda: len(statuses) > ALL_CHANGES / 4, seconds=120, what="a quarter is made")
+        broker.kill()
+        wait_until(lambda: waiting(timba)["kafka"] == "down", seconds=30, what="Kafka is missed")
+        assert waiting(timba)["status"] == "degraded"
+        assert len(statuses) < ALL_CHANGES, "the broker is away while changes are made"
+        broker.start()
+        notes = {str(note) for writer in writers for note in writer.result(timeout=300)}
+    assert len(statuses) == ALL_CHANGES
+    assert set(statuses) == {200, 201}
+    wait_until(lambda: waiting(timba)["status"] == "ok", seconds=60, what="all is well again")
+
+    def titles() -> dict[str, list[int]]:
+        """Return the titles of each note in the order in which they were first delivered."""
+        taken: dict[str, list[int]] = defaultdict(list)
+        first = FirstOccurrences()
+        for message in read_back("note_events"):
+            event: Received | None = first.take(message)
+            if event is not None and event.key in notes:
+                taken[event.key].append(int(event.value["note"]["title"]))
+        return taken
+
+    wait_until(
+        lambda: sum(map(len, titles().values())) == ALL_CHANGES,
+        seconds=60,
+        what="every change is in Kafka",
+    )
+    assert titles() == {note: list(range(CHANGES_OF_A_NOTE)) for note in notes}
+    theirs = [(key, value["note"]["title"]) for _, key, value in printed(broker, "note_events")]
+    assert {pair for pair in theirs if pair[0] in notes} == {
+        (note, str(number)) for note in notes for number in range(CHANGES_OF_A_NOTE)
+    }
