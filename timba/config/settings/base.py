@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
+from timba.config.caches import bounded
 from timba.config.databases import database
 from timba.config.env import (
     DATA_DIR,
@@ -77,7 +79,8 @@ INSTALLED_APPS = [
     "timba.api",
     "timba.web",
 ]
-if DEBUG:
+if find_spec("django_extensions"):
+    # One of the developers' packages: `manage.py show_urls` and its like.
     INSTALLED_APPS.append("django_extensions")
 
 MIDDLEWARE = [
@@ -125,7 +128,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://cache_table")}
+CACHES = {"default": bounded(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
 
 KAFKA_BOOTSTRAP_SERVERS = text("KAFKA_BOOTSTRAP_SERVERS")
 TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
@@ -144,6 +147,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long it is away, it will be back
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     # A bell is tried once, and given up within two seconds: an upload does not wait for a broker.
@@ -281,7 +285,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
-        "img-src": [SELF, "blob:", "data:"],
+        "img-src": [SELF, "data:"],
         "object-src": [NONE],
     }
 }
