@@ -25,6 +25,8 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder
+        for left_behind in root.glob(f".{name}-*"):  # by a builder that was killed
+            shutil.rmtree(left_behind)
         draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
         try:
             build(draft)

@@ -56,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     except CannotBeHad as reason:
         print(reason, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130  # what was started is written down: `down` ends it
     return code
 
 
@@ -137,10 +139,11 @@ def _env(programs: list[Program], options: argparse.Namespace) -> int:
     standings = [standing_of(program, _place(program)) for program in programs]
     for name, value in environment(standings, for_timba=not options.tests).items():
         print(f"export {name}={shlex.quote(value)}")
-    missing = [standing for standing in standings if not standing.is_there]
     if options.names:
-        return _tell({standing.program.name: standing.reason for standing in missing})
-    return 0
+        return _tell({one.program.name: one.reason for one in standings if not one.is_there})
+    if options.tests or any(standing.instance for standing in standings):
+        return 0
+    return _tell({"": "No server is up. Bring them up first: tools/services up"})
 
 
 def _at_once(servers: Iterable[Server], act: Callable[[Server], str]) -> dict[str, str]:

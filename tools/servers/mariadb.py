@@ -18,10 +18,11 @@ _UNSAFE_ON_POWER_LOSS: Final = (
     "--innodb-flush-log-at-trx-commit=2",
     "--skip-innodb-doublewrite",
 )
-# Run at every start, before anybody is let in.
+# Run at every start, before anybody is let in. A new installation lets root in without a password.
 _INIT: Final = """\
-ALTER USER root@localhost IDENTIFIED BY '{password}';
-CREATE DATABASE IF NOT EXISTS timba CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+DELETE FROM mysql.global_priv WHERE User = 'root';
+FLUSH PRIVILEGES;
+CREATE DATABASE IF NOT EXISTS timba CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 CREATE USER IF NOT EXISTS timba@'127.0.0.1' IDENTIFIED BY '{password}';
 GRANT ALL ON *.* TO timba@'127.0.0.1';
 """

@@ -1,0 +1,115 @@
+"""Leads tests to the real servers that `tools/services` brought up, one set for all test processes.
+
+`tools/services env --tests` says where they are; this module only reads that. Outside CI a server
+that is not there is a skip that says why, with CI=true it is a failure. Whoever needs a database,
+a bucket or a topic for himself makes one: the servers are shared.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+# Below these, Redis's databases belong to whoever runs Timba itself with `tools/services env`.
+_FIRST_REDIS_DATABASE = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class S3Server:
+    """An S3 server and the keys to it; it has no bucket until somebody makes one."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    def storage_url(self, bucket: str) -> str:
+        """Return what Timba's STORAGE_URL says for a bucket of this server."""
+        scheme, _, address = self.endpoint.partition("://")
+        return f"s3+{scheme}://{self.access_key}:{self.secret_key}@{address}/{bucket}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KafkaServer:
+    """A Kafka broker, and the jars of Kafka's own commands, its console consumer among them."""
+
+    bootstrap_servers: str
+    jars: Path
+
+
+def pytest_report_header() -> list[str]:
+    """Name each real server and its version; say why another is not there."""
+    servers = os.environ.get("TIMBA_TEST_SERVERS") or "none (tools/services up)"
+    missing = sorted(name for name in os.environ if _names_a_missing_server(name))
+    return [f"real servers: {servers}", *(f"missing: {os.environ[name]}" for name in missing)]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """Return the URL of a PostgreSQL database whose user may make others."""
+    return _variable("TIMBA_TEST_POSTGRES_URL", server="postgres")
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> str:
+    """Return the URL of a MariaDB database whose user may make others."""
+    return _variable("TIMBA_TEST_MARIADB_URL", server="mariadb")
+
+
+@pytest.fixture(scope="session")
+def redis_url(worker_id: str) -> str:
+    """Return the URL of a Redis database that no other test process uses."""
+    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    url = _variable("TIMBA_TEST_REDIS_URL", server="redis")
+    return f"{url}/{_FIRST_REDIS_DATABASE + number}"
+
+
+@pytest.fixture(scope="session")
+def versitygw() -> S3Server:
+    """Return the S3 server that Timba's compose file brings along."""
+    return _s3("TIMBA_TEST_VERSITYGW_URL", server="versitygw")
+
+
+@pytest.fixture(scope="session")
+def minio() -> S3Server:
+    """Return the S3 server that many installations have."""
+    return _s3("TIMBA_TEST_MINIO_URL", server="minio")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> KafkaServer:
+    """Return the broker; Timba's own topics on it are shared by all test processes."""
+    return KafkaServer(
+        bootstrap_servers=_variable("TIMBA_TEST_KAFKA", server="kafka"),
+        jars=Path(_variable("TIMBA_TEST_KAFKA_JARS", server="kafka")),
+    )
+
+
+def _s3(variable: str, *, server: str) -> S3Server:
+    url = urlsplit(_variable(variable, server=server))
+    assert url.username is not None
+    assert url.password is not None
+    return S3Server(
+        endpoint=f"{url.scheme}://{url.hostname}:{url.port}",
+        access_key=url.username,
+        secret_key=url.password,
+    )
+
+
+def _variable(name: str, *, server: str) -> str:
+    if value := os.environ.get(name):
+        return value
+    reason = os.environ.get(
+        f"TIMBA_TEST_{server.upper()}_MISSING",
+        f"{name} is not set. Bring the server up: tools/services up {server}",
+    )
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _names_a_missing_server(variable: str) -> bool:
+    return variable.startswith("TIMBA_TEST_") and variable.endswith("_MISSING")
