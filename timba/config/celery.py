@@ -11,3 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
 app = Celery("timba")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# By its name: it must not be imported before Django is set up.
+app.steps["worker"].add("timba.config.watchdog.Watchdog")

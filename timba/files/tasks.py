@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 import structlog
 from celery import shared_task
@@ -24,6 +25,24 @@ from timba.files.sweeping import sweep_files, take_unrung
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
+P = ParamSpec("P")
+
+
+class TaskBroken(Exception):
+    """A task ended in a way that would have ended its worker with it."""
+
+
+def contained(task: Callable[P, None]) -> Callable[P, None]:
+    """Let a task fail alone: these three, as they are, would end the whole worker."""
+
+    @wraps(task)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            task(*args, **kwargs)
+        except (MemoryError, RecursionError, SystemExit) as failure:
+            raise TaskBroken(repr(failure)) from failure
+
+    return run
 
 
 def ring(file_ids: Sequence[uuid.UUID]) -> None:
@@ -44,22 +63,24 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
 
 
 @shared_task(name="timba.files.tasks.process")
+@contained
 def process(file_id: str) -> None:
     """Process one file, if it still waits."""
     process_file(uuid.UUID(file_id))
 
 
 @shared_task(name="timba.files.tasks.sweep")
+@contained
 def sweep() -> None:
     """Remove debris, end what is lost, and ring again for files whose bell was lost."""
     sweep_files()
-    ring(take_unrung(bells=_bells_hanging()))
+    queues = {processor.queue for processor in processors().values()}
+    ring(take_unrung(bells=bells_hanging(process.app, queues)))
 
 
-def _bells_hanging() -> int:
+def bells_hanging(app: Any, queues: Iterable[str]) -> int:
     """Return how many messages the broker still holds: their files need no other one."""
-    with process.app.connection_for_read() as connection:
-        queues = {processor.queue for processor in processors().values()}
+    with app.connection_for_read() as connection:
         return sum(_messages_in(queue, connection) for queue in queues)
 
 

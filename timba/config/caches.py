@@ -1,0 +1,24 @@
+"""Bounds what a shared cache may cost: one that is away or silent is a miss, not a wait."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
+_PATIENCE_SECONDS: Final = 1
+
+
+def bounded(cache: dict[str, Any]) -> dict[str, Any]:
+    """Return the cache's settings with time limits, where it is a Redis."""
+    if cache["BACKEND"] != _REDIS:
+        return cache
+    limits = {
+        "socket_connect_timeout": _PATIENCE_SECONDS,
+        "socket_timeout": _PATIENCE_SECONDS,
+        # The client's own habit is to try again for many seconds.
+        "retry": Retry(NoBackoff(), retries=0),
+    }
+    return {**cache, "OPTIONS": {**limits, **cache.get("OPTIONS", {})}}
