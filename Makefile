@@ -29,6 +29,10 @@ FRONT_SOURCES := $(shell find timba/web/assets -type f) package.json package-loc
 demo: setup front ## Start Timba with its demo company; Ctrl-C ends it
 	@exec $(BIN)/python manage.py demo
 
+.PHONY: stack
+stack: setup front ## The same on real servers: PostgreSQL, Redis, S3, Kafka, with Celery
+	@exec $(BIN)/python tools/stack
+
 .PHONY: setup
 setup: $(VENV)/.$(PACKAGES) ## Install what Timba runs on, each package checked by its hash
 

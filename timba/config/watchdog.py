@@ -67,5 +67,5 @@ class Watchdog(bootsteps.StartStopStep):
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._stopping.wait(_GRACE_SECONDS):
             for child in active_children():
-                child.kill()
+                child.terminate()
             os._exit(1)
