@@ -15,6 +15,8 @@ from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES
 from timba.accounts.tokens import issue_tokens
 
+pytest_plugins = ("tests.servers",)
+
 MakeUser = Callable[..., User]
 AsUser = Callable[[User], APIClient]
 
