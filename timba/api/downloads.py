@@ -39,8 +39,8 @@ class ContentDoor(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("Range", str, OpenApiParameter.HEADER)],
         responses={
-            (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+            (200, "*/*"): OpenApiTypes.BINARY,
+            (206, "*/*"): OpenApiTypes.BINARY,
             304: None,
             **NO_SUCH_RANGE,
         },

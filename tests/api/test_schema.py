@@ -1,0 +1,102 @@
+"""The API answers as its schema says, to whatever the schema lets a program send, and beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis import Case, GenerationMode, checks
+
+from tests.doors import schema
+from tests.worlds import World, make_world
+from timba.accounts.tokens import issue_tokens
+
+pytestmark = pytest.mark.django_db
+
+API = schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.ignored_auth,
+]
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a sawmill with a row of every noun."""
+    return make_world(word="Kalnamuiza", first_id=5_000_001)
+
+
+@pytest.fixture
+def _connection_stays() -> Iterator[None]:
+    """Keep a request of the WSGI application from closing the connection that the test is in."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("_connection_stays")
+@API.parametrize()
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
+    case: Case, world: World
+) -> None:
+    if case.query and "wait" in case.query:
+        case.query["wait"] = 0
+    if case.path_parameters and case.meta.generation.mode == GenerationMode.POSITIVE:
+        names = {"id": "file_id" if "/files/" in case.path else "note_id", "city_id": "city_id"}
+        case.path_parameters = {name: str(world.ids[names[name]]) for name in case.path_parameters}
+    access = issue_tokens(user=world.user).access
+    case.call_and_validate(headers={"Authorization": f"Bearer {access}"}, checks=CHECKS)
+
+
+def test_an_object_is_described_once_under_its_name() -> None:
+    components = schema()["components"]["schemas"]
+    note = {"$ref": "#/components/schemas/Note"}
+    assert list(components["Note"]["properties"]) == [
+        "id", "title", "content", "consignment_id", "created_at", "updated_at",
+    ]  # fmt: skip
+    listed = answer_of("get", "/api/notes/", 200)["properties"]["results"]
+    assert listed == {"type": "array", "items": note}
+    assert answer_of("post", "/api/notes/", 201) == note
+
+
+def test_what_may_be_null_says_so_as_openapi_3_1_does() -> None:
+    note = schema()["components"]["schemas"]["Note"]["properties"]
+    assert note["consignment_id"] == {"type": ["integer", "null"]}
+    assert "nullable" not in str(schema())
+
+
+def test_refusals_are_documented_where_they_happen() -> None:
+    def statuses(method: str, path: str) -> set[str]:
+        return set(schema()["paths"][path][method]["responses"])
+
+    assert statuses("post", "/api/notes/") >= {"201", "400", "401", "402", "403", "404", "409"}
+    assert statuses("get", "/api/notes/").isdisjoint({"402", "403", "409"})
+    # It reads, with its parameters in a body.
+    assert "402" not in statuses("post", "/temperature-readings/{city_id}/")
+    assert {"401", "429"} <= statuses("post", "/api/token/")
+    assert statuses("get", "/health/ready") == {"200", "503", "default"}
+
+
+def answer_of(method: str, path: str, status: int) -> dict[str, Any]:
+    response = schema()["paths"][path][method]["responses"][str(status)]
+    found: dict[str, Any] = response["content"]["application/json"]["schema"]
+    return found
