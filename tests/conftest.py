@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.factories import ClientFactory, StaffFactory, UserFactory
@@ -23,6 +24,23 @@ AsUser = Callable[[User], APIClient]
 _NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what touches the database, so that it can be chosen to run again on each server.
+
+    What asks another database than this one about itself is none of this run's tests.
+    """
+    elsewhere = []
+    for item in items:
+        asked = item.get_closest_marker("only_on")
+        if asked is not None and connection.vendor not in asked.args:
+            elsewhere.append(item)
+        if _needs_database(item):
+            item.add_marker("database")
+    items[:] = [item for item in items if item not in elsewhere]
+    config.hook.pytest_deselected(items=elsewhere)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let nothing be skipped in CI: there, what a test needs has to be there."""
@@ -36,14 +54,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def _built_in_roles(request: pytest.FixtureRequest) -> None:
     """Put back what the migrations made: a test with real transactions empties every table."""
-    marked = request.node.get_closest_marker("django_db") is not None
-    if not marked and not _NEED_DATABASE & set(request.fixturenames):
+    if not _needs_database(request.node):
         return
     request.getfixturevalue("db")
     for name, permissions in BUILT_IN_ROLES.items():
         Role.unscoped.get_or_create(
             client=None, name=name, defaults={"permissions": list(permissions)}
         )
+
+
+def _needs_database(item: Any) -> bool:
+    marked = item.get_closest_marker("django_db") is not None
+    return marked or not _NEED_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import rest_framework
 from django.core.checks import CheckMessage, run_checks
-from django.db import connection
 
 from timba.config import checks
 
@@ -80,37 +79,3 @@ def test_a_rest_framework_that_reads_bodies_of_any_size_is_refused(
     monkeypatch.setattr(rest_framework, "VERSION", version)
     found = ids(checks.rest_framework_bounds_bodies(None))
     assert found == (["timba.E005"] if refused else [])
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite about its pragmas")
-class TestSQLite:
-    @pytest.mark.parametrize(
-        ("pragma", "as_it_should_be", "danger"),
-        [
-            ("synchronous", "FULL", "an acknowledged upload could be forgotten in a power cut"),
-            ("foreign_keys", "ON", "rows could point at rows that are gone"),
-        ],
-    )
-    @pytest.mark.django_db(transaction=True)
-    def test_a_pragma_that_is_not_in_force_is_refused(
-        self, pragma: str, as_it_should_be: str, danger: str
-    ) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA {pragma} = OFF")
-        try:
-            [problem] = checks.sqlite_keeps_its_word(None, databases=["default"])
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA {pragma} = {as_it_should_be}")
-        assert problem.id == "timba.E006"
-        assert problem.msg == f"SQLite runs with {pragma} = 0: {danger}."
-
-    def test_transactions_without_the_lock_to_write_are_refused(
-        self, db: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", "DEFERRED")
-        found = checks.sqlite_keeps_its_word(None, databases=["default"])
-        assert ids(found) == ["timba.E007"]
-
-    def test_a_database_that_is_not_asked_for_is_left_alone(self) -> None:
-        assert checks.sqlite_keeps_its_word(None, databases=None) == []

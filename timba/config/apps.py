@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from timba.config import checks
+from timba.config import checks, database_checks
 
 
 class ConfigConfig(AppConfig):
@@ -14,4 +14,5 @@ class ConfigConfig(AppConfig):
         register(checks.address_is_an_address, Tags.urls)
         register(checks.proxies_are_networks, Tags.security)
         register(checks.rest_framework_bounds_bodies, Tags.compatibility)
-        register(checks.sqlite_keeps_its_word, Tags.database)
+        register(database_checks.database_keeps_its_word, Tags.database)
+        register(database_checks.database_is_durable, database_checks.DURABILITY, deploy=True)

@@ -11,17 +11,11 @@ import rest_framework
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
-from django.db import connections
 
 _KEY_CHARACTERS: Final = 50
 _KEY_DIFFERENT_CHARACTERS: Final = 10
 # Earlier ones read JSON bodies of any size into memory.
 _OLDEST_REST_FRAMEWORK: Final = (3, 17, 2)
-_SQLITE_PROMISES: Final = {
-    "journal_mode": ("wal", "readers would wait for writers"),
-    "synchronous": (2, "an acknowledged upload could be forgotten in a power cut"),
-    "foreign_keys": (1, "rows could point at rows that are gone"),
-}
 
 
 def keys_are_secret(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
@@ -102,41 +96,6 @@ def rest_framework_bounds_bodies(
             id="timba.E005",
         )
     ]
-
-
-def sqlite_keeps_its_word(
-    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
-    databases: Sequence[str] | None = None,
-    **_: Any,
-) -> list[CheckMessage]:
-    """What was acknowledged is on disk: asked of the connection, not of the settings."""
-    problems: list[CheckMessage] = []
-    for alias in databases or []:
-        connection = connections[alias]
-        if connection.vendor != "sqlite":
-            continue
-        for pragma, (wanted, danger) in _SQLITE_PROMISES.items():
-            with connection.cursor() as cursor:
-                found = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
-            if found != wanted:
-                problems.append(
-                    Error(
-                        f"SQLite runs with {pragma} = {found}: {danger}.",
-                        hint=f"Timba needs {pragma} = {wanted}; keep the OPTIONS that it sets, "
-                        "and the database on a local disk.",
-                        id="timba.E006",
-                    )
-                )
-        if connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":
-            problems.append(
-                Error(
-                    "SQLite begins transactions without the lock to write.",
-                    hint="Set OPTIONS' transaction_mode to IMMEDIATE, or two writers may refuse "
-                    "each other half-way.",
-                    id="timba.E007",
-                )
-            )
-    return problems
 
 
 def _is_network(text: str) -> bool:

@@ -16,6 +16,7 @@ _POSTGRESQL: Final = "django.db.backends.postgresql"
 _CONNECT_SECONDS: Final = 5
 # Binary and without padding: neither letter case nor accents nor trailing blanks are overlooked.
 MARIADB_COLLATION: Final = "utf8mb4_nopad_bin"
+MYSQL_COLLATION: Final = "utf8mb4_0900_bin"
 
 
 def database(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
+from timba.config.database_checks import DURABILITY
 from timba.files.storage import StoreAway, store
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
@@ -29,6 +31,7 @@ _log = structlog.get_logger(__name__)
 def prepare() -> None:
     """Check the set-up, then bring tables and static files up to date."""
     BaseCommand().check(databases=["default"])
+    _warn_of_forgetfulness()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     _check_store()
@@ -88,6 +91,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _warn_of_forgetfulness() -> None:
+    """Say what `check --deploy` refuses: the servers of tests and trials are quick that way."""
+    for problem in run_checks(
+        tags=[DURABILITY], include_deployment_checks=True, databases=["default"]
+    ):
+        _log.warning(problem.msg, hint=problem.hint)
 
 
 def _check_store() -> None:

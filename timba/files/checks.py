@@ -20,7 +20,7 @@ def check_processors(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # n
         Error(
             f"FILE_PROCESSORS names {counts[kind]} processors for files of kind “{kind}”; "
             "it must name exactly one.",
-            id="timba.E001",
+            id="timba.E019",
         )
         for kind in sorted({*File.Kind.values, *counts})
         if counts[kind] != 1 or kind not in File.Kind.values
