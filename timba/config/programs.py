@@ -44,7 +44,10 @@ def _web() -> Program:
 
 
 def _celery() -> list[Program]:
-    celery = (sys.executable, "-m", "celery", "--app=timba.config", f"--workdir={BASE_DIR}")
+    celery = (
+        *(sys.executable, "-m", "celery", "--quiet"),
+        *("--app=timba.config", f"--workdir={BASE_DIR}"),
+    )
     return [
         *(
             Program(
@@ -55,7 +58,6 @@ def _celery() -> list[Program]:
                     f"--queues={queue}",
                     f"--hostname={queue}@%h",
                     f"--concurrency={settings.TIMBA_WORKER_THREADS}",
-                    "--loglevel=WARNING",
                     "--without-gossip",
                     "--without-mingle",
                 ),
@@ -63,5 +65,5 @@ def _celery() -> list[Program]:
             for queue in sorted({processor.queue for processor in processors().values()})
         ),
         # No pidfile: one left by a crash would keep the next beat from starting.
-        Program(name="beat", command=(*celery, "beat", "--pidfile=", "--loglevel=WARNING")),
+        Program(name="beat", command=(*celery, "beat", "--pidfile=")),
     ]

@@ -18,7 +18,7 @@ from timba.files.processing import give_up, lost_files, waiting_files
 from timba.files.storage import store
 
 ABANDONED_AFTER: Final = timedelta(hours=1)
-RING_AGAIN_AFTER: Final = timedelta(seconds=30)
+RING_AGAIN_AFTER: Final = timedelta(seconds=15)
 _BATCH: Final = 500
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")

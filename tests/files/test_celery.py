@@ -1,0 +1,220 @@
+"""Celery and a Redis that is killed, emptied and silent: no file is lost, no upload is held up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import Celery
+
+from tests.journeys.processes import wait_until
+from tests.journeys.timba_process import ROOT, Program, TimbaProcess
+from tests.own_servers import OwnServer
+from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
+from timba.files.tasks import TaskBroken, contained
+from tools.servers.redis import Redis
+
+pytestmark = pytest.mark.journey
+
+# Two seconds is what a bell may take; the rest is for a machine that has other things to do.
+LONGEST_UPLOAD_SECONDS = 4.0
+READINGS = b"%d,21.50,2026-01-01T00:00:00Z\n"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[OwnServer]:
+    with OwnServer(Redis()) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def timba(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+    process = TimbaProcess(tmp_path_factory.mktemp("celery"), **redis.variables())
+    try:
+        process.start()
+        yield process
+    finally:
+        process.clean_up()
+
+
+@pytest.fixture
+def manager(timba: TimbaProcess) -> Program:
+    return timba.sign_in("ilze", timba.password_of("ilze"))
+
+
+@pytest.fixture
+def celery(redis: OwnServer) -> Iterator[Celery]:
+    """Return an application that gives the workers orders."""
+    app = Celery(broker=redis.variables()["BROKER_URL"])
+    app.conf.broker_transport_options = CELERY_BROKER_TRANSPORT_OPTIONS
+    yield app
+    app.close()
+
+
+def mains(timba: TimbaProcess) -> dict[str, int]:
+    """Return the pids of the workers' and beat's main processes, by what they are."""
+    lines = {pid: line for pid, line in timba.children().items() if " celery " in line}
+    found: dict[str, int] = {}
+    for pid, line in sorted(lines.items()):
+        name = next((q for q in ("fast", "bulk") if f"--queues={q}" in line), "beat")
+        found.setdefault(name, pid)
+    return found
+
+
+class Flow:
+    """Uploads that come in without a pause, and how long each was held up."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._upload)
+        self.task_ids: list[str] = []
+        self.seconds: list[float] = []
+        self.statuses: set[int] = set()
+
+    def __enter__(self) -> Flow:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _upload(self) -> None:
+        number = int(time.time() * 1000) % 1_000_000
+        while not self._stopping.wait(0.05):
+            number += 1
+            batch = [
+                ("files", (f"{number}.txt", b"larch %d\n" % number)),
+                ("files", (f"{number}.csv", READINGS % number)),
+            ]
+            started = time.monotonic()
+            answer = self._program.post("/api/upload/", files=batch)
+            self.seconds.append(time.monotonic() - started)
+            self.statuses.add(answer.status_code)
+            self.task_ids += answer.json()["task_ids"]
+
+
+def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> None:
+    """Wait until every file is processed well."""
+    left = set(task_ids)
+
+    def settled() -> bool:
+        some = sorted(left)[:100]
+        tasks = program.get("/api/task-status/", params={"task_id": [*some, some[0]]}).json()
+        done = {task["task_id"] for task in tasks["tasks"] if task["status"] == "SUCCESS"}
+        left.difference_update(done)
+        return not left
+
+    wait_until(settled, seconds=seconds, what="every file is processed")
+
+
+def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: Program) -> None:
+    took = []
+    for number in range(20):
+        started = time.monotonic()
+        sent = manager.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
+        manager.wait_for_task(sent.json()["task_ids"][0])
+        took.append(time.monotonic() - started)
+    assert sorted(took)[10] < 2, "a bell wakes the worker; the sweep comes only every ten seconds"
+    assert manager.get("/health/ready").json()["checks"]["broker"] == "ok"
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), RecursionError(), SystemExit(3)])
+def test_a_task_fails_alone(failure: BaseException) -> None:
+    @contained
+    def task() -> None:
+        raise failure
+
+    with pytest.raises(TaskBroken):
+        task()
+
+
+def kill_and_restart(redis: OwnServer) -> None:
+    redis.kill()
+    time.sleep(4)
+    redis.start()
+
+
+def fall_silent(redis: OwnServer) -> None:
+    redis.freeze()
+    time.sleep(6)
+    redis.thaw()
+
+
+def empty(redis: OwnServer) -> None:
+    app = Celery(broker=redis.variables()["BROKER_URL"])
+    with app.connection_for_write() as connection:
+        for _ in range(20):
+            connection.default_channel.client.flushall()
+            time.sleep(0.1)
+    app.close()
+
+
+@pytest.mark.parametrize("harm", [kill_and_restart, fall_silent, empty])
+def test_a_redis_that_fails_loses_no_file_and_holds_up_no_upload(
+    timba: TimbaProcess,
+    manager: Program,
+    redis: OwnServer,
+    harm: Callable[[OwnServer], None],
+) -> None:
+    with Flow(manager) as flow:
+        time.sleep(1)
+        harm(redis)
+        time.sleep(1)
+    assert flow.statuses == {202}
+    assert max(flow.seconds) < LONGEST_UPLOAD_SECONDS
+    wait_for_all(manager, flow.task_ids, seconds=90)
+    assert set(mains(timba)) == {"fast", "bulk", "beat"}
+
+
+def test_a_worker_that_takes_nothing_any_more_is_replaced(
+    timba: TimbaProcess, manager: Program, celery: Celery
+) -> None:
+    wait_until(
+        lambda: len(celery.control.ping(timeout=1)) == 2, seconds=60, what="both workers listen"
+    )
+    before = mains(timba)
+    [fast] = [
+        name for answer in celery.control.ping(timeout=2) for name in answer if "fast" in name
+    ]
+    assert celery.control.cancel_consumer("fast", destination=[fast], reply=True, timeout=5)
+    sent = manager.post("/api/upload/", files=[("files", ("deaf.txt", b"larch\n"))])
+    task = manager.wait_for_task(sent.json()["task_ids"][0], seconds=120)
+    assert task["status"] == "SUCCESS"
+    after = mains(timba)
+    assert after["fast"] != before["fast"]
+    assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
+
+
+def test_a_file_that_takes_all_memory_fails_alone(
+    redis: OwnServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    process = TimbaProcess(
+        tmp_path_factory.mktemp("greedy"),
+        DJANGO_SETTINGS_MODULE="tests.files.celery_hostile",
+        PYTHONPATH=str(ROOT),
+        **{
+            name: url.rsplit("/", 1)[0] + f"/{number}"
+            for number, (name, url) in enumerate(redis.variables().items(), start=5)
+        },
+    )
+    try:
+        process.start()
+        manager = process.sign_in("ilze", process.password_of("ilze"))
+        before = mains(process)
+        for number in range(3):
+            batch = [
+                ("files", (f"{number}.txt", b"larch\n")),
+                ("files", (f"{number}.csv", READINGS % (number + 1))),
+            ]
+            ids = manager.post("/api/upload/", files=batch).json()["task_ids"]
+            greedy, good = (manager.wait_for_task(task_id) for task_id in ids)
+            assert greedy["status"] == "FAILURE"
+            assert greedy["error"] == "It needs more memory than one file may use."
+            assert good["status"] == "SUCCESS"
+        assert mains(process) == before
+    finally:
+        process.clean_up()
