@@ -22,7 +22,8 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
-from drf_spectacular.generators import SchemaGenerator
+
+from timba.api.docs import openapi
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 READINGS = b"city_id,temperature,timestamp\n7,21.5,2026-01-01T00:00:00Z\nno reading\n"
@@ -93,18 +94,11 @@ class Door:
     def operation(self, method: str) -> dict[str, Any] | None:
         """Return what OpenAPI says of this method here; None of a page."""
         template = "/" + _PARAMETER.sub(r"{\1}", self.route).replace("{pk}", "{id}")
-        found: dict[str, Any] | None = schema()["paths"].get(template, {}).get(method.lower())
+        found: dict[str, Any] | None = openapi()["paths"].get(template, {}).get(method.lower())
         return found
 
     def __str__(self) -> str:
         return self.route or "(home)"
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """Return the OpenAPI schema as `/api/schema/` answers it."""
-    found: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    return found
 
 
 @cache
@@ -141,7 +135,7 @@ def resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a part of the schema, its reference followed."""
     if "$ref" not in part:
         return part
-    found = schema()["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    found = openapi()["components"]["schemas"][part["$ref"].rpartition("/")[2]]
     return dict(found)
 
 

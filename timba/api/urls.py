@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from timba.api.batches import BatchDoor, TaskStatusDoor
 from timba.api.clients import ClientDoor
 from timba.api.consignments import ConsignmentDoor
+from timba.api.docs import DocsDoor, SchemaDoor
 from timba.api.downloads import ContentDoor, RejectsDoor
 from timba.api.events import EventsDoor
 from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
@@ -24,14 +24,8 @@ app_name = "api"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", IndexDoor.as_view(), name="index"),
-    path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
-    path(
-        "api/docs/",
-        SpectacularSwaggerSplitView.as_view(
-            url_name="api:schema", template_name="api/docs.html", title="Timba’s API"
-        ),
-        name="docs",
-    ),
+    path("api/schema/", SchemaDoor.as_view(), name="schema"),
+    path("api/docs/", DocsDoor.as_view(), name="docs"),
     path("api/token/", TokenDoor.as_view(), name="token"),
     path("api/token/refresh/", RefreshDoor.as_view(), name="token-refresh"),
     path("api/token/revoke/", RevokeDoor.as_view(), name="token-revoke"),

@@ -1,0 +1,31 @@
+"""The pages of the API's schema work in a browser, under the same strict policy as all pages."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+from pytest_django.live_server_helper import LiveServer
+
+from timba.api.docs import openapi
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/docs"])
+def test_the_operations_are_shown_with_nothing_from_elsewhere(
+    path: str, context: BrowserContext, live_server: LiveServer
+) -> None:
+    page = context.new_page()
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path)
+    operations = [one for path in openapi()["paths"].values() for one in path]
+    expect(page.locator(".opblock")).to_have_count(len(operations))
+    note = page.locator("#operations-notes-post_api_notes")
+    note.click()
+    expect(note).to_contain_text("Idempotency-Key")
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((live_server.url, "data:"))] == []
