@@ -16,7 +16,15 @@ from tests.journeys.processes import wait_until
 from tools.servers.lives import have, start, stop
 from tools.servers.machine import CannotBeHad
 from tools.servers.runs import Place
-from tools.servers.server import Instance, Server
+from tools.servers.server import Instance, Program, Server
+
+
+def refuse_or_skip(program: Program) -> None:
+    """Skip where a program cannot be had; in CI, fail."""
+    if reason := have([program]).get(program.name):
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 class OwnServer:
@@ -30,10 +38,7 @@ class OwnServer:
         self.instance: Instance
 
     def __enter__(self) -> Self:
-        if reason := have([self._server]).get(self._server.name):
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
+        refuse_or_skip(self._server)
         self.start()
         return self
 

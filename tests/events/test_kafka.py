@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ import requests
 from confluent_kafka.admin import AdminClient
 from pytest_django.fixtures import Settings
 
+from tests.console_consumer import printed
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import Program, TimbaProcess
 from tests.own_servers import OwnServer
@@ -40,27 +39,10 @@ class ManyPartitions(Kafka):
             properties.write(f"num.partitions={PARTITIONS}\n")
         return command
 
-    def console_consumer(self, instance: Instance, topic: str) -> list[str]:
-        """Return what prints a topic with Kafka's own consumer, and ends when no more comes."""
-        jars = self.test_variables(instance)["TIMBA_TEST_KAFKA_JARS"]
-        return [
-            *(self.path("java"), "-Xmx128m", "-cp", f"{jars}/*"),
-            # As the broker does it: what it logs is not among the records.
-            f"-Dlog4j2.configurationFile={instance.folder / 'log4j2.properties'}",
-            "org.apache.kafka.tools.consumer.ConsoleConsumer",
-            *("--bootstrap-server", instance.address, "--topic", topic, "--from-beginning"),
-            *("--timeout-ms", "5000"),
-            *("--formatter-property", "print.key=true"),
-            *("--formatter-property", "print.headers=true"),
-        ]
-
-
-SERVER = ManyPartitions()
-
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[OwnServer]:
-    with OwnServer(SERVER) as own:
+    with OwnServer(ManyPartitions()) as own:
         yield own
 
 
@@ -84,24 +66,6 @@ def read_back(broker: OwnServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
     settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
     return lambda topic: list(messages_in_kafka(Wanted(topic=topic)))
-
-
-def printed(broker: OwnServer, topic: str) -> list[tuple[dict[str, str], str, dict[str, Any]]]:
-    """Return what Kafka's own console consumer prints: headers, key and value of each record."""
-    done = subprocess.run(
-        SERVER.console_consumer(broker.instance, topic),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Processed a total of" in done.stderr, done.stderr
-    records = []
-    for line in done.stdout.splitlines():
-        headers, key, value = line.split("\t")
-        pairs = (header.split(":", 1) for header in headers.split(","))
-        records.append((dict(pairs), key, json.loads(value)))
-    return records
 
 
 def waiting(timba: TimbaProcess) -> dict[str, str]:
@@ -129,13 +93,12 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
     assert [(event.id, event.sequence, event.type) for event in ours] == [
         (event["id"], event["sequence"], event["type"]) for event in told
     ]
-    theirs = [one for one in printed(broker, "note_events") if one[1] == str(note["id"])]
-    assert [(value["action"], value["note"]) for _, _, value in theirs] == [
+    theirs = [one for one in printed(broker.instance, "note_events") if one.key == str(note["id"])]
+    assert [(one.value["action"], one.value["note"]) for one in theirs] == [
         ("create", note),
         ("update", changed),
     ]
-    headers, _, _ = theirs[1]
-    assert headers == {
+    assert theirs[1].headers == {
         "ce_specversion": "1.0",
         "ce_id": told[1]["id"],
         "ce_source": f"/clients/{ours[1].client_id}/notes",
@@ -207,7 +170,7 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
         what="every change is in Kafka",
     )
     assert titles() == {note: list(range(CHANGES_OF_A_NOTE)) for note in notes}
-    theirs = [(key, value["note"]["title"]) for _, key, value in printed(broker, "note_events")]
-    assert {pair for pair in theirs if pair[0] in notes} == {
+    theirs = printed(broker.instance, "note_events")
+    assert {(one.key, one.value["note"]["title"]) for one in theirs if one.key in notes} == {
         (note, str(number)) for note in notes for number in range(CHANGES_OF_A_NOTE)
     }

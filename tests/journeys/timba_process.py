@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
@@ -16,6 +17,7 @@ import requests
 from tests.journeys.processes import end_all, free_port, wait_until, with_variable
 
 ROOT = Path(__file__).resolve().parents[2]
+_DEMO = (sys.executable, str(ROOT / "manage.py"), "demo")
 START_SECONDS = 120
 STOP_SECONDS = 20
 
@@ -23,9 +25,12 @@ STOP_SECONDS = 20
 class TimbaProcess:
     """`manage.py demo` as a child process, and a program that talks to it."""
 
-    def __init__(self, data_folder: Path, **variables: str) -> None:
+    def __init__(
+        self, data_folder: Path, *, command: Sequence[str] = _DEMO, **variables: str
+    ) -> None:
         """Take its folder, and what its environment has beside the embedded defaults."""
         self.data_folder = data_folder
+        self._command = command
         self._variables = variables
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -36,7 +41,7 @@ class TimbaProcess:
         """Start it and return once it says that it is ready."""
         self._lines: Queue[str | None] = Queue()
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "demo"],
+            self._command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -83,11 +88,11 @@ class TimbaProcess:
         ]
         return pid
 
-    def stop(self, number: signal.Signals) -> int:
+    def stop(self, number: signal.Signals, *, seconds: float = STOP_SECONDS) -> int:
         """Send the supervisor a signal; return its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
-        return self._ended()
+        return self._ended(seconds)
 
     def clean_up(self) -> None:
         """End whatever is still there."""
@@ -95,9 +100,9 @@ class TimbaProcess:
         if self._process is not None:
             self._ended()
 
-    def _ended(self) -> int:
+    def _ended(self, seconds: float = STOP_SECONDS) -> int:
         assert self._process is not None
-        code = self._process.wait(timeout=STOP_SECONDS)
+        code = self._process.wait(timeout=seconds)
         self._listener.join(timeout=STOP_SECONDS)
         return code
 
