@@ -258,6 +258,8 @@ def test_twins_of_other_clients_or_other_kinds_are_files_of_their_own(
     stranger = UserFactory(client=ClientFactory())
     [theirs] = accept(stranger, take(READINGS, name="a.csv"))
     assert not theirs.duplicate
+    [again] = accept(stranger, take(READINGS, name="b.csv"))
+    assert (again.file, again.duplicate) == (theirs.file, True)
     assert receive(READINGS, name="a.csv", kind="text") != first
 
 
