@@ -1,0 +1,177 @@
+"""Every named constraint is broken once: each database refuses, and its words name the constraint.
+
+The models say which constraints there are, so a new one is covered, or noticed, by itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, models, transaction
+from django.db.models import CheckConstraint, UniqueConstraint
+from django.utils import timezone
+
+from tests.factories import UserFactory
+from tests.worlds import World, make_world
+from timba.accounts.constraints import sentences, violated_constraint
+from timba.accounts.models import Role, User
+from timba.api.models import IdempotentRequest
+from timba.consignments.models import Consignment, Log
+from timba.errors import Conflict
+from timba.events.models import OutboxEvent
+from timba.files.models import Derivative, File
+from timba.notes.models import Note
+from timba.places.models import City
+from timba.temperatures.models import CityTotals, DataVersion
+
+Maker = Callable[[World, str], models.Model]
+
+
+def _file(world: World, word: str) -> File:
+    return File.unscoped.create(
+        client=world.client, name=word, storage_key=word, live_digest=word, status="PENDING"
+    )
+
+
+def _totals(world: World, word: str) -> CityTotals:
+    return CityTotals.unscoped.create(
+        client=world.client,
+        file=_file(world, word),
+        run=1,
+        city_id=7,
+        count=1,
+        sum_hundredths=1,
+        min_hundredths=1,
+        max_hundredths=1,
+        first_at=timezone.now(),
+        last_at=timezone.now(),
+    )
+
+
+def _data_version(world: World, word: str) -> DataVersion:
+    client = UserFactory(username=f"{word}-{uuid.uuid4()}").client
+    return DataVersion.unscoped.create(client=client)
+
+
+def _event(world: World, word: str) -> OutboxEvent:
+    return OutboxEvent.objects.create(
+        client_id=world.client.pk,
+        epoch=1,
+        sequence=len(word) + 100,
+        time=timezone.now(),
+        value=word,
+    )
+
+
+# Makes a row that is possible; rows of different words have nothing unique in common.
+MAKERS: Mapping[type[models.Model], Maker] = {
+    City: lambda world, word: City.unscoped.create(
+        client=world.client, number=len(word), name=word
+    ),
+    CityTotals: _totals,
+    Consignment: lambda world, word: Consignment.unscoped.create(
+        client=world.client, name=word, type="hardwood"
+    ),
+    DataVersion: _data_version,
+    Derivative: lambda world, word: Derivative.objects.create(
+        file=world.file, run=len(word) + 100, role="rejects", storage_key=word
+    ),
+    File: _file,
+    IdempotentRequest: lambda world, word: IdempotentRequest.objects.create(
+        user=world.user, key=word
+    ),
+    Log: lambda world, word: Log.unscoped.create(
+        client=world.client,
+        consignment=world.consignment,
+        barcode=word,
+        length=1,
+        breadth=1,
+        height=1,
+        volume=1,
+    ),
+    Note: lambda world, word: Note.unscoped.create(client=world.client, title=word),
+    OutboxEvent: _event,
+    Role: lambda world, word: Role.unscoped.create(client=world.client, name=word),
+    User: lambda world, word: UserFactory(client=world.client, username=word),
+}
+# What makes a possible row an impossible one.
+IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
+    "consignment_type_is_known": [{"type": "Hardwood"}, {"type": ""}],
+    "file_has_client_once_accepted": [{"client": None}],
+    "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
+    "note_title_is_not_empty": [{"title": ""}],
+    "user_is_staff_or_has_client_and_role": [
+        {"client": None},
+        {"role": None},
+        {"is_staff": True},
+    ],
+}
+
+
+def named(kind: type[Any]) -> list[Any]:
+    """Return every model with each of its constraints of a kind."""
+    return [
+        pytest.param(model, constraint, id=constraint.name)
+        for model in apps.get_models()
+        for constraint in model._meta.constraints
+        if isinstance(constraint, kind) and model.__module__.startswith("timba.")
+    ]
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world(word="Kalnamuiza", first_id=5_000_001)
+
+
+def refused(row: models.Model, values: Mapping[str, Any]) -> IntegrityError:
+    """Return how the database refuses these values."""
+    with pytest.raises(IntegrityError) as failure, transaction.atomic():
+        type(row)._base_manager.filter(pk=row.pk).update(**values)
+    return failure.value
+
+
+@pytest.mark.parametrize(("model", "constraint"), named(UniqueConstraint))
+def test_what_is_unique_stays_so_under_the_constraints_name(
+    world: World, model: type[models.Model], constraint: UniqueConstraint
+) -> None:
+    first, second = (MAKERS[model](world, word) for word in ("oak", "larch"))
+    taken = {name: getattr(first, name) for name in constraint.fields}
+    failure = refused(second, taken)
+    assert violated_constraint(failure) == constraint.name
+
+
+@pytest.mark.parametrize(("model", "name"), [(Role, "client"), (File, "live_digest")])
+def test_nothing_is_not_the_same_as_nothing(
+    world: World, model: type[models.Model], name: str
+) -> None:
+    """What lets a plain constraint stand for a conditional one, which MariaDB does not have."""
+    first, second = (MAKERS[model](world, word) for word in ("oak", "larch"))
+    [constraint] = [one for one in model._meta.constraints if name in getattr(one, "fields", ())]
+    same = {field: getattr(first, field) for field in constraint.fields}
+    rows = model._base_manager.filter(pk__in=[first.pk, second.pk])
+    assert rows.update(**{**same, name: None}) == 2
+
+
+@pytest.mark.parametrize(("model", "constraint"), named(CheckConstraint))
+def test_what_is_impossible_is_refused_under_the_constraints_name(
+    world: World, model: type[models.Model], constraint: CheckConstraint
+) -> None:
+    row = MAKERS[model](world, "oak")
+    for values in IMPOSSIBLE[constraint.name]:
+        assert violated_constraint(refused(row, values)) == constraint.name, values
+
+
+def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(world: World) -> None:
+    """The text stands in the server's own words, and must not be taken for the name."""
+    text = "x' for key 'role_name_is_unique"
+    MAKERS[User](world, text)
+    expected = {
+        "role_name_is_unique": Conflict("Wrong."),
+        "username_is_unique": Conflict("Right."),
+    }
+    with pytest.raises(Conflict, match=r"^Right\.$"), sentences(expected), transaction.atomic():
+        MAKERS[User](world, text)
