@@ -1,0 +1,75 @@
+"""A shared cache that is away, or silent, is found out within a second or so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import Settings
+from redis.exceptions import RedisError
+
+from tests.own_servers import OwnServer
+from timba.accounts.attempts import take_attempt
+from timba.config.caches import bounded
+from timba.config.env import env
+from timba.errors import TooManyAttempts, Unavailable
+from tools.servers.redis import Redis
+
+Harm = Callable[[OwnServer], None]
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[OwnServer]:
+    with OwnServer(Redis()) as own:
+        yield own
+
+
+@pytest.fixture
+def cached(redis: OwnServer, settings: Settings) -> None:
+    """Let the cache be that Redis, as CACHE_URL would have it."""
+    url = redis.variables()["CACHE_URL"]
+    settings.CACHES = {"default": bounded(env.cache_url_config(url))}
+
+
+def attempt() -> None:
+    take_attempt(what="guess", who="janis", limit=2, window=timedelta(minutes=1))
+
+
+@pytest.mark.usefixtures("cached")
+def test_attempts_are_counted_in_redis() -> None:
+    attempt()
+    attempt()
+    with pytest.raises(TooManyAttempts):
+        attempt()
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(
+    ("harm", "mend"),
+    [(OwnServer.kill, OwnServer.start), (OwnServer.freeze, OwnServer.thaw)],
+    ids=["killed", "silent"],
+)
+def test_a_cache_that_is_away_holds_nobody_up(redis: OwnServer, harm: Harm, mend: Harm) -> None:
+    cache.set("kept", 7)
+    assert cache.get("kept") == 7
+    harm(redis)
+    started = time.monotonic()
+    try:
+        with pytest.raises(RedisError):
+            cache.get("kept")
+        with pytest.raises(Unavailable):
+            attempt()
+    finally:
+        took = time.monotonic() - started
+        mend(redis)
+    assert took < 4, "two looks, each of at most a second"
+    cache.set("kept", 8)
+    assert cache.get("kept") == 8
+
+
+def test_other_caches_are_as_they_were() -> None:
+    table = env.cache_url_config("dbcache://cache_table")
+    assert bounded(table) == table
