@@ -49,7 +49,7 @@ def _connection_stays() -> Iterator[None]:
 @pytest.mark.usefixtures("_connection_stays")
 @API.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
