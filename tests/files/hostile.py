@@ -126,7 +126,7 @@ _DEEDS: dict[str, Callable[[str], Findings]] = {
     "fork": lambda _: _attempt(os.fork),
     "thread": lambda _: _attempt(threading.Thread(target=print).start),
     "run": lambda _: _attempt(lambda: subprocess.run(["true"], check=True)),
-    "kill": lambda pid: _attempt(lambda: os.kill(int(pid), signal.SIGTERM)),
+    "kill": lambda pid: _attempt(lambda: os.kill(int(pid), 0)),
     "read": lambda path: _attempt(Path(path).read_bytes),
     "make": lambda folder: _attempt(lambda: tempfile.mkstemp(dir=folder)),
     "write": lambda path: _attempt(lambda: Path(path).write_text("mine")),

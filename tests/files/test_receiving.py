@@ -251,16 +251,20 @@ def test_twins_in_one_batch_are_one_file(take: Take, owner: User) -> None:
     assert accepted[0].file == accepted[1].file
 
 
-def test_twins_of_other_clients_or_other_kinds_are_files_of_their_own(
-    receive: Receive, take: Take
-) -> None:
-    first = receive(READINGS, name="a.csv")
-    stranger = UserFactory(client=ClientFactory())
-    [theirs] = accept(stranger, take(READINGS, name="a.csv"))
-    assert not theirs.duplicate
-    [again] = accept(stranger, take(READINGS, name="b.csv"))
-    assert (again.file, again.duplicate) == (theirs.file, True)
-    assert receive(READINGS, name="a.csv", kind="text") != first
+def test_twins_of_other_clients_are_files_of_their_own(take: Take) -> None:
+    owners = [UserFactory(client=ClientFactory()) for _ in range(4)]
+    files = {}
+    for owner in owners:
+        [first] = accept(owner, take(READINGS, name="a.csv"))
+        assert not first.duplicate
+        files[owner] = first.file
+    for owner, file in files.items():
+        [again] = accept(owner, take(READINGS, name="b.csv"))
+        assert (again.file, again.duplicate) == (file, True)
+
+
+def test_twins_of_another_kind_are_files_of_their_own(receive: Receive) -> None:
+    assert receive(READINGS, name="a.csv") != receive(READINGS, name="a.csv", kind="text")
 
 
 def test_readings_that_failed_or_were_deleted_are_taken_anew(receive: Receive) -> None:

@@ -12,9 +12,10 @@ from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Objects, Receive, Take, lose_worker
 from timba.accounts.models import User
-from timba.files import sweeping
+from timba.files import processing, sweeping
 from timba.files.models import Derivative, File
 from timba.files.processing import Run, _claim
+from timba.files.receiving import keep_waiting
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files, take_unrung
@@ -58,6 +59,15 @@ def test_an_upload_that_a_sweeper_had_given_up_when_it_died_is_removed(
     assert objects() == set()
 
 
+def test_an_upload_that_went_on_at_the_last_moment_is_left_alone(take: Take) -> None:
+    row = take().row
+    File.unscoped.filter(pk=row.pk).update(touched_at=timezone.now() - timedelta(hours=2))
+    row.refresh_from_db()
+    keep_waiting([row.pk])
+    sweeping._remove_abandoned(row)
+    assert File.unscoped.get().deleted_at is None
+
+
 def test_the_trash_is_emptied_after_its_days(
     settle: Receive, owner: User, objects: Objects, settings: Settings
 ) -> None:
@@ -93,6 +103,17 @@ def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
     with pytest.raises(FileNotFoundError):
         unfinished.commit()
     unfinished.abort()
+
+
+def test_what_a_lost_run_staged_is_forgotten(receive: Receive) -> None:
+    file = receive(READINGS, name="a.csv")
+    processing._read(Run(file=_claim(file.pk)))
+    assert CityTotals.unscoped.get().run == 1
+    lose_worker(file)
+    processing.process_file(file.pk)
+    assert CityTotals.unscoped.count() == 2
+    sweep_files()
+    assert CityTotals.unscoped.get().run == 2
 
 
 def test_the_results_of_a_failure_are_kept_until_another_run_replaces_them(
@@ -171,7 +192,7 @@ def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> No
 
 
 def test_a_file_is_not_rung_for_twice_within_half_a_minute(waiting: list[uuid.UUID]) -> None:
-    File.unscoped.filter(pk=waiting[0]).update(rung_at=timezone.now() - timedelta(seconds=29))
+    File.unscoped.filter(pk=waiting[0]).update(rung_at=timezone.now() - timedelta(seconds=10))
     File.unscoped.filter(pk=waiting[1]).update(rung_at=None)
     assert take_unrung(bells=0) == waiting[1:]
 

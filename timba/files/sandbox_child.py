@@ -62,8 +62,6 @@ def main() -> None:
         if len(sent) >= MAX_ANSWER:
             sent = json.dumps({"refused": TOO_TALKATIVE}).encode()
         channel.sendall(sent + b"\n")
-        if answer.get("spent"):
-            return
 
 
 def _answer(read: Callable[[Source], Findings], source: Source) -> dict[str, Any]:
@@ -72,7 +70,7 @@ def _answer(read: Callable[[Source], Findings], source: Source) -> dict[str, Any
     except FileRefused as refusal:
         return {"refused": str(refusal)}
     except (MemoryError, RecursionError):
-        # Memory that could not be had may be half given out: this child is not used again.
+        # Memory that could not be had may be half given out: the parent uses no such child again.
         return {"refused": TOO_HEAVY, "spent": True}
     except BaseException:  # noqa: BLE001 - whatever a hostile file raised, it is the file's fault
         return {"refused": UNREADABLE, "spent": True}
