@@ -26,6 +26,14 @@ from tests.journeys.processes import wait_until
 pytestmark = pytest.mark.journey
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/services"
+SAY = 'test "$TIMBA_TEST_REDIS_URL" && test -z "$BROKER_URL" && echo only tests'
+# A test run in the background of a shell would hand down that SIGINT is ignored.
+WAIT = """
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("begun", flush=True)
+time.sleep(600)
+"""
 
 
 class Services:
@@ -34,14 +42,19 @@ class Services:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def launch(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def launch(self, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen(
             [sys.executable, str(TOOL), *arguments],
             env={**os.environ, "TIMBA_SERVICES_DIR": str(self.folder), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
         """Return how a command went: its code, what it said, what it complained about."""
@@ -196,10 +209,8 @@ def test_a_server_that_is_up_is_left_alone(services: Services) -> None:
 
 
 def test_two_that_bring_up_the_same_server_get_one(services: Services) -> None:
-    both = [services.launch("up", "redis") for _ in range(2)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
-    for process in both:
-        process.communicate()
+    with services.launch("up", "redis") as one, services.launch("up", "redis") as other:
+        assert (one.wait(timeout=60), other.wait(timeout=60)) == (0, 0)
     assert services.processes() == {services.standing()["pid"]}
 
 
@@ -241,10 +252,8 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(services: Services) -> None
 
 @pytest.mark.parametrize("milliseconds", range(20, 240, 20))
 def test_what_a_killed_tool_had_started_is_ended(services: Services, milliseconds: int) -> None:
-    tool = services.launch("up", "redis")
-    time.sleep(milliseconds / 1000)
-    tool.kill()
-    tool.communicate()
+    with services.launch("up", "redis"):
+        time.sleep(milliseconds / 1000)
     code, _, complained = services.run("down")
     assert (code, complained) == (0, "")
     assert services.processes() == set()
@@ -252,9 +261,8 @@ def test_what_a_killed_tool_had_started_is_ended(services: Services, millisecond
 
 
 def test_a_tool_killed_between_start_and_answer_leaves_nothing(services: Services) -> None:
-    with services.launch("up", "redis") as tool:
+    with services.launch("up", "redis"):
         wait_until(lambda: bool(services.processes()), seconds=30, what="Redis has started")
-        tool.kill()
     assert services.run("down") == (0, "Redis is down.\n", "")
     assert services.processes() == set()
 
@@ -284,6 +292,56 @@ def test_a_reused_pid_is_left_alone(services: Services, innocent: subprocess.Pop
     assert services.run("down", "redis")[0] == 0
     time.sleep(0.2)
     assert innocent.poll() is None
+
+
+def test_a_command_runs_among_the_servers_that_it_needs(services: Services) -> None:
+    ask = "import os, redis; print(redis.Redis.from_url(os.environ['BROKER_URL']).ping())"
+    code, said, _ = services.run("run", "redis", "--", sys.executable, "-c", ask)
+    assert code == 0
+    lines = said.splitlines()
+    assert lines[0].startswith("Redis ")
+    assert lines[1:] == ["True", "Redis is down."]
+    assert not services.folder.exists()
+
+    code, said, _ = services.run("run", "redis", "--tests", "--", "sh", "-c", f"{SAY}; exit 7")
+    assert code == 7
+    assert said.splitlines()[1:] == ["only tests", "Redis is down."]
+
+
+def test_what_was_up_before_a_command_stays_up(services: Services) -> None:
+    before = services.up()
+    assert services.run("run", "redis", "--", "true")[0] == 0
+    assert services.standing() == before
+
+
+def test_in_ci_nothing_runs_without_its_servers(services: Services, tmp_path: Path) -> None:
+    bare = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    command = ("run", "versitygw", "--", "/bin/sh", "-c", "echo $TIMBA_TEST_VERSITYGW_MISSING")
+    code, said, complained = services.run(*command, CI="", **bare)
+    assert (code, said) == (0, complained)
+    assert said.startswith("VersityGW is built with Go, ")
+    code, said, again = services.run(*command, CI="true", **bare)
+    assert (code, said, again) == (1, "", complained)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_leaves_nothing(services: Services, number: signal.Signals) -> None:
+    with services.launch("run", "redis", "--", sys.executable, "-c", WAIT) as tool:
+        assert tool.stdout
+        while (line := tool.stdout.readline()) != "begun\n":
+            assert line, "it ended before it began"
+        if number == signal.SIGINT:  # as Ctrl-C does it: to all that belong to the terminal
+            [command] = children(tool.pid) - services.processes()
+            os.kill(command, number)
+        tool.send_signal(number)
+        said, complained = tool.communicate(timeout=60)
+    assert (tool.returncode, said, complained) == (128 + number, "Redis is down.\n", "")
+    assert services.processes() == set()
+    assert not services.folder.exists()
+
+
+def children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def test_what_cannot_be_had_says_why(services: Services, tmp_path: Path) -> None:

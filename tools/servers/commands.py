@@ -1,4 +1,4 @@
-"""The commands of `tools/services`: up, down, status, env."""
+"""The commands of `tools/services`: up, down, status, env, run."""
 
 from __future__ import annotations
 
@@ -6,42 +6,24 @@ import argparse
 import json
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from tools.servers.chromium import Chromium
-from tools.servers.kafka import Kafka
-from tools.servers.lives import have, start, stop
+from tools.servers.fleet import PROGRAMS, bring_up, standings, take_down
 from tools.servers.machine import CannotBeHad
-from tools.servers.mariadb import MariaDB
-from tools.servers.postgresql import PostgreSQL
-from tools.servers.redis import Redis
-from tools.servers.runs import Place, locked, run_folder
-from tools.servers.s3 import MinIO, VersityGW
-from tools.servers.server import Program, Server
-from tools.servers.standings import environment, standing_of
+from tools.servers.running import run_among
+from tools.servers.server import Program
+from tools.servers.standings import environment
 
-# Where two can serve Timba as the same thing, the first that is asked for does.
-PROGRAMS: Final[dict[str, Program]] = {
-    program.name: program
-    for program in (
-        PostgreSQL(),
-        MariaDB(),
-        Redis(),
-        VersityGW(),
-        MinIO(),
-        Kafka(),
-        Chromium(),
-    )
-}
+Command = Callable[[list[Program], argparse.Namespace], int]
+
 _EXAMPLES: Final = """\
 examples:
-  tools/services up                  bring everything up
-  eval "$(tools/services env)"       let Timba use it: PostgreSQL, Redis, VersityGW, Kafka
+  tools/services up                      bring everything up
+  eval "$(tools/services env)"           let Timba use it: PostgreSQL, Redis, VersityGW, Kafka
   eval "$(tools/services env mariadb redis minio)"
-  tools/services down                end exactly what was started
+  tools/services down                    end exactly what was started
+  tools/services run --tests -- pytest   all of that around one command
 
 Several sets of servers live side by side when each has a folder in TIMBA_SERVICES_DIR.
 """
@@ -49,7 +31,9 @@ Several sets of servers live side by side when each has a folder in TIMBA_SERVIC
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return what the shell gets."""
-    options = _parser().parse_args(arguments)
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    options = _parser().parse_args(arguments[:cut])
+    options.program = arguments[cut + 1 :]
     programs = [PROGRAMS[name] for name in options.names or PROGRAMS]
     try:
         code: int = options.command(programs, options)
@@ -68,25 +52,25 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="up|down|status|env")
+    commands = parser.add_subparsers(required=True, metavar="up|down|status|env|run")
 
-    def add(
-        name: str, command: Callable[[list[Program], argparse.Namespace], int], meaning: str
-    ) -> argparse.ArgumentParser:
+    def add(name: str, command: Command, meaning: str, **flags: str) -> None:
         added = commands.add_parser(name, help=meaning, description=f"{meaning.capitalize()}.")
         added.add_argument("names", nargs="*", type=_name, metavar="name", help=", ".join(PROGRAMS))
+        for flag, purpose in flags.items():
+            added.add_argument(f"--{flag}", action="store_true", help=purpose)
         added.set_defaults(command=command)
-        return added
 
-    up = add("up", _up, "install and build what is missing, then start all, or those named")
     durable = "survive power cuts, as in production: for benches"
-    up.add_argument("--durable", action="store_true", help=durable)
-    add("down", _down, "end what was started and remove its data")
-    status = add("status", _status, "name each server: version, address, pid")
-    status.add_argument("--json", action="store_true", help="for programs")
-    env = add("env", _env, "print the environment that makes Timba and its tests use them")
     tests = "only what leads tests to servers: Timba itself stays on its defaults"
-    env.add_argument("--tests", action="store_true", help=tests)
+    up = "install and build what is missing, then start all, or those named"
+    add("up", _up, up, durable=durable)
+    add("down", _down, "end what was started and remove its data")
+    add("status", _status, "name each server: version, address, pid", json="for programs")
+    add("env", _env, "print the environment that makes Timba and its tests use them", tests=tests)
+    add(
+        "run", _run, "bring up, run what follows “--” with that environment, take down", tests=tests
+    )
     return parser
 
 
@@ -97,78 +81,41 @@ def _name(given: str) -> str:
 
 
 def _up(programs: list[Program], options: argparse.Namespace) -> int:
-    def bring_up(server: Server) -> str:
-        began = time.monotonic()
-        instance = start(server, _place(server), durable=options.durable)
-        took = time.monotonic() - began
-        return f"{server.title} {instance.version} is up at {instance.address} ({took:.1f} s)."
-
-    with locked(run_folder()):
-        reasons = have(programs)
-        reasons |= _at_once(
-            [program for program in _servers(programs) if program.name not in reasons], bring_up
-        )
-        for program in programs:
-            _place(program).remember_reason(reasons.get(program.name, ""))
-    return _tell(reasons)
+    return _tell(bring_up(programs, durable=options.durable))
 
 
 def _down(programs: list[Program], _options: argparse.Namespace) -> int:
-    def take_down(server: Server) -> str:
-        return f"{server.title} is down." if stop(server, _place(server)) else ""
-
-    with locked(run_folder()):
-        reasons = _at_once(_servers(programs), take_down)
-        for program in programs:
-            if not isinstance(program, Server):
-                _place(program).clear()
-    return _tell(reasons)
+    return _tell(take_down(programs))
 
 
 def _status(programs: list[Program], options: argparse.Namespace) -> int:
-    standings = [standing_of(program, _place(program)) for program in programs]
+    found = standings(programs)
     if options.json:
-        print(json.dumps([standing.facts() for standing in standings], indent=1))
+        print(json.dumps([standing.facts() for standing in found], indent=1))
     else:
-        for standing in standings:
+        for standing in found:
             print(standing.line())
-    return 0 if all(standing.is_there for standing in standings) else 1
+    return 0 if all(standing.is_there for standing in found) else 1
 
 
 def _env(programs: list[Program], options: argparse.Namespace) -> int:
-    standings = [standing_of(program, _place(program)) for program in programs]
-    for name, value in environment(standings, for_timba=not options.tests).items():
+    found = standings(programs)
+    for name, value in environment(found, for_timba=not options.tests).items():
         print(f"export {name}={shlex.quote(value)}")
     if options.names:
-        return _tell({one.program.name: one.reason for one in standings if not one.is_there})
-    if options.tests or any(standing.instance for standing in standings):
+        return _tell({one.program.name: one.reason for one in found if not one.is_there})
+    if options.tests or any(one.instance for one in found):
         return 0
     return _tell({"": "No server is up. Bring them up first: tools/services up"})
 
 
-def _at_once(servers: Iterable[Server], act: Callable[[Server], str]) -> dict[str, str]:
-    """Do the same to all servers at the same time; return why for each where it failed."""
-    reasons = {}
-    with ThreadPoolExecutor(max_workers=len(PROGRAMS)) as pool:
-        acts = {pool.submit(act, server): server for server in servers}
-        for done in as_completed(acts):
-            try:
-                if sentence := done.result():
-                    print(sentence, flush=True)
-            except CannotBeHad as reason:
-                reasons[acts[done].name] = str(reason)
-    return reasons
+def _run(programs: list[Program], options: argparse.Namespace) -> int:
+    if not options.program:
+        return _tell({"": "Say what to run: tools/services run … -- command"})
+    return run_among(programs, options.program, for_timba=not options.tests)
 
 
 def _tell(reasons: dict[str, str]) -> int:
     for reason in reasons.values():
         print(reason, file=sys.stderr)
     return 1 if reasons else 0
-
-
-def _servers(programs: Iterable[Program]) -> list[Server]:
-    return [program for program in programs if isinstance(program, Server)]
-
-
-def _place(program: Program) -> Place:
-    return Place(run=run_folder(), name=program.name)

@@ -42,6 +42,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+# One that was killed may register again when its old session ends.
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 """
 _LOGGING: Final = """\
 rootLogger.level=WARN

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tools.servers.machine import CannotBeHad, install, last_words, retire
-from tools.servers.ports import free_ports, listens
+from tools.servers.ports import are_free, free_ports, listens
 from tools.servers.processes import launch
 from tools.servers.runs import Place
 from tools.servers.server import Instance, Program, Server
@@ -20,7 +20,6 @@ _TRIES: Final = 5
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 15.0
 _TICK_SECONDS: Final = 0.02
-_PORT_TAKEN: Final = "address already in use"
 
 
 class _EndedAtOnce(Exception):
@@ -74,7 +73,7 @@ def start(server: Server, place: Place, *, durable: bool) -> Instance:
             _start_once(server, place, instance)
         except _EndedAtOnce as ended:
             said = str(ended)
-            if _PORT_TAKEN in said.lower():
+            if not are_free(instance.ports):
                 instance = dataclasses.replace(instance, ports=free_ports(server.ports))
             else:
                 time.sleep(0.3 * attempt)  # what its killed predecessor holds may need a moment

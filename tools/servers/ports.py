@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,11 @@ def free_ports(count: int) -> tuple[int, ...]:
                 _handed_out.add(port)
                 picked.append(port)
     return tuple(picked)
+
+
+def are_free(ports: Iterable[int]) -> bool:
+    """Tell whether nobody holds any of the ports."""
+    return all(_is_free(port) for port in ports)
 
 
 def listens(pid: int, port: int) -> bool:

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tools.servers.cache import cached, is_cached
+from tools.servers.cache import cached
 from tools.servers.machine import CannotBeHad, find, run
 from tools.servers.server import Command, Instance, Server
 
@@ -30,9 +30,7 @@ class _GoServer(Server):
         return str(cached(self._cache_name(), self._install) / executable)
 
     def build(self) -> None:
-        if not is_cached(self._cache_name()):
-            print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
-            cached(self._cache_name(), self._install)
+        cached(self._cache_name(), self._install)
 
     def make_data(self, instance: Instance) -> None:
         instance.data.mkdir()
@@ -54,6 +52,7 @@ class _GoServer(Server):
                 f"{self.title} is built with Go, and Go {oldest} or later is not on this machine. "
                 "Install it (https://go.dev/dl), then bring it up again."
             )
+        print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
         run(
             ("nice", "-n", "10", go, "install", "-trimpath", f"{self.module}@{self.release}"),
             cwd=folder,
