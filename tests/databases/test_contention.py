@@ -1,0 +1,247 @@
+"""Many at once, on a real database: whoever loses does it again, and nothing is done twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import PASSWORD
+from timba.accounts.models import Client, Role, Subscription, User
+from timba.accounts.services import add_user
+from timba.accounts.tokens import TokenPair, issue_tokens, rotate_tokens
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import add_log
+from timba.contention import again_on_contention
+from timba.errors import Conflict, NotSignedIn, SeatsTaken
+from timba.events.models import OutboxEvent, Stream
+from timba.files.models import File
+from timba.notes.models import Note
+from timba.notes.services import change_note, write_note
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def owner(make_user: MakeUser) -> User:
+    return make_user()
+
+
+def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
+    """Call `act` in so many threads at the same moment; return what each came to."""
+    outcomes: list[Any] = [None] * count
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait()
+            outcomes[number] = act(number)
+        except Exception as failure:  # noqa: BLE001 - for the test to judge
+            outcomes[number] = failure
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
+
+
+def kinds(outcomes: list[Any]) -> Counter[type]:
+    return Counter(type(outcome) for outcome in outcomes)
+
+
+class TakesNoteThenStream:
+    """Watches a service that locks a note, then the client's stream; counts how often it began."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        self.has_note = threading.Event()
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if "FOR UPDATE" in sql and "notes_note" in sql:
+            self.began += 1
+            self.has_note.set()
+        return result
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
+    assert owner.client is not None
+    note = write_note(actor=owner, client=owner.client, title="Lorry 7", content="first")
+    watch, has_stream = TakesNoteThenStream(), threading.Event()
+    rival_ended = []
+
+    def rival() -> None:
+        with transaction.atomic():
+            # Much was written here, so that MariaDB too lets the service be the one that loses.
+            Stream.objects.bulk_create(Stream(client_id=-number) for number in range(1, 200))
+            Stream.objects.select_for_update().get(client_id=owner.client_id)
+            has_stream.set()
+            assert watch.has_note.wait(10)
+            time.sleep(0.3)  # by now it waits for the stream
+            Note.unscoped.select_for_update().get(pk=note.pk)
+        rival_ended.append(True)
+        connection.close()
+
+    thread = threading.Thread(target=rival)
+    thread.start()
+    assert has_stream.wait(10)
+    with connection.execute_wrapper(watch):
+        change_note(actor=owner, note=note, title="Lorry 7", content="second", consignment=None)
+    thread.join(10)
+
+    assert watch.began == 2
+    assert rival_ended == [True]
+    assert Note.unscoped.get(pk=note.pk).content == "second"
+    types = OutboxEvent.objects.order_by("sequence").values_list("type", flat=True)
+    assert list(types) == ["timba.note.created", "timba.note.updated"]
+
+
+@pytest.mark.only_on("postgresql")
+def test_what_cannot_be_put_in_order_is_done_again(client_company: Client) -> None:
+    rows = Client.unscoped.filter(pk=client_company.pk)
+    tries = []
+
+    def interfere() -> None:
+        rows.update(contact="another's")
+        connection.close()
+
+    @again_on_contention
+    def write() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            tries.append(rows.get().contact)
+            if len(tries) == 1:
+                thread = threading.Thread(target=interfere)
+                thread.start()
+                thread.join()
+            rows.update(contact=f"{tries[-1]}, then ours")
+
+    write()
+    assert tries == ["", "another's"]
+    assert rows.get().contact == "another's, then ours"
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_transaction_sees_what_others_have_committed(client_company: Client) -> None:
+    rows = Client.unscoped.filter(pk=client_company.pk)
+
+    def commit() -> None:
+        rows.update(contact="new")
+        connection.close()
+
+    with transaction.atomic():
+        assert rows.get().contact == ""
+        thread = threading.Thread(target=commit)
+        thread.start()
+        thread.join()
+        assert rows.get().contact == "new"
+
+
+def test_totals_are_exact_however_many_add_to_them(owner: User) -> None:
+    load = Consignment.unscoped.create(client=owner.client, name="Load", type="hardwood")
+
+    def add(number: int) -> None:
+        for length in range(1, 6):
+            add_log(
+                actor=owner,
+                consignment=load,
+                length=Decimal(length),
+                breadth=Decimal(30 + number),
+                height=Decimal("0.5"),
+            )
+
+    outcomes = at_once(6, add)
+    assert outcomes == [None] * 6
+    load.refresh_from_db()
+    volumes = list(Log.unscoped.values_list("volume", flat=True))
+    assert load.log_count == len(volumes) == 30
+    assert load.volume == sum(volumes)
+    barcodes = set(Log.unscoped.values_list("barcode", flat=True))
+    assert barcodes == {f"TB-{owner.client_id}-{number}" for number in range(1, 31)}
+    sequences = list(OutboxEvent.objects.order_by("id").values_list("sequence", flat=True))
+    assert sequences == list(range(1, 31))
+
+
+def test_seats_are_not_overbooked(owner: User) -> None:
+    assert owner.client is not None
+    Subscription.objects.filter(client=owner.client).update(seats=3)
+    role = Role.unscoped.get(client=None, name="viewer")
+
+    def add(number: int) -> User:
+        client = owner.client
+        assert client is not None
+        return add_user(
+            actor=owner, client=client, username=f"gate-{number}", name="Gate", role=role
+        )
+
+    assert kinds(at_once(6, add)) == {User: 2, SeatsTaken: 4}
+    assert User.unscoped.filter(client=owner.client, is_active=True).count() == 3
+
+
+def test_one_of_many_gets_a_name(owner: User) -> None:
+    def add(number: int) -> User:
+        assert owner.client is not None
+        role = Role.unscoped.get(client=None, name="viewer")
+        return add_user(
+            actor=owner, client=owner.client, username="anna", name=f"Anna {number}", role=role
+        )
+
+    assert kinds(at_once(6, add)) == {User: 1, Conflict: 5}
+
+
+def test_a_refresh_token_is_good_for_one_of_many(owner: User) -> None:
+    refresh = issue_tokens(user=owner).refresh
+    outcomes = at_once(6, lambda _: rotate_tokens(refresh=refresh))
+    assert kinds(outcomes) == {TokenPair: 1, NotSignedIn: 5}
+
+
+def test_wrong_guesses_at_once_are_refused_and_counted(owner: User) -> None:
+    def guess(number: int) -> int:
+        credentials = {"username": owner.username, "password": f"{PASSWORD}-{number}"}
+        return APIClient().post("/api/token/", credentials).status_code
+
+    assert set(at_once(8, guess)) <= {401, 429}
+    credentials = {"username": owner.username, "password": PASSWORD}
+    assert APIClient().post("/api/token/", credentials).status_code == 429
+
+
+def test_an_idempotency_key_lets_one_of_many_through(owner: User, as_user: AsUser) -> None:
+    def post(_: int) -> int:
+        program = as_user(owner)
+        note = {"title": "Lorry 7", "content": "at the gate"}
+        headers = {"Idempotency-Key": "lorry-7"}
+        return program.post("/api/notes/", note, headers=headers).status_code
+
+    statuses = at_once(6, post)
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses
+    assert Note.unscoped.count() == OutboxEvent.objects.count() == 1
+
+
+def test_the_same_readings_are_taken_once(owner: User, as_user: AsUser) -> None:
+    def upload(number: int) -> tuple[int, str]:
+        readings = b"7,21.5,2026-01-01T00:00:00Z\n"
+        file = SimpleUploadedFile(f"{number}.csv", readings, content_type="text/csv")
+        answer = as_user(owner).post("/upload/", {"file": file}, format="multipart")
+        return answer.status_code, answer.json()["file_id"]
+
+    outcomes = at_once(6, upload)
+    assert Counter(status for status, _ in outcomes) == {201: 1, 200: 5}
+    assert len({file_id for _, file_id in outcomes}) == 1
+    [kept] = File.unscoped.all()
+    assert str(kept.pk) == outcomes[0][1]
