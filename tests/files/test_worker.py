@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -14,6 +15,7 @@ from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive, lose_worker
+from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.files import processing, worker
 from timba.files.models import File
@@ -147,6 +149,23 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
     monkeypatch.setattr(processing, "_read", read)
     run_worker()
     wait_until(all_settled, seconds=20, what="the file is settled")
+
+
+def test_a_worker_that_is_stopped_leaves_no_process(
+    receive: Receive, run_worker: Callable[[], Worker]
+) -> None:
+    before = children()
+    one = run_worker()
+    receive(photo(), name="a.jpg")
+    wait_until(all_settled, seconds=20, what="the photo is settled")
+    assert len(children() - before) == 1
+    one.stop()
+    wait_until(lambda: children() == before, seconds=5, what="the sandbox is gone")
+
+
+def children() -> set[str]:
+    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return {child for task in tasks for child in task.read_text().split()}
 
 
 def test_the_command_works_until_it_is_told_to_stop(receive: Receive) -> None:

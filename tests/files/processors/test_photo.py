@@ -184,6 +184,15 @@ def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("size", [(50_000, 1001), (50_000, 3000)])
+def test_too_many_pixels_are_refused_in_the_sandbox_too(
+    settle: Receive, size: tuple[int, int]
+) -> None:
+    """There, warnings are errors only because the photos' processor says so."""
+    assert settle(png(*size), name="large.png").error == TOO_MANY_PIXELS
+
+
+@pytest.mark.django_db
 def test_the_most_pixels_that_are_read_fit_into_the_sandbox(settle: Receive) -> None:
     file = settle(black_png(7000, 7000), name="large.png")
     assert (file.status, file.error) == (File.Status.SUCCESS, "")
