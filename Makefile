@@ -44,7 +44,7 @@ front: $(FRONT) ## Build the style sheet and the script of the pages
 .PHONY: test
 test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
 	@tools/test-packages
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@tools/services run --tests -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev front ## Check format, lint, types, layers, security, settings, migrations, API schema
