@@ -456,6 +456,27 @@ def test_readings_that_are_deleted_while_they_are_read_count_nothing_and_leave_n
     assert objects() == set()
 
 
+def test_what_a_lost_run_finishes_after_it_was_swept_is_erased(
+    receive: Receive, read_by: Callable[..., None], objects: Objects
+) -> None:
+    """Some stores finish an object also when its beginning was erased."""
+    file = receive()
+
+    def read_late(job: Run) -> dict[str, Any]:
+        if job.run == 1:
+            writer = job.derive(Derivative.Role.REJECTS)
+            writer.commit()
+            derivative = Derivative.objects.get()
+            derivative.delete()
+            lose_worker(file)
+            assert process_file(file.pk)
+        return {}
+
+    read_by(read_late)
+    assert process_file(file.pk)
+    assert objects() == {file.storage_key}
+
+
 def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_made(
     receive: Receive, owner: User, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

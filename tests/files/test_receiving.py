@@ -343,6 +343,15 @@ def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
     assert objects() == set()
 
 
+def test_bytes_that_came_after_their_row_was_swept_are_discarded(
+    take: Take, objects: Objects
+) -> None:
+    received = take()
+    File.unscoped.all().delete()
+    discard(received)
+    assert objects() == set()
+
+
 def test_an_accepted_file_is_not_discarded(receive: Receive, objects: Objects) -> None:
     file = receive()
     discard(Received(row=file, head=b""))

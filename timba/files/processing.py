@@ -10,7 +10,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
@@ -57,6 +57,7 @@ class Run:
     file: File
     stopping: Any = None
     _renewed: float = 0.0
+    _made: list[str] = field(default_factory=list)
 
     @property
     def file_id(self) -> uuid.UUID:
@@ -88,6 +89,7 @@ class Run:
                 file=self.file, run=self.run, role=role, storage_key=new_key()
             )
         writer = store().create(derivative.storage_key)
+        self._made.append(derivative.storage_key)
         # The row may have been swept before there was an object that could be swept with it.
         if not self.own_row().exists():
             writer.abort()
@@ -113,6 +115,12 @@ class Run:
         )
         if not renewed:
             raise Superseded
+
+    def clear_away(self) -> None:
+        """Erase what this run has made in vain, perhaps after it was swept."""
+        for key in self._made:
+            with contextlib.suppress(OSError):
+                store().delete(key)
 
     def give_back(self, *, wait: timedelta | None = None) -> None:
         """Let the file be claimed again, at once or after a while, as if this run had not been."""
@@ -166,6 +174,7 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
             _process(run)
         except Superseded:
             _log.info("run_superseded", run=run.run)
+            run.clear_away()
         except Stopping:
             run.give_back()
         except StoreAway:

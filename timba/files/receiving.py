@@ -211,10 +211,11 @@ def discard(*received: Received) -> None:
     """
     for position, one in enumerate(received):
         try:
-            rows = File.unscoped.filter(pk=one.row.pk, status=File.Status.RECEIVING)
-            if rows.exists():
+            rows = File.unscoped.filter(pk=one.row.pk)
+            # Where there is no row, the sweeper was here, perhaps before the last bytes were.
+            if not rows.exclude(status=File.Status.RECEIVING).exists():
                 store().delete(one.row.storage_key)
-                rows.delete()
+                rows.filter(status=File.Status.RECEIVING).delete()
         except StoreAway:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
             # Each of the others would wait as long for nothing.
