@@ -27,13 +27,21 @@ pytestmark = pytest.mark.journey
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/services"
 SAY = 'test "$TIMBA_TEST_REDIS_URL" && test -z "$BROKER_URL" && echo only tests'
-# A test run in the background of a shell would hand down that SIGINT is ignored.
-WAIT = """
-import signal, time
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+TAKES_A_WHILE_TO_END = """
+import signal, sys, time
+def end(number, frame):
+    time.sleep(0.5)
+    print("ended in order", flush=True)
+    sys.exit(128 + number)
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
 print("begun", flush=True)
 time.sleep(600)
 """
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Services:
@@ -50,6 +58,8 @@ class Services:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that run in the background of a shell hand down that SIGINT is ignored.
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no thread runs here
         ) as process:
             try:
                 yield process
@@ -326,7 +336,7 @@ def test_in_ci_nothing_runs_without_its_servers(services: Services, tmp_path: Pa
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_leaves_nothing(services: Services, number: signal.Signals) -> None:
-    with services.launch("run", "redis", "--", sys.executable, "-c", WAIT) as tool:
+    with services.launch("run", "redis", "--", sys.executable, "-c", TAKES_A_WHILE_TO_END) as tool:
         assert tool.stdout
         while (line := tool.stdout.readline()) != "begun\n":
             assert line, "it ended before it began"
@@ -335,7 +345,11 @@ def test_an_interrupted_command_leaves_nothing(services: Services, number: signa
             os.kill(command, number)
         tool.send_signal(number)
         said, complained = tool.communicate(timeout=60)
-    assert (tool.returncode, said, complained) == (128 + number, "Redis is down.\n", "")
+    assert (tool.returncode, said, complained) == (
+        128 + number,
+        "ended in order\nRedis is down.\n",
+        "",
+    )
     assert services.processes() == set()
     assert not services.folder.exists()
 
