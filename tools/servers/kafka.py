@@ -20,6 +20,7 @@ _POM: Final = Path(__file__).resolve().parents[1] / "kafka" / "pom.xml"
 _COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _OLDEST_JAVA: Final = 17
 _API_VERSIONS: Final = 18
+_STARTS_QUICKLY: Final = ("-XX:TieredStopAtLevel=1",)  # and is slower later: not for benches
 _CONFIGURATION: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -103,6 +104,7 @@ class Kafka(Server):
         return Command(
             arguments=(
                 *(self.path("java"), "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC"),
+                *(() if instance.durable else _STARTS_QUICKLY),
                 f"-Dlog4j2.configurationFile={logging}",
                 *("-cp", f"{_jars()}/*", "kafka.Kafka", str(properties)),
             )
