@@ -150,15 +150,17 @@ def test_the_camera_is_told_as_far_as_it_is_known(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_garbage_beside_the_picture_does_not_spoil_the_picture() -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_garbage_beside_the_picture_does_not_spoil_the_picture(kind: str) -> None:
     content = photo(
+        kind=kind,
         exif={MAKE: "Nikon", MODEL: "D750"},
         orientation=6,
         details={TAKEN: "2024:05:06 07:08:09"},
         gps=LATITUDE,
     )
-    start = content.index(b"Exif\0\0") + 6
-    end = content.index(b"\xff\xdb")
+    start = content.index(b"MM\0*")
+    end = content.index(b"\xff\xdb") if kind == "JPEG" else len(content)
     chance = random.Random(7)
     for _ in range(500):
         garbled = bytearray(content)
@@ -228,6 +230,15 @@ def test_a_photo_that_was_cut_off_is_told_so(kind: str, share: float) -> None:
 def test_what_is_no_photo_is_told_so(content: bytes) -> None:
     with pytest.raises(FileRefused) as refusal:
         read_photo(Bytes(content))
+    assert str(refusal.value) == DAMAGED
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM", "ICO", "JPEG2000", "PDF"])
+def test_no_decoder_but_three_is_let_in(kind: str) -> None:
+    file = io.BytesIO()
+    forest((32, 32)).save(file, kind)
+    with pytest.raises(FileRefused) as refusal:
+        read_photo(Bytes(file.getvalue()))
     assert str(refusal.value) == DAMAGED
 
 

@@ -7,7 +7,7 @@ import io
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from timba.files.processors import text as text_module
@@ -103,6 +103,8 @@ def test_the_preview_is_the_first_five_hundred_characters() -> None:
     assert facts_of(text)["preview"] == text[:500]
 
 
+@example("a\r\nb", "utf-8", 2)
+@example("larch alder", "utf-8", 3)
 @given(
     st.text(st.sampled_from("ab ä木\U0001f332\r\n\t\u00a0"), min_size=1),
     st.sampled_from(["utf-8", "utf-16", "cp1252"]),
