@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -33,6 +34,18 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class WellFormedMiddleware:
+    """Refuse NUL in a header, where a server has let it through: PostgreSQL stores none."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if any("\0" in value for value in request.headers.values()):
+            return problem(HTTPStatus.BAD_REQUEST, "The request is malformed.")
+        return self.get_response(request)
 
 
 class RefusalMiddleware:

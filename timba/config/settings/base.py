@@ -85,6 +85,7 @@ if find_spec("django_extensions"):
 
 MIDDLEWARE = [
     "timba.config.middleware.RequestIdMiddleware",
+    "timba.config.middleware.WellFormedMiddleware",
     "timba.config.middleware.CallerAddressMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
