@@ -276,7 +276,8 @@ def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
             self._left = b""
 
         def read(self, size: int = -1) -> bytes:
-            self._left = self._left or next(self._pieces, b"")
+            while len(self._left) < size and (more := next(self._pieces, b"")):
+                self._left += more
             data, self._left = self._left[:size], self._left[size:]
             return data
 
