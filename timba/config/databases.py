@@ -14,6 +14,9 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
 _CONNECT_SECONDS: Final = 5
+# A server that is gone without a word is given up after this, not after a quarter of an hour.
+_SILENCE_SECONDS: Final = 20
+_LOCK_SECONDS: Final = 10
 # Binary and without padding: neither letter case nor accents nor trailing blanks are overlooked.
 MARIADB_COLLATION: Final = "utf8mb4_nopad_bin"
 MYSQL_COLLATION: Final = "utf8mb4_0900_bin"
@@ -55,7 +58,16 @@ def _postgresql(pool_size: int) -> dict[str, Any]:
         "OPTIONS": {
             "isolation_level": IsolationLevel.READ_COMMITTED,
             "connect_timeout": _CONNECT_SECONDS,
-            "pool": {"min_size": 1, "max_size": pool_size, "timeout": 2 * _CONNECT_SECONDS},
+            "keepalives_idle": _SILENCE_SECONDS,
+            "tcp_user_timeout": _SILENCE_SECONDS * 1000,
+            "pool": {
+                "min_size": 1,
+                "max_size": pool_size,
+                "timeout": _CONNECT_SECONDS,
+                # Given up so soon, it begins anew with the next request; otherwise its pauses
+                # grow until Timba stays away as long again as the server did.
+                "reconnect_timeout": _CONNECT_SECONDS,
+            },
         },
     }
 
@@ -69,7 +81,8 @@ def _mariadb() -> dict[str, Any]:
             "isolation_level": "read committed",
             "connect_timeout": _CONNECT_SECONDS,
             # Django asks the server what time it is, and takes the answer for UTC.
-            "init_command": f"SET sql_mode='{modes}', time_zone='+00:00'",
+            "init_command": f"SET sql_mode='{modes}', time_zone='+00:00', "
+            f"innodb_lock_wait_timeout={_LOCK_SECONDS}",
         },
         "TEST": {"CHARSET": "utf8mb4", "COLLATION": MARIADB_COLLATION},
     }
