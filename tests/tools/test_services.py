@@ -109,10 +109,15 @@ class _Answer(socketserver.StreamRequestHandler):
         self.wfile.write(b"+OK\r\n+PONG\r\n")
 
 
+class _Impostor(socketserver.ThreadingTCPServer):
+    # Connections that have just ended still hold the port for a while.
+    allow_reuse_address = True
+
+
 @contextmanager
 def impostor(port: int) -> Iterator[None]:
     """Hold a port, and answer there as a Redis would that takes any password."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", port), _Answer) as server:
+    with _Impostor(("127.0.0.1", port), _Answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
