@@ -59,9 +59,11 @@ class ScopedManager(models.Manager[M]):
 
 
 class TenantModel(models.Model):
-    """A row of one client."""
+    """A row of one client; some index or unique constraint of each such model begins with it."""
 
-    client = models.ForeignKey("accounts.Client", on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(
+        "accounts.Client", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     unscoped = models.Manager.from_queryset(TenantQuerySet)()
     objects = ScopedManager()

@@ -47,7 +47,7 @@ class File(TenantModel):
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
     # Unknown only while bytes flow: an intent row is older than the form field that names it.
     client = models.ForeignKey(  # type: ignore[assignment]
-        "accounts.Client", on_delete=models.PROTECT, null=True, related_name="+"
+        "accounts.Client", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     consignment = models.ForeignKey(
         "consignments.Consignment", on_delete=models.SET_NULL, null=True, related_name="files"
@@ -102,6 +102,8 @@ class File(TenantModel):
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
+            models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
+            models.Index(fields=["-uploaded_at", "-id"], name="file_by_time"),
             models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
             models.Index(fields=["deleted_at"], name="file_trash"),
         ]
@@ -121,14 +123,22 @@ class File(TenantModel):
 
 
 class Derivative(models.Model):
-    """An object that one run made from a file; the row is older than the bytes."""
+    """An object that one run made from a file; the row is older than the bytes.
+
+    `stands` is set when the file is settled with that run: what does not stand is at work, or
+    debris, and there is never much of it to look through.
+    """
 
     class Role(models.TextChoices):
         REJECTS = "rejects"
         READINGS = "readings"
 
-    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="derivatives")
+    # The unique constraint begins with the file and is its index too.
+    file = models.ForeignKey(
+        File, on_delete=models.CASCADE, related_name="derivatives", db_index=False
+    )
     run = models.PositiveIntegerField()
+    stands = models.BooleanField(default=False)
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -137,6 +147,7 @@ class Derivative(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["file", "run", "role"], name="derivative_is_unique"),
         ]
+        indexes = [models.Index(fields=["stands"], name="derivative_standing")]
 
     def __str__(self) -> str:
         return f"{self.role} of {self.file_id}, run {self.run}"

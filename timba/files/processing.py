@@ -215,6 +215,10 @@ def _from_now(wait: timedelta) -> Any:
     return models.ExpressionWrapper(Now() + wait, output_field=models.DateTimeField())
 
 
+def _is_run(run: int | None) -> Any:
+    return models.ExpressionWrapper(models.Q(run=run), output_field=models.BooleanField())
+
+
 def _process(run: Run) -> None:
     started = time.monotonic()
     outcome = _read(run)
@@ -283,6 +287,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         else:
             processors()[file.kind].record(file, outcome.findings or {})
         file.save()
+        file.derivatives.update(stands=_is_run(file.run))
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))

@@ -78,12 +78,10 @@ def _remove_abandoned(file: File) -> None:
 
 def _dead_runs() -> models.QuerySet[Derivative]:
     """Return what runs made that lost their file: neither the current run nor the one at work."""
-    dead = (
-        Derivative.objects.select_related("file")
-        .exclude(run=models.F("file__run"), file__run__isnull=False)
-        .exclude(file__status=File.Status.PENDING, run=models.F("file__fence"))
+    dead = Derivative.objects.filter(stands=False).exclude(
+        file__status=File.Status.PENDING, run=models.F("file__fence")
     )
-    return dead[:_BATCH]
+    return dead.select_related("file")[:_BATCH]
 
 
 def _trash() -> models.QuerySet[File]:

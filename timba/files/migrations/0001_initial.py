@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 (
                     "client",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -131,6 +132,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("run", models.PositiveIntegerField()),
+                ("stands", models.BooleanField(default=False)),
                 (
                     "role",
                     models.CharField(
@@ -142,6 +144,7 @@ class Migration(migrations.Migration):
                 (
                     "file",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="derivatives",
                         to="files.file",
@@ -152,6 +155,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="file",
             index=models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
+        ),
+        migrations.AddIndex(
+            model_name="file",
+            index=models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
+        ),
+        migrations.AddIndex(
+            model_name="file",
+            index=models.Index(fields=["-uploaded_at", "-id"], name="file_by_time"),
         ),
         migrations.AddIndex(
             model_name="file",
@@ -185,6 +196,10 @@ class Migration(migrations.Migration):
                 ),
                 name="file_has_client_once_accepted",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="derivative",
+            index=models.Index(fields=["stands"], name="derivative_standing"),
         ),
         migrations.AddConstraint(
             model_name="derivative",
