@@ -103,7 +103,6 @@ class File(TenantModel):
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
             models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
-            models.Index(fields=["-uploaded_at", "-id"], name="file_by_time"),
             models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
             models.Index(fields=["deleted_at"], name="file_trash"),
         ]

@@ -162,10 +162,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="file",
-            index=models.Index(fields=["-uploaded_at", "-id"], name="file_by_time"),
-        ),
-        migrations.AddIndex(
-            model_name="file",
             index=models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
         ),
         migrations.AddIndex(
