@@ -17,7 +17,8 @@ def indexed(model: type[models.Model]) -> list[list[str]]:
     """Return the columns of each index that the database has on a model's table."""
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, model._meta.db_table)
-    return [each["columns"] for each in found.values() if each["index"] or each["unique"]]
+    kinds = ("index", "unique", "primary_key")
+    return [each["columns"] for each in found.values() if any(each[kind] for kind in kinds)]
 
 
 @pytest.mark.django_db
