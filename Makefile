@@ -9,7 +9,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt
+# What was added once, such as MariaDB's driver, stays when the rest changes.
+EXTRAS := $(if $(wildcard $(VENV)/.mariadb),requirements/mysql.txt)
+SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt $(EXTRAS)
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 # Caches stay in the build folders: nothing is written anywhere else.
@@ -36,6 +38,9 @@ stack: setup front ## The same on real servers: PostgreSQL, Redis, S3, Kafka, wi
 .PHONY: setup
 setup: $(VENV)/.$(PACKAGES) ## Install what Timba runs on, each package checked by its hash
 
+.PHONY: mariadb
+mariadb: $(VENV)/.mariadb ## Add the driver for MariaDB, which a compiler builds here
+
 .PHONY: front
 front: $(FRONT) ## Build the style sheet and the script of the pages
 
@@ -44,7 +49,8 @@ front: $(FRONT) ## Build the style sheet and the script of the pages
 .PHONY: test
 test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
 	@tools/test-packages
-	@tools/services run --tests -- $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(MAKE) mariadb || [ "$${CI:-}" != true ]
+	@tools/services run --tests -- $(BIN)/python tools/suites $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev front ## Check format, lint, types, layers, security, settings, migrations, API schema
@@ -63,6 +69,7 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things time
 requirements: $(UV) ## Compile the hashed requirement files anew from pyproject.toml
 	@$(COMPILE) --group uv -o requirements/uv.txt
 	@$(COMPILE) --group node -o requirements/node.txt
+	@$(COMPILE) --group mysql -o requirements/mysql.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 
@@ -85,6 +92,12 @@ $(VENV)/.base: $(UV) requirements/base.txt
 $(VENV)/.dev: $(UV) requirements/dev.txt
 	@echo "Installing Timba's packages and the developers' tools; each file is checked by its hash."
 	@$(SYNC) requirements/dev.txt
+	@touch $@
+
+$(VENV)/.mariadb: requirements/mysql.txt | $(VENV)/.$(PACKAGES)
+	@tools/mariadb-packages $(BIN)/python
+	@echo "Building MariaDB's driver; its source is checked by its hash."
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/mysql.txt
 	@touch $@
 
 $(FRONT): $(FRONT_SOURCES) requirements/node.txt | $(UV)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.files.storage import storages
 from django.db import connection
 from rest_framework.test import APIClient
 
@@ -15,6 +16,8 @@ from tests.factories import ClientFactory, StaffFactory, UserFactory
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES
 from timba.accounts.tokens import issue_tokens
+from timba.config import health
+from timba.files.s3 import S3Storage
 
 pytest_plugins = ("tests.servers",)
 
@@ -68,10 +71,27 @@ def _needs_database(item: Any) -> bool:
     return marked or not _NEED_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bucket() -> None:
+    """Make the bucket that the settings name: each test process has one of its own."""
+    store = storages["default"]
+    if isinstance(store, S3Storage):
+        store.client.create_bucket(Bucket=store.bucket)
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+@pytest.fixture
+def health_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let /health/ready ask every server anew: what it sees it remembers for seconds."""
+    for name in ("storage", "broker", "kafka"):
+        look = health._Remembered(getattr(health, f"_ask_{name}"))
+        monkeypatch.setattr(health, f"_{name}", look)
+    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
 
 
 @pytest.fixture

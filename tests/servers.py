@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,6 +58,8 @@ def postgres_url() -> str:
 @pytest.fixture(scope="session")
 def mariadb_url() -> str:
     """Return the URL of a MariaDB database whose user may make others."""
+    if find_spec("MySQLdb") is None:
+        _refuse("MariaDB's driver is not here. Build it: make mariadb")
     return _variable("TIMBA_TEST_MARIADB_URL", server="mariadb")
 
 
@@ -106,6 +110,10 @@ def _variable(name: str, *, server: str) -> str:
         f"TIMBA_TEST_{server.upper()}_MISSING",
         f"{name} is not set. Bring the server up: tools/services up {server}",
     )
+    _refuse(reason)
+
+
+def _refuse(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

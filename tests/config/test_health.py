@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +17,7 @@ from django.utils import timezone
 from timba.config import health
 from timba.events.models import OutboxEvent
 
-
-@pytest.fixture(autouse=True)
-def _forget_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask the brokers anew in each test: their verdicts are remembered for seconds."""
-    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("health_forgets")
 
 
 @pytest.fixture
@@ -154,12 +151,36 @@ def test_events_that_nobody_delivers_are_history_and_wait_for_nothing(
     assert client.get("/health/ready").json()["status"] == "ok"
 
 
-def test_brokers_are_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_are_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 60.0)
     asked = []
     look = health._Remembered(lambda: asked.append(1) or "down")  # type: ignore[func-returns-value]
     assert [look(), look()] == ["down", "down"]
     assert len(asked) == 1
+
+
+def test_a_server_that_is_silent_holds_one_caller_only() -> None:
+    asked, answered = threading.Event(), threading.Event()
+    verdicts = iter(["ok", "down"])
+
+    def ask() -> health.Verdict:
+        verdict = next(verdicts)
+        if verdict == "down":
+            asked.set()
+            assert answered.wait(10)
+        return verdict
+
+    look = health._Remembered(ask)
+    assert look() == "ok"
+    one = threading.Thread(target=look)
+    one.start()
+    try:
+        assert asked.wait(10)
+        assert look() == "ok"  # what was seen last, at once
+    finally:
+        answered.set()
+        one.join()
+    assert look._verdict == "down"
 
 
 def test_health_takes_no_writes(client: Browser) -> None:

@@ -15,7 +15,6 @@ from tests.conftest import MakeUser
 from tests.doors import doors
 from timba.accounts.models import User
 from timba.api.docs import openapi
-from timba.config import health
 
 pytestmark = pytest.mark.django_db
 
@@ -55,16 +54,18 @@ def test_live_while_the_process_serves() -> None:
     assert APIClient().get("/health/live").status_code == 200
 
 
-def test_ready_says_how_each_part_is_that_is_configured() -> None:
+@pytest.mark.usefixtures("health_forgets")
+def test_ready_says_how_each_part_is_that_is_configured(settings: Any) -> None:
     answer = APIClient().get("/health/ready")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "storage": "ok"}}
+    parts = {"database", "storage"}
+    parts |= {"broker"} if settings.BROKER_URL else set()
+    parts |= {"kafka", "events"} if settings.KAFKA_BOOTSTRAP_SERVERS else set()
+    assert answer.json() == {"status": "ok", "checks": dict.fromkeys(parts, "ok")}
 
 
-def test_a_kafka_that_is_away_is_only_degraded(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+@pytest.mark.usefixtures("health_forgets")
+def test_a_kafka_that_is_away_is_only_degraded(settings: Any) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:1"
     answer = APIClient().get("/health/ready")
     assert answer.status_code == 200
@@ -72,13 +73,14 @@ def test_a_kafka_that_is_away_is_only_degraded(
     assert answer.json()["checks"]["kafka"] != "ok"
 
 
+@pytest.mark.usefixtures("health_forgets")
 def test_without_storage_it_is_503(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "files").write_text("no folder")
-    options = {"location": tmp_path / "files"}
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {**settings.STORAGES["default"], "OPTIONS": options},
+    folder = {
+        "BACKEND": "timba.files.storage.LocalStorage",
+        "OPTIONS": {"location": tmp_path / "files"},
     }
+    settings.STORAGES = {**settings.STORAGES, "default": folder}
     answer = APIClient().get("/health/ready")
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0

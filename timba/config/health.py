@@ -36,7 +36,7 @@ Verdict = Literal["ok", "down", "late"]
 _NEEDED: Final = ("database", "storage")
 _LATE_SECONDS: Final = 60
 _PATIENCE_SECONDS: Final = 2
-# Brokers are asked at most this often: everybody may ask Timba, and a look may take a while.
+# Other servers are asked at most this often: everybody may ask Timba, and a look may take a while.
 _REMEMBERED_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _database() -> Verdict:
     return "ok"
 
 
-def _storage() -> Verdict:
+def _ask_storage() -> Verdict:
     try:
         store().check()
     except (OSError, ImproperlyConfigured):
@@ -135,22 +135,32 @@ def _ask_kafka() -> Verdict:
 
 
 class _Remembered:
-    """A look that is taken again only after a while, and by one caller at a time."""
+    """A look that is taken again only after a while, and by one caller at a time.
+
+    Meanwhile all others are told what was seen last: a silent server must not hold their threads.
+    """
 
     def __init__(self, look: Callable[[], Verdict]) -> None:
         self._look = look
         self._lock = Lock()
-        self._verdict: Verdict = "ok"
+        self._verdict: Verdict | None = None
         self._until = -math.inf
 
     def __call__(self) -> Verdict:
-        with self._lock:
-            if time.monotonic() >= self._until:
+        seen = self._verdict
+        is_mine = self._lock.acquire(blocking=seen is None)
+        if seen is not None and not is_mine:
+            return seen
+        try:
+            if self._verdict is None or time.monotonic() >= self._until:
                 self._verdict = self._look()
                 self._until = time.monotonic() + _REMEMBERED_SECONDS
             return self._verdict
+        finally:
+            self._lock.release()
 
 
+_storage = _Remembered(_ask_storage)
 _broker = _Remembered(_ask_broker)
 _kafka = _Remembered(_ask_kafka)
 

@@ -1,4 +1,7 @@
-"""The settings of the test suite: the embedded defaults in a folder of its own."""
+"""The settings of the test suite: the embedded defaults in a folder of its own.
+
+Of the servers that the environment names, each test process takes a part for itself.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,15 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+if "CACHE_URL" in os.environ:  # a Redis, whose databases 2 to 7 belong to the tests' own business
+    CACHES["default"]["LOCATION"] += f"/{8 + _number}"  # noqa: F405
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if "STORAGE_URL" in os.environ:
+    STORAGES["default"]["OPTIONS"]["bucket"] += f"-{_number}-{os.getpid()}"  # noqa: F405
+
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # Static files come straight from the rooms that own them.
 WHITENOISE_USE_FINDERS = True
