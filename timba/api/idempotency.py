@@ -25,6 +25,7 @@ from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Invalid
+from timba.failpoints import failpoint
 from timba.wire import dumps
 
 _MEMORY = timedelta(hours=24)
@@ -88,6 +89,7 @@ def _reserve(request: Request, key: str, *, fingerprint: str) -> IdempotentReque
 
 def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> HttpResponse:
     own = IdempotentRequest.objects.filter(pk=reserved.pk, created_at=reserved.created_at)
+    failpoint("idempotency.key_reserved")
     try:
         response = _run_and_remember(own, run)
     except BaseException:
@@ -110,6 +112,8 @@ def _run_and_remember(
             )
             if not remembered:
                 raise Conflict("Another request with this Idempotency-Key has taken over.")
+            failpoint("idempotency.answer_written")
+    failpoint("idempotency.answer_committed")
     return response
 
 

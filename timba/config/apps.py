@@ -14,5 +14,6 @@ class ConfigConfig(AppConfig):
         register(checks.address_is_an_address, Tags.urls)
         register(checks.proxies_are_networks, Tags.security)
         register(checks.rest_framework_bounds_bodies, Tags.compatibility)
+        register(checks.nothing_is_made_to_fail, Tags.security, deploy=True)
         register(database_checks.database_keeps_its_word, Tags.database)
         register(database_checks.database_is_durable, database_checks.DURABILITY, deploy=True)

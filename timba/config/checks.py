@@ -98,6 +98,22 @@ def rest_framework_bounds_bodies(
     ]
 
 
+def nothing_is_made_to_fail(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
+    **_: Any,
+) -> list[CheckMessage]:
+    """What tests do to Timba must never happen to people."""
+    if not settings.TIMBA_FAILPOINT:
+        return []
+    return [
+        Error(
+            f"TIMBA_FAILPOINT is {settings.TIMBA_FAILPOINT!r}: Timba fails there on purpose.",
+            hint="Leave it unset: it is for tests alone.",
+            id="timba.E020",
+        )
+    ]
+
+
 def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text, strict=False)

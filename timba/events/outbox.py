@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from timba.bell import ring
 from timba.events.models import OutboxEvent, Stream
+from timba.failpoints import failpoint
 from timba.wire import dumps
 
 _PAST_TENSE = {
@@ -82,6 +83,7 @@ def publish(*events: Event) -> None:
             for offset, event in enumerate(group, start=1)
         ]
         OutboxEvent.objects.bulk_create(rows)
+        failpoint("outbox.numbered")
         stream.last_sequence = rows[-1].sequence
         stream.save(update_fields=["last_sequence"])
     # Robust: what is committed is done, and an event that is not rung for is found by polling.

@@ -24,6 +24,7 @@ from timba.events.messages import message_of
 from timba.events.models import OutboxEvent
 from timba.events.pruning import prune
 from timba.events.publishers import Delivery, Publisher
+from timba.failpoints import failpoint
 
 _log = structlog.get_logger(__name__)
 
@@ -123,6 +124,7 @@ class Relay:
         outcomes = self._publisher.deliver(
             [message_of(event) for event in events], timeout=_DELIVERY_SECONDS
         )
+        failpoint("relay.delivered")
         acked, failed = _sort_out(events, outcomes)
         if acked and not self._mark_published(acked):
             return Turn.STANDBY
@@ -145,6 +147,7 @@ class Relay:
                 return False
             ids = [event.pk for event in events]
             OutboxEvent.objects.filter(pk__in=ids).update(published_at=Now())
+            failpoint("relay.marked")
         return True
 
     def _recover(self, failed: dict[OutboxEvent, Delivery], *, tried: int) -> Turn:

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from timba.contention import again_on_contention
 from timba.events.outbox import publish
+from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.models import Derivative, File, FileQuerySet
@@ -88,7 +89,9 @@ class Run:
             derivative = Derivative.objects.create(
                 file=self.file, run=self.run, role=role, storage_key=new_key()
             )
+        failpoint("processing.derivative_named")
         writer = store().create(derivative.storage_key)
+        failpoint("processing.derivative_begun")
         self._made.append(derivative.storage_key)
         # The row may have been swept before there was an object that could be swept with it.
         if not self.own_row().exists():
@@ -166,6 +169,7 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
     file = _claim(file_id)
     if file is None:
         return False
+    failpoint("processing.claimed")
     with structlog.contextvars.bound_contextvars(
         request_id=file.request_id, file_id=str(file.pk), client_id=file.client_id
     ):
@@ -222,6 +226,7 @@ def _is_run(run: int | None) -> Any:
 def _process(run: Run) -> None:
     started = time.monotonic()
     outcome = _read(run)
+    failpoint("processing.read")
     seconds = time.monotonic() - started
     try:
         _settle(run.own_row(), outcome, seconds=seconds)
@@ -286,8 +291,11 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             file.live_digest = None
         else:
             processors()[file.kind].record(file, outcome.findings or {})
+        failpoint("processing.recorded")
         file.save()
         file.derivatives.update(stands=_is_run(file.run))
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
+        failpoint("processing.event_written")
+    failpoint("processing.settled")
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))

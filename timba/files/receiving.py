@@ -28,6 +28,7 @@ from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
+from timba.failpoints import failpoint
 from timba.files.catalogue import recognizers
 from timba.files.events import file_event
 from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, size_limit
@@ -88,6 +89,7 @@ class Reception:
         check_name(name)
         self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
         self._row = File.unscoped.create(name=name, storage_key=new_key())
+        failpoint("receiving.intent_committed")
         self.store_is_away = False
         with self._storing():
             self._writer = store().create(self._row.storage_key)
@@ -114,6 +116,7 @@ class Reception:
         self._digest.update(chunk)
         with self._storing():
             self._writer.write(chunk)
+            failpoint("receiving.half_written")
 
     def finish(self) -> Received:
         """Make the bytes durable; raise Refused for an empty file."""
@@ -122,6 +125,7 @@ class Reception:
             raise Refused(row.name, f"“{row.name}” is empty.")
         with self._storing():
             self._writer.commit()
+            failpoint("receiving.object_stored")
         row.size, row.sha256 = self._size, self._digest.hexdigest()
         return Received(row=row, head=self._head)
 
@@ -193,9 +197,11 @@ def accept_files(
             row.request_id = request_id
             row.uploaded_at = row.rung_at = timezone.now()
             accepted.append(_accept(row))
+        failpoint("receiving.pending_written")
         fresh = [one.file for one in accepted if not one.duplicate]
         if fresh:
             publish(*(file_event("create", file, actor=actor) for file in fresh))
+            failpoint("receiving.event_written")
             transaction.on_commit(partial(ring, [file.pk for file in fresh]), robust=True)
         for one, outcome in zip(received, accepted, strict=True):
             if outcome.duplicate:
@@ -215,6 +221,7 @@ def discard(*received: Received) -> None:
             # Where there is no row, the sweeper was here, perhaps before the last bytes were.
             if not rows.exclude(status=File.Status.RECEIVING).exists():
                 store().delete(one.row.storage_key)
+                failpoint("receiving.debris_erased")
                 rows.filter(status=File.Status.RECEIVING).delete()
         except StoreAway:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)

@@ -25,6 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage
 
+from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 from timba.files.s3_reader import S3Reader
 from timba.files.storage import StoreAway
@@ -103,12 +104,14 @@ class S3Storage(Storage):
         """Erase a finished object; what is not there is erased already."""
         with translated():
             self.client.delete_object(Bucket=self.bucket, Key=name)
+            failpoint("s3.erased")
 
     def purge(self, name: str) -> None:
         """Erase an object and every part of it that a crash left: it would cost space for ever."""
         self.delete(name)
         with translated():
             begun = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=name)
+            failpoint("s3.parts_listed")
             for upload in begun.get("Uploads") or ():
                 if upload["Key"] == name:
                     self.client.abort_multipart_upload(
@@ -229,17 +232,20 @@ class S3Writer(ObjectWriter):
             self._storage.client.put_object(
                 **self._place, **_body(body), Metadata=self._mark, IfNoneMatch="*"
             )
+            failpoint("s3.whole_put")
 
     def _send_part(self, part: bytes) -> None:
         client = self._storage.client
         with translated():
             if not self._upload_id:
                 begun = client.create_multipart_upload(**self._place, Metadata=self._mark)
+                failpoint("s3.parts_begun")
                 self._upload_id = begun["UploadId"]
             number = len(self._parts) + 1
             sent = client.upload_part(
                 **self._place, **_body(part), UploadId=self._upload_id, PartNumber=number
             )
+            failpoint("s3.part_sent")
             self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
 
     def _join_parts(self) -> None:
@@ -253,6 +259,7 @@ class S3Writer(ObjectWriter):
                 MultipartUpload={"Parts": self._parts},
                 IfNoneMatch="*",
             )
+            failpoint("s3.parts_joined")
 
 
 @contextmanager
@@ -269,7 +276,7 @@ def translated() -> Iterator[None]:
         if status >= 500 or status in _PASSING or code == "NoSuchBucket":
             raise StoreAway(f"the S3 server refuses: {code}") from refusal
         raise OSError(str(refusal)) from refusal
-    except BotoCoreError as failure:
+    except (BotoCoreError, ConnectionError) as failure:
         raise StoreAway(_AWAY) from failure
 
 

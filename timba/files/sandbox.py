@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 
 from django.conf import settings
 
+from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.sandbox_child import MAX_ANSWER
@@ -57,6 +58,7 @@ class _Child:
                 start_new_session=True,
             )
         self.files_read = 0
+        failpoint("sandbox.child_started")
 
     def ask(self, question: dict[str, Any], file: IO[bytes]) -> None:
         self.files_read += 1
@@ -111,10 +113,12 @@ def _converse(child: _Child, processor: Processor, job: Job) -> dict[str, Any]:
     with job.open() as stored, tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR) as copy:
         shutil.copyfileobj(stored, copy)
         copy.flush()
+        failpoint("sandbox.copied")
         try:
             child.ask(question, copy)
         except OSError:
             raise FileRefused(DIED) from None
+        failpoint("sandbox.asked")
         return _await_answer(child, job)
 
 

@@ -14,6 +14,7 @@ from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
+from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
@@ -48,6 +49,7 @@ def retry_file(*, actor: User, file: File) -> File:
         if file.status != File.Status.FAILURE:
             raise Conflict("Only a file in FAILURE can be tried again.")
         _make_pending(file)
+        failpoint("services.retry_written")
         publish(file_event("update", file, actor=actor))
         transaction.on_commit(partial(ring, [file.pk]), robust=True)
     return file
@@ -95,6 +97,7 @@ def delete_file(*, actor: User, file: File) -> None:
         # Whoever works on it now is a stranger from here on.
         file.fence += 1
         file.save(update_fields=["deleted_at", "live_digest", "fence"])
+        failpoint("services.tombstone_written")
         publish(event)
 
 

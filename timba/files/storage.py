@@ -17,6 +17,7 @@ from typing import IO, Any, BinaryIO, Protocol, cast
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage, default_storage
 
+from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 
 
@@ -120,12 +121,15 @@ class LocalWriter(ObjectWriter):
         super().__init__()
         self._unfinished, self._final, self._root = unfinished, final, root
         self._file = unfinished.open("xb")
+        failpoint("storage.begun")
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        return self._file.write(data)
+        written = self._file.write(data)
+        failpoint("storage.written")
+        return written
 
     def tell(self) -> int:
         return self._file.tell()
@@ -133,11 +137,14 @@ class LocalWriter(ObjectWriter):
     def commit(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+        failpoint("storage.synced")
         self._file.close()
         folder = self._final.parent
         folder.mkdir(exist_ok=True)
         self._final.hardlink_to(self._unfinished)
+        failpoint("storage.linked")
         self._unfinished.unlink()
+        failpoint("storage.in_place")
         # The root each time: another upload may have made the folder and not synced it yet.
         _sync_folders(folder, self._root)
 
@@ -152,6 +159,7 @@ def _erase(path: Path) -> None:
     """Erase a file for good: a power cut must not bring back bytes whose row is gone."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
+        failpoint("storage.erased")
         _sync_folders(path.parent)
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
@@ -50,6 +51,7 @@ def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
     oldest = waiting.filter(long_ago).order_by("uploaded_at")
     file_ids = list(oldest.values_list("pk", flat=True)[:lost])
     File.unscoped.filter(pk__in=file_ids).update(rung_at=now)
+    failpoint("sweeping.bells_noted")
     return file_ids
 
 
@@ -71,7 +73,9 @@ def _remove_abandoned(file: File) -> None:
     """Give the upload up first, so that it cannot be accepted while its bytes are erased."""
     rows = File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING)
     if rows.filter(touched_at=file.touched_at).update(deleted_at=timezone.now()):
+        failpoint("sweeping.upload_given_up")
         store().purge(file.storage_key)
+        failpoint("sweeping.upload_purged")
         rows.delete()
         _log.info("abandoned_upload_removed", file_id=str(file.pk))
 
@@ -92,7 +96,9 @@ def _trash() -> models.QuerySet[File]:
 def _erase_file(file: File) -> None:
     for derivative in file.derivatives.all():
         _erase(derivative)
+    failpoint("sweeping.derivatives_erased")
     store().delete(file.storage_key)
+    failpoint("sweeping.original_erased")
     file.delete()
     _log.info("deleted_file_erased", file_id=str(file.pk))
 
@@ -100,5 +106,7 @@ def _erase_file(file: File) -> None:
 def _erase(derivative: Derivative) -> None:
     """Erase the bytes, then what was staged beside them, then the row that names both."""
     store().purge(derivative.storage_key)
+    failpoint("sweeping.run_purged")
     processors()[derivative.file.kind].discard(derivative.file_id, derivative.run)
+    failpoint("sweeping.totals_discarded")
     derivative.delete()

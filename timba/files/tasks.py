@@ -17,6 +17,7 @@ from celery import shared_task
 from django.conf import settings
 
 from timba import bell
+from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.models import File
 from timba.files.processing import process_file
@@ -47,6 +48,7 @@ def contained(task: Callable[P, None]) -> Callable[P, None]:
 
 def ring(file_ids: Sequence[uuid.UUID]) -> None:
     """Say that these files wait, within some two seconds; never raise: the sweeper rings again."""
+    failpoint("tasks.bell_due")
     if not settings.BROKER_URL:
         bell.ring(BELL)
         return

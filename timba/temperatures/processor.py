@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO, Final
 
+from timba.failpoints import failpoint
 from timba.files.models import Derivative, File
 from timba.files.processors.base import BULK, FileRefused, Findings, Job, Processor
 from timba.files.storage import store
@@ -59,6 +60,7 @@ def read_temperatures(job: Job) -> Findings:
             job.progress(READING_SHARE)
             with job.writing():
                 stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
+                failpoint("temperatures.staged")
             outcome.add_cities(some)
     return outcome.findings()
 

@@ -22,6 +22,7 @@ from timba.config.env import (
     whole_number,
 )
 from timba.config.logs import logging_config
+from timba.failpoints import arm
 
 # --- Who and where -------------------------------------------------------------------------------
 
@@ -48,6 +49,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = env.list("TIMBA_TRUSTED_PROXIES", default=[])
 TIMBA_WEB_WORKERS = whole_number("TIMBA_WEB_WORKERS", default=1, least=1, most=64)
 TIMBA_WEB_THREADS = whole_number("TIMBA_WEB_THREADS", default=16, least=4, most=512)
+TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
 
 # --- Rooms ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,122 @@
+"""Failpoints: off they do nothing, armed they fail as ordered; the matrix walks by all of them."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+
+from tests.crashes.walks import OF_POINT, WALKS
+from tests.journeys.timba_process import ROOT
+from timba.failpoints import EXIT_CODE, POINTS, arm, failpoint
+
+
+@pytest.fixture(autouse=True)
+def _disarmed() -> Iterator[None]:
+    yield
+    arm("")
+
+
+def points_in_the_code() -> Counter[str]:
+    """Return every name that the source gives to `failpoint`, and how often."""
+    found: Counter[str] = Counter()
+    for path in (ROOT / "timba").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "failpoint":
+                [name] = node.args
+                assert isinstance(name, ast.Constant), f"{path}: a point is named by a literal"
+                found[name.value] += 1
+    return found
+
+
+def test_each_point_stands_once_in_the_code_and_is_walked_by_the_matrix() -> None:
+    assert points_in_the_code() == Counter(dict.fromkeys(POINTS, 1))
+    assert set(OF_POINT) == set(POINTS)
+    assert set(OF_POINT.values()) == set(WALKS)
+    assert len(POINTS) >= 24
+
+
+def test_off_a_point_does_nothing() -> None:
+    arm("")
+    failpoint("receiving.object_stored")
+
+
+def test_a_point_fails_once_at_the_passing_that_was_ordered() -> None:
+    arm("receiving.object_stored=enospc@2")
+    failpoint("receiving.object_stored")
+    failpoint("storage.begun")
+    with pytest.raises(OSError, match="No space left on device"):
+        failpoint("receiving.object_stored")
+    failpoint("receiving.object_stored")
+
+
+@pytest.mark.parametrize(
+    ("order", "failure"),
+    [
+        ("processing.claimed=eio", OperationalError),
+        ("storage.erased=eio", OSError),
+        ("s3.whole_put=reset", ConnectionResetError),
+    ],
+)
+def test_a_fault_is_what_its_place_would_raise(order: str, failure: type[Exception]) -> None:
+    arm(order)
+    with pytest.raises(failure):
+        failpoint(order.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        ("receiving.object_stord=exit", "names 'receiving.object_stord', which is no point"),
+        ("receiving.object_stored", "Give it like receiving.object_stored=exit@2"),
+        ("receiving.object_stored=exit@0", "Give it like receiving.object_stored=exit@2"),
+        ("storage.erased=enospc", "wants 'enospc' at storage.erased, where there can be exit, eio"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(order: str, sentence: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        arm(order)
+
+
+def manage(order: str, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TIMBA_FAILPOINT": order}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_process_refuses_to_start_with_a_misspelt_point() -> None:
+    answer = manage("receiving.object_stord=exit", "check")
+    assert answer.returncode != 0
+    assert "which is no point of failure" in answer.stderr
+
+
+def test_a_process_ends_at_the_point_that_its_environment_names() -> None:
+    code = "from timba.failpoints import failpoint; failpoint('relay.marked'); print('lives')"
+    answer = manage("relay.marked=exit", "shell", "-c", code)
+    assert answer.returncode == EXIT_CODE
+    assert "lives" not in answer.stdout
+
+
+def test_an_installation_with_a_failpoint_is_refused(settings: Any) -> None:
+    settings.TIMBA_FAILPOINT = "relay.marked=exit"
+    found = [
+        problem.msg
+        for problem in run_checks(include_deployment_checks=True)
+        if problem.id == "timba.E020"
+    ]
+    assert found == ["TIMBA_FAILPOINT is 'relay.marked=exit': Timba fails there on purpose."]
