@@ -19,7 +19,7 @@ from tests.console_consumer import printed
 from tests.journeys.processes import wait_until, with_variable
 from tests.journeys.timba_process import ROOT, TimbaProcess
 from tests.own_servers import refuse_or_skip
-from tools.servers.commands import PROGRAMS
+from tools.servers.fleet import PROGRAMS
 from tools.servers.runs import Place
 
 pytestmark = pytest.mark.journey
