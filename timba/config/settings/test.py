@@ -32,7 +32,7 @@ _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 if "CACHE_URL" in os.environ:  # a Redis, whose databases 2 to 7 belong to the tests' own business
     CACHES["default"]["LOCATION"] += f"/{8 + _number}"  # noqa: F405
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}  # noqa: F405
 if "STORAGE_URL" in os.environ:
     STORAGES["default"]["OPTIONS"]["bucket"] += f"-{_number}-{os.getpid()}"  # noqa: F405
 
