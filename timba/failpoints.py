@@ -36,7 +36,7 @@ _SERVER: Final[Mapping[str, Exception]] = {  # it has done its work, and its ans
 
 POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "idempotency.key_reserved": _PROCESS,
-    "idempotency.answer_written": _DATABASE,
+    "idempotency.effect_written": _DATABASE,
     "idempotency.answer_committed": _PROCESS,
     "receiving.intent_committed": _DATABASE,
     "receiving.half_written": _WRITING,

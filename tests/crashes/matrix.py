@@ -59,10 +59,13 @@ class Matrix:
         walk = OF_POINT[point]
         often = self._often(walk)[point]
         assert often, f"{point} does not lie on the walk “{walk}”"
-        # The first, the middle and the last: what is passed often is passed for the same reason.
+        end, *errors = faults(point)
+        # What is passed often is passed for the same reason: the ends and the middle will do.
         for passing in sorted({1, (often + 1) // 2, often}):
-            for fault in faults(point):
-                self._case(walk, f"{point}={fault}@{passing}")
+            self._case(walk, f"{point}={end}@{passing}")
+        for passing in sorted({1, often}):
+            for error in errors:
+                self._case(walk, f"{point}={error}@{passing}")
         self.points.add(point)
 
     def _often(self, walk: str) -> dict[str, int]:

@@ -60,8 +60,9 @@ def verdict(world: World) -> dict[str, Any]:
     counts["dead"] += len(set(CityTotals.unscoped.values_list("file_id", "run")) - runs)
     troubles += [f"{name}: {counts[name]}" for name in counts if name != "acknowledged"]
     troubles = [sentence for sentence in troubles if not sentence.endswith(": 0")]
+    steps = {file_id: step for step, file_id in files.items()}
     for row in rows:
-        step = next(step for step, file_id in files.items() if file_id == str(row.pk))
+        step = steps.get(str(row.pk), "what nobody sent")
         if row.status != _ENDS.get(step, "SUCCESS") or (step == "lost" and row.error != LOST):
             troubles.append(f"{step} ended as {row.status}: {row.error}")
     troubles += _troubles_of_events(world, set(files.values()), erased)

@@ -107,7 +107,7 @@ WALKS: Mapping[str, Callable[[World], None]] = {
 }
 OF_POINT: Mapping[str, str] = {
     "idempotency.key_reserved": "text",
-    "idempotency.answer_written": "text",
+    "idempotency.effect_written": "text",
     "idempotency.answer_committed": "readings",
     "receiving.intent_committed": "text",
     "receiving.half_written": "large",

@@ -106,13 +106,13 @@ def _run_and_remember(
 ) -> HttpResponse:
     with transaction.atomic():
         response = run()
+        failpoint("idempotency.effect_written")
         if _is_remembered(response):
             remembered = own.update(
                 response_status=response.status_code, response_body=dumps(response.data)
             )
             if not remembered:
                 raise Conflict("Another request with this Idempotency-Key has taken over.")
-            failpoint("idempotency.answer_written")
     failpoint("idempotency.answer_committed")
     return response
 
