@@ -12,7 +12,7 @@ from django.db import models
 from timba.errors import Forbidden, Lapsed, NotFound
 
 if TYPE_CHECKING:
-    from timba.accounts.models import Client, User
+    from timba.accounts.models import Client, Role, User
 
 
 class Permission(models.TextChoices):
@@ -60,3 +60,23 @@ def require_paid(actor: User, *, client: Client | None) -> None:
         raise NotFound("There is no such client.")
     if client.subscription.is_lapsed:
         raise Lapsed
+
+
+def require_staff(actor: User, *, to: str) -> None:
+    """Let `actor` pass who belongs to the platform's staff; `to` says what only they do."""
+    if not actor.is_staff:
+        raise Forbidden(f"Your role does not allow this: only the platform's staff {to}.")
+
+
+def check_may_grant(actor: User, role: Role) -> None:
+    """Raise Forbidden for a role that may do more than `actor`: nobody grants what they lack."""
+    if role.is_owner:
+        check_owner_right(actor)
+    if not set(role.permissions) <= permissions_of(actor):
+        raise Forbidden("This role may do more than yours: give one that may do less.")
+
+
+def check_owner_right(actor: User) -> None:
+    """Raise Forbidden unless `actor` may make, change or remove owners."""
+    if not (actor.is_staff or actor.is_owner):
+        raise Forbidden("Only owners make, change or remove owners: ask one of them.")

@@ -1,7 +1,6 @@
 """What people do with clients and users; every rule about who may do it is kept here.
 
-Writes that change who is active or who owns first lock the client's subscription, so that seats
-and the last owner are counted by one at a time.
+Writes that change who is active or who owns first lock the client's people (see `seats`).
 """
 
 from __future__ import annotations
@@ -17,9 +16,19 @@ from django.db import models, transaction
 from timba.accounts.constraints import sentences
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.passwords import confirm_password, hash_password
-from timba.accounts.permissions import OWNER, Permission, permissions_of, require, require_paid
+from timba.accounts.permissions import (
+    OWNER,
+    Permission,
+    check_may_grant,
+    check_owner_right,
+    permissions_of,
+    require,
+    require_paid,
+    require_staff,
+)
+from timba.accounts.seats import check_seats, lock_people
 from timba.contention import again_on_contention
-from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, SeatsTaken
+from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 
 _OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
 _USER_TEXTS: Final = ("username", "name", "address", "contact")
@@ -33,6 +42,12 @@ class ClientTexts(TypedDict, total=False):
     address: str
     contact: str
     email: str
+
+
+class ClientChanges(ClientTexts, total=False):
+    """What may change about a client; what is left out stays."""
+
+    is_active: bool
 
 
 class UserChanges(TypedDict, total=False):
@@ -61,8 +76,7 @@ def open_client(
     *, actor: User, owner: FirstOwner | None = None, **texts: Unpack[ClientTexts]
 ) -> Client:
     """Begin a client's trial; only staff do so for others."""
-    if not actor.is_staff:
-        raise Forbidden("Your role does not allow this: only the platform's staff add clients.")
+    require_staff(actor, to="add clients")
     return _begin_trial(owner, texts)
 
 
@@ -72,6 +86,25 @@ def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
     if not settings.TIMBA_OPEN_SIGNUP:
         raise NotSignedIn
     return _begin_trial(owner, texts)
+
+
+@again_on_contention
+def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChanges]) -> Client:
+    """Change what is written about a client; staff also suspend it, or let it in again.
+
+    A client that is suspended shuts its people out at once; nothing of it is lost.
+    """
+    require(actor, Permission.MANAGE_USERS, client=client)
+    with transaction.atomic():
+        lock_people(client)
+        client = Client.unscoped.select_related("subscription").get(pk=client.pk)
+        if changes.get("is_active", client.is_active) != client.is_active:
+            require_staff(actor, to="suspend clients")
+        for field, value in changes.items():
+            setattr(client, field, value)
+        _check_texts(client, _CLIENT_TEXTS)
+        client.save()
+    return client
 
 
 @again_on_contention
@@ -89,7 +122,7 @@ def add_user(
 ) -> User:
     """Add a user to a client; without a password the user cannot sign in yet."""
     require(actor, Permission.MANAGE_USERS, client=client)
-    _check_may_grant(actor, role)
+    check_may_grant(actor, role)
     user = User(
         client=client,
         role=role,
@@ -105,9 +138,10 @@ def add_user(
     if password is not None:
         user.password = hash_password(password, user=user)
     with transaction.atomic():
-        _lock(client)
+        lock_people(client)
+        user.role = _role_as_it_is(actor, role)
         _save(user)
-        _check_seats(client)
+        check_seats(client)
     return user
 
 
@@ -133,7 +167,9 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     with transaction.atomic():
         user = _locked(user)
         if user.is_owner:
-            _check_owner_right(actor)
+            check_owner_right(actor)
+        if "role" in changes:
+            changes["role"] = _role_as_it_is(actor, changes["role"])
         _apply(user, changes, new_hash)
     return user
 
@@ -147,7 +183,7 @@ def delete_user(*, actor: User, user: User) -> None:
     with transaction.atomic():
         user = _locked(user)
         if user.is_owner:
-            _check_owner_right(actor)
+            check_owner_right(actor)
             if user.is_active:
                 _check_not_last_owner(user)
         user.delete()
@@ -201,7 +237,7 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         user.token_version += 1
     _save(user)
     if user.is_active and not was_active:
-        _check_seats(user.client)
+        check_seats(user.client)
 
 
 def _check_texts(row: Client | User, names: tuple[str, ...]) -> None:
@@ -214,23 +250,18 @@ def _check_texts(row: Client | User, names: tuple[str, ...]) -> None:
 
 def _check_may_change(actor: User, user: User, changes: UserChanges) -> None:
     if "role" in changes:
-        _check_may_grant(actor, changes["role"])
+        check_may_grant(actor, changes["role"])
     if actor.pk == user.pk and changes.get("is_active") is False:
         raise Conflict("You cannot deactivate yourself: ask another owner.")
     if "password" in changes and not permissions_of(user) <= permissions_of(actor):
         raise Forbidden("This user may do more than you: their password is not yours to set.")
 
 
-def _check_may_grant(actor: User, role: Role) -> None:
-    if role.is_owner:
-        _check_owner_right(actor)
-    if not set(role.permissions) <= permissions_of(actor):
-        raise Forbidden("This role may do more than yours: give one that may do less.")
-
-
-def _check_owner_right(actor: User) -> None:
-    if not (actor.is_staff or actor.is_owner):
-        raise Forbidden("Only owners make, change or remove owners: ask one of them.")
+def _role_as_it_is(actor: User, role: Role) -> Role:
+    """Return the role read afresh, under the lock: it may have been changed or deleted since."""
+    found = Role.unscoped.one_or_not_found(pk=role.pk)
+    check_may_grant(actor, found)
+    return found
 
 
 def _check_role_fits(user: User) -> None:
@@ -249,23 +280,9 @@ def _check_not_last_owner(user: User) -> None:
         raise Conflict("This is the client's last active owner: make another owner first.")
 
 
-def _check_seats(client: Client | None) -> None:
-    if client is None:
-        return
-    seats = Subscription.objects.get(client=client).seats
-    if User.unscoped.filter(client=client, is_active=True).count() > seats:
-        raise SeatsTaken
-
-
-def _lock(client: Client | None) -> None:
-    """Keep everyone else from counting this client's users until the transaction ends."""
-    if client is not None:
-        Subscription.objects.select_for_update().get(client=client)
-
-
 def _locked(user: User) -> User:
     """Lock the client's people, then read the user afresh."""
-    _lock(user.client)
+    lock_people(user.client)
     rows: models.QuerySet[User] = User.unscoped.select_for_update().filter(pk=user.pk)
     found = rows.first()
     if found is None:

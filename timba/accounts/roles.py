@@ -1,0 +1,132 @@
+"""What people do with their client's own roles, and the rules that keep anyone from gaining by it.
+
+Nobody may write into a role what they may not do themselves, nor change or delete a role that may
+do more than they. The built-in roles can be neither changed nor deleted, not even by staff: that
+is Forbidden, to everyone alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Final, TypedDict, Unpack
+
+from django.db import transaction
+
+from timba.accounts.constraints import sentences
+from timba.accounts.models import Client, Role, User
+from timba.accounts.permissions import Permission, permissions_of, require
+from timba.accounts.seats import lock_people
+from timba.contention import again_on_contention
+from timba.errors import Conflict, Forbidden, Invalid, NotFound
+
+MAX_ROLE_NAME: Final = 50
+
+
+class RoleChanges(TypedDict, total=False):
+    """What may change about a role; what is left out stays."""
+
+    name: str
+    permissions: list[str]
+
+
+@again_on_contention
+def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[str] = ()) -> Role:
+    """Add a role of the client's own; raise Conflict when it has one of this name."""
+    require(actor, Permission.MANAGE_USERS, client=client)
+    role = Role(client=client, name=name, permissions=_in_order(permissions))
+    _check_name(name)
+    _check_gives_no_more(actor, role)
+    with _name_is_free(name), transaction.atomic():
+        _check_not_built_in(name)
+        role.save()
+    return role
+
+
+@again_on_contention
+def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> Role:
+    """Change a role of the client's own; who has it may do the new things at once."""
+    require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
+    with _name_is_free(changes.get("name", role.name)), transaction.atomic():
+        role = _locked(role)
+        _check_may_change(actor, role)
+        if "name" in changes:
+            _check_name(changes["name"])
+            _check_not_built_in(changes["name"])
+            role.name = changes["name"]
+        if "permissions" in changes:
+            role.permissions = _in_order(changes["permissions"])
+            _check_gives_no_more(actor, role)
+        role.save()
+    return role
+
+
+@again_on_contention
+def delete_role(*, actor: User, role: Role) -> None:
+    """Remove a role of the client's own that no user has."""
+    require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
+    with transaction.atomic():
+        role = _locked(role)
+        _check_may_change(actor, role)
+        if User.unscoped.filter(role=role).exists():
+            raise Conflict("This role is in use: give its users another one first.")
+        role.delete()
+
+
+def _locked(role: Role) -> Role:
+    """Lock the client's people, so that nobody is given the role meanwhile; read it afresh."""
+    lock_people(role.client)
+    found = Role.unscoped.filter(pk=role.pk).first()
+    if found is None:
+        raise NotFound("There is no such role.")
+    return found
+
+
+def _check_may_change(actor: User, role: Role) -> None:
+    if role.client_id is None:
+        raise Forbidden("The built-in roles stay as they are: add a role of your own.")
+    if not set(role.permissions) <= permissions_of(actor):
+        raise Forbidden("This role may do more than yours: ask an owner to change it.")
+
+
+def _check_gives_no_more(actor: User, role: Role) -> None:
+    lacking = [name for name in role.permissions if name not in permissions_of(actor)]
+    if lacking:
+        raise Forbidden(
+            f"Nobody gives what they may not do themselves: leave out {', '.join(lacking)}."
+        )
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= MAX_ROLE_NAME or not name.isprintable() or name != name.strip():
+        sentence = (
+            f"A role has a name of 1 to {MAX_ROLE_NAME} printable characters, without blanks "
+            "before or behind them."
+        )
+        raise Invalid(fields={"name": [sentence]})
+    if name.isdecimal():
+        # Wherever a role is named, a number is the id of one.
+        raise Invalid(fields={"name": ["A number would look like an id: give the role a word."]})
+
+
+def _check_not_built_in(name: str) -> None:
+    """The constraint lets a client take a built-in name: to it, those are nobody's roles."""
+    if Role.unscoped.filter(client=None, name=name).exists():
+        raise _taken(name)
+
+
+def _in_order(permissions: Iterable[str]) -> list[str]:
+    """Return each permission once, in the order in which all callers see them."""
+    wanted = set(permissions)
+    if not wanted <= set(Permission.values):
+        known = ", ".join(Permission.values)
+        raise Invalid(fields={"permissions": [f"A role's permissions are some of: {known}."]})
+    return [permission for permission in Permission.values if permission in wanted]
+
+
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    return sentences({"role_name_is_unique": _taken(name)})
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"There is a role named “{name}” already: choose another name.")

@@ -1,0 +1,85 @@
+"""What staff do with a client's subscription: how long it runs, and for how many users.
+
+Timba records the period, not payments. Where a subscription stands follows from its plan and its
+period, so that a period that ends needs nobody to notice.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, Literal, TypedDict, Unpack
+
+from django.db import transaction
+from django.utils import timezone
+
+from timba.accounts.models import Client, Subscription, User
+from timba.accounts.permissions import require_staff
+from timba.accounts.seats import seats_taken
+from timba.contention import again_on_contention
+from timba.errors import Conflict, Invalid
+
+MAX_SEATS: Final = 100_000
+_FIRST_END: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+Status = Literal["trial", "active", "lapsed"]
+
+
+class SubscriptionChanges(TypedDict, total=False):
+    """What may change about a subscription; what is left out stays.
+
+    `status` chooses the plan and the end that go with it, where those are not given.
+    """
+
+    plan: str
+    seats: int
+    status: Status
+    current_period_end: datetime
+
+
+@again_on_contention
+def change_subscription(
+    *, actor: User, client: Client, **changes: Unpack[SubscriptionChanges]
+) -> Subscription:
+    """Extend, end or resize a subscription; there are never fewer seats than active users."""
+    require_staff(actor, to="change subscriptions")
+    with transaction.atomic():
+        subscription = Subscription.objects.select_for_update().get(client=client)
+        _apply(subscription, changes)
+        taken = seats_taken(client)
+        if "seats" in changes and subscription.seats < taken:
+            raise Conflict(f"{taken} users are active: deactivate some, or leave as many seats.")
+        subscription.save()
+    return subscription
+
+
+def _apply(subscription: Subscription, changes: SubscriptionChanges) -> None:
+    wanted = changes.get("status")
+    if "seats" in changes:
+        subscription.seats = changes["seats"]
+    if "plan" in changes:
+        subscription.plan = changes["plan"]
+    elif wanted in ("trial", "active"):
+        plan = Subscription.Plan.TRIAL if wanted == "trial" else Subscription.Plan.STANDARD
+        subscription.plan = plan
+    if "current_period_end" in changes:
+        subscription.current_period_end = changes["current_period_end"]
+    elif wanted == "lapsed" and not subscription.is_lapsed:
+        subscription.current_period_end = timezone.now()
+    _check(subscription)
+    if wanted is not None and subscription.status != wanted:
+        sentence = (
+            f"With this plan and this current_period_end it is “{subscription.status}”: "
+            "change those too, or leave the status out."
+        )
+        raise Invalid(fields={"status": [sentence]})
+
+
+def _check(subscription: Subscription) -> None:
+    if subscription.plan not in Subscription.Plan.values:
+        known = ", ".join(Subscription.Plan.values)
+        raise Invalid(fields={"plan": [f"A plan is one of: {known}."]})
+    if not 1 <= subscription.seats <= MAX_SEATS:
+        raise Invalid(fields={"seats": [f"Give a whole number from 1 to {MAX_SEATS}."]})
+    if not _FIRST_END <= subscription.current_period_end < _LAST_END:
+        raise Invalid(fields={"current_period_end": ["Give a time in the years 1970 to 2199."]})
