@@ -21,10 +21,19 @@ def fact(
     client_id: int = 1,
     noun: str = "note",
     text: str = "",
+    about: str = "",
 ) -> Event:
     """Return a fact about a note, or about another noun."""
     body = {"id": key, "title": text}
-    return Event(noun=noun, action=action, key=key, body=body, client_id=client_id, actor_id=None)
+    return Event(
+        noun=noun,
+        action=action,
+        key=key,
+        body=body,
+        client_id=client_id,
+        actor_id=None,
+        about=about,
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,13 @@ from pytest_django.fixtures import Settings
 
 from tests.events.conftest import Tell, fact
 from timba.events import history
-from timba.events.history import Chapter, events_after, oldest_waiting_seconds, wait_for_events
+from timba.events.history import (
+    Chapter,
+    events_after,
+    oldest_waiting_seconds,
+    story_of,
+    wait_for_events,
+)
 from timba.events.models import OutboxEvent
 
 
@@ -45,6 +51,19 @@ def test_history_is_the_client_s_own_in_order_and_in_pages(tell: Tell) -> None:
     assert read(after=2, limit=2) == (["c"], 3)
     assert read(after=3) == ([], 3)
     assert read(after=99) == ([], 99)
+
+
+@pytest.mark.django_db
+def test_story_of_a_thing_is_its_own_and_the_newest_comes_first(tell: Tell) -> None:
+    for key in "abc":
+        tell(key=key, about="consignment/7")
+        tell(key=key, about="consignment/8")
+        tell(key=key, about="consignment/7", client_id=2)
+        tell(key=key)
+    newest = story_of("consignment/7", client_id=1, limit=2)
+    assert [event.key for event in newest] == ["c", "b"]
+    rest = story_of("consignment/7", client_id=1, limit=2, before=newest[-1].sequence)
+    assert [event.key for event in rest] == ["a"]
 
 
 @pytest.mark.django_db

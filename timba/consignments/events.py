@@ -8,6 +8,11 @@ from timba.consignments.shapes import consignment_shape, log_shape
 from timba.events.outbox import Event
 
 
+def story_about(consignment_id: int | None) -> str:
+    """Return by which name events belong to the story of a consignment; empty without one."""
+    return "" if consignment_id is None else f"consignment/{consignment_id}"
+
+
 def consignment_event(action: str, consignment: Consignment, *, actor: User) -> Event:
     """Return the fact that `actor` did `action` (create, update, delete) to this consignment."""
     return Event(
@@ -17,6 +22,7 @@ def consignment_event(action: str, consignment: Consignment, *, actor: User) -> 
         body=consignment_shape(consignment),
         client_id=consignment.client_id,
         actor_id=actor.pk,
+        about=story_about(consignment.pk),
     )
 
 
@@ -29,4 +35,5 @@ def log_event(action: str, log: Log, *, actor: User) -> Event:
         body=log_shape(log),
         client_id=log.client_id,
         actor_id=actor.pk,
+        about=story_about(log.consignment_id),
     )

@@ -39,6 +39,16 @@ def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -
     return Chapter(events=events, upto=events[-1].sequence if events else max(last, after))
 
 
+def story_of(
+    about: str, *, client_id: int, limit: int, before: int | None = None
+) -> list[OutboxEvent]:
+    """Return what happened to a larger thing and all that belongs to it, newest first."""
+    rows = OutboxEvent.objects.filter(client_id=client_id, about=about)
+    if before is not None:
+        rows = rows.filter(sequence__lt=before)
+    return rows.order_by("-sequence").take(limit)
+
+
 def wait_for_events(
     *, client_id: int, after: int, topic: str | None, limit: int, seconds: float
 ) -> Chapter:

@@ -35,6 +35,8 @@ class OutboxEvent(models.Model):
     time = models.DateTimeField()
     actor_id = models.BigIntegerField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
+    # The larger thing whose story the change belongs to, such as `consignment/7`; empty: none.
+    about = models.CharField(max_length=64, blank=True)
     # Text, not a JSON column: the bytes that were promised are the bytes that are sent.
     value = models.TextField()
     published_at = models.DateTimeField(null=True)
@@ -50,7 +52,10 @@ class OutboxEvent(models.Model):
                 fields=["client_id", "sequence"], name="event_sequence_is_unique"
             ),
         ]
-        indexes = [models.Index(fields=["published_at", "id"], name="event_unpublished")]
+        indexes = [
+            models.Index(fields=["published_at", "id"], name="event_unpublished"),
+            models.Index(fields=["client_id", "about", "sequence"], name="event_story"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.key} ({self.client_id}/{self.sequence})"

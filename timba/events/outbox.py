@@ -28,7 +28,10 @@ _PAST_TENSE = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A fact about one row: `noun` is its singular name, `body` its look in the API."""
+    """A fact about one row: `noun` is its singular name, `body` its look in the API.
+
+    `about` names the larger thing whose story it belongs to, such as `consignment/7`.
+    """
 
     noun: str
     action: str
@@ -36,6 +39,7 @@ class Event:
     body: Mapping[str, Any]
     client_id: int
     actor_id: int | None
+    about: str = ""
 
     @property
     def topic(self) -> str:
@@ -78,6 +82,7 @@ def publish(*events: Event) -> None:
                 time=now,
                 actor_id=event.actor_id,
                 request_id=request_id,
+                about=event.about,
                 value=dumps({"action": event.action, event.noun: event.body}).decode(),
             )
             for offset, event in enumerate(group, start=1)

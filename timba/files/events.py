@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from timba.accounts.models import User
+from timba.consignments.events import story_about
 from timba.events.outbox import Event
 from timba.files.models import File
 from timba.files.shapes import file_shape
@@ -17,4 +18,5 @@ def file_event(action: str, file: File, *, actor: User | None) -> Event:
         body=file_shape(file),
         client_id=file.owner_id,
         actor_id=None if actor is None else actor.pk,
+        about=story_about(file.consignment_id),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from timba.accounts.models import User
+from timba.consignments.events import story_about
 from timba.events.outbox import Event
 from timba.notes.models import Note
 from timba.notes.shapes import note_shape
@@ -17,4 +18,5 @@ def note_event(action: str, note: Note, *, actor: User) -> Event:
         body=note_shape(note),
         client_id=note.client_id,
         actor_id=actor.pk,
+        about=story_about(note.consignment_id),
     )

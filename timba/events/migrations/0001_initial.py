@@ -47,12 +47,16 @@ class Migration(migrations.Migration):
                 ("time", models.DateTimeField()),
                 ("actor_id", models.BigIntegerField(null=True)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
+                ("about", models.CharField(blank=True, max_length=64)),
                 ("value", models.TextField()),
                 ("published_at", models.DateTimeField(null=True)),
             ],
             options={
                 "ordering": ["id"],
-                "indexes": [models.Index(fields=["published_at", "id"], name="event_unpublished")],
+                "indexes": [
+                    models.Index(fields=["published_at", "id"], name="event_unpublished"),
+                    models.Index(fields=["client_id", "about", "sequence"], name="event_story"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("event_id",), name="event_id_is_unique"),
                     models.UniqueConstraint(
