@@ -107,6 +107,35 @@ def test_a_child_that_was_killed_is_replaced(settle: Receive) -> None:
     assert settle("pid").result["pid"] != before
 
 
+def kill_children(times: int) -> threading.Thread:
+    """Kill this process's children as they come, so often; each has had time to begin."""
+
+    def kill() -> None:
+        killed: set[str] = set()
+        while len(killed) < times:
+            time.sleep(0.5)
+            tasks = Path("/proc/self/task").glob("*/children")
+            for pid in {pid for task in tasks for pid in task.read_text().split()} - killed:
+                os.kill(int(pid), 9)
+                killed.add(pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(("times", "sentence"), [(1, TOO_LONG), (2, DIED)])
+def test_a_file_whose_child_is_killed_from_outside_is_read_once_more(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch, times: int, sentence: str
+) -> None:
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 2.0)
+    close_sandbox()
+    killer = kill_children(times)
+    file = settle("loop")
+    killer.join()
+    assert (file.status, file.error) == (File.Status.FAILURE, sentence)
+
+
 def test_each_thread_has_a_child_of_its_own_and_ends_it(settle: Receive) -> None:
     mine = settle("pid").result["pid"]
     theirs: list[int] = []

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import IO, Any, Final
 
+import structlog
 from django.conf import settings
 
 from timba.failpoints import failpoint
@@ -38,7 +39,14 @@ _HOUSE: Final = str(Path(__file__).resolve().parents[2])
 _START: Final = (
     "import sys; sys.path.insert(0, {house!r}); from timba.files.sandbox_child import main; main()"
 )
+# How long a child that has closed its channel may take to be gone.
+_GONE_SECONDS: Final = 1.0
 _mine = threading.local()
+_log = structlog.get_logger(__name__)
+
+
+class _Killed(Exception):
+    """The child was killed from outside, as by a system short of memory: no fault of its file."""
 
 
 class _Child:
@@ -77,6 +85,17 @@ class _Child:
 
 def read_in_sandbox(processor: Processor, job: Job) -> Findings:
     """Run `processor.read` in the child; raise FileRefused with the child's sentence, or ours."""
+    try:
+        return _read(processor, job)
+    except _Killed:
+        _log.warning("sandbox_killed")
+    try:
+        return _read(processor, job)
+    except _Killed:
+        raise FileRefused(DIED) from None
+
+
+def _read(processor: Processor, job: Job) -> Findings:
     child: _Child | None = getattr(_mine, "child", None)
     if child is None or child.process.poll() is not None or child.files_read >= _FILES_PER_CHILD:
         close_sandbox()
@@ -117,7 +136,7 @@ def _converse(child: _Child, processor: Processor, job: Job) -> dict[str, Any]:
         try:
             child.ask(question, copy)
         except OSError:
-            raise FileRefused(DIED) from None
+            raise _end_of(child) from None
         failpoint("sandbox.asked")
         return _await_answer(child, job)
 
@@ -138,9 +157,20 @@ def _await_answer(child: _Child, job: Job) -> dict[str, Any]:
         except OSError:
             chunk = b""
         received += chunk
-        if not chunk or len(received) > MAX_ANSWER:
+        if not chunk:
+            raise _end_of(child)
+        if len(received) > MAX_ANSWER:
             raise FileRefused(DIED)
     return _checked(bytes(received))
+
+
+def _end_of(child: _Child) -> Exception:
+    """Return why a child says nothing more; none of its own limits ends it with SIGKILL."""
+    try:
+        code = child.process.wait(_GONE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return FileRefused(DIED)
+    return _Killed() if code == -signal.SIGKILL else FileRefused(DIED)
 
 
 def _checked(received: bytes) -> dict[str, Any]:
