@@ -35,6 +35,7 @@ VALUES: Mapping[str, Any] = {
     "barcode": "TB-walked",
     "breadth": 30,
     "current_password": "larch-and-alder-48",
+    "current_period_end": "2190-01-01T00:00:00Z",
     "email": "office@sawmill.example",
     "from": "2026-01-01T00:00:00Z",
     "height": 31.5,
@@ -43,8 +44,12 @@ VALUES: Mapping[str, Any] = {
     "length": "4.125",
     "name": "Walked",
     "password": "spruce-bark-7731",
+    "permissions": ["logs.write"],
+    "plan": "standard",
     "refresh": "not a token",
     "role": "viewer",
+    "seats": 9,
+    "status": "active",
     "title": "Lorry 7",
     "to": "2026-02-01T00:00:00Z",
     "type": "hardwood",
@@ -53,8 +58,11 @@ VALUES: Mapping[str, Any] = {
 }
 # Which noun the `pk` of a route is an id of.
 _NOUNS: Mapping[str, str] = {
+    "api/clients/": "client_id",
     "api/files/": "file_id",
     "api/notes/": "note_id",
+    "api/roles/": "role_id",
+    "api/users/": "user_id",
     "files/": "file_id",
     "notes/": "note_id",
 }
@@ -87,9 +95,7 @@ class Door:
         """Return which noun's id a path parameter is: `note_id`, `file_id` and so on."""
         if parameter.endswith("_id") or self.is_admin:
             return parameter
-        beginning, _, _ = self.route.partition("<")
-        assert beginning in _NOUNS, f"The walk does not know what <{parameter}> is: {self.route}"
-        return _NOUNS[beginning]
+        return noun_id(self.route)
 
     def operation(self, method: str) -> dict[str, Any] | None:
         """Return what OpenAPI says of this method here; None of a page."""
@@ -99,6 +105,13 @@ class Door:
 
     def __str__(self) -> str:
         return self.route or "(home)"
+
+
+def noun_id(route: str) -> str:
+    """Return which noun's id stands first in a route, or in its template in OpenAPI."""
+    beginning = re.split("[<{]", route.removeprefix("/"))[0]
+    assert beginning in _NOUNS, f"The walk does not know whose id stands in {route}"
+    return _NOUNS[beginning]
 
 
 @cache

@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, GenerationMode, checks
 
+from tests.doors import noun_id
 from tests.worlds import World, make_world
 from timba.accounts.tokens import issue_tokens
 from timba.api.docs import openapi
@@ -61,8 +62,10 @@ def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
     if case.query and "wait" in case.query:
         case.query["wait"] = 0
     if case.path_parameters and case.meta.generation.mode == GenerationMode.POSITIVE:
-        names = {"id": "file_id" if "/files/" in case.path else "note_id", "city_id": "city_id"}
-        case.path_parameters = {name: str(world.ids[names[name]]) for name in case.path_parameters}
+        case.path_parameters = {
+            name: str(world.ids[noun_id(case.path) if name == "id" else name])
+            for name in case.path_parameters
+        }
     access = issue_tokens(user=world.user).access
     case.call_and_validate(headers={"Authorization": f"Bearer {access}"}, checks=CHECKS)
 

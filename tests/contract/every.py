@@ -11,6 +11,13 @@ from tests.doors import Door, calls
 # Pages that change nothing of a client's: signing in and out, what staff look at, the way in.
 _NOT_A_CLIENTS = {"", "login/", "logout/", "client/"}
 
+# What only staff do, who have no subscription; an owner is answered 403.
+STAFFS = {
+    ("timba/client", "PUT"),
+    ("api/clients/", "POST"),
+    ("api/clients/<int:pk>/subscription/", "PATCH"),
+}
+
 
 def is_write(door: Door, method: str) -> bool:
     """Whether this call changes something of a client's."""

@@ -13,7 +13,7 @@ from tests.conftest import AsUser
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED
 from tests.doors import a_file
-from tests.factories import UserFactory
+from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
 from tests.worlds import World, make_world
 from timba.accounts.models import Role, User
@@ -25,6 +25,9 @@ pytestmark = pytest.mark.django_db
 LISTS = {
     "/api/notes/": ("results", "id"),
     "/api/files/": ("results", "id"),
+    "/api/clients/": ("results", "id"),
+    "/api/users/": ("results", "id"),
+    "/api/roles/": ("results", "id"),
     "/timba/users": ("users", "id"),
     "/timba/roles": ("roles", "id"),
     "/temperature-readings/": ("cities", "city_id"),
@@ -39,6 +42,7 @@ def make_rows(user: User) -> None:
     for number in range(MADE):
         write_note(actor=user, client=user.client, title=f"Note {number}")
         settle_readings(f"{number + 1},{number},2026-01-01T00:00:00Z\n", actor=user)
+        ClientFactory()
         UserFactory(client=user.client)
         Role.unscoped.create(client=user.client, name=f"role {number}")
 
@@ -69,10 +73,13 @@ def test_every_list_is_known_here() -> None:
 
 
 @pytest.mark.parametrize("url", LISTS)
-def test_a_walk_by_next_meets_each_row_once(url: str, world: World, as_user: AsUser) -> None:
+def test_a_walk_by_next_meets_each_row_once(
+    url: str, world: World, staff: User, as_user: AsUser
+) -> None:
     key, name = LISTS[url]
     make_rows(world.user)
-    program = as_user(world.user)
+    # Of clients, only staff see more than one.
+    program = as_user(staff if url == "/api/clients/" else world.user)
     whole = [row[name] for row in program.get(url).json()[key]]
     assert len(whole) > MADE
     met = [row[name] for row in walk(program, url, key, lambda: None)]
@@ -101,13 +108,21 @@ def test_lists_are_newest_first_and_rows_that_come_in_shift_nothing(
 def test_users_and_cities_are_by_id_and_built_in_roles_first(world: World, as_user: AsUser) -> None:
     make_rows(world.user)
     program = as_user(world.user)
-    for url in ("/timba/users", "/temperature-readings/"):
+    for url in ("/timba/users", "/api/users/", "/temperature-readings/"):
         key, name = LISTS[url]
         numbers = [row[name] for row in program.get(url).json()[key]]
         assert numbers == sorted(numbers)
-    names = [role["name"] for role in program.get("/timba/roles").json()["roles"]]
-    assert names[:4] == ["owner", "manager", "operator", "viewer"]
-    assert len(names) == 4 + 1 + MADE
+    for url in ("/timba/roles", "/api/roles/"):
+        names = [role["name"] for role in program.get(url).json()[LISTS[url][0]]]
+        assert names[:4] == ["owner", "manager", "operator", "viewer"]
+        assert len(names) == 4 + 1 + MADE
+
+
+def test_clients_are_newest_first(world: World, staff: User, as_user: AsUser) -> None:
+    make_rows(world.user)
+    numbers = [client["id"] for client in as_user(staff).get("/api/clients/").json()["results"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 1 + MADE
 
 
 @pytest.mark.parametrize("url", LISTS)
@@ -153,7 +168,18 @@ def test_the_next_page_keeps_what_was_asked(world: World, as_user: AsUser) -> No
 # --- Staff ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["/api/notes/", "/api/files/", "/timba/users", "/timba/roles"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/notes/",
+        "/api/files/",
+        "/api/clients/",
+        "/api/users/",
+        "/api/roles/",
+        "/timba/users",
+        "/timba/roles",
+    ],
+)
 def test_staffs_lists_show_all_clients_unless_one_is_named(
     url: str, world: World, staff: User, as_user: AsUser
 ) -> None:
@@ -180,6 +206,9 @@ def test_staffs_lists_show_all_clients_unless_one_is_named(
         ("post", "/api/notes/", {"title": "Lorry"}),
         ("put", "/timba/consignment", {"name": "Load", "type": "hardwood"}),
         ("put", "/timba/user", {"name": "M", "username": "marta", "role": "viewer"}),
+        ("post", "/api/users/", {"name": "M", "username": "marta", "role": "viewer"}),
+        ("put", "/timba/role", {"name": "gate"}),
+        ("post", "/api/roles/", {"name": "gate"}),
         ("post", "/api/files/retry-failed/", {}),
     ],
 )

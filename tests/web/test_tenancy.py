@@ -19,6 +19,7 @@ from django.test import Client as Program
 
 from tests.callers import FORM, Caller, caller
 from tests.conftest import AsUser
+from tests.contract.every import STAFFS
 from tests.doors import Door, ask, calls, doors, fields_of, heard
 from tests.worlds import World, make_world
 from timba.consignments.models import Consignment
@@ -40,7 +41,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 # What the stranger's own, harmless call is answered where that is no success.
 REFUSED = {
-    ("timba/client", "PUT"): 403,
+    **dict.fromkeys(STAFFS, 403),
     ("api/token/", "POST"): 401,
     ("api/token/refresh/", "POST"): 401,
     ("api/token/revoke/", "POST"): 401,

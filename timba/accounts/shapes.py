@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, TypedDict
 
-from timba.accounts.models import Client, Role, User
+from timba.accounts.models import Client, Role, Subscription, User
 
 
 class SubscriptionShape(TypedDict):
@@ -48,7 +48,6 @@ class RoleShape(TypedDict):
 
 def client_shape(client: Client) -> ClientShape:
     """Return the client as callers see it."""
-    subscription = client.subscription
     return ClientShape(
         id=client.pk,
         name=client.name,
@@ -56,14 +55,19 @@ def client_shape(client: Client) -> ClientShape:
         contact=client.contact,
         email=client.email,
         is_active=client.is_active,
-        subscription=SubscriptionShape(
-            plan=subscription.plan,
-            seats=subscription.seats,
-            status=subscription.status,
-            current_period_end=subscription.current_period_end,
-        ),
+        subscription=subscription_shape(client.subscription),
         created_at=client.created_at,
         updated_at=client.updated_at,
+    )
+
+
+def subscription_shape(subscription: Subscription) -> SubscriptionShape:
+    """Return the subscription as callers see it, and where it stands today."""
+    return SubscriptionShape(
+        plan=subscription.plan,
+        seats=subscription.seats,
+        status=subscription.status,
+        current_period_end=subscription.current_period_end,
     )
 
 

@@ -7,7 +7,7 @@ period, so that a period that ends needs nobody to notice.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, Literal, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack, get_args
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,6 +23,7 @@ _FIRST_END: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 Status = Literal["trial", "active", "lapsed"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
 class SubscriptionChanges(TypedDict, total=False):

@@ -1,13 +1,15 @@
-"""The clients' door: `/timba/client`."""
+"""The clients' doors: `/timba/client`, `/api/clients/` and `/api/clients/<id>/`."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.conf import settings
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,25 +17,31 @@ from rest_framework.views import APIView
 
 from timba.accounts.attempts import take_attempt
 from timba.accounts.models import MAX_USERNAME, Client
-from timba.accounts.services import FirstOwner, open_client, sign_up
+from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
 from timba.accounts.shapes import ClientShape, client_shape
 from timba.api.authentication import actor_of
 from timba.api.envelopes import created, envelope, id_parameters, parameters
 from timba.api.idempotency import idempotent
-from timba.api.queries import read
-from timba.api.schema import TOO_MANY, shape
-from timba.api.scope import acting_client
+from timba.api.pages import PAGE_PARAMETERS, page
+from timba.api.queries import Query, query, read
+from timba.api.schema import TOO_MANY, listing, shape
+from timba.api.scope import acting_client, client_named
 
 SIGN_UPS_PER_HOUR: Final = 10
 
 
-class NewClientInput(serializers.Serializer[Client]):
-    """A new client, and with whom it begins."""
+class ClientInput(serializers.Serializer[Client]):
+    """What may be written about a client."""
 
     name = serializers.CharField(max_length=200)
     address = serializers.CharField(max_length=500, allow_blank=True, required=False)
     contact = serializers.CharField(max_length=200, allow_blank=True, required=False)
     email = serializers.EmailField(allow_blank=True, required=False)
+
+
+class NewClientInput(ClientInput):
+    """A new client, and with whom it begins."""
+
     username = serializers.CharField(
         max_length=MAX_USERNAME,
         trim_whitespace=False,
@@ -54,13 +62,25 @@ class NewClientInput(serializers.Serializer[Client]):
         return attrs
 
 
+class ClientChangesInput(ClientInput):
+    """What changes about a client."""
+
+    is_active = serializers.BooleanField(
+        required=False, help_text="false suspends the client: for staff"
+    )
+
+
+class ClientsQuery(Query):
+    """What narrows the list."""
+
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
+
+
 class ClientDoor(APIView):
     """One client: the own one, or for staff the one that is named."""
 
     def get_permissions(self) -> list[BasePermission]:
-        # Who may sign up here may do so without being signed in.
-        open_to_all = self.request.method == "PUT" and settings.TIMBA_OPEN_SIGNUP
-        return [AllowAny() if open_to_all else IsAuthenticated()]
+        return _who_may_ask(self.request, opening="PUT")
 
     @extend_schema(parameters=id_parameters("client"), responses={200: shape(ClientShape)})
     def get(self, request: Request) -> Response:
@@ -73,20 +93,84 @@ class ClientDoor(APIView):
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        signs_up = settings.TIMBA_OPEN_SIGNUP and not actor_of(request).is_staff
-        if signs_up:
-            take_attempt(
-                what="sign-up",
-                who=request.META["REMOTE_ADDR"],
-                limit=SIGN_UPS_PER_HOUR,
-                window=timedelta(hours=1),
-            )
-        sent = read(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
-        owner = None
-        if "username" in sent:
-            owner = FirstOwner(username=sent.pop("username"), password=sent.pop("password"))
-        if signs_up and owner is not None:
-            client = sign_up(owner=owner, **sent)
-        else:
-            client = open_client(actor=actor_of(request), owner=owner, **sent)
-        return created("client", client_shape(client))
+        return created("client", client_shape(_open(request)))
+
+
+class RestClientsDoor(APIView):
+    """All clients, for staff; everyone else sees the own one."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return _who_may_ask(self.request, opening="POST")
+
+    @extend_schema(
+        parameters=[ClientsQuery, *PAGE_PARAMETERS], responses={200: listing(ClientShape)}
+    )
+    def get(self, request: Request) -> Response:
+        clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
+        client = client_named(actor_of(request), query(ClientsQuery, request).get("client_id"))
+        if client is not None:
+            clients = clients.filter(pk=client.pk)
+        return Response(page(clients, request=request, look=client_shape))
+
+    @extend_schema(request=NewClientInput, responses={201: shape(ClientShape), **TOO_MANY})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response(client_shape(_open(request)), status=201)
+
+
+class RestClientDoor(APIView):
+    """One client. Who manages its users writes about it; staff suspend it, or let it in again."""
+
+    @extend_schema(responses={200: shape(ClientShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(client_shape(visible_client(request, pk)))
+
+    @extend_schema(request=ClientChangesInput(partial=True), responses={200: shape(ClientShape)})
+    def patch(self, request: Request, pk: int) -> Response:
+        client = visible_client(request, pk)
+        sent = read(ClientChangesInput(data=request.data, partial=True))
+        client = change_client(actor=actor_of(request), client=client, **sent)
+        return Response(client_shape(client))
+
+    def http_method_not_allowed(
+        self,
+        request: HttpRequest,
+        *args: Any,  # noqa: ARG002 - DRF's signature
+        **kwargs: Any,  # noqa: ARG002 - DRF's signature
+    ) -> NoReturn:
+        """Say why a client cannot be deleted, to who tries."""
+        detail = None
+        if request.method == "DELETE":
+            detail = "Clients are suspended, not deleted: PATCH is_active to false."
+        raise MethodNotAllowed(str(request.method), detail=detail)
+
+
+def visible_client(request: Request, pk: int) -> Client:
+    """Return the client of a path; raise NotFound alike for foreign and absent ones."""
+    clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
+    return clients.one_or_not_found(pk=pk)
+
+
+def _who_may_ask(request: Request, *, opening: str) -> list[BasePermission]:
+    """Where anyone may sign up, the method that opens a client asks nobody who they are."""
+    open_to_all = request.method == opening and settings.TIMBA_OPEN_SIGNUP
+    return [AllowAny() if open_to_all else IsAuthenticated()]
+
+
+def _open(request: Request) -> Client:
+    actor = actor_of(request)
+    signs_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
+    if signs_up:
+        take_attempt(
+            what="sign-up",
+            who=request.META["REMOTE_ADDR"],
+            limit=SIGN_UPS_PER_HOUR,
+            window=timedelta(hours=1),
+        )
+    sent = read(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
+    owner = None
+    if "username" in sent:
+        owner = FirstOwner(username=sent.pop("username"), password=sent.pop("password"))
+    if signs_up and owner is not None:
+        return sign_up(owner=owner, **sent)
+    return open_client(actor=actor, owner=owner, **sent)

@@ -1,19 +1,56 @@
-"""The roles' door: `/timba/roles`."""
+"""The roles' doors: `/timba/role` and `/timba/roles`, `/api/roles/` and `/api/roles/<id>/`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import Role
+from timba.accounts.permissions import Permission
+from timba.accounts.roles import MAX_ROLE_NAME, add_role, change_role, delete_role
 from timba.accounts.shapes import RoleShape, role_shape
 from timba.api.authentication import actor_of
-from timba.api.envelopes import list_parameters
+from timba.api.envelopes import created, envelope, list_parameters
+from timba.api.idempotency import idempotent
 from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.schema import listing
-from timba.api.scope import client_named
+from timba.api.queries import Query, query, read
+from timba.api.schema import CONFLICT, listing, shape
+from timba.api.scope import acting_client, client_named
+
+
+class RoleInput(serializers.Serializer[Role]):
+    """What may be said of a role; a PATCH says only what changes."""
+
+    name = serializers.CharField(max_length=MAX_ROLE_NAME, trim_whitespace=False)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(choices=Permission.values), required=False
+    )
+
+
+class NewRoleInput(RoleInput):
+    """A new role; staff say of which client."""
+
+    client_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class RolesQuery(Query):
+    """What narrows the list."""
+
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
+
+
+class RoleDoor(APIView):
+    """Adds a role."""
+
+    @extend_schema(request=NewRoleInput, responses={201: envelope(RoleShape)})
+    @idempotent
+    def put(self, request: Request) -> Response:
+        return created("role", role_shape(_add(request)))
 
 
 class RolesDoor(APIView):
@@ -27,9 +64,57 @@ class RolesDoor(APIView):
         responses={200: listing(RoleShape, key="roles")},
     )
     def get(self, request: Request) -> Response:
-        given = list_parameters(request)
-        client = client_named(actor_of(request), given.get("client_id"))
-        roles = Role.objects.visible_to(actor_of(request))
-        if client is not None:
-            roles = Role.unscoped.assignable_in(client)
-        return Response(page(roles, request=request, look=role_shape, order=("id",), key="roles"))
+        client_id = list_parameters(request).get("client_id")
+        return Response(_page(request, client_id, key="roles"))
+
+
+class RestRolesDoor(APIView):
+    """All roles, the built-in ones first."""
+
+    @extend_schema(parameters=[RolesQuery, *PAGE_PARAMETERS], responses={200: listing(RoleShape)})
+    def get(self, request: Request) -> Response:
+        client_id = query(RolesQuery, request).get("client_id")
+        return Response(_page(request, client_id, key="results"))
+
+    @extend_schema(request=NewRoleInput, responses={201: shape(RoleShape)})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response(role_shape(_add(request)), status=201)
+
+
+class RestRoleDoor(APIView):
+    """One role; the built-in ones can be neither changed nor deleted: 403, for staff too."""
+
+    @extend_schema(responses={200: shape(RoleShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(role_shape(_role(request, pk)))
+
+    @extend_schema(request=RoleInput(partial=True), responses={200: shape(RoleShape), **CONFLICT})
+    def patch(self, request: Request, pk: int) -> Response:
+        role = _role(request, pk)
+        sent = read(RoleInput(data=request.data, partial=True))
+        return Response(role_shape(change_role(actor=actor_of(request), role=role, **sent)))
+
+    @extend_schema(responses={204: None, **CONFLICT})
+    def delete(self, request: Request, pk: int) -> Response:
+        delete_role(actor=actor_of(request), role=_role(request, pk))
+        return Response(status=204)
+
+
+def _add(request: Request) -> Role:
+    sent = read(NewRoleInput(data=request.data))
+    client = acting_client(actor_of(request), sent.pop("client_id", None))
+    return add_role(actor=actor_of(request), client=client, **sent)
+
+
+def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
+    client = client_named(actor_of(request), client_id)
+    roles = Role.objects.visible_to(actor_of(request))
+    if client is not None:
+        roles = Role.unscoped.assignable_in(client)
+    return page(roles, request=request, look=role_shape, order=("id",), key=key)
+
+
+def _role(request: Request, pk: int) -> Role:
+    roles = Role.objects.visible_to(actor_of(request)).select_related("client__subscription")
+    return roles.one_or_not_found(pk=pk)

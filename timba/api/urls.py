@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from timba.api.batches import BatchDoor, TaskStatusDoor
-from timba.api.clients import ClientDoor
+from timba.api.clients import ClientDoor, RestClientDoor, RestClientsDoor
 from timba.api.consignments import ConsignmentDoor
 from timba.api.docs import DocsDoor, SchemaDoor
 from timba.api.downloads import ContentDoor, RejectsDoor
@@ -14,10 +14,11 @@ from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, Tem
 from timba.api.index import IndexDoor
 from timba.api.logs import LogDoor
 from timba.api.notes import NoteDoor, NotesDoor
-from timba.api.roles import RolesDoor
+from timba.api.roles import RestRoleDoor, RestRolesDoor, RoleDoor, RolesDoor
+from timba.api.subscriptions import SubscriptionDoor
 from timba.api.temperatures import CitiesDoor, CityNameDoor, CityStatisticsDoor
 from timba.api.tokens import RefreshDoor, RevokeDoor, TokenDoor
-from timba.api.users import UserDoor, UsersDoor
+from timba.api.users import RestUserDoor, RestUsersDoor, UserDoor, UsersDoor
 from timba.routing import path
 
 app_name = "api"
@@ -32,9 +33,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/client", ClientDoor.as_view(), name="client"),
     path("timba/user", UserDoor.as_view(), name="user"),
     path("timba/users", UsersDoor.as_view(), name="users"),
+    path("timba/role", RoleDoor.as_view(), name="role"),
     path("timba/roles", RolesDoor.as_view(), name="roles"),
     path("timba/consignment", ConsignmentDoor.as_view(), name="consignment"),
     path("timba/log", LogDoor.as_view(), name="log"),
+    path("api/clients/", RestClientsDoor.as_view(), name="rest-clients"),
+    path("api/clients/<int:pk>/", RestClientDoor.as_view(), name="rest-client"),
+    path(
+        "api/clients/<int:pk>/subscription/", SubscriptionDoor.as_view(), name="rest-subscription"
+    ),
+    path("api/users/", RestUsersDoor.as_view(), name="rest-users"),
+    path("api/users/<int:pk>/", RestUserDoor.as_view(), name="rest-user"),
+    path("api/roles/", RestRolesDoor.as_view(), name="rest-roles"),
+    path("api/roles/<int:pk>/", RestRoleDoor.as_view(), name="rest-role"),
     path("upload/", TemperatureUploadDoor.as_view(), name="upload-temperatures"),
     path("api/upload/", BatchDoor.as_view(), name="upload"),
     path("api/task-status/", TaskStatusDoor.as_view(), name="task-status"),

@@ -1,4 +1,4 @@
-"""The users' doors: `/timba/user` and `/timba/users`."""
+"""The users' doors: `/timba/user` and `/timba/users`, `/api/users/` and `/api/users/<id>/`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.shapes import UserShape, user_shape
+from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.envelopes import (
     MESSAGE,
@@ -27,7 +28,7 @@ from timba.api.envelopes import (
 )
 from timba.api.idempotency import idempotent
 from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import read
+from timba.api.queries import Query, query, read
 from timba.api.schema import CONFLICT, listing, shape
 from timba.api.scope import acting_client, client_named, named, narrowed
 from timba.errors import Invalid
@@ -64,8 +65,19 @@ class NewUserInput(UserInput):
 class UserChangesInput(UserInput):
     """What changes about a user; one's own password needs the current one."""
 
-    user_id = serializers.IntegerField()
     current_password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
+
+
+class NamedUserChangesInput(UserChangesInput):
+    """What changes about the user who is named."""
+
+    user_id = serializers.IntegerField()
+
+
+class UsersQuery(Query):
+    """What narrows the list."""
+
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
 class UserDoor(APIView):
@@ -73,36 +85,26 @@ class UserDoor(APIView):
 
     @extend_schema(parameters=id_parameters("user"), responses={200: shape(UserShape)})
     def get(self, request: Request) -> Response:
-        return Response(user_shape(_user(request, parameters(request, noun="user"))))
+        return Response(user_shape(_named_user(request, parameters(request, noun="user"))))
 
     @extend_schema(request=NewUserInput, responses={201: envelope(UserShape)})
     @idempotent
     def put(self, request: Request) -> Response:
-        sent = read(NewUserInput(data=request.data))
-        client = acting_client(actor_of(request), sent.pop("client_id", None))
-        sent["role"] = _role(client, sent["role"])
-        user = add_user(actor=actor_of(request), client=client, **sent)
-        return created("user", user_shape(user))
+        return created("user", user_shape(_add(request)))
 
     @extend_schema(
         parameters=id_parameters("user"),
-        request=UserChangesInput(partial=True),
+        request=NamedUserChangesInput(partial=True),
         responses={200: envelope(UserShape), **CONFLICT},
     )
     def patch(self, request: Request) -> Response:
         given = parameters(request, noun="user")
-        user = _user(request, given)
-        _check_stays(request, user, given.get("client_id"))
-        sent = read(UserChangesInput(data=given, partial=True))
-        sent.pop("user_id")
-        if "role" in sent:
-            sent["role"] = _role(user.client, sent["role"])
-        user = change_user(actor=actor_of(request), user=user, **sent)
-        return changed("user", user_shape(user))
+        return changed("user", user_shape(_change(request, _named_user(request, given), given)))
 
     @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE, **CONFLICT})
     def delete(self, request: Request) -> Response:
-        delete_user(actor=actor_of(request), user=_user(request, parameters(request, noun="user")))
+        user = _named_user(request, parameters(request, noun="user"))
+        delete_user(actor=actor_of(request), user=user)
         return deleted("user")
 
 
@@ -117,18 +119,72 @@ class UsersDoor(APIView):
         responses={200: listing(UserShape, key="users")},
     )
     def get(self, request: Request) -> Response:
-        given = list_parameters(request)
-        users = narrowed(
-            User.objects.visible_to(actor_of(request)), actor_of(request), given.get("client_id")
-        )
-        return Response(page(users, request=request, look=user_shape, order=("id",), key="users"))
+        client_id = list_parameters(request).get("client_id")
+        return Response(_page(request, client_id, key="users"))
 
 
-def _user(request: Request, given: dict[str, Any]) -> User:
-    users = User.objects.visible_to(actor_of(request)).select_related(
-        "client__subscription", "role"
+class RestUsersDoor(APIView):
+    """All users, by id."""
+
+    @extend_schema(parameters=[UsersQuery, *PAGE_PARAMETERS], responses={200: listing(UserShape)})
+    def get(self, request: Request) -> Response:
+        client_id = query(UsersQuery, request).get("client_id")
+        return Response(_page(request, client_id, key="results"))
+
+    @extend_schema(request=NewUserInput, responses={201: shape(UserShape)})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response(user_shape(_add(request)), status=201)
+
+
+class RestUserDoor(APIView):
+    """One user."""
+
+    @extend_schema(responses={200: shape(UserShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(user_shape(_users(request).one_or_not_found(pk=pk)))
+
+    @extend_schema(
+        request=UserChangesInput(partial=True), responses={200: shape(UserShape), **CONFLICT}
     )
-    return named(users, own_id(given, noun="user"), "user_id")
+    def patch(self, request: Request, pk: int) -> Response:
+        user = _users(request).one_or_not_found(pk=pk)
+        return Response(user_shape(_change(request, user, request.data)))
+
+    @extend_schema(responses={204: None, **CONFLICT})
+    def delete(self, request: Request, pk: int) -> Response:
+        delete_user(actor=actor_of(request), user=_users(request).one_or_not_found(pk=pk))
+        return Response(status=204)
+
+
+def _users(request: Request) -> TenantQuerySet[User]:
+    users = User.objects.visible_to(actor_of(request))
+    return users.select_related("client__subscription", "role")
+
+
+def _named_user(request: Request, given: dict[str, Any]) -> User:
+    return named(_users(request), own_id(given, noun="user"), "user_id")
+
+
+def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
+    actor = actor_of(request)
+    users = narrowed(User.objects.visible_to(actor), actor, client_id)
+    return page(users, request=request, look=user_shape, order=("id",), key=key)
+
+
+def _add(request: Request) -> User:
+    sent = read(NewUserInput(data=request.data))
+    client = acting_client(actor_of(request), sent.pop("client_id", None))
+    sent["role"] = _role(client, sent["role"])
+    return add_user(actor=actor_of(request), client=client, **sent)
+
+
+def _change(request: Request, user: User, given: Any) -> User:
+    sent = read(UserChangesInput(data=given, partial=True))
+    _check_stays(request, user, given.get("client_id"))
+    if "role" in sent:
+        sent["role"] = _role(user.client, sent["role"])
+    return change_user(actor=actor_of(request), user=user, **sent)
 
 
 def _role(client: Client | None, name_or_id: str | int) -> Role:
