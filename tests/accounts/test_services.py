@@ -16,6 +16,7 @@ from timba.accounts.models import Client, Role, User
 from timba.accounts.services import (
     FirstOwner,
     add_user,
+    change_client,
     change_user,
     delete_user,
     make_administrator,
@@ -110,6 +111,42 @@ def test_a_client_needs_sound_texts(texts: dict[str, str], field: str, staff: Us
     with pytest.raises(Invalid) as refused:
         open_client(actor=staff, **texts)
     assert list(refused.value.fields) == [field]
+
+
+def test_who_manages_users_writes_about_the_client(make_user: MakeUser) -> None:
+    owner = make_user()
+    changed = change_client(actor=owner, client=owner.client, name="Abava", email="a@abava.example")
+    stored = Client.unscoped.get()
+    assert (
+        (stored.name, stored.email)
+        == (changed.name, changed.email)
+        == (
+            "Abava",
+            "a@abava.example",
+        )
+    )
+    for name in ("manager", "operator", "viewer"):
+        with pytest.raises(Forbidden):
+            change_client(actor=make_user(role=name), client=owner.client, name="Mine")
+    with pytest.raises(Invalid) as refused:
+        change_client(actor=owner, client=owner.client, email="nobody")
+    assert list(refused.value.fields) == ["email"]
+
+
+def test_a_foreign_client_does_not_exist_to_who_would_change_it(make_user: MakeUser) -> None:
+    with pytest.raises(NotFound):
+        change_client(actor=make_user(), client=ClientFactory(), name="Mine")
+
+
+def test_only_staff_suspend_a_client_and_let_it_in_again(make_user: MakeUser, staff: User) -> None:
+    owner = make_user()
+    with pytest.raises(Forbidden, match=r"only the platform's staff suspend clients\.$"):
+        change_client(actor=owner, client=owner.client, name="Mine", is_active=False)
+    for is_active in (False, True):
+        change_client(actor=staff, client=owner.client, is_active=is_active)
+        assert User.unscoped.get(pk=owner.pk).may_sign_in is is_active
+    # What stays as it is is nobody's privilege.
+    assert change_client(actor=owner, client=owner.client, name="A", is_active=True).name == "A"
 
 
 # --- Adding users --------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from timba.accounts.permissions import OWNER
 from timba.accounts.tenancy import ScopedManager, TenantQuerySet
+from timba.errors import NotFound
 
 TRIAL_DAYS = 30
 TRIAL_SEATS = 5
@@ -99,6 +100,8 @@ class RoleQuerySet(TenantQuerySet["Role"]):
             found = self.filter(name=name_or_id).first()
             if found is not None:
                 return found
+            if not (name_or_id.isascii() and name_or_id.isdigit()):
+                raise NotFound("There is no such role.")
         return self.one_or_not_found(pk=name_or_id)
 
 
