@@ -145,7 +145,7 @@ class Program:
         self._session.headers["Authorization"] = f"Bearer {access}"
 
     def request(self, method: str, path: str, **content: Any) -> requests.Response:
-        return self._session.request(method, self._url + path, timeout=60, **content)
+        return self._session.request(method, self._url + path, **{"timeout": 60, **content})
 
     def get(self, path: str, **content: Any) -> requests.Response:
         return self.request("GET", path, **content)
