@@ -193,6 +193,68 @@ def test_seats_are_not_overbooked(owner: User) -> None:
     assert User.unscoped.filter(client=owner.client, is_active=True).count() == 3
 
 
+def test_the_last_seat_is_given_once_however_it_is_asked_for(
+    owner: User, staff: User, make_user: MakeUser, as_user: AsUser
+) -> None:
+    asleep = make_user(role="viewer", is_active=False)
+    Subscription.objects.filter(client=owner.client).update(seats=2)
+    new = {"name": "New", "role": "viewer"}
+
+    def ask(number: int) -> int:
+        program, staffs = as_user(owner), as_user(staff)
+        asks = (
+            lambda: program.put("/timba/user", {**new, "username": "one"}),
+            lambda: program.post("/api/users/", {**new, "username": "two"}),
+            lambda: program.patch(f"/api/users/{asleep.pk}/", {"is_active": True}),
+            lambda: staffs.patch(f"/api/clients/{owner.client_id}/subscription/", {"seats": 1}),
+        )
+        return asks[number]().status_code
+
+    *takers, resizer = at_once(4, ask)
+    seats = Subscription.objects.get(client=owner.client).seats
+    active = User.unscoped.filter(client=owner.client, is_active=True).count()
+    if resizer == 200:
+        assert (seats, active, takers) == (1, 1, [402] * 3)
+    else:
+        assert (resizer, seats, active) == (409, 2, 2)
+        assert sorted(takers) in ([200, 402, 402], [201, 402, 402])
+
+
+def test_one_owner_is_left_however_the_others_go(
+    owner: User, make_user: MakeUser, as_user: AsUser
+) -> None:
+    owners = [owner, *(make_user() for _ in range(3))]
+    # Made before the race: each of them asks as the owner that it still is.
+    programs = [as_user(user) for user in owners]
+
+    def remove_the_next(number: int) -> int:
+        program, other = programs[number], owners[(number + 1) % 4].pk
+        asks = (
+            lambda: program.delete(f"/api/users/{other}/"),
+            lambda: program.patch(f"/api/users/{other}/", {"role": "viewer"}),
+            lambda: program.patch("/timba/user", {"id": other, "is_active": False}),
+            lambda: program.delete(f"/timba/user?id={other}"),
+        )
+        return asks[number]().status_code
+
+    assert set(at_once(4, remove_the_next)) <= {200, 204, 401, 403, 404, 409}
+    left = User.unscoped.filter(client=owner.client, is_active=True, role__name="owner")
+    assert left.count() >= 1
+
+
+def test_a_role_is_either_given_or_deleted(owner: User, as_user: AsUser) -> None:
+    role = Role.unscoped.create(client=owner.client, name="gate")
+    new = {"name": "New", "username": "new", "role": role.pk}
+
+    def ask(number: int) -> int:
+        program = as_user(owner)
+        if number:
+            return program.delete(f"/api/roles/{role.pk}/").status_code
+        return program.post("/api/users/", new).status_code
+
+    assert at_once(2, ask) in ([201, 409], [404, 204])
+
+
 def test_one_of_many_gets_a_name(owner: User) -> None:
     def add(number: int) -> User:
         assert owner.client is not None
