@@ -26,7 +26,14 @@ from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.models import Derivative, File, FileQuerySet
-from timba.files.processors.base import FileRefused, Findings, ObjectWriter, Superseded
+from timba.files.processors.base import (
+    FileRefused,
+    Findings,
+    Made,
+    ObjectWriter,
+    Outdated,
+    Superseded,
+)
 from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
@@ -179,6 +186,10 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
         except Superseded:
             _log.info("run_superseded", run=run.run)
             run.clear_away()
+        except Outdated:
+            _log.info("run_outdated", run=run.run)
+            run.clear_away()
+            run.give_back()
         except Stopping:
             run.give_back()
         except StoreAway:
@@ -230,7 +241,7 @@ def _process(run: Run) -> None:
     seconds = time.monotonic() - started
     try:
         _settle(run.own_row(), outcome, seconds=seconds)
-    except (Superseded, *_DATABASE_AWAY):
+    except (Superseded, Outdated, *_DATABASE_AWAY):
         raise
     except Exception:  # noqa: BLE001 - whatever was found, the file ends, and the worker goes on
         _log.exception("findings_not_recorded")
@@ -241,8 +252,9 @@ def _read(run: Run) -> _Outcome:
     """Return what the file's processor says of it, or why it could say nothing."""
     try:
         processor = processors()[run.file.kind]
-        findings = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
-        return _Outcome(findings=findings, stands=True)
+        read = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
+        made = read if isinstance(read, Made) else Made(findings=read)
+        return _Outcome(findings=processor.stage(run, made), stands=True)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
     except (Superseded, Stopping, StoreAway, *_DATABASE_AWAY):
@@ -262,6 +274,12 @@ def _read(run: Run) -> _Outcome:
     except (Exception, SystemExit):  # noqa: BLE001 - whatever a file raises, the worker goes on
         _log.exception("file_not_processed")
         return _Outcome(error=UNEXPECTED)
+
+
+def _facts(kind: str, findings: Findings) -> dict[str, Any]:
+    """Return those of the findings that callers see."""
+    shown = processors()[kind].facts
+    return {name: findings[name] for name in (findings if shown is None else shown)}
 
 
 @again_on_contention
@@ -285,7 +303,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
                 "name": file.name,
                 "execution_time": round(seconds, 3),
                 "random_number": file.random_number,
-                **clean(dict(outcome.findings)),
+                **clean(_facts(file.kind, outcome.findings)),
             }
         if outcome.error:
             file.live_digest = None

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,10 +28,13 @@ from django.conf import settings
 
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors
-from timba.files.processors.base import FileRefused, Findings, Job, Processor
-from timba.files.sandbox_child import MAX_ANSWER
+from timba.files.processors.base import FileRefused, Findings, Job, Made, Processor
+from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
 
 WALL_SECONDS: Final = 60.0
+# Of what may be larger at the door: the memory of the child bounds what it can read of it.
+MAX_BYTES: Final = 64 * 1024 * 1024
+TOO_LARGE: Final = "It is larger than the 64 MB that a file like this may have."
 TOO_LONG: Final = "Reading it took more than a minute. It is probably damaged."
 DIED: Final = "It is damaged in a way that made reading it impossible."
 _FILES_PER_CHILD: Final = 200
@@ -43,6 +47,7 @@ _START: Final = (
 _GONE_SECONDS: Final = 1.0
 _mine = threading.local()
 _log = structlog.get_logger(__name__)
+_Answer = tuple[dict[str, Any], dict[str, bytes]]
 
 
 class _Killed(Exception):
@@ -53,7 +58,8 @@ class _Child:
     """One warm child process, which knows all processors that read in the sandbox."""
 
     def __init__(self) -> None:
-        modules = sorted({p.read.__module__ for p in processors().values() if p.sandboxed})
+        sandboxed = [p for p in processors().values() if p.sandboxed]
+        modules = sorted({run.__module__ for p in sandboxed for run in (p.read, *p.aids)})
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
@@ -68,9 +74,9 @@ class _Child:
         self.files_read = 0
         failpoint("sandbox.child_started")
 
-    def ask(self, question: dict[str, Any], file: IO[bytes]) -> None:
+    def ask(self, question: dict[str, Any], *files: IO[bytes]) -> None:
         self.files_read += 1
-        descriptors = array.array("i", [file.fileno()])
+        descriptors = array.array("i", [file.fileno() for file in files])
         self.channel.sendmsg(
             [json.dumps(question).encode() + b"\n"],
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)],
@@ -83,25 +89,37 @@ class _Child:
         self.process.wait()
 
 
-def read_in_sandbox(processor: Processor, job: Job) -> Findings:
+def read_in_sandbox(processor: Processor, job: Job) -> Made:
     """Run `processor.read` in the child; raise FileRefused with the child's sentence, or ours."""
+    return run_in_sandbox(processor.read, job)
+
+
+def run_in_sandbox(
+    function: Callable[[Any], Findings | Made], job: Job, *, beside: bytes = b""
+) -> Made:
+    """Run a processor's `read`, or one of its `aids`, over the file and what is given beside it.
+
+    Raises FileRefused.
+    """
+    if job.size > MAX_BYTES:
+        raise FileRefused(TOO_LARGE)
     try:
-        return _read(processor, job)
+        return _run(function, job, beside)
     except _Killed:
         _log.warning("sandbox_killed")
     try:
-        return _read(processor, job)
+        return _run(function, job, beside)
     except _Killed:
         raise FileRefused(DIED) from None
 
 
-def _read(processor: Processor, job: Job) -> Findings:
+def _run(function: Callable[[Any], Findings | Made], job: Job, beside: bytes) -> Made:
     child: _Child | None = getattr(_mine, "child", None)
     if child is None or child.process.poll() is not None or child.files_read >= _FILES_PER_CHILD:
         close_sandbox()
         child = _mine.child = _Child()
     try:
-        answer = _converse(child, processor, job)
+        answer, objects = _converse(child, function, job, beside)
     except BaseException:
         close_sandbox()
         raise
@@ -109,8 +127,7 @@ def _read(processor: Processor, job: Job) -> Findings:
         close_sandbox()
     if "refused" in answer:
         raise FileRefused(answer["refused"])
-    findings: Findings = answer["findings"]
-    return findings
+    return Made(findings=answer["findings"], objects=objects)
 
 
 def close_sandbox() -> None:
@@ -121,34 +138,58 @@ def close_sandbox() -> None:
         child.end()
 
 
-def _converse(child: _Child, processor: Processor, job: Job) -> dict[str, Any]:
+def _converse(
+    child: _Child, function: Callable[[Any], Findings | Made], job: Job, beside: bytes
+) -> _Answer:
     question = {
-        "module": processor.read.__module__,
-        "function": processor.read.__qualname__,
+        "module": function.__module__,
+        "function": function.__qualname__,
         "name": job.name,
         "size": job.size,
     }
-    # A copy without a name: the child can read it wherever the store is, and nothing else of it.
-    with job.open() as stored, tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR) as copy:
+    # Copies without a name: the child can read them wherever the store is, and nothing else of it.
+    with job.open() as stored, _nameless() as copy, _nameless() as other:
         shutil.copyfileobj(stored, copy)
         copy.flush()
+        other.write(beside)
+        other.flush()
         failpoint("sandbox.copied")
         try:
-            child.ask(question, copy)
+            child.ask(question, copy, other)
         except OSError:
             raise _end_of(child) from None
         failpoint("sandbox.asked")
         return _await_answer(child, job)
 
 
-def _await_answer(child: _Child, job: Job) -> dict[str, Any]:
-    """Wait for one line of JSON; the lease is renewed meanwhile, the wall clock is absolute."""
+def _nameless() -> IO[bytes]:
+    return tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR)
+
+
+def _await_answer(child: _Child, job: Job) -> _Answer:
+    """Wait for one line of JSON and the objects that it announces."""
     deadline = time.monotonic() + WALL_SECONDS
-    child.channel.settimeout(_POLL_SECONDS)
     received = bytearray()
-    while not received.endswith(b"\n"):
-        if time.monotonic() > deadline:
-            raise FileRefused(TOO_LONG)
+    while (end := received.find(b"\n")) < 0:
+        if len(received) > MAX_ANSWER:
+            raise FileRefused(DIED)
+        received += _some(child, job, deadline)
+    answer = _checked(bytes(received[:end]))
+    del received[: end + 1]
+    sizes: dict[str, int] = answer.get("sizes", {})
+    while len(received) < sum(sizes.values()):
+        received += _some(child, job, deadline)
+    objects, start = {}, 0
+    for name, size in sizes.items():
+        objects[name] = bytes(received[start : start + size])
+        start += size
+    return answer, objects
+
+
+def _some(child: _Child, job: Job, deadline: float) -> bytes:
+    """Return what comes next; the lease is renewed meanwhile, the wall clock is absolute."""
+    child.channel.settimeout(_POLL_SECONDS)
+    while time.monotonic() <= deadline:
         try:
             chunk = child.channel.recv(64 * 1024)
         except TimeoutError:
@@ -156,12 +197,10 @@ def _await_answer(child: _Child, job: Job) -> dict[str, Any]:
             continue
         except OSError:
             chunk = b""
-        received += chunk
         if not chunk:
             raise _end_of(child)
-        if len(received) > MAX_ANSWER:
-            raise FileRefused(DIED)
-    return _checked(bytes(received))
+        return chunk
+    raise FileRefused(TOO_LONG)
 
 
 def _end_of(child: _Child) -> Exception:
@@ -180,6 +219,13 @@ def _checked(received: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise FileRefused(DIED) from None
     match answer:
-        case {"refused": str()} | {"findings": dict()}:
+        case {"refused": str()}:
+            return {"refused": answer["refused"], "spent": answer.get("spent", False)}
+        case {"findings": dict(), "sizes": dict(sizes)} if _believable(sizes.values()):
             return dict(answer)
     raise FileRefused(DIED)
+
+
+def _believable(sizes: Collection[Any]) -> bool:
+    known = [size for size in sizes if type(size) is int and size >= 0]
+    return len(known) == len(sizes) and sum(known) <= MAX_OBJECTS

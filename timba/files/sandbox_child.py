@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from timba.files.jail import wall_in
-from timba.files.processors.base import FileRefused, Findings, Source
+from timba.files.processors.base import FileRefused, Findings, Made, Source
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
+MAX_OBJECTS: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
 CPU_SECONDS: Final = 60
 TOO_HEAVY: Final = "It needs more memory than one file may use."
@@ -35,12 +36,13 @@ _PR_SET_PDEATHSIG: Final = 1
 class _Source:
     name: str
     size: int
-    descriptor: int
+    descriptors: list[int]
 
     def open(self) -> BinaryIO:
-        stream = os.fdopen(os.dup(self.descriptor), "rb")
-        stream.seek(0)
-        return stream
+        return _open(self.descriptors[0])
+
+    def open_beside(self) -> BinaryIO:
+        return _open(self.descriptors[1])
 
 
 def main() -> None:
@@ -49,31 +51,48 @@ def main() -> None:
     _give_up_rights()
     channel = socket.socket(fileno=0)
     while True:
-        line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 1)
+        line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 2)
         if not line or not descriptors:
             return
         _limit_processor_time()
         question = json.loads(line)
         read = getattr(modules[question["module"]], question["function"])
-        source = _Source(name=question["name"], size=question["size"], descriptor=descriptors[0])
-        answer = _answer(read, source)
-        os.close(descriptors[0])
+        source = _Source(
+            name=question["name"], size=question["size"], descriptors=list(descriptors)
+        )
+        answer, objects = _answer(read, source)
+        for descriptor in descriptors:
+            os.close(descriptor)
         sent = json.dumps(answer).encode()
-        if len(sent) >= MAX_ANSWER:
-            sent = json.dumps({"refused": TOO_TALKATIVE}).encode()
+        if len(sent) >= MAX_ANSWER or sum(map(len, objects)) > MAX_OBJECTS:
+            sent, objects = json.dumps({"refused": TOO_TALKATIVE}).encode(), []
         channel.sendall(sent + b"\n")
+        for content in objects:
+            channel.sendall(content)
 
 
-def _answer(read: Callable[[Source], Findings], source: Source) -> dict[str, Any]:
+def _answer(
+    read: Callable[[Source], Findings | Made], source: Source
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the line to answer, and the objects that follow it, in the order of their sizes."""
     try:
-        return {"findings": dict(read(source))}
+        found = read(source)
+        made = found if isinstance(found, Made) else Made(findings=found)
+        sizes = {name: len(content) for name, content in made.objects.items()}
+        return {"findings": dict(made.findings), "sizes": sizes}, list(made.objects.values())
     except FileRefused as refusal:
-        return {"refused": str(refusal)}
+        return {"refused": str(refusal)}, []
     except (MemoryError, RecursionError):
         # Memory that could not be had may be half given out: the parent uses no such child again.
-        return {"refused": TOO_HEAVY, "spent": True}
+        return {"refused": TOO_HEAVY, "spent": True}, []
     except BaseException:  # noqa: BLE001 - whatever a hostile file raised, it is the file's fault
-        return {"refused": UNREADABLE, "spent": True}
+        return {"refused": UNREADABLE, "spent": True}, []
+
+
+def _open(descriptor: int) -> BinaryIO:
+    stream = os.fdopen(os.dup(descriptor), "rb")
+    stream.seek(0)
+    return stream
 
 
 def _give_up_rights() -> None:

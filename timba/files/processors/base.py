@@ -9,7 +9,7 @@ import io
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ class FileRefused(Exception):
 
 class Superseded(Exception):
     """This run no longer owns the file: it was deleted, or another worker has taken over."""
+
+
+class Outdated(Exception):
+    """What this run made ready no longer fits what is there: the file is to be read once more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What reading came to: the findings, and what is too much for them, as objects by name."""
+
+    findings: Findings
+    objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class ObjectWriter(io.RawIOBase):
@@ -98,6 +110,10 @@ def _nothing(*_: Any) -> None:
     return None
 
 
+def _as_read(_: Job, made: Made) -> Findings:
+    return made.findings
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Processor:
     """How one kind of file is read and what becomes of what was found.
@@ -105,16 +121,24 @@ class Processor:
     `read` is slow and knows no request: it returns the facts that become the file's result, or
     raises FileRefused. It gets a Source, in a sandboxed child process; with `sandboxed=False` it
     gets a Job and runs in the worker, which is for plain text alone.
+    `stage(job, made)` runs in the worker afterwards, outside any transaction, where what was read
+    has to be compared with what is there: it returns the findings, or raises FileRefused. `aids`
+    are what it has done in the sandbox beside. `facts` names the findings that become the result,
+    where not all of them do.
     `record(file, findings)` runs in the transaction that settles the file, `withdraw(file)` in the
-    one that deletes it; both are quick. `discard(file_id, run)` forgets what a dead run staged.
+    one that deletes it; both are quick, and `record` raises Outdated where what was staged no
+    longer fits. `discard(file_id, run)` forgets what a dead run staged.
     `recognizes(head)` says whether text that begins so is of this kind.
     Where Celery works, files wait in the named `queue`: what may take hours waits in another one
     than what takes a moment.
     """
 
     kind: str
-    read: Callable[[Any], Findings]
+    read: Callable[[Any], Findings | Made]
     sandboxed: bool = True
+    stage: Callable[[Job, Made], Findings] = _as_read
+    aids: tuple[Callable[[Any], Made], ...] = ()
+    facts: tuple[str, ...] | None = None
     record: Callable[[File, Findings], None] = _nothing
     withdraw: Callable[[File], None] = _nothing
     discard: Callable[[uuid.UUID, int], None] = _nothing
