@@ -28,7 +28,7 @@ pytestmark = pytest.mark.journey
 SEED = int(os.environ.get("SEED") or 1848)
 WORKERS, HANDS, SANDBOXES, DOORS = 4, 5, 6, 2
 SHIPPERS = 6
-TROUBLE_SECONDS = 0.8
+TROUBLE_SECONDS = 0.6
 IDLE_SECONDS = 2
 S3_SECONDS = 10
 SETTLED_SECONDS = 90
@@ -116,7 +116,7 @@ def test_small_chaos_loses_doubles_and_sticks_nothing(harbour: Harbour) -> None:
     shippers = Shippers(harbour, cargo, seed=SEED)
     chaos = Chaos(harbour, chance)
     started = time.monotonic()
-    threads = shippers.start(SHIPPERS, pause=0.8)
+    threads = shippers.start(SHIPPERS, pause=0.5)
     try:
         chaos.run()
     finally:
