@@ -18,7 +18,8 @@ from timba.api.queries import read
 from timba.api.schema import shape
 from timba.api.scope import acting_client, named
 from timba.consignments.models import Consignment
-from timba.consignments.services import MAX_NAME, MAX_VEHICLE_NUMBER, open_consignment
+from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
+from timba.consignments.services import open_consignment
 from timba.consignments.shapes import ConsignmentShape, consignment_shape
 from timba.places.models import CITY_NUMBERS
 

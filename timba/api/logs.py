@@ -18,7 +18,8 @@ from timba.api.schema import shape
 from timba.api.scope import client_named, named
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import MAX_BARCODE, add_log
+from timba.consignments.rules import MAX_BARCODE
+from timba.consignments.services import add_log
 from timba.consignments.shapes import LogShape, log_shape
 from timba.errors import NotFound
 

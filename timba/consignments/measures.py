@@ -7,6 +7,8 @@ from typing import Final
 
 MEASURE_DIGITS: Final = 7
 MEASURE_DECIMALS: Final = 3
+# What the column of a consignment's volume holds.
+MAX_TOTAL: Final = Decimal("99999999999.999")
 _CUBIC_METRE: Final = Decimal(10_000)
 _LITRE: Final = Decimal("0.001")
 

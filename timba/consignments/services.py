@@ -1,26 +1,70 @@
-"""What people do with consignments and logs."""
+"""What people do with consignments and logs.
+
+Every write locks the consignment first (see `locks`) and keeps its totals: they are never counted.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from timba.accounts.constraints import sentences
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.consignments.barcodes import (
+    complete_barcodes,
+    line_up,
+    logs_by_barcode,
+    taken_barcodes,
+)
 from timba.consignments.events import consignment_event, log_event
-from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS, volume
-from timba.consignments.models import BarcodeCounter, Consignment, Log
+from timba.consignments.followers import let_go
+from timba.consignments.locks import lock_consignment, lock_log
+from timba.consignments.measures import MAX_TOTAL, volume
+from timba.consignments.models import Consignment, Log
+from timba.consignments.rules import check_barcode, check_consignment, check_measures
 from timba.contention import again_on_contention
-from timba.errors import Conflict, Invalid, NotFound
+from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
-from timba.places.models import CITY_NUMBERS
 
-MAX_NAME: Final = 100
-MAX_VEHICLE_NUMBER: Final = 30
-MAX_BARCODE: Final = 50
+_AT_ONCE: Final = 500
+
+
+class ConsignmentChanges(TypedDict, total=False):
+    """What may change about a consignment; what is left out stays."""
+
+    name: str
+    type: str
+    vehicle_number: str
+    city_id: int | None
+
+
+class LogChanges(TypedDict, total=False):
+    """What may change about a log; what is left out stays."""
+
+    barcode: str
+    length: Decimal
+    breadth: Decimal
+    height: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewLog:
+    """A log that is to be added; without a barcode one is made."""
+
+    barcode: str | None = None
+    length: Decimal
+    breadth: Decimal
+    height: Decimal
+
+    @property
+    def measures(self) -> dict[str, Decimal]:
+        return {"length": self.length, "breadth": self.breadth, "height": self.height}
 
 
 @again_on_contention
@@ -36,9 +80,7 @@ def open_consignment(
 ) -> Consignment:
     """Register a lorry load; raise Conflict when the client has one of this name."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=client)
-    author = created_by or actor
-    if author.client_id not in {client.pk, None}:
-        raise NotFound("There is no such user.")
+    author = _author(created_by or actor, client_id=client.pk)
     consignment = Consignment(
         client=client,
         name=name,
@@ -48,12 +90,47 @@ def open_consignment(
         created_by=author,
         updated_by=author,
     )
-    _check_consignment(consignment)
-    taken = Conflict(f"There is a consignment named “{name}” already.")
-    with sentences({"consignment_name_is_unique": taken}), transaction.atomic():
+    check_consignment(consignment)
+    with _name_is_free(name), transaction.atomic():
         consignment.save()
         publish(consignment_event("create", consignment, actor=actor))
     return consignment
+
+
+@again_on_contention
+def change_consignment(
+    *,
+    actor: User,
+    consignment: Consignment,
+    updated_by: User | None = None,
+    **changes: Unpack[ConsignmentChanges],
+) -> Consignment:
+    """Change what is written of a lorry load; raise Conflict for the name of another one."""
+    require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
+    author = _author(updated_by or actor, client_id=consignment.client_id)
+    with _name_is_free(changes.get("name", consignment.name)), transaction.atomic():
+        consignment = lock_consignment(consignment)
+        for field, value in changes.items():
+            setattr(consignment, field, value)
+        check_consignment(consignment)
+        consignment.updated_by = author
+        consignment.save()
+        publish(consignment_event("update", consignment, actor=actor))
+    return consignment
+
+
+@again_on_contention
+def delete_consignment(*, actor: User, consignment: Consignment) -> None:
+    """Take a consignment away with its logs; its files and notes stay, and belong to none."""
+    require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
+    with transaction.atomic():
+        consignment = lock_consignment(consignment)
+        events = let_go(actor=actor, consignment=consignment)
+        logs = Log.unscoped.filter(consignment=consignment)
+        events += [log_event("delete", log, actor=actor) for log in logs.order_by("pk")]
+        events.append(consignment_event("delete", consignment, actor=actor))
+        consignment.delete()
+        publish(*events)
 
 
 @again_on_contention
@@ -71,66 +148,125 @@ def add_log(
     Raises Invalid for impossible measures, Conflict when the client has a log of this barcode.
     """
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
-    measures = {"length": length, "breadth": breadth, "height": height}
-    _check_measures(measures)
-    _check_barcode(barcode)
-    taken = Conflict(f"There is a log with the barcode “{barcode}” already.")
-    with sentences({"log_barcode_is_unique": taken}), transaction.atomic():
-        # Locked first: whoever adds to the same consignment waits, so the totals stay exact.
-        consignment = Consignment.unscoped.select_for_update().one_or_not_found(pk=consignment.pk)
-        log = Log.unscoped.create(
-            client_id=consignment.client_id,
-            consignment=consignment,
-            barcode=barcode or _made_barcode(consignment.client_id),
-            volume=volume(**measures),
-            created_by=actor,
-            **measures,
-        )
-        consignment.log_count += 1
-        consignment.volume += log.volume
-        consignment.save(update_fields=["log_count", "volume"])
-        publish(log_event("create", log, actor=actor))
+    new = NewLog(barcode=barcode, length=length, breadth=breadth, height=height)
+    _check(new)
+    with _barcode_is_free(_taken(barcode)), transaction.atomic():
+        [log] = _add(actor, lock_consignment(consignment), [new])
     return log
 
 
-def _made_barcode(client_id: int) -> str:
-    """Return the next `TB-<client>-<number>` that nobody has taken by hand."""
-    BarcodeCounter.objects.get_or_create(client_id=client_id)
-    counter = BarcodeCounter.objects.select_for_update().get(client_id=client_id)
-    barcode = ""
-    while not barcode or Log.unscoped.filter(client_id=client_id, barcode=barcode).exists():
-        counter.last_number += 1
-        barcode = f"TB-{client_id}-{counter.last_number}"
-    counter.save(update_fields=["last_number"])
-    return barcode
+@again_on_contention
+def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -> list[Log]:
+    """Add many logs, all or none, in this order; see `add_log`.
+
+    Inside the caller's transaction it is the caller who does all again after a contention.
+    """
+    require(actor, Permission.WRITE_LOGS, client=consignment.client)
+    for new in logs:
+        _check(new)
+    given = [new.barcode for new in logs if new.barcode is not None]
+    met: set[str] = set()
+    for barcode in given:
+        if barcode in met:
+            raise Conflict(f"The barcode “{barcode}” is given twice: a log has one of its own.")
+        met.add(barcode)
+    # Whose barcode is taken between the question and the write is told without its name.
+    taken = Conflict("A barcode of these has been given to another log meanwhile. Look again.")
+    with _barcode_is_free(taken), transaction.atomic():
+        consignment = lock_consignment(consignment)
+        known = taken_barcodes(consignment.client_id, given)
+        for barcode in given:
+            if barcode in known:
+                raise _taken(barcode)
+        return _add(actor, consignment, logs)
 
 
-def _check_consignment(consignment: Consignment) -> None:
-    if not consignment.name.strip() or len(consignment.name) > MAX_NAME:
-        raise Invalid(fields={"name": [f"A consignment has a name of 1 to {MAX_NAME} characters."]})
-    if consignment.type not in Consignment.Type.values:
-        raise Invalid(fields={"type": ["A consignment is hardwood or pinewood."]})
-    if len(consignment.vehicle_number) > MAX_VEHICLE_NUMBER:
-        sentence = f"A vehicle number has at most {MAX_VEHICLE_NUMBER} characters."
-        raise Invalid(fields={"vehicle_number": [sentence]})
-    if consignment.city_id is not None and consignment.city_id not in CITY_NUMBERS:
-        sentence = f"A city's number is from {CITY_NUMBERS[0]} to {CITY_NUMBERS[-1]}."
-        raise Invalid(fields={"city_id": [sentence]})
+@again_on_contention
+def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
+    """Correct a log, and with it the consignment's totals; see `add_log`."""
+    require(actor, Permission.WRITE_LOGS, client=log.client)
+    with _barcode_is_free(_taken(changes.get("barcode"))), transaction.atomic():
+        consignment, log = lock_log(log)
+        for field, value in changes.items():
+            setattr(log, field, value)
+        now = NewLog(barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height)
+        _check(now)
+        before, log.volume = log.volume, volume(**now.measures)
+        line_up(log.client_id, [log.barcode])
+        log.save()
+        _keep_totals(consignment, count=0, volume=log.volume - before, actor=actor)
+        publish(log_event("update", log, actor=actor))
+    return log
 
 
-def _check_measures(measures: dict[str, Decimal]) -> None:
-    whole_digits = MEASURE_DIGITS - MEASURE_DECIMALS
-    for name, value in measures.items():
-        if not value.is_finite() or value <= 0:
-            raise Invalid(fields={name: ["Give a number greater than 0."]})
-        if value >= 10**whole_digits or value != round(value, MEASURE_DECIMALS):
-            sentence = (
-                f"Give at most {MEASURE_DECIMALS} decimals and {whole_digits} digits before them."
-            )
-            raise Invalid(fields={name: [sentence]})
+@again_on_contention
+def delete_log(*, actor: User, log: Log) -> None:
+    """Take a log away, and out of the consignment's totals; its files stay."""
+    require(actor, Permission.WRITE_LOGS, client=log.client)
+    with transaction.atomic():
+        consignment, log = lock_log(log)
+        events = let_go(actor=actor, consignment=consignment, log=log)
+        events.append(log_event("delete", log, actor=actor))
+        _keep_totals(consignment, count=-1, volume=-log.volume, actor=actor)
+        log.delete()
+        publish(*events)
 
 
-def _check_barcode(barcode: str | None) -> None:
-    if barcode is not None and not (1 <= len(barcode) <= MAX_BARCODE and barcode.isprintable()):
-        sentence = f"A barcode has 1 to {MAX_BARCODE} printable characters."
-        raise Invalid(fields={"barcode": [sentence]})
+def _add(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[Log]:
+    """Write logs into a locked consignment, and tell of them."""
+    barcodes = complete_barcodes(consignment.client_id, [each.barcode for each in new])
+    logs = [
+        Log(
+            client_id=consignment.client_id,
+            consignment=consignment,
+            barcode=barcode,
+            volume=volume(**each.measures),
+            created_by=actor,
+            **each.measures,
+        )
+        for each, barcode in zip(new, barcodes, strict=True)
+    ]
+    Log.unscoped.bulk_create(logs, batch_size=_AT_ONCE)
+    if not connection.features.can_return_rows_from_bulk_insert:
+        # MySQL does not say which ids it gave.
+        written = logs_by_barcode(consignment.client, barcodes)
+        logs = [written[barcode] for barcode in barcodes]
+    total = sum((log.volume for log in logs), Decimal(0))
+    _keep_totals(consignment, count=len(logs), volume=total, actor=actor)
+    publish(*(log_event("create", log, actor=actor) for log in logs))
+    return logs
+
+
+def _keep_totals(consignment: Consignment, *, count: int, volume: Decimal, actor: User) -> None:
+    """Add to the totals of a locked consignment, and say who did."""
+    consignment.log_count += count
+    consignment.volume += volume
+    if consignment.volume > MAX_TOTAL:
+        raise Conflict(f"A consignment holds at most {MAX_TOTAL:,} m³: open another one.")
+    consignment.updated_by = actor
+    consignment.save(update_fields=["log_count", "volume", "updated_by", "updated_at"])
+
+
+def _check(new: NewLog) -> None:
+    check_measures(new.measures)
+    check_barcode(new.barcode)
+
+
+def _author(author: User, *, client_id: int) -> User:
+    """Return who is named as the author; raise NotFound for another client's people."""
+    if author.client_id not in {client_id, None}:
+        raise NotFound("There is no such user.")
+    return author
+
+
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    taken = Conflict(f"There is a consignment named “{name}” already.")
+    return sentences({"consignment_name_is_unique": taken})
+
+
+def _barcode_is_free(taken: Conflict) -> AbstractContextManager[None]:
+    return sentences({"log_barcode_is_unique": taken})
+
+
+def _taken(barcode: str | None) -> Conflict:
+    return Conflict(f"There is a log with the barcode “{barcode}” already.")

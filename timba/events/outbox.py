@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db import transaction
@@ -17,6 +17,8 @@ from timba.events.models import OutboxEvent, Stream
 from timba.failpoints import failpoint
 from timba.wire import dumps
 
+# The largest events are notes of 200 kB: so many fit into one packet of every database.
+_AT_ONCE: Final = 50
 _PAST_TENSE = {
     "create": "created",
     "update": "updated",
@@ -87,7 +89,7 @@ def publish(*events: Event) -> None:
             )
             for offset, event in enumerate(group, start=1)
         ]
-        OutboxEvent.objects.bulk_create(rows)
+        OutboxEvent.objects.bulk_create(rows, batch_size=_AT_ONCE)
         failpoint("outbox.numbered")
         stream.last_sequence = rows[-1].sequence
         stream.save(update_fields=["last_sequence"])

@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
 from timba.errors import NotFound, Unavailable
@@ -188,6 +189,7 @@ def accept_files(
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     accepted: list[Accepted] = []
     with transaction.atomic():
+        lock_places(consignment, log)
         _check_still_there(received)
         for one in received:
             row = one.row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import partial
 from typing import Final
 
@@ -10,10 +11,11 @@ from django.utils import timezone
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
 from timba.errors import Conflict, NotFound
-from timba.events.outbox import publish
+from timba.events.outbox import Event, publish
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.events import file_event
@@ -33,6 +35,7 @@ def place_file(
     if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
         raise NotFound("There is no such consignment or log.")
     with transaction.atomic():
+        lock_places(consignment, log)
         file = _locked(file)
         file.consignment, file.log = consignment, log
         file.save(update_fields=["consignment", "log"])
@@ -99,6 +102,24 @@ def delete_file(*, actor: User, file: File) -> None:
         file.save(update_fields=["deleted_at", "live_digest", "fence"])
         failpoint("services.tombstone_written")
         publish(event)
+
+
+def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
+    """Take all files out of a log that is deleted, or of a consignment and all its logs.
+
+    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_FOLLOWERS`.
+    """
+    logs = Log.unscoped.filter(consignment=consignment)
+    of_log = File.unscoped.filter(log=log) if log else File.unscoped.filter(log__in=logs)
+    of_consignment = File.unscoped.filter(consignment=consignment)
+    places = {"log": of_log} if log else {"log": of_log, "consignment": of_consignment}
+    unlinked: dict[uuid.UUID, File] = {}
+    for place, rows in places.items():
+        for file in rows.live().select_for_update().order_by("pk"):
+            setattr(unlinked.setdefault(file.pk, file), place, None)
+        # Those that nobody sees any more, too.
+        rows.update(**{place: None})
+    return [file_event("update", file, actor=actor) for file in unlinked.values()]
 
 
 def _locked(file: File) -> File:

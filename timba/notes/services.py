@@ -6,10 +6,11 @@ from django.db import transaction
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
-from timba.consignments.models import Consignment
+from timba.consignments.locks import lock_places
+from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
 from timba.errors import Invalid, NotFound
-from timba.events.outbox import publish
+from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
 from timba.notes.models import Note
 
@@ -34,6 +35,7 @@ def write_note(
     )
     _check(note)
     with transaction.atomic():
+        lock_places(consignment)
         note.save()
         publish(note_event("create", note, actor=actor))
     return note
@@ -51,6 +53,7 @@ def change_note(
     """Replace what a note says; raise Invalid for an empty or too long text."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with transaction.atomic():
+        lock_places(consignment)
         note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
         note.title, note.content, note.consignment = title, content, consignment
         _check(note)
@@ -68,6 +71,20 @@ def delete_note(*, actor: User, note: Note) -> None:
         event = note_event("delete", note, actor=actor)
         note.delete()
         publish(event)
+
+
+def unlink_notes(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
+    """Take all notes out of a consignment that is deleted; a log has none.
+
+    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_FOLLOWERS`.
+    """
+    if log is not None:
+        return []
+    notes = list(Note.unscoped.select_for_update().filter(consignment=consignment).order_by("pk"))
+    for note in notes:
+        note.consignment = None
+        note.save(update_fields=["consignment", "updated_at"])
+    return [note_event("update", note, actor=actor) for note in notes]
 
 
 def _check(note: Note) -> None:

@@ -166,6 +166,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "timba.files.tasks.sweep", "schedule": timedelta(seconds=10)},
 }
 
+# --- Consignments --------------------------------------------------------------------------------
+
+# What becomes of the rows above when a consignment or a log is deleted.
+CONSIGNMENT_FOLLOWERS = [
+    "timba.files.services.unlink_files",
+    "timba.notes.services.unlink_notes",
+]
+
 # --- Files ---------------------------------------------------------------------------------------
 
 _storage_url = text("STORAGE_URL")
