@@ -171,6 +171,7 @@ def test_a_statistic_that_needs_the_store_is_told_later_and_any_other_at_once(
     assert program.get("/temperature-readings/7/", bounds).json()["count"] == 1
 
 
+@pytest.mark.usefixtures("health_forgets")
 def test_health_says_that_the_store_is_down(
     own: OwnServer, s3: S3Storage, program: APIClient
 ) -> None:

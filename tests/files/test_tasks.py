@@ -101,7 +101,7 @@ def test_a_broker_that_is_slow_does_not_hold_an_upload(
     monkeypatch.setattr(tasks, "_RING_SECONDS", 0.35)
     monkeypatch.setattr(process, "apply_async", ring_slowly)
     ring([receive().pk for _ in range(100)])
-    assert len(rung) == 4
+    assert 1 <= len(rung) <= 4  # never the hundred, which would take ten seconds
 
 
 def test_what_may_take_hours_waits_in_a_queue_of_its_own(
