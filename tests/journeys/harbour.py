@@ -163,7 +163,10 @@ class Shippers:
         self.troubles: list[str] = []
 
     def start(self, count: int, *, pause: float) -> list[threading.Thread]:
-        threads = [threading.Thread(target=self._ship_all, args=[pause]) for _ in range(count)]
+        programs = [self._harbour.sign_in() for _ in range(count)]
+        threads = [
+            threading.Thread(target=self._ship_all, args=[program, pause]) for program in programs
+        ]
         for thread in threads:
             thread.start()
         return threads
@@ -187,8 +190,7 @@ class Shippers:
             self.troubles.append(f"{parcel.name}: {answer.status_code} {answer.text[:300]}")
         return answer
 
-    def _ship_all(self, pause: float) -> None:
-        program = self._harbour.sign_in()
+    def _ship_all(self, program: Program, pause: float) -> None:
         while True:
             with self._lock:
                 if not self._parcels:
