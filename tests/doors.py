@@ -59,12 +59,17 @@ VALUES: Mapping[str, Any] = {
 # Which noun the `pk` of a route is an id of.
 _NOUNS: Mapping[str, str] = {
     "api/clients/": "client_id",
+    "api/consignments/": "consignment_id",
     "api/files/": "file_id",
     "api/notes/": "note_id",
     "api/roles/": "role_id",
     "api/users/": "user_id",
+    "consignments/": "consignment_id",
     "files/": "file_id",
+    "logs/": "log_id",
     "notes/": "note_id",
+    "people/": "user_id",
+    "people/roles/": "role_id",
 }
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -60,7 +60,7 @@ class ContentDoor(APIView):
             )
         span = part or range(file.size)
         response = StreamingHttpResponse(
-            _Pieces(_open(file.storage_key), span),
+            Pieces(_open(file.storage_key), span),
             status=206 if part else 200,
             content_type=file.media_type,
         )
@@ -72,7 +72,7 @@ class ContentDoor(APIView):
         response["Content-Length"] = str(len(span))
         response["Accept-Ranges"] = "bytes"
         response["ETag"] = etag
-        _make_harmless(response, file.name)
+        make_harmless(response, file.name)
         return response
 
 
@@ -85,17 +85,21 @@ class RejectsDoor(APIView):
         if file.kind != TEMPERATURES or not file.processed:
             raise NotFound("There are no rejects of this file.")
         response = StreamingHttpResponse(_rejects(file), content_type="text/csv; charset=utf-8")
-        _make_harmless(response, f"{file.name} rejects.csv")
+        make_harmless(response, f"{file.name} rejects.csv")
         return response
 
 
 def _rejects(file: File) -> Iterable[bytes]:
-    made = Derivative.objects.filter(file=file, run=F("file__run"), role=Derivative.Role.REJECTS)
-    derivative = made.first()
-    if derivative is None:
-        return [REJECTS_HEADER]
-    stream = _open(derivative.storage_key)
-    return _Pieces(stream, range(store().size(derivative.storage_key)))
+    made = _made(file, Derivative.Role.REJECTS)
+    return [REJECTS_HEADER] if made is None else made
+
+
+def _made(file: File, role: str) -> Pieces | None:
+    """Return what the run that counts has made of a file, if it has."""
+    made = Derivative.objects.filter(file=file, run=F("file__run"), role=role).first()
+    if made is None:
+        return None
+    return Pieces(_open(made.storage_key), range(store().size(made.storage_key)))
 
 
 def _open(key: str) -> BinaryIO:
@@ -105,11 +109,15 @@ def _open(key: str) -> BinaryIO:
         raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
 
 
-class _Pieces:
+class Pieces:
     """Some of a stream, a piece at a time; closed with its response, read or not."""
 
     def __init__(self, stream: BinaryIO, span: range) -> None:
         self._stream, self._span = stream, span
+
+    @property
+    def size(self) -> int:
+        return len(self._span)
 
     def __iter__(self) -> Iterator[bytes]:
         with self._stream:
@@ -146,7 +154,7 @@ def _part(header: str, size: int) -> range | None:
     return range(size - min(int(last), size), size) if last else None
 
 
-def _make_harmless(response: StreamingHttpResponse, name: str) -> None:
+def make_harmless(response: StreamingHttpResponse, name: str) -> None:
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -16,6 +16,7 @@ from timba.api.logs import LogDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RestRoleDoor, RestRolesDoor, RoleDoor, RolesDoor
 from timba.api.subscriptions import SubscriptionDoor
+from timba.api.tallies import CsvDoor, PdfDoor, WorkbookDoor
 from timba.api.temperatures import CitiesDoor, CityNameDoor, CityStatisticsDoor
 from timba.api.tokens import RefreshDoor, RevokeDoor, TokenDoor
 from timba.api.users import RestUserDoor, RestUsersDoor, UserDoor, UsersDoor
@@ -46,6 +47,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/users/<int:pk>/", RestUserDoor.as_view(), name="rest-user"),
     path("api/roles/", RestRolesDoor.as_view(), name="rest-roles"),
     path("api/roles/<int:pk>/", RestRoleDoor.as_view(), name="rest-role"),
+    path("api/consignments/<int:pk>/tally.xlsx", WorkbookDoor.as_view(), name="tally-workbook"),
+    path("api/consignments/<int:pk>/tally.csv", CsvDoor.as_view(), name="tally-csv"),
+    path("api/consignments/<int:pk>/tally.pdf", PdfDoor.as_view(), name="tally-pdf"),
     path("upload/", TemperatureUploadDoor.as_view(), name="upload-temperatures"),
     path("api/upload/", BatchDoor.as_view(), name="upload"),
     path("api/task-status/", TaskStatusDoor.as_view(), name="task-status"),

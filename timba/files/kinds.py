@@ -16,6 +16,7 @@ from typing import Final
 HEAD_BYTES: Final = 64 * 1024
 
 PHOTO, DOCUMENT, TEXT, TEMPERATURES = "photo", "document", "text", "temperatures"
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 MEDIA_TYPES: Final = {
     "jpg": "image/jpeg",
@@ -27,6 +28,7 @@ MEDIA_TYPES: Final = {
     "md": "text/markdown",
     "csv": "text/csv",
     "gz": "application/gzip",
+    "xlsx": WORKBOOK,
 }
 KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "jpg": (PHOTO,),

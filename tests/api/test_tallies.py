@@ -1,0 +1,152 @@
+"""The doors that export a consignment: who gets what, under which name, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from tests.conftest import AsUser, MakeUser
+from tests.factories import ClientFactory
+from timba.accounts.models import Subscription, User
+from timba.api import tallies
+from timba.consignments.models import Consignment
+from timba.consignments.services import add_log, open_consignment
+from timba.consignments.tallies import paper
+from timba.places.models import City
+
+pytestmark = pytest.mark.django_db
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MEASURES = {"length": Decimal(4), "breadth": Decimal(30), "height": Decimal(25)}
+ENDINGS = {"xlsx": WORKBOOK, "csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
+
+
+@pytest.fixture
+def owner(make_user: MakeUser) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def program(owner: User, as_user: AsUser) -> APIClient:
+    return as_user(owner)
+
+
+@pytest.fixture
+def consignment(owner: User) -> Consignment:
+    """Return a lorry load of two logs."""
+    assert owner.client is not None
+    City.unscoped.create(client=owner.client, number=7, name="Rīga")
+    made = open_consignment(
+        actor=owner, client=owner.client, name="Lorry 7", type="hardwood", city_id=7
+    )
+    for barcode in ("=A1", "B"):
+        add_log(actor=owner, consignment=made, barcode=barcode, **MEASURES)
+    return made
+
+
+def path_of(consignment: Consignment, ending: str) -> str:
+    return f"/api/consignments/{consignment.pk}/tally.{ending}"
+
+
+def content_of(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_export_is_saved_under_the_consignments_name(
+    ending: str, program: APIClient, consignment: Consignment
+) -> None:
+    answer = program.get(path_of(consignment, ending))
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == ENDINGS[ending]
+    assert answer["Content-Disposition"] == f'attachment; filename="Lorry 7.{ending}"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Cache-Control"] == "private, no-cache"
+    assert answer["Content-Length"] == str(len(content_of(answer)))
+
+
+def test_what_is_exported_is_what_is_there(program: APIClient, consignment: Consignment) -> None:
+    answer = content_of(program.get(path_of(consignment, "csv")))
+    assert answer.decode().splitlines() == [
+        "barcode,length,breadth,height,volume",
+        "'=A1,4.000,30.000,25.000,0.300",
+        "B,4.000,30.000,25.000,0.300",
+    ]
+    [page] = pypdfium2.PdfDocument(content_of(program.get(path_of(consignment, "pdf"))))
+    text = page.get_textpage().get_text_bounded()
+    assert "Rīga (7)" in text
+    assert "2 logs, 0.600 m³" in text
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_strangers_consignment_is_as_absent_as_one_that_never_was(
+    ending: str, consignment: Consignment, make_user: MakeUser, as_user: AsUser
+) -> None:
+    stranger = as_user(make_user(client=ClientFactory()))
+    foreign = stranger.get(path_of(consignment, ending))
+    absent = stranger.get(f"/api/consignments/999999999/tally.{ending}")
+    assert (foreign.status_code, foreign.content) == (404, absent.content)
+    assert stranger.get(f"/api/consignments/{'9' * 30}/tally.{ending}").status_code == 404
+    assert APIClient().get(path_of(consignment, ending)).status_code == 401
+
+
+def test_reading_needs_no_permission_and_no_subscription(
+    consignment: Consignment, make_user: MakeUser, as_user: AsUser, staff: User
+) -> None:
+    Subscription.objects.filter(client=consignment.client).update(
+        current_period_end=timezone.now() - timedelta(days=1)
+    )
+    for reader in (make_user(role="viewer"), staff):
+        assert content_of(as_user(reader).get(path_of(consignment, "csv")))
+
+
+@pytest.mark.parametrize("name", ["../..\\x", 'a"b\nc', "木材 🌲", "=1+1", "%2F", "ē" * 100])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whatever_it_is_called_the_export_arrives(
+    name: str, ending: str, program: APIClient, consignment: Consignment
+) -> None:
+    Consignment.unscoped.filter(pk=consignment.pk).update(name=name)
+    answer = program.get(path_of(consignment, ending))
+    assert answer.status_code == 200
+    said = answer["Content-Disposition"]
+    assert said.startswith("attachment; filename")
+    assert not set(said.partition("filename")[2]) & set("\n/\\<>|:")
+    assert content_of(answer)
+
+
+def test_more_logs_than_can_be_printed_are_exported_otherwise(
+    program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "MAX_PRINTED", 1)
+    answer = program.get(path_of(consignment, "pdf"))
+    assert (answer.status_code, answer.json()["detail"]) == (400, tallies.TOO_MANY)
+    assert content_of(program.get(path_of(consignment, "xlsx")))
+
+
+def test_without_fonts_there_is_no_pdf(
+    program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(paper, "REGULAR", tmp_path / "none.ttf")
+    answer = program.get(path_of(consignment, "pdf"))
+    assert (answer.status_code, answer.json()["detail"]) == (503, tallies.NO_FONTS)
+
+
+def test_an_export_asks_a_constant_number_of_questions(
+    program: APIClient,
+    owner: User,
+    consignment: Consignment,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    content_of(program.get(path_of(consignment, "csv")))
+    for _ in range(30):
+        add_log(actor=owner, consignment=consignment, **MEASURES)
+    with django_assert_num_queries(4):
+        content_of(program.get(path_of(consignment, "csv")))
