@@ -18,7 +18,7 @@ from timba.files.catalogue import processors
 from timba.files.models import File
 from timba.files.processing import Run
 from timba.files.processors.base import FileRefused, Superseded
-from timba.files.sandbox import DIED, TOO_LONG, close_sandbox, read_in_sandbox
+from timba.files.sandbox import CUT_OFF, DIED, TOO_LONG, close_sandbox, read_in_sandbox
 from timba.files.sandbox_child import TOO_HEAVY, TOO_TALKATIVE, UNREADABLE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
@@ -124,7 +124,7 @@ def kill_children(times: int) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize(("times", "sentence"), [(1, TOO_LONG), (2, DIED)])
+@pytest.mark.parametrize(("times", "sentence"), [(1, TOO_LONG), (2, CUT_OFF)])
 def test_a_file_whose_child_is_killed_from_outside_is_read_once_more(
     settle: Receive, monkeypatch: pytest.MonkeyPatch, times: int, sentence: str
 ) -> None:

@@ -37,6 +37,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 TOO_LARGE: Final = "It is larger than the 64 MB that a file like this may have."
 TOO_LONG: Final = "Reading it took more than a minute. It is probably damaged."
 DIED: Final = "It is damaged in a way that made reading it impossible."
+CUT_OFF: Final = "Reading it was cut off twice. The file is safe; try again."
 _FILES_PER_CHILD: Final = 200
 _POLL_SECONDS: Final = 0.5
 _HOUSE: Final = str(Path(__file__).resolve().parents[2])
@@ -110,7 +111,7 @@ def run_in_sandbox(
     try:
         return _run(function, job, beside)
     except _Killed:
-        raise FileRefused(DIED) from None
+        raise FileRefused(CUT_OFF) from None
 
 
 def _run(function: Callable[[Any], Findings | Made], job: Job, beside: bytes) -> Made:
