@@ -9,16 +9,24 @@ from typing import Any
 from django.test import Client as Program
 
 from tests.doors import Answer, Door, ask, body_for, fields_of, is_form
+from tests.factories import PASSWORD
 from tests.worlds import World
 from timba.accounts.models import User
 from timba.accounts.tokens import issue_tokens
 
 # What the pages' forms send, beside ids.
 FORM: Mapping[str, str] = {
+    "barcode": "TB-walked",
+    "breadth": "30,5",
     "content": "bark on one side",
+    "current_password": PASSWORD,
+    "height": "31.5",
+    "is_active": "on",
+    "length": "4,125",
     "name": "Walked",
-    "password": "larch-and-alder-48",
+    "password": PASSWORD,
     "title": "Lorry 7",
+    "type": "hardwood",
     "username": "walked",
 }
 
@@ -61,7 +69,7 @@ class Caller:
     def body(self, *, without_ids: bool = False) -> dict[str, Any]:
         """Return the body of a good call."""
         if self._operation is None:
-            return dict(FORM)
+            return {**FORM, "role": self.world.ids["role_id"]}
         names = [name for name in fields_of(self._operation) if name.endswith("_id")]
         ids = {} if without_ids else {name: self.world.ids[name] for name in names}
         return {**body_for(self._operation), **ids}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,6 +62,7 @@ _NOUNS: Mapping[str, str] = {
     "api/clients/": "client_id",
     "api/consignments/": "consignment_id",
     "api/files/": "file_id",
+    "api/logs/": "log_id",
     "api/notes/": "note_id",
     "api/roles/": "role_id",
     "api/users/": "user_id",
@@ -211,12 +213,16 @@ def ask(
     elif body is not None:
         data = orjson.dumps(body, default=str)
     address = f"{path}?{urlencode(query, doseq=True)}" if query else path
+    cookies = program.cookies
+    program.cookies = SimpleCookie(cookies.output(attrs=[], header="", sep=";"))
     with transaction.atomic():
         answer = program.generic(
             method, address, data, content_type=content_type, headers=dict(headers or {})
         )
         content = b"".join(answer) if answer.streaming else answer.content
         transaction.set_rollback(not keep)
+    if not keep:
+        program.cookies = cookies
     return Answer(status_code=answer.status_code, headers=dict(answer.items()), content=content)
 
 

@@ -11,6 +11,15 @@ from tests.doors import Door, calls
 # Pages that change nothing of a client's: signing in and out, what staff look at, the way in.
 _NOT_A_CLIENTS = {"", "login/", "logout/", "client/"}
 
+# What everyone may change about themselves, whatever their role.
+OWN = {("account/", "POST"), ("account/password/", "POST")}
+# Pages for those who manage users; what they show, everyone reads through the API.
+MANAGED = {
+    ("people/", "GET"),
+    ("people/<int:pk>/", "GET"),
+    ("people/roles/<int:pk>/", "GET"),
+}
+
 # What only staff do, who have no subscription; an owner is answered 403.
 STAFFS = {
     ("timba/client", "PUT"),

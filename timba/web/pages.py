@@ -26,6 +26,7 @@ from timba.errors import (
     Lapsed,
     NotFound,
     NotSignedIn,
+    TooManyAttempts,
     Unavailable,
 )
 from timba.files.models import File
@@ -37,6 +38,7 @@ _REFUSALS: dict[type[DomainError], tuple[HTTPStatus, str]] = {
     Lapsed: (HTTPStatus.PAYMENT_REQUIRED, "The subscription has lapsed"),
     Forbidden: (HTTPStatus.FORBIDDEN, "This is not allowed"),
     Conflict: (HTTPStatus.CONFLICT, "This changed meanwhile"),
+    TooManyAttempts: (HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts"),
     Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Timba is busy"),
 }
 View = Callable[..., HttpResponse]
@@ -54,6 +56,18 @@ class Reader:
     def is_lapsed(self) -> bool:
         client = self.client
         return not self.user.is_staff and client is not None and client.subscription.is_lapsed
+
+    @property
+    def manages_users(self) -> bool:
+        return Permission.MANAGE_USERS in permissions_of(self.user)
+
+    @property
+    def writes_consignments(self) -> bool:
+        return Permission.WRITE_CONSIGNMENTS in permissions_of(self.user)
+
+    @property
+    def writes_logs(self) -> bool:
+        return Permission.WRITE_LOGS in permissions_of(self.user)
 
     @property
     def writes_files(self) -> bool:
@@ -126,7 +140,10 @@ def _refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
         (HTTPStatus.BAD_REQUEST, "This did not go through"),
     )
     context = {"fact": fact, "advice": str(refusal)}
-    return render(request, "web/trouble.html", context, status=status)
+    response = render(request, "web/trouble.html", context, status=status)
+    if isinstance(refusal, TooManyAttempts):
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 def render_page(

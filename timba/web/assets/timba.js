@@ -2,6 +2,9 @@
 
 import { answerInPlace, showPasswords } from "./script/answers.js";
 import { boundByDays } from "./script/bounds.js";
+import { serveButtons } from "./script/buttons.js";
+import { takeEntries } from "./script/entry.js";
+import { openGate } from "./script/gate.js";
 import { keepLive } from "./script/live.js";
 import { tellLocalTimes } from "./script/times.js";
 import { takeUploads } from "./script/upload.js";
@@ -12,3 +15,6 @@ showPasswords();
 boundByDays();
 keepLive();
 takeUploads();
+takeEntries();
+openGate();
+serveButtons();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -76,6 +78,16 @@ def count(number: int) -> str:
 
 
 @register.filter
+def of(labels: Mapping[str, str], name: str) -> str:
+    return labels.get(name, name)
+
+
+@register.filter
+def minus(number: int, less: int) -> int:
+    return number - less
+
+
+@register.filter
 def many(number: int, word: str) -> str:
     """Say a number of things: `1 row`, `2,048 rows`; two forms are given as `city|cities`."""
     one, _, others = word.partition("|")
@@ -86,6 +98,20 @@ def many(number: int, word: str) -> str:
 def celsius(degrees: Any) -> str:
     # Adding zero takes the sign from a minus zero.
     return f"{float(degrees) + 0.0:.2f}".replace("-", MINUS)
+
+
+@register.filter
+def measure(figure: Any, least: int = 0) -> str:
+    """Say a log's measure with the decimals it needs, and `least` of them at any rate."""
+    whole, _, decimals = f"{Decimal(str(figure)):.3f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(least, "0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+@register.filter
+def cubic(volume: Any) -> str:
+    """Say cubic metres to the litre."""
+    return f"{Decimal(str(volume)):,.3f}"
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { keep, recall } from "./kept.js";
+import { redraw } from "./live.js";
 import { draw, fetchRows, makeElement } from "./rows.js";
 import { limitsOf, refusal } from "./rules.js";
 import { newKey, send } from "./send.js";
@@ -22,7 +23,8 @@ export class Batch {
     this.form = form;
     this.list = list;
     this.limits = limitsOf(form);
-    this.place = `timba.batch.${form.dataset.reader}.${form.dataset.field}`;
+    this.place = `timba.batch.${form.dataset.reader}.${form.dataset.field}${form.dataset.into ? `.${form.dataset.into}` : ""}`;
+    this.handsOver = list.dataset.handOver !== undefined;
     this.onChange = onChange;
     this.rows = [];
   }
@@ -155,6 +157,13 @@ export class Batch {
   }
 
   #taken(row, { id, task, status, duplicate }) {
+    if (this.handsOver && !duplicate) {
+      // The page shows it among its files from here on.
+      this.#gone(row);
+      this.#changed();
+      redraw();
+      return;
+    }
     Object.assign(row, { id, task, duplicate, sentence: undefined });
     row.file = undefined; // the browser may let the bytes go
     if (SETTLED[status]) this.#fetch(row);

@@ -7,13 +7,14 @@ const TOGETHER = 400; // settled files that end close to each other cause one re
 
 let redrawing = 0;
 
-function redraw() {
+/** Draw the page's live parts anew: they may show something else by now. */
+export function redraw() {
   clearTimeout(redrawing);
   redrawing = setTimeout(async () => {
-    const live = document.querySelector("[data-live]");
-    if (!live) return;
-    const target = `#${live.id}`;
-    await window.htmx.ajax("GET", location.href, { target, select: target, swap: "outerMorph" });
+    const [target, ...others] = [...document.querySelectorAll("[data-live]")].map(({ id }) => `#${id}`);
+    if (!target) return;
+    const selectOOB = others.map((other) => `${other}:outerMorph`).join();
+    await window.htmx.ajax("GET", location.href, { target, select: target, swap: "outerMorph", selectOOB });
   }, TOGETHER);
 }
 
