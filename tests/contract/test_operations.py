@@ -34,6 +34,7 @@ PATHS = {
     "/api/files/{id}/": "GET PATCH DELETE",
     "/api/files/{id}/content/": "GET",
     "/api/files/{id}/rejects/": "GET",
+    "/api/files/{id}/annotated/": "GET",
     "/api/files/{id}/retry/": "POST",
     "/api/files/retry-failed/": "POST",
     "/api/notes/": "GET POST",

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.files.sheets import tally
 from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_OF,
@@ -28,8 +29,16 @@ WEBP = b"RIFF\x10\0\0\0WEBPVP8 "
 TEXT = "Lärche, 12 Stämme\n".encode()
 READINGS = b"7,21.5,2026-01-01T00:00:00Z\n"
 PACKED = gzip.compress(READINGS, mtime=0)
-ALL_KINDS = {"photo", "document", "text", "temperatures"}
+ALL_KINDS = {"photo", "document", "text", "temperatures", "tally"}
+BOOK = tally(("B-1", 4, 30, 25))
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 NOISE = random.Random(1).randbytes(999)
+
+
+def part(name: str) -> bytes:
+    """Return the beginning of a zip archive whose first part is called so."""
+    return b"PK\x03\x04" + bytes(22) + len(name).to_bytes(2, "little") + b"\0\0" + name.encode()
 
 
 def is_readings(head: bytes) -> bool:
@@ -66,6 +75,11 @@ def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
         (".csv", READINGS, "temperatures", "temperatures", "text/plain"),
         ("a.txt", "Lärche".encode("utf-16"), None, "text", "text/plain"),
         ("a.txt", "Lärche, 12 Stämme".encode("cp1252"), None, "text", "text/plain"),
+        ("a.xlsx", BOOK, None, "tally", WORKBOOK),
+        ("a.XLSX", part("[Content_Types].xml"), "tally", "tally", WORKBOOK),
+        ("a.xlsx", part("xl/workbook.xml"), None, "tally", WORKBOOK),
+        ("a.csv", TEXT, "tally", "tally", "text/csv"),
+        ("a.csv", READINGS, "tally", "tally", "text/csv"),
         ("лиственница.txt", TEXT, None, "text", "text/plain"),
     ],
 )
@@ -115,6 +129,45 @@ def test_a_file_is_what_its_bytes_say(
         ),
         ("a.gz", b"\x1f\x8b" + bytes(50), None, "the archive is damaged."),
         (
+            "a.xls",
+            OLE,
+            None,
+            "files ending in “.xls” cannot be read here. Save it as an Excel workbook (.xlsx).",
+        ),
+        (
+            "a.ods",
+            part("mimetype"),
+            None,
+            "files ending in “.ods” cannot be read here. Save it as an Excel workbook (.xlsx).",
+        ),
+        (
+            "a.xlsx",
+            OLE,
+            None,
+            "it is locked with a password, or of an old sort. Save it without one, as .xlsx.",
+        ),
+        (
+            "a.xlsx",
+            part("mimetype"),
+            None,
+            "its name ends in “.xlsx”, but its bytes are a zip archive.",
+        ),
+        (
+            "a.xlsx",
+            part("[Content_Types].xml") + part("word/document.xml"),
+            None,
+            "its name ends in “.xlsx”, but its bytes are a zip archive.",
+        ),
+        ("a.xlsx", TEXT, None, "its name ends in “.xlsx”, but its bytes are plain text."),
+        ("a.csv", BOOK, "tally", "its name ends in “.csv”, but its bytes are an Excel workbook."),
+        ("a.txt", TEXT, "tally", "its name ends in “.txt”, which is not a file of kind tally."),
+        (
+            "a.csv",
+            "Größe, Länge, Höhe".encode("cp1252"),
+            "tally",
+            "its text is not UTF-8. Save it as “CSV UTF-8”.",
+        ),
+        (
             "a.gz",
             gzip.compress(random.Random(1).randbytes(999), mtime=0),
             None,
@@ -158,9 +211,9 @@ def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
 
 @given(
     name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_OF]),
-    start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED]),
+    start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED, BOOK, OLE]),
     rest=st.binary(max_size=200),
-    asked=st.none() | st.sampled_from(["photo", "document", "text", "temperatures"]),
+    asked=st.none() | st.sampled_from(sorted(ALL_KINDS)),
 )
 def test_every_file_is_of_some_kind_or_refused(
     name: str, start: bytes, rest: bytes, asked: str | None

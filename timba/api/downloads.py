@@ -1,4 +1,4 @@
-"""Streams bytes out: a file as it was uploaded, and the lines of it that were rejected.
+"""Streams bytes out: a file as uploaded, its rejected lines, its copy with bad cells marked.
 
 Whatever was uploaded, a browser only ever saves it: it is never shown, run or guessed at.
 """
@@ -23,7 +23,7 @@ from timba.api.files import visible_file
 from timba.api.problems import problem
 from timba.api.schema import NO_SUCH_RANGE
 from timba.errors import NotFound, Unavailable
-from timba.files.kinds import TEMPERATURES
+from timba.files.kinds import TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
 from timba.files.storage import store
 
@@ -82,10 +82,26 @@ class RejectsDoor(APIView):
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
-        if file.kind != TEMPERATURES or not file.processed:
+        if file.kind not in {TEMPERATURES, TALLY} or not file.processed:
             raise NotFound("There are no rejects of this file.")
         response = StreamingHttpResponse(_rejects(file), content_type="text/csv; charset=utf-8")
         make_harmless(response, f"{file.name} rejects.csv")
+        return response
+
+
+class AnnotatedDoor(APIView):
+    """`GET /api/files/<id>/annotated/`: a tally's workbook with its bad cells marked."""
+
+    @extend_schema(responses={(200, WORKBOOK): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: str) -> StreamingHttpResponse:
+        file = visible_file(actor_of(request), pk)
+        marked = _made(file, Derivative.Role.ANNOTATED)
+        if marked is None:
+            raise NotFound("There is no marked workbook of this file.")
+        response = StreamingHttpResponse(marked, content_type=WORKBOOK)
+        response["Content-Length"] = str(marked.size)
+        stem = file.name.rpartition(".")[0]
+        make_harmless(response, f"{stem} marked.xlsx")
         return response
 
 

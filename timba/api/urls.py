@@ -8,7 +8,7 @@ from timba.api.batches import BatchDoor, TaskStatusDoor
 from timba.api.clients import ClientDoor, RestClientDoor, RestClientsDoor
 from timba.api.consignments import ConsignmentDoor
 from timba.api.docs import DocsDoor, SchemaDoor
-from timba.api.downloads import ContentDoor, RejectsDoor
+from timba.api.downloads import AnnotatedDoor, ContentDoor, RejectsDoor
 from timba.api.events import EventsDoor
 from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
 from timba.api.index import IndexDoor
@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/files/<uuid:pk>/", FileDoor.as_view(), name="file"),
     path("api/files/<uuid:pk>/content/", ContentDoor.as_view(), name="content"),
     path("api/files/<uuid:pk>/rejects/", RejectsDoor.as_view(), name="rejects"),
+    path("api/files/<uuid:pk>/annotated/", AnnotatedDoor.as_view(), name="annotated"),
     path("api/files/<uuid:pk>/retry/", RetryDoor.as_view(), name="retry"),
     path("temperature-readings/", CitiesDoor.as_view(), name="cities"),
     path(

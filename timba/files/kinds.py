@@ -16,6 +16,7 @@ from typing import Final
 HEAD_BYTES: Final = 64 * 1024
 
 PHOTO, DOCUMENT, TEXT, TEMPERATURES = "photo", "document", "text", "temperatures"
+TALLY = "tally"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 MEDIA_TYPES: Final = {
@@ -38,12 +39,18 @@ KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "pdf": (DOCUMENT,),
     "txt": (TEXT, TEMPERATURES),
     "md": (TEXT,),
-    "csv": (TEXT, TEMPERATURES),
+    "csv": (TEXT, TEMPERATURES, TALLY),
     "gz": (TEMPERATURES,),
+    "xlsx": (TALLY,),
 }
 _PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
 _MAX_STRANGE_SHARE: Final = 0.1
+# Sheets of another sort, which whoever made them can save as one that is read.
+_OTHER_SHEETS: Final = ("xls", "xlsm", "xlsb", "ods")
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The head of a part in a zip archive: 26 bytes, the last four the lengths of its name and of more.
+_ZIP_PART: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Control characters, but for tabs, line ends, form feeds and the escapes of terminals.
 _STRANGE_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -83,11 +90,7 @@ def detect(
     ending = ending_of(name)
     possible = KINDS_OF.get(ending, ())
     if not possible and asked != TEMPERATURES:
-        raise KindUnknown(
-            f"files ending in “.{ending}” cannot be read here."
-            if ending
-            else "without an ending in its name, nobody can tell what it is."
-        )
+        raise KindUnknown(_no_kind(ending))
     if asked is not None and possible and asked not in possible:
         raise KindUnknown(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
     media_type = MEDIA_TYPES.get(ending, "text/plain")
@@ -103,6 +106,8 @@ def detect(
             raise KindUnknown("there are no temperature readings in this archive.")
     elif asked == TEMPERATURES and not _looks_like_utf8(head):
         raise KindUnknown("its text is not UTF-8, as readings are. Save it as UTF-8.")
+    elif asked == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
+        raise KindUnknown("its text is not UTF-8. Save it as “CSV UTF-8”.")
     kind = asked or _kind_by_bytes(possible, head, recognizers)
     return Detected(kind=kind, media_type=media_type)
 
@@ -151,10 +156,42 @@ def _media_type_of(head: bytes) -> str:
         return "application/pdf"
     if head.startswith(b"\x1f\x8b"):
         return "application/gzip"
+    if head.startswith(b"PK\x03\x04"):
+        return WORKBOOK if _holds_workbook(head) else "application/zip"
+    if head.startswith(_OLE):
+        return "application/x-ole-storage"
     return "text/plain" if looks_like_text(head) else ""
 
 
+def _holds_workbook(archive: bytes) -> bool:
+    """Whether the first parts of an archive are such as a workbook has; the rest is read later.
+
+    Programs put them in any order: where it begins with a large sheet, no more is seen than that.
+    """
+    names = {
+        archive[part.end() : part.end() + int.from_bytes(part[1], "little")]
+        for part in _ZIP_PART.finditer(archive)
+    }
+    if any(name.startswith(b"xl/") for name in names):
+        return True
+    # What every document of Office begins with, before the parts that tell which one it is.
+    return b"[Content_Types].xml" in names and not any(
+        name.startswith((b"word/", b"ppt/", b"visio/")) for name in names
+    )
+
+
+def _no_kind(ending: str) -> str:
+    if not ending:
+        return "without an ending in its name, nobody can tell what it is."
+    refusal = f"files ending in “.{ending}” cannot be read here."
+    if ending in _OTHER_SHEETS:
+        refusal += " Save it as an Excel workbook (.xlsx)."
+    return refusal
+
+
 def _disagreement(ending: str, found: str) -> str:
+    if ending == "xlsx" and found == "application/x-ole-storage":
+        return "it is locked with a password, or of an old sort. Save it without one, as .xlsx."
     is_called = f"its name ends in “.{ending}”" if ending else "its name has no ending"
     return f"{is_called}, but its bytes are {_described(found)}."
 
@@ -166,5 +203,8 @@ def _described(media_type: str) -> str:
         "image/webp": "a WebP image",
         "application/pdf": "a PDF",
         "application/gzip": "a gzip archive",
+        "application/zip": "a zip archive",
+        "application/x-ole-storage": "a document of an old sort",
+        WORKBOOK: "an Excel workbook",
         "text/plain": "plain text",
     }.get(media_type, "of no kind that can be read here")

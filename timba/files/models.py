@@ -42,6 +42,7 @@ class File(TenantModel):
         DOCUMENT = "document"
         TEXT = "text"
         TEMPERATURES = "temperatures"
+        TALLY = "tally"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -131,6 +132,7 @@ class Derivative(models.Model):
     class Role(models.TextChoices):
         REJECTS = "rejects"
         READINGS = "readings"
+        ANNOTATED = "annotated"
 
     # The unique constraint begins with the file and is its index too.
     file = models.ForeignKey(

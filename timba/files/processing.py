@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 import structlog
@@ -142,13 +143,21 @@ class Run:
         return _pending().filter(pk=self.file.pk, fence=self.file.fence)
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """What reading came to; `stands` when the objects that the run made are worth keeping."""
+    """What reading came to; `stands` when the objects that the run made are worth keeping.
+
+    `lock` locks what its effects need before the file is locked.
+    """
 
     findings: Findings | None = None
     error: str = ""
     stands: bool = False
+    lock: Callable[[], None] = _nothing
 
 
 def waiting_files() -> FileQuerySet:
@@ -254,7 +263,8 @@ def _read(run: Run) -> _Outcome:
         processor = processors()[run.file.kind]
         read = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
         made = read if isinstance(read, Made) else Made(findings=read)
-        return _Outcome(findings=processor.stage(run, made), stands=True)
+        findings = processor.stage(run, made)
+        return _Outcome(findings=findings, stands=True, lock=partial(processor.lock, findings))
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
     except (Superseded, Stopping, StoreAway, *_DATABASE_AWAY):
@@ -289,6 +299,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
     Raises Superseded when it is not.
     """
     with transaction.atomic():
+        outcome.lock()
         file = rows.select_for_update().first()
         if file is None:
             raise Superseded

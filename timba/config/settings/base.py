@@ -189,6 +189,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 FILE_PROCESSORS = [
     "timba.files.processors.document.PROCESSOR",
     "timba.files.processors.photo.PROCESSOR",
+    "timba.files.processors.tally.PROCESSOR",
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
 ]

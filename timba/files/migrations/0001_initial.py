@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                             ("document", "Document"),
                             ("text", "Text"),
                             ("temperatures", "Temperatures"),
+                            ("tally", "Tally"),
                         ],
                         max_length=20,
                     ),
@@ -136,7 +137,12 @@ class Migration(migrations.Migration):
                 (
                     "role",
                     models.CharField(
-                        choices=[("rejects", "Rejects"), ("readings", "Readings")], max_length=20
+                        choices=[
+                            ("rejects", "Rejects"),
+                            ("readings", "Readings"),
+                            ("annotated", "Annotated"),
+                        ],
+                        max_length=20,
                     ),
                 ),
                 ("storage_key", models.CharField(max_length=200)),

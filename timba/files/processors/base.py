@@ -126,8 +126,9 @@ class Processor:
     are what it has done in the sandbox beside. `facts` names the findings that become the result,
     where not all of them do.
     `record(file, findings)` runs in the transaction that settles the file, `withdraw(file)` in the
-    one that deletes it; both are quick, and `record` raises Outdated where what was staged no
-    longer fits. `discard(file_id, run)` forgets what a dead run staged.
+    one that deletes it; both are quick. `lock(findings)` locks what has to be locked before the
+    file; it and `record` raise Outdated where what was staged no longer fits.
+    `discard(file_id, run)` forgets what a dead run staged.
     `recognizes(head)` says whether text that begins so is of this kind.
     Where Celery works, files wait in the named `queue`: what may take hours waits in another one
     than what takes a moment.
@@ -139,6 +140,7 @@ class Processor:
     stage: Callable[[Job, Made], Findings] = _as_read
     aids: tuple[Callable[[Any], Made], ...] = ()
     facts: tuple[str, ...] | None = None
+    lock: Callable[[Findings], None] = _nothing
     record: Callable[[File, Findings], None] = _nothing
     withdraw: Callable[[File], None] = _nothing
     discard: Callable[[uuid.UUID, int], None] = _nothing
