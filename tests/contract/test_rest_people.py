@@ -197,9 +197,12 @@ def test_fewer_seats_than_active_users_are_409(
         ("seats", 0),
         ("seats", None),
         ("seats", 10**6),
+        ("seats", 2**63),
         ("status", "ended"),
         ("current_period_end", "tomorrow"),
         ("current_period_end", "9999-01-01T00:00:00Z"),
+        ("current_period_end", "0001-01-01T00:00:00+14:00"),
+        ("current_period_end", "9999-12-31T23:59:59-14:00"),
     ],
 )
 def test_an_unsound_subscription_is_400(
