@@ -49,7 +49,7 @@ def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
     "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""]
 )
 def test_signing_in_never_leads_out_of_the_house(make_user: MakeUser, elsewhere: str) -> None:
-    assert sign_in(make_user().username, PASSWORD, elsewhere)["Location"] == "/files/"
+    assert sign_in(make_user().username, PASSWORD, elsewhere)["Location"] == "/consignments/"
 
 
 @pytest.mark.parametrize("username", ["known", "unknown", "with\0nul", "x" * 200, ""])

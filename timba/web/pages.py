@@ -19,6 +19,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, permissions_of
 from timba.accounts.tenancy import TenantQuerySet
+from timba.consignments.models import Consignment
 from timba.errors import (
     Conflict,
     DomainError,
@@ -97,6 +98,11 @@ def reader_of(request: HttpRequest) -> Reader:
         return Reader(user=user, client=clients[0], clients=clients)
     client = next((client for client in clients if client.pk == chosen), None)
     return Reader(user=user, client=client, clients=clients)
+
+
+def of_consignment(reader: Reader, pk: int | None) -> Consignment | None:
+    """Return the consignment that a list is narrowed to; None where that names none."""
+    return reader.rows(Consignment).filter(pk=pk).first() if pk else None
 
 
 def _alphabetically(client: Client) -> tuple[str, int]:

@@ -22,7 +22,7 @@ from timba.web.views import (
 app_name = "web"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(pattern_name="web:files"), name="home"),
+    path("", RedirectView.as_view(pattern_name="web:consignments"), name="home"),
     path("login/", sessions.sign_in, name="login"),
     path("logout/", sessions.sign_out, name="logout"),
     path("client/", sessions.choose_client, name="client"),

@@ -10,6 +10,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
+from timba.config.admin_look import LOOK
 from timba.config.caches import bounded
 from timba.config.databases import database
 from timba.config.env import (
@@ -54,7 +55,9 @@ TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
 # --- Rooms ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Before Django's own, whose templates it replaces; which pages there are says `web.admin.site`.
+    "unfold.apps.BasicAppConfig",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -221,7 +224,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/files/"
+LOGIN_REDIRECT_URL = "/consignments/"
 LOGOUT_REDIRECT_URL = "/login/"
 TIMBA_ADMIN_PASSWORD = text("TIMBA_ADMIN_PASSWORD")
 TIMBA_OPEN_SIGNUP = env.bool("TIMBA_OPEN_SIGNUP", default=False)
@@ -301,6 +304,8 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
     }
 }
+
+UNFOLD = LOOK
 
 # --- Words, times, logs --------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from timba.files.services import delete_file, retry_failed_files, retry_file
 from timba.search import containing
 from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery
-from timba.web.pages import Reader, next_page, reader_of, render_page, signed_in
+from timba.web.pages import Reader, next_page, of_consignment, reader_of, render_page, signed_in
 
 FILES_ON_A_PAGE = 50
 ROWS_AT_ONCE = 100
@@ -41,6 +41,8 @@ def files(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(containing(query["q"], "name"))
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
+    if query["consignment_id"]:
+        rows = rows.filter(consignment_id=query["consignment_id"])
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     if query["status"]:
         rows = rows.filter(status=query["status"])
@@ -51,6 +53,7 @@ def files(request: HttpRequest) -> HttpResponse:
         "total": total,
         "kinds": File.Kind.choices,
         "query": query,
+        "of": of_consignment(reader, query["consignment_id"]),
         "chips": _chips(request.GET, counts),
         "failures": counts.get(File.Status.FAILURE, 0),
     }

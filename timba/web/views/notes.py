@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
@@ -11,12 +12,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timba.accounts.models import Client
+from timba.accounts.tenancy import TenantQuerySet
 from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.search import containing
 from timba.web.forms import NoteForm, NotesQuery
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, of_consignment, reader_of, render_page, signed_in
 
 NOTES_ON_A_PAGE = 50
 
@@ -116,18 +118,24 @@ def _list(
         raise BadRequest
     rows = reader.rows(Note)
     total = rows.count()
-    if only is not None:
-        rows = rows.filter(pk=only.pk)
-    elif words := query.cleaned_data["q"]:
-        rows = rows.filter(containing(words, "title", "content"))
+    rows = rows.filter(pk=only.pk) if only is not None else _narrowed(rows, query.cleaned_data)
     pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_ON_A_PAGE)
     context = {
         "room": "notes",
         "total": total,
         "page": pages.get_page(request.GET.get("page")),
         "query": query.cleaned_data,
+        "of": of_consignment(reader, query.cleaned_data["consignment_id"]),
         "adding": adding,
         "only": only,
         "editing": editing,
     }
     return render_page(request, "web/notes.html", context, reader=reader, status=status)
+
+
+def _narrowed(rows: TenantQuerySet[Note], query: dict[str, Any]) -> TenantQuerySet[Note]:
+    if words := query["q"]:
+        rows = rows.filter(containing(words, "title", "content"))
+    if query["consignment_id"]:
+        rows = rows.filter(consignment_id=query["consignment_id"])
+    return rows

@@ -1,0 +1,200 @@
+"""What the staff's pages of every noun share: they show rows, and leave each change to a service.
+
+Django's own forms would write rows past the services: without an event, with totals that no longer
+add up. Here a form only collects what is asked for. Who refuses is the service, and its sentence
+stands in the form, as if the form had said it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.text import capfirst
+from unfold.admin import ModelAdmin
+
+from timba.accounts.models import User
+from timba.contention import again_on_contention
+from timba.errors import Conflict, DomainError, Invalid
+from timba.search import containing
+
+ADD, CHANGE, DELETE = "add", "change", "delete"
+_REFUSAL: Final = "_timba_refusal"
+
+
+class NounForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs only
+    """Collects what is asked for; it neither judges the row nor writes it."""
+
+    refusal: ClassVar[DomainError | None] = None
+
+    def _post_clean(self) -> None:
+        """Say what the service refused; the row itself stays as it was read."""
+        if self.refusal is None:
+            return
+        fields = self.refusal.fields if isinstance(self.refusal, Invalid) else {}
+        if not fields:
+            self.add_error(None, str(self.refusal))
+        for name, sentences in fields.items():
+            if name in self.fields:
+                self.add_error(name, sentences)
+            else:
+                self.add_error(None, [f"{name}: {sentence}" for sentence in sentences])
+
+
+class NounAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is not typed
+    """One noun's list and page; `may` says which verbs its services have."""
+
+    form = NounForm
+    may: frozenset[str] = frozenset()
+    # What stands on the page of a new row, and of one that is there.
+    asked_at_first: Sequence[str] = ()
+    asked: Sequence[str] = ()
+    shown: Sequence[str] = ()
+    # What a deletion takes along, and what it leaves.
+    goes_too: str = ""
+    list_per_page = 50
+    show_full_result_count = False
+    warn_unsaved_form = True
+    list_filter_sheet = True
+
+    def add(self, actor: User, given: Mapping[str, Any]) -> Model:
+        """Make the row that the form asks for."""
+        raise NotImplementedError
+
+    def change(self, actor: User, row: Any, given: Mapping[str, Any]) -> Model:
+        """Change the row; `given` holds what differs from it."""
+        raise NotImplementedError
+
+    def delete(self, actor: User, row: Any) -> None:
+        """Take the row away."""
+        raise NotImplementedError
+
+    # --- Who may what: the platform's staff everything that there is a service for ----------------
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return bool(self.admin_site.has_permission(request))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, ADD)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return self._may(request, CHANGE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return self._may(request, DELETE)
+
+    def _may(self, request: HttpRequest, verb: str) -> bool:
+        return verb in self.may and bool(self.admin_site.has_permission(request))
+
+    # --- What is shown ----------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.model.objects.visible_to(request.user)
+        return rows.order_by(*self.get_ordering(request) or ("-pk",))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find every word in one of the `search_fields`, as the other pages do."""
+        for word in search_term.split():
+            queryset = queryset.filter(containing(word, *self.get_search_fields(request)))
+        return queryset, False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
+        return self.asked_at_first if obj is None else [*self.asked, *self.shown]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
+        return () if obj is None else self.shown
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = capfirst(self.opts.verbose_name_plural)
+        response: HttpResponse = super().changelist_view(
+            request, {"title": title, **(extra_context or {})}
+        )
+        return response
+
+    # --- What is done -----------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[NounForm]:
+        form: type[NounForm] = super().get_form(request, obj, **kwargs)
+        form.refusal = getattr(request, _REFUSAL, None)
+        return form
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form, or do what it asks; where the service refuses, show what it says."""
+        view = partial(super().changeform_view, request, *args, **kwargs)
+        try:
+            response: HttpResponse = again_on_contention(view)()
+        except DomainError as refusal:
+            setattr(request, _REFUSAL, refusal)
+            response = view()
+        return response
+
+    def save_model(self, request: Any, obj: Any, form: NounForm, change: bool) -> None:  # noqa: FBT001
+        given = form.cleaned_data
+        if change:
+            given = {name: given[name] for name in form.changed_data}
+            row = self.change(request.user, obj, given) if given else obj
+        else:
+            row = self.add(request.user, given)
+        # What is said of the row from here on, is said of it as it is now.
+        obj.__dict__.update(row.__dict__)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = again_on_contention(super().delete_view)(
+                request, *args, **kwargs
+            )
+        except DomainError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect(request.path.removesuffix("delete/") + "change/")
+        return response
+
+    def delete_model(self, request: Any, obj: Any) -> None:
+        self.delete(request.user, obj)
+
+    def delete_queryset(self, request: Any, queryset: QuerySet[Any]) -> None:
+        """Delete all of the chosen rows, or none: the transaction is `response_action`'s."""
+        for row in queryset:
+            try:
+                self.delete(request.user, row)
+            except DomainError as refusal:
+                raise Conflict(f"Nothing was deleted, because of “{row}”. {refusal}") from refusal
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        @again_on_contention
+        def act() -> HttpResponse | None:
+            with transaction.atomic():
+                response: HttpResponse | None = super(NounAdmin, self).response_action(
+                    request, queryset
+                )
+                return response
+
+        try:
+            return act()
+        except DomainError as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect(request.get_full_path())
+
+    def get_deleted_objects(
+        self,
+        objs: Any,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """Name what goes; it would take Django a query for every row that hangs on it."""
+        going: list[Any] = []
+        for row in objs:
+            going.append(str(row))
+            if self.goes_too:
+                going.append([self.goes_too])
+        return going, {str(self.opts.verbose_name_plural): len(objs)}, set(), []

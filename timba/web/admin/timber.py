@@ -1,0 +1,118 @@
+"""The staff's pages of consignments and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.rules import MAX_BARCODE
+from timba.consignments.services import (
+    add_log,
+    change_consignment,
+    change_log,
+    delete_consignment,
+    delete_log,
+    open_consignment,
+)
+from timba.places.models import CITY_NUMBERS
+from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm
+
+
+class ConsignmentForm(NounForm):
+    """A lorry load; the number of its city is the client's own."""
+
+    city_id = forms.IntegerField(
+        label="City number",
+        min_value=CITY_NUMBERS[0],
+        max_value=CITY_NUMBERS[-1],
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+
+class ConsignmentAdmin(NounAdmin):
+    """A consignment's totals follow its logs, and are changed by nothing else."""
+
+    form = ConsignmentForm
+    may = frozenset({ADD, CHANGE, DELETE})
+    list_display = (
+        "name", "client", "type", "vehicle_number", "log_count", "cubic_metres", "created_at",
+    )  # fmt: skip
+    list_select_related = ("client",)
+    list_filter = ("type",)
+    search_fields = ("name", "vehicle_number", "client__name")
+    ordering = ("-id",)
+    autocomplete_fields = ("client",)
+    asked_at_first = ("client", "name", "type", "vehicle_number", "city_id")
+    asked = ("name", "type", "vehicle_number", "city_id")
+    shown = (
+        "client", "log_count", "cubic_metres", "created_by", "created_at", "updated_by",
+        "updated_at",
+    )  # fmt: skip
+    goes_too = "Its logs go too; its files and notes stay, and belong to no consignment."
+
+    @display(description="m³", ordering="volume")
+    def cubic_metres(self, consignment: Consignment) -> str:
+        return f"{consignment.volume:,.3f}"
+
+    def add(self, actor: User, given: Mapping[str, Any]) -> Consignment:
+        return open_consignment(actor=actor, **given)
+
+    def change(self, actor: User, row: Consignment, given: Mapping[str, Any]) -> Consignment:
+        return change_consignment(actor=actor, consignment=row, **given)
+
+    def delete(self, actor: User, row: Consignment) -> None:
+        delete_consignment(actor=actor, consignment=row)
+
+
+class LogForm(NounForm):
+    """A log; a new one may be left without a barcode, and gets one."""
+
+    barcode = forms.CharField(
+        max_length=MAX_BARCODE, required=False, strip=False, widget=UnfoldAdminTextInputWidget
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            self.fields["barcode"].help_text = "Leave it empty to have one made."
+        for measure, unit in (("length", "m"), ("breadth", "cm"), ("height", "cm")):
+            self.fields[measure].label = f"{measure.capitalize()}, {unit}"
+
+
+class LogAdmin(NounAdmin):
+    """Each log that comes, changes or goes keeps the totals of its consignment."""
+
+    form = LogForm
+    may = frozenset({ADD, CHANGE, DELETE})
+    list_display = (
+        "barcode", "consignment", "client", "length", "breadth", "height", "cubic_metres",
+        "created_at",
+    )  # fmt: skip
+    list_select_related = ("consignment", "client")
+    search_fields = ("barcode", "consignment__name", "client__name")
+    ordering = ("-id",)
+    raw_id_fields = ("consignment",)
+    asked_at_first = ("consignment", "barcode", "length", "breadth", "height")
+    asked = ("barcode", "length", "breadth", "height")
+    shown = ("consignment", "client", "cubic_metres", "created_by", "created_at", "updated_at")
+    goes_too = "The totals of its consignment follow; its files stay."
+
+    @display(description="m³", ordering="volume")
+    def cubic_metres(self, log: Log) -> str:
+        return f"{log.volume:,.3f}"
+
+    def add(self, actor: User, given: Mapping[str, Any]) -> Log:
+        return add_log(actor=actor, **{**given, "barcode": given["barcode"] or None})
+
+    def change(self, actor: User, row: Log, given: Mapping[str, Any]) -> Log:
+        return change_log(actor=actor, log=row, **given)
+
+    def delete(self, actor: User, row: Log) -> None:
+        delete_log(actor=actor, log=row)
