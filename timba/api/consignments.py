@@ -1,7 +1,8 @@
-"""The consignments' door `/timba/consignment`."""
+"""The consignments' doors: `/timba/consignment(s)`, `/api/consignments/`, one by its id."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -11,24 +12,43 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
+from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
-from timba.api.envelopes import created, envelope, id_parameters, own_id, parameters
+from timba.api.envelopes import (
+    MESSAGE,
+    changed,
+    created,
+    deleted,
+    envelope,
+    id_parameters,
+    list_parameters,
+    own_id,
+    parameters,
+)
 from timba.api.idempotency import idempotent
-from timba.api.queries import read
-from timba.api.schema import shape
-from timba.api.scope import acting_client, named
+from timba.api.pages import PAGE_PARAMETERS, page
+from timba.api.queries import Query, query, read
+from timba.api.schema import CONFLICT, listing, shape
+from timba.api.scope import acting_client, client_named, named, narrowed
 from timba.consignments.models import Consignment
 from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
-from timba.consignments.services import open_consignment
+from timba.consignments.services import (
+    change_consignment,
+    delete_consignment,
+    open_consignment,
+)
 from timba.consignments.shapes import ConsignmentShape, consignment_shape
+from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
+from timba.search import containing
 
 
 class ConsignmentInput(serializers.Serializer[Any]):
-    """A new consignment; client and user are the caller's unless said."""
+    """What may be said of a consignment; a PATCH says only what changes."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True)
-    user_id = serializers.IntegerField(required=False, allow_null=True)
+    user_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text="who does it; the caller unless said"
+    )
     name = serializers.CharField(max_length=MAX_NAME, trim_whitespace=False)
     type = serializers.ChoiceField(choices=Consignment.Type.choices)
     vehicle_number = serializers.CharField(
@@ -39,6 +59,33 @@ class ConsignmentInput(serializers.Serializer[Any]):
     )
 
 
+class NewConsignmentInput(ConsignmentInput):
+    """A new consignment; staff say of which client."""
+
+    client_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class NamedConsignmentInput(ConsignmentInput):
+    """What changes about the consignment that is named."""
+
+    consignment_id = serializers.IntegerField()
+
+
+class ConsignmentsQuery(Query):
+    """What narrows the list."""
+
+    q = serializers.CharField(
+        required=False, allow_blank=True, help_text="in name or vehicle number"
+    )
+    type = serializers.ChoiceField(
+        choices=Consignment.Type.choices, required=False, allow_blank=True
+    )
+    city_id = serializers.IntegerField(
+        min_value=CITY_NUMBERS[0], max_value=CITY_NUMBERS[-1], required=False
+    )
+    client_id = serializers.IntegerField(required=False, help_text="for staff")
+
+
 class ConsignmentDoor(APIView):
     """One consignment."""
 
@@ -46,19 +93,129 @@ class ConsignmentDoor(APIView):
         parameters=id_parameters("consignment"), responses={200: shape(ConsignmentShape)}
     )
     def get(self, request: Request) -> Response:
-        consignment_id = own_id(parameters(request, noun="consignment"), noun="consignment")
-        consignments = Consignment.objects.visible_to(request.user)
-        return Response(consignment_shape(named(consignments, consignment_id, "consignment_id")))
+        given = parameters(request, noun="consignment")
+        return Response(consignment_shape(_named_consignment(request, given)))
 
-    @extend_schema(request=ConsignmentInput, responses={201: envelope(ConsignmentShape)})
+    @extend_schema(
+        request=NewConsignmentInput, responses={201: envelope(ConsignmentShape), **CONFLICT}
+    )
     @idempotent
     def put(self, request: Request) -> Response:
-        sent = read(ConsignmentInput(data=request.data))
-        actor = actor_of(request)
-        client = acting_client(actor, sent.pop("client_id", None))
-        user_id = sent.pop("user_id", None)
-        author = None
-        if user_id is not None:
-            author = named(User.objects.visible_to(actor), user_id, "user_id")
-        consignment = open_consignment(actor=actor, client=client, created_by=author, **sent)
-        return created("consignment", consignment_shape(consignment))
+        return created("consignment", consignment_shape(_open(request)))
+
+    @extend_schema(
+        parameters=id_parameters("consignment"),
+        request=NamedConsignmentInput(partial=True),
+        responses={200: envelope(ConsignmentShape), **CONFLICT},
+    )
+    def patch(self, request: Request) -> Response:
+        given = parameters(request, noun="consignment")
+        consignment = _change(request, _named_consignment(request, given), given)
+        return changed("consignment", consignment_shape(consignment))
+
+    @extend_schema(parameters=id_parameters("consignment"), responses={200: MESSAGE})
+    def delete(self, request: Request) -> Response:
+        given = parameters(request, noun="consignment")
+        consignment = _named_consignment(request, given)
+        delete_consignment(actor=actor_of(request), consignment=consignment)
+        return deleted("consignment")
+
+
+class ConsignmentsDoor(APIView):
+    """All consignments, newest first."""
+
+    @extend_schema(
+        parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
+        responses={200: listing(ConsignmentShape, key="consignments")},
+    )
+    def get(self, request: Request) -> Response:
+        wanted = read(ConsignmentsQuery(data=list_parameters(request)))
+        return Response(_page(request, wanted, key="consignments"))
+
+
+class RestConsignmentsDoor(APIView):
+    """All consignments, newest first."""
+
+    @extend_schema(
+        parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
+        responses={200: listing(ConsignmentShape)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(_page(request, query(ConsignmentsQuery, request), key="results"))
+
+    @extend_schema(
+        request=NewConsignmentInput, responses={201: shape(ConsignmentShape), **CONFLICT}
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response(consignment_shape(_open(request)), status=201)
+
+
+class RestConsignmentDoor(APIView):
+    """One consignment."""
+
+    @extend_schema(responses={200: shape(ConsignmentShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(consignment_shape(visible_consignments(request).one_or_not_found(pk=pk)))
+
+    @extend_schema(
+        request=ConsignmentInput(partial=True),
+        responses={200: shape(ConsignmentShape), **CONFLICT},
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        consignment = visible_consignments(request).one_or_not_found(pk=pk)
+        return Response(consignment_shape(_change(request, consignment, request.data)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        consignment = visible_consignments(request).one_or_not_found(pk=pk)
+        delete_consignment(actor=actor_of(request), consignment=consignment)
+        return Response(status=204)
+
+
+def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
+    """Return the consignments that the caller may know of, with what a write asks of each."""
+    rows = Consignment.objects.visible_to(request.user)
+    return rows.select_related("client__subscription")
+
+
+def _named_consignment(request: Request, given: Mapping[str, Any]) -> Consignment:
+    consignment_id = own_id(given, noun="consignment")
+    return named(visible_consignments(request), consignment_id, "consignment_id")
+
+
+def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+    rows = narrowed(
+        Consignment.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
+    )
+    if wanted.get("q"):
+        rows = rows.filter(containing(wanted["q"], "name", "vehicle_number"))
+    if wanted.get("type"):
+        rows = rows.filter(type=wanted["type"])
+    if "city_id" in wanted:
+        rows = rows.filter(city_id=wanted["city_id"])
+    return page(rows, request=request, look=consignment_shape, key=key)
+
+
+def _open(request: Request) -> Consignment:
+    sent = read(NewConsignmentInput(data=request.data))
+    client = acting_client(actor_of(request), sent.pop("client_id", None))
+    author = _author(request, sent.pop("user_id", None))
+    return open_consignment(actor=actor_of(request), client=client, created_by=author, **sent)
+
+
+def _change(request: Request, consignment: Consignment, given: Any) -> Consignment:
+    sent = read(ConsignmentInput(data=given, partial=True))
+    client = client_named(actor_of(request), given.get("client_id"))
+    if client is not None and client.pk != consignment.client_id:
+        raise Invalid(fields={"client_id": ["A consignment stays with its client."]})
+    author = _author(request, sent.pop("user_id", None))
+    return change_consignment(
+        actor=actor_of(request), consignment=consignment, updated_by=author, **sent
+    )
+
+
+def _author(request: Request, user_id: int | None) -> User | None:
+    if user_id is None:
+        return None
+    return named(User.objects.visible_to(actor_of(request)), user_id, "user_id")

@@ -20,8 +20,8 @@ _PLACES: Final = {
     "clients": "/api/clients/",
     "users": "/api/users/",
     "roles": "/api/roles/",
-    "consignments": "/timba/consignment",
-    "logs": "/timba/log",
+    "consignments": "/api/consignments/",
+    "logs": "/timba/logs",
     "schema": "/api/schema/",
     "docs": "/api/docs/",
 }

@@ -1,27 +1,46 @@
-"""The logs' door `/timba/log`."""
+"""The logs' doors: `/timba/log(s)`, those of a consignment, and `/api/logs/<id>/`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
-from timba.api.envelopes import created, envelope, id_parameters, own_id, parameters
+from timba.api.consignments import visible_consignments
+from timba.api.envelopes import (
+    MESSAGE,
+    changed,
+    created,
+    deleted,
+    envelope,
+    id_parameters,
+    list_parameters,
+    own_id,
+    parameters,
+)
 from timba.api.idempotency import idempotent
-from timba.api.queries import read
-from timba.api.schema import shape
+from timba.api.pages import PAGE_PARAMETERS, page
+from timba.api.queries import Query, query, read
+from timba.api.schema import CONFLICT, Schema, listing, shape
 from timba.api.scope import client_named, named
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import MAX_BARCODE
-from timba.consignments.services import add_log
-from timba.consignments.shapes import LogShape, log_shape
-from timba.errors import NotFound
+from timba.consignments.services import add_log, change_log, delete_log
+from timba.consignments.shapes import (
+    ConsignmentShape,
+    LogShape,
+    consignment_shape,
+    log_shape,
+)
+from timba.errors import Invalid, NotFound
 
 
 @extend_schema_field({"type": ["number", "string"], "exclusiveMinimum": 0})
@@ -33,16 +52,47 @@ class MeasureField(serializers.DecimalField):
 
 
 class LogInput(serializers.Serializer[Any]):
-    """A new log; a barcode is made where none is given."""
+    """What may be said of a log; a PATCH says only what changes."""
 
-    consignment_id = serializers.IntegerField()
-    client_id = serializers.IntegerField(required=False, allow_null=True)
-    barcode = serializers.CharField(
-        max_length=MAX_BARCODE, trim_whitespace=False, required=False, allow_null=True
-    )
+    barcode = serializers.CharField(max_length=MAX_BARCODE, trim_whitespace=False, required=False)
     length = MeasureField(unit="metres")
     breadth = MeasureField(unit="centimetres")
     height = MeasureField(unit="centimetres")
+
+
+class NewLogInput(LogInput):
+    """A new log; a barcode is made where none is given."""
+
+    barcode = serializers.CharField(
+        max_length=MAX_BARCODE, trim_whitespace=False, required=False, allow_null=True
+    )
+
+
+class PlacedLogInput(NewLogInput):
+    """A new log, and the consignment it comes with."""
+
+    consignment_id = serializers.IntegerField()
+    client_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class NamedLogInput(LogInput):
+    """What changes about the log that is named."""
+
+    log_id = serializers.IntegerField()
+
+
+class LogsQuery(Query):
+    """What narrows the list."""
+
+    barcode = serializers.CharField(
+        required=False, allow_blank=True, trim_whitespace=False, help_text="exactly this one"
+    )
+
+
+def _with_consignment() -> Schema:
+    listed = listing(LogShape, key="logs")
+    properties = {"consignment": shape(ConsignmentShape), **listed["properties"]}
+    return {**listed, "properties": properties, "required": list(properties)}
 
 
 class LogDoor(APIView):
@@ -50,18 +100,124 @@ class LogDoor(APIView):
 
     @extend_schema(parameters=id_parameters("log"), responses={200: shape(LogShape)})
     def get(self, request: Request) -> Response:
-        log_id = own_id(parameters(request, noun="log"), noun="log")
-        return Response(log_shape(named(Log.objects.visible_to(request.user), log_id, "log_id")))
+        return Response(log_shape(_named_log(request, parameters(request, noun="log"))))
 
-    @extend_schema(request=LogInput, responses={201: envelope(LogShape)})
+    @extend_schema(request=PlacedLogInput, responses={201: envelope(LogShape), **CONFLICT})
     @idempotent
     def put(self, request: Request) -> Response:
-        sent = read(LogInput(data=request.data))
-        actor = actor_of(request)
-        client = client_named(actor, sent.pop("client_id", None))
-        consignments = Consignment.objects.visible_to(actor).select_related("client__subscription")
-        consignment = named(consignments, sent.pop("consignment_id"), "consignment_id")
-        if client is not None and consignment.client_id != client.pk:
-            raise NotFound("There is no such consignment.")
-        log = add_log(actor=actor, consignment=consignment, **sent)
-        return created("log", log_shape(log))
+        sent = read(PlacedLogInput(data=request.data))
+        consignment = _consignment(request, sent.pop("consignment_id"), sent.pop("client_id", None))
+        return created("log", log_shape(_add(request, consignment, sent)))
+
+    @extend_schema(
+        parameters=id_parameters("log"),
+        request=NamedLogInput(partial=True),
+        responses={200: envelope(LogShape), **CONFLICT},
+    )
+    def patch(self, request: Request) -> Response:
+        given = parameters(request, noun="log")
+        return changed("log", log_shape(_change(request, _named_log(request, given), given)))
+
+    @extend_schema(parameters=id_parameters("log"), responses={200: MESSAGE})
+    def delete(self, request: Request) -> Response:
+        log = _named_log(request, parameters(request, noun="log"))
+        delete_log(actor=actor_of(request), log=log)
+        return deleted("log")
+
+
+class LogsDoor(APIView):
+    """A consignment with its logs, in the order of arrival."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("consignment_id", int, description="which one's", required=True),
+            OpenApiParameter("client_id", int, description="for staff"),
+            LogsQuery,
+            *PAGE_PARAMETERS,
+        ],
+        responses={200: _with_consignment()},
+    )
+    def get(self, request: Request) -> Response:
+        given = list_parameters(request)
+        consignment_id = own_id(given, noun="consignment")
+        consignment = _consignment(request, consignment_id, given.get("client_id"))
+        logs = _page(request, consignment, read(LogsQuery(data=given)), key="logs")
+        return Response({"consignment": consignment_shape(consignment), **logs})
+
+
+class RestLogsDoor(APIView):
+    """The logs of a consignment, in the order of arrival."""
+
+    @extend_schema(parameters=[LogsQuery, *PAGE_PARAMETERS], responses={200: listing(LogShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        consignment = visible_consignments(request).one_or_not_found(pk=pk)
+        return Response(_page(request, consignment, query(LogsQuery, request), key="results"))
+
+    @extend_schema(request=NewLogInput, responses={201: shape(LogShape), **CONFLICT})
+    @idempotent
+    def post(self, request: Request, pk: int) -> Response:
+        consignment = visible_consignments(request).one_or_not_found(pk=pk)
+        sent = read(NewLogInput(data=request.data))
+        return Response(log_shape(_add(request, consignment, sent)), status=201)
+
+
+class RestLogDoor(APIView):
+    """One log."""
+
+    @extend_schema(responses={200: shape(LogShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(log_shape(_logs(request).one_or_not_found(pk=pk)))
+
+    @extend_schema(request=LogInput(partial=True), responses={200: shape(LogShape), **CONFLICT})
+    def patch(self, request: Request, pk: int) -> Response:
+        log = _logs(request).one_or_not_found(pk=pk)
+        return Response(log_shape(_change(request, log, request.data)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        delete_log(actor=actor_of(request), log=_logs(request).one_or_not_found(pk=pk))
+        return Response(status=204)
+
+
+def _logs(request: Request) -> TenantQuerySet[Log]:
+    return Log.objects.visible_to(request.user).select_related("client__subscription")
+
+
+def _named_log(request: Request, given: Mapping[str, Any]) -> Log:
+    return named(_logs(request), own_id(given, noun="log"), "log_id")
+
+
+def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consignment:
+    """Return the consignment that is named, of the client that is named if one is."""
+    client = client_named(actor_of(request), client_id)
+    consignment = named(visible_consignments(request), consignment_id, "consignment_id")
+    if client is not None and consignment.client_id != client.pk:
+        raise NotFound("There is no such consignment.")
+    return consignment
+
+
+def _page(
+    request: Request, consignment: Consignment, wanted: Mapping[str, Any], *, key: str
+) -> dict[str, Any]:
+    logs = Log.objects.visible_to(request.user).filter(consignment=consignment)
+    if wanted.get("barcode"):
+        # With the client, for its index.
+        logs = logs.filter(client_id=consignment.client_id, barcode=wanted["barcode"])
+    return page(logs, request=request, look=log_shape, order=("id",), key=key)
+
+
+def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) -> Log:
+    return add_log(actor=actor_of(request), consignment=consignment, **sent)
+
+
+def _change(request: Request, log: Log, given: Any) -> Log:
+    sent = read(LogInput(data=given, partial=True))
+    client = client_named(actor_of(request), given.get("client_id"))
+    if client is not None and client.pk != log.client_id:
+        raise Invalid(fields={"client_id": ["A log stays with its client."]})
+    if given.get("consignment_id") not in (None, ""):
+        place = named(visible_consignments(request), given["consignment_id"], "consignment_id")
+        if place.pk != log.consignment_id:
+            sentence = "A log stays in its consignment: delete it, and add it to the other one."
+            raise Invalid(fields={"consignment_id": [sentence]})
+    return change_log(actor=actor_of(request), log=log, **sent)

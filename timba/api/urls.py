@@ -6,13 +6,18 @@ from django.urls import URLPattern, URLResolver
 
 from timba.api.batches import BatchDoor, TaskStatusDoor
 from timba.api.clients import ClientDoor, RestClientDoor, RestClientsDoor
-from timba.api.consignments import ConsignmentDoor
+from timba.api.consignments import (
+    ConsignmentDoor,
+    ConsignmentsDoor,
+    RestConsignmentDoor,
+    RestConsignmentsDoor,
+)
 from timba.api.docs import DocsDoor, SchemaDoor
 from timba.api.downloads import AnnotatedDoor, ContentDoor, RejectsDoor
 from timba.api.events import EventsDoor
 from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
 from timba.api.index import IndexDoor
-from timba.api.logs import LogDoor
+from timba.api.logs import LogDoor, LogsDoor, RestLogDoor, RestLogsDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RestRoleDoor, RestRolesDoor, RoleDoor, RolesDoor
 from timba.api.subscriptions import SubscriptionDoor
@@ -37,7 +42,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timba/role", RoleDoor.as_view(), name="role"),
     path("timba/roles", RolesDoor.as_view(), name="roles"),
     path("timba/consignment", ConsignmentDoor.as_view(), name="consignment"),
+    path("timba/consignments", ConsignmentsDoor.as_view(), name="consignments"),
     path("timba/log", LogDoor.as_view(), name="log"),
+    path("timba/logs", LogsDoor.as_view(), name="logs"),
     path("api/clients/", RestClientsDoor.as_view(), name="rest-clients"),
     path("api/clients/<int:pk>/", RestClientDoor.as_view(), name="rest-client"),
     path(
@@ -50,6 +57,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/consignments/<int:pk>/tally.xlsx", WorkbookDoor.as_view(), name="tally-workbook"),
     path("api/consignments/<int:pk>/tally.csv", CsvDoor.as_view(), name="tally-csv"),
     path("api/consignments/<int:pk>/tally.pdf", PdfDoor.as_view(), name="tally-pdf"),
+    path("api/consignments/", RestConsignmentsDoor.as_view(), name="rest-consignments"),
+    path("api/consignments/<int:pk>/", RestConsignmentDoor.as_view(), name="rest-consignment"),
+    path("api/consignments/<int:pk>/logs/", RestLogsDoor.as_view(), name="rest-logs"),
+    path("api/logs/<int:pk>/", RestLogDoor.as_view(), name="rest-log"),
     path("upload/", TemperatureUploadDoor.as_view(), name="upload-temperatures"),
     path("api/upload/", BatchDoor.as_view(), name="upload"),
     path("api/task-status/", TaskStatusDoor.as_view(), name="task-status"),
