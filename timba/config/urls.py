@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include
 from django.views.generic import RedirectView
 
 from timba.config.health import LiveDoor, ReadyDoor
 from timba.config.shared_doors import index, upload
 from timba.routing import path
+from timba.web.admin.site import staff_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Before the API's own: these two answer browsers with a page.
@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("timba.api.urls")),
     path("", include("timba.web.urls")),
     path("admin/login/", RedirectView.as_view(pattern_name="web:login", query_string=True)),
-    path("admin/", admin.site.urls),
+    path("admin/", staff_site.urls),
     path("health/live", LiveDoor.as_view(), name="live"),
     path("health/ready", ReadyDoor.as_view(), name="ready"),
 ]

@@ -44,6 +44,7 @@ class OutboxEvent(models.Model):
     objects = OutboxQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "event"
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["event_id"], name="event_id_is_unique"),

@@ -17,6 +17,7 @@ class City(TenantModel):
 
     class Meta(TenantModel.Meta):
         verbose_name = "city"
+        verbose_name_plural = "cities"
         constraints = [
             models.UniqueConstraint(fields=["client", "number"], name="city_number_is_unique"),
         ]

@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ("published_at", models.DateTimeField(null=True)),
             ],
             options={
+                "verbose_name": "event",
                 "ordering": ["id"],
                 "indexes": [
                     models.Index(fields=["published_at", "id"], name="event_unpublished"),

@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "city",
+                "verbose_name_plural": "cities",
                 "abstract": False,
                 "default_manager_name": "unscoped",
                 "constraints": [

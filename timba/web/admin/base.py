@@ -7,9 +7,9 @@ stands in the form, as if the form had said it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from timba.accounts.models import User
 from timba.contention import again_on_contention
@@ -27,6 +28,17 @@ from timba.search import containing
 
 ADD, CHANGE, DELETE = "add", "change", "delete"
 _REFUSAL: Final = "_timba_refusal"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def labelled(
+    description: str, colours: Mapping[str, str], *, ordering: str | None = None
+) -> Callable[[F], F]:
+    """Show what a column's method returns as a label in the colour of its value."""
+    decorate: Callable[[F], F] = display(
+        description=description, label=dict(colours), ordering=ordering
+    )
+    return decorate
 
 
 class NounForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs only
@@ -140,7 +152,7 @@ class NounAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is not typed
             response = view()
         return response
 
-    def save_model(self, request: Any, obj: Any, form: NounForm, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: Any, obj: Any, form: NounForm, change: bool) -> None:
         given = form.cleaned_data
         if change:
             given = {name: given[name] for name in form.changed_data}

@@ -9,10 +9,8 @@ import orjson
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from timba.accounts.models import User
@@ -22,9 +20,10 @@ from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.services import MAX_CITY_NAME, name_city
-from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm
+from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
+from timba.web.templatetags.look import size
 
-_STATUS_LABELS = {"PENDING": "info", "SUCCESS": "success", "FAILURE": "danger"}
+_STATUS_COLOURS = {"PENDING": "info", "SUCCESS": "success", "FAILURE": "danger"}
 
 
 class FileForm(NounForm):
@@ -55,20 +54,20 @@ class FileAdmin(NounAdmin):
     goes_too = "Its previews and readings go too; its bytes are erased after the days of the trash."
     actions = ("try_again",)
 
-    @display(description="Status", ordering="status", label=_STATUS_LABELS)
+    @labelled("Status", _STATUS_COLOURS, ordering="status")
     def state(self, file: File) -> str:
         return file.status
 
-    @display(description="Size", ordering="size")
+    @admin.display(description="Size", ordering="size")
     def weight(self, file: File) -> str:
-        return filesizeformat(file.size)
+        return size(file.size)
 
-    @display(description="Page")
+    @admin.display(description="Page")
     def page(self, file: File) -> str:
         address = reverse("web:file", args=[file.pk])
         return format_html('<a class="text-link" href="{}">{}</a>', address, file.name)
 
-    @display(description="Result")
+    @admin.display(description="Result")
     def findings(self, file: File) -> str:
         if file.result is None:
             return "–"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from timba.accounts.models import Client, User
@@ -54,17 +54,17 @@ class EventAdmin(NounAdmin):
                 queryset = queryset.filter(Q(key=word) | Q(type=word) | Q(request_id=word))
         return queryset, False
 
-    @display(description="Client")
+    @admin.display(description="Client")
     def client(self, event: Any) -> str:
         return event.client_name or f"client {event.client_id}"
 
-    @display(description="By")
+    @admin.display(description="By")
     def actor(self, event: Any) -> str:
         if event.actor_id is None:
             return "Timba"
         return event.actor_name or f"user {event.actor_id}, deleted"
 
-    @display(description="Value")
+    @admin.display(description="Value")
     def said(self, event: OutboxEvent) -> str:
         text = orjson.dumps(orjson.loads(event.value), option=orjson.OPT_INDENT_2).decode()
         return format_html('<pre class="whitespace-pre-wrap break-words">{}</pre>', text)

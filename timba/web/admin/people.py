@@ -12,9 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
-from unfold.decorators import display
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -31,9 +30,9 @@ from timba.accounts.services import (
     open_client,
 )
 from timba.accounts.subscriptions import MAX_SEATS, change_subscription
-from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm
+from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
 
-_STATUS_LABELS = {"trial": "info", "active": "success", "lapsed": "danger"}
+_STATUS_COLOURS = {"trial": "info", "active": "success", "lapsed": "danger"}
 
 
 class ClientForm(NounForm):
@@ -70,11 +69,11 @@ class ClientAdmin(NounAdmin):
     shown = ("subscription", "created_at", "updated_at")
     actions = ("suspend", "let_in_again")
 
-    @display(description="Subscription", label=_STATUS_LABELS)
+    @labelled("Subscription", _STATUS_COLOURS)
     def status(self, client: Client) -> str:
         return client.subscription.status
 
-    @display(description="Seats")
+    @admin.display(description="Seats")
     def seats(self, client: Client) -> int:
         return client.subscription.seats
 
@@ -86,7 +85,7 @@ class ClientAdmin(NounAdmin):
         return open_client(actor=actor, owner=owner, **texts)
 
     def change(self, actor: User, row: Client, given: Mapping[str, Any]) -> Client:
-        return change_client(actor=actor, client=row, **given)  # type: ignore[typeddict-item]
+        return change_client(actor=actor, client=row, **given)
 
     @method_decorator(sensitive_post_parameters("password"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -143,7 +142,7 @@ class SubscriptionAdmin(NounAdmin):
     asked = ("plan", "seats", "current_period_end")
     shown = ("client", "status")
 
-    @display(description="Status", label=_STATUS_LABELS)
+    @labelled("Status", _STATUS_COLOURS)
     def status(self, subscription: Subscription) -> str:
         return subscription.status
 
@@ -151,7 +150,7 @@ class SubscriptionAdmin(NounAdmin):
         return Subscription.objects.order_by(*self.get_ordering(request))
 
     def change(self, actor: User, row: Subscription, given: Mapping[str, Any]) -> Subscription:
-        return change_subscription(actor=actor, client=row.client, **given)  # type: ignore[typeddict-item]
+        return change_subscription(actor=actor, client=row.client, **given)
 
 
 class UserForm(NounForm):
@@ -167,7 +166,8 @@ class UserForm(NounForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if (role := self.fields.get("role")) is not None:
+        role = self.fields.get("role")
+        if isinstance(role, forms.ModelChoiceField):
             user = self.instance
             role.required = True
             role.queryset = (
@@ -211,7 +211,7 @@ class UserAdmin(NounAdmin):
         return add_user(actor=actor, **{**given, "password": given["password"] or None})
 
     def change(self, actor: User, row: User, given: Mapping[str, Any]) -> User:
-        return change_user(actor=actor, user=row, **given)  # type: ignore[typeddict-item]
+        return change_user(actor=actor, user=row, **given)
 
     def delete(self, actor: User, row: User) -> None:
         delete_user(actor=actor, user=row)
@@ -225,7 +225,7 @@ class RoleForm(NounForm):
     """A role of a client's own, and what it allows."""
 
     permissions = forms.MultipleChoiceField(
-        choices=Permission.choices, required=False, widget=UnfoldAdminCheckboxSelectMultiple
+        choices=Permission.choices, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -248,7 +248,7 @@ class RoleAdmin(NounAdmin):
     asked = ("name", "permissions")
     shown = ("client",)
 
-    @display(description="It may")
+    @admin.display(description="It may")
     def allows(self, role: Role) -> str:
         return ", ".join(Permission(name).label for name in role.permissions) or "read"
 
@@ -264,7 +264,7 @@ class RoleAdmin(NounAdmin):
         return add_role(actor=actor, **given)
 
     def change(self, actor: User, row: Role, given: Mapping[str, Any]) -> Role:
-        return change_role(actor=actor, role=row, **given)  # type: ignore[typeddict-item]
+        return change_role(actor=actor, role=row, **given)
 
     def delete(self, actor: User, row: Role) -> None:
         delete_role(actor=actor, role=row)

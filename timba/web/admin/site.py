@@ -51,11 +51,11 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
         user = request.user
         return isinstance(user, User) and user.may_sign_in and user.is_staff
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded: View = super().admin_view(_well_formed(csp_update(_POLICY)(view)), cacheable)
         return guarded
 
-    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
         """There is none across all nouns: it would load every row that fits at once."""
         raise Http404
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from unfold.decorators import display
+from django.contrib import admin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from timba.accounts.models import User
@@ -57,7 +57,7 @@ class ConsignmentAdmin(NounAdmin):
     )  # fmt: skip
     goes_too = "Its logs go too; its files and notes stay, and belong to no consignment."
 
-    @display(description="m³", ordering="volume")
+    @admin.display(description="m³", ordering="volume")
     def cubic_metres(self, consignment: Consignment) -> str:
         return f"{consignment.volume:,.3f}"
 
@@ -104,7 +104,7 @@ class LogAdmin(NounAdmin):
     shown = ("consignment", "client", "cubic_metres", "created_by", "created_at", "updated_at")
     goes_too = "The totals of its consignment follow; its files stay."
 
-    @display(description="m³", ordering="volume")
+    @admin.display(description="m³", ordering="volume")
     def cubic_metres(self, log: Log) -> str:
         return f"{log.volume:,.3f}"
 
