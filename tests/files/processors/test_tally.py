@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
-from tests.files.conftest import Receive, lose_worker
+from tests.files.conftest import lose_worker
+from tests.files.processors.conftest import Upload
 from tests.files.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
 from timba.consignments.models import Consignment, Log
@@ -26,7 +27,6 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors import tally as processor
 from timba.files.processors.base import Outdated
-from timba.files.sandbox import close_sandbox
 from timba.files.services import place_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
@@ -34,48 +34,6 @@ from timba.files.sweeping import sweep_files
 pytestmark = pytest.mark.django_db
 
 ROW = ("B-1", 4.2, 30.5, 25)
-Upload = Callable[..., File]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_child_is_left() -> Iterator[None]:
-    yield
-    close_sandbox()
-
-
-@pytest.fixture
-def consignment(owner: User) -> Consignment:
-    """Return a lorry load without logs."""
-    assert owner.client is not None
-    return open_consignment(actor=owner, client=owner.client, name="Lorry 7", type="hardwood")
-
-
-@pytest.fixture
-def wait(receive: Receive, owner: User, consignment: Consignment) -> Upload:
-    """Return a way to send a tally in for a consignment: it waits to be processed."""
-
-    def send(
-        content: bytes | str, *, place: Consignment | None = consignment, by: User = owner
-    ) -> File:
-        name = "tally.csv" if isinstance(content, str) else "tally.xlsx"
-        file = receive(content, name=name, kind="tally")
-        File.unscoped.filter(pk=file.pk).update(consignment=place, uploaded_by=by)
-        return file
-
-    return send
-
-
-@pytest.fixture
-def upload(wait: Upload) -> Upload:
-    """Return a way to send a tally in and have it processed."""
-
-    def send(content: bytes | str, **how: Any) -> File:
-        file = wait(content, **how)
-        assert process_file(file.pk)
-        file.refresh_from_db()
-        return file
-
-    return send
 
 
 def facts(file: File) -> dict[str, Any]:
