@@ -40,6 +40,7 @@ class Consignment(TenantModel):
                 name="consignment_type_is_known",
             ),
         ]
+        indexes = [models.Index(fields=["client", "-id"], name="consignment_by_client")]
 
     def __str__(self) -> str:
         return self.name
@@ -48,7 +49,10 @@ class Consignment(TenantModel):
 class Log(TenantModel):
     """A timber log: length in metres, breadth and height in centimetres, volume in m³."""
 
-    consignment = models.ForeignKey(Consignment, on_delete=models.CASCADE, related_name="logs")
+    # Its index is the one by arrival, which begins with it.
+    consignment = models.ForeignKey(
+        Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
+    )
     barcode = models.CharField(max_length=50)
     length = models.DecimalField(max_digits=7, decimal_places=3)
     breadth = models.DecimalField(max_digits=7, decimal_places=3)
@@ -69,6 +73,7 @@ class Log(TenantModel):
                 name="log_measures_are_positive",
             ),
         ]
+        indexes = [models.Index(fields=["consignment", "id"], name="log_by_arrival")]
 
     def __str__(self) -> str:
         return self.barcode

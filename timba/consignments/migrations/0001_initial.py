@@ -121,6 +121,7 @@ class Migration(migrations.Migration):
                 (
                     "consignment",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="logs",
                         to="consignments.consignment",
@@ -145,6 +146,10 @@ class Migration(migrations.Migration):
                 ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
+        migrations.AddIndex(
+            model_name="consignment",
+            index=models.Index(fields=["client", "-id"], name="consignment_by_client"),
+        ),
         migrations.AddConstraint(
             model_name="consignment",
             constraint=models.UniqueConstraint(
@@ -157,6 +162,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(("type__in", ["hardwood", "pinewood"])),
                 name="consignment_type_is_known",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="log",
+            index=models.Index(fields=["consignment", "id"], name="log_by_arrival"),
         ),
         migrations.AddConstraint(
             model_name="log",
