@@ -296,8 +296,9 @@ def test_note_is_written_right_there(reader: Person, load: Consignment) -> None:
 
 
 def test_files_and_notes_are_listed_of_one_consignment(
-    owner: User, reader: Person, load: Consignment, foreign: Log
+    owner: User, reader: Person, load: Consignment
 ) -> None:
+    Consignment.unscoped.create(pk=7_000_001, client=ClientFactory(), name="VT-1", type="pinewood")
     stored(owner.client, consignment=load, name="of it.txt")
     stored(owner.client, name="elsewhere.txt")
     write_note(actor=owner, client=owner.client, title="Of it", consignment=load)
@@ -310,7 +311,7 @@ def test_files_and_notes_are_listed_of_one_consignment(
             CSRF.sub("", reader.get(f"{path}?consignment_id={pk}").content.decode()).replace(
                 str(pk), "<asked>"
             )
-            for pk in (foreign.consignment_id, foreign.consignment_id + 1)
+            for pk in (7_000_001, 7_000_002)
         )
         assert others == none
         assert "VT-1" not in others
