@@ -139,6 +139,11 @@ class NounAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is not typed
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[NounForm]:
         form: type[NounForm] = super().get_form(request, obj, **kwargs)
+        asked = self.get_fields(request, obj)
+        # What a form declares it would take, asked for or not.
+        form.base_fields = {
+            name: field for name, field in form.base_fields.items() if name in asked
+        }
         form.refusal = getattr(request, _REFUSAL, None)
         return form
 

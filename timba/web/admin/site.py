@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.core.exceptions import SuspiciousOperation
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
@@ -77,12 +79,16 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
 
 
 def _well_formed(view: View) -> View:
-    """Refuse NUL in a query: it would go into a filter, and PostgreSQL takes none."""
+    """Refuse what no column can hold: pages made of filters put the query straight into SQL."""
 
+    @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if any("\0" in value for values in request.GET.lists() for value in values[1]):
             raise SuspiciousOperation("There is a NUL in the query.")
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except (OverflowError, DataError) as failure:
+            raise SuspiciousOperation("A number is too large for its column.") from failure
 
     return wrapped
 

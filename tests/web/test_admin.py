@@ -1,0 +1,568 @@
+"""The staff's pages: every noun is found, shown in a constant number of queries, and changed only
+through its services."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db import connection, transaction
+from django.test import Client as Person
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.factories import PASSWORD, ClientFactory, UserFactory
+from tests.web.conftest import SignIn
+from tests.worlds import World, make_world
+from timba.accounts.models import Client, Role, Subscription, User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import add_log
+from timba.events.models import OutboxEvent
+from timba.events.outbox import publish
+from timba.files.models import File
+from timba.notes.events import note_event
+from timba.notes.models import Note
+from timba.places.models import City
+from timba.web.admin.site import staff_site
+
+pytestmark = pytest.mark.django_db
+MakeUser = Callable[..., User]
+
+MEASURES = {"length": Decimal(1), "breadth": Decimal(9), "height": Decimal(9)}
+NOUNS = [pytest.param(model, id=model._meta.model_name) for model in staff_site._registry]
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(word="Dzirnupe", first_id=7_000_001)
+
+
+@pytest.fixture
+def reader(staff: User, person: SignIn) -> Person:
+    """Return a member of the staff, with a browser."""
+    return person(staff)
+
+
+def address(row: Any, page: str = "change") -> str:
+    meta = row._meta
+    name = f"admin:{meta.app_label}_{meta.model_name}_{page}"
+    return reverse(name, args=[] if page in {"add", "changelist"} else [row.pk])
+
+
+def form_of(reader: Person, page: str) -> dict[str, Any]:
+    """Return what the form on a page would send as it stands."""
+    form = reader.get(page).context["adminform"].form
+    sent: dict[str, Any] = {}
+    for bound in form:
+        value = bound.value()
+        if value is None or value is False:
+            continue
+        if isinstance(value, datetime):
+            sent[f"{bound.name}_0"], sent[f"{bound.name}_1"] = f"{value:%Y-%m-%d %H:%M:%S}".split()
+        else:
+            sent[bound.name] = getattr(value, "pk", value)
+    return sent
+
+
+def send(reader: Person, row: Any, **fields: Any) -> Any:
+    """Change fields of a row on its page; what is None is left out, as an empty box sends it."""
+    page = address(row)
+    sent = {**form_of(reader, page), **fields}
+    return reader.post(page, {name: value for name, value in sent.items() if value is not None})
+
+
+def add(reader: Person, model: type[Any], **fields: Any) -> Any:
+    return reader.post(address(model, "add"), fields)
+
+
+def wrong(response: Any) -> dict[str, list[str]]:
+    """Return what a form says is wrong, and where."""
+    assert response.status_code == HTTPStatus.OK
+    errors: dict[str, list[str]] = response.context["adminform"].form.errors
+    said = response.content.decode()
+    for sentences in errors.values():
+        assert all(sentence in said.replace("&quot;", '"') for sentence in sentences)
+    return {name: list(sentences) for name, sentences in errors.items()}
+
+
+def told(model: type[Any]) -> list[Any]:
+    """Return the messages of all events so far, of one noun."""
+    rows = OutboxEvent.objects.filter(topic=f"{model._meta.model_name}_events")
+    return [orjson.loads(value) for value in rows.values_list("value", flat=True)]
+
+
+# --- Every noun ----------------------------------------------------------------------------------
+
+
+def test_every_noun_has_its_pages_and_nothing_else_has() -> None:
+    nouns = {Client, Subscription, User, Role, Consignment, Log, File, Note, City, OutboxEvent}
+    assert set(staff_site._registry) == nouns
+    assert not admin.site._registry
+
+
+@pytest.mark.parametrize("model", NOUNS)
+def test_the_list_the_row_and_its_history_open(
+    model: type[Any], world: World, reader: Person
+) -> None:
+    answer = reader.get(address(model, "changelist"))
+    assert answer.status_code == HTTPStatus.OK
+    assert "Dzirnupe" in answer.content.decode()
+    row = answer.context["cl"].result_list[0]
+    for page in ("change", "history"):
+        assert reader.get(address(row, page)).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("model", NOUNS)
+def test_what_is_there_is_found_whatever_its_letter_case(
+    model: type[Any], world: World, reader: Person
+) -> None:
+    words = f"client:{world.client.pk}" if model is OutboxEvent else "dZIRNUPE"
+    other = make_world(word="Ādaži", first_id=5_000_001)
+    found = reader.get(address(model, "changelist"), {"q": words}).context["cl"]
+    assert [row for row in found.result_list if "Dzirnupe" in str(vars(row)) + _client_of(row)]
+    assert not [row for row in found.result_list if "Ādaži" in str(vars(row)) + _client_of(row)]
+    if model is not OutboxEvent:
+        folded = reader.get(address(model, "changelist"), {"q": "āDAŽI"}).context["cl"]
+        assert folded.result_list
+        assert not [row for row in folded.result_list if "Dzirnupe" in _client_of(row)]
+    assert other.client != world.client
+
+
+def _client_of(row: Any) -> str:
+    client = getattr(row, "client", "")
+    return str(client) if not callable(client) else row.client_name
+
+
+def test_an_event_is_found_by_its_whole_key_type_or_request(world: World, reader: Person) -> None:
+    event = OutboxEvent.objects.filter(type="timba.note.created").get()
+    for words in (event.key, event.type, f"client:{world.client.pk} {event.type}"):
+        found = reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
+        assert event in found
+    for words in ("timba.note", f"client:{world.client.pk + 1}", "client:x"):
+        assert not reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
+
+
+def _multiply(world: World, times: int) -> None:
+    """Let every noun have many rows, each with another client, author and so on."""
+    for number in range(times):
+        client = ClientFactory(name=f"Sawmill of {number}")
+        role = Role.unscoped.create(client=client, name=f"{number}", permissions=["logs.write"])
+        user = UserFactory(client=client, role=role)
+        consignment = Consignment.objects.create(
+            client=client, name=f"{number}", type="pinewood", created_by=user
+        )
+        add_log(actor=world.user, consignment=world.consignment, **MEASURES)
+        Log.objects.create(
+            client=client, consignment=consignment, barcode="1",
+            length=1, breadth=1, height=1, volume=1, created_by=user,
+        )  # fmt: skip
+        note = Note.objects.create(
+            client=client, title="Key", consignment=consignment, created_by=user
+        )
+        City.objects.create(client=client, number=7, name="Town")
+        File.unscoped.create(
+            client=client, name="a.txt", kind="text", storage_key=str(uuid.uuid4()),
+            status="SUCCESS", uploaded_by=user, consignment=consignment,
+        )  # fmt: skip
+        with transaction.atomic():
+            publish(note_event("create", note, actor=user))
+
+
+@pytest.mark.parametrize("model", NOUNS)
+def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
+    model: type[Any], world: World, reader: Person
+) -> None:
+    def queries() -> tuple[int, int]:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            answer = reader.get(address(model, "changelist"))
+        return len(captured), len(answer.context["cl"].result_list)
+
+    few, before = queries()
+    _multiply(world, 30)
+    many, after = queries()
+    assert after - before >= 30
+    assert many == few
+
+
+@pytest.mark.parametrize("model", NOUNS)
+def test_the_way_into_a_list_is_for_the_staff_alone(
+    model: type[Any], world: World, person: SignIn
+) -> None:
+    page = address(model, "changelist")
+    for browser in (person(world.user), Person(headers={"accept": "text/html"})):
+        assert browser.get(page)["Location"].startswith("/admin/login/?next=")
+        assert browser.post(page).status_code == HTTPStatus.FOUND
+
+
+def test_staff_sign_in_where_everyone_does(staff: User) -> None:
+    browser = Person(headers={"accept": "text/html"})
+    answer = browser.get("/admin/notes/note/", follow=True)
+    assert unquote(answer.redirect_chain[-1][0]) == "/login/?next=/admin/notes/note/"
+    form = {"username": staff.username, "password": PASSWORD, "next": "/admin/notes/note/"}
+    assert browser.post("/login/", form)["Location"] == "/admin/notes/note/"
+    assert browser.get("/admin/notes/note/").status_code == HTTPStatus.OK
+    staff.is_active = False
+    staff.save()
+    assert browser.get("/admin/notes/note/").status_code == HTTPStatus.FOUND
+
+
+def test_five_wrong_passwords_on_the_way_to_the_admin_pages_ask_for_a_pause(staff: User) -> None:
+    form = {"username": staff.username, "password": "wrong"}
+    answers = [Person().post("/login/?next=/admin/", form).status_code for _ in range(6)]
+    assert answers[-1] == HTTPStatus.TOO_MANY_REQUESTS
+    assert Person().post("/admin/login/", form).status_code == HTTPStatus.FOUND
+
+
+def test_only_the_pages_of_the_staff_may_evaluate_scripts(
+    staff: User, reader: Person, make_user: MakeUser, person: SignIn
+) -> None:
+    policy = reader.get("/admin/")["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval';" in f"{policy};"
+    assert "default-src 'self'" in policy
+    for browser, page in (
+        (reader, "/notes/"),
+        (person(make_user()), "/admin/"),
+        (Person(), "/login/"),
+    ):
+        assert "unsafe" not in browser.get(page)["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("page", ["/admin/notes/note", "/admin/notes/note/add", "/admin/jsi18n"])
+def test_pages_answer_without_the_final_slash_too(page: str, reader: Person) -> None:
+    assert reader.get(page).status_code == reader.get(f"{page}/").status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("page", ["/admin/nowhere", "/admin/nowhere/", "/admin/search/?s=note"])
+def test_what_is_not_there_is_not_found(page: str, reader: Person) -> None:
+    assert reader.get(page).status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("model", NOUNS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00", "q=%ED%A0%80", "q=" + "x" * 5000, "p=-1", "p=99999999999", "p=x", "o=x.9", "all=",
+        "e=1", "id__exact=x", "id__exact=%00", "pk=99999999999999999999", "topic__exact=%00",
+        "status__exact=x", "is_active__exact=2", "lapsed=perhaps", "password__startswith=a",
+        "_to_field=password", "_popup=1", "nothing=1", "q=client:99999999999999999999",
+    ],
+)  # fmt: skip
+def test_no_query_breaks_a_list(model: type[Any], query: str, world: World, reader: Person) -> None:
+    answer = reader.get(f"{address(model, 'changelist')}?{query}")
+    assert answer.status_code in {200, 302, 400}
+
+
+@pytest.mark.parametrize("model", NOUNS)
+@pytest.mark.parametrize("pk", ["0", "x", "99999999999999999999", "_00", str(uuid.UUID(int=1))])
+def test_no_id_breaks_a_page(model: type[Any], pk: str, reader: Person) -> None:
+    page = f"{address(model, 'changelist')}{pk}/change/"
+    assert reader.get(page).status_code in {302, 400, 404}
+
+
+# --- Clients and subscriptions -------------------------------------------------------------------
+
+
+def test_a_client_begins_its_trial_with_its_first_owner(reader: Person) -> None:
+    add(reader, Client, name="Venta Timber", username="venta", password="Spruce-bark-7731")
+    client = Client.unscoped.get(name="Venta Timber")
+    assert client.subscription.status == "trial"
+    assert client.users.get().is_owner
+    assert LogEntry.objects.get().object_repr == "Venta Timber"
+
+
+def test_a_clients_weak_password_is_refused_in_its_place(reader: Person) -> None:
+    answer = add(reader, Client, name="Venta Timber", username="venta", password="123")
+    assert "password" in wrong(answer)
+    assert not Client.unscoped.exists()
+
+
+def test_a_suspended_client_is_shut_out_and_let_in_again(world: World, reader: Person) -> None:
+    send(reader, world.client, is_active=None)
+    assert not Client.unscoped.get(pk=world.client.pk).is_active
+    send(reader, Client.unscoped.get(pk=world.client.pk), is_active="on")
+    assert Client.unscoped.get(pk=world.client.pk).is_active
+
+
+def test_chosen_clients_are_suspended_together(world: World, reader: Person) -> None:
+    other = ClientFactory()
+    chosen = {"action": "suspend", "_selected_action": [world.client.pk, other.pk]}
+    answer = reader.post(address(Client, "changelist"), chosen, follow=True)
+    assert "2 clients were suspended." in answer.content.decode()
+    assert not Client.unscoped.filter(is_active=True).exists()
+    assert LogEntry.objects.count() == 2
+    reader.post(address(Client, "changelist"), {**chosen, "action": "let_in_again"})
+    assert not Client.unscoped.filter(is_active=False).exists()
+
+
+def test_nobody_deletes_a_client(world: World, reader: Person) -> None:
+    assert reader.post(address(world.client, "delete"), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [world.client.pk], "post": "yes"}
+    reader.post(address(Client, "changelist"), chosen)
+    assert Client.unscoped.filter(pk=world.client.pk).exists()
+
+
+def test_a_subscription_lapses_and_is_extended(world: World, reader: Person) -> None:
+    subscription = world.client.subscription
+    send(reader, subscription, current_period_end_0="2020-01-01", current_period_end_1="00:00:00")
+    subscription.refresh_from_db()
+    assert subscription.status == "lapsed"
+    lapsed = reader.get(address(Subscription, "changelist"), {"lapsed": "yes"})
+    assert list(lapsed.context["cl"].result_list) == [subscription]
+    soon = timezone.now().astimezone(UTC) + timedelta(days=30)
+    ending = {"current_period_end_0": f"{soon:%Y-%m-%d}", "current_period_end_1": "00:00:00"}
+    send(reader, subscription, plan="standard", seats=9, **ending)
+    subscription.refresh_from_db()
+    assert (subscription.status, subscription.seats) == ("active", 9)
+    running = reader.get(address(Subscription, "changelist"), {"lapsed": "no"})
+    assert list(running.context["cl"].result_list) == [subscription]
+
+
+def test_there_are_never_fewer_seats_than_active_users(world: World, reader: Person) -> None:
+    said = wrong(send(reader, world.client.subscription, seats=1))
+    assert said == {
+        "__all__": ["2 users are active: deactivate some, or leave as many seats."],
+    }
+    assert Subscription.objects.get(client=world.client).seats == 50
+
+
+# --- Users and roles -----------------------------------------------------------------------------
+
+
+def test_a_user_is_added_changed_and_deleted(world: World, reader: Person) -> None:
+    viewer = Role.unscoped.get(client=None, name="viewer")
+    fields = {"client": world.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
+    add(reader, User, **fields, is_active="on", password="Spruce-bark-7731")
+    user = User.unscoped.get(username="zane")
+    assert user.check_password("Spruce-bark-7731")
+    assert (user.client, user.role, user.is_staff) == (world.client, viewer, False)
+    send(reader, user, role=world.role.pk, password="Larch-bark-7731")
+    changed = User.unscoped.get(pk=user.pk)
+    assert (changed.role, changed.token_version) == (world.role, user.token_version + 1)
+    assert changed.check_password("Larch-bark-7731")
+    reader.post(address(user, "delete"), {"post": "yes"})
+    assert not User.unscoped.filter(pk=user.pk).exists()
+
+
+def test_a_user_without_a_password_cannot_sign_in_yet(world: World, reader: Person) -> None:
+    viewer = Role.unscoped.get(client=None, name="viewer")
+    fields = {"client": world.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
+    add(reader, User, **fields, is_active="on", password="")
+    assert not User.unscoped.get(username="zane").has_usable_password()
+
+
+def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
+    world: World, reader: Person
+) -> None:
+    answer = send(reader, world.colleague, username=world.user.username, name="Typed anew")
+    assert wrong(answer) == {"__all__": ["This username is taken: choose another one."]}
+    assert 'value="Typed anew"' in answer.content.decode()
+    assert User.unscoped.get(pk=world.colleague.pk).name == world.word
+    assert not LogEntry.objects.exists()
+
+
+def test_the_last_owner_stays(world: World, reader: Person) -> None:
+    reader.post(address(world.colleague, "delete"), {"post": "yes"})
+    answer = reader.post(address(world.user, "delete"), {"post": "yes"}, follow=True)
+    sentence = "This is the client&#x27;s last active owner: make another owner first."
+    assert sentence in answer.content.decode()
+    assert answer.redirect_chain[-1][0] == address(world.user)
+    assert User.unscoped.filter(pk=world.user.pk).exists()
+
+
+def test_of_chosen_users_all_are_deleted_or_none(world: World, reader: Person) -> None:
+    both = [world.user.pk, world.colleague.pk]
+    chosen = {"action": "delete_selected", "_selected_action": both}
+    answer = reader.post(address(User, "changelist"), chosen)
+    assert "What this user made stays." in answer.content.decode()
+    answer = reader.post(address(User, "changelist"), {**chosen, "post": "yes"}, follow=True)
+    assert "Nothing was deleted, because of “Dzirnupe-" in answer.content.decode()
+    assert User.unscoped.filter(pk__in=both).count() == 2
+    assert not LogEntry.objects.exists()
+
+
+def test_ones_own_password_is_changed_on_the_account_page(staff: User, reader: Person) -> None:
+    assert "password" not in form_of(reader, address(staff))
+    assert reader.get("/admin/password_change/")["Location"] == reverse("web:account")
+    assert reader.post("/admin/password_change/", {"new_password1": "x"}).status_code == 302
+    send(reader, staff, name="Another name", password="Spruce-bark-7731")
+    changed = User.unscoped.get(pk=staff.pk)
+    assert changed.name == "Another name"
+    assert changed.check_password(PASSWORD)
+
+
+def test_staff_cannot_deactivate_themselves(staff: User, reader: Person) -> None:
+    said = wrong(send(reader, staff, is_active=None))
+    assert said == {"__all__": ["You cannot deactivate yourself: ask another owner."]}
+
+
+def test_only_roles_of_the_users_client_are_offered(world: World, reader: Person) -> None:
+    foreign = Role.unscoped.create(client=ClientFactory(), name="foreign")
+    page = reader.get(address(world.colleague)).content.decode()
+    assert "Dzirnupe" in page
+    assert "foreign" not in page
+    assert "role" in wrong(send(reader, world.colleague, role=foreign.pk))
+
+
+def test_a_role_is_added_changed_and_deleted(world: World, reader: Person) -> None:
+    add(reader, Role, client=world.client.pk, name="scaler", permissions=["logs.write"])
+    role = Role.unscoped.get(name="scaler")
+    assert role.permissions == ["logs.write"]
+    send(reader, role, permissions=["notes.write", "logs.write"])
+    role.refresh_from_db()
+    assert role.permissions == ["logs.write", "notes.write"]
+    answer = send(reader, role, name="viewer")
+    assert wrong(answer) == {
+        "__all__": ["There is a role named “viewer” already: choose another name."]
+    }
+    reader.post(address(role, "delete"), {"post": "yes"})
+    assert not Role.unscoped.filter(pk=role.pk).exists()
+
+
+def test_the_built_in_roles_are_only_shown(reader: Person) -> None:
+    viewer = Role.unscoped.get(client=None, name="viewer")
+    page = reader.get(address(viewer))
+    assert page.status_code == HTTPStatus.OK
+    assert not page.context["has_change_permission"]
+    assert reader.post(address(viewer), {"name": "x"}).status_code == HTTPStatus.FORBIDDEN
+    assert reader.post(address(viewer, "delete"), {"post": "yes"}).status_code == 403
+
+
+# --- Consignments and logs -----------------------------------------------------------------------
+
+
+def totals(consignment: Consignment) -> tuple[int, str]:
+    consignment.refresh_from_db()
+    return consignment.log_count, str(consignment.volume)
+
+
+def test_a_consignment_is_added_changed_and_deleted_with_its_events(
+    world: World, staff: User, reader: Person
+) -> None:
+    fields = {"client": world.client.pk, "name": "Load 7", "type": "pinewood"}
+    add(reader, Consignment, **fields, city_id="")
+    load = Consignment.unscoped.get(name="Load 7")
+    send(reader, load, vehicle_number="LV-1", city_id=world.city_id)
+    reader.post(address(load, "delete"), {"post": "yes"})
+    assert not Consignment.unscoped.filter(pk=load.pk).exists()
+    said = told(Consignment)
+    assert [message["action"] for message in said] == ["create", "update", "delete"]
+    assert said[-1]["consignment"]["vehicle_number"] == "LV-1"
+    assert said[-1]["consignment"]["city_id"] == world.city_id
+    assert set(OutboxEvent.objects.filter(key=load.pk).values_list("actor_id", flat=True)) == {
+        staff.pk
+    }
+
+
+def test_what_did_not_change_is_no_event(world: World, reader: Person) -> None:
+    send(reader, world.consignment)
+    send(reader, world.note)
+    assert told(Consignment) == []
+    assert len(told(Note)) == 1
+
+
+def test_a_taken_name_is_refused_with_its_sentence(world: World, reader: Person) -> None:
+    fields = {"client": world.client.pk, "name": world.word, "type": "pinewood"}
+    answer = add(reader, Consignment, **fields)
+    assert wrong(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
+
+
+def test_logs_that_come_change_and_go_keep_the_totals(world: World, reader: Person) -> None:
+    load = Consignment.objects.create(client=world.client, name="Load 7", type="pinewood")
+    add(reader, Log, consignment=load.pk, barcode="", length="4", breadth="30", height="30")
+    assert totals(load) == (1, "0.360")
+    log = load.logs.get()
+    assert log.barcode
+    send(reader, log, length="8")
+    assert totals(load) == (1, "0.720")
+    add(reader, Log, consignment=load.pk, barcode="B-2", length="1", breadth="10", height="10")
+    assert totals(load) == (2, "0.730")
+    chosen = {"action": "delete_selected", "_selected_action": [log.pk], "post": "yes"}
+    reader.post(address(Log, "changelist"), chosen)
+    assert totals(load) == (1, "0.010")
+    reader.post(address(load.logs.get(), "delete"), {"post": "yes"})
+    assert totals(load) == (0, "0.000")
+    said = [message["action"] for message in told(Log)]
+    assert said == ["create", "update", "create", "delete", "delete"]
+
+
+def test_impossible_measures_are_refused_beside_their_field(world: World, reader: Person) -> None:
+    assert "length" in wrong(send(reader, world.log, length="-1"))
+    taken = add(
+        reader, Log, consignment=world.consignment.pk, barcode=world.word,
+        length="4", breadth="30", height="30",
+    )  # fmt: skip
+    assert wrong(taken) == {"__all__": ["There is a log with the barcode “Dzirnupe” already."]}
+
+
+# --- Files, notes, cities, events ----------------------------------------------------------------
+
+
+def test_a_file_is_placed_elsewhere_and_deleted(world: World, reader: Person) -> None:
+    load = Consignment.objects.create(client=world.client, name="Load 7", type="pinewood")
+    page = reader.get(address(world.file)).content.decode()
+    assert reverse("web:file", args=[world.file.pk]) in page
+    assert "random_number" in page
+    send(reader, world.file, consignment=load.pk, log="")
+    file = File.unscoped.get(pk=world.file.pk)
+    assert (file.consignment, file.log) == (load, None)
+    assert told(File)[-1]["file"]["consignment_id"] == load.pk
+    reader.post(address(file, "delete"), {"post": "yes"})
+    assert told(File)[-1]["action"] == "delete"
+    assert not reader.get(address(File, "changelist")).context["cl"].result_list
+
+
+def test_a_file_is_never_tied_to_another_clients_rows(world: World, reader: Person) -> None:
+    other = make_world(word="Ādaži", first_id=5_000_001)
+    answer = send(reader, world.file, consignment=other.consignment.pk)
+    assert wrong(answer) == {"__all__": ["There is no such consignment or log."]}
+
+
+def test_failures_are_processed_again(world: World, reader: Person) -> None:
+    File.unscoped.update(status="FAILURE", error="It is damaged.", live_digest=None)
+    chosen = {"action": "try_again", "_selected_action": [world.file.pk]}
+    answer = reader.post(address(File, "changelist"), chosen, follow=True)
+    assert "1 files are processed again." in answer.content.decode()
+    assert File.unscoped.get(pk=world.file.pk).status == "PENDING"
+
+
+def test_a_note_is_written_changed_and_deleted_with_its_events(
+    world: World, reader: Person
+) -> None:
+    add(reader, Note, client=world.client.pk, title="Gate key", content="", consignment="")
+    note = Note.unscoped.get(title="Gate key")
+    send(reader, note, content="It hangs inside.", consignment=world.consignment.pk)
+    reader.post(address(note, "delete"), {"post": "yes"})
+    said = told(Note)[1:]
+    assert [message["action"] for message in said] == ["create", "update", "delete"]
+    assert said[-1]["note"]["title"] == "Gate key"
+    assert said[-1]["note"]["content"] == "It hangs inside."
+
+
+def test_a_city_gets_another_name_and_keeps_its_number(world: World, reader: Person) -> None:
+    city = City.unscoped.get(client=world.client)
+    send(reader, city, name="Rīga", number=9)
+    assert (City.unscoped.get().name, City.unscoped.get().number) == ("Rīga", world.city_id)
+    add(reader, City, client=world.client.pk, number=9, name="Ogre")
+    assert City.unscoped.get(number=9).name == "Ogre"
+
+
+def test_events_are_facts(world: World, reader: Person) -> None:
+    event = OutboxEvent.objects.filter(topic="note_events").get()
+    page = reader.get(address(event)).content.decode()
+    assert "&quot;action&quot;: &quot;create&quot;" in page
+    assert world.user.username in page
+    assert reader.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
+    assert reader.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
+    assert reader.post(address(event, "delete"), {"post": "yes"}).status_code == 403
