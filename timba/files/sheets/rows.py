@@ -21,7 +21,8 @@ from timba.files.sheets.headers import (
     Columns,
 )
 
-MAX_ROWS: Final = 50_000
+# More of them would be written in one transaction that others wait for.
+MAX_ROWS: Final = 20_000
 MAX_BARCODE: Final = 50
 MAX_TEXT: Final = 1000
 # Spreadsheets keep numbers in floats: of a longer one the last digits are others than were typed.
