@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, open_consignment
-from timba.errors import Conflict, Forbidden, Invalid, NotFound
+from timba.consignments.services import (
+    add_log,
+    change_consignment,
+    delete_consignment,
+    open_consignment,
+)
+from timba.errors import Conflict, DomainError, Forbidden, Invalid, Lapsed, NotFound
 from timba.events.models import OutboxEvent
 
 SIZE: dict[str, Any] = {"length": Decimal(4), "breadth": Decimal(30), "height": Decimal(25)}
@@ -56,6 +64,80 @@ def test_what_no_consignment_can_be_is_refused(
 
 
 @pytest.mark.django_db
+def test_a_changed_consignment_is_told_and_says_who_changed_it(make_user: MakeUser) -> None:
+    owner, manager = make_user("owner"), make_user("manager")
+    opened = open_one(owner, vehicle_number="LV-1", city_id=7)
+    changed = change_consignment(actor=manager, consignment=opened, name="AB-2", city_id=None)
+    stored = Consignment.unscoped.get()
+    assert (stored.name, stored.city_id, stored.vehicle_number) == ("AB-2", None, "LV-1")
+    assert (stored.created_by, stored.updated_by) == (owner, manager)
+    assert stored.updated_at == changed.updated_at > opened.updated_at
+    assert OutboxEvent.objects.latest("sequence").type == "timba.consignment.updated"
+    change_consignment(actor=manager, consignment=opened, updated_by=owner)
+    assert Consignment.unscoped.get().updated_by == owner
+
+
+@pytest.mark.django_db
+def test_a_change_leaves_totals_alone_that_came_meanwhile(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    opened = open_one(owner)
+    add_log(actor=owner, consignment=opened, **SIZE)
+    assert change_consignment(actor=owner, consignment=opened, name="AB-2").log_count == 1
+    assert Consignment.unscoped.get().log_count == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "refusal", "sentence"),
+    [
+        ({"name": "AB-2"}, Conflict, "There is a consignment named “AB-2” already."),
+        ({"name": " "}, Invalid, "A consignment has a name of 1 to 100 characters."),
+        ({"type": "plywood"}, Invalid, "A consignment is hardwood or pinewood."),
+    ],
+)
+def test_a_consignment_is_not_changed_into_one_that_cannot_be(
+    make_user: MakeUser, changes: dict[str, Any], refusal: type[DomainError], sentence: str
+) -> None:
+    owner = make_user("owner")
+    opened = open_one(owner)
+    open_one(owner, name="AB-2")
+    with pytest.raises(refusal) as refused:
+        change_consignment(actor=owner, consignment=opened, **changes)
+    assert str(refused.value) == sentence
+    opened.refresh_from_db()
+    assert (opened.name, opened.type) == ("AB-1", "pinewood")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("write", [change_consignment, delete_consignment])
+def test_only_who_may_write_consignments_writes_them(
+    make_user: MakeUser, write: Callable[..., Any]
+) -> None:
+    owner = make_user("owner")
+    opened = open_one(owner)
+    with pytest.raises(Forbidden, match=r"it may not write consignments\.$"):
+        write(actor=make_user("operator"), consignment=opened)
+    with pytest.raises(NotFound):
+        write(actor=make_user("owner", client=ClientFactory()), consignment=opened)
+    opened.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
+    with pytest.raises(Lapsed):
+        write(actor=owner, consignment=opened)
+    assert Consignment.unscoped.get().updated_at == opened.updated_at
+
+
+@pytest.mark.django_db
+def test_a_consignment_that_somebody_has_just_deleted_is_not_found(make_user: MakeUser) -> None:
+    owner = make_user("owner")
+    opened = open_one(owner)
+    delete_consignment(actor=owner, consignment=Consignment.unscoped.get())
+    for write in (change_consignment, delete_consignment):
+        with pytest.raises(NotFound, match="^There is no such consignment.$"):
+            write(actor=owner, consignment=opened)
+    # Its name is free again.
+    open_one(owner)
+
+
+@pytest.mark.django_db
 def test_an_operator_adds_logs_but_opens_no_consignment(make_user: MakeUser) -> None:
     operator = make_user("operator")
     with pytest.raises(Forbidden):
@@ -67,8 +149,12 @@ def test_an_operator_adds_logs_but_opens_no_consignment(make_user: MakeUser) -> 
 @pytest.mark.django_db
 def test_another_clients_author_does_not_exist(make_user: MakeUser) -> None:
     stranger = make_user("owner", client=ClientFactory())
+    owner = make_user("owner")
     with pytest.raises(NotFound, match="^There is no such user.$"):
-        open_one(make_user("owner"), created_by=stranger)
+        open_one(owner, created_by=stranger)
+    opened = open_one(owner)
+    with pytest.raises(NotFound, match="^There is no such user.$"):
+        change_consignment(actor=owner, consignment=opened, updated_by=stranger)
 
 
 @pytest.mark.django_db

@@ -24,7 +24,7 @@ def check_followers(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # no
             errors.append(Error(f"CONSIGNMENT_FOLLOWERS: {reason}.", id="timba.E021"))
             continue
         app = apps.get_containing_app_config(follower.__module__)
-        followed.append("" if app is None else app.label)
+        followed.append(follower.__module__ if app is None else app.label)
     above = _apps_that_point_here()
     return errors + [
         Error(
