@@ -135,6 +135,21 @@ class NoteForm(ServiceForm):
         return len(self.fields["consignment_id"].choices) > 1  # type: ignore[attr-defined]
 
 
+class PlaceForm(forms.Form):
+    """The consignment that a file belongs to."""
+
+    consignment_id = forms.ModelChoiceField(
+        queryset=Consignment.objects.none(), required=False, empty_label="No consignment"
+    )
+
+    def __init__(
+        self, said: Mapping[str, Any] | None = None, *, reader: Reader, file: File
+    ) -> None:
+        super().__init__(said, initial={"consignment_id": file.consignment_id})
+        choices = cast("forms.ModelChoiceField[Consignment]", self.fields["consignment_id"])
+        choices.queryset = reader.rows(Consignment).filter(client=file.client).order_by("-id")
+
+
 class ConsignmentForm(ServiceForm):
     """A consignment as the gate writes it down."""
 
@@ -192,6 +207,8 @@ class MeasureField(forms.DecimalField):
 class LogForm(ServiceForm):
     """A log as it is measured."""
 
+    # What is missing the page says itself: Enter goes on to it.
+    use_required_attribute = False
     MEASURES: Final = ("length", "breadth", "height")
 
     barcode = forms.CharField(

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/rows/", files.file_rows, name="file-rows"),
     path("files/retry-failed/", files.retry_all, name="retry-failed"),
     path("files/<uuid:pk>/", files.file, name="file"),
+    path("files/<uuid:pk>/place/", files.place, name="place-file"),
     path("files/<uuid:pk>/retry/", files.retry, name="retry"),
     path("files/<uuid:pk>/delete/", files.remove, name="delete-file"),
     path("temperatures/", temperatures.temperatures, name="temperatures"),

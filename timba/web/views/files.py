@@ -15,10 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from timba.consignments.models import Consignment
 from timba.files.models import File
-from timba.files.services import delete_file, retry_failed_files, retry_file
+from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
 from timba.search import containing
 from timba.web.doors import barred, files_door, readings_door
-from timba.web.forms import FILE_STATES, FilesQuery
+from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
 from timba.web.pages import Reader, next_page, of_consignment, reader_of, render_page, signed_in
 
 FILES_ON_A_PAGE = 50
@@ -94,7 +94,12 @@ def file_rows(request: HttpRequest) -> HttpResponse:
 def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one file: its facts, or why it could not be read."""
     reader = reader_of(request)
-    context = {"room": "files", "file": _asked(reader, pk)}
+    asked = _asked(reader, pk)
+    context = {
+        "room": "files",
+        "file": asked,
+        "placing": PlaceForm(reader=reader, file=asked) if reader.writes_files else None,
+    }
     return render_page(request, "web/file.html", context, reader=reader)
 
 
@@ -118,6 +123,21 @@ def retry_all(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 @require_POST
+def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Put a file into a consignment, or into none."""
+    reader = reader_of(request)
+    asked = _asked(reader, pk)
+    form = PlaceForm(request.POST, reader=reader, file=asked)
+    if not form.is_valid():
+        raise BadRequest
+    chosen = form.cleaned_data["consignment_id"]
+    log = asked.log if asked.log and asked.log.consignment == chosen else None
+    place_file(actor=reader.user, file=asked, consignment=chosen, log=log)
+    return redirect("web:file", pk=pk)
+
+
+@signed_in
+@require_POST
 def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     reader = reader_of(request)
     delete_file(actor=reader.user, file=_asked(reader, pk))
@@ -125,7 +145,9 @@ def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _asked(reader: Reader, pk: uuid.UUID) -> File:
-    rows = reader.rows(File).select_related("client__subscription", "consignment", "uploaded_by")
+    rows = reader.rows(File).select_related(
+        "client__subscription", "consignment", "log__consignment", "uploaded_by"
+    )
     return rows.one_or_not_found(pk=pk)
 
 

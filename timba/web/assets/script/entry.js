@@ -89,7 +89,7 @@ class Entry {
 
   #drawWaiting(values) {
     const row = this.#blank();
-    row.id = "";
+    row.removeAttribute("id");
     row.className = "saving";
     const [number, code, ...cells] = row.children;
     number.textContent = "";

@@ -54,9 +54,7 @@ class Gate {
     });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!this.box.value) this.box.value = this.box.placeholder;
-      this.#show();
-      this.#next();
+      this.#goOn();
     });
     this.rows.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -94,11 +92,16 @@ class Gate {
     this.boxes[(at + by + MEASURES.length) % MEASURES.length].focus();
   }
 
-  #next() {
-    const at = this.boxes.indexOf(this.box);
-    const missing = this.boxes.find((box, place) => place > at && !box.value) ?? this.boxes.find((box) => !box.value);
+  // What is offered is taken by going on; whoever presses sees the whole log before it is added.
+  #goOn() {
+    const { box } = this;
+    const takes = !box.value && box.placeholder;
+    if (takes) box.value = box.placeholder;
+    this.#show();
+    const at = this.boxes.indexOf(box);
+    const missing = [...this.boxes.slice(at), ...this.boxes].find(({ value }) => !value);
     if (missing) missing.focus();
-    else this.#add();
+    else if (!takes) this.#add();
   }
 
   #litres() {

@@ -28,6 +28,7 @@ export class Totals {
     this.holder.dataset.litres = volume;
     for (const element of document.querySelectorAll("[data-volume]")) element.textContent = cubic(volume);
     for (const element of document.querySelectorAll("[data-log-count]")) element.textContent = count.toLocaleString("en-GB");
+    for (const element of document.querySelectorAll("[data-log-word]")) element.textContent = count === 1 ? "log" : "logs";
     return count;
   }
 }
