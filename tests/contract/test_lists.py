@@ -17,6 +17,7 @@ from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
 from tests.worlds import World, make_world
 from timba.accounts.models import Role, User
+from timba.consignments.models import Consignment
 from timba.notes.services import write_note
 
 pytestmark = pytest.mark.django_db
@@ -28,11 +29,15 @@ LISTS = {
     "/api/clients/": ("results", "id"),
     "/api/users/": ("results", "id"),
     "/api/roles/": ("results", "id"),
+    "/api/consignments/": ("results", "id"),
+    "/timba/consignments": ("consignments", "id"),
     "/timba/users": ("users", "id"),
     "/timba/roles": ("roles", "id"),
     "/temperature-readings/": ("cities", "city_id"),
     "/api/events/": ("events", "sequence"),
 }
+# These are a consignment's: see `test_lists_of_logs`.
+LISTS_OF_LOGS = {"/timba/logs", "/api/consignments/<int:pk>/logs/"}
 MADE = 7
 
 
@@ -45,6 +50,7 @@ def make_rows(user: User) -> None:
         ClientFactory()
         UserFactory(client=user.client)
         Role.unscoped.create(client=user.client, name=f"role {number}")
+        Consignment.unscoped.create(client=user.client, name=f"Load {number}", type="hardwood")
 
 
 def walk(program: APIClient, url: str, key: str, meanwhile: Callable[[], None]) -> list[Any]:
@@ -69,7 +75,7 @@ def test_every_list_is_known_here() -> None:
         for door, method in DOCUMENTED
         if any(p["name"] == "limit" for p in door.operation(method).get("parameters", []))  # type: ignore[union-attr]
     }
-    assert paged == LISTS.keys()
+    assert paged == LISTS.keys() | LISTS_OF_LOGS
 
 
 @pytest.mark.parametrize("url", LISTS)
@@ -116,6 +122,15 @@ def test_users_and_cities_are_by_id_and_built_in_roles_first(world: World, as_us
         names = [role["name"] for role in program.get(url).json()[LISTS[url][0]]]
         assert names[:4] == ["owner", "manager", "operator", "viewer"]
         assert len(names) == 4 + 1 + MADE
+
+
+@pytest.mark.parametrize("url", ["/api/consignments/", "/timba/consignments"])
+def test_consignments_are_newest_first(url: str, world: World, as_user: AsUser) -> None:
+    make_rows(world.user)
+    loads = as_user(world.user).get(url).json()[LISTS[url][0]]
+    assert [load["name"] for load in loads[:2]] == [f"Load {MADE - 1}", f"Load {MADE - 2}"]
+    numbers = [load["id"] for load in loads]
+    assert numbers == sorted(numbers, reverse=True)
 
 
 def test_clients_are_newest_first(world: World, staff: User, as_user: AsUser) -> None:
@@ -176,6 +191,8 @@ def test_the_next_page_keeps_what_was_asked(world: World, as_user: AsUser) -> No
         "/api/clients/",
         "/api/users/",
         "/api/roles/",
+        "/api/consignments/",
+        "/timba/consignments",
         "/timba/users",
         "/timba/roles",
     ],
@@ -205,6 +222,7 @@ def test_staffs_lists_show_all_clients_unless_one_is_named(
         ("put", "/api/cities/7/", {"name": "Riga"}),
         ("post", "/api/notes/", {"title": "Lorry"}),
         ("put", "/timba/consignment", {"name": "Load", "type": "hardwood"}),
+        ("post", "/api/consignments/", {"name": "Load", "type": "hardwood"}),
         ("put", "/timba/user", {"name": "M", "username": "marta", "role": "viewer"}),
         ("post", "/api/users/", {"name": "M", "username": "marta", "role": "viewer"}),
         ("put", "/timba/role", {"name": "gate"}),
