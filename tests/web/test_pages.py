@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 from tests.temperatures.uploads import receive_readings, settle_readings
 from tests.web.conftest import Open
 from timba.accounts.models import User
+from timba.accounts.roles import add_role
 from timba.consignments.models import Consignment
+from timba.consignments.services import add_log, open_consignment
 from timba.files.models import File
 from timba.files.processing import process_file
+from timba.files.services import place_file
 from timba.notes.models import Note
 from timba.notes.services import write_note
 
@@ -25,6 +29,7 @@ MakeUser = Callable[..., User]
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PARTS = ("", "edit/", "gate/", "paper/", "history/")
 READINGS = "7,-3.24,2026-11-18T06:00Z\n7,4.5,2026-11-18T23:00Z\n7,n/a,2026-11-19T06:00Z\n"
 
 
@@ -338,16 +343,33 @@ def test_phone_has_its_map_above_and_its_work_below(owner: User, open_page: Open
 @pytest.fixture
 def lived_in(owner: User) -> list[str]:
     """Fill a company with one of everything; return its pages."""
-    load = Consignment.unscoped.create(client=owner.client, name="AB-0187", type="pinewood")
+    load = open_consignment(
+        actor=owner, client=owner.client, name="AB-0187", type="pinewood", city_id=7
+    )
+    sizes = {"length": Decimal("4.2"), "breadth": Decimal(30), "height": Decimal(25)}
+    log, *_ = [add_log(actor=owner, consignment=load, **sizes) for _ in range(60)]
+    place_file(
+        actor=owner,
+        file=settle_readings("nothing\n", actor=owner, name=f"{'bad name ' * 20}.csv"),
+        consignment=load,
+        log=None,
+    )
+    role = add_role(actor=owner, client=owner.client, name="weigher")
     note = write_note(actor=owner, client=owner.client, title="Key", content="x", consignment=load)
     read = settle_readings(READINGS, actor=owner, name=f"{'long name ' * 20}.csv")
     failed = settle_readings("nothing\n", actor=owner, name="bad.csv")
     waiting = receive_readings("7,1,2026-11-20T06:00Z\n", actor=owner, name="waiting.csv")
     files = [f"/files/{file.pk}/" for file in (read, failed, waiting)]
     rest = ["/files/", "/files/?q=nobody", "/api/", "/upload/", "/temperatures/"]
+    loads = ["", "?q=nobody", "?new=1", *(f"{load.pk}/{part}" for part in PARTS)]
+    people = ["", "?new=1", f"{owner.pk}/", f"roles/{role.pk}/"]
     return [
         *files,
         *rest,
+        *(f"/consignments/{path}" for path in loads),
+        f"/logs/{log.pk}/edit/",
+        *(f"/people/{path}" for path in people),
+        "/account/",
         "/temperatures/7/?last=24h",
         "/notes/",
         "/notes/?new=1",
