@@ -13,8 +13,9 @@ from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import publish
-from timba.files.models import File
+from timba.files.models import Derivative, File
 from timba.files.services import place_file
+from timba.files.storage import new_key, store
 from timba.notes.events import note_event
 from timba.notes.models import Note
 from timba.temperatures.services import name_city
@@ -90,6 +91,7 @@ def make_world(*, word: str, first_id: int) -> World:
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
     file = place_file(actor=user, file=file, consignment=consignment, log=log)
+    _add_marked_copy(file, word)
     return World(
         client=client,
         user=user,
@@ -102,6 +104,15 @@ def make_world(*, word: str, first_id: int) -> World:
         city_id=city_id,
         word=word,
     )
+
+
+def _add_marked_copy(file: File, word: str) -> None:
+    """Keep beside the file what a tally would have too: this one stands for files of all kinds."""
+    marked = Derivative.objects.create(
+        file=file, run=file.run, role="annotated", storage_key=new_key(), stands=True
+    )
+    with store().create(marked.storage_key) as kept:
+        kept.write(word.encode())
 
 
 def _count_on_from_here() -> None:
