@@ -20,9 +20,10 @@ from django.test import Client as Person
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from tests.factories import PASSWORD, ClientFactory, UserFactory
-from tests.web.conftest import SignIn
+from tests.web.conftest import Open, SignIn
 from tests.worlds import World, make_world
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
@@ -228,9 +229,12 @@ def test_five_wrong_passwords_on_the_way_to_the_admin_pages_ask_for_a_pause(staf
 def test_only_the_pages_of_the_staff_may_evaluate_scripts(
     staff: User, reader: Person, make_user: MakeUser, person: SignIn
 ) -> None:
-    policy = reader.get("/admin/")["Content-Security-Policy"]
-    assert "script-src 'self' 'unsafe-eval';" in f"{policy};"
-    assert "default-src 'self'" in policy
+    policy = reader.get("/admin/")["Content-Security-Policy"].split("; ")
+    assert {part for part in policy if "unsafe" in part} == {
+        "script-src 'self' 'unsafe-eval'",
+        "style-src-attr 'unsafe-inline'",
+    }
+    assert {"default-src 'self'", "style-src-elem 'self'", "form-action 'self'"} <= set(policy)
     for browser, page in (
         (reader, "/notes/"),
         (person(make_user()), "/admin/"),
@@ -244,7 +248,15 @@ def test_pages_answer_without_the_final_slash_too(page: str, reader: Person) -> 
     assert reader.get(page).status_code == reader.get(f"{page}/").status_code == HTTPStatus.OK
 
 
-@pytest.mark.parametrize("page", ["/admin/nowhere", "/admin/nowhere/", "/admin/search/?s=note"])
+def test_nouns_are_found_by_their_names(reader: Person) -> None:
+    page = reader.get("/admin/search/", {"s": "NOTE", "extended": "1"}).content.decode()
+    assert "/admin/notes/note/" in page
+    assert "/admin/files/file/" not in page
+
+
+@pytest.mark.parametrize(
+    "page", ["/admin/nowhere", "/admin/nowhere/", "/admin/search/?s=note&page=x"]
+)
 def test_what_is_not_there_is_not_found(page: str, reader: Person) -> None:
     assert reader.get(page).status_code == HTTPStatus.NOT_FOUND
 
@@ -299,7 +311,7 @@ def test_chosen_clients_are_suspended_together(world: World, reader: Person) -> 
     other = ClientFactory()
     chosen = {"action": "suspend", "_selected_action": [world.client.pk, other.pk]}
     answer = reader.post(address(Client, "changelist"), chosen, follow=True)
-    assert "2 clients were suspended." in answer.content.decode()
+    assert "2\xa0clients were suspended." in answer.content.decode()
     assert not Client.unscoped.filter(is_active=True).exists()
     assert LogEntry.objects.count() == 2
     reader.post(address(Client, "changelist"), {**chosen, "action": "let_in_again"})
@@ -367,7 +379,9 @@ def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
 ) -> None:
     answer = send(reader, world.colleague, username=world.user.username, name="Typed anew")
     assert wrong(answer) == {"__all__": ["This username is taken: choose another one."]}
-    assert 'value="Typed anew"' in answer.content.decode()
+    page = answer.content.decode()
+    assert 'value="Typed anew"' in page
+    assert "Nothing was saved: what stands in the way is said below." in page
     assert User.unscoped.get(pk=world.colleague.pk).name == world.word
     assert not LogEntry.objects.exists()
 
@@ -533,7 +547,7 @@ def test_failures_are_processed_again(world: World, reader: Person) -> None:
     File.unscoped.update(status="FAILURE", error="It is damaged.", live_digest=None)
     chosen = {"action": "try_again", "_selected_action": [world.file.pk]}
     answer = reader.post(address(File, "changelist"), chosen, follow=True)
-    assert "1 files are processed again." in answer.content.decode()
+    assert "1\xa0file is processed again." in answer.content.decode()
     assert File.unscoped.get(pk=world.file.pk).status == "PENDING"
 
 
@@ -562,7 +576,67 @@ def test_events_are_facts(world: World, reader: Person) -> None:
     event = OutboxEvent.objects.filter(topic="note_events").get()
     page = reader.get(address(event)).content.decode()
     assert "&quot;action&quot;: &quot;create&quot;" in page
+    assert f"{event.time:%-d %b %Y %H:%M} UTC" in page
     assert world.user.username in page
     assert reader.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event, "delete"), {"post": "yes"}).status_code == 403
+
+
+# --- In the browser ------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+class TestBrowser:
+    """Real pages under the real policy: what it forbids is a trouble."""
+
+    def test_a_client_is_searched_for_and_a_consignment_picked(
+        self, world: World, staff: User, open_page: Open, troubles: list[str]
+    ) -> None:
+        page = open_page(staff, address(User, "add"))
+        page.locator(".select2-selection").first.click()
+        page.locator(".select2-search__field").fill("dZIRN")
+        page.get_by_role("option", name="Dzirnupe Ltd").click()
+        page.locator("#id_username").fill("zane")
+        page.locator("#id_name").fill("Zane")
+        page.locator("#id_role").select_option(label="viewer")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("The user “zane” was added successfully.")).to_be_visible()
+
+        page.goto(address(Log, "add"))
+        with page.expect_popup() as popup:
+            page.locator("#lookup_id_consignment").click()
+        popup.value.get_by_role("link", name="Dzirnupe", exact=True).click()
+        for measure, typed in (("length", "4"), ("breadth", "30"), ("height", "-3")):
+            page.locator(f"#id_{measure}").fill(typed)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Give a number greater than 0.")).to_be_visible()
+        page.locator("#id_height").fill("30")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("was added successfully")).to_be_visible()
+        assert world.consignment.logs.count() == 2
+        assert troubles == []
+
+    def test_chosen_clients_are_suspended(
+        self, world: World, staff: User, open_page: Open, troubles: list[str]
+    ) -> None:
+        page = open_page(staff, address(Client, "changelist"))
+        page.locator("input.action-select").first.check()
+        page.locator("select[name=action]").select_option("suspend")
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_text("1\xa0client was suspended.")).to_be_visible()
+        assert troubles == []
+
+    @pytest.mark.parametrize("page_of", ["changelist", "change"])
+    def test_no_page_is_wider_than_a_telephone(
+        self, page_of: str, world: World, staff: User, open_page: Open, troubles: list[str]
+    ) -> None:
+        page = open_page(staff, "/admin/")
+        page.set_viewport_size({"width": 360, "height": 740})
+        for model in staff_site._registry:
+            page.goto(address(model._default_manager.first(), page_of))
+            page.wait_for_load_state("networkidle")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width == 360, model
+        assert troubles == []

@@ -55,7 +55,8 @@ TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
 # --- Rooms ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    # Before Django's own, whose templates it replaces; which pages there are says `web.admin.site`.
+    # Each before the one whose templates it replaces; which pages there are says `web.admin.site`.
+    "timba.web",
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -82,7 +83,6 @@ INSTALLED_APPS = [
     "timba.temperatures",
     "timba.notes",
     "timba.api",
-    "timba.web",
 ]
 if find_spec("django_extensions"):
     # One of the developers' packages: `manage.py show_urls` and its like.
@@ -313,6 +313,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["timba.web.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

@@ -21,7 +21,7 @@ from timba.notes.services import change_note, delete_note, write_note
 from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.services import MAX_CITY_NAME, name_city
 from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
-from timba.web.templatetags.look import size
+from timba.web.templatetags.look import many, size
 
 _STATUS_COLOURS = {"PENDING": "info", "SUCCESS": "success", "FAILURE": "danger"}
 
@@ -72,7 +72,7 @@ class FileAdmin(NounAdmin):
         if file.result is None:
             return "–"
         text = orjson.dumps(file.result, option=orjson.OPT_INDENT_2).decode()
-        return format_html('<pre class="whitespace-pre-wrap break-words">{}</pre>', text)
+        return format_html("<pre>{}</pre>", text)
 
     def change(self, actor: User, row: File, given: Mapping[str, Any]) -> File:
         places = {"consignment": row.consignment, "log": row.log, **given}
@@ -86,7 +86,9 @@ class FileAdmin(NounAdmin):
         failed = list(files.filter(status=File.Status.FAILURE))
         for file in failed:
             retry_file(actor=request.user, file=file)
-        self.message_user(request, f"{len(failed)} files are processed again.", messages.SUCCESS)
+        are = "is" if len(failed) == 1 else "are"
+        said = f"{many(len(failed), 'file')} {are} processed again."
+        self.message_user(request, said, messages.SUCCESS)
 
 
 class NoteForm(NounForm):

@@ -67,4 +67,4 @@ class EventAdmin(NounAdmin):
     @admin.display(description="Value")
     def said(self, event: OutboxEvent) -> str:
         text = orjson.dumps(orjson.loads(event.value), option=orjson.OPT_INDENT_2).decode()
-        return format_html('<pre class="whitespace-pre-wrap break-words">{}</pre>', text)
+        return format_html("<pre>{}</pre>", text)

@@ -31,6 +31,7 @@ from timba.accounts.services import (
 )
 from timba.accounts.subscriptions import MAX_SEATS, change_subscription
 from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
+from timba.web.templatetags.look import many
 
 _STATUS_COLOURS = {"trial": "info", "active": "success", "lapsed": "danger"}
 
@@ -104,8 +105,10 @@ class ClientAdmin(NounAdmin):
         for client in changing:
             changed = change_client(actor=request.user, client=client, is_active=is_active)
             self.log_change(request, changed, [{"changed": {"fields": ["is active"]}}])
-        verb = "let in again" if is_active else "suspended"
-        self.message_user(request, f"{len(changing)} clients were {verb}.", messages.SUCCESS)
+        were = "was" if len(changing) == 1 else "were"
+        done = "let in again" if is_active else "suspended"
+        said = f"{many(len(changing), 'client')} {were} {done}."
+        self.message_user(request, said, messages.SUCCESS)
 
 
 class Lapse(admin.SimpleListFilter):
