@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.files.processors.base import FileRefused, Findings, Made, Processor, Source
 
 GIGABYTE = 1024**3
 
 
-def read_hostile(source: Source) -> Findings:
+def read_hostile(source: Source) -> Findings | Made:
     with source.open() as stream:
         deed, _, rest = stream.read().decode().strip().partition(" ")
     return _DEEDS[deed](rest)
@@ -89,6 +89,11 @@ def _poison(_: str) -> Findings:
     return {"text": "a\0b\ud800c", "number": float("nan"), "lar\0ch": [float("inf"), "\udfff"]}
 
 
+def _make(size: str) -> Made:
+    objects = {"small": b"\n\0small", "empty": b"", "large": b"x" * int(size)}
+    return Made(findings={"made": True}, objects=objects)
+
+
 def _refuse(sentence: str) -> Findings:
     raise FileRefused(sentence)
 
@@ -104,7 +109,13 @@ def _environment(_: str) -> Findings:
     return {"names": sorted(os.environ), "modules": sorted(sys.modules)}
 
 
-_DEEDS: dict[str, Callable[[str], Findings]] = {
+def repeat_beside(source: Any) -> Made:
+    """Return what is given beside a file, and the file."""
+    with source.open() as stream, source.open_beside() as beside:
+        return Made(findings={}, objects={"beside": beside.read(), "file": stream.read()})
+
+
+_DEEDS: dict[str, Callable[[str], Findings | Made]] = {
     "pid": _pid,
     "memory": _eat_memory,
     "recursion": _recurse,
@@ -118,6 +129,7 @@ _DEEDS: dict[str, Callable[[str], Findings]] = {
     "nonsense": _answer_nonsense,
     "nest": _nest,
     "poison": _poison,
+    "make": _make,
     "refuse": _refuse,
     "environment": _environment,
     "connect": lambda port: _attempt(
@@ -128,9 +140,14 @@ _DEEDS: dict[str, Callable[[str], Findings]] = {
     "run": lambda _: _attempt(lambda: subprocess.run(["true"], check=True)),
     "kill": lambda pid: _attempt(lambda: os.kill(int(pid), 0)),
     "read": lambda path: _attempt(Path(path).read_bytes),
-    "make": lambda folder: _attempt(lambda: tempfile.mkstemp(dir=folder)),
+    "make-file": lambda folder: _attempt(lambda: tempfile.mkstemp(dir=folder)),
     "write": lambda path: _attempt(lambda: Path(path).write_text("mine")),
     "remove": lambda path: _attempt(Path(path).unlink),
 }
 
-PROCESSOR = Processor(kind="text", read=read_hostile)
+
+def _stage(_: Any, made: Made) -> Findings:
+    return {**made.findings, "sizes": {name: len(made.objects[name]) for name in made.objects}}
+
+
+PROCESSOR = Processor(kind="text", read=read_hostile, stage=_stage, aids=(repeat_beside,))

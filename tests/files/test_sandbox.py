@@ -13,12 +13,20 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive
+from tests.files.hostile import repeat_beside
 from timba.files import processing, sandbox
 from timba.files.catalogue import processors
 from timba.files.models import File
 from timba.files.processing import Run
 from timba.files.processors.base import FileRefused, Superseded
-from timba.files.sandbox import CUT_OFF, DIED, TOO_LONG, close_sandbox, read_in_sandbox
+from timba.files.sandbox import (
+    CUT_OFF,
+    DIED,
+    TOO_LONG,
+    close_sandbox,
+    read_in_sandbox,
+    run_in_sandbox,
+)
 from timba.files.sandbox_child import TOO_HEAVY, TOO_TALKATIVE, UNREADABLE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
@@ -40,6 +48,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
         ('nonsense {"findings": 7}', DIED),
         ('nonsense {"refused": ["no", "text"]}', DIED),
         ("nonsense " + "[" * 50_000, DIED),
+        ('nonsense {"findings": {}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": -1}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": true}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": "1"}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": 99999999999}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": 40000000, "b": 40000000}}', DIED),
+        ('nonsense {"findings": {}, "sizes": {"a": 7}}', DIED),
+        ("make 68000000", TOO_TALKATIVE),
         ("refuse It has a reason.", "It has a reason."),
     ],
 )
@@ -154,6 +170,21 @@ def test_each_thread_has_a_child_of_its_own_and_ends_it(settle: Receive) -> None
     assert Path(f"/proc/{mine}").exists()
 
 
+def test_objects_come_whole_beside_the_findings(settle: Receive) -> None:
+    for size in (0, 5_000_000, 60_000_000):
+        result = settle(f"make {size}").result
+        assert result["made"] is True
+        assert result["sizes"] == {"small": 7, "empty": 0, "large": size}
+
+
+def test_an_aid_reads_the_file_and_what_is_given_beside_it(receive: Receive) -> None:
+    file = processing._claim(receive("larch\n").pk)
+    assert file is not None
+    for beside in (b"", b"\0\nbeside", b"x" * 5_000_000):
+        made = run_in_sandbox(repeat_beside, Run(file=file), beside=beside)
+        assert made.objects == {"beside": beside, "file": b"larch\n"}
+
+
 def test_what_the_reader_prints_goes_nowhere(settle: Receive) -> None:
     assert settle("print 1000000000").result["printed"] == 1_000_000_000
 
@@ -185,7 +216,7 @@ def test_the_reader_reads_writes_makes_and_removes_no_file(settle: Receive, tmp_
     secret.write_text("keep me")
     for deed in ("read", "write", "remove"):
         assert "prevented" in settle(f"{deed} {secret}").result
-    assert "prevented" in settle(f"make {tmp_path}").result
+    assert "prevented" in settle(f"make-file {tmp_path}").result
     assert secret.read_text() == "keep me"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key", "store"]
 
