@@ -219,6 +219,20 @@ def test_log_is_corrected_in_its_row_and_deleted_after_a_question(
     assert troubles == []
 
 
+def test_log_is_corrected_on_a_page_of_its_own_on_a_phone(
+    owner: User, open_page: Open, load: Consignment
+) -> None:
+    log = measured(owner, load, "TB-1")
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.get_by_role("link", name="TB-1").click()
+    page.wait_for_url(f"**/logs/{log.pk}/edit/")
+    page.get_by_label("Height, cm").fill("50")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**/consignments/{load.pk}/#logs")
+    expect(page.locator("#totals")).to_contain_text("0.630 m³")
+
+
 def test_more_logs_come_below_those_that_are_there(
     owner: User, open_page: Open, load: Consignment
 ) -> None:

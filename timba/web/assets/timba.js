@@ -2,7 +2,7 @@
 
 import { answerInPlace, showPasswords } from "./script/answers.js";
 import { boundByDays } from "./script/bounds.js";
-import { serveButtons } from "./script/buttons.js";
+import { serveButtons, turnPagesOnPhones } from "./script/buttons.js";
 import { takeEntries } from "./script/entry.js";
 import { openGate } from "./script/gate.js";
 import { keepLive } from "./script/live.js";
@@ -18,3 +18,4 @@ takeUploads();
 takeEntries();
 openGate();
 serveButtons();
+turnPagesOnPhones();
