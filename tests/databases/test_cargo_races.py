@@ -1,0 +1,151 @@
+"""Two at one consignment or barcode: whoever comes second waits, and sees what the first did."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from tests.conftest import MakeUser
+from tests.temperatures.uploads import settle_readings
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import (
+    add_log,
+    change_log,
+    delete_consignment,
+    delete_log,
+    open_consignment,
+)
+from timba.errors import Conflict, NotFound
+from timba.events.models import OutboxEvent
+from timba.files.services import place_file
+from timba.notes.models import Note
+from timba.notes.services import write_note
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SIZE: dict[str, Any] = {"length": Decimal(4), "breadth": Decimal(30), "height": Decimal(30)}
+# By now the second one waits for the first.
+A_MOMENT = 0.3
+
+
+@pytest.fixture
+def owner(make_user: MakeUser) -> User:
+    return make_user()
+
+
+def opened(owner: User, name: str = "Lorry 7") -> Consignment:
+    assert owner.client is not None
+    return open_consignment(actor=owner, client=owner.client, name=name, type="hardwood")
+
+
+def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+    """Do `first` and hold it uncommitted while `second` begins; return what that came to."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(second())
+        except Exception as failure:  # noqa: BLE001 - for the test to judge
+            outcome.append(failure)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        first()
+        thread.start()
+        time.sleep(A_MOMENT)
+        assert not outcome
+    thread.join(30)
+    return outcome[0]
+
+
+def test_no_barcode_is_made_that_is_just_being_typed(owner: User) -> None:
+    one, other = opened(owner), opened(owner, "Lorry 8")
+    typed = f"TB-{owner.client_id}-1"
+    log = while_another(
+        lambda: add_log(actor=owner, consignment=one, barcode=typed, **SIZE),
+        lambda: add_log(actor=owner, consignment=other, **SIZE),
+    )
+    assert log.barcode == f"TB-{owner.client_id}-2"
+
+
+def test_no_barcode_is_made_that_a_log_is_just_being_given(owner: User) -> None:
+    one, other = opened(owner), opened(owner, "Lorry 8")
+    given = add_log(actor=owner, consignment=one, barcode="A", **SIZE)
+    log = while_another(
+        lambda: change_log(actor=owner, log=given, barcode=f"TB-{owner.client_id}-1"),
+        lambda: add_log(actor=owner, consignment=other, **SIZE),
+    )
+    assert log.barcode == f"TB-{owner.client_id}-2"
+
+
+def test_of_two_who_type_one_barcode_the_second_is_told(owner: User) -> None:
+    one, other = opened(owner), opened(owner, "Lorry 8")
+    refusal = while_another(
+        lambda: add_log(actor=owner, consignment=one, barcode="A", **SIZE),
+        lambda: add_log(actor=owner, consignment=other, barcode="A", **SIZE),
+    )
+    assert isinstance(refusal, Conflict)
+    other.refresh_from_db()
+    assert (other.log_count, other.volume) == (0, 0)
+
+
+@pytest.mark.parametrize("write", ["add_log", "change_log", "write_note", "place_file"])
+def test_whoever_comes_to_a_consignment_that_is_just_being_deleted_finds_none(
+    write: str, owner: User
+) -> None:
+    assert owner.client is not None
+    load = opened(owner)
+    log = add_log(actor=owner, consignment=load, **SIZE)
+    file = settle_readings("1,1,2026-01-01T00:00:00Z\n", actor=owner)
+    writes: dict[str, Callable[[], Any]] = {
+        "add_log": lambda: add_log(actor=owner, consignment=load, **SIZE),
+        "change_log": lambda: change_log(actor=owner, log=log, length=Decimal(1)),
+        "write_note": lambda: write_note(
+            actor=owner, client=owner.client, title="N", consignment=load
+        ),
+        "place_file": lambda: place_file(actor=owner, file=file, consignment=None, log=log),
+    }
+    gone = Consignment.unscoped.get()
+    outcome = while_another(
+        lambda: delete_consignment(actor=owner, consignment=gone), writes[write]
+    )
+    assert isinstance(outcome, NotFound)
+    assert not Log.unscoped.exists()
+    assert OutboxEvent.objects.latest("sequence").type == "timba.consignment.deleted"
+
+
+def test_a_deletion_waits_for_what_is_just_being_tied_to_a_consignment(owner: User) -> None:
+    load = opened(owner)
+
+    def tie() -> None:
+        write_note(actor=owner, client=load.client, title="N", consignment=load)
+
+    assert while_another(tie, lambda: delete_consignment(actor=owner, consignment=load)) is None
+    assert Note.unscoped.get().consignment_id is None
+    types = list(OutboxEvent.objects.order_by("sequence").values_list("type", flat=True))
+    assert types[-3:] == [
+        "timba.note.created",
+        "timba.note.updated",
+        "timba.consignment.deleted",
+    ]
+
+
+def test_a_log_that_two_delete_at_once_is_taken_out_of_the_totals_once(owner: User) -> None:
+    load = opened(owner)
+    log, _ = (add_log(actor=owner, consignment=load, **SIZE) for _ in range(2))
+    mine = Log.unscoped.get(pk=log.pk)
+    outcome = while_another(
+        lambda: delete_log(actor=owner, log=mine), lambda: delete_log(actor=owner, log=log)
+    )
+    assert isinstance(outcome, NotFound)
+    load.refresh_from_db()
+    assert (load.log_count, load.volume) == (1, Decimal("0.360"))
