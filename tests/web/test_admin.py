@@ -15,7 +15,7 @@ import orjson
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client as Person
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -274,6 +274,13 @@ def test_what_is_not_there_is_not_found(page: str, reader: Person) -> None:
 def test_no_query_breaks_a_list(model: type[Any], query: str, world: World, reader: Person) -> None:
     answer = reader.get(f"{address(model, 'changelist')}?{query}")
     assert answer.status_code in {200, 302, 400}
+
+
+def test_what_no_column_can_hold_is_refused(world: World, reader: Person) -> None:
+    for query in ("title__exact=%00", "q=%00"):
+        assert reader.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
+    subscriptions = address(Subscription, "changelist")
+    assert reader.get(f"{subscriptions}{10**20}/change/").status_code == 400
 
 
 @pytest.mark.parametrize("model", NOUNS)
@@ -581,6 +588,34 @@ def test_events_are_facts(world: World, reader: Person) -> None:
     assert reader.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event, "delete"), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["add", "delete", "choose"])
+def test_what_lost_to_another_writer_is_done_again(way: str, world: World, reader: Person) -> None:
+    chosen = {"action": "delete_selected", "_selected_action": [world.note.pk], "post": "yes"}
+    page, sent = {
+        "add": (address(Note, "add"), {"client": world.client.pk, "title": "Gate key"}),
+        "delete": (address(world.note, "delete"), {"post": "yes"}),
+        "choose": (address(Note, "changelist"), chosen),
+    }[way]
+    lost: list[str] = []
+
+    def lose_once(execute: Any, sql: str, *rest: Any) -> Any:
+        if not lost and "outbox" in sql and sql.startswith("INSERT"):
+            lost.append(sql)
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(lose_once):
+        assert reader.post(page, sent).status_code == HTTPStatus.FOUND
+    assert lost
+    assert [said["action"] for said in told(Note)] == [
+        "create",
+        "create" if way == "add" else "delete",
+    ]
+    assert Note.unscoped.count() == (2 if way == "add" else 0)
+    assert LogEntry.objects.count() == 1
 
 
 # --- In the browser ------------------------------------------------------------------------------
