@@ -67,6 +67,15 @@ def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
+def test_no_barcode_is_made_twice(owner: User) -> None:
+    one, other = opened(owner), opened(owner, "Lorry 8")
+    log = while_another(
+        lambda: add_log(actor=owner, consignment=one, **SIZE),
+        lambda: add_log(actor=owner, consignment=other, **SIZE),
+    )
+    assert log.barcode == f"TB-{owner.client_id}-2"
+
+
 def test_no_barcode_is_made_that_is_just_being_typed(owner: User) -> None:
     one, other = opened(owner), opened(owner, "Lorry 8")
     typed = f"TB-{owner.client_id}-1"
