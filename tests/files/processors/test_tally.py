@@ -20,7 +20,12 @@ from tests.files.processors.conftest import Upload
 from tests.files.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, delete_consignment, open_consignment
+from timba.consignments.services import (
+    add_log,
+    delete_consignment,
+    delete_log,
+    open_consignment,
+)
 from timba.events.models import OutboxEvent
 from timba.files import processing
 from timba.files.models import Derivative, File
@@ -383,6 +388,23 @@ def test_a_log_that_comes_in_meanwhile_is_seen(
     assert counts(file) == (2, 1, 1, 0)
     sheet = read_back(bytes_of(file, "annotated"))
     assert "already; the sheet says 4.2 m" in sheet["B2"].comment.text
+
+
+def test_a_log_that_goes_meanwhile_is_added_again(
+    upload: Upload,
+    wait: Upload,
+    consignment: Consignment,
+    owner: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upload(tally(ROW))
+    file = wait(tally(ROW, ("B-2", 4, 30, 25)))
+    gone = Log.unscoped.get(barcode="B-1")
+    _interfere(monkeypatch, lambda: delete_log(actor=owner, log=gone))
+    assert process_file(file.pk)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert counts(file) == (2, 2, 0, 0)
 
 
 def test_a_consignment_that_goes_meanwhile_takes_no_logs(

@@ -164,14 +164,19 @@ def test_a_part_is_unpacked_no_further_than_the_limit(monkeypatch: pytest.Monkey
 
 
 def test_a_doctype_that_is_cut_between_two_pieces_is_found() -> None:
-    start = sheet_of(BOOK)
+    noise = random.Random(7).randbytes(guard._PIECE // 2).hex()
     for shift in range(12):
-        padding = "<!--" + "x" * (guard._PIECE - len(start) - 4 - shift)
-        book = rewritten(
-            BOOK, parts={"xl/x.xml": start + padding + "<!DOCTYPE x>" + "é" * 99, SHEET: start}
-        )
-        with pytest.raises(FileRefused):
-            check_workbook(io.BytesIO(book))
+        part = noise[shift:] + "<!DOCTYPE x>" + noise
+        with pytest.raises(FileRefused) as refused:
+            check_workbook(io.BytesIO(rewritten(BOOK, parts={"xl/x.xml": part})))
+        assert str(refused.value) == STRANGE_XML
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_cannot_be_unpacked_piece_by_piece_is_not_unpacked(packing: int) -> None:
+    with pytest.raises(FileRefused) as refused:
+        check_workbook(io.BytesIO(rewritten(BOOK, parts={}, packing=packing)))
+    assert str(refused.value) == DAMAGED
 
 
 def test_a_picture_may_hold_what_a_sheet_may_not() -> None:

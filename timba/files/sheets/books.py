@@ -17,7 +17,6 @@ from python_calamine import (
     CalamineError,
     CalamineWorkbook,
     PasswordError,
-    SheetTypeEnum,
     SheetVisibleEnum,
 )
 
@@ -65,8 +64,7 @@ def _sheets_of_workbook(stream: BinaryIO) -> Iterator[Sheet]:
     try:
         with CalamineWorkbook.from_filelike(stream) as workbook:
             for number, about in enumerate(workbook.sheets_metadata):
-                seen = about.visible == SheetVisibleEnum.Visible
-                if seen and about.typ == SheetTypeEnum.WorkSheet:
+                if about.visible == SheetVisibleEnum.Visible:
                     sheet = workbook.get_sheet_by_index(number)
                     first_column = sheet.start[1] if sheet.start else 0
                     rows = iter(sheet.iter_rows())
