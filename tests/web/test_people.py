@@ -16,6 +16,7 @@ from django.utils import timezone
 from tests.factories import PASSWORD, ClientFactory, UserFactory
 from tests.web.conftest import SignIn
 from timba.accounts.models import Client, Role, User
+from timba.accounts.permissions import Permission
 from timba.accounts.roles import add_role
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +205,18 @@ def test_nobody_is_offered_a_role_that_may_do_more_than_they(
     clerk = add_role(actor=owner, client=owner.client, name="clerk", permissions=permissions)
     page = person(make_user(clerk)).get("/people/?new=1").content.decode()
     assert re.findall(r"<option value=\"\d+\">(\w+)</option>", page) == ["viewer", "clerk"]
+
+
+def test_only_owners_are_offered_to_make_owners(
+    owner: User, make_user: MakeUser, person: SignIn
+) -> None:
+    everything = add_role(
+        actor=owner, client=owner.client, name="deputy", permissions=Permission.values
+    )
+    for user, is_offered in ((owner, True), (make_user(everything), False)):
+        page = person(user).get("/people/?new=1").content.decode()
+        assert (">owner</option>" in page) == is_offered
+        assert ">deputy</option>" in page
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
