@@ -145,7 +145,7 @@ class Harbour:
         assert self._served.poll() is None, (self._folder / "serve.log").read_text()
         try:
             return requests.get(f"{self.timba.url}/health/live", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 

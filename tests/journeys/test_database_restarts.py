@@ -68,7 +68,7 @@ def manage(timba: TimbaProcess, command: str) -> subprocess.Popen[bytes]:
 def is_live(timba: TimbaProcess) -> bool:
     try:
         return requests.get(f"{timba.url}/health/live", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

@@ -177,7 +177,7 @@ class Sawmill:
     def _is_live(self) -> bool:
         try:
             return requests.get(f"http://127.0.0.1:{self.port}/health/live", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 
