@@ -104,13 +104,15 @@ def _s3(variable: str, *, server: str) -> S3Server:
 
 
 def _variable(name: str, *, server: str) -> str:
-    if value := os.environ.get(name):
-        return value
-    reason = os.environ.get(
-        f"TIMBA_TEST_{server.upper()}_MISSING",
-        f"{name} is not set. Bring the server up: tools/services up {server}",
-    )
-    _refuse(reason)
+    value = os.environ.get(name)
+    if not value:
+        _refuse(
+            os.environ.get(
+                f"TIMBA_TEST_{server.upper()}_MISSING",
+                f"{name} is not set. Bring the server up: tools/services up {server}",
+            )
+        )
+    return value
 
 
 def _refuse(reason: str) -> NoReturn:
