@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -67,10 +68,10 @@ class Gate:
             try:
                 log = self.added[chance.randrange(len(self.added))]
                 if chance.random() < 0.5:
-                    delete_log(actor=self.owner, log=log)
+                    self._do(delete_log, log=log)
                 else:
                     length = Decimal(chance.randrange(1, 9999)) / 1000
-                    change_log(actor=self.owner, log=log, length=length)
+                    self._do(change_log, log=log, length=length)
             except (NotFound, ValueError):
                 # Another corrector was here, or nobody yet.
                 continue
@@ -78,24 +79,29 @@ class Gate:
     def _add_sheet(self, name: str) -> None:
         barcodes = [None if row % 2 else f"{name}-{row}" for row in range(IN_A_SHEET)]
         logs = [NewLog(barcode=barcode, **MEASURES) for barcode in barcodes]
-        self.added.extend(add_logs(actor=self.owner, consignment=self.consignment, logs=logs))
+        self.added.extend(self._do(add_logs, consignment=self.consignment, logs=logs))
 
-    def _add(self, barcode: str | None = None) -> Log:
-        return add_log(actor=self.owner, consignment=self.consignment, barcode=barcode, **MEASURES)
+    def _add(self, barcode: str | None = None) -> Any:
+        return self._do(add_log, consignment=self.consignment, barcode=barcode, **MEASURES)
+
+    def _do(self, write: Callable[..., Any], **fields: Any) -> Any:
+        try:
+            return write(actor=self.owner, **fields)
+        finally:
+            # Here are more people than a pool has connections.
+            connection.close()
 
 
 def run(gate: Gate) -> None:
     """Let everybody begin at the same moment, and wait for all of them."""
     barrier = threading.Barrier(WRITERS + CORRECTORS)
 
-    def work(act: Any, number: int) -> None:
+    def work(act: Callable[[int], None], number: int) -> None:
         try:
             barrier.wait(30)
             act(number)
         except BaseException as failure:  # noqa: BLE001 - for the test to judge
             gate.failures.append(failure)
-        finally:
-            connection.close()
 
     writers = [threading.Thread(target=work, args=(gate.write, n)) for n in range(WRITERS)]
     others = [threading.Thread(target=work, args=(gate.correct, n)) for n in range(CORRECTORS)]

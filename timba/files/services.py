@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from timba.accounts.models import Client, User
@@ -105,20 +106,19 @@ def delete_file(*, actor: User, file: File) -> None:
 
 
 def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Take all files out of a log that is deleted, or of a consignment and all its logs.
+    """Lock the files of a log that is deleted, or of a consignment and all its logs; tell of each.
 
-    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_FOLLOWERS`.
+    It is a part of that deletion, which empties their columns as the foreign keys say and
+    publishes what is told here: see `CONSIGNMENT_FOLLOWERS`.
     """
     logs = Log.unscoped.filter(consignment=consignment)
-    of_log = File.unscoped.filter(log=log) if log else File.unscoped.filter(log__in=logs)
-    of_consignment = File.unscoped.filter(consignment=consignment)
-    places = {"log": of_log} if log else {"log": of_log, "consignment": of_consignment}
+    places = {"log": Q(log__in=logs), "consignment": Q(consignment=consignment)}
+    if log is not None:
+        places = {"log": Q(log=log)}
     unlinked: dict[uuid.UUID, File] = {}
-    for place, rows in places.items():
-        for file in rows.live().select_for_update().order_by("pk"):
+    for place, is_there in places.items():
+        for file in File.unscoped.live().filter(is_there).select_for_update().order_by("pk"):
             setattr(unlinked.setdefault(file.pk, file), place, None)
-        # Those that nobody sees any more, too.
-        rows.update(**{place: None})
     return [file_event("update", file, actor=actor) for file in unlinked.values()]
 
 
