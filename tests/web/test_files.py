@@ -134,6 +134,26 @@ def test_temperature_file_shows_its_figures_and_rejects(owner: User, reader: Per
     assert f'href="/files/{file.pk}/#rejects">1\xa0reject</a>' in row
 
 
+@pytest.mark.parametrize("status", ["SUCCESS", "FAILURE"])
+def test_tally_shows_its_logs_its_rejects_and_its_marked_copy(
+    reader: Person, client_company: Client, status: str
+) -> None:
+    reject = {"line": 1003, "reason": "B1003: The length is missing.", "text": "B-2, , 30, 25"}
+    result = {"rows": 1002, "accepted": 1000, "rejected": 1, "unchanged": 1, "volume": 1320.5}
+    result = {**result, "first_errors": [reject], "execution_time": 0.214}
+    file = stored(client_company, kind="tally", status=status, error="No.", result=result)
+    page = reader.get(f"/files/{file.pk}/").content.decode()
+    address = f"/api/files/{file.pk}/annotated/"
+    for words in ("1,003", reject["reason"], "B-2, , 30, 25", "Why it is no log", address):
+        assert words in page
+    row = reader.get("/files/").content.decode()
+    if status == "SUCCESS":
+        assert '1,000 <span class="soft">of 1,002\xa0rows' in page
+        assert '1,320.500 <span class="unit">m³' in page
+        assert "1,000\xa0logs added, 1,320.500 m³, 1 there already." in row
+        assert f'href="/files/{file.pk}/#rejects">1\xa0reject</a>' in row
+
+
 @pytest.mark.parametrize(
     ("kind", "result", "shown"),
     [
