@@ -20,6 +20,6 @@ def dumps(value: Any) -> bytes:
 
 def _number(value: object) -> float:
     if isinstance(value, Decimal):
-        # Timba's decimals have at most ten digits; a float prints those exactly.
+        # Timba's decimals have at most 14 digits; a float prints up to 15 exactly.
         return float(value)
     raise TypeError(f"{type(value).__name__} has no agreed look on the wire")
