@@ -75,6 +75,7 @@ _NOUNS: Mapping[str, str] = {
 }
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LEADS_TO = re.compile(rb"('Location': '/\w+)/\d+/'")
 _CSRF_TOKEN = re.compile(rb"\b[A-Za-z0-9]{64}\b")
 _PLAIN_DJANGO = ("GET", "POST")
 
@@ -240,6 +241,7 @@ def heard(answer: Answer, *, asked: object = None, secrets: Set[str] = frozenset
         whole = whole.replace(b'"id":%d' % made, b'"id":<made>')
     for secret in secrets:
         assert secret.encode() not in whole, f"{secret!r} is in {whole!r}"
+    whole = _LEADS_TO.sub(rb"\1/<made>/'", whole)  # a page leads on to the row that it made
     return _CSRF_TOKEN.sub(b"<token>", _UUID.sub(b"<uuid>", whole))
 
 
