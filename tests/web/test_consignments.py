@@ -17,10 +17,11 @@ from django.utils import timezone
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import SignIn
-from tests.web.test_files import stored
+from tests.web.test_files import settled_before_they_are_read, stored
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, open_consignment
+from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.services import name_city
@@ -232,6 +233,23 @@ def test_page_shows_all_that_belongs_to_it(owner: User, reader: Person, load: Co
         assert words in page
     assert "elsewhere.txt" not in page
     assert "Not of it" not in page
+
+
+def test_totals_are_never_older_than_the_files_below_them(
+    owner: User, reader: Person, load: Consignment
+) -> None:
+    result = {"rows": 1, "accepted": 1, "rejected": 0, "unchanged": 0, "volume": 0.315}
+    stored(load.client, kind="tally", status="PENDING", consignment=load, result=result)
+
+    def settle() -> None:
+        measured(owner, load)
+        File.unscoped.update(status="SUCCESS")
+
+    with settled_before_they_are_read(settle):
+        page = reader.get(f"/consignments/{load.pk}/").content.decode()
+    assert 'data-status="SUCCESS"' in page
+    assert 'data-litres="315"' in page
+    assert re.search(r'<tr id="log-[1-9]', page)
 
 
 @pytest.mark.parametrize("path", ["", "paper/", "history/", "gate/"])

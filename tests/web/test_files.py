@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Person
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -38,6 +41,22 @@ def stored(client: Client, **fields: object) -> File:
         "processed_at": timezone.now(),
     }
     return File.unscoped.create(client=client, **known | fields)
+
+
+@contextmanager
+def settled_before_they_are_read(settle: Callable[[], object]) -> Iterator[None]:
+    """Have files settled by someone else just before a page reads how they stand."""
+    seen: list[str] = []
+
+    def watch(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if not seen and 'ORDER BY "files_file"."uploaded_at"' in sql.replace("`", '"'):
+            seen.append(sql)
+            settle()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(watch):
+        yield
+    assert seen
 
 
 @pytest.fixture
@@ -108,6 +127,16 @@ def test_list_takes_the_same_queries_however_long_it_is(
     assert "1 to 50 of 60" in page
     assert "note-09.txt" not in page
     assert "note-09.txt" in reader.get("/files/?page=2").content.decode()
+
+
+def test_counts_are_never_older_than_the_rows_below_them(
+    reader: Person, client_company: Client
+) -> None:
+    stored(client_company, status="PENDING")
+    with settled_before_they_are_read(lambda: File.unscoped.update(status="SUCCESS")):
+        page = reader.get("/files/").content.decode()
+    assert 'data-status="SUCCESS"' in page
+    assert "?status=PENDING" not in page
 
 
 def test_rows_are_given_for_the_files_asked_and_no_others(

@@ -52,8 +52,7 @@ class Past:
 @require_safe
 def consignment(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one consignment with all that belongs to it."""
-    reader = reader_of(request)
-    return show_consignment(request, reader, consignment_asked(reader, pk))
+    return show_consignment(request, reader_of(request), pk)
 
 
 @signed_in
@@ -75,7 +74,7 @@ def add_note(request: HttpRequest, pk: int) -> HttpResponse:
         )
         if form.attempt(write) is not None:
             return redirect(reverse("web:consignment", args=[pk]) + "#notes")
-    return show_consignment(request, reader, asked, noting=form, status=form.status)
+    return show_consignment(request, reader, pk, noting=form, status=form.status)
 
 
 @signed_in
@@ -101,6 +100,7 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 def paper(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a consignment as it is printed: every log, in the order of arrival."""
     reader = reader_of(request)
+    files = _files(reader, pk)
     asked = consignment_asked(reader, pk)
     context = {
         "room": "consignments",
@@ -110,7 +110,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
         "city": _temperatures(asked),
         "printed_at": timezone.now(),
         "shape": "full",
-        **_files(reader, asked),
+        **files,
     }
     return render_page(request, "web/consignment_paper.html", context, reader=reader)
 
@@ -125,7 +125,7 @@ def consignment_asked(reader: Reader, pk: int) -> Consignment:
 def show_consignment(
     request: HttpRequest,
     reader: Reader,
-    asked: Consignment,
+    pk: int,
     *,
     adding: LogForm | None = None,
     noting: NoteForm | None = None,
@@ -135,6 +135,9 @@ def show_consignment(
     query = LogsQuery(request.GET)
     if not query.is_valid():
         raise BadRequest
+    # The page follows a file until it is settled: what a file has changed is read after its state.
+    files = _files(reader, pk)
+    asked = consignment_asked(reader, pk)
     logs = logs_of(reader, asked, before=query.cleaned_data["before"])
     notes = reader.rows(Note).filter(consignment=asked).order_by("-pk")
     past = _past(reader, asked)
@@ -155,7 +158,7 @@ def show_consignment(
         "lines": past.lines[:LINES_TOLD],
         "door": files_door(),
         "barred": barred(reader) if reader.client else "",
-        **_files(reader, asked),
+        **files,
     }
     return render_page(request, "web/consignment.html", context, reader=reader, status=status)
 
@@ -176,17 +179,18 @@ def _numbers(query: dict[str, int | None], asked: Consignment, *, shown: int) ->
     }
 
 
-def _files(reader: Reader, asked: Consignment) -> dict[str, Any]:
-    """Return the photos that can be looked at, the other files, and how many there are of each."""
-    files = reader.rows(File).filter(consignment=asked)
+def _files(reader: Reader, pk: int) -> dict[str, Any]:
+    """Return a consignment's photos that can be looked at, its other files, and their numbers."""
+    files = reader.rows(File).filter(consignment_id=pk)
+    in_order = files.order_by("-uploaded_at", "-id")
+    # In this order a photo that is settled meanwhile is shown twice rather than not at all.
+    documents = list(in_order.exclude(_IS_SHOWN_PHOTO)[:FILES_SHOWN])
+    photos = list(in_order.filter(_IS_SHOWN_PHOTO)[: PHOTOS_SHOWN + 1])
     counts = files.aggregate(
         file_count=Count("pk"),
         photo_count=Count("pk", filter=_IS_SHOWN_PHOTO),
         failure_count=Count("pk", filter=Q(status=File.Status.FAILURE)),
     )
-    in_order = files.order_by("-uploaded_at", "-id")
-    photos = in_order.filter(_IS_SHOWN_PHOTO)[: PHOTOS_SHOWN + 1]
-    documents = in_order.exclude(_IS_SHOWN_PHOTO)[:FILES_SHOWN]
     others = counts["file_count"] - counts["photo_count"]
     return {**counts, "document_count": others, "photos": photos, "documents": documents}
 

@@ -36,21 +36,22 @@ def files(request: HttpRequest) -> HttpResponse:
         raise BadRequest
     query = form.cleaned_data
     rows = reader.rows(File)
-    total = rows.count()
     if query["q"]:
         rows = rows.filter(containing(query["q"], "name"))
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
+    shown = rows.filter(status=query["status"]) if query["status"] else rows
+    pages = Paginator(shown.order_by("-uploaded_at", "-id"), FILES_ON_A_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    # The page follows a file until it is settled: files are counted after their states are read.
+    page.object_list = list(page.object_list)
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
-    if query["status"]:
-        rows = rows.filter(status=query["status"])
-    pages = Paginator(rows.order_by("-uploaded_at", "-id"), FILES_ON_A_PAGE)
     context = {
         "room": "files",
-        "page": pages.get_page(request.GET.get("page")),
-        "total": total,
+        "page": page,
+        "total": reader.rows(File).count(),
         "kinds": File.Kind.choices,
         "query": query,
         "of": of_consignment(reader, query["consignment_id"]),

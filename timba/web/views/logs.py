@@ -31,7 +31,7 @@ def add_at_desk(request: HttpRequest, pk: int) -> HttpResponse:
     form = LogForm(request.POST, form_id="entry")
     if _add(form, reader, asked):
         return redirect(reverse("web:consignment", args=[pk]) + "#entry")
-    return show_consignment(request, reader, asked, adding=form, status=form.status)
+    return show_consignment(request, reader, pk, adding=form, status=form.status)
 
 
 @signed_in
