@@ -215,6 +215,30 @@ def test_list_shows_what_becomes_of_a_file_without_reloading(owner: User, open_p
     expect(search).to_be_focused()
 
 
+def test_list_is_drawn_anew_though_the_first_answers_are_lost(
+    owner: User, open_page: Open, troubles: list[str]
+) -> None:
+    file = receive_readings(READINGS, actor=owner)
+    page = open_page(owner, "/files/")
+    expect(row(page, "readings.csv")).to_contain_text("Checking")
+    asked: list[str] = []
+
+    def lose_two(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort("connectionreset")
+        elif len(asked) == 2:
+            route.fulfill(status=503, body="The database is away.")
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/files/$"), lose_two)
+    assert process_file(file.pk)
+    expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
+    assert len(asked) == 3
+    assert troubles == []
+
+
 def test_list_is_searched_while_typing(owner: User, open_page: Open, troubles: list[str]) -> None:
     settle_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")

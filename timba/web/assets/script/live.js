@@ -1,21 +1,44 @@
 // Server-rendered pages stay true without reloading: bars move, and what is settled is drawn anew.
 
+import { ask } from "./ask.js";
 import { percent } from "./figures.js";
 import { watch } from "./watch.js";
 
 const TOGETHER = 400; // settled files that end close to each other cause one redraw
+const AGAIN = 2000;
+const SLOWEST = 30_000;
 
-let redrawing = 0;
+let due = 0;
+let drawing = false;
+let misses = 0;
 
 /** Draw the page's live parts anew: they may show something else by now. */
-export function redraw() {
-  clearTimeout(redrawing);
-  redrawing = setTimeout(async () => {
-    const [target, ...others] = [...document.querySelectorAll("[data-live]")].map(({ id }) => `#${id}`);
-    if (!target) return;
-    const selectOOB = others.map((other) => `${other}:outerMorph`).join();
-    await window.htmx.ajax("GET", location.href, { target, select: target, swap: "outerMorph", selectOOB });
-  }, TOGETHER);
+export function redraw(after = TOGETHER) {
+  clearTimeout(due);
+  due = setTimeout(draw, after);
+}
+
+async function draw() {
+  // One at a time: of two answers on their way, the older could come last.
+  if (drawing) redraw();
+  else {
+    drawing = true;
+    const isDrawn = await drawAnew().finally(() => { drawing = false; });
+    misses = isDrawn ? 0 : misses + 1;
+    if (misses) redraw(Math.min(SLOWEST, AGAIN * 2 ** (misses - 1)));
+  }
+}
+
+async function drawAnew() {
+  const [first, ...others] = document.querySelectorAll("[data-live]");
+  if (!first) return true;
+  const answer = await ask(location.href, { headers: { Accept: "text/html" } });
+  if (answer.status === 404) return true; // it is gone: what was known of it stays to be read
+  if (!answer.ok) return false;
+  const selectOOB = others.map(({ id }) => `#${id}:outerMorph`).join();
+  const text = await answer.text();
+  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text });
+  return true;
 }
 
 function move(task, progress) {
