@@ -12,9 +12,8 @@ from django.core.files.storage import storages
 from django.db import connection
 from rest_framework.test import APIClient
 
-from tests.factories import ClientFactory, StaffFactory, UserFactory
+from tests.factories import ClientFactory, StaffFactory, UserFactory, add_built_in_roles
 from timba.accounts.models import Client, Role, User
-from timba.accounts.permissions import BUILT_IN_ROLES
 from timba.accounts.tokens import issue_tokens
 from timba.config import health
 from timba.files.s3 import S3Storage
@@ -56,14 +55,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(autouse=True)
 def _built_in_roles(request: pytest.FixtureRequest) -> None:
-    """Put back what the migrations made: a test with real transactions empties every table."""
-    if not _needs_database(request.node):
-        return
-    request.getfixturevalue("db")
-    for name, permissions in BUILT_IN_ROLES.items():
-        Role.unscoped.get_or_create(
-            client=None, name=name, defaults={"permissions": list(permissions)}
-        )
+    if _needs_database(request.node):
+        request.getfixturevalue("db")
+        add_built_in_roles()
 
 
 def _needs_database(item: Any) -> bool:

@@ -8,6 +8,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from timba.accounts.models import Client, Role, Subscription, User
+from timba.accounts.permissions import BUILT_IN_ROLES
 
 PASSWORD = "larch-and-alder-48"
 
@@ -61,3 +62,11 @@ class StaffFactory(UserFactory):
     username = factory.Sequence(lambda n: f"staff-{n}")
     is_staff = True
     is_superuser = True
+
+
+def add_built_in_roles() -> None:
+    """Put back what the migrations made: a test with real transactions empties every table."""
+    for name, permissions in BUILT_IN_ROLES.items():
+        Role.unscoped.get_or_create(
+            client=None, name=name, defaults={"permissions": list(permissions)}
+        )

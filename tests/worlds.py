@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
 
-from tests.factories import ClientFactory, UserFactory
+from tests.factories import ClientFactory, UserFactory, add_built_in_roles
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
@@ -104,6 +108,30 @@ def make_world(*, word: str, first_id: int) -> World:
         city_id=city_id,
         word=word,
     )
+
+
+@contextmanager
+def kept_world(blocker: DjangoDbBlocker, *, word: str, first_id: int) -> Iterator[World]:
+    """Make a world for all tests of a module, none of which has real transactions.
+
+    Each test leaves it as it was: what a test does to the rows is rolled back to here, and to what
+    it is given `own_copy` sees.
+    """
+    whole = transaction.atomic()
+    whole._from_testcase = True  # type: ignore[attr-defined] # a durable block may stand within
+    with blocker.unblock():
+        whole.__enter__()
+        add_built_in_roles()
+        world = make_world(word=word, first_id=first_id)
+    yield world
+    with blocker.unblock():
+        transaction.set_rollback(True)
+        whole.__exit__(None, None, None)
+
+
+def own_copy(world: World) -> World:
+    """Return a kept world for one test to change."""
+    return deepcopy(world)
 
 
 def _add_marked_copy(file: File, word: str) -> None:

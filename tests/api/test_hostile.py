@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 
 import orjson
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.callers import FORM, Caller, caller
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, EVERY, WITH_BODY, named
 from tests.doors import Door, fields_of, is_form, resolved
-from tests.worlds import World, make_world
+from tests.worlds import World, kept_world, own_copy
 
 pytestmark = pytest.mark.django_db
 
@@ -119,10 +120,16 @@ FORMS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    with kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as world:
+        yield world
+
+
 @pytest.fixture
-def world() -> World:
+def world(kept: World, db: None) -> World:
     """Return a sawmill with a row of every noun."""
-    return make_world(word="Kalnamuiza", first_id=5_000_001)
+    return own_copy(kept)
 
 
 @pytest.fixture

@@ -16,12 +16,13 @@ import time_machine
 from django.contrib.contenttypes.models import ContentType
 from django.forms import Form
 from django.test import Client as Program
+from pytest_django import DjangoDbBlocker
 
 from tests.callers import FORM, Caller, caller
 from tests.conftest import AsUser
 from tests.contract.every import STAFFS
 from tests.doors import Door, ask, calls, doors, fields_of, heard
-from tests.worlds import World, make_world
+from tests.worlds import World, kept_world, own_copy
 from timba.consignments.models import Consignment
 from timba.web import forms
 
@@ -65,22 +66,33 @@ GUARDED = [
 ADMIN = [call for call in CALLS if call.values[0].is_admin]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _time_stands_still() -> Iterator[None]:
     with time_machine.travel(MONDAY, tick=False):
         yield
 
 
+@pytest.fixture(scope="module")
+def kept(
+    _time_stands_still: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[World, World]]:
+    with (
+        kept_world(django_db_blocker, word="Dzirnupe", first_id=7_000_001) as theirs,
+        kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as own,
+    ):
+        yield theirs, own
+
+
 @pytest.fixture
-def theirs() -> World:
+def theirs(kept: tuple[World, World], db: None) -> World:
     """Return the client that nobody else may know of."""
-    return make_world(word="Dzirnupe", first_id=7_000_001)
+    return own_copy(kept[0])
 
 
 @pytest.fixture
-def own() -> World:
+def own(kept: tuple[World, World], db: None) -> World:
     """Return the stranger's own client."""
-    return make_world(word="Kalnamuiza", first_id=5_000_001)
+    return own_copy(kept[1])
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from timba.api.authentication import actor_of
 from timba.api.downloads import Pieces, make_harmless
 from timba.consignments.models import Consignment, Log
 from timba.consignments.tallies.facts import Tally, TallyLog
-from timba.consignments.tallies.paper import has_fonts, write_pdf
 from timba.consignments.tallies.plain import write_csv
 from timba.consignments.tallies.workbook import write_workbook
 from timba.errors import Invalid, Unavailable
@@ -52,6 +51,9 @@ class PdfDoor(APIView):
 
     @extend_schema(responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
+        # What draws letters takes nearly a second to load: not at every start.
+        from timba.consignments.tallies.paper import has_fonts, write_pdf  # noqa: PLC0415
+
         tally = visible_tally(actor_of(request), pk)
         if len(tally.logs) > MAX_PRINTED:
             raise Invalid(TOO_MANY)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 _PATIENCE_SECONDS: Final = 1
 
@@ -15,6 +12,10 @@ def bounded(cache: dict[str, Any]) -> dict[str, Any]:
     """Return the cache's settings with time limits, where it is a Redis."""
     if cache["BACKEND"] != _REDIS:
         return cache
+    # Where there is no Redis, its client is not loaded: that takes a quarter of a second.
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
     limits = {
         "socket_connect_timeout": _PATIENCE_SECONDS,
         "socket_timeout": _PATIENCE_SECONDS,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.db.backends.postgresql.psycopg_any import IsolationLevel
-
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
 _CONNECT_SECONDS: Final = 5
@@ -54,6 +52,9 @@ def _sqlite() -> dict[str, Any]:
 
 
 def _postgresql(pool_size: int) -> dict[str, Any]:
+    # Its driver is loaded where it is used.
+    from django.db.backends.postgresql.psycopg_any import IsolationLevel  # noqa: PLC0415
+
     return {
         "OPTIONS": {
             "isolation_level": IsolationLevel.READ_COMMITTED,

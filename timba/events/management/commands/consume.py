@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
@@ -16,6 +17,8 @@ from timba.wire import dumps
 
 class Command(BaseCommand):
     help = "Print the events of a topic as JSON lines, oldest first, each once."
+    # Pages and doors are the web server's: to load them only to check them doubles the start.
+    requires_system_checks = (Tags.security,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("topic", help="for example note_events")

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from timba.events.publishers import open_publisher
@@ -17,6 +18,8 @@ _log = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = "Carry events from the outbox to Kafka, until SIGTERM or Ctrl-C."
+    # Pages and doors are the web server's: to load them only to check them doubles the start.
+    requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         relay = Relay(open_publisher=open_publisher)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from timba.files.worker import Worker
@@ -14,6 +15,8 @@ class Command(BaseCommand):
     """Run the embedded worker until SIGTERM or Ctrl-C."""
 
     help = "Processes uploaded files, without any broker, until it is stopped."
+    # Pages and doors are the web server's: to load them only to check them doubles the start.
+    requires_system_checks = (Tags.security,)
 
     def handle(self, *_: Any, **__: Any) -> None:
         worker = Worker()
