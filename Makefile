@@ -19,6 +19,8 @@ export UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache/uv
 export npm_config_cache ?= $(CURDIR)/$(VENV)/cache/npm
 export UV_CUSTOM_COMPILE_COMMAND := make requirements
 export ARGS
+# Many images forbid Python to keep what it has compiled: each start would compile it all again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Once the developers' packages are in, they stay: `make demo` must not take them away again.
 PACKAGES := $(if $(wildcard $(BIN)/pytest),dev,base)

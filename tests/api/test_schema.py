@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, GenerationMode, checks
 
 from tests.doors import noun_id
-from tests.worlds import World, make_world
+from tests.worlds import World
 from timba.accounts.tokens import issue_tokens
 from timba.api.docs import openapi
 
@@ -29,12 +29,6 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.ignored_auth,
 ]
-
-
-@pytest.fixture
-def world() -> World:
-    """Return a sawmill with a row of every noun."""
-    return make_world(word="Kalnamuiza", first_id=5_000_001)
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""No malformed request makes a 500: bodies, forms and headers, before any value of theirs is read.
+
+What no door gets to see is the same on every database, so this is walked on the defaults alone;
+the values are `tests.api.test_hostile`'s.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.hostility import assert_harmless, send
+from tests.callers import Caller, caller
+from tests.contract.answers import assert_problem
+from tests.contract.every import DOCUMENTED, WITH_BODY, named
+from tests.doors import Door, is_form
+from tests.worlds import World
+
+pytestmark = pytest.mark.django_db
+
+WITH_JSON = [call for call in WITH_BODY if not is_form(call[0].operation(call[1]))]
+WITH_FORM = [call for call in WITH_BODY if is_form(call[0].operation(call[1]))]
+WHOLE = [
+    b"", b" ", b"null", b"true", b"7", b'"x"', b"[]", b'[{"title": "x"}]', b"{}" * 2, b"{", b"\0",
+    b"\xff\xfe{\0}\0", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"a":' * 100_000,
+    b"[" * 100_000 + b"]" * 100_000, b"<a/>", b"a=b", b'{"title": "x", "title": 7}',
+    b'{"' + b"a" * 500_000 + b'": 1}',
+    b"{" + b",".join(b'"%d":%d' % (n, n) for n in range(60_000)) + b"}",
+]  # fmt: skip
+# One door of each way of reading headers.
+HEADED = [
+    ("api/notes/", "GET"),
+    ("api/notes/", "POST"),
+    ("api/files/<uuid:pk>/content/", "GET"),
+    ("temperature-readings/<int:city_id>/", "GET"),
+    ("api/files/", "POST"),
+    ("api/token/", "POST"),
+    ("health/ready", "GET"),
+]
+HEADERS = [
+    "Accept", "Authorization", "Cookie", "Content-Length", "If-Match", "If-None-Match",
+    "If-Range", "Range", "Idempotency-Key", "X-Request-ID", "X-Forwarded-For", "X-CSRFToken",
+    "Content-Encoding", "HX-Request", "Origin", "Referer",
+]  # fmt: skip
+CONTENT_TYPES = [
+    "", "nonsense", "application/json; charset=utf-16", "application/json; charset=nonsense",
+    "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=b",
+    "multipart/form-data; boundary=" + "b" * 300, "multipart/form-data; charset=x; boundary=b",
+    "multipart/mixed; boundary=b", "application/x-www-form-urlencoded", "a" * 5_000, "\xff/\0",
+]  # fmt: skip
+_PART = b"--b\r\nContent-Disposition: form-data; name=%b\r\n%b\r\n%b\r\n--b--\r\n"
+FORMS = [
+    b"",
+    b"--b--",
+    b"--b\r\n",
+    b"--b\r\n\r\n\r\n--b--\r\n",
+    b"nonsense" * 1_000,
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nHel',
+    _PART % (b'"file"', b"", b"no file"),
+    _PART % (b'"file"; filename=""', b"", b"Hello"),
+    _PART % (b'"file"; filename="\0.txt"', b"", b"Hello"),
+    _PART % (b'"file"; filename="a\xff.txt"', b"", b""),
+    _PART % (b"\"file\"; filename*=UTF-8''%ED%A0%80.txt", b"", b"Hello"),
+    _PART % (b'"file"; filename*=nonsense\'x', b"", b""),
+    _PART % (b'"file"; filename=".."', b"", b"Hello"),
+    _PART % (b'"file"; filename="a.txt"', b"Content-Transfer-Encoding: base64\r\n", b"!"),
+    _PART % (b'"file"; filename="a.txt"', b"Content-Type: " + b"x" * 9_000 + b"\r\n", b""),
+    _PART % (b'"a\0"', b"", b"1"),
+    _PART % (b'"consignment_id"', b"", b"x" * 3_000_000),
+    b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n' % n for n in range(1_500)
+    )
+    + b"--b--\r\n",
+]
+
+
+@pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
+def test_a_body_that_is_no_json_object_does_no_harm(door: Door, method: str, good: Caller) -> None:
+    for body in WHOLE:
+        assert_harmless(send(good, body))
+
+
+@pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
+def test_ten_megabytes_of_json_are_413(door: Door, method: str, good: Caller) -> None:
+    assert_problem(send(good, b'{"title":"' + b"x" * 10_000_000 + b'"}'), 413)
+
+
+@pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
+def test_a_strange_content_type_does_no_harm(door: Door, method: str, good: Caller) -> None:
+    for content_type in CONTENT_TYPES:
+        assert_harmless(send(good, b"--b\r\n\r\n\r\n--b--", content_type=content_type))
+
+
+@pytest.mark.parametrize(("door", "method"), named(WITH_FORM))
+def test_a_malformed_form_does_no_harm(door: Door, method: str, good: Caller) -> None:
+    for form in FORMS:
+        assert_harmless(send(good, form, content_type="multipart/form-data; boundary=b"))
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("text", ["", "\0", "\xff\xfe", "x" * 9_000, ',;="', "*/*;q=x", "-1"])
+def test_whatever_stands_in_a_header_does_no_harm(header: str, text: str, world: World) -> None:
+    for route, method in HEADED:
+        [door] = [door for door, _ in DOCUMENTED if door.route == route][:1]
+        good = caller(door, method, user=world.user, world=world)
+        assert_harmless(good.ask(headers={header: text}))
+
+
+def test_a_host_that_is_not_served_is_400(world: World) -> None:
+    asked = caller(Door(route="api/notes/", methods=("GET",)), "GET", user=world.user, world=world)
+    for host in ("evil.example", "x\0", "[", "a b"):
+        assert_problem(send(asked, b"", headers={"Host": host}), 400)
