@@ -23,6 +23,8 @@ from timba.config.demo.weather import YARDS, month_of_readings
 from timba.consignments.models import Consignment, Log
 from timba.events.models import OutboxEvent
 from timba.files.models import File
+from timba.files.processing import process_file
+from timba.files.sandbox import close_sandbox
 from timba.notes.models import Note
 from timba.temperatures.parsing import Reading, judge
 
@@ -69,12 +71,31 @@ def test_the_company_has_people_loads_and_evidence(db: None, data_folder: Path) 
         assert Decimal(10) < consignment.volume < Decimal(30), "a lorry carries about that much"
 
     kinds = File.unscoped.values_list("kind").annotate(Count("id")).order_by("kind")
-    assert list(kinds) == [("photo", 4), ("temperatures", 3), ("text", 1)]
+    assert list(kinds) == [
+        ("photo", 4),
+        ("tally", 1),
+        ("temperatures", 3),
+        ("text", 1),
+    ]
     gate_note = File.unscoped.get(kind="text")
     text = (data_folder / "files" / gate_note.storage_key).read_text()
     assert f"Volume       {gate_note.consignment.volume} m³" in text
     assert Note.unscoped.filter(client=client).count() == 4
     assert OutboxEvent.objects.filter(topic="log_events").count() == Log.unscoped.count()
+
+
+def test_the_tally_sheet_adds_its_good_rows_and_marks_its_slips(
+    db: None, data_folder: Path
+) -> None:
+    make_administrator(username="admin", password="admin")
+    company.load_company(administrator="admin")
+    sheet = File.unscoped.get(kind="tally")
+    assert process_file(sheet.pk)
+    close_sandbox()
+    sheet.refresh_from_db()
+    assert sheet.status == File.Status.SUCCESS
+    assert (sheet.result["accepted"], sheet.result["rejected"]) == (12, 2)
+    assert Decimal(10) < Consignment.unscoped.get(pk=sheet.consignment_id).volume < Decimal(30)
 
 
 def test_an_interrupted_start_is_finished_by_the_next_one(

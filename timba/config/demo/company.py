@@ -20,6 +20,7 @@ from timba.accounts.services import add_user, open_client
 from timba.config.demo.evidence import REMARKS, SHOTS, gate_note
 from timba.config.demo.loads import LOADS
 from timba.config.demo.photos import draw_photo
+from timba.config.demo.sheet import SHEET_LOAD, SHEET_NAME, tally_sheet
 from timba.config.demo.weather import YARDS, month_of_readings
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
@@ -139,6 +140,8 @@ def _files(client: Client, operator: User, consignments: dict[str, Consignment])
     for shot in SHOTS:
         if shot.name not in there:
             upload(shot.name, draw_photo(shot.view(now=now)), consignments[shot.load])
+    if SHEET_NAME not in there:
+        upload(SHEET_NAME, tally_sheet(), consignments[SHEET_LOAD])
     newest = consignments[LOADS[-1].name]
     name = f"gate note {newest.name}.txt"
     if name not in there:
