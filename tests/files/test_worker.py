@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive, lose_worker
@@ -177,6 +177,7 @@ def test_the_command_works_until_it_is_told_to_stop(receive: Receive) -> None:
         try:
             wait_until(all_settled, seconds=20, what="the file is settled")
         finally:
+            connection.close()
             os.kill(os.getpid(), signal.SIGTERM)
 
     watcher = threading.Thread(target=stop_when_settled)
