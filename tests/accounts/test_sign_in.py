@@ -11,16 +11,17 @@ import time_machine
 from django.contrib.auth import get_user
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.test import RequestFactory
 
 from tests.conftest import MakeUser
 from tests.factories import PASSWORD
-from timba.accounts import passwords
+from timba.accounts import passwords, sign_in
 from timba.accounts.models import User
-from timba.accounts.services import change_user
+from timba.accounts.passwords import Line, confirm_password, hash_password
+from timba.accounts.services import add_user, change_user
 from timba.accounts.sign_in import check_credentials
 from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
 
@@ -102,7 +103,7 @@ def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
 
 @pytest.mark.django_db(transaction=True)
 def test_guesses_that_wait_in_line_together_are_counted_too(monkeypatch: Any) -> None:
-    monkeypatch.setattr(passwords, "_hashing", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(sign_in, "_line", Line(at_once=1))
 
     def guess(_: int) -> type[Exception]:
         try:
@@ -146,17 +147,94 @@ def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
         assert check_credentials(request_from(), username=user.username, password=PASSWORD)
 
 
-@pytest.mark.parametrize("places", ["_hashing", "_in_line"])
+@pytest.mark.django_db(transaction=True)
+def test_no_new_password_waits_for_failures_that_are_being_noted(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
+    owner, noting = make_user(), threading.Semaphore(0)
+    assert owner.client is not None
+
+    def fail_alone(number: int) -> None:
+        try:
+            with connection.execute_wrapper(_Tells(noting)):
+                fail(f"nobody-{number}")
+        finally:
+            connection.close()
+
+    turns = passwords._AT_ONCE
+    with ThreadPoolExecutor(turns + 1) as pool:
+        with transaction.atomic():  # keeps every other writer of SQLite waiting
+            failing = [pool.submit(fail_alone, number) for number in range(turns)]
+            assert all(noting.acquire(timeout=20) for _ in range(turns))
+            pool.submit(hash_password, "spruce-bark-7731", user=owner).result(20)
+            add_user(
+                actor=owner,
+                client=owner.client,
+                username="berta",
+                name="Berta",
+                role=owner.role,
+                password="spruce-bark-7731",
+            )
+        for failed in failing:
+            failed.result(20)
+
+
+class _Tells:
+    """Watches a connection; tells once, as its first write begins."""
+
+    def __init__(self, told: threading.Semaphore) -> None:
+        self._told = told
+        self._is_told = False
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not self._is_told and not sql.startswith("SELECT"):
+            self._is_told = True
+            self._told.release()
+        return execute(sql, params, many, context)
+
+
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 60), (11, 0.01)])
 def test_a_flood_of_guesses_is_told_to_wait(
-    places: str, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+    waiting: int, seconds: float, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
-    full = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(passwords, places, full)
-    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
-    with full, pytest.raises(Unavailable):
+    line = Line(at_once=1, waiting=waiting)
+    monkeypatch.setattr(sign_in, "_line", line)
+    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", seconds)
+    with line.turn(), pytest.raises(Unavailable):
         check_credentials(request_from(), username=user.username, password=PASSWORD)
     assert check_credentials(request_from(), username=user.username, password=PASSWORD) == user
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_passwords_wait_for_their_turn_but_never_inside_a_transaction(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user()
+    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(passwords, "_hashing", Line(at_once=1))
+    with passwords._hashing.turn():
+        with pytest.raises(Unavailable):
+            hash_password("spruce-bark-7731", user=user)
+        with pytest.raises(Unavailable):
+            confirm_password(PASSWORD, user=user)
+        with transaction.atomic():
+            assert hash_password("spruce-bark-7731", user=user)
+            confirm_password(PASSWORD, user=user)
+
+
+def test_a_password_is_confirmed_without_the_database(
+    make_user: MakeUser, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.PASSWORD_HASHERS = [
+        *settings.PASSWORD_HASHERS,
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    ]
+    user = make_user()
+    user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000)
+    with django_assert_num_queries(0):  # though Django would hash it anew, and save it
+        confirm_password(PASSWORD, user=user)
 
 
 # --- Sessions ------------------------------------------------------------------------------------

@@ -20,10 +20,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from timba.accounts.models import MAX_USERNAME, User
-from timba.accounts.passwords import a_turn_to_hash
+from timba.accounts.passwords import Line
 from timba.errors import NotSignedIn, TooManyAttempts
 
 _NOT_RIGHT = "The username or the password is not right."
+# A turn lasts until a failure is noted, so that guesses that wait in line are counted too. Noting
+# may wait for the database: nobody may wait in this line who is inside a transaction.
+_line = Line()
 
 
 class MemberBackend(ModelBackend):
@@ -46,7 +49,7 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     if not _is_thinkable(username, password):
         raise NotSignedIn(_NOT_RIGHT)
     _refuse_locked(request, username)
-    with a_turn_to_hash():
+    with _line.turn():
         _refuse_locked(request, username)  # others may have failed while this one waited
         user = authenticate(request, username=username, password=password)
     if user is None:
