@@ -50,6 +50,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = env.list("TIMBA_TRUSTED_PROXIES", default=[])
 TIMBA_WEB_WORKERS = whole_number("TIMBA_WEB_WORKERS", default=1, least=1, most=64)
 TIMBA_WEB_THREADS = whole_number("TIMBA_WEB_THREADS", default=16, least=4, most=512)
+TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
 TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
 
 # --- Rooms ---------------------------------------------------------------------------------------
@@ -129,7 +130,9 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES = {
     "default": database(
         env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
-        pool_size=TIMBA_WEB_THREADS + 4,
+        # Each process has a pool: the web server's has its threads, the embedded worker's has its
+        # own and the sweeper. Who finds none free fails after a few seconds, and again for ever.
+        pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 1) + 4,
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -201,7 +204,6 @@ TIMBA_MAX_UPLOAD_BYTES = whole_number(
 )
 TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_650)
 TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, most=3_600)
-TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 # More than a batch may hold, so that a batch that is too large gets Timba's own sentence.

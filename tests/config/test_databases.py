@@ -1,0 +1,38 @@
+"""The database's settings as they come out of the environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_TELL = (
+    "from timba.config.settings.base import DATABASES as found;"
+    "print(found['default']['OPTIONS']['pool']['max_size'])"
+)
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "connections"), [("16", "2", 20), ("4", "8", 13), ("16", "64", 69)]
+)
+def test_every_thread_of_a_process_finds_a_connection_in_its_pool(
+    tmp_path: Path, web: str, worker: str, connections: int
+) -> None:
+    """The embedded worker has a sweeper beside its threads, and holds as many as it works on."""
+    told = subprocess.run(
+        [sys.executable, "-c", _TELL],
+        env={
+            **os.environ,
+            "DATABASE_URL": "postgres://timba@127.0.0.1/timba",
+            "TIMBA_DATA_DIR": str(tmp_path),
+            "TIMBA_WEB_THREADS": web,
+            "TIMBA_WORKER_THREADS": worker,
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert int(told.stdout) == connections
