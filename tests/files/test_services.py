@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from tests.factories import ClientFactory, UserFactory
@@ -14,6 +15,7 @@ from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
 from timba.events.models import OutboxEvent
+from timba.events.outbox import Event, publish
 from timba.files import services
 from timba.files.models import File
 from timba.files.processing import process_file
@@ -125,6 +127,29 @@ def test_all_failures_of_a_client_are_tried_again_but_for_twins(
     events = OutboxEvent.objects.filter(type="timba.file.updated")
     assert {event.key for event in events} == {str(file.pk) for file in failed}
     assert retry_failed_files(actor=owner, client=owner.client) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_are_counted_once_where_a_later_step_loses_to_another_writer(
+    receive: Receive, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        receive(f"note {number}\n")
+    File.unscoped.update(status="FAILURE")
+    steps = []
+
+    def publish_late(*facts: Event) -> None:
+        steps.append(facts)
+        if len(steps) == 2:
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        publish(*facts)
+
+    monkeypatch.setattr(services, "_BATCH", 2)
+    monkeypatch.setattr(services, "publish", publish_late)
+    assert owner.client is not None
+    assert retry_failed_files(actor=owner, client=owner.client) == 4
+    assert File.unscoped.filter(status="PENDING").count() == 4
+    assert OutboxEvent.objects.filter(type="timba.file.updated").count() == 4
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESS", "FAILURE"])

@@ -59,7 +59,6 @@ def retry_file(*, actor: User, file: File) -> File:
     return file
 
 
-@again_on_contention
 def retry_failed_files(*, actor: User, client: Client) -> int:
     """Process all of a client's failures again, in small transactions; return how many.
 
@@ -74,6 +73,7 @@ def retry_failed_files(*, actor: User, client: Client) -> int:
     )
 
 
+@again_on_contention
 def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
     retried = []
     with transaction.atomic():
