@@ -23,6 +23,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.factories import PASSWORD, ClientFactory, UserFactory
+from tests.interleaving import changed_once_it_is_read
 from tests.web.conftest import Open, SignIn
 from tests.worlds import World, make_world
 from timba.accounts.models import Client, Role, Subscription, User
@@ -567,6 +568,17 @@ def test_a_note_is_written_changed_and_deleted_with_its_events(
     assert [message["action"] for message in said] == ["create", "update", "delete"]
     assert said[-1]["note"]["title"] == "Gate key"
     assert said[-1]["note"]["content"] == "It hangs inside."
+
+
+def test_what_another_changes_meanwhile_stays(world: World, reader: Person) -> None:
+    notes, files = (type(row).unscoped.filter(pk=row.pk) for row in (world.note, world.file))
+    note, file = form_of(reader, address(world.note)), form_of(reader, address(world.file))
+    with changed_once_it_is_read("notes_note", lambda: notes.update(content="Ilze has it")):
+        reader.post(address(world.note), {**note, "title": "Key"})
+    assert notes.values("title", "content").get() == {"title": "Key", "content": "Ilze has it"}
+    with changed_once_it_is_read("files_file", lambda: files.update(log=None)):
+        reader.post(address(world.file), {**file, "consignment": ""})
+    assert files.values("consignment", "log").get() == {"consignment": None, "log": None}
 
 
 def test_a_city_gets_another_name_and_keeps_its_number(world: World, reader: Person) -> None:

@@ -26,7 +26,13 @@ from timba.errors import Invalid, TooLarge
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.receiving import Accepted, Received, Refused, accept_files, identify
-from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
+from timba.files.services import (
+    Places,
+    delete_file,
+    place_file,
+    retry_failed_files,
+    retry_file,
+)
 from timba.files.shapes import FileShape, Status, file_shape
 from timba.search import containing
 
@@ -185,9 +191,13 @@ class FileDoor(APIView):
         actor = actor_of(request)
         file = visible_file(actor, pk)
         sent = read(PlaceInput(data=request.data))
-        here = {"consignment_id": file.consignment_id, "log_id": file.log_id}
-        consignment, log = _places(actor, {**here, **sent})
-        file = place_file(actor=actor, file=file, consignment=consignment, log=log)
+        consignment, log = _places(actor, sent)
+        places: Places = {}
+        if "consignment_id" in sent:
+            places["consignment"] = consignment
+        if "log_id" in sent:
+            places["log"] = log
+        file = place_file(actor=actor, file=file, **places)
         return Response(file_shape(file))
 
     @extend_schema(responses={204: None})

@@ -91,7 +91,7 @@ class NoteDoor(APIView):
     def patch(self, request: Request, pk: int) -> Response:
         note = _note(request, pk)
         sent = read(NoteInput(data=request.data, partial=True))
-        return self._change(request, note, {**note_shape(note), **sent})
+        return self._change(request, note, sent)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
@@ -99,13 +99,9 @@ class NoteDoor(APIView):
         return Response(status=204)
 
     def _change(self, request: Request, note: Note, sent: dict[str, Any]) -> Response:
-        note = change_note(
-            actor=actor_of(request),
-            note=note,
-            title=sent["title"],
-            content=sent["content"],
-            consignment=_consignment(request, sent["consignment_id"]),
-        )
+        if "consignment_id" in sent:
+            sent["consignment"] = _consignment(request, sent.pop("consignment_id"))
+        note = change_note(actor=actor_of(request), note=note, **sent)
         return Response(note_shape(note))
 
 

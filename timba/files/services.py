@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import partial
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -27,19 +27,26 @@ from timba.files.tasks import ring
 _BATCH: Final = 100
 
 
+class Places(TypedDict, total=False):
+    """Where a file may belong; what is left out stays."""
+
+    consignment: Consignment | None
+    log: Log | None
+
+
 @again_on_contention
-def place_file(
-    *, actor: User, file: File, consignment: Consignment | None, log: Log | None
-) -> File:
+def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     """Say which consignment and log a file belongs to; raise NotFound for another client's."""
     require(actor, Permission.WRITE_FILES, client=file.client)
+    consignment, log = places.get("consignment"), places.get("log")
     if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
         raise NotFound("There is no such consignment or log.")
     with transaction.atomic():
         lock_places(consignment, log)
         file = _locked(file)
-        file.consignment, file.log = consignment, log
-        file.save(update_fields=["consignment", "log"])
+        for field, place in places.items():
+            setattr(file, field, place)
+        file.save(update_fields=list(places))
         publish(file_event("update", file, actor=actor))
     return file
 

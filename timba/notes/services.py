@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from django.db import transaction
 
 from timba.accounts.models import Client, User
@@ -17,6 +19,14 @@ from timba.notes.models import Note
 MAX_TITLE = 100
 # An event carries the note whole; brokers refuse messages of more than about a megabyte.
 MAX_CONTENT_BYTES = 200_000
+
+
+class NoteChanges(TypedDict, total=False):
+    """What may change about a note; what is left out stays."""
+
+    title: str
+    content: str
+    consignment: Consignment | None
 
 
 @again_on_contention
@@ -42,20 +52,14 @@ def write_note(
 
 
 @again_on_contention
-def change_note(
-    *,
-    actor: User,
-    note: Note,
-    title: str,
-    content: str,
-    consignment: Consignment | None,
-) -> Note:
-    """Replace what a note says; raise Invalid for an empty or too long text."""
+def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> Note:
+    """Change what a note says; raise Invalid for an empty or too long text."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with transaction.atomic():
-        lock_places(consignment)
+        lock_places(changes.get("consignment"))
         note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
-        note.title, note.content, note.consignment = title, content, consignment
+        for field, value in changes.items():
+            setattr(note, field, value)
         _check(note)
         note.save()
         publish(note_event("update", note, actor=actor))

@@ -75,8 +75,7 @@ class FileAdmin(NounAdmin):
         return format_html("<pre>{}</pre>", text)
 
     def change(self, actor: User, row: File, given: Mapping[str, Any]) -> File:
-        places = {"consignment": row.consignment, "log": row.log, **given}
-        return place_file(actor=actor, file=row, **places)
+        return place_file(actor=actor, file=row, **given)
 
     def delete(self, actor: User, row: File) -> None:
         delete_file(actor=actor, file=row)
@@ -118,8 +117,7 @@ class NoteAdmin(NounAdmin):
         return write_note(actor=actor, **given)
 
     def change(self, actor: User, row: Note, given: Mapping[str, Any]) -> Note:
-        said = {"title": row.title, "content": row.content, "consignment": row.consignment}
-        return change_note(actor=actor, note=row, **{**said, **given})
+        return change_note(actor=actor, note=row, **given)
 
     def delete(self, actor: User, row: Note) -> None:
         delete_note(actor=actor, note=row)

@@ -15,7 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from timba.consignments.models import Consignment
 from timba.files.models import File
-from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
+from timba.files.services import (
+    Places,
+    delete_file,
+    place_file,
+    retry_failed_files,
+    retry_file,
+)
 from timba.search import containing
 from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
@@ -132,8 +138,10 @@ def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest
     chosen = form.cleaned_data["consignment_id"]
-    log = asked.log if asked.log and asked.log.consignment == chosen else None
-    place_file(actor=reader.user, file=asked, consignment=chosen, log=log)
+    places: Places = {"consignment": chosen}
+    if asked.log and asked.log.consignment != chosen:
+        places["log"] = None
+    place_file(actor=reader.user, file=asked, **places)
     return redirect("web:file", pk=pk)
 
 
