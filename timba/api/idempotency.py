@@ -138,4 +138,11 @@ def _fingerprint(view: Any, request: Request) -> str:
         fields,
         getattr(view, "refused_already", list)(),
     ]
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        said = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        # It reads more storeys than it writes.
+        raise Invalid(
+            "The body is nested too deeply for an Idempotency-Key: send it with fewer levels."
+        ) from error
+    return hashlib.sha256(said).hexdigest()
