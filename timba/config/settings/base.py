@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
@@ -281,7 +282,24 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 CORS_ALLOWED_ORIGINS = env.list("TIMBA_CORS_ORIGINS", default=[])
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "if-range",
+    "range",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Location",
+    "Repr-Digest",
+    "Retry-After",
+    "X-Request-ID",
+]
 
 _https = _url.scheme == "https"
 SECURE_SSL_REDIRECT = _https
