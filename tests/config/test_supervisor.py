@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -20,11 +21,14 @@ SUPERVISE = """
 import json, sys
 from timba.config import supervisor
 settings = json.loads(sys.argv[1])
+sys.executable = settings["python"]
 supervisor._GRACE_SECONDS = settings["grace"]
 supervisor._FIRST_DELAY_SECONDS = 0.1
 programs = [supervisor.Program(name=n, command=tuple(c)) for n, c in settings["programs"].items()]
 with open(settings["output"], "ab") as output:
-    supervisor.Supervisor(programs, say=lambda s: print(s, flush=True), output=output).run()
+    supervisor.Supervisor(programs, say=lambda s: print(s, flush=True), output=output).run(
+        each_tick=lambda: settings["each_tick"] and print(end=settings["each_tick"], flush=True)
+    )
 print("all ended", flush=True)
 """
 # Each writes its pid into the folder that it is given, so that a test sees it start.
@@ -49,8 +53,18 @@ class House:
         self.folder = folder
         self.mark = uuid.uuid4().hex
         self.process: subprocess.Popen[str] | None = None
+        self.python = sys.executable
+        self.wrapper: tuple[str, ...] = ()
+        self.terminal: int | IO[str] = subprocess.PIPE
+        self.each_tick = ""
 
     def start(self, grace: float = 3.5, **sources: str) -> subprocess.Popen[str]:
+        process = self.begin(grace, **sources)
+        for name in sources:
+            wait_until(lambda name=name: bool(self.pids(name)), seconds=20, what=f"{name} runs")
+        return process
+
+    def begin(self, grace: float = 3.5, **sources: str) -> subprocess.Popen[str]:
         programs = {
             name: [sys.executable, "-c", source, str(self.folder), name]
             for name, source in sources.items()
@@ -59,15 +73,15 @@ class House:
             "programs": programs,
             "grace": grace,
             "output": str(self.folder / "output.log"),
+            "python": self.python,
+            "each_tick": self.each_tick,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISE, json.dumps(settings)],
-            stdout=subprocess.PIPE,
+            [*self.wrapper, sys.executable, "-c", SUPERVISE, json.dumps(settings)],
+            stdout=self.terminal,
             text=True,
             env={**os.environ, MARK: self.mark},
         )
-        for name in sources:
-            wait_until(lambda name=name: bool(self.pids(name)), seconds=20, what=f"{name} runs")
         return self.process
 
     def pids(self, name: str) -> set[int]:
@@ -111,6 +125,43 @@ def test_a_program_that_keeps_dying_is_started_ever_later(house: House) -> None:
         f"The worker process ended (exit code 3). It is started again in {delay} s."
         for delay in ("0.1", "0.2", "0.4")
     ]
+
+
+def test_a_program_that_cannot_be_started_is_tried_again(house: House) -> None:
+    python = house.folder / "python"
+    house.python = str(python)
+    supervisor = house.begin(worker=SLEEP)
+    assert supervisor.stdout is not None
+    told = supervisor.stdout.readline()
+    python.symlink_to(sys.executable)
+    wait_until(lambda: bool(house.pids("worker")), seconds=20, what="the worker runs")
+    supervisor.terminate()
+    supervisor.communicate(timeout=20)
+    assert told == (
+        "The worker process did not start (No such file or directory). "
+        "It is started again in 0.1 s.\n"
+    )
+
+
+@pytest.mark.parametrize("each_tick", ["", "."])
+def test_what_cannot_be_told_keeps_nothing_from_running(house: House, each_tick: str) -> None:
+    house.each_tick = each_tick
+    with Path("/dev/full").open("w") as house.terminal:  # as a disk without room
+        house.start(worker=SLEEP)
+    [first] = house.pids("worker")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(house.pids("worker")) == 2, seconds=20, what="the worker runs again")
+
+
+def test_a_closed_terminal_does_not_end_what_nohup_started(house: House) -> None:
+    house.wrapper = ("nohup",)
+    supervisor = house.start(worker=SLEEP)
+    supervisor.send_signal(signal.SIGHUP)
+    [first] = house.pids("worker")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(house.pids("worker")) == 2, seconds=20, what="the worker runs again")
+    supervisor.terminate()
+    assert supervisor.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

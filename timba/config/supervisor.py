@@ -1,8 +1,8 @@
 """Keeps a handful of programs running under one foreground command, and ends them all with it.
 
 A program that dies is started again, the sooner the longer it had lived. SIGINT, SIGTERM or
-SIGHUP ends every program, politely first; a second one at once. `timba.config.leash` sees to the
-supervisor that dies itself.
+SIGHUP ends every program, politely first; a second one at once. What cannot be told, because the
+disk is full, ends nothing. `timba.config.leash` sees to the supervisor that dies itself.
 """
 
 from __future__ import annotations
@@ -49,16 +49,23 @@ class Supervisor:
 
     def run(self, *, each_tick: Callable[[], None] = lambda: None) -> None:
         """Return after a signal, when no program is left."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._told_to_stop)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under nohup
+            signal.signal(signal.SIGHUP, self._told_to_stop)
         try:
             while not self._signals:
                 for child in self._children:
-                    child.keep_running(self._say)
-                each_tick()
+                    child.keep_running(self._tell)
+                with suppress(OSError):
+                    each_tick()
                 time.sleep(_TICK_SECONDS)
         finally:
             self._stop()
+
+    def _tell(self, sentence: str) -> None:
+        with suppress(OSError):
+            self._say(sentence)
 
     def _told_to_stop(self, *_: object) -> None:
         self._signals += 1
@@ -94,17 +101,21 @@ class _Child:
         """Start the program once its time has come; bury a process that died."""
         if self._process is None:
             if time.monotonic() >= self._start_at:
-                self._start()
+                try:
+                    self._start()
+                except OSError as failure:
+                    self._put_off(say, f"did not start ({failure.strerror})")
         elif not self.is_running:
             if time.monotonic() - self._start_at > _SETTLED_SECONDS:
                 self._delay = _FIRST_DELAY_SECONDS
-            say(
-                f"The {self._program.name} process ended ({_cause(self._process)}). "
-                f"It is started again in {self._delay:g} s."
-            )
+            cause = _cause(self._process)
             self.kill_group()
-            self._start_at = time.monotonic() + self._delay
-            self._delay = min(self._delay * 2, _LONGEST_DELAY_SECONDS)
+            self._put_off(say, f"ended ({cause})")
+
+    def _put_off(self, say: Say, what: str) -> None:
+        say(f"The {self._program.name} process {what}. It is started again in {self._delay:g} s.")
+        self._start_at = time.monotonic() + self._delay
+        self._delay = min(self._delay * 2, _LONGEST_DELAY_SECONDS)
 
     def _start(self) -> None:
         leash = (sys.executable, "-I", leash_module.__file__, str(os.getpid()))
