@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, cast
 
@@ -154,11 +154,14 @@ def _check_actor(actor: User | None, client: Client) -> None:
 
 def _compare(consignment: Consignment, logs: Sequence[SheetLog]) -> Compared:
     """Return which logs of a sheet are new, which are there already, and which cannot be."""
-    known = logs_by_barcode(consignment.client, [log.barcode for log in logs])
+    spellings = {each for log in logs for each in (log.barcode, log.barcode.strip())}
+    known = logs_by_barcode(consignment.client, spellings)
     elsewhere = {log.consignment_id for log in known.values()} - {consignment.pk}
     names = dict(Consignment.unscoped.filter(pk__in=elsewhere).values_list("pk", "name"))
     fresh, bad = [], []
-    for log in logs:
+    for each in logs:
+        # Blanks around it are a slip of the pen, but for a log that has them in its barcode.
+        log = each if each.barcode in known else replace(each, barcode=each.barcode.strip())
         there = known.get(log.barcode)
         if there is None:
             fresh.append(log)

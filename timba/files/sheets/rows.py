@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -40,7 +40,10 @@ _QUOTED: Final = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetLog:
-    """A row that is a log: its number in the sheet, from 1, and what it says."""
+    """A row that is a log: its number in the sheet, from 1, and what it says.
+
+    Its barcode keeps the blanks around it: they may be part of one that is there already.
+    """
 
     row: int
     barcode: str
@@ -77,7 +80,8 @@ def read_rows(rows: Iterable[Sequence[Any]], columns: Columns, *, first: int) ->
             continue
         judged = _judge(number, values, columns, seen)
         if isinstance(judged, SheetLog):
-            tally.logs.append(judged)
+            written = cells[columns.index[BARCODE]]
+            tally.logs.append(replace(judged, barcode=written) if _fits(written) else judged)
         else:
             tally.bad.append(judged)
         if len(tally.logs) + len(tally.bad) > MAX_ROWS:
@@ -142,9 +146,14 @@ def _barcode(value: Any) -> str:
             "The barcode is a number too long to be kept exactly. Format its cell as text."
         )
     text = _shown(value)
-    if not (len(text) <= MAX_BARCODE and text.isprintable()):
+    if not _fits(text):
         raise _Fault(f"A barcode has 1 to {MAX_BARCODE} printable characters.")
     return text
+
+
+def _fits(text: Any) -> bool:
+    """Whether a text can be a barcode."""
+    return isinstance(text, str) and len(text) <= MAX_BARCODE and text.isprintable()
 
 
 def _measure(name: str, value: Any, factor: Decimal) -> Decimal:
