@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.checks import CheckMessage
+from django.core.checks.registry import registry
+from django.core.management import BaseCommand, CommandError
 
 from tests.journeys.processes import free_port
 from timba.accounts.models import User
 from timba.accounts.services import make_administrator
 from timba.config import preparation
+from timba.config.management.commands import demo, serve
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -57,6 +60,21 @@ def test_a_port_that_is_taken_is_refused_in_words(settings: Any) -> None:
         f"Timba cannot listen on port {settings.TIMBA_PORT} of 127.0.0.1: Address already in use. "
         "Stop what uses that port, or choose another one with TIMBA_PORT."
     )
+
+
+@pytest.mark.parametrize("command", [serve.Command(), demo.Command()])
+def test_the_set_up_is_not_checked_before_it_is_prepared(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, command: BaseCommand
+) -> None:
+    def check(**_: Any) -> list[CheckMessage]:
+        pytest.fail("What `prepare` checks was checked before.")
+
+    monkeypatch.setattr(registry, "registered_checks", {check})
+    check.tags = ()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings.TIMBA_PORT = other.getsockname()[1]
+        with pytest.raises(CommandError, match="Timba cannot listen on port"):
+            command.execute(force_color=False, no_color=True, skip_checks=False)
 
 
 def test_a_free_port_is_not_refused(settings: Any) -> None:

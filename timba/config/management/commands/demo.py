@@ -36,6 +36,7 @@ _LONG_SECONDS: Final = 60.0
 
 class Command(BaseCommand):
     help = "Sets up and runs Timba with a demo company until SIGTERM or Ctrl-C."
+    requires_system_checks = ()  # `prepare` checks, the database too
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         password = settings.TIMBA_ADMIN_PASSWORD or KNOWN_PASSWORD

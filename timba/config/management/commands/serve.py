@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = "Runs web server, worker and relay together until SIGTERM or Ctrl-C."
+    requires_system_checks = ()  # `prepare` checks, the database too
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         refuse_known_password(settings.TIMBA_ADMIN_PASSWORD)
