@@ -15,7 +15,7 @@ from tests.conftest import AsUser, MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Client, User
 from timba.events import history
-from timba.events.models import OutboxEvent
+from timba.events.models import OutboxEvent, Stream
 from timba.notes.services import change_note, delete_note, write_note
 
 Meanwhile = Callable[[Callable[[], object]], None]
@@ -152,6 +152,22 @@ def test_what_makes_no_sense_is_400(make_user: MakeUser, as_user: AsUser, query:
     answer = as_user(make_user()).get(f"/api/events/?{query}")
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_follower_is_told_when_a_restore_took_events_back(
+    make_user: MakeUser, as_user: AsUser
+) -> None:
+    user = make_user()
+    keep_notes(user, "a", "b", "c")
+    program = as_user(user)
+    following = program.get("/api/events/").json()["next"]
+    OutboxEvent.objects.filter(sequence__gt=1).delete()
+    Stream.objects.update(last_sequence=1, epoch=2)
+    keep_notes(user, "d")
+    answer = program.get(following)
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    assert answer.json()["detail"].startswith("There is no event 3 yet: the last one is 2.")
+    assert titles(program.get("/api/events/?after=0")) == ["a", "d"]
 
 
 def test_other_methods_are_405(make_user: MakeUser, as_user: AsUser) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
+from timba.errors import Conflict
 from timba.events.models import OutboxEvent, Stream
 
 MAX_WAIT_SECONDS: Final = 25
@@ -28,15 +29,22 @@ class Chapter:
 def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> Chapter:
     """Return the client's events with numbers above `after`, of one topic or of all.
 
-    Numbers follow the order of commits: nothing can turn up later that `upto` has passed.
+    Numbers follow the order of commits: nothing can turn up later that `upto` has passed. Raises
+    Conflict for an `after` that no event has had yet: a restore from a backup took it back, and
+    whoever waited behind it would pass over the events that get these numbers anew.
     """
     last = _last_sequence(client_id)
+    if after > last:
+        raise Conflict(
+            f"There is no event {after} yet: the last one is {last}. If Timba was restored from a "
+            "backup, numbers go on from that of the backup: read again from after=0."
+        )
     rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)
     if topic is not None:
         rows = rows.filter(topic=topic)
     events = rows.order_by("sequence").take(limit)
     # Where a topic had nothing, the other topics' events need not be looked through again.
-    return Chapter(events=events, upto=events[-1].sequence if events else max(last, after))
+    return Chapter(events=events, upto=events[-1].sequence if events else last)
 
 
 def story_of(
