@@ -13,6 +13,7 @@ import structlog
 import time_machine
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
 
 from tests.events.conftest import Tell, fact
 from timba.bell import Bell
@@ -63,6 +64,18 @@ def test_each_client_has_its_own_running_number(tell: Tell) -> None:
     tell(key="4", client_id=2)
     found = OutboxEvent.objects.order_by("id").values_list("client_id", "sequence", "key")
     assert sorted(found) == [(1, 1, "2"), (2, 1, "1"), (2, 2, "3"), (2, 3, "4")]
+
+
+@pytest.mark.django_db
+def test_no_statement_grows_with_the_size_of_the_events(tell: Tell) -> None:
+    texts = ["ä" * 100_000] * 12 + ["small"] * 120 + ["ä" * 400_000] * 2
+    with CaptureQueriesContext(connection) as queries:
+        tell(*[fact(key=str(number), text=text) for number, text in enumerate(texts)])
+    written = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
+    assert max(len(statement.encode()) for statement in written) < 900_000
+    assert len(written) < 15
+    found = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
+    assert list(found) == [(number + 1, str(number)) for number in range(len(texts))]
 
 
 @pytest.mark.django_db

@@ -38,6 +38,14 @@ def test_names_are_cleaned_and_other_values_kept() -> None:
     assert clean(value) == {"a\ufffd": {"b": [1, True, None, "\ufffd"]}, "7": 8}
 
 
+def test_a_text_longer_than_any_fact_is_cut_with_a_mark() -> None:
+    long, longest = "ä" * 1001, "ä" * 1000
+    assert clean({"title": long, "errors": [{"text": longest}]}) == {
+        "title": "ä" * 999 + "…",
+        "errors": [{"text": longest}],
+    }
+
+
 @given(
     st.recursive(
         st.none()

@@ -1,14 +1,16 @@
 """Cleans what comes out of files before it is stored.
 
-PostgreSQL refuses what SQLite swallows (NUL, lone surrogates, NaN); after this they agree.
+PostgreSQL refuses what SQLite swallows (NUL, lone surrogates, NaN); after this they agree. And no
+fact is longer than a person reads: it stands in every list, and in an event that must fit a broker.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, Final
 
+MAX_FACT: Final = 1000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -18,9 +20,9 @@ def clean_text(text: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """Return a JSON value with every text in it cleaned, and null for what is no number."""
+    """Return a JSON value with every text in it cleaned and cut, and null for what is no number."""
     if isinstance(value, str):
-        return clean_text(value)
+        return clean_text(value if len(value) <= MAX_FACT else f"{value[: MAX_FACT - 1]}…")
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.files.conftest import Receive
 from tests.files.samples import pdf, photo
+from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processors.base import FileRefused
 from timba.files.processors.document import DAMAGED, LOCKED, read_document
@@ -48,6 +49,15 @@ def test_a_pdf_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
         "created_at": "2024-05-06T00:00:00Z",
         "text_chars": 3 * len("Forty logs of larch"),
     }
+
+
+@pytest.mark.django_db
+def test_a_title_without_end_is_cut_in_the_result_and_in_the_event(settle: Receive) -> None:
+    file = settle(pdf(info={"Title": "Permit" * 300_000, "Author": "x" * 1000}), name="permit.pdf")
+    assert file.result["title"] == ("Permit" * 300_000)[:999] + "…"
+    assert file.result["author"] == "x" * 1000
+    event = OutboxEvent.objects.get(type="timba.file.succeeded")
+    assert len(event.value) < 5000
 
 
 def test_what_a_pdf_does_not_say_is_null() -> None:
