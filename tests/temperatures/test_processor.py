@@ -245,7 +245,7 @@ class Stop:
         return self.left < 0
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
+@pytest.mark.parametrize("after", range(6))
 def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
     receive: Receive, after: int
 ) -> None:
@@ -253,7 +253,7 @@ def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
     process_file(file.pk, stopping=Stop(after))
     file.refresh_from_db()
     stopped = file.status == File.Status.PENDING
-    assert stopped == (after < 3)
+    assert stopped == (after < 5)
     assert CityTotals.unscoped.counting().filter(file=file).exists() != stopped
     assert process_file(file.pk) == stopped
     assert CityTotals.unscoped.counting().filter(file=file).count() == 2
@@ -292,6 +292,19 @@ def test_progress_is_told_while_bytes_flow_even_without_a_line_end(
     assert len(told) > 11
     assert told == sorted(told)
     assert told[0] < 0.1 < 0.94 < told[-1] <= 1
+
+
+def test_progress_is_told_while_lines_flow_out_of_a_few_packed_bytes(
+    receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(Run, "progress", lambda run, fraction: told.append(fraction))
+    packed = gzip.compress(b"7,4.00,2024-01-01T00:00:00Z\n" * 100_000)
+    assert len(packed) < 256 * 1024
+    file = receive(packed, name="readings.csv.gz")
+    process_file(file.pk)
+    assert len(told) > 10
+    assert told == sorted(told)
 
 
 @pytest.mark.parametrize("packed", [False, True])

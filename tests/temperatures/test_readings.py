@@ -19,8 +19,9 @@ from timba.temperatures.readings import (
     StoredReadings,
     fold_by_city,
     footer_of,
-    read_city,
+    read_cities,
 )
+from timba.temperatures.totals import Totals
 
 EVER = {"start": -(2**62), "stop": 2**62}
 Row = tuple[int, int, int]
@@ -65,6 +66,10 @@ def store(parts: Iterable[list[Row]], **limits: int) -> tuple[StoredReadings, Re
     return StoredReadings(key=uuid.uuid4().hex, open=lambda: Counted(sink.getvalue())), writer
 
 
+def read_city(stored: StoredReadings, city: int, **bounds: int) -> Totals | None:
+    return read_cities(stored, [city], **bounds).get(city)
+
+
 @pytest.mark.parametrize("max_partials", [10**6, 300, 20])
 def test_all_readings_come_back_whatever_the_runs(
     max_partials: int, monkeypatch: pytest.MonkeyPatch
@@ -88,6 +93,9 @@ def test_all_readings_come_back_whatever_the_runs(
             inside = [row for row in everything if row[0] == city and start <= row[1] < stop]
             found = read_city(stored, city, start=start, stop=stop)
             assert found == one_by_one(inside).get(city)
+            wanted = chance.sample(range(1, cities + 2), chance.randint(0, cities + 1))
+            inside = [row for row in everything if row[0] in wanted and start <= row[1] < stop]
+            assert read_cities(stored, wanted, start=start, stop=stop) == one_by_one(inside)
 
 
 def test_bounds_hold_the_first_moment_and_not_the_last() -> None:

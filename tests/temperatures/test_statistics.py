@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -257,6 +258,49 @@ def test_an_answer_that_took_long_is_shared_with_other_processes(
     assert (ask(bounds=bounds), ask(bounds=empty)) == made
 
 
+def test_nothing_is_shared_or_kept_that_was_asked_for_before_there_was_any_data(
+    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first readings of one client count between two looks of the same question."""
+    stranger = ClientFactory()
+    bounds = Bounds(start=NOON + 1)
+    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    look = statistics.data_version
+
+    def look_too_early(client_id: int) -> uuid.UUID | None:
+        version = look(client_id)
+        if version is None and client_id == owner.client_id:
+            settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
+        return version
+
+    monkeypatch.setattr(statistics, "data_version", look_too_early)
+    assert ask(bounds=bounds) is None
+    assert city_statistics(client_id=stranger.pk, city_id=7, bounds=bounds) is None
+    assert count(ask(bounds=bounds)) == 1
+
+
+def test_a_page_of_cities_opens_each_file_once(
+    settle: Receive, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour in range(3):
+        settle(lines([(city, NOON + hour + at, city) for at in (0, HOUR) for city in range(1, 6)]))
+    rows = list(cities_of(owner.client_id))
+    bounds = Bounds(start=NOON + 1, stop=NOON + HOUR + 2)
+    describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # keeps the footers
+    opened: list[str] = []
+    open_bytes = store().open_bytes
+
+    def open_and_count(key: str) -> Any:
+        opened.append(key)
+        return open_bytes(key)
+
+    monkeypatch.setattr(store(), "open_bytes", open_and_count)
+    described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
+    assert [city.totals and city.totals.count for city in described] == [4] * 5
+    assert sorted(opened) == sorted(set(opened))
+    assert len(opened) == 2  # the second file lies wholly inside and counts by its totals
+
+
 def test_an_answer_is_given_also_while_the_cache_is_away(
     settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,9 +319,9 @@ def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     going = settle("7,20,2025-06-01T12:00\n7,21,2025-06-01T14:00\n")
-    read = statistics.read_city
+    read = statistics.read_cities
 
-    def read_too_late(*args: Any, **bounds: int) -> Totals | None:
+    def read_too_late(*args: Any, **bounds: int) -> dict[int, Totals]:
         file = File.unscoped.get(pk=going.pk)
         if file.deleted_at is None:
             delete_file(actor=owner, file=file)
@@ -285,7 +329,7 @@ def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
                 store().delete(derivative.storage_key)
         return read(*args, **bounds)
 
-    monkeypatch.setattr(statistics, "read_city", read_too_late)
+    monkeypatch.setattr(statistics, "read_cities", read_too_late)
     answer = ask(bounds=Bounds(start=NOON + 1))
     assert answer is not None
     assert answer.totals is not None

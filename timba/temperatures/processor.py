@@ -121,7 +121,7 @@ class Outcome:
 class Metered:
     """A file's bytes; whoever reads them says how far the job is.
 
-    Here and not line by line: a gigabyte without a line end must not look like a hung worker.
+    Here and not only by lines: a gigabyte without a line end must not look like a hung worker.
     """
 
     def __init__(self, stream: BinaryIO, job: Job) -> None:
@@ -131,8 +131,11 @@ class Metered:
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
         self._taken += len(data)
-        self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
+        self.say_how_far()
         return data
+
+    def say_how_far(self) -> None:
+        self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
 
 
 def _write_readings(job: Job, outcome: Outcome, rejects: io.RawIOBase) -> ReadingsWriter:
@@ -153,7 +156,10 @@ def _sort_lines(job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: io.
     """Send the good lines one way and the bad ones the other, a block at a time."""
     rejects.write(_csv([REJECTS_HEADER]))
     with job.open() as stream:
-        for block in read_blocks(Metered(stream, job)):
+        metered = Metered(stream, job)
+        for block in read_blocks(metered):
+            # One piece of an archive may unpack to more lines than a lease has time for.
+            metered.say_how_far()
             parsed = read_block(block)
             writer.add(parsed.cities, parsed.times, parsed.hundredths)
             rejects.write(_csv(parsed.rejects))

@@ -8,11 +8,10 @@ are integer microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import lru_cache
 from io import RawIOBase
-from operator import add
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -141,10 +140,12 @@ class Footer:
     last_times: Longs
 
 
-def read_city(stored: StoredReadings, city: int, *, start: int, stop: int) -> Totals | None:
-    """Return the totals of a city's readings from `start` up to, not including, `stop`."""
-    parts = [Totals.of(times, degrees) for times, degrees in _slices(stored, city, start, stop)]
-    return reduce(add, parts) if parts else None
+def read_cities(
+    stored: StoredReadings, cities: Collection[int], *, start: int, stop: int
+) -> dict[int, Totals]:
+    """Return the totals, by city, of readings from `start` up to, not including, `stop`."""
+    parts = list(_parts(stored, np.unique(np.array(cities, dtype=np.int64)), start, stop))
+    return dict(fold(parts)) if parts else {}
 
 
 def fold_by_city(stored: StoredReadings) -> Iterator[CityColumns]:
@@ -179,15 +180,13 @@ def footer_of(stored: StoredReadings) -> Footer:
     )
 
 
-def _slices(
-    stored: StoredReadings, city: int, start: int, stop: int
-) -> Iterator[tuple[Longs, Ints]]:
+def _parts(stored: StoredReadings, wanted: Longs, start: int, stop: int) -> Iterator[CityColumns]:
+    """Yield the totals of each row group that holds wanted cities at the time."""
     footer = footer_of(stored)
+    before = np.searchsorted(wanted, footer.first_cities)
+    upto = np.searchsorted(wanted, footer.last_cities, side="right")
     groups = np.flatnonzero(
-        (footer.first_cities <= city)
-        & (footer.last_cities >= city)
-        & (footer.last_times >= start)
-        & (footer.first_times < stop)
+        (before < upto) & (footer.last_times >= start) & (footer.first_times < stop)
     ).tolist()
     if not groups:
         return
@@ -195,13 +194,12 @@ def _slices(
         parquet = pq.ParquetFile(source, metadata=footer.metadata)
         for group in groups:
             cities, times, hundredths = _columns(parquet, group)
-            # A row group is a stretch of a sorted run: the city is one slice of it, and so are
-            # its times.
-            first, end = np.searchsorted(cities, [city, city + 1])
-            within = times[first:end]
-            first, end = first + np.searchsorted(within, [start, stop])
-            if first < end:
-                yield times[first:end], hundredths[first:end]
+            # A row group is a stretch of a sorted run: what is wanted lies close together in it.
+            part = slice(*np.searchsorted(cities, [wanted[0], wanted[-1] + 1]))
+            cities, times, hundredths = cities[part], times[part], hundredths[part]
+            inside = np.isin(cities, wanted) & (times >= start) & (times < stop)
+            if inside.any():
+                yield total_by_city(cities[inside], times[inside], hundredths[inside])
 
 
 def _fold_range(parquet: Any, groups: list[int], first: int, end: int) -> CityColumns:

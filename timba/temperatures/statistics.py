@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -28,7 +29,7 @@ from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.querysets import CityTotalsQuerySet
-from timba.temperatures.readings import StoredReadings, read_city
+from timba.temperatures.readings import StoredReadings, read_cities
 from timba.temperatures.totals import Totals
 
 KEPT_ANSWERS = 4096
@@ -57,12 +58,14 @@ def city_statistics(
     if city_id not in CITY_NUMBERS:
         return None
     version = data_version(client_id)
+    if version is None:
+        return None
     try:
         return _kept(client_id, city_id, bounds, version)
     except Unavailable:
         # Perhaps a file was deleted, and its readings erased, while they were being read.
         newer = data_version(client_id)
-        if newer == version:
+        if newer in (None, version):
             raise
         return _kept(client_id, city_id, bounds, newer)
 
@@ -96,7 +99,7 @@ def data_version(client_id: int) -> uuid.UUID | None:
 
 @lru_cache(maxsize=KEPT_ANSWERS)
 def _kept(
-    client_id: int, city_id: int, bounds: Bounds, version: uuid.UUID | None
+    client_id: int, city_id: int, bounds: Bounds, version: uuid.UUID
 ) -> CityStatistics | None:
     rows = _counting(client_id).filter(city_id=city_id)
     if bounds.hold_everything:
@@ -152,27 +155,28 @@ def _within(rows: CityTotalsQuerySet, bounds: Bounds) -> dict[int, Totals]:
         "last_at",
     )
     found: dict[int, Totals] = {}
-    across: list[tuple[tuple[uuid.UUID, int], int]] = []
+    across: dict[tuple[uuid.UUID, int], list[int]] = defaultdict(list)
     for file_id, run, city_id, *values in overlapping:
         totals = _totals(values)
         if bounds.start <= totals.first_at and totals.last_at < bounds.stop:
             found[city_id] = found[city_id] + totals if city_id in found else totals
         else:
-            across.append(((file_id, run), city_id))
-    stored = _stored({run for run, _ in across})
-    for file_run, city_id in across:
+            across[file_id, run].append(city_id)
+    stored = _stored(across)
+    for file_run, cities in across.items():
         try:
-            part = read_city(stored[file_run], city_id, start=bounds.start, stop=bounds.stop)
+            parts = read_cities(stored[file_run], cities, start=bounds.start, stop=bounds.stop)
         except (KeyError, OSError) as problem:
             raise Unavailable(AWAY) from problem
-        if part is not None:
+        for city_id, part in parts.items():
             found[city_id] = found[city_id] + part if city_id in found else part
     return found
 
 
-def _stored(runs: Iterable[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], StoredReadings]:
+def _stored(
+    runs: Collection[tuple[uuid.UUID, int]],
+) -> dict[tuple[uuid.UUID, int], StoredReadings]:
     """Return the objects that hold the readings of these runs over files."""
-    runs = set(runs)
     if not runs:
         return {}
     rows = Derivative.objects.filter(

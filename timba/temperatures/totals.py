@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,18 +34,6 @@ class Totals:
             max_hundredths=max(self.max_hundredths, other.max_hundredths),
             first_at=min(self.first_at, other.first_at),
             last_at=max(self.last_at, other.last_at),
-        )
-
-    @classmethod
-    def of(cls, times: Longs, hundredths: Ints) -> Self:
-        """Return the totals of readings in the order of their times."""
-        return cls(
-            count=len(times),
-            sum_hundredths=int(hundredths.sum(dtype=np.int64)),
-            min_hundredths=int(hundredths.min()),
-            max_hundredths=int(hundredths.max()),
-            first_at=int(times[0]),
-            last_at=int(times[-1]),
         )
 
     @property
