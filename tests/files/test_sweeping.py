@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -14,14 +15,16 @@ from tests.files.conftest import Objects, Receive, Take, lose_worker
 from timba.accounts.models import User
 from timba.files import processing, sweeping
 from timba.files.models import Derivative, File
-from timba.files.processing import Run, _claim
+from timba.files.processing import LOST, MAX_ATTEMPTS, Run, _claim
 from timba.files.receiving import keep_waiting
 from timba.files.services import delete_file, retry_file
-from timba.files.storage import store
+from timba.files.storage import LocalStorage, StoreAway, store
 from timba.files.sweeping import sweep_files, take_unrung
 from timba.temperatures.models import CityTotals
 
 pytestmark = pytest.mark.django_db
+
+Asked = list[str]
 
 READINGS = "7,21.5,2026-01-01T00:00:00Z\n7,nonsense,2026-01-01T00:00:00Z\n"
 
@@ -142,6 +145,66 @@ def test_one_file_that_cannot_be_swept_does_not_save_the_others(
     (store_folder / stuck.storage_key).rmdir()
     sweep_files()
     assert not File.unscoped.exists()
+
+
+@pytest.fixture
+def asked(take: Take, receive: Receive, settle: Receive, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Return what is asked of a store that is away or refuses: work waits in every step."""
+    lost, deleted = receive(), settle(READINGS, name="a.csv")
+    for _ in range(MAX_ATTEMPTS):
+        _claim(lost.pk)
+        lose_worker(lost)
+    Run(file=_claim(receive("two\n").pk)).derive(Derivative.Role.REJECTS).commit()
+    Derivative.objects.filter(stands=False).update(run=99)
+    for _ in range(3):
+        take()
+    long_ago = timezone.now() - timedelta(days=400)
+    File.unscoped.filter(status="RECEIVING").update(touched_at=long_ago)
+    File.unscoped.filter(pk=deleted.pk).update(deleted_at=long_ago)
+    asked: Asked = []
+
+    def answer(_: LocalStorage, name: str) -> None:
+        asked.append(name)
+        raise StoreAway
+
+    monkeypatch.setattr(LocalStorage, "delete", answer)
+    monkeypatch.setattr(LocalStorage, "purge", answer)
+    return asked
+
+
+def test_a_store_that_is_away_is_asked_once_and_what_needs_none_is_done(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: LocalStorage) -> None:
+        raise StoreAway
+
+    monkeypatch.setattr(LocalStorage, "check", away)
+    sweep_files()
+    assert len(asked) == 1
+    assert File.unscoped.get(status="FAILURE").error == LOST
+
+
+def test_what_a_store_refuses_alone_does_not_save_the_others(asked: Asked) -> None:
+    sweep_files()
+    assert len(asked) == 5
+
+
+def test_a_sweep_that_is_stopped_ends_before_the_next_file(
+    take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        take()
+    File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
+    stopping = threading.Event()
+    purge = LocalStorage.purge
+
+    def purge_and_stop(self: LocalStorage, name: str) -> None:
+        stopping.set()
+        purge(self, name)
+
+    monkeypatch.setattr(LocalStorage, "purge", purge_and_stop)
+    sweep_files(stopping=stopping)
+    assert File.unscoped.count() == 2
 
 
 def test_a_sweep_takes_no_more_than_so_many_at_once(

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, lose_worker
+from tests.files.conftest import Receive, Take, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.files import processing, worker
 from timba.files.models import File
 from timba.files.processing import LOST, _claim
+from timba.files.storage import LocalStorage
 from timba.files.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -162,6 +164,30 @@ def test_a_worker_that_is_stopped_leaves_no_process(
     assert sandboxes
     one.stop()
     wait_until(lambda: not sandboxes & children(), seconds=5, what="the sandbox is gone")
+
+
+def test_a_worker_that_is_stopped_ends_its_sweep_too(
+    take: Take, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.05)
+    sweeping, stopped = threading.Event(), threading.Event()
+    purge = LocalStorage.purge
+
+    def purge_when_stopped(self: LocalStorage, name: str) -> None:
+        sweeping.set()
+        assert stopped.wait(10)
+        purge(self, name)
+
+    monkeypatch.setattr(LocalStorage, "purge", purge_when_stopped)
+    for _ in range(3):
+        take()
+    File.unscoped.update(deleted_at=timezone.now())
+    one = run_worker()
+    assert sweeping.wait(10)
+    one.stop()
+    stopped.set()
+    one._threads[-1].join(5)
+    assert File.unscoped.count() == 2
 
 
 def children() -> set[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
-from timba.files.storage import store
+from timba.files.storage import StoreAway, store
 
 ABANDONED_AFTER: Final = timedelta(hours=1)
 RING_AGAIN_AFTER: Final = timedelta(seconds=15)
@@ -25,15 +26,19 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-def sweep_files() -> None:
-    """Do one round: abandoned uploads, lost files, results of dead runs, trash.
+def sweep_files(*, stopping: Any = None) -> None:
+    """Do one round: lost files, abandoned uploads, results of dead runs, trash.
 
-    Raises nothing that one file causes: the others are swept all the same.
+    Raises nothing that one file causes: the others are swept all the same. While the store is away
+    only the first step is done, which needs none; once `stopping` is set, no other file is begun.
     """
-    _each(_abandoned_uploads(), _remove_abandoned)
-    _each(lost_files().values_list("pk", flat=True)[:_BATCH], give_up)
-    _each(_dead_runs(), _erase)
-    _each(_trash(), _erase_file)
+    try:
+        _each(lost_files().values_list("pk", flat=True)[:_BATCH], give_up, stopping)
+        _each(_abandoned_uploads(), _remove_abandoned, stopping)
+        _each(_dead_runs(), _erase, stopping)
+        _each(_trash(), _erase_file, stopping)
+    except (StoreAway, ImproperlyConfigured):
+        _log.warning("store_away", exc_info=True)
 
 
 def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
@@ -55,11 +60,16 @@ def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
     return file_ids
 
 
-def _each(found: Iterable[T], heal: Callable[[T], None]) -> None:
+def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
     for one in found:
+        if stopping is not None and stopping.is_set():
+            return
         try:
             heal(one)
-        except Exception:  # noqa: BLE001 - tried again in the next round
+        except Exception as problem:  # noqa: BLE001 - tried again in the next round
+            if isinstance(problem, StoreAway):
+                # A store that refuses this object alone is there for the others.
+                store().check()
             _log.exception("not_swept", step=heal.__name__, what=str(one))
 
 

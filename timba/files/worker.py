@@ -73,7 +73,7 @@ class Worker:
         try:
             while not self._stopping.wait(_SWEEP_SECONDS):
                 try:
-                    sweep_files()
+                    sweep_files(stopping=self._stopping)
                 except Exception:  # noqa: BLE001 - the same
                     self._recover("sweep_interrupted")
         finally:
