@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from celery import Celery
@@ -196,6 +200,30 @@ def test_a_worker_that_takes_nothing_any_more_is_replaced(
     after = mains(timba)
     assert after["fast"] != before["fast"]
     assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
+
+
+def test_an_orderly_stop_gives_back_the_file_in_work(timba: TimbaProcess, manager: Program) -> None:
+    """Else three restarts during one long file would end it as one whose workers were lost."""
+    long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
+    sent = manager.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
+    file_id = sent.json()["files"][0]["file_id"]
+    wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
+    timba.stop(signal.SIGTERM)
+    assert runs_of(timba) == ("PENDING", 0, False)
+    timba.start()
+    # The others need not wait for it.
+    assert manager.request("DELETE", f"/api/files/{file_id}/").status_code == 204
+
+
+def runs_of(timba: TimbaProcess) -> tuple[str, int, bool]:
+    """Return the long file's status, how often it was claimed, and whether it is in hand."""
+    place = f"file:{timba.data_folder / 'timba.sqlite3'}?mode=ro"
+    with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
+        [(status, attempts, leased)] = connection.execute(
+            "SELECT status, attempts, lease_until IS NOT NULL FROM files_file"
+            " WHERE name = 'long.csv.gz'"
+        ).fetchall()
+    return status, attempts, bool(leased)
 
 
 def test_a_file_that_takes_all_memory_fails_alone(

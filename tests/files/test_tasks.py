@@ -6,9 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 
 import pytest
 from celery import current_app
+from celery.signals import worker_shutting_down
 from django.db import transaction
 from kombu import pools
 from pytest_django.fixtures import Settings
@@ -147,6 +149,34 @@ def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
     File.unscoped.update(rung_at=None)
     sweep()
     assert len(messages()) == 3
+
+
+def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
+    receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_stopping", tasks.Stopping())
+    file = receive("7,21.5,2026-01-01T00:00:00Z\n", name="a.csv")
+    worker_shutting_down.send(sender="bulk@here", sig="SIGTERM", how="Warm", exitcode=0)
+    process(str(file.pk))
+    file.refresh_from_db()
+    assert (file.status, file.attempts, file.lease_until, file.fence) == ("PENDING", 0, None, 1)
+
+
+def test_processes_that_are_forked_see_that_their_worker_stops() -> None:
+    stopping = tasks.Stopping()
+    child = get_context("fork").Process(target=_wait_for, args=[stopping])
+    child.start()
+    try:
+        stopping.set()
+        child.join(10)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+
+
+def _wait_for(stopping: tasks.Stopping) -> None:
+    while not stopping.is_set():
+        time.sleep(0.01)
 
 
 def messages(queue: str = FAST, *, take: bool = True) -> list[str]:

@@ -6,6 +6,7 @@ is lost, late or rung twice does no harm.
 
 from __future__ import annotations
 
+import mmap
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Final, ParamSpec
 
 import structlog
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from timba import bell
@@ -27,6 +29,26 @@ BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
 P = ParamSpec("P")
+
+
+class Stopping:
+    """Set in a Celery worker's main process, and seen by all that it has forked.
+
+    One byte that they share, without a lock: a signal's handler sets it, and whoever is killed
+    while looking at it keeps nobody waiting.
+    """
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        self._byte[0] = 1
+
+    def is_set(self) -> bool:
+        return self._byte[0] == 1
+
+
+_stopping: Final = Stopping()
 
 
 class TaskBroken(Exception):
@@ -68,7 +90,13 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
 @contained
 def process(file_id: str) -> None:
     """Process one file, if it still waits."""
-    process_file(uuid.UUID(file_id))
+    process_file(uuid.UUID(file_id), stopping=_stopping)
+
+
+@worker_shutting_down.connect
+def give_back_files(**_: Any) -> None:
+    """Have files in hand given back unharmed: a restart is no fault of theirs."""
+    _stopping.set()
 
 
 @shared_task(name="timba.files.tasks.sweep")
