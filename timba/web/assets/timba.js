@@ -1,6 +1,7 @@
 // The one script of every page: each module looks for the pieces it serves and leaves the rest alone.
 
 import { answerInPlace, showPasswords } from "./script/answers.js";
+import { renewTokens } from "./script/ask.js";
 import { boundByDays } from "./script/bounds.js";
 import { serveButtons, turnPagesOnPhones } from "./script/buttons.js";
 import { takeEntries } from "./script/entry.js";
@@ -13,6 +14,7 @@ tellLocalTimes();
 answerInPlace();
 showPasswords();
 boundByDays();
+renewTokens();
 keepLive();
 takeUploads();
 takeEntries();

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -34,6 +35,12 @@ _TIME_FORMATS = {
     "day": "%-d %b %Y",
     "full": "%-d %b %Y, %H:%M:%S UTC",
 }
+
+
+@register.simple_tag
+def csrf_cookie() -> str:
+    """Name the cookie that the pages' script reads the CSRF token from."""
+    return str(settings.CSRF_COOKIE_NAME)
 
 
 @register.simple_tag

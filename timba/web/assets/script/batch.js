@@ -1,7 +1,7 @@
 // The batch: which files are in it, how each stands, and the queue that sends them in the order of the drop.
 
 import { ask } from "./ask.js";
-import { keep, recall } from "./kept.js";
+import { keep, recall, release } from "./kept.js";
 import { redraw } from "./live.js";
 import { draw, fetchRows, makeElement } from "./rows.js";
 import { limitsOf, refusal } from "./rules.js";
@@ -36,6 +36,7 @@ export class Batch {
       if (row.id) this.#fetch(row);
     }
     this.#changed();
+    window.addEventListener("pagehide", () => release(this.place, this.rows));
   }
 
   async add(files) {
@@ -60,8 +61,9 @@ export class Batch {
     this.#changed();
   }
 
+  /** Send a file once more, under the same key: the answer alone may have been lost. */
   again(row) {
-    Object.assign(row, { state: "queued", sentence: undefined, again: false, progress: 0, key: newKey() });
+    Object.assign(row, { state: "queued", sentence: undefined, again: false, progress: 0 });
     draw(row);
     this.#changed();
     this.#sendNext();
@@ -69,10 +71,10 @@ export class Batch {
 
   /** Have a file in FAILURE processed again. */
   async retry(row) {
-    const response = await ask(`/api/files/${row.id}/retry/`, { method: "POST" });
-    if (response.status === 202 || response.status === 409) this.#follow(row);
-    else if (response.status === 404) this.leave(row);
-    else row.element.querySelector(".say").textContent = (await response.json()).detail ?? "It could not be asked for again. The file is safe; try again.";
+    const { status, body } = await ask(`/api/files/${row.id}/retry/`, { method: "POST" });
+    if (status === 202 || status === 409) this.#follow(row);
+    else if (status === 404) this.leave(row);
+    else row.element.querySelector(".say").textContent = body.detail ?? "It could not be asked for again. The file is safe; try again.";
   }
 
   clear() {

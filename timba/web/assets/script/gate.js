@@ -1,12 +1,10 @@
 // Adding logs on a phone: keys on the page type into whichever of the three boxes was last used.
 
 import { iconOf } from "./rows.js";
-import { LogQueue } from "./logs.js";
-import { cubic, litres, measure } from "./measures.js";
+import { cubic, measure } from "./measures.js";
 import { Totals } from "./totals.js";
+import { MEASURES, STAYS, TypedLogs } from "./typed.js";
 
-const MEASURES = ["length", "breadth", "height"];
-const STAYS = "length";
 const LONGEST = 8;
 const SHOWN = 8;
 
@@ -16,17 +14,16 @@ export function openGate() {
   if (page?.querySelector("[data-keys]")) new Gate(page);
 }
 
-class Gate {
+class Gate extends TypedLogs {
   constructor(page) {
-    this.page = page;
-    this.form = page.querySelector("#log");
-    this.barcode = this.form.elements.namedItem("barcode");
-    this.boxes = MEASURES.map((name) => this.form.elements.namedItem(name));
+    const form = page.querySelector("#log");
+    super(form, page.dataset.consignment);
+    this.form = form;
+    this.boxes = MEASURES.map((name) => this.inputs[name]);
+    this.first = this.inputs.breadth;
     this.totals = new Totals(page);
-    this.queue = new LogQueue(page.dataset.consignment, (waiting) => this.#showSaved(waiting));
-    this.hint = page.querySelector("[data-hint]");
+    this.saved = page.querySelector("[data-saved]");
     this.go = page.querySelector("[data-go]");
-    this.wrong = page.querySelector("[data-wrong]");
     this.rows = page.querySelector("[data-rows]");
     this.keys = page.querySelector("[data-keys]");
     this.keys.hidden = false;
@@ -36,13 +33,49 @@ class Gate {
         this.box = box;
         box.select();
       });
-      box.addEventListener("input", () => this.#show());
     }
     // The last log's measures are offered, not taken for this one's; the length mostly stays.
-    if (!this.wrong.childElementCount) for (const box of this.boxes) if (box.name !== STAYS) this.#offer(box);
+    if (!this.wrong.childElementCount) this.empty();
     this.#listen();
-    this.#show();
+    this.show();
     this.boxes[this.boxes[0].value ? 1 : 0].focus();
+  }
+
+  empty() {
+    this.inputs.barcode.value = "";
+    for (const box of this.boxes) if (box.name !== STAYS) this.#offer(box);
+  }
+
+  // One big key under the thumb: it goes on to the next box until there is a log to add.
+  showVolume(volume) {
+    this.hint.textContent = volume ? `= ${cubic(volume)} m³` : "– m³";
+    this.go.textContent = volume ? "Add log" : "Next";
+    this.go.classList.toggle("next", !volume);
+    this.volume = volume;
+  }
+
+  showStand() {
+    const { queue: { waiting }, unsaved, saved } = this;
+    const [state, words] = waiting ? ["sending", `Saving ${waiting}`] : unsaved ? ["refused", `${unsaved} not saved`] : ["ok", "All saved"];
+    // What went back to the boxes has its own sentence, and is not saved either.
+    saved.hidden = state === "ok" && this.wrong.childElementCount > 0;
+    saved.className = `state ${state}`;
+    saved.replaceChildren(drawIcon(state), words);
+    this.#offerUndo();
+  }
+
+  drawWaiting(values) {
+    const row = this.#draw({ ...values, volume: this.volume / 1000 });
+    row.classList.add("saving");
+    this.rows.prepend(row);
+    return row;
+  }
+
+  drawSaved(waiting, log) {
+    const row = this.#draw(log);
+    row.dataset.log = log.id;
+    row.querySelector("[data-number]").textContent = this.totals.add(log.volume).toLocaleString("en-GB");
+    waiting.replaceWith(row);
   }
 
   #listen() {
@@ -79,7 +112,7 @@ class Gate {
     }
     box.setSelectionRange(box.value.length, box.value.length);
     box.removeAttribute("aria-invalid");
-    this.#show();
+    this.show();
   }
 
   #offer(box) {
@@ -97,59 +130,11 @@ class Gate {
     const { box } = this;
     const takes = !box.value && box.placeholder;
     if (takes) box.value = box.placeholder;
-    this.#show();
+    this.show();
     const at = this.boxes.indexOf(box);
     const missing = [...this.boxes.slice(at), ...this.boxes].find(({ value }) => !value);
     if (missing) missing.focus();
-    else if (!takes) this.#add();
-  }
-
-  #litres() {
-    return litres(...this.boxes.map((box) => box.value));
-  }
-
-  // One big key under the thumb: it goes on to the next box until there is a log to add.
-  #show() {
-    const volume = this.#litres();
-    this.hint.textContent = volume ? `= ${cubic(volume)} m³` : "– m³";
-    this.go.textContent = volume ? "Add log" : "Next";
-    this.go.classList.toggle("next", !volume);
-  }
-
-  #showSaved(waiting) {
-    const saved = this.page.querySelector("[data-saved]");
-    const state = waiting ? "sending" : "ok";
-    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    icon.setAttribute("class", "ico");
-    icon.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-    use.setAttribute("href", `#i-${iconOf(state)}`);
-    icon.append(use);
-    saved.hidden = false;
-    saved.className = `state ${state}`;
-    saved.replaceChildren(icon, waiting ? `Saving ${waiting}` : "All saved");
-  }
-
-  async #add() {
-    const values = Object.fromEntries([["barcode", this.barcode.value], ...this.boxes.map((box) => [box.name, box.value])]);
-    const row = this.#draw({ ...values, volume: this.#litres() / 1000 });
-    row.classList.add("saving");
-    this.#say("");
-    this.barcode.value = "";
-    for (const box of this.boxes) if (box.name !== STAYS) this.#offer(box);
-    this.#show();
-    this.boxes[1].focus();
-    const { log, refused, fields } = await this.queue.add(values, (why) => this.#say(why));
-    row.remove();
-    if (!log) {
-      this.#giveBack(values, refused, fields);
-      return;
-    }
-    this.#say("");
-    const saved = this.#draw(log);
-    saved.dataset.log = log.id;
-    saved.querySelector("[data-number]").textContent = this.totals.add(log.volume).toLocaleString("en-GB");
-    this.#offerUndo();
+    else if (!takes) this.add();
   }
 
   #draw({ length, breadth, height, volume }) {
@@ -159,52 +144,43 @@ class Gate {
     row.querySelector("[data-measures]").textContent = said.join(" × ");
     row.querySelector("[data-cubic]").textContent = cubic(Math.round(volume * 1000));
     row.querySelector("[data-undo]").hidden = true;
-    this.rows.prepend(row);
-    for (const old of [...this.rows.children].slice(SHOWN)) old.remove();
     return row;
   }
 
-  // What has been typed since is not as sure to be wanted as what could not be saved.
-  #giveBack(values, refused, fields) {
-    this.barcode.value = values.barcode;
-    for (const box of this.boxes) {
-      box.value = values[box.name];
-      box.toggleAttribute("aria-invalid", Boolean(fields[box.name]));
-      if (fields[box.name]) box.setAttribute("aria-invalid", "true");
-    }
-    this.#show();
-    this.#say(refused);
-    this.#offerUndo();
-  }
-
   async #undo(row) {
+    const button = row.querySelector("[data-undo] button");
+    button.disabled = true;
     const refused = await this.queue.remove(row.dataset.log);
-    if (refused) {
-      this.#say(refused);
-      return;
+    button.disabled = false;
+    if (refused) this.say(refused);
+    else {
+      this.totals.take(Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
+      row.remove();
     }
-    this.totals.take(Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
-    row.remove();
-    this.#offerUndo();
+    this.showStand();
   }
 
+  // Only the newest of the logs that are saved can be taken back from here.
   #offerUndo() {
-    for (const row of this.rows.children) row.classList.remove("fresh");
-    for (const [at, form] of [...this.rows.querySelectorAll("[data-undo]")].entries()) {
+    const saved = [...this.rows.querySelectorAll("tr:not(.saving, .unsaved)")];
+    for (const old of saved.splice(SHOWN)) old.remove();
+    for (const [at, row] of saved.entries()) {
+      const form = row.querySelector("[data-undo]");
+      row.classList.toggle("fresh", at === 0);
       form.hidden = at > 0;
-      form.querySelector("button").setAttribute("aria-label", `Undo log ${form.closest("tr").querySelector("[data-number]").textContent}`);
+      form.querySelector("button").setAttribute("aria-label", `Undo log ${row.querySelector("[data-number]").textContent}`);
     }
-    this.rows.firstElementChild?.classList.add("fresh");
   }
+}
 
-  #say(words) {
-    this.wrong.replaceChildren();
-    if (!words) return;
-    const said = document.createElement("p");
-    said.className = "wrong";
-    said.textContent = words;
-    this.wrong.append(said);
-  }
+function drawIcon(state) {
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("class", "ico");
+  icon.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#i-${iconOf(state)}`);
+  icon.append(use);
+  return icon;
 }
 
 const point = (typed) => String(typed).trim().replace(",", ".");

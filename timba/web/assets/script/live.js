@@ -4,6 +4,8 @@ import { ask } from "./ask.js";
 import { percent } from "./figures.js";
 import { watch } from "./watch.js";
 
+// A part that is typed in stays as it is: the page that follows on saving, or leaving it, is drawn anew.
+const LIVE = "[data-live]:not(:has(.typing))";
 const TOGETHER = 400; // settled files that end close to each other cause one redraw
 const AGAIN = 2000;
 const SLOWEST = 30_000;
@@ -30,14 +32,13 @@ async function draw() {
 }
 
 async function drawAnew() {
-  const [first, ...others] = document.querySelectorAll("[data-live]");
-  if (!first) return true;
+  if (!document.querySelector(LIVE)) return true;
   const answer = await ask(location.href, { headers: { Accept: "text/html" } });
   if (answer.status === 404) return true; // it is gone: what was known of it stays to be read
   if (!answer.ok) return false;
+  const [first, ...others] = document.querySelectorAll(LIVE);
   const selectOOB = others.map(({ id }) => `#${id}:outerMorph`).join();
-  const text = await answer.text();
-  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text });
+  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text: answer.text });
   return true;
 }
 

@@ -63,10 +63,10 @@ export async function fetchRows(url, ids) {
   const rows = new Map();
   for (let from = 0; from < ids.length; from += AT_MOST) {
     const query = new URLSearchParams(ids.slice(from, from + AT_MOST).map((id) => ["id", id]));
-    const response = await ask(`${url}?${query}`, { headers: { Accept: "text/html" } });
-    if (!response.ok) return null;
+    const { ok, text } = await ask(`${url}?${query}`, { headers: { Accept: "text/html" } });
+    if (!ok) return null;
     const holder = document.createElement("template");
-    holder.innerHTML = await response.text();
+    holder.innerHTML = text;
     for (const element of holder.content.querySelectorAll("li[data-file]")) rows.set(element.dataset.file, element);
   }
   return rows;

@@ -1,7 +1,7 @@
 // Sends one file in one request with progress, and goes on by itself after a broken connection:
 // the same idempotency key each time makes a repeated request safe.
 
-import { csrfToken, pause, tellSignedOut } from "./ask.js";
+import { csrfToken, parsed, pause, tellSession } from "./ask.js";
 
 const BUSY = new Set([0, 409, 429, 500, 502, 503, 504]);
 const TRIES = 7;
@@ -32,14 +32,6 @@ function once(row, target, onProgress) {
   });
 }
 
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
-}
-
 /**
  * Send a row's file to `target` {url, field}. Resolves to {id, task, status, duplicate} when it was taken,
  * {refused: sentence, again} when not, or {left: true} when it was left out meanwhile.
@@ -65,19 +57,17 @@ function backOnline(status) {
 }
 
 function outcome({ status, body }) {
+  tellSession(status);
   if (status >= 200 && status < 300) {
     const taken = body.files?.[0] ?? body;
     return { id: taken.file_id, task: taken.task_id, status: taken.status, duplicate: Boolean(taken.duplicate) };
   }
-  if (status === 401) {
-    tellSignedOut();
-    return { refused: "Not sent: you are signed out. Sign in again, then choose it again.", again: true };
-  }
+  if (status === 401) return { refused: "Not sent: you are signed out. Sign in again, then try it again.", again: true };
   const said = Array.isArray(body.errors) ? body.errors[0]?.error : body.detail;
   return { refused: said ?? "Timba did not take it. Try it again, or another file.", again: status === 402 || status === 403 };
 }
 
 function gaveUp({ status }) {
   const fact = status === 0 ? "the connection broke several times" : "Timba was busy each time";
-  return { refused: `Not sent: ${fact}. The file is still here; try again.`, again: true };
+  return { refused: `Not sure whether it was sent: ${fact}. Try it again; it is never stored twice.`, again: true };
 }

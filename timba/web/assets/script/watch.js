@@ -36,23 +36,25 @@ function nextPause() {
 async function look() {
   const tasks = [...watched.keys()];
   let reached = true;
-  for (let from = 0; from < tasks.length && reached; from += AT_MOST) {
-    reached = await lookAt(tasks.slice(from, from + AT_MOST));
+  try {
+    for (let from = 0; from < tasks.length && reached; from += AT_MOST) {
+      reached = await lookAt(tasks.slice(from, from + AT_MOST));
+    }
+  } finally {
+    misses = reached ? 0 : misses + 1;
+    timer = 0;
+    schedule(nextPause());
   }
-  misses = reached ? 0 : misses + 1;
-  timer = 0;
-  schedule(nextPause());
 }
 
 async function lookAt(tasks) {
   const query = new URLSearchParams(tasks.map((task) => ["task_id", task]));
-  const response = await ask(`/api/task-status/?${query}`);
-  if (response.status === 404) {
+  const { status, ok, body } = await ask(`/api/task-status/?${query}`);
+  if (status === 404) {
     tell({ task_id: tasks[0], status: "UNKNOWN" });
     return true;
   }
-  if (!response.ok) return false;
-  const body = await response.json();
+  if (!ok) return false;
   for (const state of body.tasks ?? [body]) tell(state);
   return true;
 }
