@@ -17,7 +17,11 @@ OWN = {("account/", "POST"), ("account/password/", "POST")}
 MANAGED = {
     ("people/", "GET"),
     ("people/<int:pk>/", "GET"),
+    ("people/<int:pk>/delete/", "GET"),
+    ("people/<int:pk>/password/", "GET"),
+    ("people/roles/", "GET"),
     ("people/roles/<int:pk>/", "GET"),
+    ("people/roles/<int:pk>/delete/", "GET"),
 }
 
 # What only staff do, who have no subscription; an owner is answered 403.

@@ -1,15 +1,16 @@
 """Every refusal that a program gets, as RFC 9457 problem details; the one translation of errors.
 
 Used by the DRF views, by the plain Django views and by Django's own error handlers, so that one
-failure looks the same at every door.
+failure looks the same at every door; a page says of it what `refusal_of` returns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.exceptions import (
@@ -20,6 +21,7 @@ from django.core.exceptions import (
 )
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -54,6 +56,15 @@ _SENTENCES: dict[type[Exception], str] = {
     OperationalError: "Timba is busy just now. Try again in a moment.",
 }
 _RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """An expected failure, as its caller is told of it."""
+
+    status: HTTPStatus
+    sentence: str
+    headers: Mapping[str, str]
 
 
 def problem(
@@ -91,17 +102,26 @@ def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
         request
     ):
         return HttpResponseRedirect(
-            f"{settings.LOGIN_URL}?{urlencode({'next': request.get_full_path()})}"
+            f"{settings.LOGIN_URL}?{urlencode({'next': _page_to_go_on_to(request)})}"
         )
     if isinstance(error, exceptions.APIException):
         return _problem_for_framework(error)
+    refusal = refusal_of(error)
+    if refusal is None:
+        return None
+    detail, fields = refusal.sentence, getattr(error, "fields", None)
+    if fields:
+        field, sentences = next(iter(fields.items()))
+        detail = f"{field}: {sentences[0]}"
+    return problem(refusal.status, detail, errors=fields, headers=refusal.headers)
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """Return how an expected failure is told; None of any other."""
     for known, status in _STATUS_OF.items():
         if isinstance(error, known):
-            return problem(
-                status,
-                _sentence(error),
-                errors=error.fields if isinstance(error, failures.Invalid) else None,
-                headers=_headers(error, status),
+            return Refusal(
+                status=status, sentence=_sentence(error), headers=_headers(error, status)
             )
     return None
 
@@ -111,11 +131,25 @@ def prefers_html(request: HttpRequest) -> bool:
     return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
 
 
+def _page_to_go_on_to(request: HttpRequest) -> str:
+    """Return what a browser asks for after signing in: what was sent is not sent again.
+
+    A form leads back to its page, else to its own address where that is a page's.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    referer = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(
+        referer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        page = urlsplit(referer)
+        return urlunsplit(("", "", page.path, page.query, ""))
+    asked = request.resolver_match
+    return request.path if asked and asked.app_name == "web" else str(settings.LOGIN_REDIRECT_URL)
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, failures.DomainError):
-        if isinstance(error, failures.Invalid) and error.fields:
-            field, sentences = next(iter(error.fields.items()))
-            return f"{field}: {sentences[0]}"
         return str(error)
     return next(text for known, text in _SENTENCES.items() if isinstance(error, known))
 

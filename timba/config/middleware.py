@@ -11,9 +11,11 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 
-from timba.api.problems import prefers_html, problem, problem_for
-from timba.errors import DomainError
+from timba.api.problems import prefers_html, problem, problem_for, refusal_of
+from timba.config.failures import not_found
+from timba.web.pages import show_refusal
 
 Next = Callable[[HttpRequest], HttpResponse]
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -56,16 +58,28 @@ class RefusalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if isinstance(response, HttpResponseNotAllowed) and not prefers_html(request):
-            return problem(
-                response.status_code,
-                f"This address does not take {request.method}.",
-                headers={"Allow": response["Allow"]},
-            )
-        return response
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        if prefers_html(request):
+            answer = render(request, "405.html", status=response.status_code)
+        else:
+            sentence = f"This address does not take {request.method}."
+            answer = problem(response.status_code, sentence)
+        answer["Allow"] = response["Allow"]
+        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return problem_for(error, request) if isinstance(error, DomainError) else None
+        refusal = refusal_of(error)
+        if refusal is None:
+            return None
+        if refusal.status == HTTPStatus.UNAUTHORIZED or not prefers_html(request):
+            return problem_for(error, request)
+        if refusal.status == HTTPStatus.NOT_FOUND:
+            return not_found(request)
+        page = show_refusal(request, status=refusal.status, advice=refusal.sentence)
+        for name, value in refusal.headers.items():
+            page[name] = value
+        return page
 
 
 class CallerAddressMiddleware:

@@ -6,41 +6,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from django.conf import settings
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, permissions_of
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
-from timba.errors import (
-    Conflict,
-    DomainError,
-    Forbidden,
-    Lapsed,
-    NotFound,
-    NotSignedIn,
-    TooManyAttempts,
-    Unavailable,
-)
+from timba.errors import NotSignedIn
 from timba.files.models import File
 from timba.search import folded
 
 CLIENT_IN_SESSION = "client_id"
 M = TypeVar("M", bound=Model)
-_REFUSALS: dict[type[DomainError], tuple[HTTPStatus, str]] = {
-    Lapsed: (HTTPStatus.PAYMENT_REQUIRED, "The subscription has lapsed"),
-    Forbidden: (HTTPStatus.FORBIDDEN, "This is not allowed"),
-    Conflict: (HTTPStatus.CONFLICT, "This changed meanwhile"),
-    TooManyAttempts: (HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts"),
-    Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Timba is busy"),
+_FACTS: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.PAYMENT_REQUIRED: "The subscription has lapsed",
+    HTTPStatus.FORBIDDEN: "This is not allowed",
+    HTTPStatus.CONFLICT: "This changed meanwhile",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Timba is busy",
 }
 View = Callable[..., HttpResponse]
 
@@ -116,16 +108,31 @@ def signed_in(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
-            try:
-                return view(request, *args, **kwargs)
-            except DomainError as refusal:
-                return _refused(request, refusal)
+            return view(request, *args, **kwargs)
         if request.htmx:  # type: ignore[attr-defined]
             # A fragment cannot hold the sign-in page: the whole page is asked for again.
             return HttpResponseClientRefresh()
         raise NotSignedIn
 
     return guarded
+
+
+def posted_from(page: View) -> Callable[[View], View]:
+    """Take what the form of a page sends; whoever reads at that address gets the page itself.
+
+    It stands there when a form was refused, and is then read again: by its reader, who may have had
+    to sign in meanwhile, and by its script, which follows no redirects.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        @require_http_methods(["GET", "HEAD", "POST"])
+        def taken(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return (view if request.method == "POST" else page)(request, *args, **kwargs)
+
+        return taken
+
+    return decorate
 
 
 def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
@@ -137,19 +144,10 @@ def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
     return otherwise or settings.LOGIN_REDIRECT_URL
 
 
-def _refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
-    """Say on a page of its own why a form did not do what it was sent for."""
-    if isinstance(refusal, NotFound):
-        raise Http404 from refusal
-    status, fact = next(
-        (answer for kind, answer in _REFUSALS.items() if isinstance(refusal, kind)),
-        (HTTPStatus.BAD_REQUEST, "This did not go through"),
-    )
-    context = {"fact": fact, "advice": str(refusal)}
-    response = render(request, "web/trouble.html", context, status=status)
-    if isinstance(refusal, TooManyAttempts):
-        response["Retry-After"] = str(refusal.retry_after)
-    return response
+def show_refusal(request: HttpRequest, *, status: HTTPStatus, advice: str) -> HttpResponse:
+    """Say on a page of its own why there is no page, or why a form did not do what it should."""
+    context = {"fact": _FACTS.get(status, "This did not go through"), "advice": advice}
+    return render(request, "web/trouble.html", context, status=status)
 
 
 def render_page(

@@ -9,11 +9,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from timba.accounts.services import change_user
 from timba.web.forms import OwnForm, OwnPasswordForm
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 
 
 @signed_in
@@ -32,7 +32,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 @signed_in
-@require_POST
+@posted_from(account)
 def own_password(request: HttpRequest) -> HttpResponse:
     """Change one's own password; every other sign-in ends, this one stays."""
     reader = reader_of(request)

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from timba.accounts.models import User
 from timba.consignments.events import story_about
@@ -26,7 +26,7 @@ from timba.temperatures.shapes import CityShape, city_shape
 from timba.temperatures.statistics import city_statistics
 from timba.web.doors import barred, files_door
 from timba.web.forms import LogForm, LogsQuery, NoteForm
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 from timba.web.past import Line, tell
 from timba.web.stretches import Stretch, newest
 from timba.web.views.consignments import with_city_name
@@ -56,7 +56,7 @@ def consignment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(consignment)
 def add_note(request: HttpRequest, pk: int) -> HttpResponse:
     """Write a note about a consignment."""
     reader = reader_of(request)

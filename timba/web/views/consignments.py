@@ -9,7 +9,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import change_consignment, delete_consignment, open_consignment
@@ -18,7 +18,7 @@ from timba.notes.models import Note
 from timba.places.models import City
 from timba.search import containing
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 from timba.web.stretches import newest
 
 CONSIGNMENTS_ON_A_PAGE = 50
@@ -63,7 +63,7 @@ def edit_consignment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(edit_consignment)
 def remove_consignment(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     delete_consignment(actor=reader.user, consignment=_asked(reader, pk))

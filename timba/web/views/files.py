@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -23,13 +23,21 @@ from timba.files.services import (
     retry_file,
 )
 from timba.search import containing
+from timba.web.choices import RECENT_CONSIGNMENTS
 from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
-from timba.web.pages import Reader, next_page, of_consignment, reader_of, render_page, signed_in
+from timba.web.pages import (
+    Reader,
+    next_page,
+    of_consignment,
+    posted_from,
+    reader_of,
+    render_page,
+    signed_in,
+)
 
 FILES_ON_A_PAGE = 50
 ROWS_AT_ONCE = 100
-RECENT_CONSIGNMENTS = 200
 
 
 @signed_in
@@ -111,7 +119,7 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(file)
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     reader = reader_of(request)
     retry_file(actor=reader.user, file=_asked(reader, pk))
@@ -120,7 +128,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(files)
 def retry_all(request: HttpRequest) -> HttpResponse:
     reader = reader_of(request)
     if reader.client is not None:
@@ -129,7 +137,7 @@ def retry_all(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(file)
 def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Put a file into a consignment, or into none."""
     reader = reader_of(request)
@@ -146,7 +154,7 @@ def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(file)
 def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     reader = reader_of(request)
     delete_file(actor=reader.user, file=_asked(reader, pk))

@@ -10,20 +10,20 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
 from timba.web.forms import LogForm, LogsQuery
-from timba.web.pages import Reader, next_page, reader_of, render_page, signed_in
-from timba.web.views.consignment import consignment_asked, show_consignment
+from timba.web.pages import Reader, next_page, posted_from, reader_of, render_page, signed_in
+from timba.web.views.consignment import consignment, consignment_asked, show_consignment
 
 LOGS_AT_THE_GATE: Final = 8
 
 
 @signed_in
-@require_POST
+@posted_from(consignment)
 def add_at_desk(request: HttpRequest, pk: int) -> HttpResponse:
     """Add a log from the table's first row; the page's script does the same through the API."""
     reader = reader_of(request)
@@ -67,7 +67,7 @@ def edit_log(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(edit_log)
 def remove_log(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     asked = _asked(reader, pk)

@@ -9,7 +9,7 @@ from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
@@ -18,7 +18,7 @@ from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.search import containing
 from timba.web.forms import NoteForm, NotesQuery
-from timba.web.pages import Reader, of_consignment, reader_of, render_page, signed_in
+from timba.web.pages import Reader, of_consignment, posted_from, reader_of, render_page, signed_in
 
 NOTES_ON_A_PAGE = 50
 
@@ -60,7 +60,7 @@ def edit_note(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(note)
 def remove_note(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     delete_note(actor=reader.user, note=_asked(reader, pk))

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import Permission
@@ -17,7 +17,7 @@ from timba.accounts.seats import seats_taken
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.errors import Forbidden
 from timba.web.forms import ChangedPersonForm, NewPersonForm, PasswordForm, RoleForm
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 
 
 def manager_of(request: HttpRequest) -> Reader:
@@ -54,7 +54,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(people)
 def new_role(request: HttpRequest) -> HttpResponse:
     """Add a role of the client's own."""
     reader = manager_of(request)
@@ -89,7 +89,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 @signed_in
-@require_POST
+@posted_from(person)
 def set_password(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a user a new password; all their sign-ins end."""
     reader = manager_of(request)
@@ -104,7 +104,7 @@ def set_password(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(person)
 def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
     reader = manager_of(request)
     asked, _ = _asked(reader, pk)

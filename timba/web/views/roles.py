@@ -7,12 +7,12 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from timba.accounts.models import Role
 from timba.accounts.roles import change_role, delete_role
 from timba.web.forms import RoleForm
-from timba.web.pages import Reader, render_page, signed_in
+from timba.web.pages import Reader, posted_from, render_page, signed_in
 from timba.web.views.people import manager_of
 
 
@@ -33,7 +33,7 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@require_POST
+@posted_from(role)
 def remove_role(request: HttpRequest, pk: int) -> HttpResponse:
     reader = manager_of(request)
     delete_role(actor=reader.user, role=_asked(reader, pk))

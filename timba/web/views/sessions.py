@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login, logout
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from timba.accounts.models import Role, User
 from timba.accounts.sign_in import check_credentials
+from timba.consignments.models import Consignment, Log
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
-from timba.web.pages import CLIENT_IN_SESSION, next_page, reader_of, signed_in
+from timba.files.models import File
+from timba.notes.models import Note
+from timba.web.pages import (
+    CLIENT_IN_SESSION,
+    Reader,
+    next_page,
+    posted_from,
+    reader_of,
+    signed_in,
+)
 
 
 class SignInForm(forms.Form):
@@ -25,6 +41,17 @@ class SignInForm(forms.Form):
     password = forms.CharField(max_length=4096, strip=False)
 
 
+# Whose row an address names that begins so, and the list where that row stands.
+_LISTS: Final[Mapping[str, tuple[type[Model] | None, str]]] = {
+    "consignments/": (Consignment, "web:consignments"),
+    "files/": (File, "web:files"),
+    "logs/": (Log, "web:consignments"),
+    "notes/": (Note, "web:notes"),
+    "people/": (User, "web:people"),
+    "people/roles/": (Role, "web:people"),
+    # The number of a city is each client's own.
+    "temperatures/": (None, "web:temperatures"),
+}
 _REFUSALS: dict[type[DomainError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
@@ -70,11 +97,26 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect(settings.LOGOUT_REDIRECT_URL)
 
 
-@require_POST
 @signed_in
+@posted_from(lambda _: redirect("web:home"))
 def choose_client(request: HttpRequest) -> HttpResponse:
     """Let staff look at one client's rows, or at all of them."""
     chosen = request.POST.get("client_id", "")
     ids = {str(client.pk): client.pk for client in reader_of(request).clients}
     request.session[CLIENT_IN_SESSION] = ids.get(chosen, 0)
-    return HttpResponseRedirect(next_page(request, request.POST.get("next", "")))
+    wanted = next_page(request, request.POST.get("next", ""))
+    return HttpResponseRedirect(_row_or_list(reader_of(request), wanted))
+
+
+def _row_or_list(reader: Reader, address: str) -> str:
+    """Return the address, or its noun's list where the row that it names is another client's."""
+    try:
+        asked = resolve(urlsplit(address).path)
+    except Resolver404:
+        return address
+    beginning, parameter, _ = asked.route.partition("<")
+    if not parameter or beginning not in _LISTS:
+        return address
+    model, page = _LISTS[beginning]
+    is_shown = model is not None and reader.rows(model).filter(**asked.kwargs).exists()
+    return address if is_shown else reverse(page)

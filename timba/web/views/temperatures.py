@@ -14,7 +14,7 @@ from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
 from timba.errors import Invalid, NotFound
@@ -31,7 +31,7 @@ from timba.temperatures.services import name_city
 from timba.temperatures.shapes import CityShape, city_shape
 from timba.temperatures.statistics import cities_of, city_statistics, describe_cities
 from timba.web.forms import CityNameForm
-from timba.web.pages import Reader, reader_of, render_page, signed_in
+from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 
 CITIES_ON_A_PAGE = 100
 PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
@@ -67,7 +67,7 @@ def temperatures(request: HttpRequest, city_id: int | None = None) -> HttpRespon
 
 
 @signed_in
-@require_POST
+@posted_from(temperatures)
 def rename(request: HttpRequest, city_id: int) -> HttpResponse:
     """Give a city its name."""
     reader = reader_of(request)
