@@ -22,6 +22,7 @@ from tests.web.conftest import SignIn
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.web.choices import RECENT_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -233,6 +234,25 @@ def test_all_failures_are_tried_again_at_once(reader: Person, client_company: Cl
     assert "Retry the 3 in FAILURE" in reader.get("/files/").content.decode()
     reader.post("/files/retry-failed/")
     assert set(File.unscoped.values_list("status", flat=True)) == {"PENDING"}
+
+
+def test_a_file_is_placed_into_any_consignment_and_the_newest_are_offered(
+    reader: Person, client_company: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    Consignment.unscoped.bulk_create(
+        Consignment(client=client_company, name=f"AB-{number}", type="pinewood")
+        for number in range(RECENT_CONSIGNMENTS + 50)
+    )
+    oldest, file = Consignment.unscoped.earliest("pk"), stored(client_company)
+    page = f"/files/{file.pk}/"
+    with django_assert_num_queries(5):
+        before = reader.get(page).content.decode()
+    assert reader.post(f"{page}place/", {"consignment_id": oldest.pk})["Location"] == page
+    with django_assert_num_queries(6):
+        after = reader.get(page).content.decode()
+    counts = [said.count("<option") for said in (before, after)]
+    assert counts == [RECENT_CONSIGNMENTS + 1, RECENT_CONSIGNMENTS + 2]
+    assert f'<option value="{oldest.pk}" selected>AB-0</option>' in after
 
 
 def test_file_is_deleted(reader: Person, client_company: Client) -> None:

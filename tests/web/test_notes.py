@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.notes.models import Note
 from timba.notes.services import write_note
+from timba.web.choices import RECENT_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -147,3 +149,66 @@ def test_list_takes_the_same_queries_however_long_it_is(
         page = reader.get("/notes/").content.decode()
     assert page.count('<li class="note"') == 50
     assert "Note 9<" in reader.get("/notes/?page=2").content.decode()
+
+
+class TestManyConsignments:
+    """A client may have more consignments than a page can hold."""
+
+    @pytest.fixture
+    def loads(self, client_company: Client) -> list[Consignment]:
+        """Return more than are offered, the oldest first."""
+        Consignment.unscoped.bulk_create(
+            Consignment(client=client_company, name=f"AB-{number}", type="pinewood")
+            for number in range(RECENT_CONSIGNMENTS + 50)
+        )
+        return list(Consignment.unscoped.order_by("pk"))
+
+    def test_the_newest_are_offered_by_the_same_queries(
+        self,
+        reader: Person,
+        note: Note,
+        loads: list[Consignment],
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        with django_assert_num_queries(8):
+            page = reader.get("/notes/?new=1").content.decode()
+        assert offered(page) == [load.pk for load in loads[: -RECENT_CONSIGNMENTS - 1 : -1]]
+        Consignment.unscoped.filter(pk__lt=loads[-2].pk).delete()
+        with django_assert_num_queries(8):
+            page = reader.get("/notes/?new=1").content.decode()
+        assert offered(page) == [loads[-1].pk, loads[-2].pk]
+
+    def test_so_is_the_one_that_the_note_has(
+        self,
+        reader: Person,
+        note: Note,
+        loads: list[Consignment],
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        Note.unscoped.update(consignment=loads[0])
+        with django_assert_num_queries(10):
+            page = reader.get(f"/notes/{note.pk}/edit/").content.decode()
+        assert len(offered(page)) == RECENT_CONSIGNMENTS + 1
+        assert f'<option value="{loads[0].pk}" selected>AB-0</option>' in page
+
+    def test_so_is_the_one_that_was_chosen_when_a_note_is_refused(
+        self, reader: Person, loads: list[Consignment]
+    ) -> None:
+        page = reader.post("/notes/", {"title": "", "consignment_id": loads[3].pk})
+        assert f'<option value="{loads[3].pk}" selected>AB-3</option>' in page.content.decode()
+
+    @pytest.mark.parametrize("chosen", ["x", "-1", "0", str(2**70), "nul\0"])
+    def test_what_names_none_is_refused_and_not_offered(
+        self, reader: Person, loads: list[Consignment], chosen: str
+    ) -> None:
+        answer = reader.post("/notes/", {"title": "Key", "consignment_id": chosen})
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert len(offered(answer.content.decode())) == RECENT_CONSIGNMENTS
+
+    def test_any_other_may_be_named(self, reader: Person, loads: list[Consignment]) -> None:
+        reader.post("/notes/", {"title": "Key", "consignment_id": loads[0].pk})
+        assert Note.unscoped.get().consignment == loads[0]
+
+
+def offered(page: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'<option value="(\d+)"', page)]

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from django import forms
+from django.db.models import QuerySet
 
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
 from timba.accounts.permissions import Permission, permissions_of
@@ -19,6 +20,7 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import MAX_TITLE
 from timba.temperatures.services import MAX_CITY_NAME
+from timba.web.choices import ConsignmentField
 from timba.web.pages import Reader
 from timba.web.templatetags.look import measure
 
@@ -113,9 +115,7 @@ class NoteForm(ServiceForm):
         widget=forms.TextInput({"autofocus": True}),
         error_messages={"required": "A note needs a title."},
     )
-    consignment_id = forms.ModelChoiceField(
-        queryset=Consignment.objects.none(), required=False, empty_label="No consignment"
-    )
+    consignment_id = ConsignmentField()
     content = forms.CharField(required=False, strip=False, widget=forms.Textarea({"rows": 6}))
 
     def __init__(self, *args: Any, reader: Reader, note: Note | None = None, **kwargs: Any) -> None:
@@ -127,27 +127,27 @@ class NoteForm(ServiceForm):
             }
         super().__init__(*args, **kwargs)
         client = note.client if note else reader.client
-        choices = cast("forms.ModelChoiceField[Consignment]", self.fields["consignment_id"])
-        choices.queryset = reader.rows(Consignment).filter(client=client).order_by("-id")
+        _choose_from(reader.rows(Consignment).filter(client=client), self["consignment_id"])
 
     @property
     def offers_consignments(self) -> bool:
-        return len(self.fields["consignment_id"].choices) > 1  # type: ignore[attr-defined]
+        return cast("ConsignmentField", self.fields["consignment_id"]).has_any
 
 
 class PlaceForm(forms.Form):
     """The consignment that a file belongs to."""
 
-    consignment_id = forms.ModelChoiceField(
-        queryset=Consignment.objects.none(), required=False, empty_label="No consignment"
-    )
+    consignment_id = ConsignmentField()
 
     def __init__(
         self, said: Mapping[str, Any] | None = None, *, reader: Reader, file: File
     ) -> None:
         super().__init__(said, initial={"consignment_id": file.consignment_id})
-        choices = cast("forms.ModelChoiceField[Consignment]", self.fields["consignment_id"])
-        choices.queryset = reader.rows(Consignment).filter(client=file.client).order_by("-id")
+        _choose_from(reader.rows(Consignment).filter(client=file.client), self["consignment_id"])
+
+
+def _choose_from(rows: QuerySet[Consignment], box: forms.BoundField) -> None:
+    cast("ConsignmentField", box.field).choose_from(rows, chosen=box.value())
 
 
 class ConsignmentForm(ServiceForm):
