@@ -16,7 +16,7 @@ from timba.accounts.tokens import user_of
 from timba.api.authentication import actor_of
 from timba.api.pages import LIMIT, read_limit
 from timba.api.queries import Query, query
-from timba.api.schema import CONFLICT, listing
+from timba.api.schema import listing
 from timba.api.scope import acting_client
 from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
@@ -51,7 +51,7 @@ class EventsQuery(Query):
 class EventsDoor(APIView):
     """A client's events, oldest first."""
 
-    @extend_schema(parameters=[EventsQuery, LIMIT], responses={200: _answer(), **CONFLICT})
+    @extend_schema(parameters=[EventsQuery, LIMIT], responses={200: _answer()})
     def get(self, request: Request) -> Response:
         limit = read_limit(request)
         wanted = query(EventsQuery, request)

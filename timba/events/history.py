@@ -11,7 +11,6 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from timba.errors import Conflict
 from timba.events.models import OutboxEvent, Stream
 
 MAX_WAIT_SECONDS: Final = 25
@@ -29,16 +28,11 @@ class Chapter:
 def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> Chapter:
     """Return the client's events with numbers above `after`, of one topic or of all.
 
-    Numbers follow the order of commits: nothing can turn up later that `upto` has passed. Raises
-    Conflict for an `after` that no event has had yet: a restore from a backup took it back, and
-    whoever waited behind it would pass over the events that get these numbers anew.
+    Numbers follow the order of commits: nothing can turn up later that `upto` has passed. Where
+    `after` lies beyond the last number, a restore from a backup has taken events back, and `upto`
+    leads back: who waited there would pass over the events that get these numbers anew.
     """
     last = _last_sequence(client_id)
-    if after > last:
-        raise Conflict(
-            f"There is no event {after} yet: the last one is {last}. If Timba was restored from a "
-            "backup, numbers go on from that of the backup: read again from after=0."
-        )
     rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)
     if topic is not None:
         rows = rows.filter(topic=topic)
