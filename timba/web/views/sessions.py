@@ -114,8 +114,8 @@ def _row_or_list(reader: Reader, address: str) -> str:
         asked = resolve(urlsplit(address).path)
     except Resolver404:
         return address
-    beginning, parameter, _ = asked.route.partition("<")
-    if not parameter or beginning not in _LISTS:
+    beginning = asked.route.partition("<")[0]
+    if beginning not in _LISTS:
         return address
     model, page = _LISTS[beginning]
     is_shown = model is not None and reader.rows(model).filter(**asked.kwargs).exists()
