@@ -10,7 +10,9 @@ from django.test import Client as Person
 
 from tests.factories import PASSWORD, ClientFactory
 from tests.web.conftest import SignIn
+from timba.accounts import sign_in as sign_in_service
 from timba.accounts.models import Client, User
+from timba.accounts.passwords import Line
 from timba.notes.services import write_note
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +72,19 @@ def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert 0 < int(response["Retry-After"]) <= 900
     assert "There were too many attempts" in response.content.decode()
+
+
+def test_a_flood_is_told_to_wait_in_place(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(at_once=1, waiting=0)
+    monkeypatch.setattr(sign_in_service, "_line", line)
+    user = make_user()
+    with line.turn():
+        response = sign_in(user.username, PASSWORD)
+    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert int(response["Retry-After"]) > 0
+    assert f'value="{user.username}"' in response.content.decode()
 
 
 def test_signing_out_ends_the_session(make_user: MakeUser, person: SignIn) -> None:
