@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Dialog, Page, Route, expect
 
 from tests.factories import PASSWORD
 from tests.temperatures.uploads import receive_readings
-from tests.web.conftest import Open
+from tests.web.conftest import PATIENCE_MS, Open
 from tests.web.test_consignment_pages import press, totals, type_log
 from tests.web.test_consignments import measured, opened
 from tests.web.test_pages import READINGS, choose, row, text
@@ -189,6 +189,35 @@ def test_redraw_leaves_logs_that_could_not_be_saved(
     expect(page.locator("tr.unsaved")).to_contain_text("TB-3")
     page.reload()
     assert asked_to_stay == ["beforeunload"]
+
+
+def test_redraw_that_was_asked_for_before_a_log_was_saved_does_not_take_it_away(
+    owner: User, open_page: Open, load: Consignment
+) -> None:
+    file = coming(owner, load)
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route(f"**/consignments/{load.pk}/", hold_the_first)
+    assert process_file(file.pk)
+    for _ in range(PATIENCE_MS // 20):
+        if held:
+            break
+        page.wait_for_timeout(20)
+    page.get_by_label("Barcode").focus()
+    type_log(page, "TB-1", "4.2", "30", "25")
+    expect(page.locator("#rows")).to_contain_text("TB-1")
+    route, older = held[0]
+    route.fulfill(response=older)
+    expect(page.locator("#documents")).to_contain_text("2 of 3 rows counted.")
+    expect(page.locator("#rows")).to_contain_text("TB-1")
+    assert "0.315 m³" in totals(page)
 
 
 def test_redraw_leaves_the_log_that_is_being_corrected(

@@ -1,5 +1,6 @@
 // The first row of a consignment's logs: typed at a keyboard as fast as a gate calls them out.
 
+import { tellChange } from "./live.js";
 import { cubic, litres, measure } from "./measures.js";
 import { Totals } from "./totals.js";
 import { MEASURES, STAYS, TypedLogs } from "./typed.js";
@@ -60,6 +61,7 @@ class Entry extends TypedLogs {
     const number = isThere ? this.totals.count : this.totals.add(log.volume);
     document.querySelector("[data-next]").textContent = (number + 1).toLocaleString("en-GB");
     if (!isThere) this.#draw(log, number);
+    tellChange();
   }
 
   #pressed(event) {

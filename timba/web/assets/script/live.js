@@ -13,11 +13,17 @@ const SLOWEST = 30_000;
 let due = 0;
 let drawing = false;
 let misses = 0;
+let changes = 0;
 
 /** Draw the page's live parts anew: they may show something else by now. */
 export function redraw(after = TOGETHER) {
   clearTimeout(due);
   due = setTimeout(draw, after);
+}
+
+/** Say that the page has changed a live part itself: an answer that is on its way may not know of it. */
+export function tellChange() {
+  changes += 1;
 }
 
 async function draw() {
@@ -33,9 +39,14 @@ async function draw() {
 
 async function drawAnew() {
   if (!document.querySelector(LIVE)) return true;
+  const before = changes;
   const answer = await ask(location.href, { headers: { Accept: "text/html" } });
   if (answer.status === 404) return true; // it is gone: what was known of it stays to be read
   if (!answer.ok) return false;
+  if (changes !== before) {
+    redraw();
+    return true;
+  }
   const [first, ...others] = document.querySelectorAll(LIVE);
   const selectOOB = others.map(({ id }) => `#${id}:outerMorph`).join();
   await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text: answer.text });
