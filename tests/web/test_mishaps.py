@@ -345,6 +345,17 @@ def test_file_whose_answers_are_all_lost_is_stored_once_if_it_is_tried_again(
     assert File.unscoped.count() == 1
 
 
+def test_page_is_not_left_unasked_while_a_file_can_be_tried_again(
+    owner: User, context: BrowserContext, open_page: Open, asked_to_stay: list[str]
+) -> None:
+    page = open_page(owner, "/api/")
+    context.clear_cookies(name="timba")
+    choose(page, text("gate.txt", "Seal ok"))
+    expect(page.get_by_role("button", name="Try gate.txt again")).to_be_visible()
+    page.reload()
+    assert asked_to_stay == ["beforeunload"]
+
+
 def test_each_tab_remembers_its_own_batch(
     owner: User, context: BrowserContext, open_page: Open, asked_to_stay: list[str]
 ) -> None:

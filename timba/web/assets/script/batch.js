@@ -86,8 +86,9 @@ export class Batch {
     return this.rows.find((row) => row.element === item);
   }
 
+  /** What is lost with the page: also what was refused and can be tried again. */
   get unsent() {
-    return this.rows.filter(({ state }) => state === "queued" || state === "sending");
+    return this.rows.filter(({ state, again }) => state === "queued" || state === "sending" || again);
   }
 
   // Files that are done make room for new ones: they stay under Files.
