@@ -109,6 +109,26 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
     assert troubles == []
 
 
+def test_whatever_speaks_of_the_logs_is_drawn_anew_once_a_tally_is_in(
+    owner: User, open_page: Open, load: Consignment, worker: None, troubles: list[str]
+) -> None:
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    expect(page.get_by_text("No logs yet")).to_be_visible()
+    rows = [(f"TB-{number}", 4.2, 30, 25) for number in range(1, 13)]
+    page.locator("#choose").set_input_files([sheet("tally.xlsx", tally(*rows))])
+    expect(page.locator("#totals")).to_contain_text("3.780 m³")
+    expect(page.get_by_role("heading", name="Logs 12")).to_be_visible()
+    expect(page.locator("[data-next]")).to_have_text("13")
+    expect(page.get_by_text("No logs yet")).to_have_count(0)
+    page.set_viewport_size({"width": 360, "height": 740})
+    shown = page.locator("#rows tr:visible")
+    expect(shown).to_have_count(10)
+    page.get_by_role("button", name="Show all 12 logs").click()
+    expect(shown).to_have_count(12)
+    expect(page.get_by_role("button", name="Show all 12 logs")).to_be_hidden()
+    assert troubles == []
+
+
 def test_scanner_ends_a_barcode_with_enter_and_escape_clears(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
