@@ -26,12 +26,14 @@ AsUser = Callable[[User], APIClient]
 _NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
     """Mark what touches the database, so that it can be chosen to run again on each server.
 
-    Journeys come first. What asks another database than this one about itself is none of this
-    run's tests.
+    What asks another database than this one about itself is none of this run's tests. Journeys come
+    first: they wait for processes more than they compute, and others fill the time.
     """
     elsewhere = []
     for item in items:
@@ -40,12 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             elsewhere.append(item)
         if _needs_database(item):
             item.add_marker("database")
-    # What starts processes waits for them more than it computes: others fill the time.
-    items[:] = sorted(
-        (item for item in items if item not in elsewhere),
-        key=lambda item: item.get_closest_marker("journey") is None,
-    )
+    items[:] = [item for item in items if item not in elsewhere]
     config.hook.pytest_deselected(items=elsewhere)
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
 
 
 @pytest.hookimpl(wrapper=True)
