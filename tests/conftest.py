@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +34,7 @@ def pytest_collection_modifyitems(
 ) -> Generator[None]:
     """Mark what touches the database, so that it can be chosen to run again on each server.
 
-    What asks another database than this one about itself is none of this run's tests. Journeys come
-    first: they wait for processes more than they compute, and others fill the time.
+    What asks another database than this one about itself is none of this run's tests.
     """
     elsewhere = []
     for item in items:
@@ -45,7 +46,23 @@ def pytest_collection_modifyitems(
     items[:] = [item for item in items if item not in elsewhere]
     config.hook.pytest_deselected(items=elsewhere)
     yield
-    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+    items[:] = _in_turn(items)
+
+
+def _in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests file by file: a journey, which waits, and one that computes, the long first.
+
+    Processes that take one file after another are so kept busy until the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    journeys, others = [], []
+    for tests in sorted(files.values(), key=len, reverse=True):
+        waits = any(item.get_closest_marker("journey") for item in tests)
+        (journeys if waits else others).append(tests)
+    pairs = zip_longest(journeys, others, fillvalue=[])
+    return [item for pair in pairs for tests in pair for item in tests]
 
 
 @pytest.hookimpl(wrapper=True)
