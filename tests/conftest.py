@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from copy import deepcopy
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from django.core.cache import cache
 from django.core.files.storage import storages
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from tests.factories import ClientFactory, StaffFactory, UserFactory, add_built_in_roles
+from tests.worlds import World, kept_world
 from timba.accounts.models import Client, Role, User
 from timba.accounts.tokens import issue_tokens
 from timba.config import health
@@ -124,6 +127,19 @@ def make_user(client_company: Client) -> MakeUser:
         return UserFactory(role=role, client=client or client_company, **fields)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Keep a sawmill for all tests of a module, which have no real transactions then."""
+    with kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as world:
+        yield world
+
+
+@pytest.fixture
+def world(kept: World, db: None) -> World:
+    """Return a sawmill with a row of every noun."""
+    return deepcopy(kept)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,8 +113,8 @@ def make_world(*, word: str, first_id: int) -> World:
 def kept_world(blocker: DjangoDbBlocker, *, word: str, first_id: int) -> Iterator[World]:
     """Make a world for all tests of a module, none of which has real transactions.
 
-    Each test leaves it as it was: what a test does to the rows is rolled back to here, and to what
-    it is given `own_copy` sees.
+    Each test leaves it as it was: what a test does to the rows is rolled back to here, and what it
+    is given is a copy.
     """
     whole = transaction.atomic()
     whole._from_testcase = True  # type: ignore[attr-defined] # a durable block may stand within
@@ -127,11 +126,6 @@ def kept_world(blocker: DjangoDbBlocker, *, word: str, first_id: int) -> Iterato
     with blocker.unblock():
         transaction.set_rollback(True)
         whole.__exit__(None, None, None)
-
-
-def own_copy(world: World) -> World:
-    """Return a kept world for one test to change."""
-    return deepcopy(world)
 
 
 def _add_marked_copy(file: File, word: str) -> None:

@@ -65,3 +65,5 @@ class TooManyAttempts(DomainError):
 
 class Unavailable(DomainError):
     """A part that is needed is away: try again in a moment."""
+
+    retry_after = 5

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from tests.conftest import AsUser, MakeUser
-from tests.worlds import World, kept_world, own_copy
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.processing import next_waiting, process_file
@@ -43,18 +41,6 @@ def work() -> Iterator[Work]:
 
     yield process_what_waits
     close_sandbox()
-
-
-@pytest.fixture(scope="module")
-def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
-    with kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as world:
-        yield world
-
-
-@pytest.fixture
-def world(kept: World, db: None) -> World:
-    """Return a sawmill with a row of every noun."""
-    return own_copy(kept)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.callers import FORM, Caller, caller
 from tests.conftest import AsUser
 from tests.contract.every import STAFFS
 from tests.doors import Door, ask, calls, doors, fields_of, heard
-from tests.worlds import World, kept_world, own_copy
+from tests.worlds import World, kept_world
 from timba.consignments.models import Consignment
 from timba.web import forms
 
@@ -86,13 +87,13 @@ def kept(
 @pytest.fixture
 def theirs(kept: tuple[World, World], db: None) -> World:
     """Return the client that nobody else may know of."""
-    return own_copy(kept[0])
+    return deepcopy(kept[0])
 
 
 @pytest.fixture
 def own(kept: tuple[World, World], db: None) -> World:
     """Return the stranger's own client."""
-    return own_copy(kept[1])
+    return deepcopy(kept[1])
 
 
 @pytest.fixture

@@ -55,7 +55,6 @@ _SENTENCES: dict[type[Exception], str] = {
     StoreAway: "The store of files cannot be reached just now. Try again in a moment.",
     OperationalError: "Timba is busy just now. Try again in a moment.",
 }
-_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +157,7 @@ def _headers(error: Exception, status: HTTPStatus) -> dict[str, str]:
     if isinstance(error, failures.TooManyAttempts):
         return {"Retry-After": str(error.retry_after)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return {"Retry-After": str(_RETRY_SECONDS)}
+        return {"Retry-After": str(failures.Unavailable.retry_after)}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     return {}

@@ -52,8 +52,6 @@ _LISTS: Final[Mapping[str, tuple[type[Model] | None, str]]] = {
     # The number of a city is each client's own.
     "temperatures/": (None, "web:temperatures"),
 }
-# So long it takes until others in the line have had their turn.
-_LINE_SECONDS: Final = 5
 _REFUSALS: dict[type[DomainError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
@@ -86,10 +84,8 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     except (NotSignedIn, TooManyAttempts, Unavailable) as refusal:
         context = {"next": wanted, "username": username, "wrong": str(refusal)}
         response = render(request, "web/login.html", context, status=_REFUSALS[type(refusal)])
-        if isinstance(refusal, TooManyAttempts):
+        if isinstance(refusal, TooManyAttempts | Unavailable):
             response["Retry-After"] = str(refusal.retry_after)
-        elif isinstance(refusal, Unavailable):
-            response["Retry-After"] = str(_LINE_SECONDS)
         return response
     login(request, user)
     return HttpResponseRedirect(next_page(request, wanted))

@@ -36,15 +36,12 @@ function nextPause() {
 async function look() {
   const tasks = [...watched.keys()];
   let reached = true;
-  try {
-    for (let from = 0; from < tasks.length && reached; from += AT_MOST) {
-      reached = await lookAt(tasks.slice(from, from + AT_MOST));
-    }
-  } finally {
-    misses = reached ? 0 : misses + 1;
-    timer = 0;
-    schedule(nextPause());
+  for (let from = 0; from < tasks.length && reached; from += AT_MOST) {
+    reached = await lookAt(tasks.slice(from, from + AT_MOST));
   }
+  misses = reached ? 0 : misses + 1;
+  timer = 0;
+  schedule(nextPause());
 }
 
 async function lookAt(tasks) {
