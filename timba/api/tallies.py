@@ -51,7 +51,7 @@ class PdfDoor(APIView):
 
     @extend_schema(responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        # What draws letters takes nearly a second to load: not at every start.
+        # What draws letters is slow to load: not at every start.
         from timba.consignments.tallies.paper import has_fonts, write_pdf  # noqa: PLC0415
 
         tally = visible_tally(actor_of(request), pk)

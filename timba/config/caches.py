@@ -12,7 +12,7 @@ def bounded(cache: dict[str, Any]) -> dict[str, Any]:
     """Return the cache's settings with time limits, where it is a Redis."""
     if cache["BACKEND"] != _REDIS:
         return cache
-    # Where there is no Redis, its client is not loaded: that takes a quarter of a second.
+    # Where there is no Redis, its client is not loaded.
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ from timba.wire import dumps
 
 class Command(BaseCommand):
     help = "Print the events of a topic as JSON lines, oldest first, each once."
-    # Pages and doors are the web server's: to load them only to check them doubles the start.
+    # Pages and doors are the web server's: nobody waits here until they are loaded and checked.
     requires_system_checks = (Tags.security,)
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = "Carry events from the outbox to Kafka, until SIGTERM or Ctrl-C."
-    # Pages and doors are the web server's: to load them only to check them doubles the start.
+    # Pages and doors are the web server's: nobody waits here until they are loaded and checked.
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
