@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -25,6 +26,19 @@ def refuse_or_skip(program: Program) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def note_calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return what will list the address of every connection that is tried from now on."""
+    called: list[object] = []
+    connect = socket.socket.connect
+
+    def noted(self: socket.socket, address: Any) -> None:
+        called.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return called
 
 
 class OwnServer:
@@ -56,7 +70,7 @@ class OwnServer:
     def kill(self) -> None:
         """End it without a word of warning."""
         self._signal(signal.SIGKILL)
-        wait_until(lambda: self._place.identity() is None, seconds=10, what="the server is dead")
+        wait_until(lambda: self._place.identity() is None, seconds=60, what="the server is dead")
 
     def freeze(self) -> None:
         """Let it take connections and say nothing."""
@@ -66,7 +80,7 @@ class OwnServer:
             stats = [(task / "stat").read_text() for task in tasks.iterdir()]
             return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
-        wait_until(stands_still, seconds=10, what="the server stands still")
+        wait_until(stands_still, seconds=60, what="the server stands still")
 
     def thaw(self) -> None:
         """Let it go on."""

@@ -18,10 +18,12 @@ from pytest_django.fixtures import Settings
 from tests.files.conftest import Receive, Take, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
+from timba.bell import ring
 from timba.files import processing, worker
 from timba.files.models import File
 from timba.files.processing import LOST, _claim
 from timba.files.storage import LocalStorage
+from timba.files.tasks import BELL
 from timba.files.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +44,8 @@ def run_worker() -> Iterator[Callable[[], Worker]]:
     yield start
     for one, thread in running:
         one.stop()
-        thread.join(timeout=5)
+        ring(BELL)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
@@ -56,23 +59,28 @@ def test_a_worker_takes_what_waits_and_what_comes(
     for _ in range(5):
         receive()
     run_worker()
-    wait_until(all_settled, seconds=20, what="all files are settled")
+    wait_until(all_settled, seconds=60, what="all files are settled")
     for _ in range(5):
         receive()
-    wait_until(all_settled, seconds=20, what="all files are settled")
+    wait_until(all_settled, seconds=60, what="all files are settled")
     assert set(File.unscoped.values_list("status", "attempts")) == {("SUCCESS", 1)}
 
 
 def test_a_bell_wakes_the_worker_long_before_it_would_look_again(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_LOOK_AGAIN_SECONDS", 3.0)
+    monkeypatch.setattr(worker, "_LOOK_AGAIN_SECONDS", 120.0)
+    listening, wait = threading.Event(), worker.Bell.wait
+
+    def listen(bell: worker.Bell, seconds: float) -> None:
+        listening.set()
+        wait(bell, seconds)
+
+    monkeypatch.setattr(worker.Bell, "wait", listen)
     run_worker()
-    time.sleep(0.5)
-    started = time.monotonic()
+    assert listening.wait(60)
     receive()
-    wait_until(all_settled, seconds=20, what="the file is settled")
-    assert time.monotonic() - started < 1.5
+    wait_until(all_settled, seconds=60, what="the file is settled")
 
 
 def test_a_file_whose_bell_was_lost_is_found_all_the_same(
@@ -81,7 +89,7 @@ def test_a_file_whose_bell_was_lost_is_found_all_the_same(
     run_worker()
     monkeypatch.setattr(worker.Bell, "wait", lambda *_: time.sleep(0.1))
     receive()
-    wait_until(all_settled, seconds=20, what="the file is settled")
+    wait_until(all_settled, seconds=60, what="the file is settled")
 
 
 def test_the_worker_sweeps_by_itself(
@@ -93,7 +101,7 @@ def test_the_worker_sweeps_by_itself(
         _claim(file.pk)
         lose_worker(file)
     run_worker()
-    wait_until(all_settled, seconds=20, what="the lost file is settled")
+    wait_until(all_settled, seconds=60, what="the lost file is settled")
     assert File.unscoped.get().error == LOST
 
 
@@ -122,7 +130,7 @@ def test_a_worker_goes_on_after_trouble(
         monkeypatch.setattr(worker, name, trouble_at_first(getattr(worker, name)))
     run_worker()
     receive()
-    wait_until(all_settled, seconds=20, what="the file is settled")
+    wait_until(all_settled, seconds=60, what="the file is settled")
     assert {"next_waiting", "sweep_files"} <= set(troubles)
 
 
@@ -144,13 +152,13 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
     monkeypatch.setattr(processing, "_read", read_slowly)
     one = run_worker()
     receive()
-    assert reading.wait(10)
+    assert reading.wait(60)
     one.stop()
     back = File.unscoped.filter(lease_until=None, attempts=0, status="PENDING")
-    wait_until(back.exists, seconds=5, what="the file is given back")
+    wait_until(back.exists, seconds=60, what="the file is given back")
     monkeypatch.setattr(processing, "_read", read)
     run_worker()
-    wait_until(all_settled, seconds=20, what="the file is settled")
+    wait_until(all_settled, seconds=60, what="the file is settled")
 
 
 def test_a_worker_that_is_stopped_leaves_no_process(
@@ -159,11 +167,11 @@ def test_a_worker_that_is_stopped_leaves_no_process(
     before = children()
     one = run_worker()
     receive(photo(), name="a.jpg")
-    wait_until(all_settled, seconds=20, what="the photo is settled")
+    wait_until(all_settled, seconds=60, what="the photo is settled")
     sandboxes = children() - before
     assert sandboxes
     one.stop()
-    wait_until(lambda: not sandboxes & children(), seconds=5, what="the sandbox is gone")
+    wait_until(lambda: not sandboxes & children(), seconds=60, what="the sandbox is gone")
 
 
 def test_a_worker_that_is_stopped_ends_its_sweep_too(
@@ -175,7 +183,7 @@ def test_a_worker_that_is_stopped_ends_its_sweep_too(
 
     def purge_when_stopped(self: LocalStorage, name: str) -> None:
         sweeping.set()
-        assert stopped.wait(10)
+        assert stopped.wait(60)
         purge(self, name)
 
     monkeypatch.setattr(LocalStorage, "purge", purge_when_stopped)
@@ -183,10 +191,10 @@ def test_a_worker_that_is_stopped_ends_its_sweep_too(
         take()
     File.unscoped.update(deleted_at=timezone.now())
     one = run_worker()
-    assert sweeping.wait(10)
+    assert sweeping.wait(60)
     one.stop()
     stopped.set()
-    one._threads[-1].join(5)
+    one._threads[-1].join(60)
     assert File.unscoped.count() == 2
 
 
@@ -201,7 +209,7 @@ def test_the_command_works_until_it_is_told_to_stop(receive: Receive) -> None:
 
     def stop_when_settled() -> None:
         try:
-            wait_until(all_settled, seconds=20, what="the file is settled")
+            wait_until(all_settled, seconds=60, what="the file is settled")
         finally:
             connection.close()
             os.kill(os.getpid(), signal.SIGTERM)
