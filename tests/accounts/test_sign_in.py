@@ -166,8 +166,8 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
     with ThreadPoolExecutor(turns + 1) as pool:
         with transaction.atomic():  # keeps every other writer of SQLite waiting
             failing = [pool.submit(fail_alone, number) for number in range(turns)]
-            assert all(noting.acquire(timeout=20) for _ in range(turns))
-            pool.submit(hash_password, "spruce-bark-7731", user=owner).result(20)
+            assert all(noting.acquire(timeout=60) for _ in range(turns))
+            pool.submit(hash_password, "spruce-bark-7731", user=owner).result(60)
             add_user(
                 actor=owner,
                 client=owner.client,
@@ -177,7 +177,7 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
                 password="spruce-bark-7731",
             )
         for failed in failing:
-            failed.result(20)
+            failed.result(60)
 
 
 class _Tells:

@@ -98,7 +98,7 @@ def test_the_effect_and_its_answer_are_committed_together(
 
 def test_a_request_that_died_is_taken_over_after_a_minute(program: APIClient) -> None:
     assert note(program).status_code == 201
-    for seconds, status in ((59, 409), (61, 201)):
+    for seconds, status in ((30, 409), (61, 201)):
         IdempotentRequest.objects.update(
             response_status=None,
             response_body=None,

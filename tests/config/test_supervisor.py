@@ -61,7 +61,7 @@ class House:
     def start(self, grace: float = 3.5, **sources: str) -> subprocess.Popen[str]:
         process = self.begin(grace, **sources)
         for name in sources:
-            wait_until(lambda name=name: bool(self.pids(name)), seconds=20, what=f"{name} runs")
+            wait_until(lambda name=name: bool(self.pids(name)), seconds=60, what=f"{name} runs")
         return process
 
     def begin(self, grace: float = 3.5, **sources: str) -> subprocess.Popen[str]:
@@ -98,7 +98,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     yield made
     end_all(MARK, made.mark)
     if made.process is not None:
-        made.process.communicate(timeout=20)
+        made.process.communicate(timeout=60)
 
 
 def test_a_program_that_dies_is_started_again_and_told(house: House) -> None:
@@ -106,10 +106,10 @@ def test_a_program_that_dies_is_started_again_and_told(house: House) -> None:
     [first] = house.pids("worker")
     web = house.pids("web")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(house.pids("worker")) == 2, seconds=20, what="the worker runs again")
+    wait_until(lambda: len(house.pids("worker")) == 2, seconds=60, what="the worker runs again")
     assert house.pids("web") == web
     supervisor.terminate()
-    said, _ = supervisor.communicate(timeout=20)
+    said, _ = supervisor.communicate(timeout=60)
     assert said.splitlines() == [
         "The worker process ended (SIGKILL). It is started again in 0.1 s.",
         "all ended",
@@ -118,9 +118,9 @@ def test_a_program_that_dies_is_started_again_and_told(house: House) -> None:
 
 def test_a_program_that_keeps_dying_is_started_ever_later(house: House) -> None:
     supervisor = house.start(worker=SLEEP.replace("time.sleep(600)", "sys.exit(3)"))
-    wait_until(lambda: len(house.pids("worker")) >= 4, seconds=30, what="three restarts")
+    wait_until(lambda: len(house.pids("worker")) >= 4, seconds=60, what="three restarts")
     supervisor.terminate()
-    said, _ = supervisor.communicate(timeout=20)
+    said, _ = supervisor.communicate(timeout=60)
     assert said.splitlines()[:3] == [
         f"The worker process ended (exit code 3). It is started again in {delay} s."
         for delay in ("0.1", "0.2", "0.4")
@@ -134,9 +134,9 @@ def test_a_program_that_cannot_be_started_is_tried_again(house: House) -> None:
     assert supervisor.stdout is not None
     told = supervisor.stdout.readline()
     python.symlink_to(sys.executable)
-    wait_until(lambda: bool(house.pids("worker")), seconds=20, what="the worker runs")
+    wait_until(lambda: bool(house.pids("worker")), seconds=60, what="the worker runs")
     supervisor.terminate()
-    supervisor.communicate(timeout=20)
+    supervisor.communicate(timeout=60)
     assert told == (
         "The worker process did not start (No such file or directory). "
         "It is started again in 0.1 s.\n"
@@ -150,7 +150,7 @@ def test_what_cannot_be_told_keeps_nothing_from_running(house: House, each_tick:
         house.start(worker=SLEEP)
     [first] = house.pids("worker")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(house.pids("worker")) == 2, seconds=20, what="the worker runs again")
+    wait_until(lambda: len(house.pids("worker")) == 2, seconds=60, what="the worker runs again")
 
 
 def test_a_closed_terminal_does_not_end_what_nohup_started(house: House) -> None:
@@ -159,24 +159,24 @@ def test_a_closed_terminal_does_not_end_what_nohup_started(house: House) -> None
     supervisor.send_signal(signal.SIGHUP)
     [first] = house.pids("worker")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(house.pids("worker")) == 2, seconds=20, what="the worker runs again")
+    wait_until(lambda: len(house.pids("worker")) == 2, seconds=60, what="the worker runs again")
     supervisor.terminate()
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_every_process(house: House, number: signal.Signals) -> None:
     supervisor = house.start(web=PARENT, worker=SLEEP)
-    wait_until(lambda: bool(house.pids("grandchild")), seconds=20, what="the grandchild runs")
+    wait_until(lambda: bool(house.pids("grandchild")), seconds=60, what="the grandchild runs")
     supervisor.send_signal(number)
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=60) == 0
     assert house.running() == set()
 
 
 def test_a_program_that_will_not_end_is_ended(house: House) -> None:
     supervisor = house.start(grace=0.3, web=STUBBORN, worker=SLEEP)
     supervisor.terminate()
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=60) == 0
     assert house.running() == set()
 
 
@@ -184,32 +184,32 @@ def test_a_second_signal_ends_them_at_once(house: House) -> None:
     supervisor = house.start(grace=600, web=STUBBORN, worker=SLEEP)
     [worker] = house.pids("worker")
     supervisor.send_signal(signal.SIGINT)
-    wait_until(lambda: worker not in house.running(), seconds=20, what="the worker has ended")
+    wait_until(lambda: worker not in house.running(), seconds=60, what="the worker has ended")
     supervisor.send_signal(signal.SIGINT)
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=60) == 0
     assert house.running() == set()
 
 
 def test_a_killed_supervisor_leaves_no_orphan(house: House) -> None:
     supervisor = house.start(web=SLEEP, worker=SLEEP)
     supervisor.kill()
-    supervisor.wait(timeout=20)
-    wait_until(lambda: not house.running(), seconds=20, what="every program has ended")
+    supervisor.wait(timeout=60)
+    wait_until(lambda: not house.running(), seconds=60, what="every program has ended")
 
 
 def test_what_a_dead_program_leaves_behind_is_ended_before_its_restart(house: House) -> None:
     house.start(web=PARENT)
-    wait_until(lambda: bool(house.pids("grandchild")), seconds=20, what="the grandchild runs")
+    wait_until(lambda: bool(house.pids("grandchild")), seconds=60, what="the grandchild runs")
     [parent], [orphan] = house.pids("web"), house.pids("grandchild")
     os.kill(parent, signal.SIGKILL)
-    wait_until(lambda: len(house.pids("web")) == 2, seconds=20, what="the program runs again")
+    wait_until(lambda: len(house.pids("web")) == 2, seconds=60, what="the program runs again")
     assert orphan not in house.running()
 
 
 def test_what_programs_print_goes_to_the_log_and_not_to_the_terminal(house: House) -> None:
     supervisor = house.start(web=SLEEP)
     log = house.folder / "output.log"
-    wait_until(lambda: log.read_text() == "started\n", seconds=20, what="a line in the log")
+    wait_until(lambda: log.read_text() == "started\n", seconds=60, what="a line in the log")
     supervisor.terminate()
-    said, _ = supervisor.communicate(timeout=20)
+    said, _ = supervisor.communicate(timeout=60)
     assert said == "all ended\n"

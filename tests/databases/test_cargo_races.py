@@ -63,7 +63,7 @@ def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
         thread.start()
         time.sleep(A_MOMENT)
         assert not outcome
-    thread.join(30)
+    thread.join(60)
     return outcome[0]
 
 

@@ -90,7 +90,7 @@ def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
             Stream.objects.bulk_create(Stream(client_id=-number) for number in range(1, 200))
             Stream.objects.select_for_update().get(client_id=owner.client_id)
             has_stream.set()
-            assert watch.has_note.wait(10)
+            assert watch.has_note.wait(60)
             time.sleep(0.3)  # by now it waits for the stream
             Note.unscoped.select_for_update().get(pk=note.pk)
         rival_ended.append(True)
@@ -98,10 +98,10 @@ def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
 
     thread = threading.Thread(target=rival)
     thread.start()
-    assert has_stream.wait(10)
+    assert has_stream.wait(60)
     with connection.execute_wrapper(watch):
         change_note(actor=owner, note=note, title="Lorry 7", content="second", consignment=None)
-    thread.join(10)
+    thread.join(60)
 
     assert watch.began == 2
     assert rival_ended == [True]

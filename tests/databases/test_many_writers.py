@@ -111,7 +111,7 @@ def run(gate: Gate) -> None:
         thread.join(120)
     gate.all_added.set()
     for thread in others:
-        thread.join(30)
+        thread.join(60)
 
 
 def test_totals_barcodes_and_events_are_exact_whoever_writes_at_once(make_user: MakeUser) -> None:

@@ -161,7 +161,7 @@ class Child:
     def end(self, number: int) -> None:
         """Send a signal; the process must end well, and long before it would be killed."""
         self.process.send_signal(number)
-        assert self.process.wait(timeout=20) == 0, self.log.read_text()
+        assert self.process.wait(timeout=60) == 0, self.log.read_text()
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
     told = [event for event in events["events"] if event["key"] == str(note["id"])]
     wait_until(
         lambda: len([m for m in read_back("note_events") if m.key == str(note["id"])]) == 2,
-        seconds=30,
+        seconds=60,
         what="both events are in Kafka",
     )
     ours = [received(m) for m in read_back("note_events") if m.key == str(note["id"])]
@@ -116,7 +116,7 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
 def test_topics_have_as_many_partitions_as_the_broker_gives_new_ones(
     timba: TimbaProcess, broker: OwnServer
 ) -> None:
-    topics = AdminClient({"bootstrap.servers": broker.instance.address}).list_topics(timeout=10)
+    topics = AdminClient({"bootstrap.servers": broker.instance.address}).list_topics(timeout=60)
     ours = {name: len(topic.partitions) for name, topic in topics.topics.items()}
     for name in ("note_events", "consignment_events", "log_events", "file_events"):
         assert ours[name] == PARTITIONS
@@ -145,7 +145,7 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
         writers = [pool.submit(write, program) for program in programs]
         wait_until(lambda: len(statuses) > ALL_CHANGES / 4, seconds=120, what="a quarter is made")
         broker.kill()
-        wait_until(lambda: waiting(timba)["kafka"] == "down", seconds=30, what="Kafka is missed")
+        wait_until(lambda: waiting(timba)["kafka"] == "down", seconds=60, what="Kafka is missed")
         assert waiting(timba)["status"] == "degraded"
         assert len(statuses) < ALL_CHANGES, "the broker is away while changes are made"
         broker.start()

@@ -113,13 +113,13 @@ def test_commit_rings_the_relay(tell: Tell) -> None:
         rung = threading.Event()
 
         def listen() -> None:
-            bell.wait(30)
+            bell.wait(120)
             rung.set()
 
         listener = threading.Thread(target=listen)
         listener.start()
         tell()
-        listener.join(5)
+        listener.join(60)
         assert rung.is_set()
     finally:
         bell.close()

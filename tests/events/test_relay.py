@@ -345,7 +345,7 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
         thread.start()
     for thread in writing:
         thread.join()
-    _wait_until_all_is_published(30)
+    _wait_until_all_is_published(90)
     for relay in relays:
         relay.stop()
     for thread in running:

@@ -80,7 +80,7 @@ class Chaos:
             victims[:] = sorted(find())
             return bool(victims)
 
-        wait_until(found, seconds=30, what=f"there is a {name} to be killed")
+        wait_until(found, seconds=60, what=f"there is a {name} to be killed")
         os.kill(self._chance.choice(victims), signal.SIGKILL)
         self.done[name] += 1
 
@@ -168,7 +168,7 @@ def settle(harbour: Harbour, program: Program, cargo: list[Parcel], shippers: Sh
             retried += 1
     wait_until(lambda: not unsettled(harbour), seconds=SETTLED_SECONDS, what="all is settled")
     wait_until(
-        lambda: harbour.objects() == named(harbour), seconds=30, what="all debris is swept away"
+        lambda: harbour.objects() == named(harbour), seconds=60, what="all debris is swept away"
     )
     return retried
 

@@ -216,4 +216,4 @@ def test_however_it_ends_no_process_is_left_and_the_next_start_keeps_what_is_the
     manager = timba.sign_in("ilze", timba.password_of("ilze"))
     assert len(manager.get("/api/files/").json()["results"]) >= 8
     assert timba.stop(signal.SIGKILL) == -signal.SIGKILL
-    wait_until(lambda: not timba.children(), seconds=20, what="every child has ended")
+    wait_until(lambda: not timba.children(), seconds=60, what="every child has ended")

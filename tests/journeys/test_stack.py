@@ -86,7 +86,7 @@ def test_the_journey_ends_in_kafka(timba: TimbaProcess, folder: Path) -> None:
     note = manager.post("/api/notes/", json={"title": "Seal", "content": "intact"}).json()
     changed = manager.request("PATCH", f"/api/notes/{note['id']}/", json={"content": "broken"})
     wait_until(
-        lambda: manager.get("/health/ready").json()["status"] == "ok", seconds=30, what="all is ok"
+        lambda: manager.get("/health/ready").json()["status"] == "ok", seconds=60, what="all is ok"
     )
     broker = place(folder, "kafka").instance()
     assert broker is not None

@@ -19,7 +19,7 @@ from tests.journeys.processes import end_all, free_port, wait_until, with_variab
 ROOT = Path(__file__).resolve().parents[2]
 _DEMO = (sys.executable, str(ROOT / "manage.py"), "demo")
 START_SECONDS = 120
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 
 
 class TimbaProcess:

@@ -234,7 +234,7 @@ def test_a_durable_server_keeps_what_it_was_told(services: Services) -> None:
     services.client().set("bell", "rung")
     # Redis syncs once a second, and a killed process keeps what it has written.
     os.kill(services.standing()["pid"], signal.SIGKILL)
-    wait_until(lambda: not services.processes(), seconds=10, what="Redis is gone")
+    wait_until(lambda: not services.processes(), seconds=60, what="Redis is gone")
     assert services.run("up", "redis", "--durable")[0] == 0
     assert services.client().get("bell") == b"rung"
 
@@ -243,7 +243,7 @@ def test_a_killed_server_comes_back_where_it_was(services: Services) -> None:
     before = services.up()
     url = services.environment("redis")["BROKER_URL"]
     os.kill(before["pid"], signal.SIGKILL)
-    wait_until(lambda: not services.processes(), seconds=10, what="Redis is gone")
+    wait_until(lambda: not services.processes(), seconds=60, what="Redis is gone")
     code, said, _ = services.run("status", "redis")
     assert (code, said) == (
         1,
@@ -258,7 +258,7 @@ def test_a_killed_server_comes_back_where_it_was(services: Services) -> None:
 def test_a_port_that_was_taken_meanwhile_is_given_up(services: Services) -> None:
     before = services.up()
     os.kill(before["pid"], signal.SIGKILL)
-    wait_until(lambda: not services.processes(), seconds=10, what="Redis is gone")
+    wait_until(lambda: not services.processes(), seconds=60, what="Redis is gone")
     with impostor(int(before["address"].rpartition(":")[2])):
         after = services.up()
         assert after["address"] != before["address"]
@@ -277,16 +277,16 @@ def test_what_a_killed_tool_had_started_is_ended(services: Services, millisecond
 
 def test_a_tool_killed_between_start_and_answer_leaves_nothing(services: Services) -> None:
     with services.launch("up", "redis"):
-        wait_until(lambda: bool(services.processes()), seconds=30, what="Redis has started")
+        wait_until(lambda: bool(services.processes()), seconds=60, what="Redis has started")
     assert services.run("down") == (0, "Redis is down.\n", "")
     assert services.processes() == set()
 
 
 def test_a_stopped_server_is_ended_too(services: Services) -> None:
     os.kill(services.up()["pid"], signal.SIGSTOP)
-    began = time.monotonic()
-    assert services.run("down") == (0, "Redis is down.\n", "")
-    assert time.monotonic() - began < 10, "it was woken to end by itself"
+    with (services.folder / "redis.log").open() as log:
+        assert services.run("down") == (0, "Redis is down.\n", "")
+        assert "bye bye" in log.read(), "it was woken to end by itself"
     assert services.processes() == set()
 
 
