@@ -67,13 +67,14 @@ class TakesNoteThenStream:
 
     def __init__(self) -> None:
         self.began = 0
-        self.has_note = threading.Event()
+        self.asks_for_stream = threading.Event()
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "events_stream" in sql:
+            self.asks_for_stream.set()
         result = execute(sql, params, many, context)
         if "FOR UPDATE" in sql and "notes_note" in sql:
             self.began += 1
-            self.has_note.set()
         return result
 
 
@@ -90,7 +91,7 @@ def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
             Stream.objects.bulk_create(Stream(client_id=-number) for number in range(1, 200))
             Stream.objects.select_for_update().get(client_id=owner.client_id)
             has_stream.set()
-            assert watch.has_note.wait(60)
+            assert watch.asks_for_stream.wait(60)
             time.sleep(0.3)  # by now it waits for the stream
             Note.unscoped.select_for_update().get(pk=note.pk)
         rival_ended.append(True)

@@ -70,7 +70,7 @@ def read_back(broker: OwnServer, settings: Settings) -> Any:
 
 def waiting(timba: TimbaProcess) -> dict[str, str]:
     """Return how its parts are, as /health/ready says it."""
-    answer = requests.get(f"{timba.url}/health/ready", timeout=30)
+    answer = requests.get(f"{timba.url}/health/ready", timeout=60)
     assert answer.status_code == 200, answer.text
     return {"status": answer.json()["status"], **answer.json()["checks"]}
 

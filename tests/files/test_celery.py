@@ -184,7 +184,7 @@ def test_a_redis_that_fails_loses_no_file_and_holds_up_no_upload(
         harm(redis, flow)
         flow.wait_for_another()
     assert set(flow.statuses) == {202}
-    wait_for_all(manager, flow.task_ids, seconds=90)
+    wait_for_all(manager, flow.task_ids, seconds=600)
     assert set(mains(timba)) == {"fast", "bulk", "beat"}
 
 

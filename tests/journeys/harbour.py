@@ -26,7 +26,7 @@ from tools.servers.redis import Redis
 from tools.servers.s3 import VersityGW
 
 PASSWORD = "larch-and-alder-48"
-START_SECONDS = 120
+START_SECONDS = 300
 IMPATIENT_SECONDS = 0.03
 
 

@@ -31,7 +31,7 @@ SHIPPERS = 6
 TROUBLE_SECONDS = 0.6
 IDLE_SECONDS = 2
 S3_SECONDS = 10
-SETTLED_SECONDS = 90
+SETTLED_SECONDS = 600
 # A failure may be tried again; what has succeeded is told once.
 LIFE = re.compile(r"created (failed updated )*(succeeded|failed) ")
 

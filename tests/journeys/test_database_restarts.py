@@ -24,7 +24,7 @@ PASSWORD = "larch-and-alder-48"
 FILES = 40
 CALLERS = 8
 AWAY_SECONDS = 2
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 @pytest.fixture(params=[PostgreSQL, MariaDB], ids=["postgres", "mariadb"])

@@ -138,7 +138,7 @@ def test_the_first_steps_of_the_readme_do_what_they_say(timba: TimbaProcess) -> 
         env={**os.environ, "TIMBA_URL": timba.url, "TIMBA_DATA_DIR": str(timba.data_folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     upload, batch, files, city, note, events = map(json.loads, done.stdout.splitlines())
@@ -196,7 +196,7 @@ def test_gunicorn_serves_the_same_house_by_the_line_in_operations_md(
 
     try:
         wait_until(is_ready, seconds=60, what="gunicorn answers")
-        page = requests.get(f"http://{address}/login/", headers={"Accept": "text/html"}, timeout=30)
+        page = requests.get(f"http://{address}/login/", headers={"Accept": "text/html"}, timeout=60)
         assert page.status_code == 200
         assert list(tmp_path.iterdir()) == [], "no socket in the home directory"
     finally:

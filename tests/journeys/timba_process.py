@@ -18,7 +18,7 @@ from tests.journeys.processes import end_all, free_port, wait_until, with_variab
 
 ROOT = Path(__file__).resolve().parents[2]
 _DEMO = (sys.executable, str(ROOT / "manage.py"), "demo")
-START_SECONDS = 120
+START_SECONDS = 300
 STOP_SECONDS = 60
 
 
@@ -70,7 +70,7 @@ class TimbaProcess:
     def sign_in(self, username: str, password: str) -> Program:
         """Return a program that is signed in."""
         answer = requests.post(
-            f"{self.url}/api/token/", json={"username": username, "password": password}, timeout=30
+            f"{self.url}/api/token/", json={"username": username, "password": password}, timeout=60
         )
         assert answer.status_code == 200, answer.text
         return Program(self.url, answer.json()["access"])

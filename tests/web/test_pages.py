@@ -115,7 +115,7 @@ def test_batch_holds_a_hundred_files_and_all_of_them_end(
     page = open_page(owner, "/api/")
     choose(page, *(text(f"note {number:03}.txt", f"Note {number}\n") for number in range(101)))
     expect(row(page, "note 100.txt")).to_contain_text("a batch holds 100 files")
-    expect(page.get_by_role("status")).to_contain_text("100 SUCCESS, 1 refused", timeout=60_000)
+    expect(page.get_by_role("status")).to_contain_text("100 SUCCESS, 1 refused", timeout=300_000)
     assert File.unscoped.filter(status="SUCCESS").count() == 100
 
 
