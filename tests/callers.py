@@ -89,5 +89,10 @@ def caller(door: Door, method: str, *, user: User, world: World) -> Caller:
         program = Program(headers={"accept": "text/html"})
         program.force_login(user)
     else:
-        program = Program(headers={"authorization": f"Bearer {issue_tokens(user=user).access}"})
+        program = signed_in(user)
     return Caller(program=program, door=door, method=method, world=world)
+
+
+def signed_in(user: User) -> Program:
+    """Return a program with a token of this user."""
+    return Program(headers={"authorization": f"Bearer {issue_tokens(user=user).access}"})

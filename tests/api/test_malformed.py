@@ -6,10 +6,14 @@ the values are `tests.api.test_hostile`'s.
 
 from __future__ import annotations
 
+from typing import Any
+from unittest.mock import patch
+
 import pytest
+from django.test.client import FakePayload
 
 from tests.api.hostility import assert_harmless, send
-from tests.callers import Caller, caller
+from tests.callers import Caller, caller, signed_in
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, WITH_BODY, named
 from tests.doors import Door, is_form
@@ -41,6 +45,7 @@ HEADERS = [
     "If-Range", "Range", "Idempotency-Key", "X-Request-ID", "X-Forwarded-For", "X-CSRFToken",
     "Content-Encoding", "HX-Request", "Origin", "Referer",
 ]  # fmt: skip
+HEADER_TEXTS = ["", "\0", "\xff\xfe", "x" * 9_000, ',;="', "*/*;q=x", "-1"]
 CONTENT_TYPES = [
     "", "nonsense", "application/json; charset=utf-16", "application/json; charset=nonsense",
     "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=b",
@@ -73,9 +78,29 @@ FORMS = [
 ]
 
 
+def reads_body(good: Caller) -> bool:
+    """Whether the door looks at all at the body of a good call: most others do it no harm then."""
+    looks = 0
+
+    class Noting(FakePayload):
+        def read(self, *args: Any, **options: Any) -> bytes:
+            nonlocal looks
+            looks += 1
+            return super().read(*args, **options)
+
+        def readline(self, *args: Any, **options: Any) -> bytes:
+            nonlocal looks
+            looks += 1
+            return super().readline(*args, **options)
+
+    with patch("django.test.client.FakePayload", Noting):
+        good.ask()
+    return looks > 0
+
+
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
 def test_a_body_that_is_no_json_object_does_no_harm(door: Door, method: str, good: Caller) -> None:
-    for body in WHOLE:
+    for body in WHOLE if reads_body(good) else WHOLE[:1]:
         assert_harmless(send(good, body))
 
 
@@ -86,7 +111,7 @@ def test_ten_megabytes_of_json_are_413(door: Door, method: str, good: Caller) ->
 
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
 def test_a_strange_content_type_does_no_harm(door: Door, method: str, good: Caller) -> None:
-    for content_type in CONTENT_TYPES:
+    for content_type in CONTENT_TYPES if reads_body(good) else CONTENT_TYPES[-1:]:
         assert_harmless(send(good, b"--b\r\n\r\n\r\n--b--", content_type=content_type))
 
 
@@ -97,12 +122,13 @@ def test_a_malformed_form_does_no_harm(door: Door, method: str, good: Caller) ->
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize("text", ["", "\0", "\xff\xfe", "x" * 9_000, ',;="', "*/*;q=x", "-1"])
-def test_whatever_stands_in_a_header_does_no_harm(header: str, text: str, world: World) -> None:
+def test_whatever_stands_in_a_header_does_no_harm(header: str, world: World) -> None:
+    program = signed_in(world.user)
     for route, method in HEADED:
         [door] = [door for door, _ in DOCUMENTED if door.route == route][:1]
-        good = caller(door, method, user=world.user, world=world)
-        assert_harmless(good.ask(headers={header: text}))
+        good = Caller(program=program, door=door, method=method, world=world)
+        for text in HEADER_TEXTS:
+            assert_harmless(good.ask(headers={header: text}))
 
 
 def test_a_host_that_is_not_served_is_400(world: World) -> None:
