@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import Client as Person
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from tests.factories import PASSWORD
 from timba.accounts.models import User
 from timba.files.worker import Worker
 
@@ -99,21 +99,22 @@ def troubles() -> list[str]:
 
 
 @pytest.fixture
-def open_page(context: BrowserContext, troubles: list[str]) -> Open:
+def open_page(
+    context: BrowserContext, live_server: LiveServer, person: SignIn, troubles: list[str]
+) -> Open:
     """Return a way to open a page as a user: `open_page(user, "/files/")`."""
 
     def open_as(user: User, path: str) -> Page:
+        session = person(user).cookies[settings.SESSION_COOKIE_NAME]
+        cookie = {"name": session.key, "value": session.value, "url": live_server.url}
+        context.add_cookies([cookie])  # type: ignore[list-item]
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on(
             "console",
             lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
         )
-        page.goto(f"/login/?next={path}")
-        page.get_by_label("Username").fill(user.username)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"**{path}")
+        page.goto(path)
         return page
 
     return open_as
