@@ -63,9 +63,11 @@ class Matrix:
         # What is passed often is passed for the same reason: the ends and the middle will do.
         for passing in sorted({1, (often + 1) // 2, often}):
             self._case(walk, f"{point}={end}@{passing}")
-        for passing in sorted({1, often}):
-            for error in errors:
-                self._case(walk, f"{point}={error}@{passing}")
+        # Nobody tells the errors apart: each comes once, and one at either end.
+        passings = sorted({1, often})
+        for number in range(max(len(errors), len(passings)) if errors else 0):
+            error, passing = errors[number % len(errors)], passings[number % len(passings)]
+            self._case(walk, f"{point}={error}@{passing}")
         self.points.add(point)
 
     def _often(self, walk: str) -> dict[str, int]:

@@ -31,8 +31,8 @@ def settle(world: World) -> None:
         row = File.unscoped.filter(pk=file_id, deleted_at=None, status="FAILURE").first()
         if row and step not in _ENDS and TRY_AGAIN in row.error:
             world.retry(f"{step}, once more", file_id)
-    world.work()
-    world.sweep()
+            world.work()
+            world.sweep()
     world.relay()
 
 

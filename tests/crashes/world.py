@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 
@@ -137,6 +137,7 @@ class World:
                 break
         relay.close()
 
+    @transaction.atomic
     def wait(self, time: timedelta) -> None:
         """Let time pass: everything that was is that much longer ago."""
         for model, fields in (
