@@ -80,14 +80,14 @@ def test_all_readings_come_back_whatever_the_runs(
     for cities in (1, 7, 400):
         everything = rows(chance, 1000, cities)
         parts = [everything[:3], [], everything[3:700], everything[700:]]
-        stored, writer = store(parts, run=150, row_group=16, max_partials=max_partials)
+        stored, writer = store(parts, run=150, row_group=40, max_partials=max_partials)
         expected = one_by_one(everything)
         folded = [row for part in fold_by_city(stored) for row in part]
         assert folded == sorted(expected.items(), key=lambda row: row[0])
         assert writer.count == 1000
         assert (writer.totals is None) == (cities == 400 and max_partials < 1000)
         assert writer.totals is None or list(writer.totals) == folded
-        for _ in range(50):
+        for _ in range(25):
             start, stop = sorted(chance.choices(range(-510, 510), k=2))
             city = chance.randrange(1, cities + 2)
             inside = [row for row in everything if row[0] == city and start <= row[1] < stop]
