@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import IO, Any, BinaryIO, Final, cast
 
 import boto3
@@ -59,6 +60,10 @@ _SENTENCES: Final[Mapping[str, str]] = {
         "The clocks of this machine and of the S3 server differ too much. Set them right."
     ),
 }
+
+# It reads what S3 is from large files, once; its clients are safe with threads, it is not.
+_session = cache(boto3.session.Session)
+_session_lock = threading.Lock()
 
 
 class S3Storage(Storage):
@@ -146,20 +151,18 @@ class S3Storage(Storage):
             raise ImproperlyConfigured(sentence.format(bucket=self.bucket, code=code))
 
     def _connect(self, *, read_seconds: int, tries: int) -> Any:
-        client = boto3.session.Session().client(
-            "s3",
-            **self._settings,
-            config=Config(
-                signature_version="s3v4",
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                connect_timeout=2,
-                read_timeout=read_seconds,
-                retries={"mode": "standard", "total_max_attempts": tries},
-                max_pool_connections=32,
-                s3={"addressing_style": "path"},
-            ),
+        config = Config(
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            connect_timeout=2,
+            read_timeout=read_seconds,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            max_pool_connections=32,
+            s3={"addressing_style": "path"},
         )
+        with _session_lock:
+            client = _session().client("s3", **self._settings, config=config)
         # It would wait for a server's leave before each part.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         return client
