@@ -1,4 +1,4 @@
-"""Settings of a Timba in which reading a text takes all the memory there is."""
+"""Settings of a Timba in which reading a greedy text takes all the memory there is."""
 
 from timba.config.settings.base import *  # noqa: F403
 

@@ -96,12 +96,14 @@ def settle(receive: Receive) -> Receive:
 @pytest.fixture
 def hostile(settings: Settings) -> Iterator[None]:
     """Have texts read, in the sandbox, by what does to it whatever the text says."""
-    settings.FILE_PROCESSORS = [
-        "tests.files.hostile.PROCESSOR" if name.endswith(".text.PROCESSOR") else name
-        for name in settings.FILE_PROCESSORS
-    ]
-    _forget_processors()
+    read_by(settings, "tests.files.hostile.PROCESSOR")
     yield
+    _forget_processors()
+
+
+def read_by(settings: Settings, *names: str) -> None:
+    """Have files read by these processors; the fewer, the sooner a child of the sandbox begins."""
+    settings.FILE_PROCESSORS = list(names)
     _forget_processors()
 
 
