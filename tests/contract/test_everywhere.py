@@ -66,9 +66,10 @@ def answered() -> dict[tuple[Door, str], int]:
 
 
 @pytest.fixture
-def usual(door: Door, method: str, good: Caller, answered: dict[tuple[Door, str], int]) -> int:
+def usual(door: Door, method: str, world: World, answered: dict[tuple[Door, str], int]) -> int:
     """Return the status by which a good call of the sawmill's owner is answered."""
     if (door, method) not in answered:
+        good = caller(door, method, user=world.user, world=world)
         answered[door, method] = good.ask().status_code
     return answered[door, method]
 
@@ -197,10 +198,10 @@ def test_reading_needs_no_permission(door: Door, method: str, world: World, usua
 
 @pytest.mark.parametrize("door", [door for door in doors() if not door.is_admin], ids=str)
 def test_a_method_that_is_not_there_is_405(door: Door, world: World) -> None:
+    program = caller(door, door.methods[0], user=world.user, world=world).program
+    program.defaults["HTTP_ACCEPT"] = "application/json"
     for method in set(METHODS) - set(door.methods):
-        asked = caller(door, door.methods[0], user=world.user, world=world)
-        asked.program.defaults["HTTP_ACCEPT"] = "application/json"
-        answer = Caller(program=asked.program, door=door, method=method, world=world).ask()
+        answer = Caller(program=program, door=door, method=method, world=world).ask()
         assert_problem(answer, 405)
         assert answer.headers["Allow"]
 
