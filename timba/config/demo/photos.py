@@ -110,9 +110,11 @@ def _log_end(
     waves = [(chance.uniform(0.01, 0.035), n, chance.uniform(0, math.tau)) for n in (2, 3, 5)]
     off = (chance.uniform(-0.12, 0.12) * radius, chance.uniform(-0.12, 0.12) * radius)
 
+    edge = [_on_edge(math.radians(degrees), waves) for degrees in range(0, 360, 6)]
+
     def outline(share: float) -> list[Point]:
-        middle = (centre[0] + off[0] * (1 - share), centre[1] + off[1] * (1 - share))
-        return [_on_edge(middle, radius * share, angle, waves) for angle in range(0, 360, 6)]
+        left, top = (centre[0] + off[0] * (1 - share), centre[1] + off[1] * (1 - share))
+        return [(left + radius * share * x, top + radius * share * y) for x, y in edge]
 
     pen.polygon(outline(1.0), fill=_lit(bark, light * 0.9))
     rings = max(8, int(radius / 5))
@@ -120,9 +122,10 @@ def _log_end(
         share = 0.93 * (1 - ring / rings)
         blend = min(1.0, max(0.0, (0.62 - share) / 0.25))
         wood = _mixed(sap, heart, blend)
-        pen.polygon(outline(share), fill=_lit(wood, light * chance.uniform(0.95, 1.03)))
+        line = outline(share)
+        pen.polygon(line, fill=_lit(wood, light * chance.uniform(0.95, 1.03)))
         late = _lit(_mixed(wood, bark, 0.22), light)
-        pen.line([*outline(share), outline(share)[0]], fill=late, width=1)
+        pen.line([*line, line[0]], fill=late, width=1)
     _marks(pen, centre, radius, off, chance)
 
 
@@ -149,15 +152,10 @@ def _marks(
             )
 
 
-def _on_edge(
-    middle: Point, radius: float, degrees: int, waves: list[tuple[float, int, float]]
-) -> Point:
-    angle = math.radians(degrees)
+def _on_edge(angle: float, waves: list[tuple[float, int, float]]) -> Point:
+    """Return where the edge lies at this angle, around a middle and a radius of one."""
     wobble = 1 + sum(size * math.sin(n * angle + phase) for size, n, phase in waves)
-    return (
-        middle[0] + radius * wobble * math.cos(angle),
-        middle[1] + radius * wobble * math.sin(angle),
-    )
+    return (wobble * math.cos(angle), wobble * math.sin(angle))
 
 
 def _stakes(pen: ImageDraw.ImageDraw) -> None:
