@@ -33,7 +33,7 @@ def redis() -> Iterator[OwnServer]:
 
 
 @pytest.fixture(scope="module")
-def timba(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+def process(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
     process = TimbaProcess(
         tmp_path_factory.mktemp("celery"),
         DJANGO_SETTINGS_MODULE="tests.files.celery_hostile",
@@ -45,6 +45,14 @@ def timba(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield process
     finally:
         process.clean_up()
+
+
+@pytest.fixture
+def timba(process: TimbaProcess) -> TimbaProcess:
+    """Return one that runs, also where the test before has stopped it."""
+    if not process.children():
+        process.start()
+    return process
 
 
 @pytest.fixture
@@ -214,30 +222,6 @@ def test_a_worker_that_takes_nothing_any_more_is_replaced(
     assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
 
 
-def test_an_orderly_stop_gives_back_the_file_in_work(timba: TimbaProcess, manager: Program) -> None:
-    """Else three restarts during one long file would end it as one whose workers were lost."""
-    long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
-    sent = manager.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
-    file_id = sent.json()["files"][0]["file_id"]
-    wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
-    timba.stop(signal.SIGTERM)
-    assert runs_of(timba) == ("PENDING", 0, False)
-    timba.start()
-    # The others need not wait for it.
-    assert manager.request("DELETE", f"/api/files/{file_id}/").status_code == 204
-
-
-def runs_of(timba: TimbaProcess) -> tuple[str, int, bool]:
-    """Return the long file's status, how often it was claimed, and whether it is in hand."""
-    place = f"file:{timba.data_folder / 'timba.sqlite3'}?mode=ro"
-    with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
-        [(status, attempts, leased)] = connection.execute(
-            "SELECT status, attempts, lease_until IS NOT NULL FROM files_file"
-            " WHERE name = 'long.csv.gz'"
-        ).fetchall()
-    return status, attempts, bool(leased)
-
-
 def test_a_file_that_takes_all_memory_fails_alone(timba: TimbaProcess, manager: Program) -> None:
     before = mains(timba)
     for number in range(3):
@@ -251,3 +235,23 @@ def test_a_file_that_takes_all_memory_fails_alone(timba: TimbaProcess, manager: 
         assert greedy["error"] == "It needs more memory than one file may use."
         assert good["status"] == "SUCCESS"
     assert mains(timba) == before
+
+
+def test_an_orderly_stop_gives_back_the_file_in_work(timba: TimbaProcess, manager: Program) -> None:
+    """Else three restarts during one long file would end it as one whose workers were lost."""
+    long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
+    manager.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
+    wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
+    timba.stop(signal.SIGTERM)
+    assert runs_of(timba) == ("PENDING", 0, False)
+
+
+def runs_of(timba: TimbaProcess) -> tuple[str, int, bool]:
+    """Return the long file's status, how often it was claimed, and whether it is in hand."""
+    place = f"file:{timba.data_folder / 'timba.sqlite3'}?mode=ro"
+    with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
+        [(status, attempts, leased)] = connection.execute(
+            "SELECT status, attempts, lease_until IS NOT NULL FROM files_file"
+            " WHERE name = 'long.csv.gz'"
+        ).fetchall()
+    return status, attempts, bool(leased)
