@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
@@ -29,6 +30,17 @@ MakeUser = Callable[..., User]
 AsUser = Callable[[User], APIClient]
 
 _NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what is collected: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -12,9 +12,6 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, GenerationMode, checks
-from schemathesis.generation.feedback import FeedbackSources
-from schemathesis.pytest._test_builder import build_operation_test
-from schemathesis.python._constants.orchestrator import make_constants_value_source
 
 from tests.doors import noun_id
 from tests.worlds import World
@@ -23,7 +20,7 @@ from timba.api.docs import openapi
 
 pytestmark = pytest.mark.django_db
 
-OPERATIONS = [(path, method) for path, item in openapi()["paths"].items() for method in item]
+API = schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
 CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -32,16 +29,9 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.ignored_auth,
 ]
-SETTINGS = settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def _connection_stays() -> Iterator[None]:
     """Keep a request of the WSGI application from closing the connection that the test is in."""
     for signal in (request_started, request_finished):
@@ -51,40 +41,27 @@ def _connection_stays() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@pytest.fixture(scope="module")
-def api(_connection_stays: None) -> Any:
-    return schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
-
-
-@pytest.fixture(scope="module")
-def feedback(api: Any) -> FeedbackSources:
-    return FeedbackSources(constants_value_source=make_constants_value_source(api))
-
-
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.usefixtures("_connection_stays")
+@API.parametrize()
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
-    path: str, method: str, api: Any, feedback: FeedbackSources, world: World
+    case: Case, world: World
 ) -> None:
+    if case.query and "wait" in case.query:
+        case.query["wait"] = 0
+    if case.path_parameters and case.meta.generation.mode == GenerationMode.POSITIVE:
+        case.path_parameters = {
+            name: str(world.ids[noun_id(case.path) if name == "id" else name])
+            for name in case.path_parameters
+        }
     access = issue_tokens(user=world.user).access
-
-    def ask(case: Case) -> None:
-        if case.query and "wait" in case.query:
-            case.query["wait"] = 0
-        if case.path_parameters and case.meta.generation.mode == GenerationMode.POSITIVE:
-            case.path_parameters = {
-                name: str(world.ids[noun_id(case.path) if name == "id" else name])
-                for name in case.path_parameters
-            }
-        case.call_and_validate(headers={"Authorization": f"Bearer {access}"}, checks=CHECKS)
-
-    # What `@api.parametrize()` does when it is collected: by every process, though one runs it.
-    build_operation_test(
-        config=api.config,
-        operation=api[path][method],
-        test_func=SETTINGS(ask),
-        given_kwargs={},
-        feedback=feedback,
-    )()
+    case.call_and_validate(headers={"Authorization": f"Bearer {access}"}, checks=CHECKS)
 
 
 def test_an_object_is_described_once_under_its_name() -> None:
