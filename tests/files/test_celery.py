@@ -126,6 +126,7 @@ def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> No
         tasks = program.get("/api/task-status/", params={"task_id": [*some, some[0]]}).json()
         done = {task["task_id"] for task in tasks["tasks"] if task["status"] == "SUCCESS"}
         left.difference_update(done)
+        time.sleep(0.5)  # what is asked for all the time is all that the web server does
         return not left
 
     wait_until(settled, seconds=seconds, what="every file is processed")
