@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from django.utils.datastructures import MultiValueDict
+from django.http import QueryDict
 
 from timba.api.parsers import StrictJSONParser
 
@@ -51,8 +51,8 @@ def names_read() -> Iterator[set[str]]:
         return Noting(body) if isinstance(body, dict) else body
 
     with (
-        patch.object(MultiValueDict, "__getitem__", noting(MultiValueDict.__getitem__)),
-        patch.object(MultiValueDict, "getlist", noting(MultiValueDict.getlist)),
+        patch.object(QueryDict, "__getitem__", noting(QueryDict.__getitem__)),
+        patch.object(QueryDict, "getlist", noting(QueryDict.getlist)),
         patch.object(StrictJSONParser, "parse", parse_noting),
     ):
         yield names

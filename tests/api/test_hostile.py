@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
-from tests.api.hostility import assert_harmless, names_asked_for, send
+from tests.api.hostility import assert_harmless, send
 from tests.callers import Caller
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, EVERY, WITH_BODY, named
 from tests.doors import Door, fields_of, is_form, resolved
+from tests.reading import names_read
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +151,7 @@ def test_whatever_is_sent_to_a_page_does_no_harm(door: Door, method: str, good: 
         return send(good, sent.encode(), content_type=URLENCODED).status_code
 
     form = good.body() if method == "POST" else {}
-    with names_asked_for() as names:
+    with names_read() as names:
         ask({})
         ask(form)
     for name in (*names, "unknown"):
