@@ -49,6 +49,8 @@ class MariaDB(Server):
             ),
             cwd=instance.folder,
             account=self.account,
+            # Ours may be shut to its account.
+            environment={"TMPDIR": str(instance.folder)},
         )
 
     def configure(self, instance: Instance) -> Command:
