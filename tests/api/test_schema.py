@@ -41,17 +41,22 @@ def _connection_stays() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
+@pytest.fixture
+def credentials(world: World) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue_tokens(user=world.user).access}"}
+
+
 @pytest.mark.usefixtures("_connection_stays")
 @API.parametrize()
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
-    case: Case, world: World
+    case: Case, world: World, credentials: dict[str, str]
 ) -> None:
     if case.query and "wait" in case.query:
         case.query["wait"] = 0
@@ -60,8 +65,7 @@ def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
             name: str(world.ids[noun_id(case.path) if name == "id" else name])
             for name in case.path_parameters
         }
-    access = issue_tokens(user=world.user).access
-    case.call_and_validate(headers={"Authorization": f"Bearer {access}"}, checks=CHECKS)
+    case.call_and_validate(headers=credentials, checks=CHECKS)
 
 
 def test_an_object_is_described_once_under_its_name() -> None:

@@ -167,9 +167,17 @@ def settle(harbour: Harbour, program: Program, cargo: list[Parcel], shippers: Sh
             assert program.post(f"/api/files/{key}/retry/").status_code == 202
             retried += 1
     wait_until(lambda: not unsettled(harbour), seconds=SETTLED_SECONDS, what="all is settled")
-    wait_until(
-        lambda: harbour.objects() == named(harbour), seconds=60, what="all debris is swept away"
-    )
+    debris: set[str] = set()
+
+    def is_swept() -> bool:
+        debris.clear()
+        debris.update(harbour.objects() ^ named(harbour))
+        return not debris
+
+    try:
+        wait_until(is_swept, seconds=SETTLED_SECONDS, what="all debris is swept away")
+    finally:
+        print("\n".join(debris))
     return retried
 
 
