@@ -40,8 +40,8 @@ def query_of(door: Door, method: str) -> list[str]:
 
 WITH_QUERY = [call for call in DOCUMENTED if query_of(*call)]
 WRONG: list[Any] = [
-    None, True, 0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, 1e300, "", " ", "x", "-1", "1e999", "NaN",
-    "٣", "\u202e\ufffe", "../../etc/passwd", "x" * 70_000, [], {}, [[]], {"": []},
+    None, True, 0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, 1e300, "", " ", "x", "1e999", "NaN",
+    "٣", "\u202e\ufffe", "x" * 70_000, [], {"": []},
 ]  # fmt: skip
 # What no JSON parser should let through to a field, as it stands on the wire.
 UNSTORABLE = [rb'"\u0000"', rb'"a\u0000b"', rb'"\ud800"', rb'"\udfff\ud800"', b'"\xed\xa0\x80"']
@@ -134,11 +134,12 @@ def test_whatever_stands_for_an_id_in_a_path_is_404(door: Door, method: str, goo
 @pytest.mark.parametrize(("door", "method"), named(WITH_QUERY))
 def test_whatever_stands_in_a_query_does_no_harm(door: Door, method: str, good: Caller) -> None:
     address = door.path(good.world.ids)
-    for name in (*query_of(door, method), "unknown", "a%00", "%ED%A0%80"):
-        for text in TEXTS:
+    known = query_of(door, method)
+    for name in (*known, "unknown", "a%00", "%ED%A0%80"):
+        for text in TEXTS if name in known else TEXTS[:1]:
             answer = send(good, b"", path=f"{address}?{name}={text}&{name}={text}")
             assert_harmless(answer)
-            if "%00" in text and name in query_of(door, method):
+            if "%00" in text and name in known:
                 assert answer.status_code == 400
 
 

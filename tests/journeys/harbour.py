@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -44,7 +45,7 @@ class Harbour:
             self.s3 = end.enter_context(OwnServer(VersityGW()))
             self._storage = urlsplit(self.s3.variables()["STORAGE_URL"])
             self.bucket = self._storage.path.strip("/")
-            self.store().create_bucket(Bucket=self.bucket)
+            self.store.create_bucket(Bucket=self.bucket)
             self.timba = TimbaProcess(
                 self._folder,
                 TIMBA_ADMIN_PASSWORD=PASSWORD,
@@ -70,9 +71,14 @@ class Harbour:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database itself."""
-        with psycopg.connect(self.postgres.variables()["DATABASE_URL"]) as connection:
-            return connection.execute(query.encode()).fetchall()
+        return self._database.execute(query.encode()).fetchall()
 
+    @cached_property
+    def _database(self) -> psycopg.Connection[tuple[Any, ...]]:
+        url = self.postgres.variables()["DATABASE_URL"]
+        return self._end.enter_context(psycopg.connect(url, autocommit=True))
+
+    @cached_property
     def store(self) -> Any:
         """Return what talks to the S3 server itself."""
         return boto3.session.Session().client(
@@ -85,10 +91,9 @@ class Harbour:
 
     def objects(self) -> set[str]:
         """Return the keys of everything in the bucket, finished or not."""
-        store = self.store()
-        listed = store.list_objects_v2(Bucket=self.bucket)
+        listed = self.store.list_objects_v2(Bucket=self.bucket)
         assert not listed["IsTruncated"]
-        begun = store.list_multipart_uploads(Bucket=self.bucket)
+        begun = self.store.list_multipart_uploads(Bucket=self.bucket)
         return {one["Key"] for one in listed.get("Contents") or ()} | {
             f"begun: {one['Key']}" for one in begun.get("Uploads") or ()
         }

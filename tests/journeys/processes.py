@@ -35,11 +35,16 @@ def with_variable(name: str, value: str) -> dict[int, str]:
 
 
 def wait_until(fact: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Wait for a fact; fail with `what` when it does not come true in time."""
+    """Wait for a fact; fail with `what` when it does not come true in time.
+
+    It is looked for less and less often: whoever looks takes time from those who bring it about.
+    """
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while not fact():
         assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.5)
 
 
 def end_all(name: str, value: str) -> None:

@@ -74,7 +74,7 @@ class Chaos:
         victims: list[int] = []
         deadline = time.monotonic() + IDLE_SECONDS
         while not self._harbour.is_at_work() and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.05)
 
         def found() -> bool:
             victims[:] = sorted(find())
