@@ -29,8 +29,9 @@ STORAGES["staticfiles"] = {  # noqa: F405
 }
 
 _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-if "CACHE_URL" in os.environ:  # a Redis, whose databases 2 to 7 belong to the tests' own business
-    CACHES["default"]["LOCATION"] += f"/{8 + _number}"  # noqa: F405
+if "CACHE_URL" in os.environ:  # of a Redis the database that it names, and those that follow
+    _redis, _, _first = CACHES["default"]["LOCATION"].rpartition("/")  # noqa: F405
+    CACHES["default"]["LOCATION"] = f"{_redis}/{int(_first) + _number}"  # noqa: F405
 else:
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}  # noqa: F405
 if "STORAGE_URL" in os.environ:
