@@ -32,6 +32,7 @@ def settle(world: World) -> None:
         if row and step not in _ENDS and TRY_AGAIN in row.error:
             world.retry(f"{step}, once more", file_id)
             world.work()
+            world.wait(timedelta(hours=2))
             world.sweep()
     world.relay()
 

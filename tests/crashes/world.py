@@ -26,7 +26,7 @@ from timba.events.messages import Message
 from timba.events.models import RelayLease
 from timba.events.publishers import Delivery
 from timba.events.relay import Relay, Turn
-from timba.files.models import File
+from timba.files.models import Derivative, File
 from timba.files.processing import next_waiting, process_file
 from timba.files.sandbox import close_sandbox
 from timba.files.storage import LocalStorage
@@ -142,6 +142,7 @@ class World:
         """Let time pass: everything that was is that much longer ago."""
         for model, fields in (
             (File.unscoped, ("uploaded_at", "touched_at", "lease_until", "rung_at", "deleted_at")),
+            (Derivative.objects, ("created_at",)),
             (IdempotentRequest.objects, ("created_at",)),
             (RelayLease.objects, ("expires_at",)),
         ):

@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from timba.accounts.models import User
 from timba.files.catalogue import processors, recognizers
-from timba.files.models import File
+from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.receiving import Received, Reception, accept_files, identify
 from timba.files.sandbox import close_sandbox
@@ -116,3 +117,10 @@ def _forget_processors() -> None:
 def lose_worker(file: File) -> None:
     """Let the time pass after which a claim counts as lost."""
     File.unscoped.filter(pk=file.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def let_an_hour_pass() -> None:
+    """Let the time pass after which nothing comes any more of what was cut off."""
+    passed = timedelta(hours=1)
+    File.unscoped.update(touched_at=F("touched_at") - passed)
+    Derivative.objects.update(created_at=F("created_at") - passed)

@@ -63,7 +63,7 @@ def manager(timba: TimbaProcess) -> Program:
 @pytest.fixture
 def celery(redis: OwnServer) -> Iterator[Celery]:
     """Return an application that gives the workers orders."""
-    app = Celery(broker=redis.variables()["BROKER_URL"])
+    app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     app.conf.broker_transport_options = CELERY_BROKER_TRANSPORT_OPTIONS
     yield app
     app.close()
@@ -178,7 +178,7 @@ def fall_silent(redis: OwnServer, flow: Flow) -> None:
 
 
 def empty(redis: OwnServer, _flow: Flow) -> None:
-    app = Celery(broker=redis.variables()["BROKER_URL"])
+    app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     with app.connection_for_write() as connection:
         for _ in range(20):
             connection.default_channel.client.flushall()

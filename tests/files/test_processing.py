@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Objects, Receive, lose_worker
+from tests.files.conftest import Objects, Receive, let_an_hour_pass, lose_worker
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import processing
@@ -487,6 +487,7 @@ def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_made(
 
     def create_late(storage: LocalStorage, key: str) -> ObjectWriter:
         delete_file(actor=owner, file=file)
+        let_an_hour_pass()
         sweep_files()
         assert not Derivative.objects.exists()
         return create(storage, key)
@@ -514,6 +515,9 @@ def test_a_run_that_failed_midway_shows_no_rejects_and_its_debris_is_swept(
     file.refresh_from_db()
     assert (file.status, file.error, file.run) == ("FAILURE", STORAGE_AWAY, None)
     assert Derivative.objects.exists()
+    sweep_files()
+    assert Derivative.objects.exists()
+    let_an_hour_pass()
     sweep_files()
     assert not Derivative.objects.exists()
     assert objects() == {file.storage_key}

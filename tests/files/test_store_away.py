@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from tests.files.conftest import Receive
+from tests.files.conftest import Receive, let_an_hour_pass
 from tests.own_servers import OwnServer, note_calls
 from timba.accounts.models import User
 from timba.config.env import storage_options
@@ -105,6 +105,7 @@ def test_an_upload_is_turned_away_and_leaves_nothing(
     assert answer.json()["detail"] == "Files cannot be stored just now. Try again in a moment."
     assert len(called) <= 2, called
     assert program.get("/api/files/").json()["results"] == []
+    let_an_hour_pass()
     sweep_files()
     assert not File.unscoped.exists()
     assert objects_in(s3) == before
@@ -122,6 +123,7 @@ def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
     reception.abandon()
     own.start()
     assert len(objects_in(s3)) == len(before) + 1
+    let_an_hour_pass()
     sweep_files()
     assert objects_in(s3) == before
     assert not File.unscoped.exists()

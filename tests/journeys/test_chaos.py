@@ -167,6 +167,9 @@ def settle(harbour: Harbour, program: Program, cargo: list[Parcel], shippers: Sh
             assert program.post(f"/api/files/{key}/retry/").status_code == 202
             retried += 1
     wait_until(lambda: not unsettled(harbour), seconds=SETTLED_SECONDS, what="all is settled")
+    harbour.ask(
+        "UPDATE files_derivative SET created_at = created_at - INTERVAL '1 hour' RETURNING id"
+    )
     debris: set[str] = set()
 
     def is_swept() -> bool:

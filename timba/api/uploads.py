@@ -26,7 +26,6 @@ from timba.files.receiving import (
     Refused,
     discard,
     keep_waiting,
-    leave_to_sweeper,
 )
 
 MAX_FILES: Final = 100
@@ -107,9 +106,7 @@ class Intake(FileUploadHandler):
         self._abandon()
         arrived = [one.received for one in self.arrived]
         self.arrived = []
-        if away:
-            leave_to_sweeper(*arrived)
-        else:
+        if not away:  # else the sweeper does it, once the store is back
             discard(*arrived)
 
     def _keep_waiting(self) -> None:

@@ -132,16 +132,11 @@ class Reception:
 
     def abandon(self) -> None:
         """Leave neither bytes nor row behind; where the store is away, the sweeper does it."""
-        left = Received(row=self._row, head=b"")
         if self.store_is_away:
-            leave_to_sweeper(left)
             return
-        try:
+        with contextlib.suppress(OSError):
             self._writer.abort()
-        except OSError:
-            leave_to_sweeper(left)
-        else:
-            discard(left)
+            discard(Received(row=self._row, head=b""))
 
     @contextlib.contextmanager
     def _storing(self) -> Iterator[None]:
@@ -217,7 +212,7 @@ def discard(*received: Received) -> None:
 
     Raises nothing: what cannot be removed now, the sweeper removes.
     """
-    for position, one in enumerate(received):
+    for one in received:
         try:
             rows = File.unscoped.filter(pk=one.row.pk)
             # Where there is no row, the sweeper was here, perhaps before the last bytes were.
@@ -227,23 +222,9 @@ def discard(*received: Received) -> None:
                 rows.filter(status=File.Status.RECEIVING).delete()
         except StoreAway:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
-            # Each of the others would wait as long for nothing.
-            leave_to_sweeper(*received[position:])
-            return
+            return  # each of the others would wait as long for nothing
         except (OSError, DatabaseError):
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
-            leave_to_sweeper(one)
-
-
-def leave_to_sweeper(*received: Received) -> None:
-    """Give files up that were not accepted: the sweeper's next round removes their bytes and rows.
-
-    Raises nothing: what cannot even be given up is found when it has stood still for long enough.
-    """
-    ids = [one.row.pk for one in received]
-    with contextlib.suppress(DatabaseError):
-        rows = File.unscoped.filter(pk__in=ids, status=File.Status.RECEIVING)
-        rows.update(deleted_at=timezone.now())
 
 
 def check_name(name: str) -> None:

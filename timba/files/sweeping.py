@@ -19,6 +19,8 @@ from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
 from timba.files.storage import StoreAway, store
 
+# A store may still carry out what it was asked by a worker, or an upload, that is gone since: what
+# they made is erased, with the row that names it, once nothing can come any more.
 ABANDONED_AFTER: Final = timedelta(hours=1)
 RING_AGAIN_AFTER: Final = timedelta(seconds=15)
 _BATCH: Final = 500
@@ -74,9 +76,8 @@ def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
 
 
 def _abandoned_uploads() -> models.QuerySet[File]:
-    stood_still = models.Q(touched_at__lt=timezone.now() - ABANDONED_AFTER)
-    given_up = models.Q(deleted_at__isnull=False)
-    return File.unscoped.filter(stood_still | given_up, status=File.Status.RECEIVING)[:_BATCH]
+    long_ago = timezone.now() - ABANDONED_AFTER
+    return File.unscoped.filter(status=File.Status.RECEIVING, touched_at__lt=long_ago)[:_BATCH]
 
 
 def _remove_abandoned(file: File) -> None:
@@ -92,7 +93,8 @@ def _remove_abandoned(file: File) -> None:
 
 def _dead_runs() -> models.QuerySet[Derivative]:
     """Return what runs made that lost their file: neither the current run nor the one at work."""
-    dead = Derivative.objects.filter(stands=False).exclude(
+    long_ago = timezone.now() - ABANDONED_AFTER
+    dead = Derivative.objects.filter(stands=False, created_at__lt=long_ago).exclude(
         file__status=File.Status.PENDING, run=models.F("file__fence")
     )
     return dead.select_related("file")[:_BATCH]

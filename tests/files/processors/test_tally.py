@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
-from tests.files.conftest import lose_worker
+from tests.files.conftest import let_an_hour_pass, lose_worker
 from tests.files.processors.conftest import Upload
 from tests.files.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
@@ -346,6 +346,7 @@ def test_a_run_that_lost_its_file_adds_nothing(wait: Upload, consignment: Consig
     with pytest.raises(processing.Superseded):
         processing._settle(run.own_row(), outcome, seconds=0.0)
     assert totals(consignment)[0] == 1
+    let_an_hour_pass()
     sweep_files()
     assert {each.run for each in Derivative.objects.all()} == {2}
 
