@@ -39,10 +39,9 @@ def query_of(door: Door, method: str) -> list[str]:
 
 
 WITH_QUERY = [call for call in DOCUMENTED if query_of(*call)]
-WRONG: list[Any] = [
-    None, True, 0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, 1e300, "", " ", "x", "1e999", "NaN",
-    "٣", "\u202e\ufffe", "x" * 70_000, [], {"": []},
-]  # fmt: skip
+# These are refused for what they are; the next might come as far as a database.
+WRONG: list[Any] = [None, True, 1.5, "", " ", "x", "1e999", "NaN", "٣", [], {"": []}]
+UNFIT: list[Any] = [0, -1, 2**63 - 1, 2**63, -(2**63), 1e300, "\u202e\ufffe", "x" * 70_000]
 # What no JSON parser should let through to a field, as it stands on the wire.
 UNSTORABLE = [rb'"\u0000"', rb'"a\u0000b"', rb'"\ud800"', rb'"\udfff\ud800"', b'"\xed\xa0\x80"']
 MALFORMED = [
@@ -82,15 +81,24 @@ def texts_of(operation: dict[str, Any]) -> Iterator[str]:
 # --- Bodies --------------------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
-def test_a_wrong_type_or_value_in_any_field_is_refused(
-    door: Door, method: str, good: Caller
-) -> None:
+def test_a_wrong_type_in_any_field_is_refused(door: Door, method: str, good: Caller) -> None:
     for field in fields_of(door.operation(method)):
         for value in WRONG:
             assert_harmless(good.ask(body={field: value}))
 
 
+@pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
+def test_a_value_that_does_not_fit_into_any_field_is_refused(
+    door: Door, method: str, good: Caller
+) -> None:
+    for field in fields_of(door.operation(method)):
+        for value in UNFIT:
+            assert_harmless(good.ask(body={field: value}))
+
+
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
 def test_text_that_cannot_be_stored_is_400_in_every_field(
     door: Door, method: str, good: Caller

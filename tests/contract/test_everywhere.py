@@ -109,6 +109,7 @@ def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
 # --- Who is asking -------------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(GUARDED))
 def test_no_or_bad_credentials_are_401(door: Door, method: str, world: World) -> None:
     for credentials in (None, *BAD_CREDENTIALS):
@@ -131,6 +132,7 @@ def test_a_browser_is_sent_to_sign_in_and_on_from_there(path: str, db: None) -> 
     assert_problem(Program().get(path), 401)
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(SESSION_WRITES))
 def test_a_session_write_without_a_csrf_token_is_403(
     door: Door, method: str, world: World, usual: int
@@ -196,6 +198,7 @@ def test_reading_needs_no_permission(door: Door, method: str, world: World, usua
     assert caller(door, method, user=viewer, world=world).ask().status_code == usual
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("door", [door for door in doors() if not door.is_admin], ids=str)
 def test_a_method_that_is_not_there_is_405(door: Door, world: World) -> None:
     program = caller(door, door.methods[0], user=world.user, world=world).program
@@ -215,6 +218,7 @@ def test_what_does_not_exist_is_404(path: str, method: str, world: World, as_use
     assert page["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(WITH_BODY))
 def test_a_content_type_that_is_not_supported_is_415(door: Door, method: str, good: Caller) -> None:
     for content_type in ("text/plain", "application/xml", "image/png", "nonsense"):
@@ -299,6 +303,7 @@ def test_the_admin_pages_too(staff: Any) -> None:
         assert browser.get(path).status_code == 200
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(EVERY))
 def test_a_strangers_answer_carries_the_request_id_too(
     door: Door, method: str, world: World
