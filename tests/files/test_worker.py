@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
-from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, Take, lose_worker
+from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.bell import ring
@@ -189,7 +188,7 @@ def test_a_worker_that_is_stopped_ends_its_sweep_too(
     monkeypatch.setattr(LocalStorage, "purge", purge_when_stopped)
     for _ in range(3):
         take()
-    File.unscoped.update(deleted_at=timezone.now())
+    let_an_hour_pass()
     one = run_worker()
     assert sweeping.wait(60)
     one.stop()
