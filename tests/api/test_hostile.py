@@ -39,8 +39,9 @@ def query_of(door: Door, method: str) -> list[str]:
 
 
 WITH_QUERY = [call for call in DOCUMENTED if query_of(*call)]
-# These are refused for what they are; the next might come as far as a database.
-WRONG: list[Any] = [None, True, 1.5, "", " ", "x", "1e999", "NaN", "٣", [], {"": []}]
+# These are refused for what they are, other types by test_schema; the next might come as far as a
+# database.
+WRONG: list[Any] = [None, "", " ", "1e999", "NaN", "٣", {"": []}]
 UNFIT: list[Any] = [0, -1, 2**63 - 1, 2**63, -(2**63), 1e300, "\u202e\ufffe", "x" * 70_000]
 # What no JSON parser should let through to a field, as it stands on the wire.
 UNSTORABLE = [rb'"\u0000"', rb'"a\u0000b"', rb'"\ud800"', rb'"\udfff\ud800"', b'"\xed\xa0\x80"']
@@ -53,8 +54,8 @@ EXTREME = [
     b"0." + b"1" * 5_000, b"[" * 500 + b"]" * 500, b'{"a":' * 500 + b"1" + b"}" * 500,
 ]  # fmt: skip
 TEXTS = [
-    "%00", "a%00b", "%ED%A0%80", "%FF", "-1", "0", str(2**63), str(2**70), "9" * 5_000, "1.5",
-    "NaN", "%D9%A3", "", "%20", "x", "x" * 9_000, "%25", "a%0D%0Ab", "2026-99-99",
+    "%00", "%ED%A0%80", "%FF", "-1", str(2**63), str(2**70), "9" * 5_000, "NaN", "%D9%A3", "",
+    "x" * 9_000, "%25", "a%0D%0Ab", "2026-99-99",
 ]  # fmt: skip
 URLENCODED = "application/x-www-form-urlencoded"
 # No row's id, and nothing that looks like a whole number that one might be.

@@ -27,7 +27,6 @@ CHECKS = [
     checks.content_type_conformance,
     checks.response_headers_conformance,
     checks.response_schema_conformance,
-    checks.ignored_auth,
 ]
 
 

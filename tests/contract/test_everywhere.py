@@ -269,7 +269,7 @@ def test_a_good_call_is_a_success_with_or_without_the_final_slash_whatever_is_ac
     if door.route:
         assert heard_at(path, good.ask(slash=not door.route.endswith("/"))) == usual
     if door.operation(method) is not None:
-        for accept in ("application/xml", "*/*;q=0", "nonsense"):
+        for accept in ("application/xml", "*/*;q=0, nonsense"):
             assert heard_at(path, good.ask(headers={"accept": accept})) == usual
 
 
