@@ -79,7 +79,7 @@ FORMS = [
 
 
 def reads_body(good: Caller) -> bool:
-    """Whether the door looks at all at the body of a good call: most others do it no harm then."""
+    """Whether the door looks at a body at all; of one that does not, one bad body says as much."""
     looks = 0
 
     class Noting(FakePayload):
