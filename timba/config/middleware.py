@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 
+from timba.addresses import address_group, caller_of, is_within, parse_networks
 from timba.api.problems import prefers_html, problem, problem_for, refusal_of
 from timba.config.failures import not_found
 from timba.web.pages import show_refusal
@@ -90,42 +90,18 @@ class CallerAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
-        if _is_trusted(peer):
-            request.META["REMOTE_ADDR"] = _first_untrusted(request, peer)
-            if request.META.get("HTTP_X_FORWARDED_PROTO") == "https":
-                request.META["wsgi.url_scheme"] = "https"
-                request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]
+        trusted = _networks(tuple(settings.TIMBA_TRUSTED_PROXIES))
+        forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        request.META["REMOTE_ADDR"] = caller_of(peer, forwarded_for, trusted)
+        if is_within(peer, trusted) and request.META.get("HTTP_X_FORWARDED_PROTO") == "https":
+            request.META["wsgi.url_scheme"] = "https"
+            request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]
         return self.get_response(request)
 
 
 def caller_address(request: HttpRequest) -> str:
-    """Return the address that sign-in guards count attempts for."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Return what sign-in guards count a caller's attempts for."""
+    return address_group(str(request.META.get("REMOTE_ADDR", "")))
 
 
-def _first_untrusted(request: HttpRequest, peer: str) -> str:
-    """Walk X-Forwarded-For from the right, past trusted proxies, to the caller."""
-    hops: list[str] = [
-        hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    ]
-    for hop in reversed([hop for hop in hops if hop]):
-        try:
-            ipaddress.ip_address(hop)
-        except ValueError:
-            return peer
-        if not _is_trusted(hop):
-            return hop
-        peer = hop
-    return peer
-
-
-@lru_cache(maxsize=4096)
-def _is_trusted(address: str) -> bool:
-    try:
-        caller = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(
-        caller in ipaddress.ip_network(network, strict=False)
-        for network in settings.TIMBA_TRUSTED_PROXIES
-    )
+_networks = cache(parse_networks)
