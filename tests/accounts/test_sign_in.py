@@ -18,9 +18,10 @@ from django.test import RequestFactory
 
 from tests.conftest import MakeUser
 from tests.factories import PASSWORD
-from timba.accounts import passwords, sign_in
+from timba.accounts import concurrency, passwords, sign_in
+from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import User
-from timba.accounts.passwords import Line, confirm_password, hash_password
+from timba.accounts.passwords import confirm_password, hash_password
 from timba.accounts.services import add_user, change_user
 from timba.accounts.sign_in import check_credentials
 from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
@@ -103,7 +104,7 @@ def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
 
 @pytest.mark.django_db(transaction=True)
 def test_guesses_that_wait_in_line_together_are_counted_too(monkeypatch: Any) -> None:
-    monkeypatch.setattr(sign_in, "_line", Line(at_once=1))
+    monkeypatch.setattr(sign_in, "_limiter", ConcurrencyLimiter(at_once=1, waiting=23))
 
     def guess(_: int) -> type[Exception]:
         try:
@@ -151,7 +152,7 @@ def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
 def test_no_new_password_waits_for_failures_that_are_being_noted(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
     owner, noting = make_user(), threading.Semaphore(0)
     assert owner.client is not None
 
@@ -162,7 +163,7 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
         finally:
             connection.close()
 
-    turns = passwords._AT_ONCE
+    turns = passwords.AT_ONCE
     with ThreadPoolExecutor(turns + 1) as pool:
         with transaction.atomic():  # keeps every other writer of SQLite waiting
             failing = [pool.submit(fail_alone, number) for number in range(turns)]
@@ -199,12 +200,50 @@ def test_a_flood_of_guesses_is_told_to_wait(
     waiting: int, seconds: float, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
-    line = Line(at_once=1, waiting=waiting)
-    monkeypatch.setattr(sign_in, "_line", line)
-    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", seconds)
-    with line.turn(), pytest.raises(Unavailable):
+    limiter = ConcurrencyLimiter(at_once=1, waiting=waiting)
+    monkeypatch.setattr(sign_in, "_limiter", limiter)
+    monkeypatch.setattr(concurrency, "WAIT_SECONDS", seconds)
+    with limiter.slot("elsewhere"), pytest.raises(Unavailable):
         check_credentials(request_from(), username=user.username, password=PASSWORD)
     assert check_credentials(request_from(), username=user.username, password=PASSWORD) == user
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_flood_of_one_address_keeps_nobody_elsewhere_out(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While as many as it may have hash or wait, all others of its own are refused at once."""
+    user, refused = make_user(), threading.Semaphore(0)
+    limiter = ConcurrencyLimiter(at_once=1, waiting=11)
+    monkeypatch.setattr(sign_in, "_limiter", limiter)
+
+    def guess(number: int) -> type[Exception]:
+        try:
+            check_credentials(request_from(), username=f"nobody-{number}", password="wrong")
+        except Unavailable as busy:
+            refused.release()
+            return type(busy)
+        except NotSignedIn as wrong:
+            return type(wrong)
+        finally:
+            connection.close()
+
+    def sign_in_elsewhere() -> User:
+        try:
+            return check_credentials(
+                request_from("192.0.2.2"), username=user.username, password=PASSWORD
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(21) as pool:
+        with limiter.slot("192.0.2.3"):  # keeps all the others waiting
+            guesses = [pool.submit(guess, number) for number in range(20)]
+            assert all(refused.acquire(timeout=60) for _ in range(14))
+            honest = pool.submit(sign_in_elsewhere)
+        assert honest.result(60) == user
+        answers = [guess.result(60) for guess in guesses]
+    assert (answers.count(Unavailable), answers.count(NotSignedIn)) == (14, 6)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -212,9 +251,9 @@ def test_new_passwords_wait_for_their_turn_but_never_inside_a_transaction(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
-    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(passwords, "_hashing", Line(at_once=1))
-    with passwords._hashing.turn():
+    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(passwords, "_hashing", ConcurrencyLimiter(at_once=1, waiting=11))
+    with passwords._hashing.slot("others"):
         with pytest.raises(Unavailable):
             hash_password("spruce-bark-7731", user=user)
         with pytest.raises(Unavailable):
@@ -224,17 +263,17 @@ def test_new_passwords_wait_for_their_turn_but_never_inside_a_transaction(
             confirm_password(PASSWORD, user=user)
 
 
-def test_a_password_is_confirmed_without_the_database(
-    make_user: MakeUser, settings: Any, django_assert_num_queries: Any
-) -> None:
+def test_a_password_is_confirmed_and_the_user_not_saved(make_user: MakeUser, settings: Any) -> None:
     settings.PASSWORD_HASHERS = [
         *settings.PASSWORD_HASHERS,
         "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     ]
     user = make_user()
+    stored = user.password
     user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000)
-    with django_assert_num_queries(0):  # though Django would hash it anew, and save it
-        confirm_password(PASSWORD, user=user)
+    confirm_password(PASSWORD, user=user)
+    user.refresh_from_db()
+    assert user.password == stored  # though Django would hash it anew, and save it
 
 
 # --- Sessions ------------------------------------------------------------------------------------

@@ -175,6 +175,17 @@ def test_sign_ups_are_limited_by_address(open_signup: None, staff: User, as_user
     assert as_user(staff).put("/timba/client", ABAVA).status_code == 201
 
 
+def test_sign_ups_from_one_ipv6_network_are_limited_together(open_signup: None) -> None:
+    for number in range(10):
+        body = {**ABAVA, **OWNER, "username": f"anna-{number}"}
+        anyone = APIClient(REMOTE_ADDR=f"2001:db8:1:2:{number}::1")
+        assert anyone.put("/timba/client", body).status_code == 201
+    refused = APIClient(REMOTE_ADDR="2001:db8:1:2::9").put("/timba/client", ABAVA | OWNER)
+    assert refused.status_code == 429
+    elsewhere = APIClient(REMOTE_ADDR="2001:db8:1:3::1")
+    assert elsewhere.put("/timba/client", ABAVA | OWNER).status_code == 201
+
+
 def test_only_opening_is_open(open_signup: None) -> None:
     assert APIClient().get("/timba/client").status_code == 401
 

@@ -11,8 +11,8 @@ from django.test import Client as Person
 from tests.factories import PASSWORD, ClientFactory
 from tests.web.conftest import SignIn
 from timba.accounts import sign_in as sign_in_service
+from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import Client, User
-from timba.accounts.passwords import Line
 from timba.notes.services import write_note
 
 pytestmark = pytest.mark.django_db
@@ -77,10 +77,10 @@ def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
 def test_a_flood_is_told_to_wait_in_place(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = Line(at_once=1, waiting=0)
-    monkeypatch.setattr(sign_in_service, "_line", line)
+    limiter = ConcurrencyLimiter(at_once=1, waiting=0)
+    monkeypatch.setattr(sign_in_service, "_limiter", limiter)
     user = make_user()
-    with line.turn():
+    with limiter.slot("elsewhere"):
         response = sign_in(user.username, PASSWORD)
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert int(response["Retry-After"]) > 0

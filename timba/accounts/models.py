@@ -238,3 +238,18 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return str(self.jti)
+
+
+class RateLimit(models.Model):
+    """The latest hits of one caller at something that may be tried only so often."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    # Seconds since 1970, oldest first.
+    times = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="rate_limit_expiry")]
+
+    def __str__(self) -> str:
+        return self.key

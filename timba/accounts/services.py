@@ -27,6 +27,7 @@ from timba.accounts.permissions import (
     require_staff,
 )
 from timba.accounts.seats import check_seats, lock_people
+from timba.accounts.sign_in import lift_lock
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 
@@ -149,7 +150,8 @@ def add_user(
 def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> User:
     """Change a user: everyone the own particulars, who manages users everything.
 
-    A new password, or being deactivated, ends every sign-in of the user.
+    A new password, or being deactivated, ends every sign-in of the user; a new password also lifts
+    the lock that failed ones have put on the username.
     """
     is_own = actor.pk == user.pk
     if is_own and changes.keys() <= _OWN_FIELDS:
@@ -233,6 +235,7 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         _check_not_last_owner(user)
     if new_hash is not None:
         user.password = new_hash
+        lift_lock(user.username)
     if new_hash is not None or (was_active and not user.is_active):
         user.token_version += 1
     _save(user)

@@ -1,13 +1,14 @@
 """Checks a username and a password: one guarded way for programs, browsers and the admin pages.
 
 Unknown, wrong and inactive look alike, in words and in time. django-axes counts the failures of
-each username and address.
+each username and address; the failures of an address alone are counted too, so that nobody walks
+through usernames. An IPv6 address counts as its network.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_client_ip_address
@@ -19,14 +20,22 @@ from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 
+from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import MAX_USERNAME, User
-from timba.accounts.passwords import Line
+from timba.accounts.passwords import AT_ONCE, WAITING
+from timba.accounts.rate_limit import Rate, check, hit
 from timba.errors import NotSignedIn, TooManyAttempts
 
 _NOT_RIGHT = "The username or the password is not right."
-# A turn lasts until a failure is noted, so that guesses that wait in line are counted too. Noting
-# may wait for the database: nobody may wait in this line who is inside a transaction.
-_line = Line()
+_FAILURES_OF_AN_ADDRESS: Final = Rate(
+    scope="sign-in",
+    limit=50,
+    window=settings.AXES_COOLOFF_TIME,
+    sentence="There were too many attempts to sign in from this address: wait 15 minutes.",
+)
+# A slot is held until a failure is recorded, so that guesses that wait for one are counted too.
+# Recording may wait for the database: nobody may wait for a slot who is inside a transaction.
+_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
 
 class MemberBackend(ModelBackend):
@@ -46,16 +55,24 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     Raises NotSignedIn when they are not right, TooManyAttempts after too many failures, and
     Unavailable while too many others are signing in.
     """
+    username = username.strip()  # no username begins or ends with a blank
     if not _is_thinkable(username, password):
         raise NotSignedIn(_NOT_RIGHT)
-    _refuse_locked(request, username)
-    with _line.turn():
-        _refuse_locked(request, username)  # others may have failed while this one waited
+    address = get_client_ip_address(request)
+    _refuse_locked(request, username, address)
+    with _limiter.slot(address):
+        _refuse_locked(request, username, address)  # others may have failed while this one waited
         user = authenticate(request, username=username, password=password)
-    if user is None:
-        raise NotSignedIn(_NOT_RIGHT)
-    AxesProxyHandler.reset_attempts(ip_address=get_client_ip_address(request), username=username)
+        if user is None:
+            hit(_FAILURES_OF_AN_ADDRESS, subject=address)
+            raise NotSignedIn(_NOT_RIGHT)
+    AxesProxyHandler.reset_attempts(ip_address=address, username=username)
     return user
+
+
+def lift_lock(username: str) -> None:
+    """Forget the failures of a username, from wherever they came."""
+    AxesProxyHandler.reset_attempts(username=username)
 
 
 def _is_thinkable(username: str, password: str) -> bool:
@@ -65,18 +82,17 @@ def _is_thinkable(username: str, password: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in password)
 
 
-def _refuse_locked(request: HttpRequest, username: str) -> None:
+def _refuse_locked(request: HttpRequest, username: str, address: str) -> None:
+    check(_FAILURES_OF_AN_ADDRESS, subject=address)
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
         raise TooManyAttempts(
             "There were too many attempts to sign in with this username: wait 15 minutes.",
-            retry_after=_seconds_locked(request, username),
+            retry_after=_seconds_locked(username, address),
         )
 
 
-def _seconds_locked(request: HttpRequest, username: str) -> int:
-    attempts = AccessAttempt.objects.filter(
-        username=username, ip_address=get_client_ip_address(request)
-    )
+def _seconds_locked(username: str, address: str) -> int:
+    attempts = AccessAttempt.objects.filter(username=username, ip_address=address)
     last = attempts.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
     left = last + settings.AXES_COOLOFF_TIME - timezone.now()
     return max(1, math.ceil(left.total_seconds()))

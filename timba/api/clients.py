@@ -15,10 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.attempts import take_attempt
 from timba.accounts.models import MAX_USERNAME, Client
+from timba.accounts.rate_limit import Rate, hit
 from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
 from timba.accounts.shapes import ClientShape, client_shape
+from timba.addresses import address_group
 from timba.api.authentication import actor_of
 from timba.api.envelopes import created, envelope, id_parameters, parameters
 from timba.api.idempotency import idempotent
@@ -27,7 +28,7 @@ from timba.api.queries import Query, query, read
 from timba.api.schema import TOO_MANY, listing, shape
 from timba.api.scope import acting_client, client_named
 
-SIGN_UPS_PER_HOUR: Final = 10
+SIGN_UPS: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
 
 class ClientInput(serializers.Serializer[Client]):
@@ -161,12 +162,7 @@ def _open(request: Request) -> Client:
     actor = actor_of(request)
     signs_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
     if signs_up:
-        take_attempt(
-            what="sign-up",
-            who=request.META["REMOTE_ADDR"],
-            limit=SIGN_UPS_PER_HOUR,
-            window=timedelta(hours=1),
-        )
+        hit(SIGN_UPS, subject=address_group(request.META["REMOTE_ADDR"]))
     sent = read(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
     owner = None
     if "username" in sent:

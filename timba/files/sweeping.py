@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 
 def sweep_files(*, stopping: Any = None) -> None:
-    """Do one round: lost files, abandoned uploads, results of dead runs, trash.
+    """Do one round: lost files, abandoned uploads, results of dead runs, trash, expired rows.
 
     Raises nothing that one file causes: the others are swept all the same. While the store is away
     only the first step is done, which needs none; once `stopping` is set, no other file is begun.
@@ -41,6 +42,16 @@ def sweep_files(*, stopping: Any = None) -> None:
         _each(_trash(), _erase_file, stopping)
     except (StoreAway, ImproperlyConfigured):
         _log.warning("store_away", exc_info=True)
+    purge_expired()
+
+
+def purge_expired() -> None:
+    """Delete what has expired in other apps; one that fails keeps none of the others waiting."""
+    for path in settings.PURGES:
+        try:
+            import_string(path)()
+        except Exception:  # noqa: BLE001 - tried again in the next round
+            _log.exception("not_purged", purge=path)
 
 
 def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:

@@ -173,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "timba.files.tasks.sweep", "schedule": timedelta(seconds=10)},
 }
 
+# What every sweep calls, to delete rows that have expired.
+PURGES = [
+    "timba.accounts.purging.purge_expired",
+]
+
 # --- Consignments --------------------------------------------------------------------------------
 
 # What becomes of the rows above when a consignment or a log is deleted.

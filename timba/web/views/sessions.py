@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import login, logout
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -37,7 +37,7 @@ from timba.web.pages import (
 class SignInForm(forms.Form):
     """What the page sends; text that no account can hold never reaches the check."""
 
-    username = forms.CharField(max_length=150, strip=False)
+    username = forms.CharField(max_length=150)
     password = forms.CharField(max_length=4096, strip=False)
 
 
@@ -87,6 +87,9 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
         if isinstance(refusal, TooManyAttempts | Unavailable):
             response["Retry-After"] = str(refusal.retry_after)
         return response
+    if SESSION_KEY in request.session:
+        # Otherwise the id stays as it was for whoever signs in anew.
+        request.session.cycle_key()
     login(request, user)
     return HttpResponseRedirect(next_page(request, wanted))
 
