@@ -125,7 +125,43 @@ def test_built_in_names_are_taken_everywhere(name: str, owner: User, staff: User
             add_role(actor=actor, client=owner.client, name=name)
         with pytest.raises(Conflict, match=rf"^There is a role named “{name}” already"):
             change_role(actor=actor, role=role, name=name)
-    assert add(owner, name.upper()).name == name.upper()
+
+
+@pytest.mark.parametrize(
+    ("name", "built_in"),
+    [
+        ("Owner", "owner"),
+        ("оwner", "owner"),  # Cyrillic о
+        ("ΟWΝΕR", "owner"),  # Greek capitals
+        ("0wner", "owner"),
+        ("o w n e r", "owner"),
+        ("owner.", "owner"),
+        ("ｏｗｎｅｒ", "owner"),  # full width
+        ("ovvner", "owner"),
+        ("Viеwer", "viewer"),  # Cyrillic е
+        ("vlewer", "viewer"),
+        ("rnanager", "manager"),
+        ("mаnаger", "manager"),  # Cyrillic а
+        ("Operàtor", "operator"),
+        ("орerator\u3164", "operator"),  # Cyrillic о and р, and a letter without a shape
+    ],
+)
+def test_what_looks_like_a_built_in_name_is_taken_too(
+    name: str, built_in: str, owner: User, staff: User
+) -> None:
+    role = add(owner)
+    for actor in (owner, staff):
+        with pytest.raises(Conflict, match=rf"^There is a role named “{built_in}” already"):
+            add_role(actor=actor, client=owner.client, name=name)
+        with pytest.raises(Conflict, match=rf"^There is a role named “{built_in}” already"):
+            change_role(actor=actor, role=role, name=name)
+    assert stored(role).name == "gate"
+
+
+def test_a_role_that_has_such_a_name_already_keeps_it(owner: User) -> None:
+    role = Role.unscoped.create(client=owner.client, name="Owner")
+    changed = change_role(actor=owner, role=role, name="Owner", permissions=["notes.write"])
+    assert (changed.name, changed.permissions) == ("Owner", ["notes.write"])
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 51, " gate", "ga\nte", "7", "٣", "gate\0"])
@@ -139,7 +175,9 @@ def test_a_name_can_be_told_and_typed_and_is_no_number(name: str, owner: User) -
     assert stored(role).name == "yard"
 
 
-@pytest.mark.parametrize("name", ["x" * 50, "Vārtu sargs", "夜勤", "shift 2"])
+@pytest.mark.parametrize(
+    "name", ["x" * 50, "Vārtu sargs", "夜勤", "shift 2", "co-owner", "operators", "Überwacher"]
+)
 def test_names_of_every_alphabet_are_fine(name: str, owner: User) -> None:
     assert stored(add(owner, name)).name == name
 

@@ -277,6 +277,45 @@ def test_what_no_column_can_hold_is_refused(world: World, reader: Person) -> Non
         assert reader.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (User, "password__startswith=md5"),
+        (User, "password__regex=."),
+        (User, "token_version__gt=1"),
+        (User, "sign_ins__refresh_tokens__jti__isnull=False"),
+        (User, "idempotentrequest__fingerprint__startswith=a"),
+        (User, "_to_field=password"),
+        (Client, "users__password__startswith=md5"),
+        (Subscription, "client__users__password__startswith=md5"),
+        (File, "storage_key__startswith=a"),
+        (Note, "client__users__password__startswith=md5"),
+        (Note, "title__exact=x"),
+    ],
+)
+def test_a_list_is_filtered_by_what_it_offers_alone(
+    model: type[Any], query: str, world: World, reader: Person
+) -> None:
+    assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (User, "is_active__exact=1&is_staff__exact=0"),
+        (Client, "subscription__plan__exact=trial"),
+        (Subscription, "lapsed=no&plan__exact=trial"),
+        (File, "status__exact=SUCCESS&kind__exact=text"),
+        (Consignment, "type__exact=hardwood"),
+        (OutboxEvent, "topic=note_events"),
+    ],
+)
+def test_what_a_list_offers_filters_it(
+    model: type[Any], query: str, world: World, reader: Person
+) -> None:
+    assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 200
+
+
 @pytest.mark.parametrize("model", NOUNS)
 def test_no_id_breaks_a_page(model: type[Any], reader: Person) -> None:
     for pk in ("0", "x", "99999999999999999999", "_00", str(uuid.UUID(int=1))):

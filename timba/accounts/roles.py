@@ -14,8 +14,9 @@ from typing import Final, TypedDict, Unpack
 from django.db import transaction
 
 from timba.accounts.constraints import sentences
+from timba.accounts.lookalikes import looks_like
 from timba.accounts.models import Client, Role, User
-from timba.accounts.permissions import Permission, permissions_of, require
+from timba.accounts.permissions import BUILT_IN_ROLES, Permission, permissions_of, require
 from timba.accounts.seats import lock_people
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
@@ -37,8 +38,8 @@ def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[st
     role = Role(client=client, name=name, permissions=_in_order(permissions))
     _check_name(name)
     _check_gives_no_more(actor, role)
+    _check_not_built_in(name)
     with _name_is_free(name), transaction.atomic():
-        _check_not_built_in(name)
         role.save()
     return role
 
@@ -50,7 +51,7 @@ def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> R
     with _name_is_free(changes.get("name", role.name)), transaction.atomic():
         role = _locked(role)
         _check_may_change(actor, role)
-        if "name" in changes:
+        if changes.get("name", role.name) != role.name:
             _check_name(changes["name"])
             _check_not_built_in(changes["name"])
             role.name = changes["name"]
@@ -110,9 +111,10 @@ def _check_name(name: str) -> None:
 
 
 def _check_not_built_in(name: str) -> None:
-    """The constraint lets a client take a built-in name: to it, those are nobody's roles."""
-    if Role.unscoped.filter(client=None, name=name).exists():
-        raise _taken(name)
+    """The constraint lets a client take such a name, and people would give the wrong role."""
+    for built_in in BUILT_IN_ROLES:
+        if looks_like(name, built_in):
+            raise _taken(built_in)
 
 
 def _in_order(permissions: Iterable[str]) -> list[str]:
