@@ -118,10 +118,9 @@ def _empty_cache() -> Iterator[None]:
 
 @pytest.fixture
 def health_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let /health/ready ask every server anew: what it sees it remembers for seconds."""
-    for name in ("storage", "broker", "kafka"):
-        look = health._Remembered(getattr(health, f"_ask_{name}"))
-        monkeypatch.setattr(health, f"_{name}", look)
+    """Let /health/ready look at every part anew: what it sees it remembers for seconds."""
+    fresh = {name: health.Check(check._look) for name, check in health.CHECKS.items()}
+    monkeypatch.setattr(health, "CHECKS", fresh)
     monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
 
 

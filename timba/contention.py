@@ -15,14 +15,12 @@ from typing import Final, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection
 
+from timba.outages import is_contention
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _PAUSES: Final = (0.02, 0.1, 0.4)
-# Serialization failure and deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_SQLSTATES: Final = frozenset({"40001", "40P01"})
-# ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK of MariaDB and MySQL.
-_ERROR_NUMBERS: Final = frozenset({1205, 1213})
 
 
 def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
@@ -36,16 +34,9 @@ def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
             try:
                 return write(*args, **kwargs)
             except OperationalError as failure:
-                if not lost_to_another(failure):
+                if not is_contention(failure):
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, no secret
         return write(*args, **kwargs)
 
     return wrapped
-
-
-def lost_to_another(failure: OperationalError) -> bool:
-    """Whether the database ended this transaction so that another one could go on."""
-    if getattr(failure.__cause__, "sqlstate", None) in _SQLSTATES:
-        return True
-    return bool(failure.args) and failure.args[0] in _ERROR_NUMBERS

@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,6 +19,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 EXIT_CODE: Final = 86
+
+
+def _sqlite_error(sentence: str, code: int) -> OperationalError:
+    cause = sqlite3.OperationalError(sentence)
+    cause.sqlite_errorcode = code
+    error = OperationalError(sentence)
+    error.__cause__ = cause
+    return error
+
 
 # What can go wrong at a point: at all of them the process may end.
 _PROCESS: Final[Mapping[str, Exception]] = {}
@@ -27,8 +37,8 @@ _WRITING: Final[Mapping[str, Exception]] = {
     "enospc": OSError(errno.ENOSPC, "No space left on device"),
 }
 _DATABASE: Final[Mapping[str, Exception]] = {  # in SQLite's words
-    "eio": OperationalError("disk I/O error"),
-    "enospc": OperationalError("database or disk is full"),
+    "eio": _sqlite_error("disk I/O error", sqlite3.SQLITE_IOERR),
+    "enospc": _sqlite_error("database or disk is full", sqlite3.SQLITE_FULL),
 }
 _SERVER: Final[Mapping[str, Exception]] = {  # it has done its work, and its answer is lost
     "reset": ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from timba import __version__, failpoints
 from timba.config import health
+from timba.config.models import HealthProbe
 from timba.events.models import OutboxEvent
 
 pytestmark = pytest.mark.usefixtures("health_forgets")
@@ -53,7 +56,11 @@ def test_a_process_that_serves_is_live(client: Browser, path: str) -> None:
 def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "storage": "ok"}}
+    assert answer.json() == {
+        "status": "ok",
+        "version": __version__,
+        "checks": {"database": "ok", "storage": "ok"},
+    }
 
 
 def test_without_its_storage_timba_is_not_ready(
@@ -70,7 +77,11 @@ def test_without_its_storage_timba_is_not_ready(
     }
     answer = client.get("/health/ready")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "down", "checks": {"database": "ok", "storage": "down"}}
+    assert answer.json() == {
+        "status": "down",
+        "version": __version__,
+        "checks": {"database": "ok", "storage": "down"},
+    }
     assert answer["Retry-After"] == "5"
 
 
@@ -104,7 +115,7 @@ def test_without_its_database_timba_is_live_but_not_ready(
 ) -> None:
     ready, live = client.get("/health/ready"), client.get("/health/live")
     assert ready.status_code == 503
-    assert ready.json() == {"status": "down", "checks": {"database": "down", "storage": "ok"}}
+    assert ready.json()["checks"] == {"database": "down", "storage": "ok"}
     assert live.status_code == 200
 
 
@@ -123,6 +134,7 @@ def test_a_broker_and_a_kafka_that_are_away_degrade(
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "degraded",
+        "version": __version__,
         "checks": {
             "database": "ok",
             "storage": "ok",
@@ -151,36 +163,91 @@ def test_events_that_nobody_delivers_are_history_and_wait_for_nothing(
     assert client.get("/health/ready").json()["status"] == "ok"
 
 
-def test_servers_are_not_asked_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def raise_in_the_database(error: Error) -> Callable[..., Any]:
+    def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if HealthProbe._meta.db_table in sql:
+            raise error
+        return execute(sql, *arguments)
+
+    return give_up
+
+
+def test_a_full_disk_of_the_files_degrades(db: None, client: Browser) -> None:
+    failpoints.arm("storage.written=enospc")
+    try:
+        answer = client.get("/health/ready")
+    finally:
+        failpoints.arm("")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"] == {"database": "ok", "storage": "full"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "verdict"),
+    [
+        (failpoints.POINTS["outbox.numbered"]["enospc"], 200, "full"),
+        (OperationalError(1114, "The table is full"), 200, "full"),
+        (failpoints.POINTS["outbox.numbered"]["eio"], 503, "down"),
+        (InterfaceError(0, ""), 503, "down"),
+        (ProgrammingError(1146, "Table doesn't exist"), 503, "down"),
+    ],
+    ids=str,
+)
+def test_the_database_is_well_when_it_takes_a_write(
+    db: None, client: Browser, error: Error, status: int, verdict: str
+) -> None:
+    with connection.execute_wrapper(raise_in_the_database(error)):
+        answer = client.get("/health/ready")
+    assert answer.status_code == status
+    assert answer.json()["checks"] == {"database": verdict, "storage": "ok"}
+
+
+def test_a_look_at_the_database_is_a_committed_write(db: None, client: Browser) -> None:
+    before = timezone.now()
+    client.get("/health/ready")
+    assert HealthProbe.objects.get().written_at >= before
+
+
+def test_everybody_may_ask_and_nobody_is_looked_for_at_every_request(
+    db: None, client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 60.0)
-    asked = []
-    look = health._Remembered(lambda: asked.append(1) or "down")  # type: ignore[func-returns-value]
-    assert [look(), look()] == ["down", "down"]
-    assert len(asked) == 1
+    assert client.get("/health/ready").json()["status"] == "ok"
+    failpoints.arm("storage.written=enospc")
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            assert [client.get("/health/ready").json()["status"] for _ in range(9)] == ["ok"] * 9
+    finally:
+        failpoints.arm("")
+    assert len(queries) == 0
 
 
-def test_a_server_that_is_silent_holds_one_caller_only() -> None:
+@pytest.mark.parametrize("seen", ["ok", "down"])
+def test_a_server_that_is_silent_holds_one_caller_only(seen: health.Verdict) -> None:
+    """Not at the first look either: a part that nobody has seen is down."""
     asked, answered = threading.Event(), threading.Event()
-    verdicts = iter(["ok", "down"])
+    verdicts: Iterator[health.Verdict] = iter(["ok", "late"] if seen == "ok" else ["late"])
 
-    def ask() -> health.Verdict:
+    def look() -> health.Verdict:
         verdict = next(verdicts)
-        if verdict == "down":
+        if verdict == "late":
             asked.set()
             assert answered.wait(60)
         return verdict
 
-    look = health._Remembered(ask)
-    assert look() == "ok"
-    one = threading.Thread(target=look)
+    check = health.Check(look)
+    if seen == "ok":
+        assert check() == "ok"
+    one = threading.Thread(target=check)
     one.start()
     try:
         assert asked.wait(60)
-        assert look() == "ok"  # what was seen last, at once
+        assert check() == seen  # what was seen last, at once
     finally:
         answered.set()
         one.join()
-    assert look._verdict == "down"
+    assert check._verdict == "late"
 
 
 def test_health_takes_no_writes(client: Browser) -> None:

@@ -79,7 +79,11 @@ def test_ready_says_how_each_part_is_that_is_configured(settings: Any) -> None:
     parts = {"database", "storage"}
     parts |= {"broker"} if settings.BROKER_URL else set()
     parts |= {"kafka", "events"} if settings.KAFKA_BOOTSTRAP_SERVERS else set()
-    assert answer.json() == {"status": "ok", "checks": dict.fromkeys(parts, "ok")}
+    assert answer.json() == {
+        "status": "ok",
+        "version": openapi()["info"]["version"],
+        "checks": dict.fromkeys(parts, "ok"),
+    }
 
 
 @pytest.mark.usefixtures("health_forgets")

@@ -197,7 +197,7 @@ def test_bytes_that_are_gone_are_told_so(receive: Receive) -> None:
 def test_a_database_that_is_away_is_no_fault_of_the_file(
     receive: Receive, read_by: Callable[..., None]
 ) -> None:
-    read_by(raising(OperationalError("server closed the connection")))
+    read_by(raising(OperationalError(2013, "Lost connection to server during query")))
     file = receive()
     with pytest.raises(OperationalError):
         process_file(file.pk)

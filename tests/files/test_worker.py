@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
@@ -104,7 +104,10 @@ def test_the_worker_sweeps_by_itself(
     assert File.unscoped.get().error == LOST
 
 
-@pytest.mark.parametrize("trouble", [OperationalError("away"), ZeroDivisionError()])
+@pytest.mark.parametrize(
+    "trouble",
+    [OperationalError(2006, "Server has gone away"), InterfaceError(0, ""), ZeroDivisionError()],
+)
 def test_a_worker_goes_on_after_trouble(
     receive: Receive,
     run_worker: Callable[[], Worker],

@@ -31,7 +31,7 @@ def database_fails(*, on: str = "") -> Iterator[None]:
 
     def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if on in sql:
-            raise OperationalError("database is locked")
+            raise OperationalError(2006, "Server has gone away")
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(give_up):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
@@ -19,7 +19,6 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFieldsSent,
 )
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework import exceptions
@@ -27,6 +26,7 @@ from rest_framework.views import set_rollback
 
 from timba import errors as failures
 from timba.files.storage import StoreAway
+from timba.outages import is_database_outage, log_outage
 from timba.wire import dumps
 
 _STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -43,7 +43,6 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     SuspiciousOperation: HTTPStatus.BAD_REQUEST,
     Http404: HTTPStatus.NOT_FOUND,
     PermissionDenied: HTTPStatus.FORBIDDEN,
-    OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreAway: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _SENTENCES: dict[type[Exception], str] = {
@@ -53,8 +52,10 @@ _SENTENCES: dict[type[Exception], str] = {
     Http404: "There is nothing here.",
     PermissionDenied: "Your role does not allow this.",
     StoreAway: "The store of files cannot be reached just now. Try again in a moment.",
-    OperationalError: "Timba is busy just now. Try again in a moment.",
 }
+
+
+_BUSY: Final = "Timba is busy just now. Try again in a moment."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +117,13 @@ def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """Return how an expected failure is told; None of any other."""
+    """Return how an expected failure is told; None of any other. The cause of a 503 is logged."""
+    if is_database_outage(error):
+        log_outage(error)
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return Refusal(status=status, sentence=_BUSY, headers=_headers(error, status))
+    if isinstance(error, StoreAway):
+        log_outage(error)
     for known, status in _STATUS_OF.items():
         if isinstance(error, known):
             return Refusal(

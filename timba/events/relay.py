@@ -11,11 +11,11 @@ import enum
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, transaction
 from django.db.models.functions import Now
 
 from timba.bell import Bell
@@ -25,6 +25,7 @@ from timba.events.models import OutboxEvent
 from timba.events.pruning import prune
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
+from timba.outages import drop_connection, is_database_outage
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ class Relay:
         self._publisher.close()
         try:
             self._lease.give_back()
-        except DatabaseError:
+        except Error:
             _log.warning("the relay's lease was not given back; it expires by itself")
 
     def turn(self) -> Turn:
@@ -98,9 +99,13 @@ class Relay:
         """
         try:
             turn = self._take_turn()
-        except DatabaseError as error:
-            connection.close()
-            self._complain("the outbox does not answer; the relay tries again", reason=str(error))
+        except Error as error:
+            drop_connection()
+            self._complain(
+                "the outbox does not answer; the relay tries again",
+                reason=str(error),
+                exc_info=None if is_database_outage(error) else error,
+            )
             return Turn.STUCK
         if turn is Turn.STUCK:
             self._complain("the broker does not acknowledge events; they wait, and none is lost")
@@ -109,7 +114,7 @@ class Relay:
             self._complaint = ""
         return turn
 
-    def _complain(self, sentence: str, **facts: str) -> None:
+    def _complain(self, sentence: str, **facts: Any) -> None:
         if sentence != self._complaint:
             _log.warning(sentence, **facts)
             self._complaint = sentence

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, models, transaction
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -39,6 +39,7 @@ from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
 from timba.files.texts import clean, clean_text
+from timba.outages import is_database_outage
 
 MAX_ATTEMPTS: Final = 3
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."
@@ -50,8 +51,6 @@ TOO_HEAVY: Final = "It needs more memory than one file may use."
 _RENEWALS_PER_LEASE: Final = 6
 # How long a file waits for a store that is away, before it is tried again.
 _STORE_PAUSE: Final = timedelta(seconds=5)
-# The database is away or busy: no fault of the file, which is taken again after its lease.
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 _log = structlog.get_logger(__name__)
 
 
@@ -180,7 +179,8 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
     """Process a file if it waits; return whether it was this call that took it.
 
     Raises nothing that a file can cause: not even MemoryError, which would end a Celery worker.
-    Raises OperationalError or InterfaceError while the database is away.
+    Raises the database's error while that is out of service: no fault of the file, which is taken
+    again after its lease.
     """
     file = _claim(file_id)
     if file is None:
@@ -250,9 +250,11 @@ def _process(run: Run) -> None:
     seconds = time.monotonic() - started
     try:
         _settle(run.own_row(), outcome, seconds=seconds)
-    except (Superseded, Outdated, *_DATABASE_AWAY):
+    except (Superseded, Outdated):
         raise
-    except Exception:  # noqa: BLE001 - whatever was found, the file ends, and the worker goes on
+    except Exception as problem:  # whatever was found, the file ends, and the worker goes on
+        if is_database_outage(problem):
+            raise
         _log.exception("findings_not_recorded")
         _settle(run.own_row(), _Outcome(error=UNEXPECTED), seconds=seconds)
 
@@ -267,7 +269,7 @@ def _read(run: Run) -> _Outcome:
         return _Outcome(findings=findings, stands=True, lock=partial(processor.lock, findings))
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
-    except (Superseded, Stopping, StoreAway, *_DATABASE_AWAY):
+    except (Superseded, Stopping, StoreAway):
         raise
     except FileDamaged:
         _log.exception("file_damaged", storage_key=run.file.storage_key)
@@ -281,7 +283,9 @@ def _read(run: Run) -> _Outcome:
     except MemoryError:
         _log.exception("file_too_heavy")
         return _Outcome(error=TOO_HEAVY)
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever a file raises, the worker goes on
+    except (Exception, SystemExit) as problem:  # whatever a file raises, the worker goes on
+        if is_database_outage(problem):
+            raise
         _log.exception("file_not_processed")
         return _Outcome(error=UNEXPECTED)
 

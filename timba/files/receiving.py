@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 from django.utils import timezone
 
 from timba.accounts.models import Client, User
@@ -223,7 +223,7 @@ def discard(*received: Received) -> None:
         except StoreAway:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
             return  # each of the others would wait as long for nothing
-        except (OSError, DatabaseError):
+        except (OSError, Error):
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
 
 

@@ -9,6 +9,7 @@ which only the sweeper looks for.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import io
 import threading
@@ -16,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property, partial
+from http import HTTPStatus
 from typing import IO, Any, BinaryIO, Final, cast
 
 import boto3
@@ -43,6 +45,8 @@ _ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
 _TAKEN: Final = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 # Whoever set the server up can mend these while files wait: none of them is a file's fault.
 _PASSING: Final = frozenset({401, 403, 408, 429})
+# It may say these to a request that another one came too near to.
+_HURRIED: Final = frozenset({408, 409, 429})
 _PROBE: Final = "timba-probe"
 _REFUSED: Final = (
     "STORAGE_URL's key may not use the bucket “{bucket}”. Give it the rights to read, write and "
@@ -140,11 +144,10 @@ class S3Storage(Storage):
 
     def check(self) -> None:
         """Raise StoreAway when the server is away, ImproperlyConfigured when it refuses us."""
-        if not _refusal_of(partial(self.client.head_bucket, Bucket=self.bucket)):
-            return
-        # A refused HEAD has no body that would say why: only now is there a second question.
-        code = _refusal_of(partial(self.client.get_object, Bucket=self.bucket, Key=_PROBE))
-        if code and code not in _ABSENT:
+        code = _refusal_of(
+            partial(self.client.put_object, Bucket=self.bucket, Key=_PROBE, **_body(b"probe"))
+        )
+        if code:
             sentence = _SENTENCES.get(
                 code, "The S3 server refuses STORAGE_URL with the word {code}."
             )
@@ -288,7 +291,9 @@ def _refusal_of(ask: Callable[[], object]) -> str:
     try:
         ask()
     except ClientError as refusal:
-        if _status_of(refusal) >= 500:
+        if _status_of(refusal) == HTTPStatus.INSUFFICIENT_STORAGE:
+            raise StoreAway(errno.ENOSPC, "the S3 server is full") from refusal
+        if _status_of(refusal) >= 500 or _status_of(refusal) in _HURRIED:
             raise StoreAway(_AWAY) from refusal
         return _code_of(refusal)
     except BotoCoreError as failure:

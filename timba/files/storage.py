@@ -12,13 +12,16 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol, cast
+from typing import IO, Any, BinaryIO, Final, Protocol, cast
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage, default_storage
 
 from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
+
+# More than a file system keeps beside a file's name: these need a block of the disk.
+_PROBE_BYTES: Final = 4096
 
 
 def new_key() -> str:
@@ -56,7 +59,7 @@ class ObjectStore(Protocol):
         """Return an object's bytes; raise FileNotFoundError where there is none."""
 
     def check(self) -> None:
-        """Raise unless the store can be used now: ImproperlyConfigured where it never will be."""
+        """Raise unless the store takes bytes now: ImproperlyConfigured where it never will."""
 
 
 def store() -> ObjectStore:
@@ -70,7 +73,7 @@ class LocalStorage(Storage):
     def __init__(self, *, location: str | Path) -> None:
         self.location = Path(location)
 
-    def create(self, key: str) -> ObjectWriter:
+    def create(self, key: str) -> LocalWriter:
         unfinished = self._unfinished(key)
         if not unfinished.parent.is_dir():
             unfinished.parent.mkdir(parents=True, exist_ok=True)
@@ -95,9 +98,12 @@ class LocalStorage(Storage):
 
     def check(self) -> None:
         self.location.mkdir(parents=True, exist_ok=True)
-        probe = self.location / f".probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        writer = self.create(new_key())
+        try:
+            writer.write(bytes(_PROBE_BYTES))
+            writer.sync()
+        finally:
+            writer.abort()
 
     def _open(self, name: str, mode: str = "rb") -> DjangoFile[Any]:
         return DjangoFile(self._final(name).open(mode))
@@ -134,9 +140,12 @@ class LocalWriter(ObjectWriter):
     def tell(self) -> int:
         return self._file.tell()
 
-    def commit(self) -> None:
+    def sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+
+    def commit(self) -> None:
+        self.sync()
         failpoint("storage.synced")
         self._file.close()
         folder = self._final.parent

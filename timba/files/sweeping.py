@@ -19,6 +19,7 @@ from timba.files.catalogue import processors
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
 from timba.files.storage import StoreAway, store
+from timba.outages import is_contention, is_database_outage
 
 # A store may still carry out what it was asked by a worker, or an upload, that is gone since: what
 # they made is erased, with the row that names it, once nothing can come any more.
@@ -79,10 +80,12 @@ def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
             return
         try:
             heal(one)
-        except Exception as problem:  # noqa: BLE001 - tried again in the next round
+        except Exception as problem:  # tried again in the next round
             if isinstance(problem, StoreAway):
                 # A store that refuses this object alone is there for the others.
                 store().check()
+            if is_database_outage(problem) and not is_contention(problem):
+                raise
             _log.exception("not_swept", step=heal.__name__, what=str(one))
 
 

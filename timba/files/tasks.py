@@ -17,6 +17,7 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
+from django.db import Error
 
 from timba import bell
 from timba.failpoints import failpoint
@@ -24,6 +25,7 @@ from timba.files.catalogue import processors
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.sweeping import sweep_files, take_unrung
+from timba.outages import is_database_outage, log_outage
 
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
@@ -56,12 +58,19 @@ class TaskBroken(Exception):
 
 
 def contained(task: Callable[P, None]) -> Callable[P, None]:
-    """Let a task fail alone: these three, as they are, would end the whole worker."""
+    """Let a task fail alone: the last three, as they are, would end the whole worker.
+
+    Without its database a task does nothing: the row waits, and is found by the next sweep.
+    """
 
     @wraps(task)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             task(*args, **kwargs)
+        except Error as problem:
+            if not is_database_outage(problem):
+                raise
+            log_outage(problem)
         except (MemoryError, RecursionError, SystemExit) as failure:
             raise TaskBroken(repr(failure)) from failure
 

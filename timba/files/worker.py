@@ -10,13 +10,13 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection
 
 from timba.bell import Bell
 from timba.files.processing import next_waiting, process_file
 from timba.files.sandbox import close_sandbox
 from timba.files.sweeping import sweep_files
 from timba.files.tasks import BELL
+from timba.outages import drop_connection, is_database_outage, log_outage
 
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 10.0
@@ -56,7 +56,7 @@ class Worker:
         finally:
             bell.close()
             close_sandbox()
-            connection.close()
+            drop_connection()
 
     def _process_next(self) -> bool:
         """Process the file that waits longest; return whether to look again at once."""
@@ -65,8 +65,8 @@ class Worker:
             if file_id is None:
                 return False
             process_file(file_id, stopping=self._stopping)
-        except Exception:  # noqa: BLE001 - a thread that ended here would be missed by nobody
-            self._recover("work_interrupted")
+        except Exception as problem:  # noqa: BLE001 - a thread that ended would be missed by nobody
+            self._recover("work_interrupted", problem)
         return True
 
     def _keep_sweeping(self) -> None:
@@ -74,13 +74,16 @@ class Worker:
             while not self._stopping.wait(_SWEEP_SECONDS):
                 try:
                     sweep_files(stopping=self._stopping)
-                except Exception:  # noqa: BLE001 - the same
-                    self._recover("sweep_interrupted")
+                except Exception as problem:  # noqa: BLE001 - the same
+                    self._recover("sweep_interrupted", problem)
         finally:
-            connection.close()
+            drop_connection()
 
-    def _recover(self, event: str) -> None:
+    def _recover(self, event: str, problem: Exception) -> None:
         """Log what went wrong, most likely a database that is away, and wait a moment."""
-        _log.exception(event)
-        close_old_connections()
+        if is_database_outage(problem):
+            log_outage(problem)
+        else:
+            _log.exception(event)
+        drop_connection()
         self._stopping.wait(_TROUBLE_SECONDS)

@@ -357,7 +357,7 @@ def test_logs_and_success_are_written_together_or_not_at_all(
     file = wait(tally(ROW))
 
     def fail(*_: Any, **__: Any) -> None:
-        raise OperationalError("the database is away")
+        raise OperationalError(2006, "Server has gone away")
 
     monkeypatch.setattr(processing, "publish", fail)
     with pytest.raises(OperationalError):

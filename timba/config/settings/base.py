@@ -11,6 +11,7 @@ from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
+from timba import __version__
 from timba.config.admin_look import LOOK
 from timba.config.caches import bounded
 from timba.config.databases import database
@@ -271,7 +272,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Timba",
     "DESCRIPTION": "The system of record for timber companies.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
