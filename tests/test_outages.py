@@ -44,6 +44,7 @@ OUTAGES = [
     sqlite("database is locked", sqlite3.SQLITE_BUSY),
     sqlite("database table is locked", sqlite3.SQLITE_LOCKED),
     sqlite("attempt to write a readonly database", sqlite3.SQLITE_READONLY_DBMOVED),
+    sqlite("interrupted", sqlite3.SQLITE_INTERRUPT),
     sqlite("disk I/O error", sqlite3.SQLITE_IOERR_WRITE),
     sqlite("database or disk is full", sqlite3.SQLITE_FULL),
     sqlite("unable to open database file", sqlite3.SQLITE_CANTOPEN),

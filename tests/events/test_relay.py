@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from tests.broken_databases import break_at, spoil
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
@@ -117,8 +118,11 @@ def test_broker_that_is_away_is_told_once_and_so_is_its_return(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "error", [OperationalError(2006, "it is being started again"), InterfaceError(0, "")], ids=str
+)
 def test_database_that_does_not_answer_ends_no_relay(
-    tell: Tell, caplog: pytest.LogCaptureFixture
+    tell: Tell, caplog: pytest.LogCaptureFixture, error: Error
 ) -> None:
     caplog.set_level("INFO")
     publisher = MemoryPublisher()
@@ -126,7 +130,7 @@ def test_database_that_does_not_answer_ends_no_relay(
     tell(key="1")
 
     def refuse(*_args: object) -> object:
-        raise OperationalError("the server is being started again")
+        raise error
 
     with connection.execute_wrapper(refuse):
         assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
@@ -135,7 +139,39 @@ def test_database_that_does_not_answer_ends_no_relay(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     assert "the outbox does not answer" in lines[0]
-    assert "the server is being started again" in lines[0]
+    assert str(error) in lines[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_whose_connection_breaks_goes_on(
+    tell: Tell, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publisher = MemoryPublisher()
+    relay = relay_to(publisher)
+    tell(key="1")
+    with connection.execute_wrapper(break_at("events_outboxevent")):
+        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
+    assert relay.turn() is Turn.MOVED
+    assert [message.key for message in publisher.log] == ["1"]
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("timba")]
+    assert len(lines) == 2
+    assert "the outbox does not answer" in lines[0]
+    assert "the relay is at work again" in lines[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_survives_a_defect_and_logs_its_traceback(
+    tell: Tell, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = MemoryPublisher()
+    relay = relay_to(publisher)
+    tell(key="1")
+    with connection.execute_wrapper(spoil("events_outboxevent", "nowhere")):
+        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
+    assert relay.turn() is Turn.MOVED
+    [told] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "exc_info" in told
 
 
 @pytest.mark.django_db

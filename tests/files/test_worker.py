@@ -14,9 +14,11 @@ from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connection
 from pytest_django.fixtures import Settings
 
+from tests.broken_databases import break_at
 from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
+from timba import outages
 from timba.bell import ring
 from timba.files import processing, worker
 from timba.files.models import File
@@ -134,6 +136,19 @@ def test_a_worker_goes_on_after_trouble(
     receive()
     wait_until(all_settled, seconds=60, what="the file is settled")
     assert {"next_waiting", "sweep_files"} <= set(troubles)
+
+
+def test_a_worker_whose_connection_breaks_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "_logged_at", {})
+    worker = Worker()
+    worker.stop()  # so that it waits for nothing
+    for _ in range(3):
+        with connection.execute_wrapper(break_at("files_file")):
+            assert worker._process_next()
+    assert not worker._process_next()
+    assert [record.name for record in caplog.records] == ["timba.outages"]
 
 
 def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(

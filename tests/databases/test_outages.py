@@ -1,0 +1,141 @@
+"""A real database that breaks is an outage, is logged, and heals; a defect of ours is a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import Error, connection, transaction
+from django.test import Client as Browser
+
+from tests.broken_databases import break_at, spoil
+from tests.conftest import AsUser, MakeUser
+from timba import outages
+from timba.notes.models import Note
+from timba.outages import is_database_outage, is_disk_full
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "_logged_at", {})
+
+
+def ask(sql: str = "SELECT 1") -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def cut_by_the_server() -> None:
+    """Have the server end this connection, as at its restart."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        else:
+            cursor.execute("SELECT CONNECTION_ID()")
+            cursor.execute(f"KILL CONNECTION {cursor.fetchone()[0]}")
+
+
+def closed_beneath_django() -> None:
+    connection.ensure_connection()
+    connection.connection.close()
+    ask()
+
+
+def refused_a_write() -> None:
+    """Have the database refuse to be written to, as on a file system that became read-only."""
+    read_only = {
+        "sqlite": "PRAGMA query_only=ON",
+        "postgresql": "SET default_transaction_read_only=on",
+        "mysql": "SET SESSION TRANSACTION READ ONLY",
+    }
+    ask(read_only[connection.vendor])
+    Note.unscoped.all().delete()
+    ask("DELETE FROM notes_note")
+
+
+def filled_up() -> None:
+    ask("PRAGMA max_page_count=1")
+    ask("CREATE TABLE too_much AS SELECT zeroblob(100 << 20)")
+
+
+def in_a_transaction(act: Callable[[], None]) -> Callable[[], None]:
+    def wrapped() -> None:
+        with transaction.atomic():
+            act()
+
+    return wrapped
+
+
+def error_of(act: Callable[[], None]) -> Error:
+    with pytest.raises(Error) as raised:
+        act()
+    outages.drop_connection()
+    return raised.value
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_connection_that_the_server_cuts_is_an_outage() -> None:
+    assert is_database_outage(error_of(cut_by_the_server))
+    assert is_database_outage(error_of(in_a_transaction(cut_by_the_server)))
+    ask()
+
+
+@pytest.mark.parametrize("act", [closed_beneath_django, in_a_transaction(closed_beneath_django)])
+def test_a_connection_that_is_closed_is_an_outage(act: Callable[[], None]) -> None:
+    assert is_database_outage(error_of(act))
+    ask()
+
+
+@pytest.mark.only_on("sqlite", "postgresql")
+def test_a_database_that_is_read_only_is_an_outage() -> None:
+    assert is_database_outage(error_of(refused_a_write))
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_database_that_is_full_is_an_outage() -> None:
+    full = error_of(filled_up)
+    assert is_database_outage(full)
+    assert is_disk_full(full)
+
+
+@pytest.mark.parametrize("sql", ["SELECT nothing FROM notes_note", "SELECT 1 FROM nowhere", "("])
+def test_what_is_not_there_is_a_defect(sql: str) -> None:
+    assert not is_database_outage(error_of(lambda: ask(sql)))
+
+
+def test_a_defect_is_a_500_with_its_traceback_in_the_log(
+    make_user: MakeUser, as_user: AsUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = as_user(make_user())
+    program.raise_request_exception = False
+    with connection.execute_wrapper(spoil("notes_note", "nowhere")):
+        answer = program.get("/api/notes/")
+    assert answer.status_code == 500
+    assert answer["Content-Type"] == "application/problem+json"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "Internal Server Error: /api/notes/"
+    ]
+
+
+def test_an_outage_is_a_503_and_its_cause_is_logged_once(
+    make_user: MakeUser, as_user: AsUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = as_user(make_user())
+    for _ in range(3):
+        with connection.execute_wrapper(break_at("notes_note")):
+            assert program.get("/api/notes/").status_code == 503
+        outages.drop_connection()
+    assert len([r for r in caplog.records if r.name == "timba.outages"]) == 1
+    assert program.get("/api/notes/").status_code == 200
+
+
+def test_a_way_in_whose_session_cannot_be_written_says_so(make_user: MakeUser) -> None:
+    """The session is written by Django's own middleware, whose failures reach no other handler."""
+    browser = Browser(headers={"accept": "text/html"}, raise_request_exception=False)
+    browser.force_login(make_user())
+    with connection.execute_wrapper(break_at("django_session")):
+        page = browser.get("/notes/")
+    outages.drop_connection()
+    assert page.status_code == 503
