@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rest_framework
 from django.core.checks import CheckMessage, run_checks
 
+from tests.journeys.timba_process import ROOT
 from timba.config import checks
 
 GOOD_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -49,7 +54,16 @@ def test_a_developer_may_use_any_key(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["timba.example", "ftp://timba.example", "https://", "https://timba.example/app"]
+    "url",
+    [
+        "timba.example",
+        "ftp://timba.example",
+        "https://",
+        "https://:443",
+        "https://timba.example/app",
+        "https://timba.example?a=1",
+        "https://anna@timba.example",
+    ],
 )
 def test_an_address_that_is_none_is_refused(settings: Any, url: str) -> None:
     settings.TIMBA_URL = url
@@ -62,11 +76,47 @@ def test_an_address_is_accepted(settings: Any, url: str) -> None:
     assert checks.address_is_an_address(None) == []
 
 
-def test_a_proxy_that_is_no_network_is_refused_by_name(settings: Any) -> None:
-    settings.TIMBA_TRUSTED_PROXIES = ["10.0.0.5", "192.168.7.9/24", "fe80::/10", "proxy.local"]
-    [problem] = checks.proxies_are_networks(None)
+@pytest.mark.parametrize("wide", ["0.0.0.0/0", "0.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3"])
+def test_a_network_that_is_nobodys_own_is_not_trusted(settings: Any, wide: str) -> None:
+    own = ["10.0.0.0/8", "192.168.7.9/24", "10.0.0.5", "fc00::/7", "fe80::/10", "::1"]
+    settings.TIMBA_TRUSTED_PROXIES = [*own, wide]
+    [problem] = checks.proxies_are_few(None)
     assert problem.id == "timba.E004"
-    assert "'proxy.local'" in problem.msg
+    assert problem.msg == f"TIMBA_TRUSTED_PROXIES names {wide}: nobody's proxies are so many."
+
+
+@pytest.mark.parametrize("host", ["*", "*.example"])
+def test_a_host_that_could_be_any_is_refused(settings: Any, host: str) -> None:
+    settings.ALLOWED_HOSTS = ["timba.example", ".yard.example", "[::1]", host]
+    [problem] = checks.hosts_are_named(None)
+    assert problem.id == "timba.E006"
+    assert problem.msg == f"TIMBA_ALLOWED_HOSTS names '{host}', which lets in any host or none."
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"), [({}, "0"), ({"TIMBA_HSTS_SECONDS": "3600"}, "3600")]
+)
+def test_hsts_is_what_the_operator_asks_for_and_for_this_host_alone(
+    variables: dict[str, str], seconds: str, tmp_path: Path
+) -> None:
+    code = (
+        "from django.conf import settings as s;"
+        "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"
+    )
+    own = {
+        "DJANGO_SETTINGS_MODULE": "timba.config.settings.base",
+        "TIMBA_DATA_DIR": str(tmp_path),
+        "TIMBA_URL": "https://timba.example",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **own, **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == [seconds, "False", "False"]
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,34 @@ def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_the_address_is_the_one_that_is_served_unless_it_is_told(host: str, address: str) -> None:
     assert env.public_url(host, 8001).geturl() == address
+
+
+@pytest.mark.parametrize("url", ["http://[timba", "https://timba.example:443x"])
+def test_an_address_that_cannot_be_read_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("TIMBA_URL", url)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.public_url("127.0.0.1", 8000)
+    assert str(refused.value) == (
+        f"TIMBA_URL is {url!r}, which is no address of a site. Give it as people type it, without "
+        "a path: https://timba.example"
+    )
+
+
+def test_blanks_in_a_list_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMBA_NAMES", " timba.example, .yard.example,,")
+    assert env.names("TIMBA_NAMES") == ["timba.example", ".yard.example"]
+    assert env.names("TIMBA_NOT_SET") == []
+
+
+def test_a_network_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5, 192.168.7.9/24,fe80::/10")
+    assert env.networks("TIMBA_NETWORKS") == ["10.0.0.5", "192.168.7.9/24", "fe80::/10"]
+    monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5,proxy.local")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.networks("TIMBA_NETWORKS")
+    assert str(refused.value) == (
+        "TIMBA_NETWORKS names 'proxy.local', which is no address or network. Give addresses or "
+        "networks with commas between: 10.0.0.5,192.168.7.0/24"
+    )

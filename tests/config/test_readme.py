@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.timba_process import ROOT
 
-READERS = r"(?:text|whole_number|kept_key|env\.\w+)\(\s*\"([A-Z_]+)\""
+READERS = r"(?:text|whole_number|kept_key|names|networks|env\.\w+)\(\s*\"([A-Z_]+)\""
 
 
 def variables_read() -> set[str]:

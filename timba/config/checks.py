@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,10 +11,14 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from timba.addresses import parse_networks
+
 _KEY_CHARACTERS: Final = 50
 _KEY_DIFFERENT_CHARACTERS: Final = 10
 # Earlier ones read JSON bodies of any size into memory.
 _OLDEST_REST_FRAMEWORK: Final = (3, 17, 2)
+# The widest networks that can be one's own: 10.0.0.0/8 and fc00::/7.
+_WIDEST_PREFIXES: Final = {4: 8, 6: 7}
 
 
 def keys_are_secret(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
@@ -54,7 +57,8 @@ def address_is_an_address(
 ) -> list[CheckMessage]:
     """Cookies, redirects and links are made for the address that people type."""
     url = urlsplit(settings.TIMBA_URL)
-    if url.scheme in {"http", "https"} and url.hostname and url.path in {"", "/"}:
+    more = url.username or url.query or url.fragment or url.path not in {"", "/"}
+    if url.scheme in {"http", "https"} and url.hostname and not more:
         return []
     return [
         Error(
@@ -65,19 +69,35 @@ def address_is_an_address(
     ]
 
 
-def proxies_are_networks(
+def proxies_are_few(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """Whose word is taken for a caller's address must be clear."""
+    """Who is trusted to name a caller's address can claim any, past every limit per address."""
     return [
         Error(
-            f"TIMBA_TRUSTED_PROXIES names {network!r}, which is no address or network.",
-            hint="Give addresses or networks with commas between: 10.0.0.5,192.168.7.0/24",
+            f"TIMBA_TRUSTED_PROXIES names {network}: nobody's proxies are so many.",
+            hint="Name the proxies themselves, or their network: 10.0.0.5,192.168.7.0/24",
             id="timba.E004",
         )
-        for network in settings.TIMBA_TRUSTED_PROXIES
-        if not _is_network(network)
+        for network in parse_networks(settings.TIMBA_TRUSTED_PROXIES)
+        if network.prefixlen < _WIDEST_PREFIXES[network.version]
+    ]
+
+
+def hosts_are_named(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
+    **_: Any,
+) -> list[CheckMessage]:
+    """With any host let in, whoever asks writes the addresses that Timba answers with."""
+    return [
+        Error(
+            f"TIMBA_ALLOWED_HOSTS names {host!r}, which lets in any host or none.",
+            hint="Name each host, or a domain with all of its hosts: timba.example,.yard.example",
+            id="timba.E006",
+        )
+        for host in settings.ALLOWED_HOSTS
+        if "*" in host
     ]
 
 
@@ -112,11 +132,3 @@ def nothing_is_made_to_fail(
             id="timba.E020",
         )
     ]
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True

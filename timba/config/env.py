@@ -15,6 +15,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from timba.addresses import parse_networks
+
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
     """The environment, as its people mean it: an empty variable is one that is not set.
@@ -101,10 +103,41 @@ def whole_number(variable: str, *, default: int, least: int, most: int) -> int:
     return int(given)
 
 
+def names(variable: str) -> list[str]:
+    """Return what `variable` lists, with commas between."""
+    return [name.strip() for name in text(variable).split(",") if name.strip()]
+
+
+def networks(variable: str) -> list[str]:
+    """Return the addresses and networks that `variable` lists; refuse to start with another word.
+
+    Found only by a request that needs it, such a word would fail every one.
+    """
+    listed = names(variable)
+    for name in listed:
+        try:
+            parse_networks([name])
+        except ValueError as refused:
+            raise ImproperlyConfigured(
+                f"{variable} names {name!r}, which is no address or network. Give addresses or "
+                "networks with commas between: 10.0.0.5,192.168.7.0/24"
+            ) from refused
+    return listed
+
+
 def public_url(host: str, port: int) -> SplitResult:
     """Return `TIMBA_URL`, the address that people type; by default the one served here."""
     served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return urlsplit(text("TIMBA_URL", served))
+    given = text("TIMBA_URL", served)
+    try:
+        url = urlsplit(given)
+        _ = url.port
+    except ValueError as refused:
+        raise ImproperlyConfigured(
+            f"TIMBA_URL is {given!r}, which is no address of a site. Give it as people type it, "
+            "without a path: https://timba.example"
+        ) from refused
+    return url
 
 
 def storage_options(url: str) -> dict[str, str]:

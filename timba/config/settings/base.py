@@ -19,6 +19,8 @@ from timba.config.env import (
     DATA_DIR,
     env,
     kept_key,
+    names,
+    networks,
     public_url,
     storage_options,
     text,
@@ -46,10 +48,10 @@ ALLOWED_HOSTS = sorted(
         "127.0.0.1",
         "[::1]",
     }
-    | set(env.list("TIMBA_ALLOWED_HOSTS", default=[]))
+    | set(names("TIMBA_ALLOWED_HOSTS"))
 )
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
-TIMBA_TRUSTED_PROXIES = env.list("TIMBA_TRUSTED_PROXIES", default=[])
+TIMBA_TRUSTED_PROXIES = networks("TIMBA_TRUSTED_PROXIES")
 TIMBA_WEB_WORKERS = whole_number("TIMBA_WEB_WORKERS", default=1, least=1, most=64)
 TIMBA_WEB_THREADS = whole_number("TIMBA_WEB_THREADS", default=16, least=4, most=512)
 TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
@@ -240,8 +242,6 @@ TIMBA_OPEN_SIGNUP = env.bool("TIMBA_OPEN_SIGNUP", default=False)
 TIMBA_ACCESS_LIFETIME = timedelta(minutes=15)
 TIMBA_REFRESH_LIFETIME = timedelta(days=7)
 
-# The doors ask axes themselves and answer 429 in their own words; no middleware is needed.
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -287,7 +287,7 @@ SPECTACULAR_SETTINGS = {
         "timba.api.schema.name_shapes",
     ],
 }
-CORS_ALLOWED_ORIGINS = env.list("TIMBA_CORS_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = names("TIMBA_CORS_ORIGINS")
 CORS_ALLOW_HEADERS = [
     *default_headers,
     "idempotency-key",
@@ -307,12 +307,20 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
 ]
 
+SILENCED_SYSTEM_CHECKS = [
+    # Whoever signs somebody in asks axes itself and answers 429 in its own words.
+    "axes.W002",
+    # Browsers remember HSTS for as long as it says: the operator turns it on, and for one host.
+    "security.W004",
+    "security.W005",
+    "security.W021",
+]
+
 _https = _url.scheme == "https"
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
-SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
-SECURE_HSTS_PRELOAD = _https
+# For this host alone: of its domain's other hosts, and of browsers' lists, Timba knows nothing.
+SECURE_HSTS_SECONDS = whole_number("TIMBA_HSTS_SECONDS", default=0, least=0, most=63_072_000)
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-timba" if _https else "timba"
