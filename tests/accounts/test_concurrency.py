@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
+from timba.accounts import concurrency
 from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.errors import Unavailable
 
@@ -33,3 +36,33 @@ def test_a_group_takes_no_more_than_it_leaves_free(
             found[group] += 1
     assert found == admitted
     assert not limiter._taken
+
+
+def wait_for(limiter: ConcurrencyLimiter, waiting: int) -> None:
+    """Return once so many wait."""
+    while len(limiter._waiting) < waiting:
+        threading.Event().wait(0.001)
+
+
+def test_the_group_with_the_fewest_places_is_next() -> None:
+    limiter, order = ConcurrencyLimiter(at_once=1, waiting=11), []
+
+    def run(group: str) -> None:
+        with limiter.slot(group):
+            order.append(group)
+
+    with ThreadPoolExecutor(6) as pool, limiter.slot("a"):
+        for number, group in enumerate("aaabbc"):
+            pool.submit(run, group)
+            wait_for(limiter, number + 1)
+    assert "".join(order) == "cbbaaa"
+
+
+def test_who_has_waited_too_long_leaves_the_slot_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
+    limiter = ConcurrencyLimiter(at_once=1, waiting=11)
+    with limiter.slot("a"), pytest.raises(Unavailable):
+        limiter.slot("b").__enter__()
+    with limiter.slot("b"):
+        assert not limiter._waiting
+    assert (limiter._idle, limiter._taken.total()) == (1, 0)
