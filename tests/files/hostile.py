@@ -132,9 +132,7 @@ _DEEDS: dict[str, Callable[[str], Findings | Made]] = {
     "make": _make,
     "refuse": _refuse,
     "environment": _environment,
-    "connect": lambda port: _attempt(
-        lambda: socket.create_connection(("127.0.0.1", int(port)), timeout=1)
-    ),
+    "connect": lambda port: _attempt(lambda: socket.socket().connect(("127.0.0.1", int(port)))),
     "fork": lambda _: _attempt(os.fork),
     "thread": lambda _: _attempt(threading.Thread(target=print).start),
     "run": lambda _: _attempt(lambda: subprocess.run(["true"], check=True)),

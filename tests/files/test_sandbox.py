@@ -207,26 +207,43 @@ def test_the_reader_knows_nothing(settle: Receive, settings: Settings) -> None:
 def test_the_reader_reaches_no_network(settle: Receive) -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.settimeout(0.2)
-        assert "prevented" in settle(f"connect {canary.getsockname()[1]}").result
+        assert settle(f"connect {canary.getsockname()[1]}").error == DIED
         with pytest.raises(TimeoutError):
             canary.accept()
 
 
-@pytest.mark.parametrize(
-    "deed", ["fork", "thread", "run", f"kill {os.getpid()}"], ids=["fork", "thread", "run", "kill"]
-)
-def test_the_reader_starts_no_process_and_signals_none(settle: Receive, deed: str) -> None:
+def test_a_forbidden_call_ends_the_reader_and_is_logged(
+    settle: Receive, caplog: pytest.LogCaptureFixture
+) -> None:
+    for deed in ("run", f"kill {os.getpid()}"):
+        assert settle(deed).error == DIED
+    told = [record.msg for record in caplog.records if record.levelname == "WARNING"]
+    assert [line["event"] for line in told] == ["sandbox_forbidden_call"] * 2
+
+
+@pytest.mark.parametrize("deed", ["fork", "thread"])
+def test_the_reader_starts_no_process_and_no_thread(settle: Receive, deed: str) -> None:
     assert "prevented" in settle(deed).result
 
 
 def test_the_reader_reads_writes_makes_and_removes_no_file(settle: Receive, tmp_path: Path) -> None:
     secret = tmp_path / "secret_key"
     secret.write_text("keep me")
-    for deed in ("read", "write", "remove"):
+    for deed in ("read", "write"):
         assert "prevented" in settle(f"{deed} {secret}").result
+    for path in ("/etc/passwd", "/proc/self/environ", os.__file__):
+        assert "prevented" in settle(f"read {path}").result
     assert "prevented" in settle(f"make-file {tmp_path}").result
+    assert settle(f"remove {secret}").error == DIED
     assert secret.read_text() == "keep me"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key", "store"]
+
+
+def test_the_reader_inherits_nothing_but_its_channel(settle: Receive) -> None:
+    descriptors = Path(f"/proc/{settle('pid').result['pid']}/fd")
+
+    assert sorted(path.name for path in descriptors.iterdir()) == ["0", "1", "2"]
+    assert [descriptors.joinpath(name).readlink() for name in "12"] == [Path(os.devnull)] * 2
 
 
 def test_what_no_database_stores_is_cleaned(settle: Receive) -> None:

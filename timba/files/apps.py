@@ -11,4 +11,6 @@ class FilesConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before now: the checks need models, which need the registry of apps.
-        checks.register(import_module("timba.files.checks").check_processors)
+        own = import_module("timba.files.checks")
+        checks.register(own.check_processors)
+        checks.register(own.check_sandbox, own.SANDBOX, deploy=True)

@@ -1,16 +1,20 @@
-"""Start-up checks: every kind of file has exactly one processor."""
+"""Start-up checks: every kind of file has exactly one processor, and its sandbox is whole."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
 from timba.files.models import File
+from timba.files.protections import SENTENCES, missing_protections
+
+SANDBOX: Final = "sandbox"
 
 
 def check_processors(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
@@ -24,4 +28,12 @@ def check_processors(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # n
         )
         for kind in sorted({*File.Kind.values, *counts})
         if counts[kind] != 1 or kind not in File.Kind.values
+    ]
+
+
+def check_sandbox(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
+    """Warn of each protection against hostile files that this machine lacks."""
+    return [
+        CheckWarning(SENTENCES[name][0], hint=SENTENCES[name][1], id="timba.W023")
+        for name in missing_protections()
     ]

@@ -15,12 +15,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import IO, Any, Final
 
 import structlog
@@ -29,6 +27,7 @@ from django.conf import settings
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.processors.base import FileRefused, Findings, Job, Made, Processor
+from timba.files.protections import isolated_python, missing_protections
 from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
 
 WALL_SECONDS: Final = 60.0
@@ -40,10 +39,7 @@ DIED: Final = "It is damaged in a way that made reading it impossible."
 CUT_OFF: Final = "Reading it was cut off twice. The file is safe; try again."
 _FILES_PER_CHILD: Final = 200
 _POLL_SECONDS: Final = 0.5
-_HOUSE: Final = str(Path(__file__).resolve().parents[2])
-_START: Final = (
-    "import sys; sys.path.insert(0, {house!r}); from timba.files.sandbox_child import main; main()"
-)
+_START: Final = "from timba.files.sandbox_child import main; main()"
 # How long a child that has closed its channel may take to be gone.
 _GONE_SECONDS: Final = 1.0
 _mine = threading.local()
@@ -60,11 +56,12 @@ class _Child:
 
     def __init__(self) -> None:
         sandboxed = [p for p in processors().values() if p.sandboxed]
+        lacking = ",".join(missing_protections())
         modules = sorted({run.__module__ for p in sandboxed for run in (p.read, *p.aids)})
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
-                [sys.executable, "-I", "-c", _START.format(house=_HOUSE), *modules],
+                [*isolated_python(_START), lacking, *modules],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -210,6 +207,8 @@ def _end_of(child: _Child) -> Exception:
         code = child.process.wait(_GONE_SECONDS)
     except subprocess.TimeoutExpired:
         return FileRefused(DIED)
+    if code == -signal.SIGSYS:
+        _log.warning("sandbox_forbidden_call")
     return _Killed() if code == -signal.SIGKILL else FileRefused(DIED)
 
 

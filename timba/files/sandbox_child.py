@@ -7,6 +7,7 @@ tell.
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import importlib
 import json
@@ -15,11 +16,13 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from types import ModuleType
 from typing import Any, BinaryIO, Final
 
-from timba.files.jail import wall_in
+from timba.files.jail import lock_down
 from timba.files.processors.base import FileRefused, Findings, Made, Source
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
@@ -30,6 +33,11 @@ TOO_HEAVY: Final = "It needs more memory than one file may use."
 UNREADABLE: Final = "It is damaged, or not quite the kind of file that it says it is."
 TOO_TALKATIVE: Final = "It holds more facts than can be shown."
 _PR_SET_PDEATHSIG: Final = 1
+# Of names in archives, facts in PDFs and texts.
+_ENCODINGS: Final = (
+    *("ascii", "cp437", "latin-1", "cp1250", "cp1251", "cp1252", "cp1257"),
+    *("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +54,20 @@ class _Source:
 
 
 def main() -> None:
-    """Serve questions until the parent closes the channel."""
-    modules = {name: importlib.import_module(name) for name in sys.argv[1:]}
-    _give_up_rights()
-    channel = socket.socket(fileno=0)
+    """Serve questions until the parent closes the channel.
+
+    The first argument names the protections that this machine is known to lack, the others are the
+    modules of the processors.
+    """
+    lacking, *names = sys.argv[1:]
+    modules = {name: importlib.import_module(name) for name in names}
+    _load_late_modules()
+    with socket.socket(fileno=0) as channel:
+        _give_up_rights(lacking.split(","))
+        _serve(channel, modules)
+
+
+def _serve(channel: socket.socket, modules: Mapping[str, ModuleType]) -> None:
     while True:
         line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 2)
         if not line or not descriptors:
@@ -95,8 +113,20 @@ def _open(descriptor: int) -> BinaryIO:
     return stream
 
 
-def _give_up_rights() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _load_late_modules() -> None:
+    """Load what Python itself loads at first use: once the rights are given up, it cannot."""
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
+    datetime.strptime("2000", "%Y")  # noqa: DTZ007 - what it returns is not used
+
+
+def _give_up_rights(lacking: Collection[str]) -> None:
+    """Set the limits, and put the protections in place.
+
+    Where one more is missing than the parent has warned of, no file is read.
+    """
+    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL)) != 0:
+        raise SystemExit("The sandbox cannot be made to end with its parent.")
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_FSIZE: 0,
@@ -105,8 +135,11 @@ def _give_up_rights() -> None:
         resource.RLIMIT_CORE: 0,
     }
     for limit, value in limits.items():
-        resource.setrlimit(limit, (value, value))
-    wall_in()
+        _, hard = resource.getrlimit(limit)
+        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (lower, lower))
+    if missing := set(lock_down()) - set(lacking):
+        raise SystemExit(f"The sandbox lacks {', '.join(sorted(missing))}.")
 
 
 def _limit_processor_time() -> None:

@@ -1,6 +1,7 @@
 """Reads photos: their size, and what the camera wrote about the moment.
 
-Runs in the sandbox. Only three decoders are allowed in, and the number of pixels is known before
+Runs in the sandbox, where nothing can be imported any more: what Pillow and NumPy import at first
+use is imported here. Only three decoders are allowed in, and the number of pixels is known before
 the first is decoded.
 """
 
@@ -13,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from PIL import ExifTags, Image
+import numpy.ma  # np.median uses it
+from PIL import ExifTags, Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
 
@@ -34,6 +36,7 @@ _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
 
+Image.preinit()
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -96,7 +99,7 @@ def _camera(image: Image.Image) -> _Camera:
             name=" ".join(maker for maker in makers if maker) or None,
             has_gps=bool(exif.get_ifd(ExifTags.IFD.GPSInfo)),
         )
-    except (MemoryError, RecursionError):
+    except (ImportError, MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 - garbage beside the picture does not spoil the picture
         return _Camera()

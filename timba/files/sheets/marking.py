@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, BinaryIO, Final, Protocol
 
+import openpyxl.packaging.extended  # noqa: F401 - the writer imports it at first use: too late
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell, MergedCell
 from openpyxl.comments import Comment

@@ -1,0 +1,71 @@
+"""A protection that the machine lacks is never missed in silence."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.files.conftest import Receive
+from tests.files.lacking import python_lacking
+from tests.files.samples import photo
+from timba.files.checks import check_sandbox
+from timba.files.jail import PROTECTIONS
+from timba.files.models import File
+from timba.files.protections import SENTENCES, isolated_python, missing_protections
+from timba.files.sandbox import close_sandbox
+
+Lack = Callable[[str], None]
+
+
+@pytest.fixture
+def lack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lack]:
+    """Return a way to have children run on a kernel that lacks a protection."""
+
+    def forget() -> None:
+        close_sandbox()
+        missing_protections.cache_clear()
+
+    def run_without(protection: str) -> None:
+        forget()
+        monkeypatch.setattr(sys, "executable", str(python_lacking(protection, tmp_path)))
+
+    yield run_without
+    forget()
+
+
+def test_this_machine_lacks_none() -> None:
+    missing_protections.cache_clear()
+    assert missing_protections() == ()
+    assert check_sandbox(None) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", PROTECTIONS)
+def test_files_are_read_without_it_and_the_operator_is_told(
+    settle: Receive, lack: Lack, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    lack(name)
+    for _ in range(2):
+        assert settle(photo(), name="larch.jpg").status == File.Status.SUCCESS
+    [warning] = [record.msg for record in caplog.records if record.levelname == "WARNING"]
+    assert (warning["event"], warning["hint"]) == SENTENCES[name]
+    [problem] = check_sandbox(None)
+    assert (problem.msg, problem.hint, problem.id) == (*SENTENCES[name], "timba.W023")
+
+
+def test_no_file_is_read_where_more_is_missing_than_the_operator_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(python_lacking("landlock", tmp_path)))
+    command = isolated_python("from timba.files.sandbox_child import main; main()")
+    channel, theirs = socket.socketpair()
+    with channel, theirs:
+        ended = subprocess.run(
+            [*command, "seccomp"], stdin=theirs, capture_output=True, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "The sandbox lacks landlock.\n")
