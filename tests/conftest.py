@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
 from itertools import zip_longest
@@ -18,16 +19,20 @@ from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from tests.factories import ClientFactory, StaffFactory, UserFactory, add_built_in_roles
+from tests.files.lacking import python_lacking
 from tests.worlds import World, kept_world
 from timba.accounts.models import Client, Role, User
 from timba.accounts.tokens import issue_tokens
 from timba.config import health
+from timba.files.protections import missing_protections
 from timba.files.s3 import S3Storage
+from timba.files.sandbox import close_sandbox
 
 pytest_plugins = ("tests.servers",)
 
 MakeUser = Callable[..., User]
 AsUser = Callable[[User], APIClient]
+Lack = Callable[[str], None]
 
 _NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
 
@@ -122,6 +127,22 @@ def health_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = {name: health.Check(check._look) for name, check in health.CHECKS.items()}
     monkeypatch.setattr(health, "CHECKS", fresh)
     monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+
+
+@pytest.fixture
+def lack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lack]:
+    """Return a way to have the sandbox run on a kernel that lacks one of its protections."""
+
+    def forget() -> None:
+        close_sandbox()
+        missing_protections.cache_clear()
+
+    def run_without(protection: str) -> None:
+        forget()
+        monkeypatch.setattr(sys, "executable", str(python_lacking(protection, tmp_path)))
+
+    yield run_without
+    forget()
 
 
 @pytest.fixture

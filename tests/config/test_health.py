@@ -15,6 +15,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.conftest import Lack
 from timba import __version__, failpoints
 from timba.config import health
 from timba.config.models import HealthProbe
@@ -59,7 +60,7 @@ def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) 
     assert answer.json() == {
         "status": "ok",
         "version": __version__,
-        "checks": {"database": "ok", "storage": "ok"},
+        "checks": {"database": "ok", "storage": "ok", "sandbox": "ok"},
     }
 
 
@@ -80,7 +81,7 @@ def test_without_its_storage_timba_is_not_ready(
     assert answer.json() == {
         "status": "down",
         "version": __version__,
-        "checks": {"database": "ok", "storage": "down"},
+        "checks": {"database": "ok", "storage": "down", "sandbox": "ok"},
     }
     assert answer["Retry-After"] == "5"
 
@@ -115,7 +116,7 @@ def test_without_its_database_timba_is_live_but_not_ready(
 ) -> None:
     ready, live = client.get("/health/ready"), client.get("/health/live")
     assert ready.status_code == 503
-    assert ready.json()["checks"] == {"database": "down", "storage": "ok"}
+    assert ready.json()["checks"] == {"database": "down", "storage": "ok", "sandbox": "ok"}
     assert live.status_code == 200
 
 
@@ -138,6 +139,7 @@ def test_a_broker_and_a_kafka_that_are_away_degrade(
         "checks": {
             "database": "ok",
             "storage": "ok",
+            "sandbox": "ok",
             "broker": "down",
             "kafka": "down",
             "events": "ok",
@@ -180,7 +182,17 @@ def test_a_full_disk_of_the_files_degrades(db: None, client: Browser) -> None:
         failpoints.arm("")
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
-    assert answer.json()["checks"] == {"database": "ok", "storage": "full"}
+    assert answer.json()["checks"] == {"database": "ok", "storage": "full", "sandbox": "ok"}
+
+
+def test_a_machine_that_lacks_a_protection_of_the_sandbox_degrades(
+    db: None, client: Browser, lack: Lack
+) -> None:
+    lack("landlock")
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"] == {"database": "ok", "storage": "ok", "sandbox": "incomplete"}
 
 
 @pytest.mark.parametrize(
@@ -200,7 +212,7 @@ def test_the_database_is_well_when_it_takes_a_write(
     with connection.execute_wrapper(raise_in_the_database(error)):
         answer = client.get("/health/ready")
     assert answer.status_code == status
-    assert answer.json()["checks"] == {"database": verdict, "storage": "ok"}
+    assert answer.json()["checks"] == {"database": verdict, "storage": "ok", "sandbox": "ok"}
 
 
 def test_a_look_at_the_database_is_a_committed_write(db: None, client: Browser) -> None:

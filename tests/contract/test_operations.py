@@ -76,7 +76,7 @@ def test_live_while_the_process_serves() -> None:
 def test_ready_says_how_each_part_is_that_is_configured(settings: Any) -> None:
     answer = APIClient().get("/health/ready")
     assert answer.status_code == 200
-    parts = {"database", "storage"}
+    parts = {"database", "storage", "sandbox"}
     parts |= {"broker"} if settings.BROKER_URL else set()
     parts |= {"kafka", "events"} if settings.KAFKA_BOOTSTRAP_SERVERS else set()
     assert answer.json() == {

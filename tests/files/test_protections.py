@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Lack
 from tests.files.conftest import Receive
 from tests.files.lacking import python_lacking
 from tests.files.samples import photo
@@ -17,25 +17,6 @@ from timba.files.checks import check_sandbox
 from timba.files.jail import PROTECTIONS
 from timba.files.models import File
 from timba.files.protections import SENTENCES, isolated_python, missing_protections
-from timba.files.sandbox import close_sandbox
-
-Lack = Callable[[str], None]
-
-
-@pytest.fixture
-def lack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lack]:
-    """Return a way to have children run on a kernel that lacks a protection."""
-
-    def forget() -> None:
-        close_sandbox()
-        missing_protections.cache_clear()
-
-    def run_without(protection: str) -> None:
-        forget()
-        monkeypatch.setattr(sys, "executable", str(python_lacking(protection, tmp_path)))
-
-    yield run_without
-    forget()
 
 
 def test_this_machine_lacks_none() -> None:

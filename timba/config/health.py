@@ -1,7 +1,8 @@
 """Tells monitors and load balancers how this process and the parts it stands on are.
 
 Only what Timba cannot do without turns it away from traffic. A broker or Kafka that is away
-costs time, never work, and a full disk leaves all that is stored readable: that is `degraded`.
+costs time, never work, a full disk leaves all that is stored readable, and files are read with
+one protection less: that is `degraded`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from timba.api.schema import shape
 from timba.config.celery import app as celery
 from timba.config.models import HealthProbe
 from timba.events.history import oldest_waiting_seconds
+from timba.files.protections import missing_protections
 from timba.files.storage import store
 from timba.outages import is_disk_full, log_outage
 
-Verdict = Literal["ok", "down", "full", "late"]
+Verdict = Literal["ok", "down", "full", "incomplete", "late"]
 
 _NEEDED: Final = ("database", "storage")
 _LATE_SECONDS: Final = 60
@@ -140,6 +142,10 @@ def _storage() -> Verdict:
     return "ok"
 
 
+def _sandbox() -> Verdict:
+    return "incomplete" if missing_protections() else "ok"
+
+
 def _broker() -> Verdict:
     with celery.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=_PATIENCE_SECONDS)
@@ -160,6 +166,7 @@ def _events() -> Verdict:
 CHECKS: Final[Mapping[str, Check]] = {
     "database": Check(_database),
     "storage": Check(_storage),
+    "sandbox": Check(_sandbox),
     "broker": Check(_broker),
     "kafka": Check(_kafka),
     "events": Check(_events),

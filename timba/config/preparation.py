@@ -20,6 +20,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
 from timba.config.database_checks import DURABILITY
+from timba.files.protections import missing_protections
 from timba.files.storage import StoreAway, store
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
@@ -32,6 +33,7 @@ def prepare() -> None:
     """Check the set-up, then bring tables and static files up to date."""
     BaseCommand().check(databases=["default"])
     _warn_of_forgetfulness()
+    missing_protections()  # whatever is missing is logged
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     _check_store()
