@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from timba.wire import dumps
+from timba.wire import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
 
 def test_times_are_utc_with_z() -> None:
@@ -26,3 +26,14 @@ def test_decimals_are_numbers_and_exact(number: str) -> None:
 def test_what_has_no_agreed_look_is_refused() -> None:
     with pytest.raises(TypeError):
         dumps(object())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":[', "]}]")])
+def test_json_that_nests_deeper_than_anything_needs_is_refused(opening: str, closing: str) -> None:
+    each = opening.count("[") + opening.count("{")
+    deepest = MAX_DEPTH // each
+    within = opening * deepest + "1" + closing * deepest
+    assert dumps(loads(within)) == within.encode()
+    for depth in (deepest + 1, 1_000 // each, 1_024, 100_000):
+        with pytest.raises(NestedTooDeeply):
+            loads(opening * depth + "1" + closing * depth)

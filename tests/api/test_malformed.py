@@ -6,11 +6,14 @@ the values are `tests.api.test_hostile`'s.
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.test.client import FakePayload
+from rest_framework.test import APIClient
 
 from tests.api.hostility import assert_harmless, send
 from tests.callers import Caller, caller, signed_in
@@ -23,6 +26,13 @@ pytestmark = pytest.mark.django_db
 
 WITH_JSON = [call for call in WITH_BODY if not is_form(call[0].operation(call[1]))]
 WITH_FORM = [call for call in WITH_BODY if is_form(call[0].operation(call[1]))]
+LISTS_OF_OLD = [
+    call for call in DOCUMENTED if re.fullmatch(r"timba/\w+s", call[0].route) and call[1] == "GET"
+]
+DEEP = b'{"client_id":%b,"x":%b}' % (
+    b"[" * 1_000 + b"]" * 1_000,
+    b'{"a":' * 900 + b"1" + b"}" * 900,
+)
 WHOLE = [
     b"", b" ", b"null", b"true", b"7", b'"x"', b"[]", b'[{"title": "x"}]', b"{}" * 2, b"{", b"\0",
     b"\xff\xfe{\0}\0", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"a":' * 100_000,
@@ -102,6 +112,28 @@ def reads_body(good: Caller) -> bool:
 def test_a_body_that_is_no_json_object_does_no_harm(door: Door, method: str, good: Caller) -> None:
     for body in WHOLE if reads_body(good) else WHOLE[:1]:
         assert_harmless(send(good, body))
+
+
+@pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
+def test_what_nests_deeply_does_no_harm(door: Door, method: str, good: Caller) -> None:
+    """Deep enough for code that recurses to break, not so deep that no parser reads it."""
+    assert_harmless(send(good, DEEP))
+    cursor = base64.urlsafe_b64encode(b"[" * 900 + b"]" * 900).decode()
+    assert_harmless(send(good, b"", path=f"{good.door.path(good.world.ids)}?cursor={cursor}"))
+
+
+@pytest.mark.parametrize(("door", "method"), named([*WITH_JSON, *LISTS_OF_OLD]))
+def test_a_body_that_nests_deeply_is_400(door: Door, method: str, good: Caller) -> None:
+    answer = send(good, DEEP)
+    assert_problem(answer, 400)
+    assert answer.json()["detail"] == "The body is nested more than 32 levels deep."
+
+
+def test_a_forged_token_that_nests_deeply_is_401(db: None) -> None:
+    deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 1_000 + b"]" * 1_000 + b"}")
+    for token in (f"{deep.decode()}.e30.AA", f"eyJhbGciOiJIUzI1NiJ9.{deep.decode()}.AA"):
+        answer = APIClient().get("/api/notes/", headers={"authorization": f"Bearer {token}"})
+        assert_problem(answer, 401)
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))

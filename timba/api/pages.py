@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
-import orjson
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter
 
 from timba.errors import Invalid
-from timba.wire import dumps
+from timba.wire import dumps, loads
 
 M = TypeVar("M", bound=models.Model)
 
@@ -85,7 +84,7 @@ def _next_url(request: HttpRequest, row: models.Model, order: tuple[str, ...]) -
 
 def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
     try:
-        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if None in values:
             raise ValueError(cursor)
         return [_value(model, name, value) for name, value in zip(order, values, strict=True)]

@@ -12,6 +12,8 @@ from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 
+from timba.wire import MAX_DEPTH, NestedTooDeeply, loads
+
 UNSTORABLE = "Text may not contain NUL or half of a surrogate pair."
 
 
@@ -33,7 +35,9 @@ class StrictJSONParser(BaseParser):
         if not body.strip():
             return {}
         try:
-            data = orjson.loads(body)
+            data = loads(body)
+        except NestedTooDeeply as error:
+            raise ParseError(f"The body is nested more than {MAX_DEPTH} levels deep.") from error
         except orjson.JSONDecodeError as error:
             raise ParseError(
                 f"The body is not JSON: line {error.lineno}, column {error.colno}."

@@ -73,4 +73,4 @@ class RevokeDoor(APIView):
 def _answer(pair: TokenPair) -> Response:
     tokens = TokensShape(access=pair.access, refresh=pair.refresh)
     # RFC 6749, section 5.1: nobody on the way keeps a token.
-    return Response(tokens, headers={"Cache-Control": "no-store"})
+    return Response(tokens)

@@ -11,6 +11,8 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from whitenoise.middleware import WhiteNoiseFileResponse
 
 from timba.addresses import address_group, caller_of, is_within, parse_networks
 from timba.api.problems import prefers_html, problem, problem_for, refusal_of
@@ -35,6 +37,25 @@ class RequestIdMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        return response
+
+
+class CachingMiddleware:
+    """Say who may keep an answer: its caller alone, and only where an ETag tells it from others.
+
+    Static files, whose names change with what they hold, are WhiteNoise's to speak for.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if isinstance(response, WhiteNoiseFileResponse):
+            return response
+        patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
+        kept = "private, no-cache" if response.has_header("ETag") else "no-store"
+        response.headers.setdefault("Cache-Control", kept)
         return response
 
 
