@@ -158,17 +158,3 @@ def test_keys_are_forgotten_after_a_day(program: APIClient) -> None:
     IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert note(program, title="Lorry 8").status_code == 201
     assert IdempotentRequest.objects.count() == 1
-
-
-@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "once"}])
-def test_a_body_of_many_storeys_is_no_failure_of_timbas(
-    program: APIClient, key: dict[str, str]
-) -> None:
-    body = f'{{"title": "Lorry 7", "unknown": {"[" * 1000}{"]" * 1000}}}'
-    answers = [
-        program.generic("POST", "/api/notes/", body, "application/json", headers=key)
-        for _ in range(2)
-    ]
-    statuses = [400, 400] if key else [201, 201]
-    assert [answer.status_code for answer in answers] == statuses
-    assert Note.unscoped.count() == statuses.count(201)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from django.db import Error, connection, transaction
-from django.test import Client as Browser
 
 from tests.broken_databases import break_at, spoil
 from tests.conftest import AsUser, MakeUser
@@ -129,13 +128,3 @@ def test_an_outage_is_a_503_and_its_cause_is_logged_once(
         outages.drop_connection()
     assert len([r for r in caplog.records if r.name == "timba.outages"]) == 1
     assert program.get("/api/notes/").status_code == 200
-
-
-def test_a_way_in_whose_session_cannot_be_written_says_so(make_user: MakeUser) -> None:
-    """The session is written by Django's own middleware, whose failures reach no other handler."""
-    browser = Browser(headers={"accept": "text/html"}, raise_request_exception=False)
-    browser.force_login(make_user())
-    with connection.execute_wrapper(break_at("django_session")):
-        page = browser.get("/notes/")
-    outages.drop_connection()
-    assert page.status_code == 503

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,16 +23,17 @@ from timba.notes.models import Note
 from timba.notes.services import write_note
 
 pytestmark = pytest.mark.django_db
+AWAY = OperationalError(2006, "Server has gone away")
 BUSY = "Timba is busy just now. Try again in a moment."
 
 
 @contextmanager
-def database_fails(*, on: str = "") -> Iterator[None]:
+def database_fails(*, on: str = "", of: str = "", with_: Exception = AWAY) -> Iterator[None]:
     """Have the database give up whatever it is asked that holds these words."""
 
     def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if on in sql:
-            raise OperationalError(2006, "Server has gone away")
+        if on in sql and of in sql:
+            raise with_
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(give_up):
@@ -102,6 +104,56 @@ def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
         request, StoreAway("no route")
     )
     assert_busy(answer, "The store of files cannot be reached just now.")
+
+
+def broken(request: object) -> dict[str, str]:
+    """Fail, as a context processor whose server is away does."""
+    raise ConnectionRefusedError
+
+
+@pytest.fixture
+def nothing_else_works(settings: Any, tmp_path: Path) -> None:
+    """Have no context for a template, and no static files that were collected."""
+    options = {"context_processors": [f"{__name__}.broken"]}
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": options}]
+    collected = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": collected}
+    settings.STATIC_ROOT = tmp_path
+
+
+@pytest.mark.usefixtures("nothing_else_works")
+@pytest.mark.parametrize(
+    ("error", "status", "fact"),
+    [
+        (ZeroDivisionError(), 500, "This did not work"),
+        (OperationalError(2006, "Server has gone away"), 503, "Timba is busy"),
+    ],
+    ids=str,
+)
+def test_the_page_that_says_so_needs_nothing(
+    reader: Person, error: Exception, status: int, fact: str
+) -> None:
+    reader.raise_request_exception = False
+    with database_fails(with_=error):
+        page = reader.get("/notes/")
+    assert page.status_code == status
+    assert f"<h1>{fact}</h1>" in page.content.decode()
+    assert page["X-Request-ID"]
+    assert page["Content-Security-Policy"]
+
+
+def test_a_session_that_cannot_be_written_is_no_500(
+    staff: Any, client_company: Any, person: SignIn
+) -> None:
+    """Django's own middleware writes it, whose failures come to no other handler."""
+    reader = person(staff)
+    reader.raise_request_exception = False
+    choice = {"client_id": str(client_company.pk), "next": "/notes/"}
+    with database_fails(on="UPDATE", of="django_session"):
+        assert_busy(reader.post("/client/", choice))
+        reader.defaults["HTTP_ACCEPT"] = "application/json"
+        answer = reader.post("/client/", choice)
+    assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
 
 
 def test_what_nobody_expected_is_no_refusal() -> None:

@@ -10,14 +10,13 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from timba.addresses import address_group, caller_of, is_within, parse_networks
-from timba.api.problems import prefers_html, problem, problem_for, refusal_of
-from timba.config.failures import not_found
-from timba.web.pages import show_refusal
+from timba.api.problems import prefers_html, problem
+from timba.config.failures import refuse
+from timba.web.pages import render_error
 
 Next = Callable[[HttpRequest], HttpResponse]
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -82,7 +81,7 @@ class RefusalMiddleware:
         if not isinstance(response, HttpResponseNotAllowed):
             return response
         if prefers_html(request):
-            answer = render(request, "405.html", status=response.status_code)
+            answer = render_error("405.html", status=response.status_code)
         else:
             sentence = f"This address does not take {request.method}."
             answer = problem(response.status_code, sentence)
@@ -90,17 +89,7 @@ class RefusalMiddleware:
         return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        refusal = refusal_of(error)
-        if refusal is None:
-            return None
-        if refusal.status == HTTPStatus.UNAUTHORIZED or not prefers_html(request):
-            return problem_for(error, request)
-        if refusal.status == HTTPStatus.NOT_FOUND:
-            return not_found(request)
-        page = show_refusal(request, status=refusal.status, advice=refusal.sentence)
-        for name, value in refusal.headers.items():
-            page[name] = value
-        return page
+        return refuse(request, error)
 
 
 class CallerAddressMiddleware:

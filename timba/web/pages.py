@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
@@ -144,10 +146,23 @@ def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
     return otherwise or settings.LOGIN_REDIRECT_URL
 
 
-def show_refusal(request: HttpRequest, *, status: HTTPStatus, advice: str) -> HttpResponse:
+def show_refusal(*, status: HTTPStatus, advice: str) -> HttpResponse:
     """Say on a page of its own why there is no page, or why a form did not do what it should."""
-    context = {"fact": _FACTS.get(status, "This did not go through"), "advice": advice}
-    return render(request, "web/trouble.html", context, status=status)
+    fact = _FACTS.get(status, "This did not go through")
+    return render_error("web/trouble.html", status=status, fact=fact, advice=advice)
+
+
+def render_error(template: str, *, status: int, **said: str) -> HttpResponse:
+    """Render a page that says what is wrong, and needs nothing that may be what is wrong.
+
+    Neither a database nor a session, a user, a context processor or collected static files.
+    """
+    try:
+        stylesheet = static("timba/timba.css")
+    except ValueError:  # they were not collected
+        stylesheet = ""
+    context = {**said, "stylesheet": stylesheet}
+    return HttpResponse(render_to_string(template, context), status=status)
 
 
 def render_page(
