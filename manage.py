@@ -6,6 +6,9 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import Error
+
+from timba.outages import is_database_outage
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
@@ -13,3 +16,7 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as refusal:
         sys.exit(f"Timba does not start: {refusal}")
+    except Error as outage:
+        if not is_database_outage(outage):
+            raise
+        sys.exit(f"Timba does not start: its database cannot be used: {outage}")

@@ -7,7 +7,11 @@ collation).
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
 
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
@@ -22,7 +26,7 @@ MYSQL_COLLATION: Final = "utf8mb4_0900_bin"
 
 def database(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
     """Return Django's settings of the database that a parsed `DATABASE_URL` names."""
-    own = _own_ways(parsed["ENGINE"], pool_size)
+    own = _own_ways(parsed["ENGINE"], str(parsed["NAME"]), pool_size)
     # What the address says beside (as ?sslmode=require) is its people's to say.
     own["OPTIONS"] |= parsed.get("OPTIONS", {})
     return {
@@ -34,10 +38,21 @@ def database(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
     }
 
 
-def _own_ways(engine: str, pool_size: int) -> dict[str, Any]:
+def _own_ways(engine: str, name: str, pool_size: int) -> dict[str, Any]:
     if engine == _SQLITE:
+        _refuse_unwritable(Path(name))
         return _sqlite()
     return _postgresql(pool_size) if engine == _POSTGRESQL else _mariadb()
+
+
+def _refuse_unwritable(database: Path) -> None:
+    """Refuse a file that is there and cannot be written to, or whose folder takes no other."""
+    is_usable = database.is_file() and os.access(database, os.R_OK | os.W_OK)
+    if database.exists() and not (is_usable and os.access(database.parent, os.W_OK | os.X_OK)):
+        raise ImproperlyConfigured(
+            f"The database is {database}, which cannot be written to. Give the user that Timba "
+            "runs as the right to, for the file and its folder."
+        )
 
 
 def _sqlite() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -16,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from timba.addresses import parse_networks
+from timba.outages import is_disk_full
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
@@ -64,6 +66,15 @@ def data_folder() -> Path:
         raise ImproperlyConfigured(
             f"TIMBA_DATA_DIR is {folder}, which cannot be made: {refused.strerror}."
         ) from refused
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as refused:
+        # On a full disk all that is stored can still be read.
+        if not is_disk_full(refused):
+            raise ImproperlyConfigured(
+                f"TIMBA_DATA_DIR is {folder}, which cannot be written to: {refused.strerror}."
+            ) from refused
     return folder
 
 
@@ -80,8 +91,18 @@ def kept_key(variable: str, file_name: str) -> str:
     if key:
         return key
     path = DATA_DIR / file_name
+    try:
+        return _key_in(path)
+    except OSError as refused:
+        raise ImproperlyConfigured(
+            f"{variable} is not set, and {path} cannot be read or made: {refused.strerror}."
+        ) from refused
+
+
+def _key_in(path: Path) -> str:
+    """Return the key kept in a file, made if absent."""
     if not path.exists():
-        draft = DATA_DIR / f".{file_name}.{os.getpid()}"
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64))
         try:

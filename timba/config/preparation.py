@@ -22,6 +22,7 @@ from timba.accounts.models import User
 from timba.config.database_checks import DURABILITY
 from timba.files.protections import missing_protections
 from timba.files.storage import StoreAway, store
+from timba.outages import is_disk_full
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
 # Pages of packages that Timba serves nobody.
@@ -112,6 +113,9 @@ def _check_store() -> None:
     except ImproperlyConfigured as misfit:
         raise CommandError(str(misfit)) from misfit
     except OSError as refused:
+        if is_disk_full(refused):
+            _log.warning("the disk of the files is full: nothing can be uploaded")
+            return
         raise CommandError(
             f"Timba cannot write to the folder of files, {refused.filename}: {refused.strerror}."
         ) from refused
@@ -127,5 +131,10 @@ def _collect_static_files() -> None:
     kept = Path(settings.STATIC_ROOT) / ".collected"
     if kept.exists() and kept.read_text() == seen.hexdigest():
         return
-    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=_LEFT_OUT)
-    kept.write_text(seen.hexdigest())
+    try:
+        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=_LEFT_OUT)
+        kept.write_text(seen.hexdigest())
+    except OSError as refused:
+        raise CommandError(
+            f"Timba cannot write its static files, {refused.filename}: {refused.strerror}."
+        ) from refused
