@@ -50,11 +50,10 @@ class CachingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if isinstance(response, WhiteNoiseFileResponse):
-            return response
-        patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
-        kept = "private, no-cache" if response.has_header("ETag") else "no-store"
-        response.headers.setdefault("Cache-Control", kept)
+        if not isinstance(response, WhiteNoiseFileResponse):
+            patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
+            kept = "private, no-cache" if response.has_header("ETag") else "no-store"
+            response.headers.setdefault("Cache-Control", kept)
         return response
 
 
