@@ -15,7 +15,7 @@ from openpyxl.drawing.image import Image as Picture
 from openpyxl.styles import Font
 
 from tests.files.samples import forest
-from tests.files.sheets import HEADER, Bytes, read_back, saved, tally, workbook
+from tests.files.sheets import HEADER, Bytes, read_back, saved, tally, with_sheet, workbook
 from timba.files.processors.base import FileRefused, Made
 from timba.files.sheets.marking import mark_values, mark_workbook
 
@@ -44,7 +44,6 @@ def test_what_else_there_is_stays() -> None:
     book = openpyxl.load_workbook(io.BytesIO(tally(ROW)))
     page = book.worksheets[0]
     page["A1"].font = Font(bold=True)
-    page["F2"] = "=B2*2"
     page["G2"] = dt.date(2026, 3, 2)
     page.column_dimensions["A"].width = 33
     page.merge_cells("A4:B5")
@@ -54,11 +53,28 @@ def test_what_else_there_is_stays() -> None:
     book.create_sheet("Prices")["A1"] = 12
     sheet = marked(saved(book), MARK)
     assert sheet["A1"].font.bold
-    assert (sheet["F2"].value, sheet["G2"].value) == ("=B2*2", dt.datetime(2026, 3, 2))  # noqa: DTZ001
+    assert sheet["G2"].value == dt.datetime(2026, 3, 2)  # noqa: DTZ001
     assert sheet.column_dimensions["A"].width == 33
     assert [str(merged) for merged in sheet.merged_cells.ranges] == ["A4:B5"]
     assert len(sheet._images) == 1
     assert sheet.parent["Prices"]["A1"].value == 12
+
+
+def test_of_formulas_the_values_stay_that_they_came_to() -> None:
+    """What a stranger wrote into a sheet does not run in the copy that Timba makes of it."""
+    header = "".join(f'<c t="str"><v>{name}</v></c>' for name in HEADER)
+    content = with_sheet(
+        f"<row>{header}</row>"
+        '<row><c t="str"><f>"B"&amp;"-1"</f><v>B-1</v></c><c t="n"><f>2.1*2</f><v>4.2</v></c>'
+        '<c t="str"><f>T("=")</f><v>=1+1</v></c><c><f>WEBSERVICE("http://192.0.2.1/")</f></c></row>'
+    )
+    sheet = marked(content, [(2, 2, "The breadth “=1+1” is not a number.")])
+    assert [(cell.value, cell.data_type) for cell in sheet[2]] == [
+        ("B-1", "s"),
+        (4.2, "n"),
+        ("=1+1", "s"),
+        (None, "n"),
+    ]
 
 
 def test_a_cell_inside_merged_ones_is_marked_where_they_begin() -> None:

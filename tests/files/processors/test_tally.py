@@ -214,6 +214,13 @@ def test_other_clients_barcodes_are_nobodys_business(
     assert counts(upload(tally(ROW))) == (1, 1, 0, 0)
 
 
+def test_no_reject_runs_as_a_formula(upload: Upload) -> None:
+    file = upload("barcode;length;breadth;height\nB-1;4.2;30;25\n=1+1;x;30;25\n")
+    rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
+    assert rejects[1][2] == "'=1+1, x, 30, 25"
+    assert facts(file)["first_errors"][0]["text"] == "=1+1, x, 30, 25"
+
+
 def test_no_good_row_at_all_is_a_failure_that_shows_its_rejects(upload: Upload) -> None:
     file = upload(tally(("B-1", "x", 30, 25)))
     assert (file.status, file.error) == (

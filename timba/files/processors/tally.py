@@ -7,8 +7,6 @@ copy of the workbook.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +38,7 @@ from timba.files.sheets.marking import MARKED, mark_values, mark_workbook
 from timba.files.sheets.reading import ROWS, read_tally
 from timba.files.sheets.rows import UNIT_NAMES, BadRow, SheetLog, row_text
 from timba.files.texts import clean_text
+from timba.spreadsheets import csv_lines
 
 FIRST_ERRORS: Final = 20
 REJECTS_HEADER: Final = ("line", "reason", "text")
@@ -213,12 +212,8 @@ def _reason(row: BadRow, place: Mapping[str, int]) -> str:
 
 
 def _keep_rejects(job: Job, rejects: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(REJECTS_HEADER)
-    writer.writerows(rejects)
     with job.derive(Derivative.Role.REJECTS) as kept:
-        kept.write(text.getvalue().encode())
+        kept.write(csv_lines([REJECTS_HEADER, *rejects]))
 
 
 def _mark(job: Job, bad: Iterable[BadRow], *, sheet: str, place: Mapping[str, int]) -> None:

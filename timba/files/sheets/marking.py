@@ -45,8 +45,9 @@ def mark_workbook(source: Marks) -> Made:
     with source.open() as stream:
         if not is_workbook(stream):
             return mark_values(source)
-        # External links are left out: whoever opens the marked workbook is asked about none.
-        book = load_workbook(stream, keep_links=False)
+        # Formulas become the values they came to, and external links are left out: nothing in what
+        # Timba writes is run, or asks for anything, when it is opened.
+        book = load_workbook(stream, data_only=True, keep_links=False)
     name, marks = _marks(source)
     return _marked(book, book[name], marks)
 
