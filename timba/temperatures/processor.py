@@ -6,21 +6,23 @@ derived from the file, the totals of its cities as staged rows.
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO, Final
+
+from django.conf import settings
 
 from timba.failpoints import failpoint
 from timba.files.models import Derivative, File
 from timba.files.processors.base import BULK, FileRefused, Findings, Job, Processor
 from timba.files.storage import store
 from timba.temperatures.bounds import moment
-from timba.temperatures.lines import Unreadable, read_blocks, read_lines
+from timba.temperatures.lines import UnpacksTooFar, Unreadable, read_blocks, read_lines
 from timba.temperatures.parsing import Reject, looks_like_readings, read_block
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, fold_by_city
+from timba.temperatures.rejects import RejectsWriter
 from timba.temperatures.services import (
     forget_staged_totals,
     record_readings,
@@ -31,7 +33,6 @@ from timba.temperatures.shapes import degrees
 from timba.temperatures.totals import CityColumns, Totals
 
 FIRST_ERRORS: Final = 20
-REJECTS_HEADER: Final = ("line", "reason", "text")
 STAGED_AT_ONCE: Final = 5000
 # Reading the lines is nearly all of the work; the rest is for the totals.
 READING_SHARE: Final = 0.95
@@ -46,15 +47,10 @@ def read_temperatures(job: Job) -> Findings:
     Raises FileRefused when no line is a reading, or when the archive cannot be unpacked.
     """
     outcome = Outcome()
-    refusal: FileRefused | None = None
-    with job.derive(Derivative.Role.REJECTS) as rejects:
-        try:
-            writer = _write_readings(job, outcome, rejects)
-        except FileRefused as problem:
-            # The rejects are kept of such a file above all: they say what is to be mended.
-            refusal = problem
-    if refusal is not None:
-        raise refusal
+    try:
+        writer = _write_objects(job, outcome)
+    except Unreadable as problem:
+        raise FileRefused(problem.sentence(job.name)) from problem
     for part in _totals(job, writer):
         for some in part.slices(STAGED_AT_ONCE):
             job.progress(READING_SHARE)
@@ -80,6 +76,7 @@ class Outcome:
 
     accepted: int = 0
     rejected: int = 0
+    rejects_kept: int = 0
     cities: int = 0
     totals: Totals | None = None
     first_errors: list[Reject] = field(default_factory=list)
@@ -111,6 +108,7 @@ class Outcome:
             "last_at": _instant(totals.last_at) if totals else None,
             "min_temp": degrees(totals.min_hundredths) if totals else None,
             "max_temp": degrees(totals.max_hundredths) if totals else None,
+            "rejects_kept": self.rejects_kept,
             "first_errors": [
                 {"line": reject.line, "reason": str(reject.reason), "text": reject.text}
                 for reject in self.first_errors
@@ -138,38 +136,48 @@ class Metered:
         self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
 
 
-def _write_readings(job: Job, outcome: Outcome, rejects: io.RawIOBase) -> ReadingsWriter:
-    """Write the object of all readings; leave none behind and raise FileRefused in vain."""
-    try:
-        with job.derive(Derivative.Role.READINGS) as readings:
-            with ReadingsWriter(readings) as writer:
-                _sort_lines(job, outcome, writer, rejects)
-            outcome.accepted = writer.count
-            if not outcome.accepted:
-                raise FileRefused(outcome.nothing_accepted(), findings=outcome.findings())
-    except Unreadable as problem:
-        raise FileRefused(str(problem)) from problem
+def _write_objects(job: Job, outcome: Outcome) -> ReadingsWriter:
+    """Write the objects of readings and rejects.
+
+    Of a file that is refused the rejects are kept above all: they say what is to be mended. Of an
+    archive that unpacks too far nothing is.
+    """
+    refusal: FileRefused | Unreadable | None = None
+    with job.derive(Derivative.Role.REJECTS) as rejects:
+        try:
+            writer = _write_readings(job, outcome, RejectsWriter(rejects))
+        except UnpacksTooFar:
+            raise
+        except (FileRefused, Unreadable) as problem:
+            refusal = problem
+    if refusal is not None:
+        raise refusal
     return writer
 
 
-def _sort_lines(job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: io.RawIOBase) -> None:
+def _write_readings(job: Job, outcome: Outcome, rejects: RejectsWriter) -> ReadingsWriter:
+    """Write the object of all readings; leave none behind and raise FileRefused in vain."""
+    with job.derive(Derivative.Role.READINGS) as readings:
+        with ReadingsWriter(readings) as writer:
+            _sort_lines(job, outcome, writer, rejects)
+        outcome.accepted = writer.count
+        if not outcome.accepted:
+            raise FileRefused(outcome.nothing_accepted(), findings=outcome.findings())
+    return writer
+
+
+def _sort_lines(job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: RejectsWriter) -> None:
     """Send the good lines one way and the bad ones the other, a block at a time."""
-    rejects.write(_csv([REJECTS_HEADER]))
     with job.open() as stream:
         metered = Metered(stream, job)
-        for block in read_blocks(metered):
+        for block in read_blocks(metered, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES):
             # One piece of an archive may unpack to more lines than a lease has time for.
             metered.say_how_far()
             parsed = read_block(block)
             writer.add(parsed.cities, parsed.times, parsed.hundredths)
-            rejects.write(_csv(parsed.rejects))
+            rejects.add(parsed.rejects)
             outcome.add_rejects(parsed.rejects)
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+            outcome.rejects_kept = rejects.kept
 
 
 def _totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
