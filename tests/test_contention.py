@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
-from timba.contention import again_on_contention
+from timba.contention import again_on_contention, let_others_write
 
 DEADLOCK = OperationalError(1213, "Deadlock found when trying to get lock")
 
@@ -67,3 +67,11 @@ def test_inside_a_transaction_only_its_owner_can_do_it_again() -> None:
     with pytest.raises(OperationalError), transaction.atomic():
         write()
     assert len(calls) == 1
+
+
+@pytest.mark.django_db
+def test_others_are_let_write_where_one_writes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("timba.contention.time.sleep", slept.append)
+    let_others_write(0.25)
+    assert slept == ([0.25] if connection.vendor == "sqlite" else [])

@@ -1,4 +1,4 @@
-"""Does a write again that a database gave up for another's sake.
+"""Does a write again that a database gave up for another's sake, and lets others write.
 
 PostgreSQL and MariaDB end one of two transactions that wait for each other, and may end one that
 cannot be put in order. That is no failure of either: the whole service call is simply done again,
@@ -40,3 +40,13 @@ def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
         return write(*args, **kwargs)
 
     return wrapped
+
+
+def let_others_write(seconds: float) -> None:
+    """Wait as long as a series of writes has just held the database, where one writes at a time.
+
+    Whoever waits for SQLite asks again and again: without a pause between two transactions it
+    hardly ever asks at the right moment.
+    """
+    if connection.vendor == "sqlite":
+        time.sleep(seconds)

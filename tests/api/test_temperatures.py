@@ -12,7 +12,11 @@ from rest_framework.test import APIClient
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
+from timba.files.models import File
 from timba.files.services import delete_file
+from timba.files.storage import store
+from timba.temperatures import statistics
+from timba.temperatures.totals import Totals
 
 pytestmark = pytest.mark.django_db
 
@@ -253,16 +257,54 @@ def test_a_page_that_cannot_be_is_refused(program: APIClient, query: str) -> Non
     assert program.get(f"/temperature-readings/?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("bounds", [{}, {"from": "2025-06-01T12:30", "to": "2025-06-03"}])
+@pytest.mark.parametrize(
+    ("bounds", "queries"), [({}, 3), ({"from": "2025-06-01T12:30", "to": "2025-06-03"}, 7)]
+)
 def test_a_list_costs_the_same_few_queries_for_many_cities(
     program: APIClient,
     owner: User,
     bounds: dict[str, str],
-    django_assert_max_num_queries: Any,
+    queries: int,
+    django_assert_num_queries: Any,
 ) -> None:
     settle_readings("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 90)), actor=owner)
-    with django_assert_max_num_queries(6):
+    with django_assert_num_queries(queries):
         assert len(program.get("/temperature-readings/", bounds).json()["cities"]) == 90
+
+
+def test_a_list_within_bounds_shows_all_of_a_file_that_comes_meanwhile(
+    program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = statistics._names
+    coming = ["6,1,2025-06-01T12:00\n7,99,2025-06-01T12:00\n"]
+
+    def names_while_a_file_comes(*args: Any) -> dict[int, str]:
+        if coming:
+            settle_readings(coming.pop(), actor=owner)
+        return names(*args)
+
+    monkeypatch.setattr(statistics, "_names", names_while_a_file_comes)
+    cities = program.get("/temperature-readings/", {"from": "2025-06-01"}).json()["cities"]
+    assert [(city["city_id"], city["count"]) for city in cities][:2] == [(6, 1), (7, 4)]
+
+
+def test_a_list_outlives_a_file_that_is_erased_meanwhile(
+    program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = settle_readings("7,1,2025-06-01T12:00\n7,1,2025-06-03T12:00\n", actor=owner)
+    read = statistics.read_cities
+
+    def read_too_late(*args: Any, **bounds: int) -> dict[int, Totals]:
+        file = File.unscoped.get(pk=going.pk)
+        if file.deleted_at is None:
+            delete_file(actor=owner, file=file)
+            for derivative in file.derivatives.all():
+                store().delete(derivative.storage_key)
+        return read(*args, **bounds)
+
+    monkeypatch.setattr(statistics, "read_cities", read_too_late)
+    answer = program.get("/temperature-readings/", {"from": "2025-06-02"})
+    assert [(city["city_id"], city["count"]) for city in answer.json()["cities"]][:1] == [(7, 1)]
 
 
 def test_a_city_is_named_and_named_again(program: APIClient) -> None:

@@ -20,7 +20,7 @@ from timba.files.models import Derivative, File
 from timba.files.processing import Run, process_file
 from timba.files.processors.base import Superseded
 from timba.files.storage import store
-from timba.temperatures import processor, readings
+from timba.temperatures import processor, readings, services
 from timba.temperatures.models import CityTotals
 from timba.temperatures.parsing import Reason
 from timba.temperatures.processor import PROCESSOR, recognizes
@@ -155,6 +155,20 @@ def test_an_archive_that_unpacks_beyond_reason_is_a_failure_that_names_the_file(
         File.Status.FAILURE,
         "“yard.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked.",
     )
+    assert len(objects() - before) == 1  # the original
+
+
+def test_totals_of_many_cities_are_staged_in_small_transactions_between_which_others_write(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(processor, "STAGED_AT_ONCE", 10)
+    monkeypatch.setattr(services, "let_others_write", pauses.append)
+    file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 26)))
+    assert (len(pauses), min(pauses) > 0) == (3, True)
+    assert CityTotals.unscoped.filter(file=file).count() == 25
+    PROCESSOR.discard(file.pk, file.run)
+    assert len(pauses) == 4
 
 
 def test_an_archive_unpacks_to_no_more_than_a_file_may_have(settle: Receive, settings: Any) -> None:

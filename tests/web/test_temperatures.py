@@ -135,6 +135,10 @@ def test_page_takes_the_same_queries_for_many_cities(
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
     reader = person(owner)
-    with django_assert_num_queries(11):
-        page = reader.get("/temperatures/").content.decode()
+    for queries in (7, 6):  # how much there is in all is summed up once for all views
+        with django_assert_num_queries(queries):
+            page = reader.get("/temperatures/").content.decode()
     assert "1 to 100 of 150" in page
+    assert "150\xa0cities, 150\xa0readings" in page
+    with django_assert_num_queries(9):  # beside the six: the version, what lies within, the name
+        reader.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")

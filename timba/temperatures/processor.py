@@ -14,7 +14,6 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from timba.failpoints import failpoint
 from timba.files.models import Derivative, File
 from timba.files.processors.base import BULK, FileRefused, Findings, Job, Processor
 from timba.files.storage import store
@@ -33,7 +32,7 @@ from timba.temperatures.shapes import degrees
 from timba.temperatures.totals import CityColumns, Totals
 
 FIRST_ERRORS: Final = 20
-STAGED_AT_ONCE: Final = 5000
+STAGED_AT_ONCE: Final = 1000
 # Reading the lines is nearly all of the work; the rest is for the totals.
 READING_SHARE: Final = 0.95
 
@@ -54,9 +53,13 @@ def read_temperatures(job: Job) -> Findings:
     for part in _totals(job, writer):
         for some in part.slices(STAGED_AT_ONCE):
             job.progress(READING_SHARE)
-            with job.writing():
-                stage_totals(client_id=job.client_id, file_id=job.file_id, run=job.run, cities=some)
-                failpoint("temperatures.staged")
+            stage_totals(
+                client_id=job.client_id,
+                file_id=job.file_id,
+                run=job.run,
+                cities=some,
+                writing=job.writing,
+            )
             outcome.add_cities(some)
     return outcome.findings()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from io import RawIOBase
 from types import TracebackType
 from typing import IO, Any, Self
@@ -19,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from timba.temperatures.caching import bounded_cache
 from timba.temperatures.totals import CityColumns, Ints, Longs, Totals, fold, total_by_city
 
 RUN = 1024 * 1024
@@ -27,7 +27,9 @@ ROW_GROUP = 32_768
 # from the finished object, so many row groups' worth of cities at a time.
 MAX_PARTIALS = 1024 * 1024
 FOLDED_GROUPS = 32
-CACHED_FOOTERS = 128
+# A footer takes so many times its size on disk: that of a gigabyte of readings takes megabytes.
+FOOTER_IN_MEMORY = 12
+MAX_FOOTER_BYTES = 64 * 1024 * 1024
 
 SCHEMA = pa.schema(
     [
@@ -160,7 +162,12 @@ def fold_by_city(stored: StoredReadings) -> Iterator[CityColumns]:
             yield _fold_range(parquet, np.flatnonzero(groups).tolist(), first, end)
 
 
-@lru_cache(maxsize=CACHED_FOOTERS)
+def bytes_of(footer: Footer) -> int:
+    """Return about how much memory a footer takes."""
+    return FOOTER_IN_MEMORY * int(footer.metadata.serialized_size)
+
+
+@bounded_cache(max_bytes=MAX_FOOTER_BYTES, size_of=bytes_of)
 def footer_of(stored: StoredReadings) -> Footer:
     """Return an object's footer, read once for as long as it is remembered."""
     with stored.open() as source:

@@ -15,30 +15,36 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 
 from timba.errors import Unavailable
 from timba.files.models import Derivative
 from timba.files.storage import store
 from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
+from timba.temperatures.caching import bounded_cache
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.querysets import CityTotalsQuerySet
 from timba.temperatures.readings import StoredReadings, read_cities
 from timba.temperatures.totals import Totals
 
-KEPT_ANSWERS = 4096
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+# What an answer and its key take, but for the name, whose letters take up to four bytes each.
+ANSWER_BYTES = 1024
+# How often an answer is made anew, where what it is made of changes meanwhile.
+ATTEMPTS = 3
 # Sharing an answer with other processes is a write: worth it for one that took long to make.
 SHARED_FROM_SECONDS = 0.05
 SHARED_FOR_SECONDS = 24 * 3600
 
 AWAY = "Some readings cannot be read just now. Try again in a moment."
 
+R = TypeVar("R")
 logger = structlog.get_logger(__name__)
 
 
@@ -49,6 +55,14 @@ class CityStatistics:
     city_id: int
     name: str | None
     totals: Totals | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """Of how many cities a client has readings, and how many."""
+
+    cities: int
+    readings: int
 
 
 def city_statistics(
@@ -70,9 +84,39 @@ def city_statistics(
         return _kept(client_id, city_id, bounds, newer)
 
 
-def cities_of(client_id: int) -> QuerySet[CityTotals, Any]:
-    """Return a row for each city of which the client has a reading, for `describe_cities`."""
-    return _counting(client_id).by_city().order_by("city_id")
+def overview_of(client_id: int) -> Overview:
+    """Return how much a client has in all."""
+    version = data_version(client_id)
+    return Overview(cities=0, readings=0) if version is None else _overview(client_id, version)
+
+
+def at_one_version(client_id: int, make: Callable[[], R]) -> R:
+    """Return what `make` makes of several queries, made anew where the data changed meanwhile.
+
+    So they tell of one moment, and a file that is erased while it is read does no harm.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        version = data_version(client_id)
+        try:
+            made = make()
+        except Unavailable:
+            if attempt == ATTEMPTS or data_version(client_id) == version:
+                raise
+            continue
+        if data_version(client_id) == version:
+            break
+    return made
+
+
+def cities_of(client_id: int, *, bounds: Bounds = EVER) -> QuerySet[CityTotals, Any]:
+    """Return a row for each city of which the client has a reading, for `describe_cities`.
+
+    With bounds it holds the city's number alone: what all readings add up to is not asked.
+    """
+    rows = _counting(client_id)
+    if bounds.hold_everything:
+        return rows.by_city().order_by("city_id")
+    return rows.order_by("city_id").values_list("city_id", named=True).distinct()
 
 
 def describe_cities(
@@ -97,7 +141,19 @@ def data_version(client_id: int) -> uuid.UUID | None:
     return next(iter(found.values_list("version", flat=True)), None)
 
 
-@lru_cache(maxsize=KEPT_ANSWERS)
+@bounded_cache(max_bytes=MAX_ANSWER_BYTES, size_of=lambda _: ANSWER_BYTES)
+def _overview(client_id: int, version: uuid.UUID) -> Overview:  # noqa: ARG001 - it is kept under it
+    sums = _counting(client_id).aggregate(
+        cities=Count("city_id", distinct=True), readings=Sum("count", default=0)
+    )
+    return Overview(cities=sums["cities"], readings=int(sums["readings"]))
+
+
+def _bytes_of(answer: CityStatistics | None) -> int:
+    return ANSWER_BYTES + 4 * len((answer and answer.name) or "")
+
+
+@bounded_cache(max_bytes=MAX_ANSWER_BYTES, size_of=_bytes_of)
 def _kept(
     client_id: int, city_id: int, bounds: Bounds, version: uuid.UUID
 ) -> CityStatistics | None:
@@ -108,7 +164,7 @@ def _kept(
     else:
         key = f"temperatures:{version}:{city_id}:{bounds.start}:{bounds.stop}"
         totals = _shared(key, lambda: _within(rows, bounds).get(city_id))
-    if totals is None and not rows.exists():
+    if totals is None and (bounds.hold_everything or not rows.exists()):
         return None
     return CityStatistics(
         city_id=city_id, name=_names(client_id, [city_id]).get(city_id), totals=totals

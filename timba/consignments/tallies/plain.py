@@ -13,5 +13,4 @@ HEADER: Final = ("barcode", "length", "breadth", "height", "volume")
 def write_csv(tally: Tally, out: BinaryIO) -> None:
     """Write the logs under the names that the API gives their fields."""
     out.write(csv_lines([HEADER]))
-    for log in tally.logs:
-        out.write(csv_lines([log]))
+    out.writelines(csv_lines([log]) for log in tally.logs)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -26,10 +25,14 @@ from timba.temperatures.bounds import (
     moment,
     parse_moment,
 )
-from timba.temperatures.models import CityTotals
 from timba.temperatures.services import name_city
 from timba.temperatures.shapes import CityShape, city_shape
-from timba.temperatures.statistics import cities_of, city_statistics, describe_cities
+from timba.temperatures.statistics import (
+    cities_of,
+    city_statistics,
+    describe_cities,
+    overview_of,
+)
 from timba.web.forms import CityNameForm
 from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
 
@@ -101,7 +104,7 @@ def _show(
 ) -> HttpResponse:
     context: dict[str, Any] = {"room": "temperatures"}
     if reader.client is not None:
-        context |= _figures(request, reader, reader.client, city_id)
+        context |= _figures(request, reader.client, city_id)
         context["renaming"] = renaming or _name_form(context["city"])
         context["asking_name"] = renaming is not None
     elif city_id is not None:
@@ -109,25 +112,32 @@ def _show(
     return render_page(request, "web/temperatures.html", context, reader=reader, status=status)
 
 
-def _figures(
-    request: HttpRequest, reader: Reader, client: Client, city_id: int | None
-) -> dict[str, Any]:
+def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[str, Any]:
     """Return the page of cities, the chosen one over all time, and within what was asked."""
-    page = Paginator(cities_of(client.pk), CITIES_ON_A_PAGE).get_page(request.GET.get("page"))
-    found = describe_cities(client_id=client.pk, rows=list(page.object_list))
-    chosen = city_id if city_id is not None else next((city.city_id for city in found), None)
+    overview = overview_of(client.pk)
+    paginator = Paginator(cities_of(client.pk), CITIES_ON_A_PAGE)
+    # It would sum up all cities again to count them.
+    paginator.count = overview.cities
+    page = paginator.get_page(request.GET.get("page"))
+    found = {
+        city.city_id: city
+        for city in describe_cities(client_id=client.pk, rows=list(page.object_list))
+    }
+    chosen = city_id if city_id is not None else next(iter(found), None)
     asked = _asked(request)
     context: dict[str, Any] = {
         "page": page,
-        "cities": [city_shape(city) for city in found],
-        "readings": reader.rows(CityTotals).aggregate(sum=Sum("count"))["sum"] or 0,
+        "cities": [city_shape(city) for city in found.values()],
+        "readings": overview.readings,
         "periods": [(key, words) for key, (words, _) in PERIODS.items()],
         "asked": asked,
         "city": None,
     }
     if chosen is not None:
-        whole = city_statistics(client_id=client.pk, city_id=chosen)
-        within = city_statistics(client_id=client.pk, city_id=chosen, bounds=asked.bounds)
+        whole = found.get(chosen) or city_statistics(client_id=client.pk, city_id=chosen)
+        within = whole
+        if not asked.bounds.hold_everything:
+            within = city_statistics(client_id=client.pk, city_id=chosen, bounds=asked.bounds)
         if whole is None or within is None:
             raise NotFound
         context |= {"city": city_shape(whole), "within": city_shape(within)}
