@@ -17,6 +17,7 @@ from tests.conftest import AsUser, MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Subscription, User
 from timba.api import tallies
+from timba.consignments import export_slots, exports
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.consignments.tallies import paper
@@ -143,6 +144,22 @@ def test_without_fonts_there_is_no_pdf(
     monkeypatch.setattr(paper, "REGULAR", tmp_path / "none.ttf")
     answer = program.get(path_of(consignment, "pdf"))
     assert (answer.status_code, answer.json()["detail"]) == (503, tallies.NO_FONTS)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_who_finds_no_place_for_a_large_export_is_told_to_come_again(
+    ending: str,
+    program: APIClient,
+    consignment: Consignment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exports, "FEW_LOGS", 1)
+    monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
+    with export_slots.export_slot(consignment.client_id):
+        answer = program.get(path_of(consignment, ending))
+    assert (answer.status_code, answer.json()["detail"]) == (503, export_slots.BUSY)
+    assert answer["Retry-After"] == "5"
+    assert content_of(program.get(path_of(consignment, ending)))
 
 
 def test_an_export_asks_a_constant_number_of_questions(

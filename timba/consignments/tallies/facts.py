@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -19,7 +20,7 @@ class TallyLog(NamedTuple):
     volume: Decimal
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Tally:
     """A consignment and its logs, in the order of arrival; `city` is as people call it."""
 
@@ -30,9 +31,9 @@ class Tally:
     city: str
     opened_at: datetime
     exported_at: datetime
-    logs: Sequence[TallyLog]
+    logs: Collection[TallyLog]
 
-    @property
+    @cached_property
     def volume(self) -> Decimal:
         """The sum of these logs and of no others, whatever has come in since they were read."""
         return sum((log.volume for log in self.logs), Decimal("0.000"))
