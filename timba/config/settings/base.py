@@ -60,7 +60,9 @@ TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
 # --- Rooms ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    # Each before the one whose templates it replaces; which pages there are says `web.admin.site`.
+    # Each before the one whose templates or commands it replaces; which pages there are says
+    # `web.admin.site`.
+    "timba.config",
     "timba.web",
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
@@ -79,7 +81,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
-    "timba.config",
     "timba.events",
     "timba.accounts",
     "timba.places",

@@ -1,0 +1,32 @@
+"""A password that is set on the command line counts as much as one that an owner sets."""
+
+from __future__ import annotations
+
+import getpass
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import RequestFactory
+
+from tests.conftest import MakeUser
+from timba.accounts.sign_in import check_credentials
+from timba.accounts.tokens import issue_tokens, user_of
+from timba.errors import NotSignedIn
+
+PASSWORD = "spruce-bark-7731"
+
+
+def test_it_ends_sign_ins_and_lifts_the_lock(
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, request = make_user(), RequestFactory().post("/login/")
+    access = issue_tokens(user=user).access
+    for _ in range(5):
+        with pytest.raises(NotSignedIn):
+            check_credentials(request, username=user.username, password="wrong")
+    monkeypatch.setattr(getpass, "getpass", lambda *_, **__: PASSWORD)
+    call_command("changepassword", user.username, stdout=StringIO())
+    assert check_credentials(request, username=user.username, password=PASSWORD) == user
+    with pytest.raises(NotSignedIn, match=r"^This sign-in is over"):
+        user_of(access)

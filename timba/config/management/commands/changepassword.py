@@ -1,0 +1,23 @@
+"""Sets a password as Django does, then ends the sign-ins of its user and lifts the lock."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.contrib.auth.management.commands import changepassword
+from django.db import transaction
+from django.db.models import F
+
+from timba.accounts.models import User
+from timba.accounts.sign_in import lift_lock
+
+
+class Command(changepassword.Command):
+    def handle(self, *args: Any, **options: Any) -> str:
+        said = str(super().handle(*args, **options))
+        username = options["username"] or getpass.getuser()
+        with transaction.atomic():
+            User.unscoped.filter(username=username).update(token_version=F("token_version") + 1)
+            lift_lock(username)
+        return said
