@@ -51,6 +51,14 @@ class Conflict(DomainError):
     """This conflicts with what exists already."""
 
 
+class BodyTimeout(DomainError):
+    """The body came too slowly: send at least 1 kB a second."""
+
+
+class LengthRequired(DomainError):
+    """Send the body with a Content-Length: chunked bodies are not accepted at this address."""
+
+
 class TooLarge(DomainError):
     """It is larger than is accepted here."""
 

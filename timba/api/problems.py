@@ -36,6 +36,8 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     failures.Forbidden: HTTPStatus.FORBIDDEN,
     failures.NotFound: HTTPStatus.NOT_FOUND,
     failures.Conflict: HTTPStatus.CONFLICT,
+    failures.BodyTimeout: HTTPStatus.REQUEST_TIMEOUT,
+    failures.LengthRequired: HTTPStatus.LENGTH_REQUIRED,
     failures.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     failures.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     failures.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

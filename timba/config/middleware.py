@@ -16,6 +16,7 @@ from whitenoise.middleware import WhiteNoiseFileResponse
 from timba.addresses import address_group, caller_of, is_within, parse_networks
 from timba.api.problems import prefers_html, problem
 from timba.config.failures import refuse
+from timba.config.wsgi_adapter import REFUSAL
 from timba.web.pages import render_error
 
 Next = Callable[[HttpRequest], HttpResponse]
@@ -70,13 +71,18 @@ class WellFormedMiddleware:
 
 
 class RefusalMiddleware:
-    """Translate what plain Django views refuse, as DRF's exception handler does for its own."""
+    """Translate what plain Django views refuse, as DRF's exception handler does for its own.
+
+    The server's refusals too: of a body that came too slowly no view sees anything.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        refusal = request.META.get(REFUSAL)
+        response = self.process_exception(request, refusal) if refusal else None
+        response = response or self.get_response(request)
         if not isinstance(response, HttpResponseNotAllowed):
             return response
         if prefers_html(request):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from django.conf import settings
 
 from timba.config.env import BASE_DIR
 from timba.config.supervisor import Program
 from timba.files.catalogue import processors
+
+# Of each worker of the web server; one that sends no headers in time makes room for another.
+_CONNECTIONS: Final = 2048
+_HEADER_SECONDS: Final = 10
+# Of each connection; more makes nothing faster.
+_BUFFER_BYTES: Final = 64 * 1024
 
 
 def programs() -> list[Program]:
@@ -27,18 +34,24 @@ def _web() -> Program:
             sys.executable,
             "-m",
             "granian",
-            "--interface=wsgi",
+            "--interface=asgi",
+            "--loop=uvloop",
+            # Under HTTP/2 many requests share a connection, whose limits are not its callers' own;
+            # and without it a connection that sends nothing is closed after the headers' time.
+            "--http=1",
+            f"--http1-header-read-timeout={_HEADER_SECONDS * 1000}",
+            f"--http1-buffer-size={_BUFFER_BYTES}",
+            f"--backpressure={_CONNECTIONS}",
+            f"--backlog={_CONNECTIONS}",
             f"--host={settings.TIMBA_HOST}",
             f"--port={settings.TIMBA_PORT}",
             f"--workers={settings.TIMBA_WEB_WORKERS}",
-            f"--blocking-threads={settings.TIMBA_WEB_THREADS}",
             "--workers-kill-timeout=2",
             "--respawn-failed-workers",
             "--no-ws",
-            # Its warnings are about the number of threads, which is meant: they wait for disks.
             "--log-level=error",
             f"--working-dir={BASE_DIR}",
-            "timba.config.wsgi:application",
+            "timba.config.asgi:application",
         ),
     )
 

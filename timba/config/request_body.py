@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,11 +25,9 @@ WINDOW_BYTES: Final = 30_000
 SLOT_SECONDS: Final = 10.0
 # A body up to this size is read into memory before a thread is taken for it.
 BUFFERED_BYTES: Final = 256 * 1024
-# What is left unread is read and dropped up to this size, and the connection is kept.
-DRAINED_BYTES: Final = 1024 * 1024
-# How long the rest of a body is read and dropped after an answer that closes the connection: a
-# caller that is still sending would otherwise see a broken connection instead of the answer.
-_LINGER_SECONDS: Final = 30.0
+# A body of which no more than this is left when it is answered keeps its connection.
+DISCARDED_BYTES: Final = 1024 * 1024
+_DISCARD_SECONDS: Final = 30.0
 _QUEUED_PIECES: Final = 16
 
 
@@ -126,8 +124,8 @@ class RequestBody:
         """Read from ASGI's `receive`; `length` is None for a chunked body."""
         self._receive = receive
         self._rate = MinimumRate()
-        self.length = length
-        self.received = 0
+        self._length = length
+        self._received = 0
         self.is_complete = length == 0
 
     async def read(self) -> bytes:
@@ -143,7 +141,7 @@ class RequestBody:
                 raise Disconnected
             piece: bytes = message.get("body", b"")
             self._rate.record(seconds=time.monotonic() - begin, size=len(piece))
-            self.received += len(piece)
+            self._received += len(piece)
             self.is_complete = not message.get("more_body", False)
             if piece:
                 return piece
@@ -166,26 +164,23 @@ class RequestBody:
         else:
             stream.end()
 
-    async def drain(self) -> bool:
-        """Read what is left if it is little; return whether the connection can be kept."""
-        limit = self.received + DRAINED_BYTES
-        if self.length is not None and self.length > limit:
-            return False
-        try:
-            while self.received <= limit and await self.read():
-                pass
-        except OSError:
-            return False
-        return self.is_complete
+    @property
+    def is_short(self) -> bool:
+        """Whether what is left is so little that the connection is kept for it."""
+        if self.is_complete:
+            return True
+        return self._length is not None and self._length - self._received <= DISCARDED_BYTES
 
-    async def linger(self) -> None:
-        """Read and drop what is left for a while, until its sender has seen the answer."""
-        try:
-            async with asyncio.timeout(_LINGER_SECONDS):
+    async def discard(self) -> None:
+        """Read and drop what is left for a while.
+
+        Its sender would otherwise see a broken connection instead of the answer, which it may look
+        for only after it has sent everything.
+        """
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
                 while await self.read():
                     pass
-        except (OSError, TimeoutError):
-            return
 
 
 class BodyStream(io.RawIOBase):

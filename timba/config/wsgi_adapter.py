@@ -1,21 +1,18 @@
-"""Runs the WSGI application under an ASGI server, so that slow callers hold none of its threads.
+"""Runs a WSGI application under an ASGI server, so that slow callers hold none of its threads.
 
-The event loop reads bodies and writes answers under deadlines (`request_body.py`); a thread of a
-pool runs the application. Docs and measurements: docs/adr/0011.
+The event loop reads bodies (`request_body.py`) and writes answers (`response_writer.py`) under
+deadlines; the threads of a pool run the application. Measurements: docs/adr/0011.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import socket
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -30,34 +27,31 @@ from timba.config.request_body import (
     RequestBody,
     Slots,
 )
-from timba.errors import DomainError, TooSlow, Unavailable
+from timba.config.response_writer import Header, ResponseWriter, Send
+from timba.errors import BodyTimeout, DomainError, Unavailable
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Environ = dict[str, Any]
 
-# The key in `environ` of why the body was not read: the application answers with that refusal.
+# The key in `environ` of the reason why a body was not read: the application answers with it.
 REFUSAL: Final = "timba.refusal"
-_PIECE_BYTES: Final = 64 * 1024
-# An answer that is not taken for so long, beyond a second for each of its 1,000 bytes, is cut.
-_SEND_SECONDS: Final = 30.0
-# Bodies that are waited for at once: each may hold `BUFFERED_BYTES` of memory.
+# Small bodies that are waited for at once: each may hold 256 KiB of memory, and no thread.
 _BODIES: Final = 256
 _BODIES_PER_ADDRESS: Final = 32
 _log = structlog.get_logger(__name__)
 
 
 class WSGIApplication(Protocol):
-    """A callable as in PEP 3333."""
+    """What PEP 3333 calls an application."""
 
     def __call__(self, environ: Environ, start_response: Any, /) -> Iterable[bytes]: ...
 
 
 @dataclass(kw_only=True, slots=True)
 class _Answer:
-    """What the application answered: all of its bytes, or pieces that are made one by one."""
+    """What the application answered: all of the bytes, or pieces that are made one by one."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: list[Header]
     content: bytes = b""
     pieces: Any = None
 
@@ -72,14 +66,14 @@ class WSGIAdapter:
         threads: int,
         address_of: Callable[[Environ], str],
     ) -> None:
-        """Run `application` in `threads`; callers of one `address_of` share what is limited."""
+        """Run `application` in `threads`; requests of one `address_of` share its slots."""
         self._application = application
         self._address_of = address_of
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="web")
-        self._bodies = Slots(_BODIES, _BODIES_PER_ADDRESS)
-        self._uploads = Slots(max(1, threads // 2), max(1, threads // 4))
+        self._bodies = Slots(_BODIES, per_address=_BODIES_PER_ADDRESS)
+        self._uploads = Slots(threads // 2, per_address=max(1, threads // 4))
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -100,22 +94,14 @@ class WSGIAdapter:
             answer = await self._answer(environ, body)
         except Disconnected:
             return
-        closes = not await body.drain()
-        if closes:
+        if not body.is_short:
             answer.headers.append((b"connection", b"close"))
-        reply = _Reply(scope, receive, send)
+        writer = ResponseWriter(scope, receive, send)
         try:
-            await reply.start(answer)
-            if answer.pieces is None:
-                await reply.send(answer.content)
-            else:
-                await self._stream(answer.pieces, reply)
-            if closes:
-                await body.linger()
-            await reply.end()
+            await self._write(answer, writer, body)
         except TimeoutError:
             _log.warning("an answer was cut: its reader is too slow", path=scope["path"])
-            reply.abort()
+            writer.abort()
 
     async def _answer(self, environ: Environ, body: RequestBody) -> _Answer:
         """Return the application's answer; raise Disconnected when nobody waits for one."""
@@ -128,21 +114,21 @@ class WSGIAdapter:
                 if not body.is_complete:
                     await slots.enter_async_context(self._uploads.take(address))
                     return await self._answer_upload(environ, beginning, body)
-            environ["wsgi.input"] = io.BytesIO(beginning)
-            environ["CONTENT_LENGTH"] = str(len(beginning))
-            return await self._in_thread(self._call, environ)
         except NoSlot:
-            busy = Unavailable("Too many uploads are arriving just now. Try again in a moment.")
-            return await self._refuse(environ, busy)
+            busy = "Too many bodies are being received just now. Try again in a moment."
+            return await self._refuse(environ, Unavailable(busy))
         except BodyTooSlow:
-            return await self._refuse(environ, TooSlow())
+            return await self._refuse(environ, BodyTimeout())
+        environ["wsgi.input"] = io.BytesIO(beginning)
+        environ["CONTENT_LENGTH"] = str(len(beginning))
+        return await self._in_thread(self._call, environ)
 
     async def _answer_upload(
         self, environ: Environ, beginning: bytes, body: RequestBody
     ) -> _Answer:
         """Run the application while the body arrives."""
         stream = BodyStream(beginning)
-        environ["wsgi.input"] = io.BufferedReader(stream, _PIECE_BYTES)
+        environ["wsgi.input"] = io.BufferedReader(stream)
         copying = asyncio.create_task(body.copy_to(stream))
         try:
             answer = await self._in_thread(self._call, environ)
@@ -151,25 +137,37 @@ class WSGIAdapter:
             with suppress(asyncio.CancelledError):
                 await copying
         if stream.failure is not None:
-            # The application has seen a body that breaks off; its caller is told why.
+            # What the application makes of a body that breaks off is not the caller's answer.
             await self._in_thread(_close, answer.pieces)
             raise stream.failure
         return answer
 
     async def _refuse(self, environ: Environ, refusal: DomainError) -> _Answer:
-        without_body = {**environ, REFUSAL: refusal, "wsgi.input": io.BytesIO()}
-        return await self._in_thread(self._call, without_body | {"CONTENT_LENGTH": "0"})
+        without_body = {REFUSAL: refusal, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        return await self._in_thread(self._call, environ | without_body)
 
-    async def _stream(self, pieces: Any, reply: _Reply) -> None:
+    async def _write(self, answer: _Answer, writer: ResponseWriter, body: RequestBody) -> None:
+        await writer.start(answer.status, answer.headers)
+        if answer.pieces is not None:
+            await self._write_pieces(answer.pieces, writer)
+        elif body.is_complete:
+            await writer.end(answer.content)
+            return
+        else:
+            await writer.write(answer.content)
+            await body.discard()
+        await writer.end()
+
+    async def _write_pieces(self, pieces: Any, writer: ResponseWriter) -> None:
         """Send pieces as they are made, until the caller leaves."""
         iterator = iter(pieces)
         try:
-            with reply.watched():
-                while not reply.is_abandoned:
-                    piece = await self._in_thread(_next, iterator)
+            with writer.watched():
+                while not writer.is_abandoned:
+                    piece = await self._in_thread(next, iterator, None)
                     if piece is None:
                         return
-                    await reply.send(piece)
+                    await writer.write(piece)
         finally:
             await self._in_thread(_close, pieces)
 
@@ -177,34 +175,77 @@ class WSGIAdapter:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def _call(self, environ: Environ) -> _Answer:
-        """Run the application, in a thread."""
-        started: list[Any] = []
+        """Run the application; in a thread."""
+        answer = _Answer(status=500, headers=[])
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
-            started[:] = (
-                int(status[:3]),
-                [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            )
+            answer.status = int(status.partition(" ")[0])
+            answer.headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
 
         result = self._application(environ, start_response)
-        status, headers = started
-        answer = _Answer(status=status, headers=headers)
-        if getattr(result, "streaming", False) and environ["REQUEST_METHOD"] != "HEAD":
-            answer.pieces = result
-            return answer
-        try:
-            if environ["REQUEST_METHOD"] != "HEAD":
-                answer.content = b"".join(result)
-        finally:
+        if environ["REQUEST_METHOD"] == "HEAD":
             _close(result)
+        elif getattr(result, "streaming", False):
+            answer.pieces = result
+        else:
+            try:
+                answer.content = b"".join(result)
+            finally:
+                _close(result)
         return answer
 
 
-class _Reply:
-    """Sends one answer; every piece of it has to be taken within its time."""
+def environ_of(scope: Mapping[str, Any]) -> Environ:
+    """Return what PEP 3333 says of a request; of the process's own environment, nothing."""
+    server, client = scope.get("server") or ("", ""), scope.get("client") or ("", "")
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in _headers(scope["headers"]):
+        separator = "; " if name == "HTTP_COOKIE" else ","
+        environ[name] = f"{environ[name]}{separator}{value}" if name in environ else value
+    return environ
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        self._client = scope["client"]
-        self._receive = receive
-        self._send = send
-        self.is_abandoned = False
+
+def _headers(headers: Iterable[Header]) -> Iterator[tuple[str, str]]:
+    """Give each header by its name in `environ`.
+
+    One with an underscore is left out: it would be taken for its twin with a hyphen, which a proxy
+    may have set.
+    """
+    for raw, value in headers:
+        if b"_" in raw:
+            continue
+        name = raw.decode("latin-1").upper().replace("-", "_")
+        if name not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            name = f"HTTP_{name}"
+        yield name, value.decode("latin-1")
+
+
+def _length_of(environ: Environ) -> int | None:
+    """Return the length of the body; None of a chunked one, whose pieces the server has joined."""
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+        environ.pop("CONTENT_LENGTH", None)
+        return None
+    return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def _close(result: Any) -> None:
+    if hasattr(result, "close"):
+        result.close()
