@@ -57,8 +57,8 @@ class Sawmill:
         """Make tables and people, and serve."""
         for command in ("migrate", "createcachetable", "csu"):
             assert self._start("manage.py", command).wait(SETTLED_SECONDS) == 0
-        server = ["-m", "granian", "--interface=wsgi", f"--port={self.port}"]
-        server += ["--blocking-threads=8", "--log-level=warning", "timba.config.wsgi:application"]
+        server = ["-m", "granian", "--interface=asgi", f"--port={self.port}"]
+        server += ["--log-level=warning", "timba.config.asgi:application"]
         self._start(*server)
         wait_until(self._is_live, seconds=60, what="the web server is live")
         staff = self._sign_in("admin")
