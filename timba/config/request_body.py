@@ -127,6 +127,7 @@ class RequestBody:
         self._length = length
         self._received = 0
         self.is_complete = length == 0
+        self.failure: OSError | None = None
 
     async def read(self) -> bytes:
         """Return the next piece, empty only at the end; raise BodyTooSlow or Disconnected."""
@@ -136,9 +137,11 @@ class RequestBody:
                 async with asyncio.timeout(self._rate.patience):
                     message = await self._receive()
             except TimeoutError:
-                raise BodyTooSlow from None
+                self.failure = BodyTooSlow()
+                raise self.failure from None
             if message["type"] != "http.request":
-                raise Disconnected
+                self.failure = Disconnected()
+                raise self.failure
             piece: bytes = message.get("body", b"")
             self._rate.record(seconds=time.monotonic() - begin, size=len(piece))
             self._received += len(piece)
@@ -157,18 +160,17 @@ class RequestBody:
     async def copy_to(self, stream: BodyStream) -> None:
         """Hand the rest to a thread that reads `stream`, which learns of every failure too."""
         try:
-            while piece := await self.read():
-                await stream.put(piece)
-        except OSError as failure:
-            stream.end(failure)
-        else:
-            stream.end()
+            with suppress(OSError):  # the thread gets it from the stream
+                while piece := await self.read():
+                    await stream.put(piece)
+        finally:
+            stream.end(None if self.is_complete else self.failure or Disconnected())
 
     @property
     def is_short(self) -> bool:
         """Whether what is left is so little that the connection is kept for it."""
-        if self.is_complete:
-            return True
+        if self.is_complete or self.failure is not None:
+            return self.is_complete
         return self._length is not None and self._length - self._received <= DISCARDED_BYTES
 
     async def discard(self) -> None:
@@ -195,16 +197,14 @@ class BodyStream(io.RawIOBase):
         self._room = asyncio.Semaphore(_QUEUED_PIECES)
         self._queue: queue.SimpleQueue[bytes | OSError] = queue.SimpleQueue()
         self._piece = memoryview(beginning)
-        self.failure: OSError | None = None
 
     async def put(self, piece: bytes) -> None:
         """Add a piece, once the reader has left room for it."""
         await self._room.acquire()
         self._queue.put(piece)
 
-    def end(self, failure: OSError | None = None) -> None:
-        """Say that nothing more comes, and why."""
-        self.failure = failure
+    def end(self, failure: OSError | None) -> None:
+        """Say that nothing more comes, or what the reader gets raised."""
         self._queue.put(failure or b"")
 
     def readable(self) -> bool:

@@ -136,10 +136,10 @@ class WSGIAdapter:
             copying.cancel()
             with suppress(asyncio.CancelledError):
                 await copying
-        if stream.failure is not None:
+        if body.failure is not None:
             # What the application makes of a body that breaks off is not the caller's answer.
             await self._in_thread(_close, answer.pieces)
-            raise stream.failure
+            raise body.failure
         return answer
 
     async def _refuse(self, environ: Environ, refusal: DomainError) -> _Answer:
