@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/slow_callers.py
 
-A Timba of its own is asked for its health, a list and a statistic, first alone, then beside 200 slow
-bodies, 100 slow headers and 50 slow readers from 127.0.0.1, each of which comes again when it is cut.
-Prints the 95th percentile of each, and the ratio of the two; and how an upload from 127.0.0.2 ends.
+A Timba of its own is asked for its health, a list and a statistic: first alone, then beside 200
+slow bodies, 100 slow headers and 50 slow readers from 127.0.0.1, each of which comes again when it
+is cut. Prints the 95th percentiles and their ratios, and how an upload from 127.0.0.2 ends.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _measure(timba: TimbaProcess) -> None:
     big = program.post("/api/files/", files={"file": ("big.txt", b"larch\n" * (_BIG // 6))}).json()
     program.wait_for_task(big["task_id"])
     city = program.get("/temperature-readings/").json()["cities"][0]["city_id"]
-    headers = {"Authorization": program._session.headers["Authorization"]}
+    headers = {"Authorization": program.authorization}
     paths = ("/health/live", "/api/notes/?limit=10", f"/temperature-readings/{city}/")
     quiet = _waits(timba.url, paths, headers, SECONDS / 3)
     counts: Queue[Counter[str]] = Queue()
@@ -117,7 +117,10 @@ def _p95(values: list[float]) -> float:
 async def _attack(port: int, content: str, headers: dict[str, str]) -> Counter[str]:
     said: Counter[str] = Counter()
     auth = f"Authorization: {headers['Authorization']}"
-    body = b"POST /api/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    body = (
+        b"POST /api/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    )
     reader = f"GET {content} HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}\r\n\r\n".encode()
     header = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
     tasks = [
@@ -150,7 +153,7 @@ async def _slow_reader(port: int, request: bytes, said: Counter[str]) -> None:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
             writer.write(request)
-            while await reader.read(100):
+            while await reader.read(100):  # noqa: ASYNC110 - slowness is what it is for
                 await asyncio.sleep(1)
             said["reader: cut"] += 1
             writer.close()

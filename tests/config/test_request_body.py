@@ -47,7 +47,7 @@ def test_a_kilobyte_a_second_is_enough_for_ever() -> None:
         assert rate.patience > 0
 
 
-def test_less_than_30_kB_in_some_30_seconds_is_too_slow() -> None:
+def test_less_than_30_kilobytes_in_some_30_seconds_is_too_slow() -> None:
     rate = MinimumRate()
     rate.record(seconds=1, size=10_000_000)
     rate.record(seconds=15, size=14_999)

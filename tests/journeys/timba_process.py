@@ -142,7 +142,8 @@ class Program:
     def __init__(self, url: str, access: str) -> None:
         self._url = url
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {access}"
+        self.authorization = f"Bearer {access}"
+        self._session.headers["Authorization"] = self.authorization
 
     def request(self, method: str, path: str, **content: Any) -> requests.Response:
         return self._session.request(method, self._url + path, **{"timeout": 60, **content})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Person
 
 from tests.factories import PASSWORD, ClientFactory
@@ -108,6 +110,36 @@ def test_forms_without_their_token_are_refused(make_user: MakeUser) -> None:
     response = reader.post("/notes/", {"title": "Key"})
     assert response.status_code == HTTPStatus.FORBIDDEN
     assert "This is not allowed" in response.content.decode()
+
+
+class TestForms:
+    """What a form holds is read for those who are signed in, and its files never."""
+
+    class Unread(io.BytesIO):
+        """A body that must not be read."""
+
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("the form was read")
+
+    @pytest.mark.parametrize("address", ["/notes/", "/admin/accounts/client/add/", "/logout/"])
+    def test_of_a_stranger_nothing_is_read(self, db: None, address: str) -> None:
+        stranger = Person(headers=HTML, enforce_csrf_checks=True)
+        response = stranger.generic(
+            "POST",
+            address,
+            content_type="application/x-www-form-urlencoded",
+            **{"wsgi.input": self.Unread(), "CONTENT_LENGTH": "10"},
+        )
+        assert response.status_code == HTTPStatus.FOUND
+        assert response["Location"].startswith("/login/?next=")
+
+    @pytest.mark.parametrize("address", ["/notes/", "/login/"])
+    def test_with_a_file_it_is_refused(
+        self, make_user: MakeUser, person: SignIn, address: str
+    ) -> None:
+        note = SimpleUploadedFile("note.txt", b"larch")
+        response = person(make_user()).post(address, {"title": "Seal", "file": note})
+        assert response.status_code == HTTPStatus.BAD_REQUEST
 
 
 class TestStaff:

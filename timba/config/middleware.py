@@ -7,16 +7,19 @@ import uuid
 from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRefresh
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from timba.addresses import address_group, caller_of, is_within, parse_networks
 from timba.api.problems import prefers_html, problem
 from timba.config.failures import refuse
 from timba.config.wsgi_adapter import REFUSAL
+from timba.errors import NotSignedIn
 from timba.web.pages import render_error
 
 Next = Callable[[HttpRequest], HttpResponse]
@@ -95,6 +98,34 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return refuse(request, error)
+
+
+class SignInBeforeFormMiddleware:
+    """Send strangers to sign in before the form that they send is read.
+
+    Views exempt from the check for CSRF authenticate by themselves, before they read a body.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: tuple[Any, ...],  # noqa: ARG002 - Django's signature
+        kwargs: dict[str, Any],  # noqa: ARG002 - Django's signature
+    ) -> HttpResponse | None:
+        reads_no_form = request.method != "POST" or getattr(view, "csrf_exempt", False)
+        is_public = not getattr(view, "login_required", True)
+        if reads_no_form or is_public or request.user.is_authenticated:
+            return None
+        if request.htmx:  # type: ignore[attr-defined]
+            return HttpResponseClientRefresh()
+        return refuse(request, NotSignedIn())
 
 
 class CallerAddressMiddleware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include
 from django.views.generic import RedirectView
 
@@ -16,7 +17,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("upload/", upload),
     path("", include("timba.api.urls")),
     path("", include("timba.web.urls")),
-    path("admin/login/", RedirectView.as_view(pattern_name="web:login", query_string=True)),
+    path(
+        "admin/login/",
+        login_not_required(RedirectView.as_view(pattern_name="web:login", query_string=True)),
+    ),
     path("admin/", staff_site.urls),
     path("health/live", LiveDoor.as_view(), name="live"),
     path("health/ready", ReadyDoor.as_view(), name="ready"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -28,9 +28,10 @@ from timba.config.request_body import (
     Slots,
 )
 from timba.config.response_writer import Header, ResponseWriter, Send
-from timba.errors import BodyTimeout, DomainError, Unavailable
+from timba.errors import BodyTimeout, DomainError, Invalid, Unavailable
 
 Environ = dict[str, Any]
+T = TypeVar("T")
 
 # The key in `environ` of the reason why a body was not read: the application answers with it.
 REFUSAL: Final = "timba.refusal"
@@ -90,10 +91,7 @@ class WSGIAdapter:
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         environ = environ_of(scope)
         body = RequestBody(receive, length=_length_of(environ))
-        try:
-            answer = await self._answer(environ, body)
-        except Disconnected:
-            return
+        answer = await self._answer(environ, body)
         if not body.is_short:
             answer.headers.append((b"connection", b"close"))
         writer = ResponseWriter(scope, receive, send)
@@ -104,7 +102,6 @@ class WSGIAdapter:
             writer.abort()
 
     async def _answer(self, environ: Environ, body: RequestBody) -> _Answer:
-        """Return the application's answer; raise Disconnected when nobody waits for one."""
         address = self._address_of(environ)
         try:
             async with AsyncExitStack() as slots:
@@ -119,6 +116,10 @@ class WSGIAdapter:
             return await self._refuse(environ, Unavailable(busy))
         except BodyTooSlow:
             return await self._refuse(environ, BodyTimeout())
+        except Disconnected:
+            # Who has only closed the sending half of the connection still reads.
+            broken = "The body broke off before its end. Send it again."
+            return await self._refuse(environ, Invalid(broken))
         environ["wsgi.input"] = io.BytesIO(beginning)
         environ["CONTENT_LENGTH"] = str(len(beginning))
         return await self._in_thread(self._call, environ)
@@ -171,7 +172,7 @@ class WSGIAdapter:
         finally:
             await self._in_thread(_close, pieces)
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def _call(self, environ: Environ) -> _Answer:

@@ -106,6 +106,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Before the check for CSRF, which reads the form.
+    "timba.config.middleware.SignInBeforeFormMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -217,6 +219,8 @@ TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_6
 TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, most=3_600)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
+# The views that take files have a handler of their own.
+FILE_UPLOAD_HANDLERS = ["timba.web.upload_handlers.RefuseFiles"]
 # More than a batch may hold, so that a batch that is too large gets Timba's own sentence.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, login, logout
+from django.contrib.auth.decorators import login_not_required
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -59,6 +60,7 @@ _REFUSALS: dict[type[DomainError], HTTPStatus] = {
 }
 
 
+@login_not_required
 @sensitive_post_parameters("password")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
