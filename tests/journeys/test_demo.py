@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -57,6 +58,16 @@ def test_it_says_where_it_is_and_how_to_sign_in(timba: TimbaProcess) -> None:
         "viewer",
     }
     assert timba.sign_in("admin", "admin").get("/health/ready").json()["status"] == "ok"
+
+
+def test_all_that_it_keeps_is_for_its_own_account_alone(timba: TimbaProcess) -> None:
+    processes = [Path(f"/proc/{pid}/status").read_text() for pid in timba.children()]
+    assert len(processes) >= 4
+    umasks = [re.findall(r"^Umask:\t(.+)$", text, re.MULTILINE) for text in processes]
+    assert umasks == [["0077"]] * len(processes)
+    # Some files come and go meanwhile, which `find` does not mind.
+    find = ["find", timba.data_folder, "-perm", "/077"]
+    assert subprocess.run(find, check=False, capture_output=True).stdout == b""
 
 
 def test_every_file_of_the_demo_company_ends_as_success(

@@ -46,6 +46,7 @@ class TimbaProcess:
             stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(),
+            umask=0o022,  # as most shells have it
         )
         self._listener = threading.Thread(target=self._listen, args=[self._process.stdout])
         self._listener.start()

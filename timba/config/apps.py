@@ -14,6 +14,7 @@ class ConfigConfig(AppConfig):
         register(checks.address_is_an_address, Tags.urls)
         register(checks.proxies_are_few, Tags.security)
         register(checks.hosts_are_named, Tags.security)
+        register(checks.data_is_private, Tags.security)
         register(checks.rest_framework_bounds_bodies, Tags.compatibility)
         register(checks.nothing_is_made_to_fail, Tags.security, deploy=True)
         register(database_checks.database_keeps_its_word, Tags.database)

@@ -10,8 +10,10 @@ import rest_framework
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
 
 from timba.addresses import parse_networks
+from timba.config.private_files import is_open, private_paths
 
 _KEY_CHARACTERS: Final = 50
 _KEY_DIFFERENT_CHARACTERS: Final = 10
@@ -131,4 +133,22 @@ def nothing_is_made_to_fail(
             hint="Leave it unset: it is for tests alone.",
             id="timba.E020",
         )
+    ]
+
+
+def data_is_private(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
+    **_: Any,
+) -> list[CheckMessage]:
+    """What is stored is for Timba's own account alone: at start it is made so where that works."""
+    paths = private_paths(settings.TIMBA_DATA_DIR, settings.DATABASES["default"])
+    return [
+        CheckWarning(
+            f"Other accounts of this machine have rights to {path}.",
+            hint="Timba could not take them away. It must belong, with all in it, to the account "
+            "that runs Timba, and lie on a file system that keeps rights.",
+            id="timba.W024",
+        )
+        for path in paths
+        if is_open(path)
     ]

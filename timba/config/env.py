@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from timba.addresses import parse_networks
+from timba.config.private_files import UMASK
 from timba.outages import is_disk_full
 
 
@@ -78,6 +79,8 @@ def data_folder() -> Path:
     return folder
 
 
+# Every process reads the environment before it makes anything.
+os.umask(UMASK)
 DATA_DIR = data_folder()
 
 

@@ -27,6 +27,7 @@ from timba.config.env import (
     whole_number,
 )
 from timba.config.logs import logging_config
+from timba.config.private_files import make_private, private_paths
 from timba.failpoints import arm
 
 # --- Who and where -------------------------------------------------------------------------------
@@ -143,6 +144,8 @@ DATABASES = {
         pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 1) + 4,
     )
 }
+for _path in private_paths(DATA_DIR, DATABASES["default"]):
+    make_private(_path)  # an earlier version left it open to others
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": bounded(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
@@ -218,6 +221,7 @@ TIMBA_MAX_UPLOAD_BYTES = whole_number(
 TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_650)
 TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, most=3_600)
 
+FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 # The views that take files have a handler of their own.
 FILE_UPLOAD_HANDLERS = ["timba.web.upload_handlers.RefuseFiles"]
