@@ -13,7 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -141,8 +141,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    # Servers that run as users of their own pass through, and see nothing else on their way.
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
+        # Servers that run as users of their own pass through, and see nothing else on their way.
+        folder.chmod(0o711)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
         raise CannotBeHad(
