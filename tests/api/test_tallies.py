@@ -70,7 +70,7 @@ def test_an_export_is_saved_under_the_consignments_name(
     assert answer["Content-Type"] == ENDINGS[ending]
     assert answer["Content-Disposition"] == f'attachment; filename="Lorry 7.{ending}"'
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Cache-Control"] == "private, no-cache"
+    assert answer["Cache-Control"] == "no-store"
     assert answer["Content-Length"] == str(len(content_of(answer)))
 
 
@@ -154,6 +154,7 @@ def test_who_finds_no_place_for_a_large_export_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(exports, "FEW_LOGS", 1)
+    monkeypatch.setattr(exports, "LARGE_FROM", 2)
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
     with export_slots.export_slot(consignment.client_id):
         answer = program.get(path_of(consignment, ending))

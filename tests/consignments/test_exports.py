@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from decimal import Decimal
@@ -16,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.conftest import MakeUser
 from timba.accounts.models import User
 from timba.consignments import export_slots, exports
-from timba.consignments.export_slots import BUSY, export_slot
+from timba.consignments.export_slots import BUSY, export_slot, export_thread
 from timba.consignments.exports import FAILED, export, visible_consignment
 from timba.consignments.models import Consignment
 from timba.consignments.services import NewLog, add_log, add_logs, open_consignment
@@ -67,6 +68,8 @@ def test_an_export_of_many_logs_says_what_one_of_few_says(
     few = content(owner, consignment, ending)
     monkeypatch.setattr(exports, "FEW_LOGS", 4)
     monkeypatch.setattr(exports, "_AT_ONCE", 2)
+    assert told(ending, content(owner, consignment, ending)) == told(ending, few)
+    monkeypatch.setattr(exports, "LARGE_FROM", 5)
     assert told(ending, content(owner, consignment, ending)) == told(ending, few)
 
 
@@ -151,36 +154,47 @@ def test_a_client_makes_one_at_a_time_and_a_machine_two(
 
 
 def test_who_waits_gets_the_place_that_comes_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = threading.Event()
+    sleep = export_slots.time.sleep
+
+    def sleep_and_tell(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
+
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 60)
+    monkeypatch.setattr("timba.consignments.export_slots.time.sleep", sleep_and_tell)
 
     def wait_for_it() -> str:
         with export_slot(7):
             return "made"
 
-    with ThreadPoolExecutor() as threads, export_slot(7):
-        waiting = threads.submit(wait_for_it)
-        while not export_slots._waiting[7]:
-            assert not waiting.done()
-    assert waiting.result(60) == "made"
-    assert not export_slots._waiting
+    with ThreadPoolExecutor() as threads:
+        with export_slot(7):
+            waiting = threads.submit(wait_for_it)
+            assert waits.wait(60)
+        assert waiting.result(60) == "made"
 
 
-def test_few_wait_and_fewer_for_one_client(settings: Any) -> None:
+def test_few_threads_make_exports_and_fewer_for_one_client(settings: Any) -> None:
     settings.TIMBA_WEB_THREADS = 16
-    with ExitStack() as waiting:
+    with ExitStack() as threads:
         for client_id in (7, 7):
-            waiting.enter_context(export_slots._as_waiting(client_id))
-        with pytest.raises(Unavailable, match=BUSY), export_slots._as_waiting(7):
+            threads.enter_context(export_thread(client_id))
+        with pytest.raises(Unavailable, match=BUSY), export_thread(7):
             pass
         for client_id in (8, 9):
-            waiting.enter_context(export_slots._as_waiting(client_id))
-        with pytest.raises(Unavailable, match=BUSY), export_slots._as_waiting(10):
+            threads.enter_context(export_thread(client_id))
+        with pytest.raises(Unavailable, match=BUSY), export_thread(10):
             pass
-    assert not export_slots._waiting
+    with export_thread(7):
+        pass
 
 
 @pytest.mark.django_db
-def test_a_small_export_takes_no_place(owner: User, consignment: Consignment) -> None:
+def test_an_export_that_is_not_large_takes_no_place_of_those(
+    owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert owner.client_id is not None
+    monkeypatch.setattr(exports, "FEW_LOGS", 4)
     with export_slot(owner.client_id), export_slot(owner.client_id + 1):
         assert content(owner, consignment).count(b"\n") == 6

@@ -1,8 +1,8 @@
-"""Who may make a large export: two at a time on a machine, each for another client.
+"""Who may make an export: few at a time in a process, and two large ones on a machine.
 
-The places are locks of the kernel on bytes of one file: all processes see them, and none is left
-by a process that was killed. Whoever finds them taken waits, but few do: a thread that waits
-answers nobody.
+The places of large ones are locks of the kernel on bytes of one file: all processes see them, and
+none is left by a process that was killed. Whoever finds them taken waits, but few do: a thread
+that makes an export, or waits for it, answers nobody.
 """
 
 from __future__ import annotations
@@ -23,15 +23,37 @@ from timba.errors import Unavailable
 
 PLACES: Final = 2
 WAIT_SECONDS: Final = 10.0
-BUSY: Final = "Other large exports are being made just now. Try again in a moment."
+BUSY: Final = "Other exports are being made just now. Try again in a moment."
 _LOOK_SECONDS: Final = 0.1
-_waiting: Final[Counter[int]] = Counter()
+_threads: Final[Counter[int]] = Counter()
 _counting: Final = threading.Lock()
 
 
 @contextmanager
+def export_thread(client_id: int) -> Iterator[None]:
+    """Be one of this process's threads that make exports; raise Unavailable beyond.
+
+    They are a quarter of all at most, and half of these for one client.
+    """
+    most = max(1, settings.TIMBA_WEB_THREADS // 4)
+    with _counting:
+        if _threads.total() >= most or _threads[client_id] >= max(1, most // 2):
+            raise Unavailable(BUSY)
+        _threads[client_id] += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _threads[client_id] -= 1
+            if not _threads[client_id]:
+                del _threads[client_id]
+
+
+@contextmanager
 def export_slot(client_id: int) -> Iterator[int]:
-    """Hold a place, and yield the descriptor that does; raise Unavailable where none comes free.
+    """Hold a place for a large export, and yield the descriptor that does.
+
+    Raises Unavailable where none comes free: there are two, each for another client.
 
     A child process that inherits the descriptor holds the place too.
     """
@@ -46,30 +68,12 @@ def export_slot(client_id: int) -> Iterator[int]:
 
 
 def _wait_for_place(lock: int, client_id: int) -> None:
-    with _as_waiting(client_id):
-        until = time.monotonic() + WAIT_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(_LOOK_SECONDS, left))
-            if _take_place(lock, client_id):
-                return
+    until = time.monotonic() + WAIT_SECONDS
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(_LOOK_SECONDS, left))
+        if _take_place(lock, client_id):
+            return
     raise Unavailable(BUSY)
-
-
-@contextmanager
-def _as_waiting(client_id: int) -> Iterator[None]:
-    """Be one of those who wait: a quarter of the threads at most, half of these for one client."""
-    most = max(1, settings.TIMBA_WEB_THREADS // 4)
-    with _counting:
-        if _waiting.total() >= most or _waiting[client_id] >= max(1, most // 2):
-            raise Unavailable(BUSY)
-        _waiting[client_id] += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _waiting[client_id] -= 1
-            if not _waiting[client_id]:
-                del _waiting[client_id]
 
 
 def _take_place(lock: int, client_id: int) -> bool:

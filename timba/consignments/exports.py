@@ -5,6 +5,7 @@ Logs are read in short queries, and written by a process of their own where they
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from timba.accounts.models import User
-from timba.consignments.export_slots import export_slot
+from timba.consignments.export_slots import export_slot, export_thread
 from timba.consignments.models import Consignment, Log
 from timba.consignments.tallies.child import writer_of
 from timba.consignments.tallies.facts import Tally, TallyLog
@@ -25,8 +26,10 @@ from timba.consignments.tallies.spool import write_spool
 from timba.errors import Unavailable
 from timba.places.models import City
 
-# What is written at once, in the thread that was asked.
-FEW_LOGS: Final = 1000
+# So few are written by the thread that was asked; more by a process of their own, which does not
+# take turns with everybody's answers. Of the large ones two are made at a time.
+FEW_LOGS: Final = 100
+LARGE_FROM: Final = 1001
 FAILED: Final = "The export could not be made just now. Try again in a moment."
 _AT_ONCE: Final = 1000
 # How often the logs are read anew, where some came or went meanwhile.
@@ -49,47 +52,52 @@ def visible_consignment(actor: User, pk: int) -> Consignment:
 def export(*, actor: User, consignment: Consignment, ending: str) -> BinaryIO:
     """Return the export of a consignment, positioned at its end, as a file without a name.
 
-    Raises Unavailable where too many large ones are being made, or there is no room for it.
+    Raises Unavailable where too many are being made, or there is no room for it.
     """
-    try:
-        out = _nameless()
+    with export_thread(consignment.client_id):
         try:
-            if consignment.log_count <= FEW_LOGS:
-                logs = list(_logs(actor, consignment))
-                writer_of(ending)(_tally(consignment, logs), out)
-            else:
-                _export_many(actor, consignment, ending, out)
-        except BaseException:
-            out.close()
-            raise
-    except OSError:
-        _log.exception("export_failed", consignment_id=consignment.pk)
-        raise Unavailable(FAILED) from None
-    return out
-
-
-def _export_many(actor: User, consignment: Consignment, ending: str, out: BinaryIO) -> None:
-    with export_slot(consignment.client_id) as slot, _nameless() as spool:
-        _spool(actor, consignment, spool)
-        spool.seek(0)
-        command = [sys.executable, "-I", "-c", _START.format(house=_HOUSE), ending]
-        try:
-            subprocess.run(  # noqa: S603 - fixed arguments, no shell
-                command,
-                stdin=spool,
-                stdout=out,
-                stderr=subprocess.PIPE,
-                env={},
-                cwd="/",
-                timeout=_SECONDS,
-                pass_fds=[slot],
-                check=True,
-            )
-        except subprocess.SubprocessError as problem:
+            out = _nameless()
+            try:
+                _write(actor, consignment, ending, out)
+            except BaseException:
+                out.close()
+                raise
+        except (OSError, subprocess.SubprocessError) as problem:
             said = getattr(problem, "stderr", None) or b""
             _log.exception("export_failed", said=said[-2000:].decode(errors="replace"))
             raise Unavailable(FAILED) from None
-    out.seek(0, 2)
+    return out
+
+
+def _write(actor: User, consignment: Consignment, ending: str, out: BinaryIO) -> None:
+    if consignment.log_count <= FEW_LOGS:
+        logs = list(_logs(actor, consignment))
+        writer_of(ending)(_tally(consignment, logs), out)
+    elif consignment.log_count < LARGE_FROM:
+        _write_elsewhere(actor, consignment, ending, out)
+    else:
+        with export_slot(consignment.client_id) as slot:
+            _write_elsewhere(actor, consignment, ending, out, slot)
+    out.seek(0, os.SEEK_END)
+
+
+def _write_elsewhere(
+    actor: User, consignment: Consignment, ending: str, out: BinaryIO, *inherited: int
+) -> None:
+    with _nameless() as spool:
+        _spool(actor, consignment, spool)
+        spool.seek(0)
+        subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            [sys.executable, "-I", "-c", _START.format(house=_HOUSE), ending],
+            stdin=spool,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env={},
+            cwd="/",
+            timeout=_SECONDS,
+            pass_fds=inherited,
+            check=True,
+        )
 
 
 def _spool(actor: User, consignment: Consignment, spool: BinaryIO) -> None:
