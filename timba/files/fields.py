@@ -11,10 +11,19 @@ from timba.wire import dumps
 
 
 class OrderedJSONField(models.TextField):  # type: ignore[type-arg]  # generic in its stubs only
-    """A JSON value as text, for those who read it whole; the database cannot look inside."""
+    """A JSON value as text, for those who read it whole; the database cannot look inside.
+
+    In a dump it is that text too.
+    """
 
     def from_db_value(self, value: str | None, *_: object) -> Any:
         return None if value is None else orjson.loads(value)
 
     def get_prep_value(self, value: Any) -> str | None:
         return None if value is None else dumps(value).decode()
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        return self.get_prep_value(self.value_from_object(obj))
+
+    def to_python(self, value: Any) -> Any:
+        return orjson.loads(value) if isinstance(value, str) else value

@@ -147,6 +147,7 @@ DATABASES = {
 for _path in private_paths(DATA_DIR, DATABASES["default"]):
     make_private(_path)  # an earlier version left it open to others
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SERIALIZATION_MODULES = {"json": "timba.config.exact_json"}
 
 CACHES = {"default": bounded(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
 
