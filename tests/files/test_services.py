@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import OperationalError
@@ -13,6 +15,7 @@ from tests.factories import ClientFactory, UserFactory
 from tests.files.conftest import Receive
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
+from timba.consignments.services import add_log, open_consignment
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
 from timba.events.models import OutboxEvent
 from timba.events.outbox import Event, publish
@@ -55,6 +58,21 @@ def test_a_file_is_placed_and_taken_away_again(
         place_file(actor=owner, file=file, consignment=place, log=None)
         assert File.unscoped.get().consignment == place
         assert last_event() == ("timba.file.updated", owner.pk)
+
+
+def test_a_file_that_moves_leaves_a_log_of_its_old_consignment_behind(
+    receive: Receive, owner: User, consignment: Consignment
+) -> None:
+    other = open_consignment(actor=owner, client=owner.client, name="Other", type="pinewood")
+    size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
+    log = add_log(actor=owner, consignment=consignment, **size)
+    file = receive()
+    for place, kept in ((consignment, log), (other, None), (None, None)):
+        place_file(actor=owner, file=file, consignment=consignment, log=log)
+        place_file(actor=owner, file=file, consignment=place)
+        moved = File.unscoped.get()
+        assert (moved.consignment, moved.log) == (place, kept)
+        assert json.loads(OutboxEvent.objects.latest("pk").value)["file"]["log_id"] == moved.log_id
 
 
 def test_a_file_is_not_placed_at_another_clients(

@@ -36,7 +36,10 @@ class Places(TypedDict, total=False):
 
 @again_on_contention
 def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
-    """Say which consignment and log a file belongs to; raise NotFound for another client's."""
+    """Say which consignment and log a file belongs to; raise NotFound for another client's.
+
+    A file that moves without a word of its log leaves behind a log of another consignment.
+    """
     require(actor, Permission.WRITE_FILES, client=file.client)
     consignment, log = places.get("consignment"), places.get("log")
     if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
@@ -44,6 +47,9 @@ def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     with transaction.atomic():
         lock_places(consignment, log)
         file = _locked(file)
+        if "consignment" in places and file.log is not None:
+            stays = file.log.consignment_id == getattr(consignment, "pk", None)
+            places.setdefault("log", file.log if stays else None)
         for field, place in places.items():
             setattr(file, field, place)
         file.save(update_fields=list(places))

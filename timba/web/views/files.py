@@ -16,7 +16,6 @@ from django.views.decorators.http import require_safe
 from timba.consignments.models import Consignment
 from timba.files.models import File
 from timba.files.services import (
-    Places,
     delete_file,
     place_file,
     retry_failed_files,
@@ -145,11 +144,7 @@ def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     form = PlaceForm(request.POST, reader=reader, file=asked)
     if not form.is_valid():
         raise BadRequest
-    chosen = form.cleaned_data["consignment_id"]
-    places: Places = {"consignment": chosen}
-    if asked.log and asked.log.consignment != chosen:
-        places["log"] = None
-    place_file(actor=reader.user, file=asked, **places)
+    place_file(actor=reader.user, file=asked, consignment=form.cleaned_data["consignment_id"])
     return redirect("web:file", pk=pk)
 
 
