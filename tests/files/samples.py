@@ -23,6 +23,7 @@ def photo(
     details: dict[int, Any] | None = None,
     gps: dict[int, Any] | None = None,
     picture: Image.Image | None = None,
+    progressive: bool = False,
 ) -> bytes:
     """Return a photo, with what a camera would have written beside it."""
     written = Image.Exif()
@@ -34,7 +35,7 @@ def photo(
     written.get_ifd(ExifTags.IFD.GPSInfo).update(gps or {})
     image = picture or forest(size)
     file = io.BytesIO()
-    image.convert(mode).save(file, kind, exif=written)
+    image.convert(mode).save(file, kind, exif=written, progressive=progressive)
     return file.getvalue()
 
 

@@ -28,6 +28,7 @@ from timba.files.sandbox import (
     close_sandbox,
     read_in_sandbox,
     run_in_sandbox,
+    seconds_for,
 )
 from timba.files.sandbox_child import TOO_HEAVY, TOO_TALKATIVE, UNREADABLE
 
@@ -82,11 +83,27 @@ def test_a_reader_that_never_ends_is_ended(
     assert settle("pid").result["pid"] != pid
 
 
+@pytest.mark.parametrize(
+    ("size", "seconds"), [(1, 15), (200_000, 16), (1024**2, 25), (5 * 1024**2, 60), (10**9, 60)]
+)
+def test_what_a_file_may_cost_goes_by_its_size(size: int, seconds: int) -> None:
+    assert seconds_for(size) == seconds
+
+
+def test_a_reader_that_only_computes_is_ended_after_its_seconds_of_the_processor(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_LEAST_SECONDS", 1)
+    file = settle("loop")
+    assert (file.status, file.error) == (File.Status.FAILURE, TOO_LONG)
+    assert file.result is None
+
+
 def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
     receive: Receive, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TIMBA_LEASE_SECONDS = 1
-    file = processing._claim(receive("loop").pk)
+    file = processing.claim(receive("loop").pk)
     assert file is not None
     progress = Run.progress
 
@@ -101,7 +118,7 @@ def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
 
 
 def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
-    file = processing._claim(receive("loop").pk)
+    file = processing.claim(receive("loop").pk)
     assert file is not None
     File.unscoped.filter(pk=file.pk).update(fence=file.fence + 1)
     with pytest.raises(Superseded):
@@ -184,7 +201,7 @@ def test_objects_come_whole_beside_the_findings(settle: Receive) -> None:
 
 
 def test_an_aid_reads_the_file_and_what_is_given_beside_it(receive: Receive) -> None:
-    file = processing._claim(receive("larch\n").pk)
+    file = processing.claim(receive("larch\n").pk)
     assert file is not None
     for beside in (b"", b"\0\nbeside", b"x" * 5_000_000):
         made = run_in_sandbox(repeat_beside, Run(file=file), beside=beside)

@@ -30,11 +30,17 @@ from timba.files.processors.base import FileRefused, Findings, Job, Made, Proces
 from timba.files.protections import isolated_python, missing_protections
 from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
 
-WALL_SECONDS: Final = 60.0
+# What a file may cost, by its size: ten times and more of what honest files were measured to need.
+# Seconds of the processor, so that nobody pays for a machine that is slow or busy.
+MAX_SECONDS: Final = 60
+_LEAST_SECONDS: Final = 15
+_SECONDS_PER_MEGABYTE: Final = 10
+# For what waits without computing.
+WALL_SECONDS: Final = 240.0
 # Of what may be larger at the door: the memory of the child bounds what it can read of it.
 MAX_BYTES: Final = 64 * 1024 * 1024
 TOO_LARGE: Final = "It is larger than the 64 MB that a file like this may have."
-TOO_LONG: Final = "Reading it took more than a minute. It is probably damaged."
+TOO_LONG: Final = "Reading it took longer than a file of its size may take. It is probably damaged."
 DIED: Final = "It is damaged in a way that made reading it impossible."
 CUT_OFF: Final = "Reading it was cut off twice. The file is safe; try again."
 _FILES_PER_CHILD: Final = 200
@@ -144,6 +150,7 @@ def _converse(
         "function": function.__qualname__,
         "name": job.name,
         "size": job.size,
+        "seconds": seconds_for(job.size),
     }
     # Copies without a name: the child can read them wherever the store is, and nothing else of it.
     with job.open() as stored, _nameless() as copy, _nameless() as other:
@@ -158,6 +165,11 @@ def _converse(
             raise _end_of(child) from None
         failpoint("sandbox.asked")
         return _await_answer(child, job)
+
+
+def seconds_for(size: int) -> int:
+    """Return how many seconds of the processor a file of so many bytes may take."""
+    return min(_LEAST_SECONDS + _SECONDS_PER_MEGABYTE * size // 1024**2, MAX_SECONDS)
 
 
 def _nameless() -> IO[bytes]:
@@ -209,6 +221,8 @@ def _end_of(child: _Child) -> Exception:
         return FileRefused(DIED)
     if code == -signal.SIGSYS:
         _log.warning("sandbox_forbidden_call")
+    if code == -signal.SIGXCPU:
+        return FileRefused(TOO_LONG)
     return _Killed() if code == -signal.SIGKILL else FileRefused(DIED)
 
 

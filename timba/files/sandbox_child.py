@@ -28,7 +28,6 @@ from timba.files.processors.base import FileRefused, Findings, Made, Source
 MAX_ANSWER: Final = 4 * 1024 * 1024
 MAX_OBJECTS: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
-CPU_SECONDS: Final = 60
 TOO_HEAVY: Final = "It needs more memory than one file may use."
 UNREADABLE: Final = "It is damaged, or not quite the kind of file that it says it is."
 TOO_TALKATIVE: Final = "It holds more facts than can be shown."
@@ -72,8 +71,8 @@ def _serve(channel: socket.socket, modules: Mapping[str, ModuleType]) -> None:
         line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 2)
         if not line or not descriptors:
             return
-        _limit_processor_time()
         question = json.loads(line)
+        _limit_processor_time(question["seconds"])
         read = getattr(modules[question["module"]], question["function"])
         source = _Source(
             name=question["name"], size=question["size"], descriptors=list(descriptors)
@@ -142,8 +141,8 @@ def _give_up_rights(lacking: Collection[str]) -> None:
         raise SystemExit(f"The sandbox lacks {', '.join(sorted(missing))}.")
 
 
-def _limit_processor_time() -> None:
+def _limit_processor_time(allowed: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    seconds = int(used.ru_utime + used.ru_stime) + allowed
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))

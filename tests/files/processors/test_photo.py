@@ -16,7 +16,12 @@ from tests.files.conftest import Receive
 from tests.files.samples import PNG_SIGNATURE, black_png, forest, photo, png
 from timba.files.models import File
 from timba.files.processors.base import FileRefused
-from timba.files.processors.photo import DAMAGED, read_photo
+from timba.files.processors.photo import (
+    DAMAGED,
+    MAX_SCANNED_PIXELS,
+    TOO_MANY_SCANS,
+    read_photo,
+)
 from timba.files.sandbox import close_sandbox
 from timba.files.sandbox_child import UNREADABLE
 
@@ -42,6 +47,17 @@ class Bytes:
 def _no_child_is_left() -> Iterator[None]:
     yield
     close_sandbox()
+
+
+def test_a_photo_that_is_drawn_in_thousands_of_passes_is_refused_before_the_first() -> None:
+    """A hundred bytes each, and each costs as much as a whole picture."""
+    content = photo((2000, 1500), progressive=True, mode="L")
+    start = content.rindex(b"\xff\xda")
+    begun, scan, end = content[:start], content[start:-2], content[-2:]
+    allowed = MAX_SCANNED_PIXELS // (2000 * 1500) - begun.count(b"\xff\xda")
+    assert read_photo(Bytes(begun + scan * allowed + end))["width"] == 2000
+    with pytest.raises(FileRefused, match=TOO_MANY_SCANS):
+        read_photo(Bytes(begun + scan * (allowed + 1) + end))
 
 
 @pytest.mark.django_db

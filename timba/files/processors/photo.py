@@ -8,6 +8,8 @@ the first is decoded.
 from __future__ import annotations
 
 import contextlib
+import io
+import re
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +23,12 @@ from timba.files.processors.base import FileRefused, Findings, Processor, Source
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS: Final = 50_000_000
+# A progressive JPEG is drawn in scans, each of which passes over all pixels, however few bytes it
+# has. Cameras and programs make some ten of them.
+MAX_SCANNED_PIXELS: Final = 3_000_000_000
+TOO_MANY_SCANS: Final = (
+    "It is drawn in more passes than a photo needs. Save it again as an ordinary JPEG."
+)
 DAMAGED: Final = "The photo is damaged or cut off. Send it again from the camera."
 # How a picture is turned upright, by its EXIF orientation.
 _UPRIGHT: Final = {
@@ -33,6 +41,9 @@ _UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+# Markers of a JPEG that a segment follows (ITU-T T.81, table B.1): not those within a scan.
+_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", b"\xd9", b"\xda"
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
 
@@ -55,8 +66,12 @@ def read_photo(source: Source) -> Findings:
     """Return `width`, `height` (as the photo stands upright), `format`, `taken_at`, `camera`,
     `has_gps` and `phash`."""
     with source.open() as stream:
+        content = stream.read()
+    with io.BytesIO(content) as stream:
         try:
             with Image.open(stream, formats=FORMATS) as image:
+                if image.format == "JPEG":
+                    _check_scans(content, pixels=image.width * image.height)
                 return _facts(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise FileRefused(
@@ -64,6 +79,20 @@ def read_photo(source: Source) -> Findings:
             ) from None
         except (OSError, SyntaxError, ValueError):
             raise FileRefused(DAMAGED) from None
+
+
+def _check_scans(content: bytes, *, pixels: int) -> None:
+    """Raise FileRefused for a JPEG that is drawn in more scans than its size allows."""
+    most = MAX_SCANNED_PIXELS // max(pixels, 1)
+    scans, at = 0, len(_START_OF_IMAGE)
+    while marker := _MARKER.search(content, at):
+        if marker[1] == _END_OF_IMAGE:
+            return
+        scans += marker[1] == _START_OF_SCAN
+        if scans > most:
+            raise FileRefused(TOO_MANY_SCANS)
+        # What the segment holds, such as a small picture for previews, is skipped by its length.
+        at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
 
 
 def _facts(image: Image.Image) -> dict[str, Any]:
