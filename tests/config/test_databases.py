@@ -16,12 +16,12 @@ _TELL = (
 
 
 @pytest.mark.parametrize(
-    ("web", "worker", "connections"), [("16", "2", 20), ("4", "8", 13), ("16", "64", 69)]
+    ("web", "worker", "connections"), [("16", "2", 20), ("4", "8", 14), ("16", "64", 70)]
 )
 def test_every_thread_of_a_process_finds_a_connection_in_its_pool(
     tmp_path: Path, web: str, worker: str, connections: int
 ) -> None:
-    """The embedded worker has a sweeper beside its threads, and holds as many as it works on."""
+    """The embedded worker has one thread more than files at once, and a sweeper beside them."""
     told = subprocess.run(
         [sys.executable, "-c", _TELL],
         env={

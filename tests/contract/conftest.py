@@ -10,8 +10,9 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser, MakeUser
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
-from timba.files.processing import next_waiting, process_file
+from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
+from timba.files.scheduling import next_waiting
 
 Work = Callable[[], int]
 

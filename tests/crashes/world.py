@@ -27,8 +27,9 @@ from timba.events.models import RelayLease
 from timba.events.publishers import Delivery
 from timba.events.relay import Relay, Turn
 from timba.files.models import Derivative, File
-from timba.files.processing import next_waiting, process_file
+from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
+from timba.files.scheduling import QUEUES, next_waiting
 from timba.files.storage import LocalStorage
 from timba.files.sweeping import sweep_files, take_unrung
 from timba.files.tasks import ring
@@ -126,7 +127,8 @@ class World:
 
     def sweep(self) -> None:
         sweep_files()
-        ring(take_unrung(bells=0))
+        for queue in QUEUES:
+            ring(take_unrung(queue=queue, bells=0))
 
     def relay(self) -> None:
         """Send what is to be sent."""

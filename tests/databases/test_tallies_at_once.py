@@ -18,9 +18,10 @@ from timba.consignments.services import add_log, delete_consignment, open_consig
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import File
-from timba.files.processing import next_waiting, process_file
+from timba.files.processing import process_file
 from timba.files.receiving import Reception, accept_files, identify
 from timba.files.sandbox import close_sandbox
+from timba.files.scheduling import next_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,11 +28,11 @@ from timba.files.processing import (
     TOO_HEAVY,
     UNEXPECTED,
     Run,
-    next_waiting,
     process_file,
     waiting_files,
 )
 from timba.files.processors.base import FileRefused, ObjectWriter, Processor, Superseded
+from timba.files.scheduling import next_waiting
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, store
 from timba.files.sweeping import sweep_files
@@ -65,7 +65,7 @@ def types_of_events(file: File) -> list[str]:
 
 def claimed(file: File) -> Run:
     """Return the run of a worker that has just claimed the file."""
-    mine = processing._claim(file.pk)
+    mine = processing.claim(file.pk)
     assert mine is not None
     return Run(file=mine)
 
@@ -212,20 +212,20 @@ def test_a_database_that_is_away_is_no_fault_of_the_file(
 def test_a_file_is_claimed_once(receive: Receive) -> None:
     file = receive()
     before = timezone.now()
-    first = processing._claim(file.pk)
+    first = processing.claim(file.pk)
     assert first is not None
     assert (first.fence, first.attempts) == (1, 1)
     assert first.lease_until > before + timedelta(seconds=29)
     assert first.lease_until < timezone.now() + timedelta(seconds=31)
-    assert processing._claim(file.pk) is None
+    assert processing.claim(file.pk) is None
     assert next_waiting() is None
 
 
 def test_a_lost_claim_is_taken_over_with_a_newer_token(receive: Receive) -> None:
     file = receive()
-    processing._claim(file.pk)
+    processing.claim(file.pk)
     lose_worker(file)
-    second = processing._claim(file.pk)
+    second = processing.claim(file.pk)
     assert second is not None
     assert (second.fence, second.attempts) == (2, 2)
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from tests.factories import ClientFactory
 from tests.files.conftest import Objects, Receive, Take, let_an_hour_pass, lose_worker
 from timba.accounts.models import User
 from timba.files import processing, sweeping
 from timba.files.models import Derivative, File
-from timba.files.processing import LOST, MAX_ATTEMPTS, Run, _claim
+from timba.files.processing import LOST, MAX_ATTEMPTS, Run, claim
+from timba.files.processors.base import FAST
 from timba.files.receiving import keep_waiting
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, StoreAway, store
@@ -34,7 +39,7 @@ def test_what_is_alive_is_left_alone(
 ) -> None:
     take()
     receive("one\n")
-    _claim(receive("two\n").pk)
+    claim(receive("two\n").pk)
     settle(READINGS, name="a.csv")
     settle("7,nonsense\n", name="b.csv", kind="temperatures")
     rows, there = list(File.unscoped.order_by("pk").values()), objects()
@@ -93,12 +98,12 @@ def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
     receive: Receive, settle: Receive, objects: Objects
 ) -> None:
     file = receive(READINGS, name="a.csv")
-    dead = Run(file=_claim(file.pk))
+    dead = Run(file=claim(file.pk))
     unfinished = dead.derive(Derivative.Role.REJECTS)
     with dead.derive(Derivative.Role.READINGS) as finished:
         finished.write(b"all of it")
     lose_worker(file)
-    alive = Run(file=_claim(file.pk))
+    alive = Run(file=claim(file.pk))
     alive.derive(Derivative.Role.REJECTS).commit()
     sweep_files()
     assert Derivative.objects.count() == 3  # the lost worker's last words may still arrive
@@ -114,7 +119,7 @@ def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
 
 def test_what_a_lost_run_staged_is_forgotten(receive: Receive) -> None:
     file = receive(READINGS, name="a.csv")
-    processing._read(Run(file=_claim(file.pk)))
+    processing._read(Run(file=claim(file.pk)))
     assert CityTotals.unscoped.get().run == 1
     lose_worker(file)
     processing.process_file(file.pk)
@@ -133,7 +138,7 @@ def test_the_results_of_a_failure_are_kept_until_another_run_replaces_them(
     let_an_hour_pass()
     sweep_files()
     assert objects() == before
-    Run(file=_claim(file.pk)).derive(Derivative.Role.REJECTS).commit()
+    Run(file=claim(file.pk)).derive(Derivative.Role.REJECTS).commit()
     let_an_hour_pass()
     sweep_files()
     assert len(objects()) == len(before) + 1
@@ -159,9 +164,9 @@ def asked(take: Take, receive: Receive, settle: Receive, monkeypatch: pytest.Mon
     """Return what is asked of a store that is away or refuses: work waits in every step."""
     lost, deleted = receive(), settle(READINGS, name="a.csv")
     for _ in range(MAX_ATTEMPTS):
-        _claim(lost.pk)
+        claim(lost.pk)
         lose_worker(lost)
-    Run(file=_claim(receive("two\n").pk)).derive(Derivative.Role.REJECTS).commit()
+    Run(file=claim(receive("two\n").pk)).derive(Derivative.Role.REJECTS).commit()
     Derivative.objects.filter(stands=False).update(run=99)
     for _ in range(3):
         take()
@@ -226,12 +231,67 @@ def test_a_sweep_takes_no_more_than_so_many_at_once(
         assert File.unscoped.count() == left
 
 
-def test_a_sweep_with_nothing_to_do_asks_the_database_four_times_for_files(
+def _leave(file: File, **fields: Any) -> None:
+    File.unscoped.filter(pk=file.pk).update(client=ClientFactory(), **fields)
+
+
+def _put_into_trash(file: File) -> None:
+    _leave(file, status="FAILURE", queue="", deleted_at=timezone.now() - timedelta(days=400))
+
+
+def _lose(file: File) -> None:
+    _leave(file, status="PENDING", attempts=MAX_ATTEMPTS)
+    lose_worker(file)
+
+
+def _leave_a_dead_run(file: File) -> None:
+    _leave(file, status="FAILURE", queue="")
+    Derivative.objects.create(file=file, run=1, role="rejects", storage_key=file.storage_key)
+
+
+@pytest.mark.parametrize(
+    ("leave", "step"),
+    [
+        (lambda _: None, "_remove_abandoned"),
+        (_lose, "_give_up"),
+        (_leave_a_dead_run, "_erase"),
+        (_put_into_trash, "_erase_file"),
+    ],
+    ids=["upload", "lost file", "dead run", "trash"],
+)
+def test_what_always_fails_keeps_nothing_else_waiting(
+    take: Take, monkeypatch: pytest.MonkeyPatch, leave: Callable[[File], None], step: str
+) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 3)
+    tried: list[uuid.UUID] = []
+
+    def fail(what: File | Derivative) -> None:
+        tried.append(getattr(what, "file_id", what.pk))
+        raise ZeroDivisionError
+
+    rows = [take().row for _ in range(5)]
+    for number, row in enumerate(rows):
+        leave(row)
+        age = timedelta(hours=2, seconds=-number)
+        for field in ("touched_at", "lease_until", "deleted_at"):
+            File.unscoped.filter(pk=row.pk, **{f"{field}__isnull": False}).update(
+                **{field: F(field) - age}
+            )
+        Derivative.objects.filter(file=row).update(created_at=F("created_at") - age)
+    fail.__name__ = step
+    monkeypatch.setattr(sweeping, step, fail)
+    for _ in range(3):
+        sweep_files()
+    first = [row.pk for row in rows]
+    assert tried == [*first, first[0], *first[1:4]]
+
+
+def test_a_sweep_with_nothing_to_do_asks_the_database_eight_times_for_files(
     django_assert_num_queries: object, settle: Receive, settings: Settings
 ) -> None:
     settle()
     settings.PURGES = []
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(8):
         sweep_files()
 
 
@@ -252,32 +312,32 @@ def waiting(receive: Receive) -> list[uuid.UUID]:
 
 
 def test_every_file_is_rung_for_again_when_all_bells_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert take_unrung(bells=0) == waiting
-    assert take_unrung(bells=0) == []
+    assert take_unrung(queue=FAST, bells=0) == waiting
+    assert take_unrung(queue=FAST, bells=0) == []
 
 
 def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert take_unrung(bells=10) == []
-    assert take_unrung(bells=25) == []
-    assert take_unrung(bells=7) == waiting[:3]
+    assert take_unrung(queue=FAST, bells=10) == []
+    assert take_unrung(queue=FAST, bells=25) == []
+    assert take_unrung(queue=FAST, bells=7) == waiting[:3]
 
 
 def test_a_file_that_was_rung_for_just_now_is_not_rung_for_again(waiting: list[uuid.UUID]) -> None:
     File.unscoped.filter(pk=waiting[0]).update(rung_at=timezone.now())
     File.unscoped.filter(pk=waiting[1]).update(rung_at=None)
-    assert take_unrung(bells=0) == waiting[1:]
+    assert take_unrung(queue=FAST, bells=0) == waiting[1:]
 
 
 def test_what_is_being_processed_is_not_rung_for(waiting: list[uuid.UUID]) -> None:
-    _claim(waiting[0])
-    assert take_unrung(bells=0) == waiting[1:]
+    claim(waiting[0])
+    assert take_unrung(queue=FAST, bells=0) == waiting[1:]
 
 
 def test_no_more_bells_are_rung_at_once_than_so_many(
     waiting: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "_BATCH", 4)
-    assert take_unrung(bells=0) == waiting[:4]
+    monkeypatch.setattr(sweeping, "_BELLS", 4)
+    assert take_unrung(queue=FAST, bells=0) == waiting[:4]
 
 
 def test_an_object_of_a_dead_run_is_erased_before_its_row(
@@ -285,10 +345,10 @@ def test_an_object_of_a_dead_run_is_erased_before_its_row(
 ) -> None:
     """Whatever is killed in between, the row still names its debris."""
     file = receive(READINGS, name="a.csv")
-    dead = Run(file=_claim(file.pk))
+    dead = Run(file=claim(file.pk))
     dead.derive(Derivative.Role.REJECTS).commit()
     lose_worker(file)
-    _claim(file.pk)
+    claim(file.pk)
     [derivative] = Derivative.objects.all()
     monkeypatch.setattr(Derivative, "delete", lambda _: 1 / 0)
     let_an_hour_pass()

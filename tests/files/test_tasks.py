@@ -25,6 +25,7 @@ from timba.files.tasks import BELL, process, ring, sweep
 
 pytestmark = pytest.mark.django_db
 
+READING = "7,21.5,2026-01-01T00:00:00Z\n"
 UseBroker = Callable[[str], None]
 
 
@@ -108,11 +109,12 @@ def test_a_broker_that_is_slow_does_not_hold_an_upload(
 def test_what_may_take_hours_waits_in_a_queue_of_its_own(
     receive: Receive, use_broker: UseBroker
 ) -> None:
-    text, readings = receive(), receive("7,21.5,2026-01-01T00:00:00Z\n", name="a.csv")
+    text, readings = receive(), receive(READING, name="a.csv")
+    many = receive(READING * 40_000, name="b.csv")
     use_broker("memory://")
-    ring([text.pk, readings.pk])
-    assert messages(FAST) == [str(text.pk)]
-    assert messages(BULK) == [str(readings.pk)]
+    ring([text.pk, readings.pk, many.pk])
+    assert messages(FAST) == [str(text.pk), str(readings.pk)]
+    assert messages(BULK) == [str(many.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -154,7 +156,7 @@ def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_stopping", tasks.Stopping())
-    file = receive("7,21.5,2026-01-01T00:00:00Z\n", name="a.csv")
+    file = receive(READING, name="a.csv")
     worker_shutting_down.send(sender="bulk@here", sig="SIGTERM", how="Warm", exitcode=0)
     process(str(file.pk))
     file.refresh_from_db()

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 from pytest_django.fixtures import Settings
 
 from tests.broken_databases import break_at
+from tests.factories import UserFactory
 from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
@@ -22,7 +23,8 @@ from timba import outages
 from timba.bell import ring
 from timba.files import processing, worker
 from timba.files.models import File
-from timba.files.processing import LOST, _claim
+from timba.files.processing import LOST, claim
+from timba.files.scheduling import Slots
 from timba.files.storage import LocalStorage
 from timba.files.tasks import BELL
 from timba.files.worker import Worker
@@ -99,7 +101,7 @@ def test_the_worker_sweeps_by_itself(
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.1)
     file = receive()
     for _ in range(3):
-        _claim(file.pk)
+        claim(file.pk)
         lose_worker(file)
     run_worker()
     wait_until(all_settled, seconds=60, what="the lost file is settled")
@@ -130,12 +132,13 @@ def test_a_worker_goes_on_after_trouble(
 
         return call
 
-    for name in ("next_waiting", "process_file", "sweep_files"):
+    for name in ("process_claimed", "sweep_files"):
         monkeypatch.setattr(worker, name, trouble_at_first(getattr(worker, name)))
+    monkeypatch.setattr(Slots, "claim", trouble_at_first(Slots.claim))
     run_worker()
     receive()
     wait_until(all_settled, seconds=60, what="the file is settled")
-    assert {"next_waiting", "sweep_files"} <= set(troubles)
+    assert {"claim", "sweep_files"} <= set(troubles)
 
 
 def test_a_worker_whose_connection_breaks_goes_on(
@@ -146,8 +149,8 @@ def test_a_worker_whose_connection_breaks_goes_on(
     worker.stop()  # so that it waits for nothing
     for _ in range(3):
         with connection.execute_wrapper(break_at("files_file")):
-            assert worker._process_next()
-    assert not worker._process_next()
+            assert worker._process_next(0)
+    assert not worker._process_next(0)
     assert [record.name for record in caplog.records] == ["timba.outages"]
 
 
@@ -176,6 +179,39 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
     monkeypatch.setattr(processing, "_read", read)
     run_worker()
     wait_until(all_settled, seconds=60, what="the file is settled")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_clients_files_keep_nobody_elses_waiting(
+    receive: Receive,
+    run_worker: Callable[[], Worker],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int,
+) -> None:
+    settings.TIMBA_WORKER_THREADS = threads
+    done, read = threading.Event(), processing._read
+    theirs = UserFactory().client
+
+    def read_when_done(run: processing.Run) -> object:
+        if run.client_id != theirs.pk:
+            assert done.wait(60)
+        return read(run)
+
+    monkeypatch.setattr(processing, "_read", read_when_done)
+    large = receive("7,21.5,2026-01-01T00:00:00Z\n" * 40_000, name="a.csv")
+    quick = [receive() for _ in range(5)]
+    run_worker()
+    in_work = File.unscoped.filter(lease_until__isnull=False)
+    wait_until(lambda: in_work.count() == 2, seconds=60, what="two of its files are in work")
+    File.unscoped.filter(pk=quick[-1].pk).update(client=theirs)
+    settled = File.unscoped.filter(status="SUCCESS")
+    wait_until(settled.exists, seconds=60, what="the other client's file is settled")
+    assert (settled.get().pk, in_work.count()) == (quick[-1].pk, 2)
+    done.set()
+    wait_until(all_settled, seconds=60, what="all files are settled")
+    large.refresh_from_db()
+    assert large.status == "SUCCESS"
 
 
 def test_a_worker_that_is_stopped_leaves_no_process(

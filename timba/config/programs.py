@@ -9,7 +9,7 @@ from django.conf import settings
 
 from timba.config.env import BASE_DIR
 from timba.config.supervisor import Program
-from timba.files.catalogue import processors
+from timba.files.processors.base import BULK, FAST
 
 # Of each worker of the web server; one that sends no headers in time makes room for another.
 _CONNECTIONS: Final = 2048
@@ -61,6 +61,7 @@ def _celery() -> list[Program]:
         *(sys.executable, "-m", "celery", "--quiet"),
         *("--app=timba.config", f"--workdir={BASE_DIR}"),
     )
+    at_once = settings.TIMBA_WORKER_THREADS
     return [
         *(
             Program(
@@ -70,12 +71,13 @@ def _celery() -> list[Program]:
                     "worker",
                     f"--queues={queue}",
                     f"--hostname={queue}@%h",
-                    f"--concurrency={settings.TIMBA_WORKER_THREADS}",
+                    f"--concurrency={children}",
                     "--without-gossip",
                     "--without-mingle",
                 ),
             )
-            for queue in sorted({processor.queue for processor in processors().values()})
+            # One more for quick files: the last free one is kept for the other clients.
+            for queue, children in ((BULK, at_once), (FAST, at_once + 1))
         ),
         # No pidfile: one left by a crash would keep the next beat from starting.
         Program(name="beat", command=(*celery, "beat", "--pidfile=")),

@@ -85,6 +85,9 @@ class File(TenantModel):
     lease_until = models.DateTimeField(null=True)
     run = models.PositiveIntegerField(null=True)
     rung_at = models.DateTimeField(null=True)
+    # Which of the queues `fast` and `bulk` it waits in, by kind and size; empty once in neither.
+    queue = models.CharField(max_length=10, default="fast")
+    sweep_failed_at = models.DateTimeField(null=True)
 
     unscoped = models.Manager.from_queryset(FileQuerySet)()  # type: ignore[misc]
     objects = ScopedManager["File"]()  # type: ignore[misc]
@@ -100,12 +103,22 @@ class File(TenantModel):
                 condition=models.Q(client__isnull=False) | models.Q(status="RECEIVING"),
                 name="file_has_client_once_accepted",
             ),
+            models.CheckConstraint(
+                condition=models.Q(queue__in=["fast", "bulk"])
+                | models.Q(deleted_at__isnull=False)
+                | ~models.Q(status="PENDING"),
+                name="file_waits_in_a_queue",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
             models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
-            models.Index(fields=["status", "uploaded_at"], name="file_waiting"),
-            models.Index(fields=["deleted_at"], name="file_trash"),
+            models.Index(fields=["status", "uploaded_at"], name="file_by_status"),
+            # The next waiting file of the next client, without a look at all that wait before it.
+            models.Index(fields=["queue", "client", "uploaded_at"], name="file_waiting"),
+            # Null but for the few files in work.
+            models.Index(fields=["lease_until"], name="file_in_work"),
+            models.Index(fields=["deleted_at", "sweep_failed_at"], name="file_trash"),
         ]
 
     def __str__(self) -> str:
@@ -143,6 +156,7 @@ class Derivative(models.Model):
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
+    sweep_failed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -7,6 +7,7 @@ stranger: every write of its is guarded by its token. All times of leases are th
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors
 from timba.files.events import file_event
+from timba.files.heartbeat import heartbeat
 from timba.files.models import Derivative, File, FileQuerySet
 from timba.files.processors.base import (
     FileRefused,
@@ -64,7 +66,7 @@ class Run:
 
     file: File
     stopping: Any = None
-    _renewed: float = 0.0
+    _renewed: float = -math.inf
     _made: list[str] = field(default_factory=list)
 
     @property
@@ -117,7 +119,7 @@ class Run:
         if self.stopping is not None and self.stopping.is_set():
             raise Stopping
         now = time.monotonic()
-        if now - self._renewed < settings.TIMBA_LEASE_SECONDS / _RENEWALS_PER_LEASE:
+        if now - self._renewed < _renewed_every():
             return
         self._renewed = now
         renewed = self.own_row().update(
@@ -125,6 +127,11 @@ class Run:
         )
         if not renewed:
             raise Superseded
+
+    def renew(self) -> None:
+        """Make the lease last longer; where it is lost, have `progress` find out next time."""
+        if not self.own_row().update(lease_until=_lease_end()):
+            self._renewed = -math.inf
 
     def clear_away(self) -> None:
         """Erase what this run has made in vain, perhaps after it was swept."""
@@ -170,28 +177,29 @@ def lost_files() -> FileQuerySet:
     return _pending().filter(lease_until__lt=Now(), attempts__gte=MAX_ATTEMPTS)
 
 
-def next_waiting() -> uuid.UUID | None:
-    """Return the file that has waited longest, or None."""
-    return waiting_files().order_by("uploaded_at").values_list("pk", flat=True).first()
-
-
 def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
-    """Process a file if it waits; return whether it was this call that took it.
+    """Process a file if it waits; return whether it was this call that took it."""
+    file = claim(file_id)
+    if file is not None:
+        process_claimed(file, stopping=stopping)
+    return file is not None
+
+
+def process_claimed(file: File, *, stopping: Any = None) -> None:
+    """Process a file that this worker has just claimed.
 
     Raises nothing that a file can cause: not even MemoryError, which would end a Celery worker.
     Raises the database's error while that is out of service: no fault of the file, which is taken
     again after its lease.
     """
-    file = _claim(file_id)
-    if file is None:
-        return False
     failpoint("processing.claimed")
     with structlog.contextvars.bound_contextvars(
         request_id=file.request_id, file_id=str(file.pk), client_id=file.client_id
     ):
         run = Run(file=file, stopping=stopping)
         try:
-            _process(run)
+            with heartbeat(run.renew, seconds=_renewed_every()):
+                _process(run)
         except Superseded:
             _log.info("run_superseded", run=run.run)
             run.clear_away()
@@ -204,7 +212,6 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
         except StoreAway:
             _log.warning("store_away", exc_info=True)
             run.give_back(wait=_STORE_PAUSE)
-    return True
 
 
 def give_up(file_id: uuid.UUID) -> None:
@@ -219,7 +226,7 @@ def _pending() -> FileQuerySet:
     return files
 
 
-def _claim(file_id: uuid.UUID) -> File | None:
+def claim(file_id: uuid.UUID) -> File | None:
     """Take the lease with a new fencing token; count the attempt before any work is done."""
     waiting = waiting_files().filter(pk=file_id)
     fence = waiting.values_list("fence", flat=True).first()
@@ -229,6 +236,11 @@ def _claim(file_id: uuid.UUID) -> File | None:
         fence=fence + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end()
     )
     return _pending().filter(pk=file_id, fence=fence + 1).first() if taken else None
+
+
+def _renewed_every() -> float:
+    seconds: int = settings.TIMBA_LEASE_SECONDS
+    return seconds / _RENEWALS_PER_LEASE
 
 
 def _lease_end() -> Any:
@@ -309,7 +321,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             raise Superseded
         file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
         file.error = clean_text(outcome.error)[:1000]
-        file.progress, file.lease_until = 1.0, None
+        file.progress, file.lease_until, file.queue = 1.0, None, ""
         file.run = file.fence if outcome.stands else None
         file.processed_at = timezone.now()
         if outcome.findings is not None:

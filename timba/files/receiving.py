@@ -30,7 +30,7 @@ from timba.contention import again_on_contention
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
-from timba.files.catalogue import recognizers
+from timba.files.catalogue import processors, recognizers
 from timba.files.events import file_event
 from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, size_limit
 from timba.files.models import File
@@ -192,6 +192,7 @@ def accept_files(
             row.consignment, row.log = consignment, log
             row.random_number = secrets.randbelow(1000) + 1
             row.request_id = request_id
+            row.queue = processors()[row.kind].queue_for(row.size)
             row.uploaded_at = row.rung_at = timezone.now()
             accepted.append(_accept(row))
         failpoint("receiving.pending_written")

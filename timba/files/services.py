@@ -110,10 +110,10 @@ def delete_file(*, actor: User, file: File) -> None:
         file = _locked(file)
         event = file_event("delete", file, actor=actor)
         processors()[file.kind].withdraw(file)
-        file.deleted_at, file.live_digest = timezone.now(), None
+        file.deleted_at, file.live_digest, file.queue = timezone.now(), None, ""
         # Whoever works on it now is a stranger from here on.
         file.fence += 1
-        file.save(update_fields=["deleted_at", "live_digest", "fence"])
+        file.save(update_fields=["deleted_at", "live_digest", "queue", "fence"])
         failpoint("services.tombstone_written")
         publish(event)
 
@@ -146,6 +146,7 @@ def _make_pending(file: File) -> None:
     # A worker that was given up for lost may wake: it is a stranger from here on.
     file.fence += 1
     file.rung_at = timezone.now()
+    file.queue = processors()[file.kind].queue_for(file.size)
     file.live_digest = file.sha256 if file.kind == TEMPERATURES else None
     try:
         with transaction.atomic():

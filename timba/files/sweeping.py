@@ -1,4 +1,8 @@
-"""Heals what crashes left: every step finds its work in rows, and may be killed at any point."""
+"""Heals what crashes left: every step finds its work in rows, and may be killed at any point.
+
+Each step takes a small batch: what has not failed yet, longest due first, then what has failed,
+longest ago first. However many rows always fail, the others get their turn.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,9 @@ from timba.outages import is_contention, is_database_outage
 ABANDONED_AFTER: Final = timedelta(hours=1)
 RING_AGAIN_AFTER: Final = timedelta(seconds=15)
 _BATCH: Final = 500
+_BELLS: Final = 50
 _log = structlog.get_logger(__name__)
-T = TypeVar("T")
+T = TypeVar("T", bound=models.Model)
 
 
 def sweep_files(*, stopping: Any = None) -> None:
@@ -37,10 +42,10 @@ def sweep_files(*, stopping: Any = None) -> None:
     only the first step is done, which needs none; once `stopping` is set, no other file is begun.
     """
     try:
-        _each(lost_files().values_list("pk", flat=True)[:_BATCH], give_up, stopping)
-        _each(_abandoned_uploads(), _remove_abandoned, stopping)
-        _each(_dead_runs(), _erase, stopping)
-        _each(_trash(), _erase_file, stopping)
+        _each(_batch(lost_files(), since="lease_until"), _give_up, stopping)
+        _each(_batch(_abandoned_uploads(), since="touched_at"), _remove_abandoned, stopping)
+        _each(_batch(_dead_runs(), since="created_at"), _erase, stopping)
+        _each(_batch(_trash(), since="deleted_at"), _erase_file, stopping)
     except (StoreAway, ImproperlyConfigured):
         _log.warning("store_away", exc_info=True)
     purge_expired()
@@ -55,14 +60,15 @@ def purge_expired() -> None:
             _log.exception("not_purged", purge=path)
 
 
-def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
-    """Return the oldest files whose bell is lost, to be rung for now.
+def take_unrung(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
+    """Return the oldest files of a queue whose bell is lost, to be rung for now.
 
     `bells` still hang at the broker: only for so many fewer may a bell be lost, however long the
-    files have been waiting. Ringing for every file again and again would flood the broker.
+    files have been waiting. A few are enough, for whoever has processed a file rings for the next:
+    ringing for every file again and again would flood the broker.
     """
-    waiting = waiting_files()
-    lost = min(waiting.count() - bells, _BATCH)
+    waiting = waiting_files().filter(queue=queue)
+    lost = min(waiting.count() - bells, _BELLS)
     if lost <= 0:
         return []
     now = timezone.now()
@@ -74,24 +80,36 @@ def take_unrung(*, bells: int) -> Sequence[uuid.UUID]:
     return file_ids
 
 
+def _batch(due: models.QuerySet[T], *, since: str) -> list[T]:
+    fresh = list(due.filter(sweep_failed_at=None).order_by(since)[:_BATCH])
+    failed = due.filter(sweep_failed_at__isnull=False).order_by("sweep_failed_at")
+    return [*fresh, *failed[: _BATCH - len(fresh)]]
+
+
 def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
     for one in found:
         if stopping is not None and stopping.is_set():
             return
         try:
             heal(one)
-        except Exception as problem:  # tried again in the next round
+        except Exception as problem:  # tried again in a later round
             if isinstance(problem, StoreAway):
                 # A store that refuses this object alone is there for the others.
                 store().check()
             if is_database_outage(problem) and not is_contention(problem):
                 raise
             _log.exception("not_swept", step=heal.__name__, what=str(one))
+            failed = type(one)._base_manager.filter(pk=one.pk)  # noqa: SLF001 - Django's own name
+            failed.update(sweep_failed_at=timezone.now())
+
+
+def _give_up(file: File) -> None:
+    give_up(file.pk)
 
 
 def _abandoned_uploads() -> models.QuerySet[File]:
     long_ago = timezone.now() - ABANDONED_AFTER
-    return File.unscoped.filter(status=File.Status.RECEIVING, touched_at__lt=long_ago)[:_BATCH]
+    return File.unscoped.filter(status=File.Status.RECEIVING, touched_at__lt=long_ago)
 
 
 def _remove_abandoned(file: File) -> None:
@@ -111,12 +129,12 @@ def _dead_runs() -> models.QuerySet[Derivative]:
     dead = Derivative.objects.filter(stands=False, created_at__lt=long_ago).exclude(
         file__status=File.Status.PENDING, run=models.F("file__fence")
     )
-    return dead.select_related("file")[:_BATCH]
+    return dead.select_related("file")
 
 
 def _trash() -> models.QuerySet[File]:
     kept_for = timedelta(days=settings.TIMBA_TRASH_DAYS)
-    return File.unscoped.filter(deleted_at__lt=timezone.now() - kept_for)[:_BATCH]
+    return File.unscoped.filter(deleted_at__lt=timezone.now() - kept_for)
 
 
 def _erase_file(file: File) -> None:

@@ -6,24 +6,28 @@ is lost, late or rung twice does no harm.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import IO, Any, Final, ParamSpec
 
 import structlog
+from billiard import current_process
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_process_init, worker_shutting_down
 from django.conf import settings
 from django.db import Error
 
 from timba import bell
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors
 from timba.files.models import File
-from timba.files.processing import process_file
+from timba.files.processing import process_claimed
+from timba.files.scheduling import QUEUES, Slots, next_waiting
 from timba.files.sweeping import sweep_files, take_unrung
 from timba.outages import is_database_outage, log_outage
 
@@ -50,7 +54,28 @@ class Stopping:
         return self._byte[0] == 1
 
 
+class _ProcessLock:
+    """Held by one of the processes that have the same file open; no lock between threads."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+@dataclass(slots=True)
+class _Worker:
+    """This Celery worker."""
+
+    slots: Slots
+
+
 _stopping: Final = Stopping()
+_worker: Final = _Worker(Slots(1))
 
 
 class TaskBroken(Exception):
@@ -84,12 +109,12 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
         bell.ring(BELL)
         return
     deadline = time.monotonic() + _RING_SECONDS
-    kinds = File.unscoped.filter(pk__in=file_ids).values_list("pk", "kind")
-    for file_id, kind in kinds.order_by("uploaded_at"):
+    queues = File.unscoped.filter(pk__in=file_ids).values_list("pk", "queue")
+    for file_id, queue in queues.order_by("uploaded_at"):
         if time.monotonic() > deadline:
             return
         try:
-            process.apply_async((str(file_id),), queue=processors()[kind].queue)
+            process.apply_async((str(file_id),), queue=queue)
         except Exception:  # noqa: BLE001 - whatever ails the broker, the upload is safe
             _log.warning("bell_not_rung", file_id=str(file_id), exc_info=True)
             return
@@ -98,8 +123,41 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
 @shared_task(name="timba.files.tasks.process")
 @contained
 def process(file_id: str) -> None:
-    """Process one file, if it still waits."""
-    process_file(uuid.UUID(file_id), stopping=_stopping)
+    """Process the file whose turn it is among those that wait in the same queue as this one.
+
+    A message that comes while the last free slot is kept for other clients is spent in vain: so
+    whoever has processed a file sends another one, while files wait.
+    """
+    queues = File.unscoped.filter(pk=file_id).values_list("queue", flat=True)
+    slot = getattr(current_process(), "index", 0)
+    file = _worker.slots.claim(slot, queues=queues) if queues else None
+    if file is None:
+        return
+    try:
+        process_claimed(file, stopping=_stopping)
+    finally:
+        _worker.slots.free(slot)
+    waiting = next_waiting(queues=[file.queue])
+    if waiting is not None and not _stopping.is_set():
+        ring([waiting])
+
+
+@celeryd_after_setup.connect
+def share_slots(instance: Any, **_: Any) -> None:
+    """Give a Celery worker's child processes, which are forked later, one memory of their slots."""
+    count = max(1, instance.concurrency)
+    # POSIX locks: the system takes them from whoever is killed while holding one.
+    shared = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
+    size = 8 * (count + 1)
+    shared.truncate(size)
+    memory = memoryview(mmap.mmap(shared.fileno(), size)).cast("q")
+    _worker.slots = Slots(count, memory=memory, lock=_ProcessLock(shared))
+
+
+@worker_process_init.connect
+def free_slot(**_: Any) -> None:
+    """Take over the slot of a child process that has died, perhaps with a file in work."""
+    _worker.slots.free(getattr(current_process(), "index", 0))
 
 
 @worker_shutting_down.connect
@@ -113,8 +171,8 @@ def give_back_files(**_: Any) -> None:
 def sweep() -> None:
     """Remove debris, end what is lost, and ring again for files whose bell was lost."""
     sweep_files()
-    queues = {processor.queue for processor in processors().values()}
-    ring(take_unrung(bells=bells_hanging(process.app, queues)))
+    for queue in QUEUES:
+        ring(take_unrung(queue=queue, bells=bells_hanging(process.app, [queue])))
 
 
 def bells_hanging(app: Any, queues: Iterable[str]) -> int:

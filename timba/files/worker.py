@@ -12,8 +12,9 @@ import structlog
 from django.conf import settings
 
 from timba.bell import Bell
-from timba.files.processing import next_waiting, process_file
+from timba.files.processing import process_claimed
 from timba.files.sandbox import close_sandbox
+from timba.files.scheduling import Slots
 from timba.files.sweeping import sweep_files
 from timba.files.tasks import BELL
 from timba.outages import drop_connection, is_database_outage, log_outage
@@ -29,9 +30,12 @@ class Worker:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        # With two at once, a large file leaves one to the quick; one more is there for the others.
+        at_once = max(2, settings.TIMBA_WORKER_THREADS)
+        self._slots = Slots(at_once + 1, bulk=at_once - 1)
         self._threads = [
-            threading.Thread(target=self._serve, name=f"worker-{number}")
-            for number in range(settings.TIMBA_WORKER_THREADS)
+            threading.Thread(target=self._serve, args=(slot,), name=f"worker-{slot}")
+            for slot in range(at_once + 1)
         ]
         self._threads.append(threading.Thread(target=self._keep_sweeping, name="sweeper"))
 
@@ -47,24 +51,27 @@ class Worker:
         """Ask every thread to stop; files in hand are given back unharmed."""
         self._stopping.set()
 
-    def _serve(self) -> None:
+    def _serve(self, slot: int) -> None:
         bell = Bell(BELL)
         try:
             while not self._stopping.is_set():
-                if not self._process_next():
+                if not self._process_next(slot):
                     bell.wait(_LOOK_AGAIN_SECONDS)
         finally:
             bell.close()
             close_sandbox()
             drop_connection()
 
-    def _process_next(self) -> bool:
-        """Process the file that waits longest; return whether to look again at once."""
+    def _process_next(self, slot: int) -> bool:
+        """Process the file whose turn it is; return whether to look again at once."""
         try:
-            file_id = next_waiting()
-            if file_id is None:
+            file = self._slots.claim(slot)
+            if file is None:
                 return False
-            process_file(file_id, stopping=self._stopping)
+            try:
+                process_claimed(file, stopping=self._stopping)
+            finally:
+                self._slots.free(slot)
         except Exception as problem:  # noqa: BLE001 - a thread that ended would be missed by nobody
             self._recover("work_interrupted", problem)
         return True

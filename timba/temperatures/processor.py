@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from django.conf import settings
 
 from timba.files.models import Derivative, File
-from timba.files.processors.base import BULK, FileRefused, Findings, Job, Processor
+from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.storage import store
 from timba.temperatures.bounds import moment
 from timba.temperatures.lines import UnpacksTooFar, Unreadable, read_blocks, read_lines
@@ -205,5 +205,5 @@ PROCESSOR: Final = Processor(
     withdraw=withdraw_readings,
     discard=forget_staged_totals,
     recognizes=recognizes,
-    queue=BULK,
+    quick_bytes=1024 * 1024,
 )

@@ -344,7 +344,7 @@ def test_no_more_is_added_than_a_consignment_holds(
 
 def test_a_run_that_lost_its_file_adds_nothing(wait: Upload, consignment: Consignment) -> None:
     file = wait(tally(ROW, ("B-2", "x", 1, 1)))
-    mine = processing._claim(file.pk)
+    mine = processing.claim(file.pk)
     assert mine is not None
     run = processing.Run(file=mine)
     outcome = processing._read(run)

@@ -140,8 +140,9 @@ DATABASES = {
     "default": database(
         env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
         # Each process has a pool: the web server's has its threads, the embedded worker's has its
-        # own and the sweeper. Who finds none free fails after a few seconds, and again for ever.
-        pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 1) + 4,
+        # own, one more for the other clients, and the sweeper; heartbeats are short. Who finds none
+        # free fails after a few seconds, and again for ever.
+        pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 2) + 4,
     )
 }
 for _path in private_paths(DATA_DIR, DATABASES["default"]):

@@ -91,9 +91,9 @@ class Job(Source, Protocol):
         """The fencing token under which everything this run makes is kept."""
 
     def progress(self, fraction: float) -> None:
-        """Say how far the work is, 0..1, at least every few seconds: this renews the lease.
+        """Say how far the work is, 0..1, at least every few seconds.
 
-        Raises Superseded when the work is in vain.
+        Raises Superseded when the work is in vain, Stopping when the worker is to end.
         """
 
     def derive(self, role: str) -> ObjectWriter:
@@ -130,8 +130,8 @@ class Processor:
     file; it and `record` raise Outdated where what was staged no longer fits.
     `discard(file_id, run)` forgets what a dead run staged.
     `recognizes(head)` says whether text that begins so is of this kind.
-    Where Celery works, files wait in the named `queue`: what may take hours waits in another one
-    than what takes a moment.
+    Files of up to `quick_bytes` take a moment, and wait in another queue than those that may take
+    hours.
     """
 
     kind: str
@@ -145,4 +145,8 @@ class Processor:
     withdraw: Callable[[File], None] = _nothing
     discard: Callable[[uuid.UUID, int], None] = _nothing
     recognizes: Callable[[bytes], bool] | None = None
-    queue: str = FAST
+    quick_bytes: int = 5 * 1024 * 1024
+
+    def queue_for(self, size: int) -> str:
+        """Return the queue in which a file of so many bytes waits."""
+        return FAST if size <= self.quick_bytes else BULK

@@ -241,4 +241,5 @@ PROCESSOR: Final = Processor(
     facts=FACTS,
     lock=lock_tally,
     record=record_tally,
+    quick_bytes=1024 * 1024,
 )

@@ -1,0 +1,189 @@
+"""Clients take turns, quick files come first, and nobody's work takes the last free slot."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from types import SimpleNamespace
+
+import pytest
+
+from tests.databases.test_indexes import indexed
+from tests.factories import UserFactory
+from tests.files.conftest import Receive
+from timba.accounts.models import Client
+from timba.files import tasks
+from timba.files.models import File
+from timba.files.processors.base import BULK, FAST
+from timba.files.scheduling import Slots
+from timba.files.services import delete_file
+from timba.files.tasks import process
+
+Send = Callable[..., File]
+
+
+@pytest.fixture
+def clients() -> list[Client]:
+    return [UserFactory().client for _ in range(3)]
+
+
+@pytest.fixture
+def send(receive: Receive) -> Send:
+    """Return a way to send one file of a client in, quick or large."""
+
+    def one(client: Client, *, queue: str = FAST) -> File:
+        file = receive()
+        File.unscoped.filter(pk=file.pk).update(client=client, queue=queue)
+        file.refresh_from_db()
+        return file
+
+    return one
+
+
+def served(slots: Slots, *, slot: int = 0) -> list[File]:
+    """Return the files that a slot takes, one after the other, until it takes none."""
+    taken = []
+    while (file := slots.claim(slot)) is not None:
+        taken.append(file)
+        slots.free(slot)
+    return taken
+
+
+@pytest.mark.django_db
+def test_clients_take_turns(clients: list[Client], send: Send) -> None:
+    many, two, one = clients
+    for client in (many, many, many, many, two, two, one):
+        send(client)
+    assert [file.client for file in served(Slots(3))] == [many, two, one, many, two, many, many]
+
+
+@pytest.mark.django_db
+def test_of_one_client_the_quick_files_come_first_and_the_oldest_of_them(
+    clients: list[Client], send: Send
+) -> None:
+    large, first, second = (send(clients[0], queue=queue) for queue in (BULK, FAST, FAST))
+    assert served(Slots(3)) == [first, second, large]
+
+
+@pytest.mark.django_db
+def test_large_files_leave_slots_to_the_quick(clients: list[Client], send: Send) -> None:
+    for _ in range(2):
+        send(clients[0], queue=BULK)
+    slots = Slots(3, bulk=1)
+    assert slots.claim(0) is not None
+    assert slots.claim(1) is None
+    quick = send(clients[0])
+    assert slots.claim(1) == quick
+    slots.free(0)
+    assert slots.claim(0).queue == BULK
+
+
+@pytest.mark.django_db
+def test_the_last_free_slot_is_for_another_client(clients: list[Client], send: Send) -> None:
+    many, other, _ = clients
+    for _ in range(4):
+        send(many)
+    slots = Slots(3)
+    assert [slots.claim(slot).client for slot in (0, 1)] == [many, many]
+    assert slots.claim(2) is None
+    send(other, queue=BULK)
+    assert slots.claim(2) is None
+    theirs = send(other)
+    assert slots.claim(2) == theirs
+    slots.free(1)
+    assert slots.claim(1) is None
+    slots.free(2)
+    assert slots.claim(1).client == many
+
+
+@pytest.mark.django_db
+def test_a_worker_with_one_slot_takes_everything(clients: list[Client], send: Send) -> None:
+    for queue in (BULK, FAST):
+        send(clients[0], queue=queue)
+    assert len(served(Slots(1))) == 2
+
+
+@pytest.mark.django_db
+def test_what_waits_is_found_by_an_index_that_holds_nothing_else(
+    settle: Receive, receive: Receive, send: Send, clients: list[Client]
+) -> None:
+    settle()
+    delete_file(actor=receive().uploaded_by, file=receive())
+    waiting = send(clients[0], queue=BULK)
+    assert set(File.unscoped.values_list("status", "deleted_at", "queue")) >= {
+        ("SUCCESS", None, "")
+    }
+    assert [file.pk for file in File.unscoped.filter(queue=BULK)] == [waiting.pk]
+    assert not File.unscoped.filter(deleted_at__isnull=False).exclude(queue="").exists()
+    assert ["queue", "client_id", "uploaded_at"] in indexed(File)
+
+
+# --- With Celery ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slots]:
+    """Return the slots of a Celery worker of two child processes."""
+    monkeypatch.setattr(tasks, "_worker", tasks._Worker(Slots(1)))
+    tasks.share_slots(instance=SimpleNamespace(concurrency=2))
+    yield tasks._worker.slots
+    tasks._worker.slots._lock._file.close()
+
+
+@pytest.mark.django_db
+def test_a_message_brings_the_file_whose_turn_it_is_and_wakes_for_the_next(
+    clients: list[Client], send: Send, shared: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[object] = []
+    monkeypatch.setattr(tasks, "ring", rung.extend)
+    many, other, _ = clients
+    files = [send(many), send(many), send(other)]
+    for _ in files:
+        process(str(files[1].pk))
+    settled = File.unscoped.filter(status="SUCCESS").order_by("processed_at")
+    assert list(settled) == [files[0], files[2], files[1]]
+    assert rung == [files[1].pk, files[1].pk]
+
+
+@pytest.mark.django_db
+def test_child_processes_know_of_each_other(
+    clients: list[Client], send: Send, shared: Slots
+) -> None:
+    many, other, _ = clients
+    child = get_context("fork").Process(target=_hold, args=[shared, 0, many.pk])
+    child.start()
+    child.join(60)
+    send(many)
+    assert shared.claim(1) is None
+    theirs = send(other)
+    assert shared.claim(1) == theirs
+
+
+def _hold(slots: Slots, slot: int, client_id: int) -> None:
+    slots._memory[slot + 1] = client_id
+
+
+@pytest.mark.django_db
+def test_a_child_process_that_is_killed_keeps_nobody_waiting(
+    clients: list[Client], send: Send, shared: Slots
+) -> None:
+    held = get_context("fork").Event()
+    child = get_context("fork").Process(target=_hold_for_ever, args=[shared, clients[0].pk, held])
+    child.start()
+    assert held.wait(60)
+    child.kill()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    # Celery starts another one in its place.
+    tasks.free_slot()
+    file = send(clients[0])
+    assert shared.claim(1) == file
+
+
+def _hold_for_ever(slots: Slots, client_id: int, held: Event) -> None:
+    with slots._lock:
+        slots._memory[1] = client_id
+        held.set()
+        signal.pause()
