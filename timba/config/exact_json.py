@@ -22,6 +22,6 @@ class _Encoder(DjangoJSONEncoder):
 class Serializer(json.Serializer):
     """Django's serializer with an encoder that cuts nothing."""
 
-    def _init_options(self) -> None:
-        super()._init_options()
-        self.json_kwargs["cls"] = _Encoder
+    def start_serialization(self) -> None:
+        self.options.setdefault("cls", _Encoder)
+        super().start_serialization()

@@ -55,7 +55,7 @@ class Slots:
         count: int,
         *,
         bulk: int | None = None,
-        memory: MutableSequence[int] | None = None,
+        memory: MutableSequence[int] | memoryview[int] | None = None,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """Take how many slots there are, and how many large files may be in work at once."""

@@ -27,6 +27,7 @@ from timba import bell
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processing import process_claimed
+from timba.files.processors.base import FAST
 from timba.files.scheduling import QUEUES, Slots, next_waiting
 from timba.files.sweeping import sweep_files, take_unrung
 from timba.outages import is_database_outage, log_outage
@@ -114,7 +115,7 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
         if time.monotonic() > deadline:
             return
         try:
-            process.apply_async((str(file_id),), queue=queue)
+            process.apply_async((str(file_id), queue), queue=queue)
         except Exception:  # noqa: BLE001 - whatever ails the broker, the upload is safe
             _log.warning("bell_not_rung", file_id=str(file_id), exc_info=True)
             return
@@ -122,22 +123,21 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
 
 @shared_task(name="timba.files.tasks.process")
 @contained
-def process(file_id: str) -> None:
-    """Process the file whose turn it is among those that wait in the same queue as this one.
+def process(_: str, queue: str = FAST) -> None:
+    """Process the file whose turn it is in the queue: not always the one that was rung for.
 
     A message that comes while the last free slot is kept for other clients is spent in vain: so
     whoever has processed a file sends another one, while files wait.
     """
-    queues = File.unscoped.filter(pk=file_id).values_list("queue", flat=True)
     slot = getattr(current_process(), "index", 0)
-    file = _worker.slots.claim(slot, queues=queues) if queues else None
+    file = _worker.slots.claim(slot, queues=[queue])
     if file is None:
         return
     try:
         process_claimed(file, stopping=_stopping)
     finally:
         _worker.slots.free(slot)
-    waiting = next_waiting(queues=[file.queue])
+    waiting = next_waiting(queues=[queue])
     if waiting is not None and not _stopping.is_set():
         ring([waiting])
 
