@@ -186,5 +186,5 @@ def test_clients_are_listed_in_one_order_everywhere(staff: User) -> None:
         ClientFactory(name=name)
     request = RequestFactory().get("/")
     request.user, request.session = staff, SessionStore()
-    listed = [client.name for client in reader_of(request).clients]
+    listed = [client.name for client in reader_of(request).offered_clients]
     assert listed == ["_", "alksnis", "Alksnis", "Oak 10", "oak 9", "zebra", "Zāģētava", "Ābele"]

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.signals import post_init
 from django.test import Client as Person
 
 from tests.factories import PASSWORD, ClientFactory
@@ -16,6 +17,7 @@ from timba.accounts import sign_in as sign_in_service
 from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import Client, User
 from timba.notes.services import write_note
+from timba.web.pages import CLIENTS_OFFERED
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -179,3 +181,47 @@ class TestStaff:
         reader = person(make_user())
         reader.post("/client/", {"client_id": other.pk})
         assert "Ferry on Friday" not in reader.get("/notes/").content.decode()
+
+
+class TestManyClients:
+    """More clients than a list can hold cost a page no more than a few, and are found by name."""
+
+    MANY = 3 * CLIENTS_OFFERED
+
+    @pytest.fixture
+    def reader(self, staff: User, person: SignIn) -> Person:
+        Client.objects.bulk_create(Client(name=f"Sawmill {n:03}") for n in range(self.MANY))
+        return person(staff)
+
+    @pytest.mark.parametrize("path", ["/notes/", "/consignments/", "/files/", "/files/rows/"])
+    def test_no_page_and_no_fragment_loads_them_all(self, reader: Person, path: str) -> None:
+        loaded: list[str] = []
+
+        def note(instance: Client, **_: object) -> None:
+            loaded.append(instance.name)
+
+        post_init.connect(note, sender=Client)
+        try:
+            page = reader.get(path)
+        finally:
+            post_init.disconnect(note, sender=Client)
+        assert page.status_code == HTTPStatus.OK
+        assert len(loaded) <= CLIENTS_OFFERED + 3
+        assert "Sawmill" not in page.content.decode()
+
+    def test_one_is_found_by_name_and_chosen(self, reader: Person) -> None:
+        page = reader.get("/clients/", {"q": "sawMILL 117", "next": "/notes/"}).content.decode()
+        wanted = Client.unscoped.get(name="Sawmill 117")
+        assert page.count('name="client_id"') == 2
+        assert f'value="{wanted.pk}">Sawmill 117</button>' in page
+        answer = reader.post("/client/", {"client_id": wanted.pk, "next": "/notes/"})
+        assert answer["Location"] == "/notes/"
+        assert "Sawmill 117" in reader.get("/notes/").content.decode()
+
+    def test_of_too_many_some_are_shown(self, reader: Person) -> None:
+        page = reader.get("/clients/").content.decode()
+        assert page.count("</button></p>") == 2 + CLIENTS_OFFERED
+        assert f"There are more than {CLIENTS_OFFERED}: say more of the name." in page
+
+    def test_nobody_else_may_look_for_clients(self, make_user: MakeUser, person: SignIn) -> None:
+        assert person(make_user()).get("/clients/")["Location"] == "/"

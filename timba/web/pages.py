@@ -28,6 +28,8 @@ from timba.files.models import File
 from timba.search import folded
 
 CLIENT_IN_SESSION = "client_id"
+# Beyond these a list of all is no help to anybody: the client is looked for by name.
+CLIENTS_OFFERED: Final = 50
 M = TypeVar("M", bound=Model)
 _FACTS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.PAYMENT_REQUIRED: "The subscription has lapsed",
@@ -45,7 +47,12 @@ class Reader:
 
     user: User
     client: Client | None
-    clients: tuple[Client, ...] = ()
+
+    @property
+    def offered_clients(self) -> list[Client]:
+        """The clients that staff choose from on every page; none where they are too many for it."""
+        found = list(Client.objects.visible_to(self.user)[: CLIENTS_OFFERED + 1])
+        return sorted(found, key=alphabetically) if len(found) <= CLIENTS_OFFERED else []
 
     @property
     def is_lapsed(self) -> bool:
@@ -86,12 +93,13 @@ def reader_of(request: HttpRequest) -> Reader:
     user = cast("User", request.user)
     if not user.is_staff:
         return Reader(user=user, client=user.client)
-    clients = tuple(sorted(Client.objects.visible_to(user), key=_alphabetically))
+    clients = Client.objects.visible_to(user)
     chosen = request.session.get(CLIENT_IN_SESSION)
-    if chosen is None and len(clients) == 1:
-        return Reader(user=user, client=clients[0], clients=clients)
-    client = next((client for client in clients if client.pk == chosen), None)
-    return Reader(user=user, client=client, clients=clients)
+    if chosen:
+        return Reader(user=user, client=clients.filter(pk=chosen).first())
+    # Who has not chosen yet needs not choose where there is but one.
+    first = list(clients[:2]) if chosen is None else []
+    return Reader(user=user, client=first[0] if len(first) == 1 else None)
 
 
 def of_consignment(reader: Reader, pk: int | None) -> Consignment | None:
@@ -99,7 +107,7 @@ def of_consignment(reader: Reader, pk: int | None) -> Consignment | None:
     return reader.rows(Consignment).filter(pk=pk).first() if pk else None
 
 
-def _alphabetically(client: Client) -> tuple[str, int]:
+def alphabetically(client: Client) -> tuple[str, int]:
     """Return what clients are sorted by, here and not by the database: each has an own alphabet."""
     return folded(client.name), client.pk
 

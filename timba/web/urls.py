@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", sessions.sign_in, name="login"),
     path("logout/", sessions.sign_out, name="logout"),
     path("client/", sessions.choose_client, name="client"),
+    path("clients/", sessions.clients, name="clients"),
     path("consignments/", consignments.consignments, name="consignments"),
     path("consignments/<int:pk>/", consignment.consignment, name="consignment"),
     path("consignments/<int:pk>/edit/", consignments.edit_consignment, name="edit-consignment"),

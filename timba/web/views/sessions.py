@@ -17,20 +17,25 @@ from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from timba.accounts.models import Role, User
+from timba.accounts.models import Client, Role, User
 from timba.accounts.sign_in import check_credentials
 from timba.consignments.models import Consignment, Log
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
 from timba.files.models import File
 from timba.notes.models import Note
+from timba.search import containing
+from timba.web.forms import IdField
 from timba.web.pages import (
     CLIENT_IN_SESSION,
+    CLIENTS_OFFERED,
     Reader,
+    alphabetically,
     next_page,
     posted_from,
     reader_of,
+    render_page,
     signed_in,
 )
 
@@ -40,6 +45,18 @@ class SignInForm(forms.Form):
 
     username = forms.CharField(max_length=150)
     password = forms.CharField(max_length=4096, strip=False)
+
+
+class ClientChoice(forms.Form):
+    """The client whose rows staff look at; none for all."""
+
+    client_id = IdField()
+
+
+class ClientsQuery(forms.Form):
+    """What narrows the list of clients."""
+
+    q = forms.CharField(required=False, max_length=255)
 
 
 # Whose row an address names that begins so, and the list where that row stands.
@@ -106,11 +123,36 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @posted_from(lambda _: redirect("web:home"))
 def choose_client(request: HttpRequest) -> HttpResponse:
     """Let staff look at one client's rows, or at all of them."""
-    chosen = request.POST.get("client_id", "")
-    ids = {str(client.pk): client.pk for client in reader_of(request).clients}
-    request.session[CLIENT_IN_SESSION] = ids.get(chosen, 0)
+    choice = ClientChoice(request.POST)
+    choice.is_valid()
+    clients = Client.objects.visible_to(request.user)
+    chosen = clients.filter(pk=choice.cleaned_data.get("client_id")).first()
+    request.session[CLIENT_IN_SESSION] = chosen.pk if chosen else 0
     wanted = next_page(request, request.POST.get("next", ""))
     return HttpResponseRedirect(_row_or_list(reader_of(request), wanted))
+
+
+@signed_in
+@require_safe
+def clients(request: HttpRequest) -> HttpResponse:
+    """Let staff look for a client by name, where a list of all would be too long."""
+    reader = reader_of(request)
+    if not reader.user.is_staff:
+        return redirect("web:home")
+    form = ClientsQuery(request.GET)
+    asked = form.cleaned_data["q"] if form.is_valid() else ""
+    found = Client.objects.visible_to(reader.user)
+    for word in asked.split():
+        found = found.filter(containing(word, "name"))
+    offered = sorted(found[: CLIENTS_OFFERED + 1], key=alphabetically)
+    context = {
+        "form": form,
+        "asked": asked,
+        "offered": offered[:CLIENTS_OFFERED],
+        "has_more": len(offered) > CLIENTS_OFFERED,
+        "next": next_page(request, request.GET.get("next", "")),
+    }
+    return render_page(request, "web/clients.html", context, reader=reader)
 
 
 def _row_or_list(reader: Reader, address: str) -> str:
