@@ -14,7 +14,7 @@ import time
 from typing import Final
 
 import structlog
-from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import Error, connection
 
 _LOG_AGAIN_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -59,9 +59,18 @@ _CLOSED: Final = re.compile(
 )
 
 
+def database_errors() -> tuple[type[Exception], ...]:
+    """Return the classes of a database's errors, to be caught.
+
+    Django's own and, since it closes a cursor of a broken connection without translating what that
+    raises, the driver's.
+    """
+    return Error, connection.Database.Error  # type: ignore[attr-defined]  # every backend's driver
+
+
 def is_contention(error: BaseException) -> bool:
     """Whether the database ended this transaction so that another one could go on."""
-    if not isinstance(error, OperationalError):
+    if not (isinstance(error, database_errors()) and _is_a(error, "OperationalError")):
         return False
     code = _code(error)
     return code in _CONTENTION_SQLSTATES or code in _CONTENTION_ERRORS
@@ -69,13 +78,12 @@ def is_contention(error: BaseException) -> bool:
 
 def is_database_outage(error: BaseException) -> bool:
     """Whether the database cannot serve just now: away, full, shutting down or too busy."""
-    if not isinstance(error, Error):
+    if not isinstance(error, database_errors()):
         return False
     if is_contention(error):
         return True
-    cause = error.__cause__
-    if isinstance(cause, sqlite3.Error) and hasattr(cause, "sqlite_errorcode"):
-        return cause.sqlite_errorcode & 0xFF in _SQLITE
+    if (sqlite_code := _sqlite_code(error)) is not None:
+        return sqlite_code in _SQLITE
     code = _code(error)
     if isinstance(code, str):
         return code[:2] in _SQLSTATE_CLASSES or code in _SQLSTATES
@@ -88,11 +96,10 @@ def is_disk_full(error: BaseException) -> bool:
     """Whether a disk is full: the database's, its server's, or the one that files are kept on."""
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
-    cause = error.__cause__
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL
+    if not isinstance(error, database_errors()):
+        return False
     code = _code(error)
-    return code == _SQLSTATE_FULL or code in _FULL_ERRORS
+    return _sqlite_code(error) == _SQLITE_FULL or code == _SQLSTATE_FULL or code in _FULL_ERRORS
 
 
 def log_outage(error: BaseException) -> None:
@@ -113,28 +120,38 @@ def drop_connection() -> None:
 
     MariaDB's driver raises when a connection that is closed is closed again.
     """
-    with contextlib.suppress(Error):
+    with contextlib.suppress(*database_errors()):
         connection.close()
 
 
 def _code(error: BaseException) -> str | int | None:
     """Return PostgreSQL's SQLSTATE or MariaDB's error number; None where there is neither."""
-    if not isinstance(error, Error):
-        return None
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    sqlstate = getattr(error.__cause__ or error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return sqlstate
     number = error.args[0] if error.args else None
     return number if isinstance(number, int) else None
 
 
-def _has_no_connection(error: Error) -> bool:
+def _sqlite_code(error: BaseException) -> int | None:
+    """Return SQLite's primary result code; None of another database, and of a closed one."""
+    code = getattr(error.__cause__ or error, "sqlite_errorcode", None)
+    return None if code is None else int(code) & 0xFF
+
+
+def _is_a(error: BaseException, *names: str) -> bool:
+    """Whether an error is of a class that every driver calls so (PEP 249)."""
+    return any(kind.__name__ in names for kind in type(error).__mro__)
+
+
+def _has_no_connection(error: BaseException) -> bool:
     """Whether the driver says, without a code, that there is no connection to the server.
 
     psycopg has no code for what its library meets itself, which is a connection that cannot be
     made, was cut, or did not come out of the pool in time.
     """
-    is_psycopg = hasattr(error.__cause__, "sqlstate")
-    if is_psycopg and isinstance(error, OperationalError):
+    is_psycopg = hasattr(error.__cause__ or error, "sqlstate")
+    if is_psycopg and _is_a(error, "OperationalError"):
         return True
-    return isinstance(error, InterfaceError | ProgrammingError) and bool(_CLOSED.search(str(error)))
+    says_so = _is_a(error, "InterfaceError", "ProgrammingError")
+    return says_so and bool(_CLOSED.search(str(error)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 
 from tests.broken_databases import break_at, spoil
 from tests.conftest import AsUser, MakeUser
 from timba import outages
-from timba.notes.models import Note
+from timba.accounts.models import Client
 from timba.outages import is_database_outage, is_disk_full
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,17 +46,21 @@ def refused_a_write() -> None:
     """Have the database refuse to be written to, as on a file system that became read-only."""
     read_only = {
         "sqlite": "PRAGMA query_only=ON",
-        "postgresql": "SET default_transaction_read_only=on",
-        "mysql": "SET SESSION TRANSACTION READ ONLY",
+        "postgresql": "SET TRANSACTION READ ONLY",
     }
-    ask(read_only[connection.vendor])
-    Note.unscoped.all().delete()
-    ask("DELETE FROM notes_note")
+    with transaction.atomic():
+        ask(read_only[connection.vendor])
+        ask("DELETE FROM notes_note")
 
 
 def filled_up() -> None:
     ask("PRAGMA max_page_count=1")
     ask("CREATE TABLE too_much AS SELECT zeroblob(100 << 20)")
+
+
+def close_first(execute: Callable[..., object], *arguments: object) -> object:
+    connection.connection.close()
+    return execute(*arguments)
 
 
 def in_a_transaction(act: Callable[[], None]) -> Callable[[], None]:
@@ -67,8 +71,8 @@ def in_a_transaction(act: Callable[[], None]) -> Callable[[], None]:
     return wrapped
 
 
-def error_of(act: Callable[[], None]) -> Error:
-    with pytest.raises(Error) as raised:
+def error_of(act: Callable[[], None]) -> Exception:
+    with pytest.raises(outages.database_errors()) as raised:
         act()
     outages.drop_connection()
     return raised.value
@@ -84,6 +88,13 @@ def test_a_connection_that_the_server_cuts_is_an_outage() -> None:
 @pytest.mark.parametrize("act", [closed_beneath_django, in_a_transaction(closed_beneath_django)])
 def test_a_connection_that_is_closed_is_an_outage(act: Callable[[], None]) -> None:
     assert is_database_outage(error_of(act))
+    ask()
+
+
+def test_a_query_of_the_orm_on_a_connection_that_is_closed_is_an_outage() -> None:
+    """There Django lets through what the driver raises when the cursor is closed."""
+    with connection.execute_wrapper(close_first):
+        assert is_database_outage(error_of(lambda: print(Client.unscoped.first())))
     ask()
 
 

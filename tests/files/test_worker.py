@@ -151,7 +151,8 @@ def test_a_worker_whose_connection_breaks_goes_on(
         with connection.execute_wrapper(break_at("files_file")):
             assert worker._process_next(0)
     assert not worker._process_next(0)
-    assert [record.name for record in caplog.records] == ["timba.outages"]
+    told = [record.name for record in caplog.records if record.name.startswith("timba")]
+    assert told == ["timba.outages"]
 
 
 def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(

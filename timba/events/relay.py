@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import Error, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from timba.bell import Bell
@@ -25,7 +25,7 @@ from timba.events.models import OutboxEvent
 from timba.events.pruning import prune
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
-from timba.outages import drop_connection, is_database_outage
+from timba.outages import database_errors, drop_connection, is_database_outage
 
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class Relay:
         self._publisher.close()
         try:
             self._lease.give_back()
-        except Error:
+        except database_errors():
             _log.warning("the relay's lease was not given back; it expires by itself")
 
     def turn(self) -> Turn:
@@ -99,7 +99,7 @@ class Relay:
         """
         try:
             turn = self._take_turn()
-        except Error as error:
+        except database_errors() as error:
             drop_connection()
             self._complain(
                 "the outbox does not answer; the relay tries again",

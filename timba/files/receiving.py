@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import Error, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from timba.accounts.models import Client, User
@@ -36,6 +36,7 @@ from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, siz
 from timba.files.models import File
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.tasks import ring
+from timba.outages import database_errors
 
 MAX_NAME: Final = 255
 AWAY: Final = "Files cannot be stored just now. Try again in a moment."
@@ -224,7 +225,7 @@ def discard(*received: Received) -> None:
         except StoreAway:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
             return  # each of the others would wait as long for nothing
-        except (OSError, Error):
+        except (OSError, *database_errors()):
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
 
 

@@ -21,7 +21,6 @@ from billiard import current_process
 from celery import shared_task
 from celery.signals import celeryd_after_setup, worker_process_init, worker_shutting_down
 from django.conf import settings
-from django.db import Error
 
 from timba import bell
 from timba.failpoints import failpoint
@@ -30,7 +29,7 @@ from timba.files.processing import process_claimed
 from timba.files.processors.base import FAST
 from timba.files.scheduling import QUEUES, Slots, next_waiting
 from timba.files.sweeping import sweep_files, take_unrung
-from timba.outages import is_database_outage, log_outage
+from timba.outages import database_errors, is_database_outage, log_outage
 
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
@@ -93,7 +92,7 @@ def contained(task: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             task(*args, **kwargs)
-        except Error as problem:
+        except database_errors() as problem:
             if not is_database_outage(problem):
                 raise
             log_outage(problem)

@@ -124,9 +124,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def choose_client(request: HttpRequest) -> HttpResponse:
     """Let staff look at one client's rows, or at all of them."""
     choice = ClientChoice(request.POST)
-    choice.is_valid()
-    clients = Client.objects.visible_to(request.user)
-    chosen = clients.filter(pk=choice.cleaned_data.get("client_id")).first()
+    asked = choice.cleaned_data["client_id"] if choice.is_valid() else None
+    chosen = Client.objects.visible_to(request.user).filter(pk=asked or 0).first()
     request.session[CLIENT_IN_SESSION] = chosen.pk if chosen else 0
     wanted = next_page(request, request.POST.get("next", ""))
     return HttpResponseRedirect(_row_or_list(reader_of(request), wanted))
