@@ -20,6 +20,7 @@ from timba.api.problems import prefers_html, problem
 from timba.config.failures import refuse
 from timba.config.wsgi_adapter import REFUSAL
 from timba.errors import NotSignedIn
+from timba.outages import database_errors
 from timba.web.pages import render_error
 
 Next = Callable[[HttpRequest], HttpResponse]
@@ -121,8 +122,13 @@ class SignInBeforeFormMiddleware:
     ) -> HttpResponse | None:
         reads_no_form = request.method != "POST" or getattr(view, "csrf_exempt", False)
         is_public = not getattr(view, "login_required", True)
-        if reads_no_form or is_public or request.user.is_authenticated:
+        if reads_no_form or is_public:
             return None
+        try:
+            if request.user.is_authenticated:
+                return None
+        except database_errors() as error:
+            return refuse(request, error)  # where it is no outage, the view meets it again
         if request.htmx:  # type: ignore[attr-defined]
             return HttpResponseClientRefresh()
         return refuse(request, NotSignedIn())
