@@ -139,20 +139,25 @@ def _with_head(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Join pieces that are small: what is kept of each block would outgrow what is in it."""
-    joined = bytearray()
+    """Join pieces that are small: what is kept of each block would outgrow what is in it.
+
+    The first of them is so large that nothing is read of an archive whose beginning condemns it.
+    """
+    joined, enough = bytearray(), ALWAYS_UNPACKED + 1
     try:
         for piece in pieces:
             joined += piece
-            if len(joined) >= CHUNK:
-                yield bytes(joined)
+            if len(joined) >= enough:
+                yield from _cut(iter([bytes(joined)]), CHUNK)
                 joined.clear()
+                enough = CHUNK
+    except UnpacksTooFar:
+        raise
     except Unreadable:
         # What came before the damage is read all the same.
-        yield bytes(joined)
+        yield from _cut(iter([bytes(joined)]), CHUNK)
         raise
-    if joined:
-        yield bytes(joined)
+    yield from _cut(iter([bytes(joined)]), CHUNK)
 
 
 def _unpacked(chunks: Iterator[bytes], max_unpacked: int | None) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from timba.files.models import Derivative, File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.storage import store
 from timba.temperatures.bounds import moment
-from timba.temperatures.lines import UnpacksTooFar, Unreadable, read_blocks, read_lines
+from timba.temperatures.lines import Unreadable, read_blocks, read_lines
 from timba.temperatures.parsing import Reject, looks_like_readings, read_block
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, fold_by_city
 from timba.temperatures.rejects import RejectsWriter
@@ -142,15 +142,12 @@ class Metered:
 def _write_objects(job: Job, outcome: Outcome) -> ReadingsWriter:
     """Write the objects of readings and rejects.
 
-    Of a file that is refused the rejects are kept above all: they say what is to be mended. Of an
-    archive that unpacks too far nothing is.
+    Of a file that is refused the rejects are kept above all: they say what is to be mended.
     """
     refusal: FileRefused | Unreadable | None = None
     with job.derive(Derivative.Role.REJECTS) as rejects:
         try:
             writer = _write_readings(job, outcome, RejectsWriter(rejects))
-        except UnpacksTooFar:
-            raise
         except (FileRefused, Unreadable) as problem:
             refusal = problem
     if refusal is not None:
