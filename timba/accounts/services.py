@@ -28,6 +28,7 @@ from timba.accounts.permissions import (
 )
 from timba.accounts.seats import check_seats, lock_people
 from timba.accounts.sign_in import lift_lock
+from timba.changes import apply_changes
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 
@@ -101,10 +102,10 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
         client = Client.unscoped.select_related("subscription").get(pk=client.pk)
         if changes.get("is_active", client.is_active) != client.is_active:
             require_staff(actor, to="suspend clients")
-        for field, value in changes.items():
-            setattr(client, field, value)
+        changed = apply_changes(client, changes)
         _check_texts(client, _CLIENT_TEXTS)
-        client.save()
+        if changed:
+            client.save()
     return client
 
 
@@ -227,8 +228,7 @@ def _begin_trial(owner: FirstOwner | None, texts: ClientTexts) -> Client:
 
 def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
     was_active, was_active_owner = user.is_active, user.is_active and user.is_owner
-    for field, value in changes.items():
-        setattr(user, field, value)
+    changed = apply_changes(user, changes)
     _check_texts(user, _USER_TEXTS)
     _check_role_fits(user)
     if was_active_owner and not (user.is_active and user.is_owner):
@@ -238,7 +238,8 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         lift_lock(user.username)
     if new_hash is not None or (was_active and not user.is_active):
         user.token_version += 1
-    _save(user)
+    if changed or new_hash is not None:
+        _save(user)
     if user.is_active and not was_active:
         check_seats(user.client)
 

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from timba.accounts.constraints import sentences
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.changes import apply_changes
 from timba.consignments.barcodes import (
     complete_barcodes,
     line_up,
@@ -110,12 +111,14 @@ def change_consignment(
     author = _author(updated_by or actor, client_id=consignment.client_id)
     with _name_is_free(changes.get("name", consignment.name)), transaction.atomic():
         consignment = lock_consignment(consignment)
-        for field, value in changes.items():
-            setattr(consignment, field, value)
+        # Who did it is a change of its own only where the caller says so.
+        names_author = updated_by is not None and consignment.updated_by_id != author.pk
+        changed = apply_changes(consignment, changes) or names_author
         check_consignment(consignment)
-        consignment.updated_by = author
-        consignment.save()
-        publish(consignment_event("update", consignment, actor=actor))
+        if changed:
+            consignment.updated_by = author
+            consignment.save()
+            publish(consignment_event("update", consignment, actor=actor))
     return consignment
 
 
@@ -187,10 +190,11 @@ def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
     require(actor, Permission.WRITE_LOGS, client=log.client)
     with _barcode_is_free(_taken(changes.get("barcode"))), transaction.atomic():
         consignment, log = lock_log(log)
-        for field, value in changes.items():
-            setattr(log, field, value)
+        changed = apply_changes(log, changes)
         now = NewLog(barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height)
         _check(now)
+        if not changed:
+            return log
         before, log.volume = log.volume, volume(**now.measures)
         line_up(log.client_id, [log.barcode])
         log.save()

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.changes import apply_changes
 from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
@@ -50,10 +51,9 @@ def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
         if "consignment" in places and file.log is not None:
             stays = file.log.consignment_id == getattr(consignment, "pk", None)
             places.setdefault("log", file.log if stays else None)
-        for field, place in places.items():
-            setattr(file, field, place)
-        file.save(update_fields=list(places))
-        publish(file_event("update", file, actor=actor))
+        if apply_changes(file, places):
+            file.save(update_fields=list(places))
+            publish(file_event("update", file, actor=actor))
     return file
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.changes import apply_changes
 from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
 from timba.contention import again_on_contention
@@ -58,11 +59,11 @@ def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> N
     with transaction.atomic():
         lock_places(changes.get("consignment"))
         note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
-        for field, value in changes.items():
-            setattr(note, field, value)
+        changed = apply_changes(note, changes)
         _check(note)
-        note.save()
-        publish(note_event("update", note, actor=actor))
+        if changed:
+            note.save()
+            publish(note_event("update", note, actor=actor))
     return note
 
 

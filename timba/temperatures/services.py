@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission, require
+from timba.changes import apply_changes
 from timba.contention import again_on_contention, let_others_write
 from timba.errors import Invalid, NotFound
 from timba.failpoints import failpoint
@@ -99,9 +100,13 @@ def name_city(*, actor: User, client: Client, city_id: int, name: str) -> City:
         raise NotFound("There is no such city.")
     _check_name(name)
     with transaction.atomic():
-        city, _ = City.unscoped.update_or_create(
+        city, is_new = City.unscoped.select_for_update().get_or_create(
             client=client, number=city_id, defaults={"name": name}
         )
+        if apply_changes(city, {"name": name}):
+            city.save()
+        elif not is_new:
+            return city
         _renew_data_version(client.pk)
     return city
 
