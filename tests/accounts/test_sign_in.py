@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from timba.accounts import concurrency, passwords, sign_in
 from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import User
 from timba.accounts.passwords import confirm_password, hash_password
-from timba.accounts.services import add_user, change_user
+from timba.accounts.services import change_user
 from timba.accounts.sign_in import check_credentials
 from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
 
@@ -154,7 +155,6 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
 ) -> None:
     monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
     owner, noting = make_user(), threading.Semaphore(0)
-    assert owner.client is not None
 
     def fail_alone(number: int) -> None:
         try:
@@ -169,14 +169,6 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
             failing = [pool.submit(fail_alone, number) for number in range(turns)]
             assert all(noting.acquire(timeout=60) for _ in range(turns))
             pool.submit(hash_password, "spruce-bark-7731", user=owner).result(60)
-            add_user(
-                actor=owner,
-                client=owner.client,
-                username="berta",
-                name="Berta",
-                role=owner.role,
-                password="spruce-bark-7731",
-            )
         for failed in failing:
             failed.result(60)
 
@@ -247,7 +239,7 @@ def test_a_flood_of_one_address_keeps_nobody_elsewhere_out(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_passwords_wait_for_their_turn_but_never_inside_a_transaction(
+def test_new_passwords_wait_for_their_turn_and_are_refused_inside_a_transaction(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
@@ -258,9 +250,14 @@ def test_new_passwords_wait_for_their_turn_but_never_inside_a_transaction(
             hash_password("spruce-bark-7731", user=user)
         with pytest.raises(Unavailable):
             confirm_password(PASSWORD, user=user)
-        with transaction.atomic():
-            assert hash_password("spruce-bark-7731", user=user)
-            confirm_password(PASSWORD, user=user)
+    with transaction.atomic():
+        for hash_one in (
+            partial(hash_password, "spruce-bark-7731", user=user),
+            partial(confirm_password, PASSWORD, user=user),
+            partial(check_credentials, request_from(), username=user.username, password=PASSWORD),
+        ):
+            with pytest.raises(RuntimeError, match="was called inside a transaction"):
+                hash_one()
 
 
 def test_a_password_is_confirmed_and_the_user_not_saved(make_user: MakeUser, settings: Any) -> None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from tests.conftest import AsUser, MakeUser
+from timba import failpoints
+from timba.accounts.models import Client
 from timba.api import idempotency
 from timba.api.models import IdempotentRequest
+from timba.consignments.models import Consignment
 from timba.events.models import OutboxEvent
 from timba.files.models import File
+from timba.files.storage import store
+from timba.files.sweeping import sweep_files
 from timba.notes.models import Note
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +48,27 @@ def upload(program: APIClient, *files: SimpleUploadedFile, key: str = "once") ->
         "/api/upload/", {"files": files}, format="multipart", headers={"Idempotency-Key": key}
     )
     return answer
+
+
+class PowerCut(BaseException):
+    """What ends a process between two of its steps."""
+
+
+@contextmanager
+def failing_once(point: str, failure: BaseException) -> Iterator[None]:
+    """Let the first request that passes a failpoint fail there."""
+    pending = [failure]
+
+    def fail(name: str) -> None:
+        if name == point and pending:
+            raise pending.pop()
+
+    failpoints.watch(fail)
+    try:
+        yield
+    finally:
+        failpoints.watch(None)
+    assert not pending
 
 
 def text(name: str, content: bytes = b"larch\n") -> SimpleUploadedFile:
@@ -75,21 +105,13 @@ def test_the_same_write_at_the_same_moment_happens_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_effect_and_its_answer_are_committed_together(
-    program: APIClient, monkeypatch: pytest.MonkeyPatch
+def test_the_change_and_its_answer_are_committed_together(
+    program: APIClient,
 ) -> None:
     """Between the two there is no moment to die at: what did not answer did not happen."""
 
-    class PowerCut(BaseException):
-        pass
-
-    def cut(_: object) -> bytes:
-        raise PowerCut
-
-    with monkeypatch.context() as patch:
-        patch.setattr(idempotency, "dumps", cut)
-        with pytest.raises(PowerCut):
-            note(program)
+    with failing_once("idempotency.effect_written", PowerCut()), pytest.raises(PowerCut):
+        note(program)
     assert not Note.unscoped.exists()
     assert not OutboxEvent.objects.exists()
     assert note(program).status_code == 201
@@ -153,8 +175,63 @@ def test_an_upload_of_anything_else_is_another_request(
     assert File.unscoped.count() == 1
 
 
-def test_keys_are_forgotten_after_a_day(program: APIClient) -> None:
+def test_the_sweeper_removes_the_keys_of_all_users_once_their_time_is_over(
+    make_user: MakeUser, as_user: AsUser, client_company: Client
+) -> None:
+    load = Consignment.objects.create(client=client_company, name="Load", type="hardwood")
+    log = {"length": 4, "breadth": 30, "height": 30}
+    logs = f"/api/consignments/{load.pk}/logs/"
+    with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
+        program = as_user(make_user())
+        assert note(program).status_code == 201
+        assert note(as_user(make_user())).status_code == 201
+        assert program.post(logs, log, headers={"Idempotency-Key": "log"}).status_code == 201
+        for time_passed, left in (
+            (timedelta(hours=24) - timedelta(seconds=1), {"once", "log"}),
+            (timedelta(seconds=1), {"log"}),
+            (timedelta(days=29) - timedelta(seconds=1), {"log"}),
+            (timedelta(seconds=1), set()),
+        ):
+            clock.shift(time_passed)
+            sweep_files()
+            assert set(IdempotentRequest.objects.values_list("key", flat=True)) == left
+
+
+def test_a_fingerprint_depends_on_the_secret_key_and_on_no_secret_that_was_sent(
+    program: APIClient, settings: Settings
+) -> None:
+    """Whoever reads the table cannot try passwords out on it."""
+    person = {"username": "ilze", "name": "Ilze", "role": "viewer", "password": "spruce-bark-7731"}
+    headers = {"Idempotency-Key": "once"}
+    first = program.post("/api/users/", person, headers=headers)
+    other = {**person, "password": "birch-bark-1377"}
+    again = program.post("/api/users/", other, headers=headers)
+    assert (first.status_code, again.json()) == (201, first.json())
+    settings.SECRET_KEY = "another key, as long as every check asks it to be"
+    answer = program.post("/api/users/", person, headers=headers)
+    assert answer.json()["detail"] == "This Idempotency-Key was used for another request."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_that_lost_a_deadlock_is_accepted_from_the_bytes_that_came(
+    program: APIClient,
+) -> None:
+    deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
+    with failing_once("idempotency.effect_written", deadlock):
+        answer = upload(program, text("a.txt"))
+    assert answer.status_code == 202
+    file = File.unscoped.get()
+    assert (file.status, str(file.pk)) == ("PENDING", answer.json()["files"][0]["file_id"])
+    with store().open_bytes(file.storage_key) as stored:
+        assert stored.read() == b"larch\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_committed_is_not_done_again_although_nobody_heard_of_the_commit(
+    program: APIClient,
+) -> None:
+    broken = OperationalError("server closed the connection unexpectedly")
+    with failing_once("idempotency.answer_committed", broken):
+        assert note(program).status_code == 503
     assert note(program).status_code == 201
-    IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    assert note(program, title="Lorry 8").status_code == 201
-    assert IdempotentRequest.objects.count() == 1
+    assert Note.unscoped.count() == 1

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from tests.callers import Caller, caller
@@ -18,8 +19,10 @@ from tests.contract.every import DOCUMENTED, KEYED, STAFFS, named
 from tests.doors import READINGS, Door
 from tests.factories import UserFactory
 from tests.worlds import World
+from timba import failpoints
 from timba.accounts.models import User
 from timba.api.models import IdempotentRequest
+from timba.consignments.models import Consignment
 from timba.notes.models import Note
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +97,24 @@ def test_the_same_key_with_anything_else_is_409(door: Door, method: str, good: C
 
 
 @pytest.mark.parametrize(("door", "method"), named(OWNERS))
+def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: Caller) -> None:
+    """What fails between the change and its answer leaves neither, at every address."""
+    before = rows()
+
+    def fail(point: str) -> None:
+        if point == "idempotency.effect_written":
+            raise OperationalError("disk I/O error")
+
+    failpoints.watch(fail)
+    try:
+        assert_problem(good.ask(headers=KEY, keep=True), 503)
+    finally:
+        failpoints.watch(None)
+    assert rows() == before
+    assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
+
+
+@pytest.mark.parametrize(("door", "method"), named(OWNERS))
 def test_another_users_key_is_another_key(door: Door, method: str, good: Caller) -> None:
     assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
     colleague = UserFactory(client=good.world.client, username="colleague")
@@ -144,6 +165,27 @@ def test_a_key_is_remembered_for_24_hours(owner: User, as_user: AsUser) -> None:
         clock.shift(timedelta(seconds=2))
         assert as_user(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
         assert notes() == 2
+
+
+def test_the_key_of_a_log_is_remembered_for_30_days(
+    owner: User, as_user: AsUser, load: Consignment
+) -> None:
+    log = {"consignment_id": load.pk, "length": 4, "breadth": 30, "height": 30}
+    with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
+        for time_passed, logs in (
+            (timedelta(0), 1),
+            (timedelta(days=30) - timedelta(seconds=1), 1),
+            (timedelta(seconds=1), 2),
+        ):
+            clock.shift(time_passed)
+            for address, method in (
+                ("/timba/log", "put"),
+                (f"/api/consignments/{load.pk}/logs/", "post"),
+            ):
+                headers = {"Idempotency-Key": address}
+                answer = getattr(as_user(owner), method)(address, log, headers=headers)
+                assert answer.status_code == 201
+            assert load.logs.count() == 2 * logs
 
 
 def test_staff_may_make_a_client_twice_with_one_key(staff: User, as_user: AsUser) -> None:

@@ -149,7 +149,7 @@ class World:
         for model, fields in (
             (File.unscoped, ("uploaded_at", "touched_at", "lease_until", "rung_at", "deleted_at")),
             (Derivative.objects, ("created_at",)),
-            (IdempotentRequest.objects, ("created_at",)),
+            (IdempotentRequest.objects, ("created_at", "expires_at")),
             (RelayLease.objects, ("expires_at",)),
         ):
             model.update(**{field: F(field) - time for field in fields})

@@ -82,7 +82,7 @@ MAKERS: Mapping[type[models.Model], Maker] = {
     ),
     File: _file,
     IdempotentRequest: lambda world, word: IdempotentRequest.objects.create(
-        user=world.user, key=word
+        user=world.user, key=word, expires_at=timezone.now()
     ),
     Log: lambda world, word: Log.unscoped.create(
         client=world.client,

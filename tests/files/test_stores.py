@@ -19,6 +19,7 @@ import botocore.auth
 import pytest
 from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 
 from tests.own_servers import OwnServer, note_calls
 from tests.proxies import Proxy
@@ -85,6 +86,29 @@ def put(objects: ObjectStore, content: bytes | Sequence[Any], *, key: str = "") 
         for piece in content:
             writer.write(piece)
     return key
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_store_is_asked_for_nothing_inside_a_transaction(objects: ObjectStore) -> None:
+    key, begun = put(objects, b"larch"), objects.create(new_key())
+    asked: list[Callable[[], object]] = [
+        partial(objects.create, new_key()),
+        partial(objects.open_bytes, key),
+        partial(objects.delete, key),
+        partial(objects.purge, key),
+        partial(objects.exists, key),
+        partial(objects.size, key),
+        objects.check,
+        partial(begun.write, bytes(PART_BYTES)),
+        begun.commit,
+    ]
+    with transaction.atomic():
+        for ask in asked:
+            with pytest.raises(RuntimeError, match="was called inside a transaction"):
+                ask()
+    begun.abort()
+    with objects.open_bytes(key) as kept:
+        assert kept.read() == b"larch"
 
 
 def get(objects: ObjectStore, key: str) -> bytes:

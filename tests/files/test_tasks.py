@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 from celery import current_app
 from celery.signals import worker_shutting_down
-from django.db import transaction
 from kombu import pools
 from pytest_django.fixtures import Settings
 
@@ -22,6 +21,7 @@ from timba.files import tasks
 from timba.files.models import File
 from timba.files.processors.base import BULK, FAST
 from timba.files.tasks import BELL, process, ring, sweep
+from timba.transactions import deferred_commit
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +133,7 @@ def test_a_bell_is_rung_once_the_row_can_be_seen_and_not_before(
     receive: Receive, use_broker: UseBroker
 ) -> None:
     use_broker("memory://")
-    with transaction.atomic():
+    with deferred_commit():
         file = receive()
         assert messages() == []
     assert messages() == [str(file.pk)]

@@ -7,19 +7,19 @@ the server from everyone else.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import connection
 
 from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import User
 from timba.accounts.rate_limit import Rate, hit
 from timba.errors import Invalid
+from timba.transactions import outside_transactions
 
 # How much is hashed at once, and how many others may wait for that.
 AT_ONCE: Final = max(1, (os.cpu_count() or 2) // 2)
@@ -30,18 +30,16 @@ _hashing = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
 
 def _a_turn_to_hash(user: User) -> AbstractContextManager[None]:
-    """Wait for a turn, but never inside a transaction: other writers would wait along."""
-    if connection.in_atomic_block:
-        return nullcontext()
     # No address is known here: callers who are signed in are told apart by their client.
     others = "staff" if user.is_staff else "sign-up"
     return _hashing.slot(f"client {user.client_id}" if user.client_id else others)
 
 
+@outside_transactions
 def hash_password(password: str, *, user: User) -> str:
     """Return the hash to keep of a new password for `user`; raise Invalid for a weak one.
 
-    Takes a good part of a second: call it before the transaction begins.
+    Takes a good part of a second: it is called before the transaction begins.
     """
     try:
         validate_password(password, user)
@@ -51,6 +49,7 @@ def hash_password(password: str, *, user: User) -> str:
         return make_password(password)
 
 
+@outside_transactions
 def confirm_password(password: str | None, *, user: User) -> None:
     """Raise Invalid unless this is the password that `user` has now."""
     if password is None:

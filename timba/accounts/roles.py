@@ -20,6 +20,7 @@ from timba.accounts.permissions import BUILT_IN_ROLES, Permission, permissions_o
 from timba.accounts.seats import lock_people
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
+from timba.transactions import write_transaction
 
 MAX_ROLE_NAME: Final = 50
 
@@ -39,7 +40,7 @@ def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[st
     _check_name(name)
     _check_gives_no_more(actor, role)
     _check_not_built_in(name)
-    with _name_is_free(name), transaction.atomic():
+    with _name_is_free(name), write_transaction():
         role.save()
     return role
 
@@ -48,7 +49,7 @@ def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[st
 def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> Role:
     """Change a role of the client's own; who has it may do the new things at once."""
     require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
-    with _name_is_free(changes.get("name", role.name)), transaction.atomic():
+    with _name_is_free(changes.get("name", role.name)), write_transaction():
         role = _locked(role)
         _check_may_change(actor, role)
         if changes.get("name", role.name) != role.name:

@@ -31,6 +31,7 @@ from timba.accounts.sign_in import lift_lock
 from timba.changes import apply_changes
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
+from timba.transactions import write_transaction
 
 _OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
 _USER_TEXTS: Final = ("username", "name", "address", "contact")
@@ -97,7 +98,7 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
     A client that is suspended shuts its people out at once; nothing of it is lost.
     """
     require(actor, Permission.MANAGE_USERS, client=client)
-    with transaction.atomic():
+    with write_transaction():
         lock_people(client)
         client = Client.unscoped.select_related("subscription").get(pk=client.pk)
         if changes.get("is_active", client.is_active) != client.is_active:
@@ -139,7 +140,7 @@ def add_user(
     user.set_unusable_password()
     if password is not None:
         user.password = hash_password(password, user=user)
-    with transaction.atomic():
+    with write_transaction():
         lock_people(client)
         user.role = _role_as_it_is(actor, role)
         _save(user)
@@ -167,7 +168,7 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
         if is_own:
             confirm_password(current_password, user=user)
         new_hash = hash_password(password, user=user)
-    with transaction.atomic():
+    with write_transaction():
         user = _locked(user)
         if user.is_owner:
             check_owner_right(actor)
@@ -197,12 +198,11 @@ def make_administrator(*, username: str, password: str) -> bool:
 
     Raises Conflict when a client's user has that name.
     """
-    with transaction.atomic():
-        known = User.unscoped.filter(username=username).first()
-        if known is None:
-            with _username_is_free():
-                User.unscoped.create_superuser(username, password)
-            return True
+    known = User.unscoped.filter(username=username).first()
+    if known is None:
+        with _username_is_free():
+            User.unscoped.create_superuser(username, password)
+        return True
     if not known.is_staff:
         raise Conflict(f"“{username}” is a client's user: rename that user first.")
     return False
@@ -217,7 +217,7 @@ def _begin_trial(owner: FirstOwner | None, texts: ClientTexts) -> Client:
         user = User(client=client, role=role, username=owner.username, name=owner.username)
         _check_texts(user, _USER_TEXTS)
         user.password = hash_password(owner.password, user=user)
-    with transaction.atomic():
+    with write_transaction():
         client.save()
         Subscription.objects.create(client=client)
         if user is not None:

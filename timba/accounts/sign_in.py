@@ -25,6 +25,7 @@ from timba.accounts.models import MAX_USERNAME, User
 from timba.accounts.passwords import AT_ONCE, WAITING
 from timba.accounts.rate_limit import Rate, check, hit
 from timba.errors import NotSignedIn, TooManyAttempts
+from timba.transactions import outside_transactions
 
 _NOT_RIGHT = "The username or the password is not right."
 _FAILURES_OF_AN_ADDRESS: Final = Rate(
@@ -49,6 +50,7 @@ class MemberBackend(ModelBackend):
         return cast("User", user).may_sign_in
 
 
+@outside_transactions
 def check_credentials(request: HttpRequest, *, username: str, password: str) -> User:
     """Return the user whose credentials these are.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict, Unpack, get_args
 
-from django.db import transaction
 from django.utils import timezone
 
 from timba.accounts.models import Client, Subscription, User
@@ -17,6 +16,7 @@ from timba.accounts.permissions import require_staff
 from timba.accounts.seats import seats_taken
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Invalid
+from timba.transactions import write_transaction
 
 MAX_SEATS: Final = 100_000
 _FIRST_END: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def change_subscription(
 ) -> Subscription:
     """Extend, end or resize a subscription; there are never fewer seats than active users."""
     require_staff(actor, to="change subscriptions")
-    with transaction.atomic():
+    with write_transaction():
         subscription = Subscription.objects.select_for_update().get(client=client)
         _apply(subscription, changes)
         taken = seats_taken(client)

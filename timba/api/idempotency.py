@@ -1,44 +1,71 @@
 """Makes a write that creates safe to repeat: `Idempotency-Key` answers twice what happened once.
 
-The reservation of a key is a short transaction of its own, so that a twin in flight sees it. The
-effect and its answer are then committed together: a crash between the two cannot happen, and a
-reservation without answer means that nothing was done.
+The reservation of a key is a short transaction of its own, so that a twin in flight sees it. Then
+the request is handled; the commit of its change waits for the answer and takes it along (see
+`deferred_commit`). A crash between the two cannot happen, and a reservation without answer means
+that nothing was done. No transaction is open while a password is hashed or the store is asked.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
 from timba.contention import again_on_contention
 from timba.errors import Conflict, Invalid
 from timba.failpoints import failpoint
+from timba.transactions import deferred_commit
 from timba.wire import dumps
 
-_MEMORY = timedelta(hours=24)
+REMEMBERED: Final = timedelta(hours=24)
+# Logs are typed at a gate without reception, on a phone that may sleep for days before it sends.
+LOGS_REMEMBERED: Final = timedelta(days=30)
 # Bytes have arrived before the key is reserved: what is left to do takes a moment.
-_IN_FLIGHT = timedelta(seconds=60)
-_MAX_KEY = 255
+_IN_FLIGHT: Final = timedelta(seconds=60)
+_MAX_KEY: Final = 255
+_PURGED_AT_ONCE: Final = 500
+# What a fingerprint leaves out: two requests that differ in nothing else are the same one.
+_SECRETS: Final = frozenset({"password", "current_password", "refresh"})
 
 Handler = Callable[..., HttpResponse]
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Let a view's method that creates honour the caller's `Idempotency-Key`."""
+    """Let a view's method that creates honour the caller's `Idempotency-Key`.
 
+    The service that it calls opens a `write_transaction`.
+    """
+    return _remembering(handler, REMEMBERED)
+
+
+def idempotent_for_logs(handler: Handler) -> Handler:
+    """Do as `idempotent` does, for as long as a phone may keep logs that it has not sent."""
+    return _remembering(handler, LOGS_REMEMBERED)
+
+
+def purge_expired() -> None:
+    """Delete a batch of keys whose time is over, whoever used them: see `PURGES`."""
+    expired = IdempotentRequest.objects.filter(expires_at__lte=timezone.now())
+    batch = list(expired.order_by("expires_at").values_list("pk", flat=True)[:_PURGED_AT_ONCE])
+    if batch:
+        expired.filter(pk__in=batch).delete()
+
+
+def _remembering(handler: Handler, remembered: timedelta) -> Handler:
     @wraps(handler)
     def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         key = request.headers.get("Idempotency-Key")
@@ -48,7 +75,8 @@ def idempotent(handler: Handler) -> Handler:
             raise Invalid(
                 f"The Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
             )
-        reserved = _reserve(request, key, fingerprint=_fingerprint(view, request))
+        fingerprint = _fingerprint(view, request)
+        reserved = _reserve(actor_of(request), key, fingerprint, remembered)
         if reserved.response_status is not None:
             return HttpResponse(
                 bytes(reserved.response_body or b""),
@@ -62,22 +90,24 @@ def idempotent(handler: Handler) -> Handler:
     return wrapped
 
 
-def _reserve(request: Request, key: str, *, fingerprint: str) -> IdempotentRequest:
+@again_on_contention
+def _reserve(actor: User, key: str, fingerprint: str, remembered: timedelta) -> IdempotentRequest:
     """Return a fresh reservation, or the finished twin; raise Conflict for anything else."""
     now = timezone.now()
-    actor = actor_of(request)
-    mine = IdempotentRequest.objects.filter(user=actor)
-    mine.filter(created_at__lt=now - _MEMORY).delete()
+    mine = IdempotentRequest.objects.filter(user=actor, key=key)
+    mine.filter(expires_at__lte=now).delete()
     try:
         with transaction.atomic():
-            return IdempotentRequest.objects.create(user=actor, key=key, fingerprint=fingerprint)
+            return IdempotentRequest.objects.create(
+                user=actor, key=key, fingerprint=fingerprint, expires_at=now + remembered
+            )
     except IntegrityError:
-        twin = mine.filter(key=key).first()
+        twin = mine.first()
     if twin is None:
         raise Conflict(
             "The first request with this Idempotency-Key has just failed; send it again."
         )
-    if twin.fingerprint != fingerprint:
+    if not constant_time_compare(twin.fingerprint, fingerprint):
         raise Conflict("This Idempotency-Key was used for another request.")
     if twin.response_status is None:
         abandoned = mine.filter(pk=twin.pk, created_at=twin.created_at, response_status=None)
@@ -93,7 +123,8 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
     try:
         response = _run_and_remember(own, run)
     except BaseException:
-        own.delete()
+        # Where the connection broke at the commit, the answer may be there all the same.
+        own.filter(response_status=None).delete()
         raise
     if not _is_remembered(response):
         own.delete()
@@ -104,7 +135,7 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
 def _run_and_remember(
     own: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
 ) -> HttpResponse:
-    with transaction.atomic():
+    with deferred_commit():
         response = run()
         failpoint("idempotency.effect_written")
         if _is_remembered(response):
@@ -123,7 +154,10 @@ def _is_remembered(response: HttpResponse) -> TypeGuard[Response]:
 
 
 def _fingerprint(view: Any, request: Request) -> str:
-    """Digest method, path, fields, the hashes of files, and what the door has refused of them."""
+    """Digest method, path, fields, the hashes of files, and what was refused of them on arrival.
+
+    Keyed, so that nobody who reads the table can try out what was sent; secrets are left out.
+    """
     if hasattr(request.data, "lists"):
         fields: Any = {
             name: [getattr(value, "sha256", value) for value in values]
@@ -131,6 +165,8 @@ def _fingerprint(view: Any, request: Request) -> str:
         }
     else:
         fields = request.data
+    if isinstance(fields, Mapping):
+        fields = {name: value for name, value in fields.items() if name not in _SECRETS}
     parts = [
         request.method,
         request.path.rstrip("/"),
@@ -145,4 +181,4 @@ def _fingerprint(view: Any, request: Request) -> str:
         raise Invalid(
             "The body is nested too deeply for an Idempotency-Key: send it with fewer levels."
         ) from error
-    return hashlib.sha256(said).hexdigest()
+    return salted_hmac("timba.api.idempotency", said, algorithm="sha256").hexdigest()

@@ -25,7 +25,7 @@ from timba.api.envelopes import (
     own_id,
     parameters,
 )
-from timba.api.idempotency import idempotent
+from timba.api.idempotency import idempotent_for_logs
 from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.queries import Query, query, read
 from timba.api.schema import CONFLICT, Schema, listing, shape
@@ -103,7 +103,7 @@ class LogDoor(APIView):
         return Response(log_shape(_named_log(request, parameters(request, noun="log"))))
 
     @extend_schema(request=PlacedLogInput, responses={201: envelope(LogShape), **CONFLICT})
-    @idempotent
+    @idempotent_for_logs
     def put(self, request: Request) -> Response:
         sent = read(PlacedLogInput(data=request.data))
         consignment = _consignment(request, sent.pop("consignment_id"), sent.pop("client_id", None))
@@ -154,7 +154,7 @@ class RestLogsDoor(APIView):
         return Response(_page(request, consignment, query(LogsQuery, request), key="results"))
 
     @extend_schema(request=NewLogInput, responses={201: shape(LogShape), **CONFLICT})
-    @idempotent
+    @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).one_or_not_found(pk=pk)
         sent = read(NewLogInput(data=request.data))

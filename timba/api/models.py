@@ -16,12 +16,13 @@ class IdempotentRequest(models.Model):
     response_status = models.PositiveSmallIntegerField(null=True)
     response_body = models.BinaryField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_is_unique"),
         ]
-        indexes = [models.Index(fields=["created_at"], name="idempotency_age")]
+        indexes = [models.Index(fields=["expires_at"], name="idempotency_expiry")]
 
     def __str__(self) -> str:
         return self.key

@@ -32,6 +32,7 @@ from timba.consignments.rules import check_barcode, check_consignment, check_mea
 from timba.contention import again_on_contention
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
+from timba.transactions import write_transaction
 
 _AT_ONCE: Final = 500
 
@@ -92,7 +93,7 @@ def open_consignment(
         updated_by=author,
     )
     check_consignment(consignment)
-    with _name_is_free(name), transaction.atomic():
+    with _name_is_free(name), write_transaction():
         consignment.save()
         publish(consignment_event("create", consignment, actor=actor))
     return consignment
@@ -109,7 +110,7 @@ def change_consignment(
     """Change what is written of a lorry load; raise Conflict for the name of another one."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
     author = _author(updated_by or actor, client_id=consignment.client_id)
-    with _name_is_free(changes.get("name", consignment.name)), transaction.atomic():
+    with _name_is_free(changes.get("name", consignment.name)), write_transaction():
         consignment = lock_consignment(consignment)
         # Who did it is a change of its own only where the caller says so.
         names_author = updated_by is not None and consignment.updated_by_id != author.pk
@@ -153,7 +154,7 @@ def add_log(
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
     new = NewLog(barcode=barcode, length=length, breadth=breadth, height=height)
     _check(new)
-    with _barcode_is_free(_taken(barcode)), transaction.atomic():
+    with _barcode_is_free(_taken(barcode)), write_transaction():
         [log] = _add(actor, lock_consignment(consignment), [new])
     return log
 
@@ -188,7 +189,7 @@ def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -
 def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
     """Correct a log, and with it the consignment's totals; see `add_log`."""
     require(actor, Permission.WRITE_LOGS, client=log.client)
-    with _barcode_is_free(_taken(changes.get("barcode"))), transaction.atomic():
+    with _barcode_is_free(_taken(changes.get("barcode"))), write_transaction():
         consignment, log = lock_log(log)
         changed = apply_changes(log, changes)
         now = NewLog(barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height)

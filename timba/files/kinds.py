@@ -79,6 +79,16 @@ def size_limit(name: str, *, general: int) -> int:
     return _PHOTO_OR_PDF_BYTES if narrow else general
 
 
+def check_ending(name: str, *, asked: str | None) -> None:
+    """Raise KindUnknown for a name whose file is refused whatever its bytes are."""
+    ending = ending_of(name)
+    possible = KINDS_OF.get(ending, ())
+    if not possible and asked != TEMPERATURES:
+        raise KindUnknown(_no_kind(ending))
+    if asked is not None and possible and asked not in possible:
+        raise KindUnknown(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
+
+
 def detect(
     *, name: str, head: bytes, asked: str | None, recognizers: Mapping[str, Callable[[bytes], bool]]
 ) -> Detected:
@@ -87,12 +97,9 @@ def detect(
     `asked` is the kind that the caller named, if any; `recognizers` tell the text kinds apart.
     Raises KindUnknown with a sentence.
     """
+    check_ending(name, asked=asked)
     ending = ending_of(name)
     possible = KINDS_OF.get(ending, ())
-    if not possible and asked != TEMPERATURES:
-        raise KindUnknown(_no_kind(ending))
-    if asked is not None and possible and asked not in possible:
-        raise KindUnknown(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
     media_type = MEDIA_TYPES.get(ending, "text/plain")
     found = _media_type_of(head)
     # At the temperatures' own door a name may end in anything, so an archive is one by its bytes.

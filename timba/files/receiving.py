@@ -32,10 +32,18 @@ from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.catalogue import processors, recognizers
 from timba.files.events import file_event
-from timba.files.kinds import HEAD_BYTES, TEMPERATURES, KindUnknown, detect, size_limit
+from timba.files.kinds import (
+    HEAD_BYTES,
+    TEMPERATURES,
+    KindUnknown,
+    check_ending,
+    detect,
+    size_limit,
+)
 from timba.files.models import File
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.tasks import ring
+from timba.transactions import write_transaction
 
 MAX_NAME: Final = 255
 AWAY: Final = "Files cannot be stored just now. Try again in a moment."
@@ -85,10 +93,13 @@ class Reception:
     Each raises Unavailable when the store does not take the bytes.
     """
 
-    def __init__(self, *, name: str) -> None:
-        """Begin; raise Refused for a name that cannot be kept."""
+    def __init__(self, *, name: str, kind: str | None = None) -> None:
+        """Begin; raise Refused for a name that cannot be kept.
+
+        What is not of the `kind` that is asked for is refused as soon as its first bytes say so.
+        """
         check_name(name)
-        self._limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
+        self._kind = kind
         self._row = File.unscoped.create(name=name, storage_key=new_key())
         failpoint("receiving.intent_committed")
         self.store_is_away = False
@@ -106,14 +117,11 @@ class Reception:
         """Take the next bytes; raise Refused once there are too many."""
         name = self._row.name
         self._size += len(chunk)
-        if self._size > self._limit:
-            raise Refused(
-                name,
-                f"“{name}” is too large: a file like this may have {in_words(self._limit)}.",
-                too_large=True,
-            )
+        check_size(name, self._size)
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
+            if len(self._head) == HEAD_BYTES and self._kind is not None:
+                identify(Received(row=self._row, head=self._head), kind=self._kind)
         self._digest.update(chunk)
         with self._storing():
             self._writer.write(chunk)
@@ -183,7 +191,7 @@ def accept_files(
     _check_place(client, consignment, log)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     accepted: list[Accepted] = []
-    with transaction.atomic():
+    with write_transaction():
         lock_places(consignment, log)
         _check_still_there(received)
         for one in received:
@@ -239,6 +247,22 @@ def check_name(name: str) -> None:
         )
     if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
         raise Refused(shown, f"“{shown}” has control characters in its name. Rename it.")
+
+
+def check_size(name: str, size: int) -> None:
+    """Raise Refused for more bytes than a file of this name may have."""
+    limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
+    if size > limit:
+        sentence = f"“{name}” is too large: a file like this may have {in_words(limit)}."
+        raise Refused(name, sentence, too_large=True)
+
+
+def check_kind(name: str, *, kind: str | None = None) -> None:
+    """Raise Refused for a name whose file is refused whatever its bytes are."""
+    try:
+        check_ending(name, asked=kind)
+    except KindUnknown as reason:
+        raise Refused(name, f"“{name}” is not accepted: {reason}") from reason
 
 
 def in_words(size: int) -> str:

@@ -32,6 +32,7 @@ from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 from timba.files.s3_reader import S3Reader
 from timba.files.storage import StoreAway
+from timba.transactions import outside_transactions, refuse_inside_transaction
 
 # The least that S3 takes for all parts but the last is 5 MiB, the most parts are 10,000.
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -92,6 +93,7 @@ class S3Storage(Storage):
         """The same for the one request that may take long."""
         return self._connect(read_seconds=_JOIN_SECONDS, tries=1)
 
+    @outside_transactions
     def create(self, key: str) -> ObjectWriter:
         """Open a new object for writing; raise FileExistsError at its commit if `key` is taken."""
         return S3Writer(storage=self, key=key)
@@ -270,7 +272,8 @@ class S3Writer(ObjectWriter):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise what S3 answers as what a store raises."""
+    """Make requests, and raise what S3 answers as what a store raises."""
+    refuse_inside_transaction("A request to S3")
     try:
         yield
     except ClientError as refusal:
@@ -288,6 +291,7 @@ def translated() -> Iterator[None]:
 
 def _refusal_of(ask: Callable[[], object]) -> str:
     """Return S3's word for why it refuses, if it does; raise StoreAway where it does not answer."""
+    refuse_inside_transaction("A request to S3")
     try:
         ask()
     except ClientError as refusal:

@@ -24,6 +24,7 @@ from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
 from timba.files.tasks import ring
+from timba.transactions import write_transaction
 
 _BATCH: Final = 100
 
@@ -45,7 +46,7 @@ def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     consignment, log = places.get("consignment"), places.get("log")
     if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
         raise NotFound("There is no such consignment or log.")
-    with transaction.atomic():
+    with write_transaction():
         lock_places(consignment, log)
         file = _locked(file)
         if "consignment" in places and file.log is not None:

@@ -19,6 +19,7 @@ from django.core.files.storage import Storage, default_storage
 
 from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
+from timba.transactions import outside_transactions
 
 # More than a file system keeps beside a file's name: these need a block of the disk.
 _PROBE_BYTES: Final = 4096
@@ -37,7 +38,8 @@ class StoreAway(OSError):
 class ObjectStore(Protocol):
     """Where objects are kept: written once, whole or not at all, and read as they were written.
 
-    Every method may raise OSError: StoreAway where trying again later may help.
+    Every method may raise OSError: StoreAway where trying again later may help. None of them is
+    called inside a transaction: see `outside_transactions`.
     """
 
     def create(self, key: str) -> ObjectWriter:
@@ -73,6 +75,7 @@ class LocalStorage(Storage):
     def __init__(self, *, location: str | Path) -> None:
         self.location = Path(location)
 
+    @outside_transactions
     def create(self, key: str) -> LocalWriter:
         unfinished = self._unfinished(key)
         if not unfinished.parent.is_dir():
@@ -80,22 +83,28 @@ class LocalStorage(Storage):
             _sync_folders(self.location.parent)
         return LocalWriter(unfinished=unfinished, final=self._final(key), root=self.location)
 
+    @outside_transactions
     def open_bytes(self, key: str) -> BinaryIO:
         return self._final(key).open("rb")
 
+    @outside_transactions
     def delete(self, name: str) -> None:
         _erase(self._final(name))
 
+    @outside_transactions
     def purge(self, name: str) -> None:
         _erase(self._unfinished(name))
         _erase(self._final(name))
 
+    @outside_transactions
     def exists(self, name: str) -> bool:
         return self._final(name).exists()
 
+    @outside_transactions
     def size(self, name: str) -> int:
         return self._final(name).stat().st_size
 
+    @outside_transactions
     def check(self) -> None:
         self.location.mkdir(parents=True, exist_ok=True)
         writer = self.create(new_key())
@@ -132,6 +141,7 @@ class LocalWriter(ObjectWriter):
     def writable(self) -> bool:
         return True
 
+    @outside_transactions
     def write(self, data: Any) -> int:
         written = self._file.write(data)
         failpoint("storage.written")
@@ -140,6 +150,7 @@ class LocalWriter(ObjectWriter):
     def tell(self) -> int:
         return self._file.tell()
 
+    @outside_transactions
     def sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -16,6 +16,7 @@ from timba.errors import Invalid, NotFound
 from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
 from timba.notes.models import Note
+from timba.transactions import write_transaction
 
 MAX_TITLE = 100
 # An event carries the note whole; brokers refuse messages of more than about a megabyte.
@@ -45,7 +46,7 @@ def write_note(
         client=client, title=title, content=content, consignment=consignment, created_by=actor
     )
     _check(note)
-    with transaction.atomic():
+    with write_transaction():
         lock_places(consignment)
         note.save()
         publish(note_event("create", note, actor=actor))
@@ -56,7 +57,7 @@ def write_note(
 def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> Note:
     """Change what a note says; raise Invalid for an empty or too long text."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
-    with transaction.atomic():
+    with write_transaction():
         lock_places(changes.get("consignment"))
         note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
         changed = apply_changes(note, changes)

@@ -149,6 +149,8 @@ for _path in private_paths(DATA_DIR, DATABASES["default"]):
     make_private(_path)  # an earlier version left it open to others
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SERIALIZATION_MODULES = {"json": "timba.config.exact_json"}
+# What may take long refuses to run inside a transaction: a mistake of ours, found while developing.
+TIMBA_CHECK_TRANSACTIONS = DEBUG
 
 CACHES = {"default": bounded(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
 
@@ -188,6 +190,7 @@ CELERY_BEAT_SCHEDULE = {
 # What every sweep calls, to delete rows that have expired.
 PURGES = [
     "timba.accounts.purging.purge_expired",
+    "timba.api.idempotency.purge_expired",
 ]
 
 # --- Consignments --------------------------------------------------------------------------------

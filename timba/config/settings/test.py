@@ -23,6 +23,7 @@ from timba.config.settings.base import *  # noqa: E402, F403
 
 if DATABASES["default"]["ENGINE"] == "timba.config.sqlite":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405
+TIMBA_CHECK_TRANSACTIONS = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +25,7 @@ from timba.accounts.models import User
 from timba.contention import again_on_contention
 from timba.errors import Conflict, DomainError, Invalid
 from timba.search import containing
+from timba.transactions import deferred_commit
 
 ADD, CHANGE, DELETE = "add", "change", "delete"
 _REFUSAL: Final = "_timba_refusal"
@@ -60,7 +61,25 @@ class NounForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stu
                 self.add_error(None, [f"{name}: {sentence}" for sentence in sentences])
 
 
-class NounAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold is not typed
+_DjangoAdmin: Any = admin.ModelAdmin  # untyped, as unfold's is, whose base it is too
+
+
+class _WithoutTransaction(_DjangoAdmin):  # type: ignore[misc]
+    """Django's page of a form, but for the transaction in which Django does all of it.
+
+    A service hashes a password before its own transaction, whose commit then waits until Django has
+    noted in its log who did what. As a base beside unfold's class, this one comes after that and
+    before Django's.
+    """
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra: Any = None
+    ) -> Any:
+        with deferred_commit():
+            return self._changeform_view(request, object_id, form_url, extra)
+
+
+class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # django-unfold is not typed
     """One noun's list and page; `may` says which verbs its services have."""
 
     form = NounForm
