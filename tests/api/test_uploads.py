@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
 from django.test import RequestFactory
+from django.urls import resolve
 from django.utils import timezone
+from orjson import loads
 from pytest_django.fixtures import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -22,14 +25,28 @@ from tests.conftest import AsUser, MakeUser
 from timba.accounts.tokens import issue_tokens
 from timba.api import uploads
 from timba.api.batches import BatchDoor
-from timba.api.uploads import CUT_OFF
+from timba.api.files import TemperatureUploadDoor
+from timba.api.multipart import CUT_OFF
 from timba.files.models import File
-from timba.files.receiving import AWAY
+from timba.files.receiving import AWAY, Reception
 
 pytestmark = pytest.mark.django_db
 
 BOUNDARY = "larch"
 Objects = Callable[[], set[str]]
+
+
+class Endless(io.RawIOBase):
+    """A body that begins with a form and goes on for ever; it knows how much of it was taken."""
+
+    def __init__(self, form: bytes) -> None:
+        self._form = form
+        self.given = 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._form[self.given : self.given + size].ljust(size, b"\0")
+        self.given += size
+        return piece
 
 
 @pytest.fixture
@@ -62,6 +79,7 @@ def part(content: bytes, name: str = "a.txt", *, field: str = "files", headers: 
 
 
 END = f"--{BOUNDARY}--\r\n".encode()
+NO_FILE = "file: No file was sent: send it as “file” in a multipart form."
 
 
 def send(program: APIClient, body: bytes, url: str = "/api/upload/", **headers: str) -> Response:
@@ -193,8 +211,16 @@ def test_a_single_file_door_takes_a_single_file(
         (two, "file: Send one file at a time here."),
         (
             part(readings, "a.csv", field="files") + END,
-            "file: No file was sent: send it as “file” in a multipart form.",
+            "file: “a.csv” came under “files”: the form names no file field `file`.",
         ),
+        (
+            b'--larch\r\nContent-Disposition: form-data; name="file"\r\n\r\n7,1\r\n' + END,
+            "file: The field `file` came without a file name: send it as a file.",
+        ),
+        (part(b"", "", field="file") + END, NO_FILE),
+        (part(readings, "", field="file") + END, "file: A file has no name."),
+        (END, NO_FILE),
+        (b"", NO_FILE),
         (part(b"", "a.csv", field="file") + END, "file: “a.csv” is empty."),
     ):
         answer = send(program, body, url)
@@ -218,6 +244,138 @@ def test_whoever_may_not_upload_need_not_send_it_all_first(
     lapsed.client.subscription.current_period_end = timezone.now()
     lapsed.client.subscription.save()
     assert send(as_user(lapsed), body).status_code == 402
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "kind", "status", "sentence"),
+    [
+        (
+            "/api/files/",
+            "a.exe",
+            "",
+            400,
+            "file: “a.exe” is not accepted: files ending in “.exe” cannot be read here.",
+        ),
+        (
+            "/api/files/",
+            "a.jpg",
+            "tally",
+            400,
+            (
+                "file: “a.jpg” is not accepted: its name ends in “.jpg”, "
+                "which is not a file of kind tally."
+            ),
+        ),
+        (
+            "/upload/",
+            "a.pdf",
+            "",
+            400,
+            (
+                "file: “a.pdf” is not accepted: its name ends in “.pdf”, "
+                "which is not a file of kind temperatures."
+            ),
+        ),
+        ("/api/files/", "a.jpg", "", 413, "“a.jpg” is too large: a file like this may have 5 MB."),
+        ("/upload/", "a.csv", "", 413, "“a.csv” is too large: a file like this may have 10 GB."),
+    ],
+)
+def test_a_name_or_a_length_that_condemns_a_file_is_refused_before_its_bytes(
+    make_user: MakeUser, url: str, name: str, kind: str, status: int, sentence: str
+) -> None:
+    form = part(b"", name, field="file")
+    if kind:
+        form = (
+            f'--larch\r\nContent-Disposition: form-data; name="kind"\r\n\r\n{kind}\r\n'.encode()
+            + form
+        )
+    body = Endless(form)
+    request = RequestFactory().generic(
+        "POST",
+        url,
+        CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
+        CONTENT_LENGTH=str(11 * 1024**3),
+        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
+        **{"wsgi.input": body},
+    )
+    answer = resolve(url).func(request)
+    assert (answer.status_code, loads(answer.content)["detail"]) == (status, sentence)
+    assert body.given <= 64 * 1024
+    assert not File.unscoped.exists()
+
+
+def test_what_is_no_text_is_refused_after_its_first_bytes_where_a_text_is_expected(
+    make_user: MakeUser,
+) -> None:
+    body = Endless(part(b"MZ", "a.exe", field="file").removesuffix(b"\r\n"))
+    request = RequestFactory().generic(
+        "POST",
+        "/upload/",
+        CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
+        CONTENT_LENGTH=str(2 * 1024**3),
+        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
+        **{"wsgi.input": body},
+    )
+    answer = TemperatureUploadDoor.as_view()(request)
+    assert (answer.status_code, loads(answer.content)["detail"]) == (
+        400,
+        (
+            "file: “a.exe” is not accepted: its name ends in “.exe”, "
+            "but its bytes are of no kind that can be read here."
+        ),
+    )
+    assert body.given <= 1024**2
+    assert not File.unscoped.exists()
+
+
+def test_in_a_batch_what_a_name_condemns_is_read_and_dropped(
+    program: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    class Noted(Reception):
+        def __init__(self, *, name: str, kind: str | None = None) -> None:
+            begun.append(name)
+            super().__init__(name=name, kind=kind)
+
+    monkeypatch.setattr(uploads, "Reception", Noted)
+    body = part(bytes(3 << 20), "a.exe") + part(b"MZ", "b.csv", field="images") + part(b"larch\n")
+    answer = send(program, body + END)
+    assert answer.status_code == 202
+    assert [file["name"] for file in answer.json()["files"]] == begun == ["a.txt"]
+
+
+def test_a_batch_whose_files_have_no_names_is_told_so(program: APIClient) -> None:
+    body = b'--larch\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n' + END
+    answer = send(program, body)
+    sentence = "The field `images` came without a file name: send it as a file."
+    assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
+    assert answer.json()["errors"] == [{"name": "", "error": sentence}]
+
+
+def test_a_field_in_another_encoding_than_it_says_is_told_and_not_garbled(
+    program: APIClient,
+) -> None:
+    field = '--larch\r\nContent-Disposition: form-data; name="kind"\r\n{}\r\nGröße\r\n'
+    file = part(b"larch\n", field="file") + END
+    answer = send(program, field.format("").encode("latin-1") + file, "/api/files/")
+    assert answer.json()["detail"] == "The text of “kind” is not in UTF-8."
+    said = field.format("Content-Type: text/plain; charset=ISO-8859-1\r\n").encode("latin-1")
+    answer = send(program, said + file, "/api/files/")
+    assert answer.json()["detail"] == 'kind: "Größe" is not a valid choice.'
+
+
+def test_a_browsers_form_may_carry_its_csrf_token(make_user: MakeUser) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(make_user())
+    token = browser.get("/api/", headers={"accept": "text/html"}).context["csrf_token"]
+    field = '--larch\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{}\r\n'
+    content_type = f"multipart/form-data; boundary={BOUNDARY}"
+    for sent, status in ((str(token), 202), ("x" * 64, 403)):
+        body = field.format(sent).encode() + part(b"larch\n", "%22A%22.txt") + END
+        answer = browser.generic("POST", "/api/upload/", body, content_type=content_type)
+        assert answer.status_code == status
+    assert File.unscoped.get().name == "%22A%22.txt"
 
 
 @pytest.mark.parametrize("url", ["/api/upload/", "/api/files/", "/upload/"])

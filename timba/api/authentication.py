@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import cast
+from typing import Any, cast
 
 from django.http import HttpRequest, QueryDict
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import NotAuthenticated
-from rest_framework.request import Request
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request, is_form_media_type
 
 from timba.accounts.models import User
 from timba.accounts.tokens import user_of
@@ -48,13 +49,21 @@ class BrowserAuthentication(SessionAuthentication):
         """Check the token in the header without looking into the form.
 
         Django looks there first, and would take in a whole upload before it knows who sends it.
+        Without that header the form is read as it is for the view, once.
         """
-        if "HTTP_X_CSRFTOKEN" not in request.META:
-            super().enforce_csrf(request)
-            return
-        without_form = copy(request._request)
-        without_form.POST = QueryDict()
-        super().enforce_csrf(cast("Request", without_form))
+        read = copy(request._request)
+        read.POST = QueryDict()
+        if "HTTP_X_CSRFTOKEN" not in request.META and _takes_form(request):
+            read.POST = cast("Any", request.data)
+        super().enforce_csrf(cast("Request", read))
+
+
+def _takes_form(request: Request) -> bool:
+    """Whether a form has been sent to a view that takes one."""
+    if not is_form_media_type(request.content_type):
+        return False
+    negotiator = cast("BaseContentNegotiation", request.negotiator)
+    return negotiator.select_parser(request, request.parsers or ()) is not None
 
 
 def actor_of(request: Request) -> User:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, Literal, TypedDict
 
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import HttpResponse, QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.idempotency import idempotent
+from timba.api.multipart import Part
 from timba.api.problems import problem
 from timba.api.queries import read
 from timba.api.schema import shape
@@ -24,9 +26,17 @@ from timba.api.scope import acting_client, named
 from timba.api.uploads import MAX_FILES, Arrived, UploadDoor
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
-from timba.files.kinds import DOCUMENT, PHOTO
+from timba.files.kinds import DOCUMENT, KINDS_OF, PHOTO, ending_of
 from timba.files.models import File
-from timba.files.receiving import Accepted, Refused, accept_files, discard, identify
+from timba.files.receiving import (
+    Accepted,
+    Refused,
+    accept_files,
+    check_kind,
+    check_name,
+    discard,
+    identify,
+)
 from timba.files.shapes import TaskShape, task_shape
 
 IMAGES, FILES = "images", "files"
@@ -79,7 +89,24 @@ class BatchFields(serializers.Serializer[Any]):
 class BatchDoor(UploadDoor):
     """`POST /api/upload/`: many files at once, each with its own fate."""
 
-    most_files = MAX_FILES
+    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
+        name = part.file_name or ""
+        if self._has_too_many:
+            raise Refused(name, "There are too many files.")
+        if part.name not in {IMAGES, FILES}:
+            sentence = f"“{name}” came under the field “{part.name}”: send it as images or files."
+            raise Refused(name, sentence)
+        check_name(name)
+        check_kind(name)
+        if part.name == IMAGES:
+            _check_image(name, *KINDS_OF[ending_of(name)])
+
+    def refuse(self, refusal: Refused) -> None:
+        self.intake.refused.append(refusal)
+
+    @property
+    def _has_too_many(self) -> bool:
+        return self.intake.count > MAX_FILES
 
     @extend_schema(
         request={"multipart/form-data": BatchInput},
@@ -94,31 +121,34 @@ class BatchDoor(UploadDoor):
         if fields.get("consignment_id"):
             consignments = Consignment.objects.visible_to(actor)
             consignment = named(consignments, fields["consignment_id"], "consignment_id")
-        if self.intake.too_many:
+        if self._has_too_many:
             return _refuse_all(f"{self.intake.count} files are too many: send at most {MAX_FILES}.")
         good = self._identified()
         if not good:
-            return _refuse_all(
-                "No file was accepted." if self.intake.refused else "No file was sent.",
-                self.intake.refused,
-            )
+            return _refuse_all(self._why_none(request), self.intake.refused)
         accepted = accept_files(
             actor=actor,
             client=client,
             received=[one.received for one in good],
             consignment=consignment,
         )
-        self.intake.release()
+        transaction.on_commit(self.intake.release)
         return Response(self._answer(good, accepted), status=_status(accepted))
+
+    def _why_none(self, request: Request) -> str:
+        for field in (IMAGES, FILES):
+            if field in request.data and not self.intake.count:
+                return f"The field `{field}` came without a file name: send it as a file."
+        return "No file was accepted." if self.intake.refused else "No file was sent."
 
     def _identified(self) -> list[Arrived]:
         """Return what can be accepted; the others are discarded and their refusals noted."""
         good = []
         for one in self.intake.arrived:
             try:
-                _check_field(one)
                 identify(one.received)
-                _check_image(one)
+                if one.field == IMAGES:
+                    _check_image(one.received.name, one.received.row.kind)
             except Refused as refusal:
                 discard(one.received)
                 self.intake.refused.append(refusal)
@@ -206,17 +236,9 @@ def _unknown(task_id: uuid.UUID) -> dict[str, Any]:
     return {"task_id": task_id, "status": "UNKNOWN", "progress": 0, "result": None, "error": None}
 
 
-def _check_field(one: Arrived) -> None:
-    if one.field not in {IMAGES, FILES}:
-        name = one.received.name
-        raise Refused(
-            name, f"“{name}” came under the field “{one.field}”: send it as images or files."
-        )
-
-
-def _check_image(one: Arrived) -> None:
-    if one.field == IMAGES and one.received.row.kind not in {PHOTO, DOCUMENT}:
-        name = one.received.name
+def _check_image(name: str, *kinds: str) -> None:
+    """Raise Refused unless one of the kinds that a file may be of is an image's."""
+    if not {PHOTO, DOCUMENT} & set(kinds):
         sentence = f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files."
         raise Refused(name, sentence)
 

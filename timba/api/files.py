@@ -6,6 +6,9 @@ from http import HTTPStatus
 from typing import Any, TypedDict
 from uuid import UUID
 
+from django.conf import settings
+from django.db import transaction
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,6 +19,7 @@ from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.envelopes import parameters
 from timba.api.idempotency import idempotent
+from timba.api.multipart import Part
 from timba.api.pages import PAGE_PARAMETERS, page
 from timba.api.queries import Query, query, read
 from timba.api.schema import CONFLICT, listing, shape
@@ -25,7 +29,16 @@ from timba.consignments.models import Consignment, Log
 from timba.errors import Invalid, TooLarge
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
-from timba.files.receiving import Accepted, Received, Refused, accept_files, identify
+from timba.files.receiving import (
+    Accepted,
+    Received,
+    Refused,
+    accept_files,
+    check_kind,
+    check_name,
+    check_size,
+    identify,
+)
 from timba.files.services import (
     Places,
     delete_file,
@@ -36,6 +49,7 @@ from timba.files.services import (
 from timba.files.shapes import FileShape, Status, file_shape
 from timba.search import containing
 
+FILE = "file"
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
 
@@ -93,34 +107,48 @@ class RetriedShape(TypedDict):
 class OneFileDoor(UploadDoor):
     """A door for one file under the field `file`."""
 
-    def accept_one(self, request: Request, *, kind: str | None = None) -> Accepted:
-        """Accept the file that came; raise Invalid or TooLarge with the reason it is refused."""
+    def accept_one(self, request: Request) -> Accepted:
+        """Accept the file that came; raise Invalid with the reason it is refused."""
         fields = read(FileFields(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
         consignment, log = _places(actor, fields)
-        received = self._only_file()
+        received = self._only_file(request)
         try:
-            identify(received, kind=kind or fields.get("kind"))
+            identify(received, kind=self.kind or fields.get("kind"))
         except Refused as refusal:
             raise Invalid(fields={"file": [str(refusal)]}) from refusal
         [accepted] = accept_files(
             actor=actor, client=client, received=[received], consignment=consignment, log=log
         )
-        self.intake.release()
+        transaction.on_commit(self.intake.release)
         return accepted
 
-    def _only_file(self) -> Received:
-        for refusal in self.intake.refused:
-            if refusal.too_large:
-                raise TooLarge(str(refusal))
-            raise Invalid(fields={"file": [str(refusal)]})
-        if self.intake.too_many:
-            raise Invalid(fields={"file": ["Send one file at a time here."]})
-        for one in self.intake.arrived:
-            if one.field == "file":
-                return one.received
-        raise Invalid(fields={"file": ["No file was sent: send it as “file” in a multipart form."]})
+    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:
+        name = part.file_name or ""
+        if part.name != FILE:
+            sentence = f"“{name}” came under “{part.name}”: the form names no file field `{FILE}`."
+            raise Refused(name, sentence)
+        if self.intake.count > 1:
+            raise Refused(name, "Send one file at a time here.")
+        check_name(name)
+        sent = fields.get("kind")
+        check_kind(name, kind=self.kind or (sent if sent in File.Kind.values else None))
+        # Fields may follow it, but no other file.
+        check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+    def refuse(self, refusal: Refused) -> None:
+        if refusal.too_large:
+            raise TooLarge(str(refusal)) from refusal
+        raise Invalid(fields={FILE: [str(refusal)]}) from refusal
+
+    def _only_file(self, request: Request) -> Received:
+        if self.intake.arrived:
+            return self.intake.arrived[0].received
+        sentence = f"No file was sent: send it as “{FILE}” in a multipart form."
+        if FILE in request.data:
+            sentence = f"The field `{FILE}` came without a file name: send it as a file."
+        raise Invalid(fields={FILE: [sentence]})
 
 
 class FilesDoor(OneFileDoor):
@@ -160,13 +188,15 @@ class FilesDoor(OneFileDoor):
 class TemperatureUploadDoor(OneFileDoor):
     """`POST /upload/`: a temperature file, whatever its name ends in."""
 
+    kind = TEMPERATURES
+
     @extend_schema(
         request={"multipart/form-data": FileInput},
         responses={201: shape(UploadedShape), 200: shape(UploadedShape)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        accepted = self.accept_one(request, kind=TEMPERATURES)
+        accepted = self.accept_one(request)
         look = file_shape(accepted.file)
         body = UploadedShape(
             file_id=look["id"],

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import QueryDict
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
+from rest_framework.parsers import BaseParser
 
 from timba.wire import MAX_DEPTH, NestedTooDeeply, loads
 
@@ -44,24 +44,6 @@ class StrictJSONParser(BaseParser):
             ) from error
         if b"\\u0000" in body and _has_nul(data):
             raise ParseError(UNSTORABLE)
-        return data
-
-
-class StrictMultiPartParser(MultiPartParser):
-    """Multipart forms, for uploads."""
-
-    def parse(self, *args: Any, **kwargs: Any) -> Any:
-        parsed = super().parse(*args, **kwargs)
-        refuse_unstorable(parsed.data)
-        return parsed
-
-
-class StrictFormParser(FormParser):
-    """URL-encoded forms."""
-
-    def parse(self, *args: Any, **kwargs: Any) -> Any:
-        data = super().parse(*args, **kwargs)
-        refuse_unstorable(data)
         return data
 
 

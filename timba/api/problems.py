@@ -18,6 +18,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
     TooManyFieldsSent,
+    TooManyFilesSent,
 )
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -50,6 +51,7 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
 _SENTENCES: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is larger than is accepted here.",
     TooManyFieldsSent: "The form has too many fields.",
+    TooManyFilesSent: "The form has too many files.",
     SuspiciousOperation: "The request is malformed.",
     Http404: "There is nothing here.",
     PermissionDenied: "Your role does not allow this.",

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
-from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
-from django.http.multipartparser import MultiPartParserError
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import HttpRequest, HttpResponseBase, QueryDict, UnreadablePostError
+from django.utils.datastructures import MultiValueDict
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from timba.accounts.permissions import Permission, require
 from timba.api.authentication import actor_of
+from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.api.parsers import refuse_unstorable
 from timba.files.receiving import (
     Received,
@@ -29,10 +30,7 @@ from timba.files.receiving import (
 )
 
 MAX_FILES: Final = 100
-CUT_OFF: Final = "The form was cut off before its end. Send it again."
 _KEEP_WAITING_SECONDS: Final = 60.0
-# Enough for the last boundary, which has at most 200 characters in Django, and some blank lines.
-_TAIL_BYTES: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,57 +41,29 @@ class Arrived:
     received: Received
 
 
-class Intake(FileUploadHandler):
+class Intake:
     """Receives the files of one request; one that is refused never spoils the others."""
 
-    chunk_size = 1024 * 1024
-
-    def __init__(self, request: HttpRequest, *, most: int) -> None:
-        super().__init__(request)
+    def __init__(self) -> None:
         self.arrived: list[Arrived] = []
         self.refused: list[Refused] = []
         self.count = 0
-        self._most = most
         self._reception: Reception | None = None
         self._kept_waiting = time.monotonic()
 
-    @property
-    def too_many(self) -> bool:
-        return self.count > self._most
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
-        self.count += 1
-        if self.too_many:
-            raise SkipFile
+    def receive(self, part: Part, *, kind: str | None = None) -> Received:
+        """Store the file that a part holds; raise Refused for one that is not taken in."""
+        self._reception = Reception(name=part.file_name or "", kind=kind)
         try:
-            self._reception = Reception(name=self.file_name or "")
-        except Refused as refusal:
-            self.refused.append(refusal)
-            raise SkipFile from None
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:  # noqa: ARG002 - Django's
-        if self._reception is None:
-            return
-        try:
-            self._reception.write(raw_data)
-            self._keep_waiting()
-        except Refused as refusal:
-            self.refused.append(refusal)
-            self._abandon()
-            raise SkipFile from None
-
-    def file_complete(self, file_size: int) -> Any:  # noqa: ARG002 - Django's signature
-        if self._reception is None:
-            return None
-        try:
+            for chunk in part.content:
+                self._reception.write(chunk)
+                self._keep_waiting()
             received = self._reception.finish()
-        except Refused as refusal:
-            self.refused.append(refusal)
+        except Refused:
             self._abandon()
-            return None
+            raise
         self._reception = None
-        self.arrived.append(Arrived(field=self.field_name or "", received=received))
+        self.arrived.append(Arrived(field=part.name, received=received))
         return received
 
     def release(self) -> None:
@@ -122,38 +92,35 @@ class Intake(FileUploadHandler):
             self._reception = None
 
 
-class _ExactNames(DjangoMultiPartParser):
-    """Keeps file names as they are sent; Django would unescape and clean them silently."""
+class _Fields:
+    """The fields of a form, whose texts together have a limit."""
 
-    _boundary: bytes
+    def __init__(self) -> None:
+        self.data = QueryDict(mutable=True)
+        self._count = 0
+        self._size = 0
 
-    @property
-    def boundary(self) -> bytes:
-        return self._boundary
-
-    def sanitize_file_name(self, file_name: str) -> str | None:
-        return file_name.replace("\\", "/").rsplit("/", 1)[-1] or None
-
-
-class _Tail:
-    """A request's body that remembers how it ended."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._end = b""
-
-    def read(self, size: int | None = None, /) -> bytes:
-        data: bytes = self._stream.read(size)
-        self._end = (self._end + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        return data
-
-    def is_whole(self, boundary: bytes) -> bool:
-        """Whether the form's last boundary has arrived."""
-        return b"--" + boundary + b"--" in self._end
+    def add(self, part: Part) -> None:
+        self._count += 1
+        if self._count > settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            raise TooManyFieldsSent
+        content = b""
+        self._size += len(part.name)
+        for chunk in part.content:
+            self._size += len(chunk)
+            if self._size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                raise RequestDataTooBig
+            content += chunk
+        try:
+            self.data.appendlist(part.name, content.decode(part.charset))
+        except (LookupError, ValueError) as error:
+            raise FormError(
+                f"The text of “{part.name}” is not in {part.charset.upper()}."
+            ) from error
 
 
 class UploadParser(BaseParser):
-    """Multipart forms whose files go straight to the request's upload handlers.
+    """Multipart forms whose files go straight to the view that takes them in.
 
     A form that was cut off, as by a connection that broke, is refused whole: where it ends early is
     chance, and whoever sent it will send it again.
@@ -167,33 +134,58 @@ class UploadParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        request = (parser_context or {})["request"]._request
-        meta = {**request.META, "CONTENT_TYPE": media_type}
-        body: Any = _Tail(stream)
+        view: UploadDoor = (parser_context or {})["view"]
+        fields, files = _Fields(), MultiValueDict[str, Received]()
         try:
-            parser = _ExactNames(meta, body, request.upload_handlers, request.encoding or "utf-8")
-            data, files = parser.parse()
-        except MultiPartParserError as error:
-            raise ParseError(
-                "The form is malformed: send multipart/form-data with its boundary."
-            ) from error
+            form = FormReader(stream, content_type=media_type or "")
+            for part in form:
+                if part.file_name is None:
+                    fields.add(part)
+                elif (received := view.take_in(part, fields.data, form)) is not None:
+                    files.appendlist(part.name, received)
+        except FormError as error:
+            raise ParseError(str(error)) from error
         except UnreadablePostError as error:
             raise ParseError(CUT_OFF) from error
-        if not body.is_whole(parser.boundary):
-            raise ParseError(CUT_OFF)
-        refuse_unstorable(data)
-        return DataAndFiles(data, files)
+        refuse_unstorable(fields.data)
+        return DataAndFiles(fields.data, files)
 
 
 class UploadDoor(APIView):
     """A door that takes files in; `intake` holds what arrived."""
 
     parser_classes = [UploadParser]
-    most_files = 1
+    # The kind that files are of here, where they are all of one.
+    kind: str | None = None
+
+    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:
+        """Raise Refused for a file of which what comes before its bytes says that it is refused.
+
+        Of the body at least `unread` bytes are still to come.
+        """
+        raise NotImplementedError
+
+    def refuse(self, refusal: Refused) -> None:
+        """Refuse a file: with the whole request, or beside the others."""
+        raise NotImplementedError
+
+    def take_in(self, part: Part, fields: QueryDict, form: FormReader) -> Received | None:
+        """Store the file of a part, so far as it is not refused."""
+        if not part.file_name and not any(part.content):
+            return None  # as browsers send where no file was chosen
+        self.intake.count += 1
+        if self.intake.count > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
+            raise TooManyFilesSent
+        declared = int(self.request.META.get("CONTENT_LENGTH") or 0)
+        try:
+            self.check_before(part, fields, declared - form.bytes_read)
+            return self.intake.receive(part, kind=self.kind)
+        except Refused as refusal:
+            self.refuse(refusal)
+            return None
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        self.intake = Intake(request, most=self.most_files)
-        request.upload_handlers = [self.intake]
+        self.intake = Intake()
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import uuid
 from collections.abc import Callable
 from functools import cache
@@ -60,6 +62,44 @@ class CachingMiddleware:
             kept = "private, no-cache" if response.has_header("ETag") else "no-store"
             response.headers.setdefault("Cache-Control", kept)
         return response
+
+
+class UnmeasuredBodyMiddleware:
+    """Let a body be read to its end that comes without a Content-Length, as a chunked one may.
+
+    Django would take it for empty. Where its server says that the body ends by itself, it is read
+    until it does; what limits its size is who reads it.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        meta = request.META
+        if meta.get("wsgi.input_terminated") and not meta.get("CONTENT_LENGTH"):
+            body = io.BufferedReader(_WSGIInput(meta["wsgi.input"]), buffer_size=1)
+            if body.peek():
+                request._stream = body  # noqa: SLF001 - Django's own
+                # Where Content-Length is absent, Django and DRF ask this whether there is a body.
+                meta.pop("CONTENT_LENGTH", None)
+                meta["HTTP_CONTENT_LENGTH"] = str(sys.maxsize)
+        return self.get_response(request)
+
+
+class _WSGIInput(io.RawIOBase):
+    """A server's `wsgi.input`, of which no more is known than that it can be read."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._source.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class WellFormedMiddleware:

@@ -98,6 +98,7 @@ if find_spec("django_extensions"):
 MIDDLEWARE = [
     "timba.config.middleware.RequestIdMiddleware",
     "timba.config.middleware.CachingMiddleware",
+    "timba.config.middleware.UnmeasuredBodyMiddleware",
     "timba.config.middleware.WellFormedMiddleware",
     "timba.config.middleware.CallerAddressMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
