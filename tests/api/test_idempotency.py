@@ -230,7 +230,7 @@ def test_an_upload_that_lost_a_deadlock_is_accepted_from_the_bytes_that_came(
 def test_what_was_committed_is_not_done_again_although_nobody_heard_of_the_commit(
     program: APIClient,
 ) -> None:
-    broken = OperationalError("server closed the connection unexpectedly")
+    broken = OperationalError(2013, "Lost connection to server during query")
     with failing_once("idempotency.answer_committed", broken):
         assert note(program).status_code == 503
     assert note(program).status_code == 201

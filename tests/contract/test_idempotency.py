@@ -103,7 +103,7 @@ def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: C
 
     def fail(point: str) -> None:
         if point == "idempotency.effect_written":
-            raise OperationalError("disk I/O error")
+            raise OperationalError(1021, "Disk full")
 
     failpoints.watch(fail)
     try:
