@@ -22,6 +22,7 @@ from timba.consignments.models import Consignment, Log
 from timba.errors import Forbidden, Lapsed, NotFound, Unavailable
 from timba.events.models import OutboxEvent
 from timba.files import receiving
+from timba.files.kinds import in_words
 from timba.files.models import File
 from timba.files.receiving import (
     AWAY,
@@ -33,7 +34,6 @@ from timba.files.receiving import (
     accept_files,
     discard,
     identify,
-    in_words,
     keep_waiting,
 )
 from timba.files.storage import store

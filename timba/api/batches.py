@@ -102,7 +102,7 @@ class BatchDoor(UploadDoor):
             _check_image(name, *KINDS_OF[ending_of(name)])
 
     def refuse(self, refusal: Refused) -> None:
-        self.intake.refused.append(refusal)
+        self.intake.refused[self.intake.count] = refusal
 
     @property
     def _has_too_many(self) -> bool:
@@ -125,7 +125,7 @@ class BatchDoor(UploadDoor):
             return _refuse_all(f"{self.intake.count} files are too many: send at most {MAX_FILES}.")
         good = self._identified()
         if not good:
-            return _refuse_all(self._why_none(request), self.intake.refused)
+            return _refuse_all(self._why_none(request), self._refusals())
         accepted = accept_files(
             actor=actor,
             client=client,
@@ -151,11 +151,16 @@ class BatchDoor(UploadDoor):
                     _check_image(one.received.name, one.received.row.kind)
             except Refused as refusal:
                 discard(one.received)
-                self.intake.refused.append(refusal)
+                self.intake.refused[one.number] = refusal
             else:
                 good.append(one)
         self.intake.arrived = list(good)
         return good
+
+    def _refusals(self) -> list[RefusedShape]:
+        """Tell of what was refused, in the order in which it was sent."""
+        refused = sorted(self.intake.refused.items())
+        return [RefusedShape(name=one.name, error=str(one)) for _, one in refused]
 
     def _answer(self, good: list[Arrived], accepted: list[Accepted]) -> BatchShape:
         files = []
@@ -173,7 +178,7 @@ class BatchDoor(UploadDoor):
             task_ids=[entry["task_id"] for entry in files],
             valid_images=[one.received.name for one in good if one.field == IMAGES],
             files=files,
-            errors=_refusals(self.intake.refused),
+            errors=self._refusals(),
         )
 
 
@@ -243,13 +248,9 @@ def _check_image(name: str, *kinds: str) -> None:
         raise Refused(name, sentence)
 
 
-def _refuse_all(detail: str, refused: Iterable[Refused] = ()) -> HttpResponse:
-    refusals = _refusals(refused) or [RefusedShape(name="", error=detail)]
-    return problem(HTTPStatus.BAD_REQUEST, detail, errors=refusals)
-
-
-def _refusals(refused: Iterable[Refused]) -> list[RefusedShape]:
-    return [RefusedShape(name=one.name, error=str(one)) for one in refused]
+def _refuse_all(detail: str, refusals: Iterable[RefusedShape] = ()) -> HttpResponse:
+    errors = list(refusals) or [RefusedShape(name="", error=detail)]
+    return problem(HTTPStatus.BAD_REQUEST, detail, errors=errors)
 
 
 def _status(accepted: list[Accepted]) -> int:

@@ -35,8 +35,9 @@ _KEEP_WAITING_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrived:
-    """A file that came under a field of the form."""
+    """A file that came under a field of the form, with its place among the form's files."""
 
+    number: int
     field: str
     received: Received
 
@@ -46,7 +47,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
-        self.refused: list[Refused] = []
+        self.refused: dict[int, Refused] = {}
         self.count = 0
         self._reception: Reception | None = None
         self._kept_waiting = time.monotonic()
@@ -63,7 +64,7 @@ class Intake:
             self._abandon()
             raise
         self._reception = None
-        self.arrived.append(Arrived(field=part.name, received=received))
+        self.arrived.append(Arrived(number=self.count, field=part.name, received=received))
         return received
 
     def release(self) -> None:
@@ -197,7 +198,7 @@ class UploadDoor(APIView):
 
     def refused_already(self) -> list[str]:
         """Return what was refused while it came in, and so is not in the request's data."""
-        return [str(refusal) for refusal in self.intake.refused]
+        return [str(refusal) for refusal in self.intake.refused.values()]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:

@@ -79,6 +79,14 @@ def size_limit(name: str, *, general: int) -> int:
     return _PHOTO_OR_PDF_BYTES if narrow else general
 
 
+def in_words(size: int) -> str:
+    """Return a limit as people say it: 5 MB, 10 GB."""
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
+
+
 def check_ending(name: str, *, asked: str | None) -> None:
     """Raise KindUnknown for a name whose file is refused whatever its bytes are."""
     ending = ending_of(name)

@@ -265,14 +265,6 @@ def check_kind(name: str, *, kind: str | None = None) -> None:
         raise Refused(name, f"“{name}” is not accepted: {reason}") from reason
 
 
-def in_words(size: int) -> str:
-    """Return a limit as people say it: 5 MB, 10 GB."""
-    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} bytes"
-
-
 def _check_still_there(received: Sequence[Received]) -> None:
     """Lock the intent rows; raise Unavailable unless all of them are there and not given up."""
     ids = [one.row.pk for one in received]
