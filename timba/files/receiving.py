@@ -38,6 +38,7 @@ from timba.files.kinds import (
     KindUnknown,
     check_ending,
     detect,
+    in_words,
     size_limit,
 )
 from timba.files.models import File
