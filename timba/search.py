@@ -8,7 +8,9 @@ stands, and the dotted capital I is an i with its dot.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Final
+from unicodedata import normalize
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q, TextField, Value
@@ -31,10 +33,14 @@ _MYSQL: Final = f"CAST({_UNICODE_LOWER.format(collation='utf8mb4_0900_as_cs')} A
 
 
 def containing(words: str, *fields: str) -> Q:
-    """Return the condition that one of the fields contains `words`, in any letter case."""
+    """Return the condition that one of the fields contains `words`, in any letter case.
+
+    Letters may be composed with their accents, or stand before them, as macOS writes names.
+    """
+    forms = {folded(form) for form in (words, normalize("NFC", words), normalize("NFD", words))}
     condition = Q(pk__in=[])
-    for field in fields:
-        place = StrIndex(_Folded(F(field)), Value(folded(words), output_field=TextField()))
+    for field, form in product(fields, sorted(forms)):
+        place = StrIndex(_Folded(F(field)), Value(form, output_field=TextField()))
         condition |= Q(GreaterThan(place, 0))
     return condition
 
