@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.test import RequestFactory
 from django.urls import resolve
@@ -455,3 +456,11 @@ def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
         tracemalloc.stop()
     assert File.unscoped.get().size == 64 * len(piece)
     assert peak < 16 * 1024**2
+
+
+def test_a_kind_may_follow_a_file_whose_name_tells_none(
+    make_user: MakeUser, as_user: AsUser
+) -> None:
+    readings = SimpleUploadedFile("yard.log", b"41,-3.20,2026-11-20T06:00:00Z\n")
+    form = {"file": readings, "kind": "temperatures"}
+    assert as_user(make_user()).post("/api/files/", form, format="multipart").status_code == 201

@@ -133,7 +133,10 @@ class OneFileDoor(UploadDoor):
             raise Refused(name, "Send one file at a time here.")
         check_name(name)
         sent = fields.get("kind")
-        check_kind(name, kind=self.kind or (sent if sent in File.Kind.values else None))
+        # A kind may follow the file, and lets in names that tell none: a short form is read on.
+        is_short = unread <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if sent is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
+            check_kind(name, kind=self.kind or (sent if sent in File.Kind.values else None))
         # Fields may follow it, but no other file.
         check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
