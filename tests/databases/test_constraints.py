@@ -102,6 +102,7 @@ MAKERS: Mapping[type[models.Model], Maker] = {
 IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "consignment_type_is_known": [{"type": "Hardwood"}, {"type": ""}],
     "file_has_client_once_accepted": [{"client": None}],
+    "file_waits_in_a_queue": [{"status": "PENDING", "queue": ""}],
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
     "note_title_is_not_empty": [{"title": ""}],
     "user_is_staff_or_has_client_and_role": [

@@ -66,7 +66,7 @@ def place(folder: Path, name: str) -> Place:
 def test_the_journey_ends_in_kafka(timba: TimbaProcess, folder: Path) -> None:
     manager = timba.sign_in("ilze", timba.password_of("ilze"))
     health = manager.get("/health/ready").json()["checks"]
-    assert set(health) == {"database", "storage", "broker", "kafka", "events"}
+    assert set(health) == {"database", "storage", "sandbox", "broker", "kafka", "events"}
     readings = b"42,1.00,2026-11-01T00:00:00Z\n42,hot,2026-11-01\n42,2.01,2026-11-02T00:00:00Z\n"
     sent = manager.post("/upload/", files={"file": ("yard.csv", readings)}).json()
     result = manager.wait_for_task(sent["task_id"])["result"]

@@ -94,10 +94,7 @@ class Run:
         return VerifiedStream(stream, sha256=self.file.sha256)
 
     def derive(self, role: str) -> ObjectWriter:
-        with self.writing():
-            derivative = Derivative.objects.create(
-                file=self.file, run=self.run, role=role, storage_key=new_key()
-            )
+        derivative = self._name_derivative(role)
         failpoint("processing.derivative_named")
         writer = store().create(derivative.storage_key)
         failpoint("processing.derivative_begun")
@@ -107,6 +104,13 @@ class Run:
             writer.abort()
             raise Superseded
         return writer
+
+    @again_on_contention
+    def _name_derivative(self, role: str) -> Derivative:
+        with self.writing():
+            return Derivative.objects.create(
+                file=self.file, run=self.run, role=role, storage_key=new_key()
+            )
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -122,15 +126,12 @@ class Run:
         if now - self._renewed < _renewed_every():
             return
         self._renewed = now
-        renewed = self.own_row().update(
-            lease_until=_lease_end(), progress=min(max(fraction, 0.0), 1.0)
-        )
-        if not renewed:
+        if not self._update(lease_until=_lease_end(), progress=min(max(fraction, 0.0), 1.0)):
             raise Superseded
 
     def renew(self) -> None:
         """Make the lease last longer; where it is lost, have `progress` find out next time."""
-        if not self.own_row().update(lease_until=_lease_end()):
+        if not self._update(lease_until=_lease_end()):
             self._renewed = -math.inf
 
     def clear_away(self) -> None:
@@ -142,7 +143,11 @@ class Run:
     def give_back(self, *, wait: timedelta | None = None) -> None:
         """Let the file be claimed again, at once or after a while, as if this run had not been."""
         later = None if wait is None else _from_now(wait)
-        self.own_row().update(lease_until=later, attempts=models.F("attempts") - 1)
+        self._update(lease_until=later, attempts=models.F("attempts") - 1)
+
+    @again_on_contention
+    def _update(self, **values: Any) -> int:
+        return self.own_row().update(**values)
 
     def own_row(self) -> FileQuerySet:
         """Return the file's row while it is this run's to write."""
@@ -226,6 +231,7 @@ def _pending() -> FileQuerySet:
     return files
 
 
+@again_on_contention
 def claim(file_id: uuid.UUID) -> File | None:
     """Take the lease with a new fencing token; count the attempt before any work is done."""
     waiting = waiting_files().filter(pk=file_id)

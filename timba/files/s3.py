@@ -146,9 +146,9 @@ class S3Storage(Storage):
 
     def check(self) -> None:
         """Raise StoreAway when the server is away, ImproperlyConfigured when it refuses us."""
-        code = _refusal_of(
-            partial(self.client.put_object, Bucket=self.bucket, Key=_PROBE, **_body(b"probe"))
-        )
+        probe = {"Bucket": self.bucket, "Key": _PROBE}
+        code = _refusal_of(partial(self.client.put_object, **probe, **_body(b"probe")))
+        code = code or _refusal_of(partial(self.client.delete_object, **probe))
         if code:
             sentence = _SENTENCES.get(
                 code, "The S3 server refuses STORAGE_URL with the word {code}."
