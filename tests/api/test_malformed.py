@@ -7,6 +7,7 @@ the values are `tests.api.test_hostile`'s.
 from __future__ import annotations
 
 import base64
+import io
 import re
 from typing import Any
 from unittest.mock import patch
@@ -167,3 +168,17 @@ def test_a_host_that_is_not_served_is_400(world: World) -> None:
     asked = caller(Door(route="api/notes/", methods=("GET",)), "GET", user=world.user, world=world)
     for host in ("evil.example", "x\0", "[", "a b"):
         assert_problem(send(asked, b"", headers={"Host": host}), 400)
+
+
+class BrokenOff(io.BytesIO):
+    """A body whose caller left."""
+
+    def read(self, *_: object) -> bytes:
+        raise OSError
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_body_that_breaks_off_is_400(world: World, content_type: str) -> None:
+    url = "/api/notes/" if content_type == "application/json" else "/api/files/"
+    environ = {"wsgi.input": BrokenOff(), "CONTENT_LENGTH": "100", "CONTENT_TYPE": content_type}
+    assert_problem(signed_in(world.user).post(url, **environ), 400)

@@ -79,7 +79,7 @@ def test_a_body_that_stands_still_is_too_slow(monkeypatch: pytest.MonkeyPatch) -
 def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(length: int | None) -> None:
     body = body_of([piece(b"ab"), DISCONNECT], length=length)
     with pytest.raises(Disconnected):
-        asyncio.run(body.read_beginning())
+        asyncio.run(body.read_up_to(100))
 
 
 def test_a_thread_reads_a_body_while_it_arrives() -> None:
@@ -88,7 +88,7 @@ def test_a_thread_reads_a_body_while_it_arrives() -> None:
 
     async def copy() -> bytes:
         body = body_of(messages, length=None)
-        stream = BodyStream(await body.read_beginning())
+        stream = BodyStream(await body.read_up_to(100))
         reading = asyncio.to_thread(io.BufferedReader(stream).read)
         _, content = await asyncio.gather(body.copy_to(stream), reading)
         return content

@@ -244,7 +244,7 @@ class TestS3:
         s3.exists(large)
         s3.check()
         s3.delete(large)
-        assert calls == ["HeadObject", "PutObject", "DeleteObject"]
+        assert calls == ["HeadObject", "PutObject", "DeleteObject", "DeleteObject"]
         calls.clear()
         s3.purge(small)
         assert "ListMultipartUploads" in calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -98,6 +99,20 @@ def test_a_chunked_body_that_breaks_off_changes_nothing(
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"The body broke off before its end. Send it again." in answer
     assert manager.get(note).json()["content"] == "88412"
+
+
+def test_an_answer_that_leaves_a_little_unread_keeps_the_connection(timba: TimbaProcess) -> None:
+    head = b"POST /nowhere/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 800000\r\n\r\n"
+    with connect(timba, head + b"a" * 300_000) as connection:
+        for _ in range(10):
+            time.sleep(0.05)
+            connection.sendall(b"a" * 50_000)
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answers = b""
+        while b'{"status":"ok"}' not in answers:
+            answers += connection.recv(4096)
+        assert answers.startswith(b"HTTP/1.1 404 ")
+        assert b"HTTP/1.1 200 OK" in answers
 
 
 def test_a_large_body_of_a_stranger_is_answered_before_it_has_come(timba: TimbaProcess) -> None:

@@ -20,7 +20,13 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    UnreadablePostError,
+)
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
@@ -44,6 +50,7 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     failures.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestDataTooBig: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     SuspiciousOperation: HTTPStatus.BAD_REQUEST,
+    UnreadablePostError: HTTPStatus.BAD_REQUEST,
     Http404: HTTPStatus.NOT_FOUND,
     PermissionDenied: HTTPStatus.FORBIDDEN,
     StoreAway: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -53,6 +60,7 @@ _SENTENCES: dict[type[Exception], str] = {
     TooManyFieldsSent: "The form has too many fields.",
     TooManyFilesSent: "The form has too many files.",
     SuspiciousOperation: "The request is malformed.",
+    UnreadablePostError: "The body broke off before its end. Send it again.",
     Http404: "There is nothing here.",
     PermissionDenied: "Your role does not allow this.",
     StoreAway: "The store of files cannot be reached just now. Try again in a moment.",

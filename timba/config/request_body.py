@@ -23,11 +23,15 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 WINDOW_SECONDS: Final = 30.0
 WINDOW_BYTES: Final = 30_000
 SLOT_SECONDS: Final = 10.0
-# A body up to this size is read into memory before a thread is taken for it.
+# A body up to the first size is read without a slot, up to the second before a thread sees it.
+SMALL_BYTES: Final = 16 * 1024
 BUFFERED_BYTES: Final = 256 * 1024
-# A body of which no more than this is left when it is answered keeps its connection.
-DISCARDED_BYTES: Final = 1024 * 1024
-_DISCARD_SECONDS: Final = 30.0
+# What an answer left unread is read and dropped up to this size, to keep the connection.
+DRAINED_BYTES: Final = 1024 * 1024
+_DRAIN_SECONDS: Final = 5.0
+# How long a caller that sends on after its answer is listened to, in all and without a byte.
+_LINGER_SECONDS: Final = 30.0
+_LINGER_IDLE_SECONDS: Final = 1.0
 _QUEUED_PIECES: Final = 16
 
 
@@ -150,12 +154,12 @@ class RequestBody:
                 return piece
         return b""
 
-    async def read_beginning(self) -> bytes:
-        """Return the body, or of a larger one a little more than `BUFFERED_BYTES`."""
-        beginning = bytearray()
-        while len(beginning) <= BUFFERED_BYTES and (piece := await self.read()):
-            beginning += piece
-        return bytes(beginning)
+    async def read_up_to(self, size: int) -> bytes:
+        """Return the rest of the body, or of a larger one a little more than `size` bytes."""
+        pieces = bytearray()
+        while len(pieces) <= size and (piece := await self.read()):
+            pieces += piece
+        return bytes(pieces)
 
     async def copy_to(self, stream: BodyStream) -> None:
         """Hand the rest to a thread that reads `stream`, which learns of every failure too."""
@@ -166,23 +170,28 @@ class RequestBody:
         finally:
             stream.end(None if self.is_complete else self.failure or Disconnected())
 
-    @property
-    def is_short(self) -> bool:
-        """Whether what is left is so little that the connection is kept for it."""
-        if self.is_complete or self.failure is not None:
-            return self.is_complete
-        return self._length is not None and self._length - self._received <= DISCARDED_BYTES
+    async def drain(self) -> None:
+        """Read and drop what is left where that is little and comes soon."""
+        if self._length is not None and self._length - self._received > DRAINED_BYTES:
+            return
+        limit = self._received + DRAINED_BYTES
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self._received <= limit and await self.read():
+                    pass
 
-    async def discard(self) -> None:
-        """Read and drop what is left for a while.
+    async def linger(self) -> None:
+        """Read and drop until the caller stops sending.
 
-        Its sender would otherwise see a broken connection instead of the answer, which it may look
-        for only after it has sent everything.
+        Where a server closes a connection before it has read all, the caller may see it broken in
+        place of its answer.
         """
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_DISCARD_SECONDS):
-                while await self.read():
-                    pass
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while True:
+                    async with asyncio.timeout(_LINGER_IDLE_SECONDS):
+                        if not await self.read():
+                            return
 
 
 class BodyStream(io.RawIOBase):

@@ -19,6 +19,8 @@ from urllib.parse import unquote_to_bytes
 import structlog
 
 from timba.config.request_body import (
+    BUFFERED_BYTES,
+    SMALL_BYTES,
     BodyStream,
     BodyTooSlow,
     Disconnected,
@@ -28,14 +30,14 @@ from timba.config.request_body import (
     Slots,
 )
 from timba.config.response_writer import Header, ResponseWriter, Send
-from timba.errors import BodyTimeout, DomainError, Invalid, Unavailable
+from timba.errors import BodyTimeout, DomainError, Invalid, TooLarge, Unavailable
 
 Environ = dict[str, Any]
 T = TypeVar("T")
 
 # The key in `environ` of the reason why a body was not read: the application answers with it.
 REFUSAL: Final = "timba.refusal"
-# Small bodies that are waited for at once: each may hold 256 KiB of memory, and no thread.
+# Bodies that are read into memory at once: each may hold 256 KiB, and no thread.
 _BODIES: Final = 256
 _BODIES_PER_ADDRESS: Final = 32
 _log = structlog.get_logger(__name__)
@@ -66,10 +68,16 @@ class WSGIAdapter:
         *,
         threads: int,
         address_of: Callable[[Environ], str],
+        is_public: Callable[[Environ], bool] = lambda _: False,
     ) -> None:
-        """Run `application` in `threads`; requests of one `address_of` share its slots."""
+        """Run `application` in `threads`; requests of one `address_of` share its slots.
+
+        The body of a request that `is_public` is read before it is known who sends it: a large one
+        is refused, for it would take an upload's slot.
+        """
         self._application = application
         self._address_of = address_of
+        self._is_public = is_public
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="web")
         self._bodies = Slots(_BODIES, per_address=_BODIES_PER_ADDRESS)
         self._uploads = Slots(threads // 2, per_address=max(1, threads // 4))
@@ -92,7 +100,8 @@ class WSGIAdapter:
         environ = environ_of(scope)
         body = RequestBody(receive, length=_length_of(environ))
         answer = await self._answer(environ, body)
-        if not body.is_short:
+        await body.drain()
+        if not body.is_complete:
             answer.headers.append((b"connection", b"close"))
         writer = ResponseWriter(scope, receive, send)
         try:
@@ -104,13 +113,20 @@ class WSGIAdapter:
     async def _answer(self, environ: Environ, body: RequestBody) -> _Answer:
         address = self._address_of(environ)
         try:
+            if environ.pop("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
+                raise Invalid("The body's transfer coding is not supported: only chunked is.")
             async with AsyncExitStack() as slots:
+                beginning = await body.read_up_to(SMALL_BYTES)
                 if not body.is_complete:
                     await slots.enter_async_context(self._bodies.take(address))
-                beginning = await body.read_beginning()
+                    beginning += await body.read_up_to(BUFFERED_BYTES - len(beginning))
                 if not body.is_complete:
+                    if self._is_public(environ):
+                        raise TooLarge("The body is larger than is accepted here.")
                     await slots.enter_async_context(self._uploads.take(address))
                     return await self._answer_upload(environ, beginning, body)
+        except DomainError as refusal:
+            return await self._refuse(environ, refusal)
         except NoSlot:
             busy = "Too many bodies are being received just now. Try again in a moment."
             return await self._refuse(environ, Unavailable(busy))
@@ -151,13 +167,14 @@ class WSGIAdapter:
         await writer.start(answer.status, answer.headers)
         if answer.pieces is not None:
             await self._write_pieces(answer.pieces, writer)
+            await writer.end()
         elif body.is_complete:
             await writer.end(answer.content)
-            return
         else:
-            await writer.write(answer.content)
-            await body.discard()
-        await writer.end()
+            # With its last byte the server takes the answer for sent, and closes the connection.
+            await writer.write(answer.content[:-1])
+            await body.linger()
+            await writer.end(answer.content[-1:])
 
     async def _write_pieces(self, pieces: Any, writer: ResponseWriter) -> None:
         """Send pieces as they are made, until the caller leaves."""
@@ -241,7 +258,7 @@ def _headers(headers: Iterable[Header]) -> Iterator[tuple[str, str]]:
 
 def _length_of(environ: Environ) -> int | None:
     """Return the length of the body; None of a chunked one, whose pieces the server has joined."""
-    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+    if "HTTP_TRANSFER_ENCODING" in environ:
         environ.pop("CONTENT_LENGTH", None)
         return None
     return int(environ.get("CONTENT_LENGTH") or 0)

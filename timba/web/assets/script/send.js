@@ -63,7 +63,8 @@ function outcome({ status, body }) {
     return { id: taken.file_id, task: taken.task_id, status: taken.status, duplicate: Boolean(taken.duplicate) };
   }
   if (status === 401) return { refused: "Not sent: you are signed out. Sign in again, then try it again.", again: true };
-  const said = Array.isArray(body.errors) ? body.errors[0]?.error : body.detail;
+  const [first] = Object.values(body.errors ?? {});
+  const said = first?.error ?? first?.[0] ?? body.detail;
   return { refused: said ?? "Timba did not take it. Try it again, or another file.", again: status === 402 || status === 403 };
 }
 
