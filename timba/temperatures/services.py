@@ -29,17 +29,14 @@ from timba.temperatures.totals import Totals
 
 MAX_CITY_NAME = 100
 FORGOTTEN_AT_ONCE = 1000
-_COLUMNS: Final = (
-    *("client_id", "file_id", "run", "city_id", "count", "sum_hundredths"),
-    *("min_hundredths", "max_hundredths", "first_at", "last_at"),
-)
 # Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, while
 # nobody else can write.
-_INSERT: Final = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608 - the model's own names
-    CityTotals._meta.db_table,
-    ", ".join(_COLUMNS),
-    ", ".join("%s" for _ in _COLUMNS),
-)
+_INSERT: Final = """
+    INSERT INTO temperatures_citytotals (
+        client_id, file_id, run, city_id, count, sum_hundredths,
+        min_hundredths, max_hundredths, first_at, last_at
+    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 
 
 def stage_totals(
