@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.asgi import Caller, call
 from timba.config import request_body, response_writer, wsgi_adapter
 from timba.config.wsgi_adapter import REFUSAL, Environ, WSGIAdapter
-
-Messages = list[dict[str, Any]]
 
 
 class Application:
@@ -33,63 +32,11 @@ class Application:
         return [b"lar", b"ch"]
 
 
-class Caller:
-    """Sends a request in pieces and notes the answer; after the last piece it is silent."""
-
-    def __init__(self, *pieces: bytes, whole: bool = True, **headers: str) -> None:
-        self._pieces = list(pieces)
-        self._whole = whole
-        self.sent: Messages = []
-        self.scope = {
-            "type": "http",
-            "method": "POST",
-            "http_version": "1.1",
-            "scheme": "http",
-            "path": "/",
-            "raw_path": b"/a%2Fb/%C3%A9%ff",
-            "query_string": b"q=%20",
-            "client": ("192.0.2.1", "1234"),
-            "server": ("127.0.0.1", "8000"),
-            "headers": [
-                (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
-            ],
-        }
-
-    async def receive(self) -> dict[str, Any]:
-        if not self._pieces:
-            await asyncio.Event().wait()
-        body = self._pieces.pop(0)
-        more = bool(self._pieces) or not self._whole
-        return {"type": "http.request", "body": body, "more_body": more}
-
-    async def send(self, message: dict[str, Any]) -> None:
-        self.sent.append(message)
-
-    @property
-    def status(self) -> int:
-        return int(self.sent[0]["status"])
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        return dict(self.sent[0]["headers"])
-
-    @property
-    def content(self) -> bytes:
-        return b"".join(message["body"] for message in self.sent[1:])
-
-    @property
-    def has_sent_all(self) -> bool:
-        return not self._pieces
-
-
 def serve(application: Any, *callers: Caller, threads: int = 4, **options: Any) -> None:
     options["address_of"] = lambda environ: environ["REMOTE_ADDR"]
     adapter = WSGIAdapter(application, threads=threads, **options)
 
-    async def run() -> None:
-        await asyncio.gather(*(adapter(one.scope, one.receive, one.send) for one in callers))
-
-    asyncio.run(run())
+    call(adapter, *callers)
 
 
 def test_a_chunked_body_is_read_with_its_length() -> None:
@@ -173,7 +120,7 @@ def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
     for number, caller in enumerate(callers):
         caller.scope["client"] = (f"192.0.2.{number // 3}", "1234")
     serve(Application(), *callers, threads=8)
-    busy = b"Too many bodies are being received just now. Try again in a moment."
+    busy = b"Too many uploads are arriving just now. Try again in a moment."
     # Two of the first address and two of the second; nothing is left for the third.
     assert [caller.content == busy for caller in callers] == [
         *(False, False, True),

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,21 +21,6 @@ from tests.journeys.processes import free_port, wait_until
 from tests.journeys.timba_process import ROOT, Program, TimbaProcess
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture(scope="module")
-def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("demo"))
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
-
-
-@pytest.fixture(scope="module")
-def manager(timba: TimbaProcess) -> Program:
-    return timba.sign_in("ilze", timba.password_of("ilze"))
 
 
 def photo() -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
 
@@ -20,21 +19,6 @@ SLOW_BODY = (
     b"POST /api/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     b"Content-Length: 1000\r\n\r\n{"
 )
-
-
-@pytest.fixture(scope="module")
-def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("slow"))
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
-
-
-@pytest.fixture(scope="module")
-def manager(timba: TimbaProcess) -> Program:
-    return timba.sign_in("ilze", timba.password_of("ilze"))
 
 
 @pytest.fixture

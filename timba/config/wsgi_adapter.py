@@ -128,7 +128,7 @@ class WSGIAdapter:
         except DomainError as refusal:
             return await self._refuse(environ, refusal)
         except NoSlot:
-            busy = "Too many bodies are being received just now. Try again in a moment."
+            busy = "Too many uploads are arriving just now. Try again in a moment."
             return await self._refuse(environ, Unavailable(busy))
         except BodyTooSlow:
             return await self._refuse(environ, BodyTimeout())

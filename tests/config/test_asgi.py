@@ -1,0 +1,39 @@
+"""What Timba's own ASGI application takes of callers whom it does not know."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+import pytest
+
+from tests.asgi import Caller, call
+from timba.config import asgi
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        # These read a body before they know who sends it.
+        ("/api/token/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/api/token", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/api/token/refresh/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/api/token/revoke/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/login/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/admin/login/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/timba/client", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        ("/api/clients/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        # These ask first, and read nothing.
+        ("/api/files/", HTTPStatus.UNAUTHORIZED),
+        ("/api/notes/", HTTPStatus.UNAUTHORIZED),
+        ("/notes/", HTTPStatus.UNAUTHORIZED),
+    ],
+)
+def test_a_large_body_of_a_stranger_is_not_waited_for(path: str, status: HTTPStatus) -> None:
+    caller = Caller(
+        b"{" * 300_000, whole=False, content_length="2000000", content_type="application/json"
+    )
+    caller.scope["raw_path"] = path.encode()
+    call(asgi.application, caller)
+    assert caller.status == status
+    assert json.loads(caller.content)["status"] == status
