@@ -23,7 +23,7 @@ from tests.files.lacking import python_lacking
 from tests.worlds import World, kept_world
 from timba.accounts.models import Client, Role, User
 from timba.accounts.tokens import issue_tokens
-from timba.config import health
+from timba.api import health
 from timba.files.protections import missing_protections
 from timba.files.s3 import S3Storage
 from timba.files.sandbox import close_sandbox

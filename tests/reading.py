@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from django.http import QueryDict
 
-from timba.api.parsers import StrictJSONParser
+from timba.api.http import StrictJSONParser
 
 
 @contextmanager

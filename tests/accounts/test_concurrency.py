@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from timba.accounts import concurrency
-from timba.accounts.concurrency import ConcurrencyLimiter
+from timba.accounts import rate_limit
+from timba.accounts.rate_limit import ConcurrencyLimiter
 from timba.errors import Unavailable
 
 
@@ -59,7 +59,7 @@ def test_the_group_with_the_fewest_places_is_next() -> None:
 
 
 def test_who_has_waited_too_long_leaves_the_slot_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
     limiter = ConcurrencyLimiter(at_once=1, waiting=11)
     with limiter.slot("a"), pytest.raises(Unavailable):
         limiter.slot("b").__enter__()

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
+from timba.accounts.authorization import require, require_paid
 from timba.accounts.models import Client, Role, User
-from timba.accounts.permissions import BUILT_IN_ROLES, Permission, require, require_paid
+from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.errors import Forbidden, Lapsed, NotFound
 
 ALLOWED = {

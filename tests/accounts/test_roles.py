@@ -10,8 +10,9 @@ from django.db import connection
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, Role, User
-from timba.accounts.permissions import BUILT_IN_ROLES, Permission, require
+from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.accounts.roles import add_role, change_role, delete_role
 from timba.accounts.services import add_user, change_user
 from timba.errors import Conflict, DomainError, Forbidden, Invalid, Lapsed, NotFound

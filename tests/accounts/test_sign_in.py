@@ -19,12 +19,11 @@ from django.test import RequestFactory
 
 from tests.conftest import MakeUser
 from tests.factories import PASSWORD
-from timba.accounts import concurrency, passwords, sign_in
-from timba.accounts.concurrency import ConcurrencyLimiter
+from timba.accounts import rate_limit, sign_in
 from timba.accounts.models import User
-from timba.accounts.passwords import confirm_password, hash_password
+from timba.accounts.rate_limit import ConcurrencyLimiter
 from timba.accounts.services import change_user
-from timba.accounts.sign_in import check_credentials
+from timba.accounts.sign_in import check_credentials, confirm_password, hash_password
 from timba.errors import NotSignedIn, TooManyAttempts, Unavailable
 
 REFUSED = r"^The username or the password is not right\.$"
@@ -153,7 +152,7 @@ def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
 def test_no_new_password_waits_for_failures_that_are_being_noted(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
     owner, noting = make_user(), threading.Semaphore(0)
 
     def fail_alone(number: int) -> None:
@@ -163,7 +162,7 @@ def test_no_new_password_waits_for_failures_that_are_being_noted(
         finally:
             connection.close()
 
-    turns = passwords.AT_ONCE
+    turns = sign_in.AT_ONCE
     with ThreadPoolExecutor(turns + 1) as pool:
         with transaction.atomic():  # keeps every other writer of SQLite waiting
             failing = [pool.submit(fail_alone, number) for number in range(turns)]
@@ -194,7 +193,7 @@ def test_a_flood_of_guesses_is_told_to_wait(
     user = make_user()
     limiter = ConcurrencyLimiter(at_once=1, waiting=waiting)
     monkeypatch.setattr(sign_in, "_limiter", limiter)
-    monkeypatch.setattr(concurrency, "WAIT_SECONDS", seconds)
+    monkeypatch.setattr(rate_limit, "WAIT_SECONDS", seconds)
     with limiter.slot("elsewhere"), pytest.raises(Unavailable):
         check_credentials(request_from(), username=user.username, password=PASSWORD)
     assert check_credentials(request_from(), username=user.username, password=PASSWORD) == user
@@ -243,9 +242,9 @@ def test_new_passwords_wait_for_their_turn_and_are_refused_inside_a_transaction(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
-    monkeypatch.setattr(concurrency, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(passwords, "_hashing", ConcurrencyLimiter(at_once=1, waiting=11))
-    with passwords._hashing.slot("others"):
+    monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(sign_in, "_hashing", ConcurrencyLimiter(at_once=1, waiting=11))
+    with sign_in._hashing.slot("others"):
         with pytest.raises(Unavailable):
             hash_password("spruce-bark-7731", user=user)
         with pytest.raises(Unavailable):

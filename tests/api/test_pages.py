@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 
 from tests.conftest import MakeUser
 from timba.accounts.models import Client
-from timba.api.pages import _after, _decode, page, read_limit
+from timba.api.pagination import (
+    _after,
+    _decode,
+    page,
+    read_limit,
+)
 from timba.errors import Invalid
 from timba.files.models import File
 

@@ -16,12 +16,11 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser, MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Subscription, User
-from timba.api import tallies
-from timba.consignments import export_slots, exports
+from timba.api import downloads
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
-from timba.consignments.tallies import paper
 from timba.places.models import City
+from timba.tallies import export_slots, exports, pdf
 
 pytestmark = pytest.mark.django_db
 
@@ -132,18 +131,18 @@ def test_whatever_it_is_called_the_export_arrives(
 def test_more_logs_than_can_be_printed_are_exported_otherwise(
     program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tallies, "MAX_PRINTED", 1)
+    monkeypatch.setattr(downloads, "MAX_PRINTED", 1)
     answer = program.get(path_of(consignment, "pdf"))
-    assert (answer.status_code, answer.json()["detail"]) == (400, tallies.TOO_MANY)
+    assert (answer.status_code, answer.json()["detail"]) == (400, downloads.TOO_MANY)
     assert content_of(program.get(path_of(consignment, "xlsx")))
 
 
 def test_without_fonts_there_is_no_pdf(
     program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(paper, "REGULAR", tmp_path / "none.ttf")
+    monkeypatch.setattr(pdf, "REGULAR", tmp_path / "none.ttf")
     answer = program.get(path_of(consignment, "pdf"))
-    assert (answer.status_code, answer.json()["detail"]) == (503, tallies.NO_FONTS)
+    assert (answer.status_code, answer.json()["detail"]) == (503, downloads.NO_FONTS)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

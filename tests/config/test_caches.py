@@ -10,8 +10,7 @@ from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 
 from tests.own_servers import OwnServer, note_calls
-from timba.config.caches import bounded
-from timba.config.env import env
+from timba.config.env import env, with_timeouts
 from tools.servers.redis import Redis
 
 Harm = Callable[[OwnServer], None]
@@ -27,7 +26,7 @@ def redis() -> Iterator[OwnServer]:
 def cached(redis: OwnServer, settings: Settings) -> None:
     """Let the cache be that Redis, as CACHE_URL would have it."""
     url = redis.variables()["CACHE_URL"]
-    settings.CACHES = {"default": bounded(env.cache_url_config(url))}
+    settings.CACHES = {"default": with_timeouts(env.cache_url_config(url))}
 
 
 @pytest.mark.usefixtures("cached")
@@ -56,4 +55,4 @@ def test_a_cache_that_is_away_is_tried_once_a_look(
 
 def test_other_caches_are_as_they_were() -> None:
     table = env.cache_url_config("dbcache://cache_table")
-    assert bounded(table) == table
+    assert with_timeouts(table) == table

@@ -15,7 +15,7 @@ from tests.contract.answers import assert_problem
 from tests.contract.conftest import Work
 from tests.contract.uploads import add, one, pdf, sent
 from tests.factories import ClientFactory
-from tests.files.sheets import read_back, saved, tally
+from tests.tallies.sheets import read_back, saved, tally
 from timba.consignments.models import Consignment
 
 pytestmark = pytest.mark.django_db

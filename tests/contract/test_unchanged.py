@@ -13,8 +13,8 @@ from tests.doors import Door, fields_of
 from tests.factories import StaffFactory
 from tests.worlds import World
 from timba.accounts.models import User
+from timba.serialization import dumps
 from timba.temperatures.services import name_city
-from timba.wire import dumps
 
 pytestmark = pytest.mark.django_db
 

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from tests.factories import UserFactory
 from tests.worlds import World, make_world
-from timba.accounts.constraints import sentences, violated_constraint
 from timba.accounts.models import Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
+from timba.db.integrity import sentences, violated_constraint
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File

@@ -21,7 +21,7 @@ from timba.accounts.services import add_user
 from timba.accounts.tokens import TokenPair, issue_tokens, rotate_tokens
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention
 from timba.errors import Conflict, NotSignedIn, SeatsTaken
 from timba.events.models import OutboxEvent, Stream
 from timba.files.models import File

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 
 from tests.broken_databases import break_at, spoil
 from tests.conftest import AsUser, MakeUser
-from timba import outages
 from timba.accounts.models import Client
-from timba.outages import is_database_outage, is_disk_full
+from timba.db import outages
+from timba.db.outages import is_database_outage, is_disk_full
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -137,5 +137,5 @@ def test_an_outage_is_a_503_and_its_cause_is_logged_once(
         with connection.execute_wrapper(break_at("notes_note")):
             assert program.get("/api/notes/").status_code == 503
         outages.drop_connection()
-    assert len([r for r in caplog.records if r.name == "timba.outages"]) == 1
+    assert len([r for r in caplog.records if r.name == "timba.db.outages"]) == 1
     assert program.get("/api/notes/").status_code == 200

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from tests.conftest import MakeUser
-from tests.files.sheets import tally
+from tests.tallies.sheets import tally
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, delete_consignment, open_consignment

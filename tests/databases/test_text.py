@@ -17,8 +17,8 @@ from tests.conftest import MakeUser
 from tests.factories import PASSWORD, ClientFactory, UserFactory
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
+from timba.db.text import containing, folded
 from timba.notes.models import Note
-from timba.search import containing, folded
 from timba.web.pages import reader_of
 
 pytestmark = pytest.mark.django_db

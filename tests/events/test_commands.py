@@ -23,12 +23,11 @@ from pytest_django.fixtures import Settings
 
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
-from timba.events import sources
-from timba.events.consumer import FirstOccurrences
+from timba.events import consumer
+from timba.events.consumer import FirstOccurrences, Wanted, messages_in_kafka, messages_in_outbox
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
-from timba.events.sources import Wanted, messages_in_kafka, messages_in_outbox
 
 Start = Callable[..., "Child"]
 
@@ -96,7 +95,7 @@ def test_both_sources_tell_the_same(in_kafka: None) -> None:
 def test_outbox_is_read_in_small_steps_to_its_end(
     tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "_BATCH", 1)
+    monkeypatch.setattr(consumer, "_BATCH", 1)
     for key in "abc":
         tell(fact(key=key), fact(key="f", noun="file"))
     assert [line["key"] for line in consume("note_events")] == ["a", "b", "c"]
@@ -111,7 +110,7 @@ def test_consume_says_that_kafka_has_no_such_topic(kafka: MockKafka) -> None:
 
 @pytest.mark.django_db
 def test_consume_says_that_kafka_is_away(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(consumer, "_PATIENCE_SECONDS", 1)
     kafka.go_away()
     with pytest.raises(CommandError, match="Kafka does not answer: look at KAFKA_BOOTSTRAP"):
         consume("note_events")
@@ -134,7 +133,7 @@ def naps(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
         happen()
 
     tell(key="1")
-    monkeypatch.setattr(sources.time, "sleep", nap)
+    monkeypatch.setattr(consumer.time, "sleep", nap)
 
 
 @pytest.mark.django_db

@@ -18,8 +18,7 @@ from tests.console_consumer import printed
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import Program, TimbaProcess
 from tests.own_servers import OwnServer
-from timba.events.consumer import FirstOccurrences, Received, received
-from timba.events.sources import Wanted, messages_in_kafka
+from timba.events.consumer import FirstOccurrences, Received, Wanted, messages_in_kafka, received
 from tools.servers.kafka import Kafka
 from tools.servers.server import Command, Instance
 

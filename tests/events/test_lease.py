@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from timba.events.lease import Lease
 from timba.events.models import RelayLease
+from timba.events.relay import Lease
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -16,11 +16,11 @@ from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from tests.events.conftest import Tell, fact
-from timba.bell import Bell
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention
 from timba.events.history import events_after
 from timba.events.models import OutboxEvent, Stream
 from timba.events.outbox import Event, publish
+from timba.wakeup import Bell
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
 

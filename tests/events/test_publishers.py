@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.events.kafka import MockKafka
 from timba.events import publishers
+from timba.events.consumer import Wanted, messages_in_kafka
 from timba.events.messages import Message
 from timba.events.publishers import (
     Delivery,
@@ -20,7 +21,6 @@ from timba.events.publishers import (
     Publisher,
     open_publisher,
 )
-from timba.events.sources import Wanted, messages_in_kafka
 
 TOPIC = "note_events"
 ACKED, UNCERTAIN, REFUSED = Delivery.ACKED, Delivery.UNCERTAIN, Delivery.REFUSED

@@ -17,12 +17,11 @@ from tests.broken_databases import break_at, spoil
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
-from timba.events.consumer import FirstOccurrences, Received
+from timba.events.consumer import FirstOccurrences, Received, Wanted, messages_in_kafka
 from timba.events.messages import Message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import Delivery, MemoryPublisher, open_publisher
 from timba.events.relay import Relay, Turn
-from timba.events.sources import Wanted, messages_in_kafka
 
 
 class PausedPublisher(MemoryPublisher):

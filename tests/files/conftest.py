@@ -12,10 +12,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from timba.accounts.models import User
-from timba.files.catalogue import processors, recognizers
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.receiving import Received, Reception, accept_files, identify
+from timba.files.registry import processors, recognizers
 from timba.files.sandbox import close_sandbox
 
 Take = Callable[..., Received]

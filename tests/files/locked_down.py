@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from timba.files import sandbox_child
-from timba.files.jail import PROTECTIONS
 from timba.files.processors.base import FileRefused, Made
+from timba.files.sandbox_limits import PROTECTIONS
 
 NOBODY = 65534
 # Of a call that waits for ever, where nothing ends it before.
@@ -35,8 +35,8 @@ _ROOT = Path(__file__).parents[2]
 _READERS = (
     "timba.files.processors.document",
     "timba.files.processors.photo",
-    "timba.files.sheets.marking",
-    "timba.files.sheets.reading",
+    "timba.tallies.annotate",
+    "timba.tallies.reading",
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pytest_django.fixtures import Settings
 
-from timba.files.checks import check_processors
 from timba.files.processors.base import Processor
+from timba.files.registry import check_processors
 
 TEXT = "timba.files.processors.text.PROCESSOR"
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.files.sheets import tally
+from tests.tallies.sheets import tally
 from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_OF,

@@ -13,10 +13,10 @@ from tests.conftest import Lack
 from tests.files.conftest import Receive
 from tests.files.lacking import python_lacking
 from tests.files.samples import photo
-from timba.files.checks import check_sandbox
-from timba.files.jail import PROTECTIONS
 from timba.files.models import File
 from timba.files.protections import SENTENCES, isolated_python, missing_protections
+from timba.files.registry import check_sandbox
+from timba.files.sandbox_limits import PROTECTIONS
 
 
 def test_this_machine_lacks_none() -> None:

@@ -17,10 +17,10 @@ from tests.files.conftest import Receive, read_by
 from tests.files.hostile import repeat_beside
 from timba.config.settings.base import FILE_PROCESSORS
 from timba.files import processing, sandbox
-from timba.files.catalogue import processors
 from timba.files.models import File
 from timba.files.processing import Run
 from timba.files.processors.base import Superseded
+from timba.files.registry import processors
 from timba.files.sandbox import (
     CUT_OFF,
     DIED,
@@ -215,7 +215,7 @@ def test_what_the_reader_prints_goes_nowhere(settle: Receive) -> None:
 def test_the_reader_knows_nothing(settle: Receive, settings: Settings) -> None:
     read_by(settings, *FILE_PROCESSORS, *settings.FILE_PROCESSORS)
     result = settle("environment").result
-    assert "timba.files.sheets.marking" in result["modules"]
+    assert "timba.tallies.annotate" in result["modules"]
     # Python itself sets LC_CTYPE where no locale is given.
     assert set(result["names"]) <= {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
     assert not [name for name in result["modules"] if name.split(".")[0] == "django"]

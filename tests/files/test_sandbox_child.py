@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from tests.files.locked_down import tried, users
 from tests.files.samples import pdf, photo, png
-from tests.files.sheets import tally
+from tests.tallies.sheets import tally
 
 _CAMERA: dict[str, Any] = {
     "exif": {ExifTags.Base.Make: "Canon", ExifTags.Base.Model: "EOS R6"},

@@ -16,12 +16,12 @@ from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive
 from tests.own_servers import note_calls
-from timba.bell import Bell
+from timba.db.transactions import deferred_commit
 from timba.files import tasks
 from timba.files.models import File
 from timba.files.processors.base import BULK, FAST
 from timba.files.tasks import BELL, process, ring, sweep
-from timba.transactions import deferred_commit
+from timba.wakeup import Bell
 
 pytestmark = pytest.mark.django_db
 

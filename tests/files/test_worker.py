@@ -19,8 +19,7 @@ from tests.factories import UserFactory
 from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
-from timba import outages
-from timba.bell import ring
+from timba.db import outages
 from timba.files import processing, worker
 from timba.files.models import File
 from timba.files.processing import LOST, claim
@@ -28,6 +27,7 @@ from timba.files.scheduling import Slots
 from timba.files.storage import LocalStorage
 from timba.files.tasks import BELL
 from timba.files.worker import Worker
+from timba.wakeup import ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,7 +152,7 @@ def test_a_worker_whose_connection_breaks_goes_on(
             assert worker._process_next(0)
     assert not worker._process_next(0)
     told = [record.name for record in caplog.records if record.name.startswith("timba")]
-    assert told == ["timba.outages"]
+    assert told == ["timba.db.outages"]
 
 
 def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(

@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.files.sheets import HEADER, read_back, saved, tally
+from tests.tallies.sheets import HEADER, read_back, saved, tally
 from tests.web.conftest import Open
 from tests.web.test_consignments import measured, opened
 from tests.web.test_pages import photo

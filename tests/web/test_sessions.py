@@ -14,8 +14,8 @@ from django.test import Client as Person
 from tests.factories import PASSWORD, ClientFactory
 from tests.web.conftest import SignIn
 from timba.accounts import sign_in as sign_in_service
-from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import Client, User
+from timba.accounts.rate_limit import ConcurrencyLimiter
 from timba.notes.services import write_note
 from timba.web.pages import CLIENTS_OFFERED
 

@@ -138,14 +138,14 @@ class UserQuerySet(TenantQuerySet["User"]):
         return self.select_related("client__subscription", "role")
 
 
-_UserManager = BaseUserManager.from_queryset(UserQuerySet)
-
-
-class UserManager(_UserManager["User"]):
+class UserManager(BaseUserManager["User"]):
     """Finds users by username for signing in, and makes the platform's staff."""
 
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.with_state().get(username=username)
+        return self.get_queryset().with_state().get(username=username)
 
     def create_superuser(self, username: str, password: str | None = None) -> User:
         """Make platform staff: a user without client, who sees all clients."""

@@ -7,20 +7,42 @@ is Forbidden, to everyone alike.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Final, TypedDict, Unpack
 
 from django.db import transaction
 
-from timba.accounts.constraints import sentences
-from timba.accounts.lookalikes import looks_like
+from timba.accounts.authorization import permissions_of, require
 from timba.accounts.models import Client, Role, User
-from timba.accounts.permissions import BUILT_IN_ROLES, Permission, permissions_of, require
-from timba.accounts.seats import lock_people
-from timba.contention import again_on_contention
+from timba.accounts.permissions import BUILT_IN_ROLES, Permission
+from timba.accounts.subscriptions import lock_people
+from timba.db.integrity import sentences
+from timba.db.transactions import again_on_contention, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
-from timba.transactions import write_transaction
+
+# What looks like each of the Latin letters of the built-in roles' names, small or capital, after
+# case and compatibility forms are folded; see Unicode's confusables.txt (UTS 39).
+_LOOKALIKES: Final = {
+    "a": "аαɑᴀᎪ⍺",
+    "e": "еҽєεɛ℮ᴇᎬ",
+    "g": "ɡɢցԍᏀ",
+    "i": "іιıӏɪᎥl1|ǀ",
+    "m": "мμᴍᎷ",
+    "o": "оοσօøɵөθᴏoო",
+    "p": "рρⲣᴘᏢ⍴",
+    "r": "гᴦʀⲅᎡᏒꭇꭈ",
+    "t": "тτᴛᎢ",
+    # The Greek ν looks like v and its capital like N, so n and v are one letter here.
+    "v": "νѵυᴠᏙ∨nпηոռɴ",
+    "w": "ԝѡωшաɯᴡᎳ",
+    # Letters without a shape.
+    "": "\u115f\u1160",
+}
+_PLAIN: Final = str.maketrans(
+    {alike: plain for plain, letters in _LOOKALIKES.items() for alike in letters}
+)
 
 MAX_ROLE_NAME: Final = 50
 
@@ -133,3 +155,20 @@ def _name_is_free(name: str) -> AbstractContextManager[None]:
 
 def _taken(name: str) -> Conflict:
     return Conflict(f"There is a role named “{name}” already: choose another name.")
+
+
+def looks_like(name: str, other: str) -> bool:
+    """Return whether two names can be taken for each other."""
+    return _shape(name) == _shape(other)
+
+
+def _shape(name: str) -> str:
+    """Return the name's letters and digits without case, marks and differences between scripts."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    plain = plain.translate(_PLAIN)
+    shown = [
+        "o" if unicodedata.decimal(character, 1) == 0 else character
+        for character in plain
+        if unicodedata.category(character)[0] in "LN"
+    ]
+    return "".join(shown).replace("rv", "m").replace("vv", "w")  # rn and vv

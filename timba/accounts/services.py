@@ -13,12 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
-from timba.accounts.constraints import sentences
-from timba.accounts.models import Client, Role, Subscription, User
-from timba.accounts.passwords import confirm_password, hash_password
-from timba.accounts.permissions import (
-    OWNER,
-    Permission,
+from timba.accounts.authorization import (
     check_may_grant,
     check_owner_right,
     permissions_of,
@@ -26,12 +21,13 @@ from timba.accounts.permissions import (
     require_paid,
     require_staff,
 )
-from timba.accounts.seats import check_seats, lock_people
-from timba.accounts.sign_in import lift_lock
-from timba.changes import apply_changes
-from timba.contention import again_on_contention
+from timba.accounts.models import Client, Role, Subscription, User
+from timba.accounts.permissions import OWNER, Permission
+from timba.accounts.sign_in import confirm_password, hash_password, lift_lock
+from timba.accounts.subscriptions import check_seats, lock_people
+from timba.db.integrity import sentences
+from timba.db.transactions import again_on_contention, apply_changes, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
-from timba.transactions import write_transaction
 
 _OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
 _USER_TEXTS: Final = ("username", "name", "address", "contact")

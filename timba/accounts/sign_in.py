@@ -8,6 +8,9 @@ through usernames. An IPv6 address counts as its network.
 from __future__ import annotations
 
 import math
+import os
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any, Final, cast
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -16,16 +19,24 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 
-from timba.accounts.concurrency import ConcurrencyLimiter
 from timba.accounts.models import MAX_USERNAME, User
-from timba.accounts.passwords import AT_ONCE, WAITING
-from timba.accounts.rate_limit import Rate, check, hit
-from timba.errors import NotSignedIn, TooManyAttempts
-from timba.transactions import outside_transactions
+from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check, hit
+from timba.db.transactions import outside_transactions
+from timba.errors import Invalid, NotSignedIn, TooManyAttempts
+
+# How much is hashed at once, and how many others may wait for that.
+AT_ONCE: Final = max(1, (os.cpu_count() or 2) // 2)
+WAITING: Final = 11
+_CONFIRMATIONS: Final = Rate(scope="confirm", limit=10, window=timedelta(minutes=15))
+# Whoever has a slot here only hashes: none of them waits for the database.
+_hashing = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
 _NOT_RIGHT = "The username or the password is not right."
 _FAILURES_OF_AN_ADDRESS: Final = Rate(
@@ -43,7 +54,7 @@ class MemberBackend(ModelBackend):
     """Users whose client is active too; reads what each request asks about in one query."""
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.unscoped.with_state().filter(pk=user_id).first()
+        user = User.unscoped.get_queryset().with_state().filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
@@ -98,3 +109,35 @@ def _seconds_locked(username: str, address: str) -> int:
     last = attempts.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
     left = last + settings.AXES_COOLOFF_TIME - timezone.now()
     return max(1, math.ceil(left.total_seconds()))
+
+
+def _a_turn_to_hash(user: User) -> AbstractContextManager[None]:
+    # No address is known here: callers who are signed in are told apart by their client.
+    others = "staff" if user.is_staff else "sign-up"
+    return _hashing.slot(f"client {user.client_id}" if user.client_id else others)
+
+
+@outside_transactions
+def hash_password(password: str, *, user: User) -> str:
+    """Return the hash to keep of a new password for `user`; raise Invalid for a weak one.
+
+    Takes a good part of a second: it is called before the transaction begins.
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as refused:
+        raise Invalid(fields={"password": refused.messages}) from refused
+    with _a_turn_to_hash(user):
+        return make_password(password)
+
+
+@outside_transactions
+def confirm_password(password: str | None, *, user: User) -> None:
+    """Raise Invalid unless this is the password that `user` has now."""
+    if password is None:
+        raise Invalid(fields={"current_password": ["Give your current password too."]})
+    hit(_CONFIRMATIONS, subject=str(user.pk))
+    with _a_turn_to_hash(user):
+        confirmed = check_password(password, user.password)
+    if not confirmed:
+        raise Invalid(fields={"current_password": ["This is not your current password."]})

@@ -11,12 +11,10 @@ from typing import Final, Literal, TypedDict, Unpack, get_args
 
 from django.utils import timezone
 
+from timba.accounts.authorization import require_staff
 from timba.accounts.models import Client, Subscription, User
-from timba.accounts.permissions import require_staff
-from timba.accounts.seats import seats_taken
-from timba.contention import again_on_contention
-from timba.errors import Conflict, Invalid
-from timba.transactions import write_transaction
+from timba.db.transactions import again_on_contention, write_transaction
+from timba.errors import Conflict, Invalid, SeatsTaken
 
 MAX_SEATS: Final = 100_000
 _FIRST_END: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,3 +82,22 @@ def _check(subscription: Subscription) -> None:
         raise Invalid(fields={"seats": [f"Give a whole number from 1 to {MAX_SEATS}."]})
     if not _FIRST_END <= subscription.current_period_end < _LAST_END:
         raise Invalid(fields={"current_period_end": ["Give a time in the years 1970 to 2199."]})
+
+
+def lock_people(client: Client | None) -> None:
+    """Keep everyone else from counting this client's people until the transaction ends."""
+    if client is not None:
+        Subscription.objects.select_for_update().get(client=client)
+
+
+def seats_taken(client: Client) -> int:
+    """Return how many seats the client's active users take."""
+    return User.unscoped.filter(client=client, is_active=True).count()
+
+
+def check_seats(client: Client | None) -> None:
+    """Raise SeatsTaken when there are more active users than seats; call it under the lock."""
+    if client is None:
+        return
+    if seats_taken(client) > Subscription.objects.get(client=client).seats:
+        raise SeatsTaken

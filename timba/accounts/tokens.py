@@ -20,7 +20,7 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from timba.accounts.models import RefreshToken, SignIn, User
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention
 from timba.errors import NotSignedIn
 
 _ACCESS, _REFRESH = "access", "refresh"

@@ -17,12 +17,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
+from timba.api.http import acting_client, named, read
 from timba.api.idempotency import idempotent
 from timba.api.multipart import Part
+from timba.api.openapi import shape
 from timba.api.problems import problem
-from timba.api.queries import read
-from timba.api.schema import shape
-from timba.api.scope import acting_client, named
 from timba.api.uploads import MAX_FILES, Arrived, UploadDoor
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
@@ -37,7 +36,7 @@ from timba.files.receiving import (
     discard,
     identify,
 )
-from timba.files.shapes import TaskShape, task_shape
+from timba.files.schemas import TaskShape, task_shape
 
 IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100

@@ -15,18 +15,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.models import MAX_USERNAME, Client
+from timba.accounts.addresses import address_group
+from timba.accounts.models import MAX_USERNAME, Client, Subscription
 from timba.accounts.rate_limit import Rate, hit
+from timba.accounts.schemas import ClientShape, SubscriptionShape, client_shape, subscription_shape
 from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
-from timba.accounts.shapes import ClientShape, client_shape
-from timba.addresses import address_group
+from timba.accounts.subscriptions import MAX_SEATS, STATUSES, change_subscription
 from timba.api.authentication import actor_of
-from timba.api.envelopes import created, envelope, id_parameters, parameters
+from timba.api.http import Query, acting_client, client_named, query, read
 from timba.api.idempotency import idempotent
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import TOO_MANY, listing, shape
-from timba.api.scope import acting_client, client_named
+from timba.api.legacy_responses import (
+    created,
+    envelope,
+    id_parameters,
+    parameters,
+)
+from timba.api.openapi import CONFLICT, TOO_MANY, listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 
 SIGN_UPS: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
@@ -170,3 +175,33 @@ def _open(request: Request) -> Client:
     if signs_up and owner is not None:
         return sign_up(owner=owner, **sent)
     return open_client(actor=actor, owner=owner, **sent)
+
+
+class SubscriptionInput(serializers.Serializer[Subscription]):
+    """What changes about a subscription."""
+
+    plan = serializers.ChoiceField(choices=Subscription.Plan.choices)
+    seats = serializers.IntegerField(min_value=1, max_value=MAX_SEATS)
+    status = serializers.ChoiceField(
+        choices=STATUSES,
+        help_text="chooses the plan and the end that go with it, where those are not given",
+    )
+    current_period_end = serializers.DateTimeField()
+
+
+class SubscriptionDoor(APIView):
+    """A client's subscription: staff extend, end or resize it."""
+
+    @extend_schema(responses={200: shape(SubscriptionShape)})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(subscription_shape(visible_client(request, pk).subscription))
+
+    @extend_schema(
+        request=SubscriptionInput(partial=True),
+        responses={200: shape(SubscriptionShape), **CONFLICT},
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        client = visible_client(request, pk)
+        sent = read(SubscriptionInput(data=request.data, partial=True))
+        subscription = change_subscription(actor=actor_of(request), client=client, **sent)
+        return Response(subscription_shape(subscription))

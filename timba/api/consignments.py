@@ -14,7 +14,17 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
-from timba.api.envelopes import (
+from timba.api.http import (
+    Query,
+    acting_client,
+    client_named,
+    named,
+    narrowed,
+    query,
+    read,
+)
+from timba.api.idempotency import idempotent
+from timba.api.legacy_responses import (
     MESSAGE,
     changed,
     created,
@@ -25,22 +35,19 @@ from timba.api.envelopes import (
     own_id,
     parameters,
 )
-from timba.api.idempotency import idempotent
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import CONFLICT, listing, shape
-from timba.api.scope import acting_client, client_named, named, narrowed
+from timba.api.openapi import CONFLICT, listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.consignments.models import Consignment
 from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
+from timba.consignments.schemas import ConsignmentShape, consignment_shape
 from timba.consignments.services import (
     change_consignment,
     delete_consignment,
     open_consignment,
 )
-from timba.consignments.shapes import ConsignmentShape, consignment_shape
+from timba.db.text import containing
 from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
-from timba.search import containing
 
 
 class ConsignmentInput(serializers.Serializer[Any]):

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.wire import dumps
+from timba.serialization import dumps
+
+_PLACES: Final = {
+    "token": "/api/token/",
+    "upload": "/api/upload/",
+    "task-status": "/api/task-status/",
+    "files": "/api/files/",
+    "temperature-readings": "/temperature-readings/",
+    "notes": "/api/notes/",
+    "events": "/api/events/",
+    "clients": "/api/clients/",
+    "users": "/api/users/",
+    "roles": "/api/roles/",
+    "consignments": "/api/consignments/",
+    "logs": "/timba/logs",
+    "schema": "/api/schema/",
+    "docs": "/api/docs/",
+}
 
 _MEDIA_TYPE = "application/vnd.oai.openapi+json"
 # The generator fails when two threads use it at once for the first time.
@@ -49,3 +67,11 @@ class DocsDoor(SpectacularSwaggerSplitView):
 def _generated() -> dict[str, Any]:
     schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     return schema
+
+
+class IndexDoor(APIView):
+    """`GET /api/` for programs."""
+
+    @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "string"}}})
+    def get(self, request: Request) -> Response:
+        return Response({name: request.build_absolute_uri(url) for name, url in _PLACES.items()})

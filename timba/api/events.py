@@ -14,13 +14,12 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tokens import user_of
 from timba.api.authentication import actor_of
-from timba.api.pages import LIMIT, read_limit
-from timba.api.queries import Query, query
-from timba.api.schema import listing
-from timba.api.scope import acting_client
+from timba.api.http import Query, acting_client, query
+from timba.api.openapi import listing
+from timba.api.pagination import LIMIT, read_limit
 from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
-from timba.events.shapes import EventShape, event_shape
+from timba.events.messages import EventShape, event_shape
 
 _HIGHEST: Final = 2**63 - 1
 

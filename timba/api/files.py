@@ -17,15 +17,15 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
-from timba.api.envelopes import parameters
+from timba.api.http import Query, acting_client, named, narrowed, query, read
 from timba.api.idempotency import idempotent
+from timba.api.legacy_responses import parameters
 from timba.api.multipart import Part
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import CONFLICT, listing, shape
-from timba.api.scope import acting_client, named, narrowed
+from timba.api.openapi import CONFLICT, listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.api.uploads import UploadDoor
 from timba.consignments.models import Consignment, Log
+from timba.db.text import containing
 from timba.errors import Invalid, TooLarge
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
@@ -39,6 +39,7 @@ from timba.files.receiving import (
     check_size,
     identify,
 )
+from timba.files.schemas import FileShape, Status, file_shape
 from timba.files.services import (
     Places,
     delete_file,
@@ -46,8 +47,6 @@ from timba.files.services import (
     retry_failed_files,
     retry_file,
 )
-from timba.files.shapes import FileShape, Status, file_shape
-from timba.search import containing
 
 FILE = "file"
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")

@@ -25,11 +25,10 @@ from rest_framework.response import Response
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention, deferred_commit
 from timba.errors import Conflict, Invalid
 from timba.failpoints import failpoint
-from timba.transactions import deferred_commit
-from timba.wire import dumps
+from timba.serialization import dumps
 
 REMEMBERED: Final = timedelta(hours=24)
 # Logs are typed at a gate without reception, on a phone that may sleep for days before it sends.

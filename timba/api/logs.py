@@ -14,7 +14,9 @@ from rest_framework.views import APIView
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.consignments import visible_consignments
-from timba.api.envelopes import (
+from timba.api.http import Query, client_named, named, query, read
+from timba.api.idempotency import idempotent_for_logs
+from timba.api.legacy_responses import (
     MESSAGE,
     changed,
     created,
@@ -25,21 +27,23 @@ from timba.api.envelopes import (
     own_id,
     parameters,
 )
-from timba.api.idempotency import idempotent_for_logs
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import CONFLICT, Schema, listing, shape
-from timba.api.scope import client_named, named
+from timba.api.openapi import (
+    CONFLICT,
+    Schema,
+    listing,
+    shape,
+)
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import MAX_BARCODE
-from timba.consignments.services import add_log, change_log, delete_log
-from timba.consignments.shapes import (
+from timba.consignments.schemas import (
     ConsignmentShape,
     LogShape,
     consignment_shape,
     log_shape,
 )
+from timba.consignments.services import add_log, change_log, delete_log
 from timba.errors import Invalid, NotFound
 
 

@@ -1,4 +1,4 @@
-"""What the doors remember themselves: the first answer to each idempotency key."""
+"""The rows of the API itself: answers kept by idempotency key, and the health check's row."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class HealthProbe(models.Model):
+    """The one row that `/health/ready` writes, to see that the database takes writes."""
+
+    written_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"written at {self.written_at}"

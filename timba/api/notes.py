@@ -11,16 +11,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
+from timba.api.http import Query, acting_client, named, narrowed, query, read
 from timba.api.idempotency import idempotent
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import listing, shape
-from timba.api.scope import acting_client, named, narrowed
+from timba.api.openapi import listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.consignments.models import Consignment
+from timba.db.text import containing
 from timba.notes.models import Note
+from timba.notes.schemas import NoteShape, note_shape
 from timba.notes.services import MAX_TITLE, change_note, delete_note, write_note
-from timba.notes.shapes import NoteShape, note_shape
-from timba.search import containing
 
 
 class NoteInput(serializers.Serializer[Note]):

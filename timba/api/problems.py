@@ -32,9 +32,9 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from timba import errors as failures
+from timba.db.outages import is_database_outage, log_outage
 from timba.files.storage import StoreAway
-from timba.outages import is_database_outage, log_outage
-from timba.wire import dumps
+from timba.serialization import dumps
 
 _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     failures.Invalid: HTTPStatus.BAD_REQUEST,

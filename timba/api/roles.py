@@ -13,14 +13,13 @@ from rest_framework.views import APIView
 from timba.accounts.models import Role
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import MAX_ROLE_NAME, add_role, change_role, delete_role
-from timba.accounts.shapes import RoleShape, role_shape
+from timba.accounts.schemas import RoleShape, role_shape
 from timba.api.authentication import actor_of
-from timba.api.envelopes import created, envelope, list_parameters
+from timba.api.http import Query, acting_client, client_named, query, read
 from timba.api.idempotency import idempotent
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import CONFLICT, listing, shape
-from timba.api.scope import acting_client, client_named
+from timba.api.legacy_responses import created, envelope, list_parameters
+from timba.api.openapi import CONFLICT, listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 
 
 class RoleInput(serializers.Serializer[Role]):

@@ -23,24 +23,22 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, signed_in_user
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.parsers import refuse_unstorable
+from timba.api.http import acting_client, read, refuse_unstorable
+from timba.api.openapi import listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.api.problems import problem_for
-from timba.api.queries import read
-from timba.api.schema import listing, shape
-from timba.api.scope import acting_client
 from timba.errors import Invalid, NotFound
 from timba.places.models import City
+from timba.serialization import dumps
 from timba.temperatures.bounds import EVER, Bounds, parse_moment
+from timba.temperatures.schemas import CityShape, city_shape
 from timba.temperatures.services import name_city
-from timba.temperatures.shapes import CityShape, city_shape
 from timba.temperatures.statistics import (
     at_one_version,
     cities_of,
     city_statistics,
     describe_cities,
 )
-from timba.wire import dumps
 
 FROM: Final = "ISO 8601, inclusive; without an offset in UTC, a date alone is its midnight"
 TO: Final = "as `from`, but exclusive"

@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
-from timba.api.queries import read
-from timba.api.schema import TOO_MANY, shape
+from timba.api.http import read
+from timba.api.openapi import TOO_MANY, shape
 
 
 class TokensShape(TypedDict):

@@ -1,5 +1,6 @@
 """Lets files stream from a request into the store: nothing is kept in memory, and what nobody
-accepts leaves no trace."""
+accepts leaves no trace.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from timba.accounts.permissions import Permission, require
+from timba.accounts.authorization import require
+from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
+from timba.api.http import refuse_unstorable
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
-from timba.api.parsers import refuse_unstorable
 from timba.files.receiving import (
     Received,
     Reception,

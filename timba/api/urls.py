@@ -5,27 +5,31 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from timba.api.batches import BatchDoor, TaskStatusDoor
-from timba.api.clients import ClientDoor, RestClientDoor, RestClientsDoor
+from timba.api.clients import ClientDoor, RestClientDoor, RestClientsDoor, SubscriptionDoor
 from timba.api.consignments import (
     ConsignmentDoor,
     ConsignmentsDoor,
     RestConsignmentDoor,
     RestConsignmentsDoor,
 )
-from timba.api.docs import DocsDoor, SchemaDoor
-from timba.api.downloads import AnnotatedDoor, ContentDoor, RejectsDoor
+from timba.api.docs import DocsDoor, IndexDoor, SchemaDoor
+from timba.api.downloads import (
+    AnnotatedDoor,
+    ContentDoor,
+    CsvDoor,
+    PdfDoor,
+    RejectsDoor,
+    WorkbookDoor,
+)
 from timba.api.events import EventsDoor
 from timba.api.files import FileDoor, FilesDoor, RetryDoor, RetryFailedDoor, TemperatureUploadDoor
-from timba.api.index import IndexDoor
 from timba.api.logs import LogDoor, LogsDoor, RestLogDoor, RestLogsDoor
 from timba.api.notes import NoteDoor, NotesDoor
 from timba.api.roles import RestRoleDoor, RestRolesDoor, RoleDoor, RolesDoor
-from timba.api.subscriptions import SubscriptionDoor
-from timba.api.tallies import CsvDoor, PdfDoor, WorkbookDoor
 from timba.api.temperatures import CitiesDoor, CityNameDoor, CityStatisticsDoor
 from timba.api.tokens import RefreshDoor, RevokeDoor, TokenDoor
 from timba.api.users import RestUserDoor, RestUsersDoor, UserDoor, UsersDoor
-from timba.routing import path
+from timba.urls import path
 
 app_name = "api"
 

@@ -11,11 +11,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
+from timba.accounts.schemas import UserShape, user_shape
 from timba.accounts.services import add_user, change_user, delete_user
-from timba.accounts.shapes import UserShape, user_shape
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
-from timba.api.envelopes import (
+from timba.api.http import (
+    Query,
+    acting_client,
+    client_named,
+    named,
+    narrowed,
+    query,
+    read,
+)
+from timba.api.idempotency import idempotent
+from timba.api.legacy_responses import (
     MESSAGE,
     changed,
     created,
@@ -26,11 +36,8 @@ from timba.api.envelopes import (
     own_id,
     parameters,
 )
-from timba.api.idempotency import idempotent
-from timba.api.pages import PAGE_PARAMETERS, page
-from timba.api.queries import Query, query, read
-from timba.api.schema import CONFLICT, listing, shape
-from timba.api.scope import acting_client, client_named, named, narrowed
+from timba.api.openapi import CONFLICT, listing, shape
+from timba.api.pagination import PAGE_PARAMETERS, page
 from timba.errors import Invalid
 
 

@@ -3,7 +3,8 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from timba.config import checks, database_checks
+from timba.config import checks
+from timba.db import checks as database_checks
 
 
 class ConfigConfig(AppConfig):

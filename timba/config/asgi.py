@@ -12,8 +12,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from timba.addresses import address_group, caller_of, parse_networks
-from timba.config.wsgi_adapter import WSGIAdapter
+from timba.accounts.addresses import address_group, caller_of, parse_networks
+from timba.runtime.wsgi_adapter import WSGIAdapter
 
 # Twice what granian lets in (`programs.py`): a connection may have a file or a database beside it.
 _OPEN_FILES: Final = 4096

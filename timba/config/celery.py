@@ -14,7 +14,7 @@ app = Celery("timba")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # By its name: it must not be imported before Django is set up.
-app.steps["worker"].add("timba.config.watchdog.Watchdog")
+app.steps["worker"].add("timba.runtime.watchdog.Watchdog")
 
 
 @setup_logging.connect

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
-from timba.addresses import parse_networks
+from timba.accounts.addresses import parse_networks
 from timba.config.private_files import is_open, private_paths
 
 _KEY_CHARACTERS: Final = 50

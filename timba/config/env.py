@@ -10,15 +10,16 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
-from timba.addresses import parse_networks
+from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
-from timba.outages import is_disk_full
+from timba.db.outages import is_disk_full
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
@@ -45,11 +46,15 @@ class Env(environ.Env):  # type: ignore[misc]  # it has no types
     ENVIRON = Variables()
 
 
+_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
+_CACHE_SECONDS: Final = 1
+
+
 env = Env()
 
-BASE_DIR = Path(__file__).resolve().parents[2]
-if (BASE_DIR / ".env").is_file():
-    env.read_env(str(BASE_DIR / ".env"))
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+if (PROJECT_DIR / ".env").is_file():
+    env.read_env(str(PROJECT_DIR / ".env"))
 
 
 def text(variable: str, default: str = "") -> str:
@@ -60,7 +65,7 @@ def text(variable: str, default: str = "") -> str:
 
 def data_folder() -> Path:
     """Return the folder of everything that is kept, made if it is absent."""
-    folder = Path(text("TIMBA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+    folder = Path(text("TIMBA_DATA_DIR", str(PROJECT_DIR / "var"))).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as refused:
@@ -185,3 +190,20 @@ def storage_options(url: str) -> dict[str, str]:
         "bucket": bucket,
         "region": parse_qs(parts.query).get("region", ["us-east-1"])[0],
     }
+
+
+def with_timeouts(cache: dict[str, Any]) -> dict[str, Any]:
+    """Return the cache's settings with time limits, where it is a Redis."""
+    if cache["BACKEND"] != _REDIS:
+        return cache
+    # Where there is no Redis, its client is not loaded.
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    limits = {
+        "socket_connect_timeout": _CACHE_SECONDS,
+        "socket_timeout": _CACHE_SECONDS,
+        # The client's own habit is to try again for many seconds.
+        "retry": Retry(NoBackoff(), retries=0),
+    }
+    return {**cache, "OPTIONS": {**limits, **cache.get("OPTIONS", {})}}

@@ -17,12 +17,17 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
 from whitenoise.middleware import WhiteNoiseFileResponse
 
-from timba.addresses import address_group, caller_of, is_within, parse_networks
+from timba.accounts.addresses import (
+    address_group,
+    caller_of,
+    is_within,
+    parse_networks,
+)
 from timba.api.problems import prefers_html, problem
-from timba.config.failures import refuse
-from timba.config.wsgi_adapter import REFUSAL
+from timba.config.error_views import refuse
+from timba.db.outages import database_errors
 from timba.errors import NotSignedIn
-from timba.outages import database_errors
+from timba.runtime.wsgi_adapter import REFUSAL
 from timba.web.pages import render_error
 
 Next = Callable[[HttpRequest], HttpResponse]

@@ -7,8 +7,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from timba.accounts.tokens import user_of
 from timba.api.authentication import bearer_token
+from timba.api.docs import IndexDoor
 from timba.api.files import TemperatureUploadDoor
-from timba.api.index import IndexDoor
 from timba.api.problems import prefers_html
 from timba.web.views.files import upload_page, upload_temperatures_page
 

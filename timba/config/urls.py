@@ -6,9 +6,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include
 from django.views.generic import RedirectView
 
-from timba.config.health import LiveDoor, ReadyDoor
+from timba.api.health import LiveDoor, ReadyDoor
 from timba.config.shared_doors import index, upload
-from timba.routing import path
+from timba.urls import path
 from timba.web.admin.site import staff_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -26,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", ReadyDoor.as_view(), name="ready"),
 ]
 
-handler400 = "timba.config.failures.bad_request"
-handler403 = "timba.config.failures.permission_denied"
-handler404 = "timba.config.failures.not_found"
-handler500 = "timba.config.failures.server_error"
+handler400 = "timba.config.error_views.bad_request"
+handler403 = "timba.config.error_views.permission_denied"
+handler404 = "timba.config.error_views.not_found"
+handler500 = "timba.config.error_views.server_error"

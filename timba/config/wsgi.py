@@ -12,8 +12,8 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
-from timba.config.wsgi_adapter import REFUSAL
 from timba.errors import LengthRequired
+from timba.runtime.wsgi_adapter import REFUSAL
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
 

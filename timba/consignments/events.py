@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
-from timba.consignments.shapes import consignment_shape, log_shape
+from timba.consignments.schemas import consignment_shape, log_shape
 from timba.events.outbox import Event
 
 

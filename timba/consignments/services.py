@@ -13,26 +13,25 @@ from typing import Final, TypedDict, Unpack
 
 from django.db import connection, transaction
 
-from timba.accounts.constraints import sentences
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, require
-from timba.changes import apply_changes
+from timba.accounts.permissions import Permission
 from timba.consignments.barcodes import (
     complete_barcodes,
     line_up,
     logs_by_barcode,
     taken_barcodes,
 )
+from timba.consignments.deletion import let_go
 from timba.consignments.events import consignment_event, log_event
-from timba.consignments.followers import let_go
 from timba.consignments.locks import lock_consignment, lock_log
 from timba.consignments.measures import MAX_TOTAL, volume
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import check_barcode, check_consignment, check_measures
-from timba.contention import again_on_contention
+from timba.db.integrity import sentences
+from timba.db.transactions import again_on_contention, apply_changes, write_transaction
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
-from timba.transactions import write_transaction
 
 _AT_ONCE: Final = 500
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypedDict
+
+import orjson
 
 from timba.events.models import OutboxEvent
 
@@ -37,4 +41,29 @@ def message_of(event: OutboxEvent) -> Message:
             "ce_clientid": str(event.client_id),
             "content-type": "application/json",
         },
+    )
+
+
+class EventShape(TypedDict):
+    id: str
+    sequence: int
+    topic: str
+    key: str
+    type: str
+    time: datetime
+    actor_id: int | None
+    value: dict[str, Any]
+
+
+def event_shape(event: OutboxEvent) -> EventShape:
+    """Return the event as callers see it; `value` is what brokers got."""
+    return EventShape(
+        id=str(event.event_id),
+        sequence=event.sequence,
+        topic=event.topic,
+        key=event.key,
+        type=event.type,
+        time=event.time,
+        actor_id=event.actor_id,
+        value=orjson.loads(event.value),
     )

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from timba.bell import ring
 from timba.events.models import OutboxEvent, Stream
 from timba.failpoints import failpoint
-from timba.wire import dumps
+from timba.serialization import dumps
+from timba.wakeup import ring
 
 # Even quoted, and with one event of a megabyte, a statement stays far below MariaDB's packet of
 # 16 MB, the smallest of any database.

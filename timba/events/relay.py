@@ -8,24 +8,32 @@ of order. A relay that dies leaves its batch unpublished; the next one delivers 
 from __future__ import annotations
 
 import enum
+import math
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from timba.bell import Bell
-from timba.events.lease import Lease
+from timba.db.outages import database_errors, drop_connection, is_database_outage
+from timba.events.history import prune
 from timba.events.messages import message_of
-from timba.events.models import OutboxEvent
-from timba.events.pruning import prune
+from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
-from timba.outages import database_errors, drop_connection, is_database_outage
+from timba.wakeup import Bell
+
+_SHARD: Final = 0
+_LEASE: Final = timedelta(seconds=15)
+# An idle relay writes this often, not every time it looks for events.
+_FRESH_SECONDS: Final = 5
 
 _log = structlog.get_logger(__name__)
 
@@ -213,3 +221,34 @@ def _sort_out(
             stuck[place] = event
             failed[event] = outcome
     return acked, failed
+
+
+class Lease:
+    """One relay's claim to be the one that sends."""
+
+    def __init__(self) -> None:
+        self._token = secrets.randbits(63)
+        self._renewed_at = -math.inf
+
+    def hold(self) -> bool:
+        """Whether this relay may send now; takes or renews the lease where that is needed."""
+        return time.monotonic() - self._renewed_at < _FRESH_SECONDS or self.renew()
+
+    def renew(self) -> bool:
+        """Take the lease or make it last longer; False while another relay has it.
+
+        Inside a transaction it is the fence: the row stays locked, so that nobody else can take
+        the lease before the commit.
+        """
+        free_or_mine = Q(token=self._token) | Q(expires_at=None) | Q(expires_at__lt=Now())
+        held = {"token": self._token, "expires_at": Now() + _LEASE}
+        renewed = bool(RelayLease.objects.filter(free_or_mine, shard=_SHARD).update(**held))
+        if not renewed:
+            _, renewed = RelayLease.objects.get_or_create(shard=_SHARD, defaults=held)
+        self._renewed_at = time.monotonic() if renewed else -math.inf
+        return renewed
+
+    def give_back(self) -> None:
+        """Let another relay send at once."""
+        RelayLease.objects.filter(shard=_SHARD, token=self._token).update(expires_at=None)
+        self._renewed_at = -math.inf

@@ -11,6 +11,6 @@ class FilesConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before now: the checks need models, which need the registry of apps.
-        own = import_module("timba.files.checks")
+        own = import_module("timba.files.registry")
         checks.register(own.check_processors)
         checks.register(own.check_sandbox, own.SANDBOX, deploy=True)

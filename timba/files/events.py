@@ -6,7 +6,7 @@ from timba.accounts.models import User
 from timba.consignments.events import story_about
 from timba.events.outbox import Event
 from timba.files.models import File
-from timba.files.shapes import file_shape
+from timba.files.schemas import file_shape
 
 
 def file_event(action: str, file: File, *, actor: User | None) -> Event:

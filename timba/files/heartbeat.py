@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from timba.outages import drop_connection
+from timba.db.outages import drop_connection
 
 _log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
-from timba.files.fields import OrderedJSONField
+from timba.db.fields import OrderedJSONField
 
 
 class FileQuerySet(TenantQuerySet["File"]):

@@ -22,10 +22,11 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from timba.contention import again_on_contention
+from timba.db.outages import is_database_outage
+from timba.db.text import clean, clean_text
+from timba.db.transactions import again_on_contention
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.heartbeat import heartbeat
 from timba.files.models import Derivative, File, FileQuerySet
@@ -37,11 +38,10 @@ from timba.files.processors.base import (
     Outdated,
     Superseded,
 )
+from timba.files.registry import processors
 from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
-from timba.files.texts import clean, clean_text
-from timba.outages import is_database_outage
 
 MAX_ATTEMPTS: Final = 3
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."

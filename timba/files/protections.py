@@ -28,7 +28,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
 }
 _IMPORT_PATH: Final = str(Path(__file__).resolve().parents[2])
 _TRY: Final = (
-    "import os; from timba.files.jail import lock_down; "
+    "import os; from timba.files.sandbox_limits import lock_down; "
     "os.write(1, ','.join(lock_down()).encode()); os._exit(0)"
 )
 _TRY_SECONDS: Final = 60

@@ -22,15 +22,15 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, require
+from timba.accounts.permissions import Permission
 from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention, write_transaction
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors, recognizers
 from timba.files.events import file_event
 from timba.files.kinds import (
     HEAD_BYTES,
@@ -42,9 +42,9 @@ from timba.files.kinds import (
     size_limit,
 )
 from timba.files.models import File
+from timba.files.registry import processors, recognizers
 from timba.files.storage import StoreAway, new_key, store
 from timba.files.tasks import ring
-from timba.transactions import write_transaction
 
 MAX_NAME: Final = 255
 AWAY: Final = "Files cannot be stored just now. Try again in a moment."

@@ -28,11 +28,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage
 
+from timba.db.transactions import outside_transactions, refuse_inside_transaction
 from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 from timba.files.s3_reader import S3Reader
 from timba.files.storage import StoreAway
-from timba.transactions import outside_transactions, refuse_inside_transaction
 
 # The least that S3 takes for all parts but the last is 5 MiB, the most parts are 10,000.
 PART_BYTES: Final = 8 * 1024 * 1024

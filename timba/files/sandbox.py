@@ -1,8 +1,8 @@
 """Reads hostile files in a child process that has nothing to lose.
 
 The child gets an open file and the name of a processor's `read`; it has an empty environment,
-little memory, and the walls of `timba.files.jail` around it. It stays warm for many files and is
-replaced after any failure or limit. The parent keeps the clock and the lease.
+little memory, and the restrictions of `timba.files.sandbox_limits`. It stays warm for many files
+and is replaced after any failure or limit. The parent keeps the clock and the lease.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import structlog
 from django.conf import settings
 
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors
 from timba.files.processors.base import FileRefused, Findings, Job, Made, Processor
 from timba.files.protections import isolated_python, missing_protections
+from timba.files.registry import processors
 from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
 
 # What a file may cost, by its size: ten times and more of what honest files were measured to need.

@@ -22,8 +22,8 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
-from timba.files.jail import lock_down
 from timba.files.processors.base import FileRefused, Findings, Made, Source
+from timba.files.sandbox_limits import lock_down
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
 MAX_OBJECTS: Final = 64 * 1024 * 1024

@@ -10,21 +10,20 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, require
-from timba.changes import apply_changes
+from timba.accounts.permissions import Permission
 from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention, apply_changes, write_transaction
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import Event, publish
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors
 from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
+from timba.files.registry import processors
 from timba.files.tasks import ring
-from timba.transactions import write_transaction
 
 _BATCH: Final = 100
 

@@ -17,9 +17,9 @@ from typing import IO, Any, BinaryIO, Final, Protocol, cast
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage, default_storage
 
+from timba.db.transactions import outside_transactions
 from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
-from timba.transactions import outside_transactions
 
 # More than a file system keeps beside a file's name: these need a block of the disk.
 _PROBE_BYTES: Final = 4096

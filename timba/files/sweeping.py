@@ -18,12 +18,12 @@ from django.db import models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from timba.db.outages import is_contention, is_database_outage
 from timba.failpoints import failpoint
-from timba.files.catalogue import processors
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
+from timba.files.registry import processors
 from timba.files.storage import StoreAway, store
-from timba.outages import is_contention, is_database_outage
 
 # A store may still carry out what it was asked by a worker, or an upload, that is gone since: what
 # they made is erased, with the row that names it, once nothing can come any more.

@@ -22,14 +22,14 @@ from celery import shared_task
 from celery.signals import celeryd_after_setup, worker_process_init, worker_shutting_down
 from django.conf import settings
 
-from timba import bell
+from timba import wakeup
+from timba.db.outages import database_errors, is_database_outage, log_outage
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processing import process_claimed
 from timba.files.processors.base import FAST
 from timba.files.scheduling import QUEUES, Slots, next_waiting
 from timba.files.sweeping import sweep_files, take_unrung
-from timba.outages import database_errors, is_database_outage, log_outage
 
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
@@ -106,7 +106,7 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
     """Say that these files wait, within some two seconds; never raise: the sweeper rings again."""
     failpoint("tasks.bell_due")
     if not settings.BROKER_URL:
-        bell.ring(BELL)
+        wakeup.ring(BELL)
         return
     deadline = time.monotonic() + _RING_SECONDS
     queues = File.unscoped.filter(pk__in=file_ids).values_list("pk", "queue")

@@ -11,13 +11,13 @@ from typing import Final
 import structlog
 from django.conf import settings
 
-from timba.bell import Bell
+from timba.db.outages import drop_connection, is_database_outage, log_outage
 from timba.files.processing import process_claimed
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import Slots
 from timba.files.sweeping import sweep_files
 from timba.files.tasks import BELL
-from timba.outages import drop_connection, is_database_outage, log_outage
+from timba.wakeup import Bell
 
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 10.0

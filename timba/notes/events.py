@@ -6,7 +6,7 @@ from timba.accounts.models import User
 from timba.consignments.events import story_about
 from timba.events.outbox import Event
 from timba.notes.models import Note
-from timba.notes.shapes import note_shape
+from timba.notes.schemas import note_shape
 
 
 def note_event(action: str, note: Note, *, actor: User) -> Event:

@@ -6,17 +6,16 @@ from typing import TypedDict, Unpack
 
 from django.db import transaction
 
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, require
-from timba.changes import apply_changes
+from timba.accounts.permissions import Permission
 from timba.consignments.locks import lock_places
 from timba.consignments.models import Consignment, Log
-from timba.contention import again_on_contention
+from timba.db.transactions import again_on_contention, apply_changes, write_transaction
 from timba.errors import Invalid, NotFound
 from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
 from timba.notes.models import Note
-from timba.transactions import write_transaction
 
 MAX_TITLE = 100
 # An event carries the note whole; brokers refuse messages of more than about a megabyte.

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any, Self
 
 from django.db import models
+from django.db.models import F, Max, Min, QuerySet, Sum
 
-from timba.accounts.tenancy import ScopedManager, TenantModel
+from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.files.models import File
-from timba.temperatures.querysets import CityTotalsQuerySet
+
+
+class CityTotalsQuerySet(TenantQuerySet["CityTotals"]):
+    """Totals by file and city."""
+
+    def counting(self) -> Self:
+        """Narrow to the totals of whole files: those that succeeded with this run and are there."""
+        return self.filter(
+            file__status=File.Status.SUCCESS, file__deleted_at__isnull=True, file__run=F("run")
+        )
+
+    def visible_to(self, user: Any) -> Self:
+        return super().visible_to(user).counting()
+
+    def by_city(self) -> QuerySet[CityTotals, Any]:
+        """Return a named tuple for each city: its number and what its rows add up to."""
+        sums = {
+            "readings": Sum("count"),
+            "total": Sum("sum_hundredths"),
+            "lowest": Min("min_hundredths"),
+            "highest": Max("max_hundredths"),
+            "first": Min("first_at"),
+            "last": Max("last_at"),
+        }
+        return self.values("city_id").annotate(**sums).values_list("city_id", *sums, named=True)
 
 
 class CityTotals(TenantModel):

@@ -22,13 +22,13 @@ from timba.temperatures.lines import Unreadable, read_blocks, read_lines
 from timba.temperatures.parsing import Reject, looks_like_readings, read_block
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, fold_by_city
 from timba.temperatures.rejects import RejectsWriter
+from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
     forget_staged_totals,
     record_readings,
     stage_totals,
     withdraw_readings,
 )
-from timba.temperatures.shapes import degrees
 from timba.temperatures.totals import CityColumns, Totals
 
 FIRST_ERRORS: Final = 20

@@ -14,10 +14,10 @@ from typing import Final, cast
 
 from django.db import connection, transaction
 
+from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, require
-from timba.changes import apply_changes
-from timba.contention import again_on_contention, let_others_write
+from timba.accounts.permissions import Permission
+from timba.db.transactions import again_on_contention, apply_changes, let_others_write
 from timba.errors import Invalid, NotFound
 from timba.failpoints import failpoint
 from timba.files.models import File

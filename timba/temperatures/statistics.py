@@ -28,8 +28,7 @@ from timba.files.storage import store
 from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
 from timba.temperatures.caching import bounded_cache
-from timba.temperatures.models import CityTotals, DataVersion
-from timba.temperatures.querysets import CityTotalsQuerySet
+from timba.temperatures.models import CityTotals, CityTotalsQuerySet, DataVersion
 from timba.temperatures.readings import StoredReadings, read_cities
 from timba.temperatures.totals import Totals
 

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar, cast
 from django import forms
 from django.db.models import QuerySet
 
+from timba.accounts.authorization import permissions_of
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
-from timba.accounts.permissions import Permission, permissions_of
+from timba.accounts.permissions import Permission
 from timba.accounts.roles import MAX_ROLE_NAME
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import MAX_BARCODE, MAX_NAME, MAX_VEHICLE_NUMBER
@@ -22,7 +23,7 @@ from timba.notes.services import MAX_TITLE
 from timba.temperatures.services import MAX_CITY_NAME
 from timba.web.choices import ConsignmentField
 from timba.web.pages import Reader
-from timba.web.templatetags.look import measure
+from timba.web.templatetags.formatting import measure
 
 T = TypeVar("T")
 FILE_STATES = (File.Status.SUCCESS, File.Status.PENDING, File.Status.FAILURE)

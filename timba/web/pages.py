@@ -19,13 +19,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
+from timba.accounts.authorization import permissions_of
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission, permissions_of
+from timba.accounts.permissions import Permission
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
+from timba.db.text import folded
 from timba.errors import NotSignedIn
 from timba.files.models import File
-from timba.search import folded
 
 CLIENT_IN_SESSION = "client_id"
 # Beyond these a list of all is no help to anybody: the client is looked for by name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 from django.views.generic import RedirectView
 
-from timba.routing import path
+from timba.urls import path
 from timba.web.views import (
     account,
     consignment,

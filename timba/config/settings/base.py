@@ -12,11 +12,9 @@ from csp.constants import NONE, SELF
 from whitenoise.compress import Compressor
 
 from timba import __version__
-from timba.config.admin_look import LOOK
-from timba.config.caches import bounded
-from timba.config.databases import database
 from timba.config.env import (
     DATA_DIR,
+    PROJECT_DIR,
     env,
     kept_key,
     names,
@@ -25,9 +23,12 @@ from timba.config.env import (
     storage_options,
     text,
     whole_number,
+    with_timeouts,
 )
 from timba.config.logs import logging_config
 from timba.config.private_files import make_private, private_paths
+from timba.config.unfold_settings import LOOK
+from timba.db.connections import database
 from timba.failpoints import arm
 
 # --- Who and where -------------------------------------------------------------------------------
@@ -35,6 +36,7 @@ from timba.failpoints import arm
 DEBUG = env.bool("TIMBA_DEBUG", default=False)
 SECRET_KEY = kept_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = kept_key("TIMBA_JWT_KEY", "jwt_key")
+BASE_DIR = PROJECT_DIR
 TIMBA_DATA_DIR = DATA_DIR
 
 TIMBA_HOST = text("TIMBA_HOST", "127.0.0.1")
@@ -64,7 +66,10 @@ INSTALLED_APPS = [
     # Each before the one whose templates or commands it replaces; which pages there are says
     # `web.admin.site`.
     "timba.config",
+    "timba.runtime",
+    "timba.demo",
     "timba.web",
+    "timba.accounts",
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -83,7 +88,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "timba.events",
-    "timba.accounts",
     "timba.places",
     "timba.consignments",
     "timba.files",
@@ -119,7 +123,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "timba.config.urls"
 WSGI_APPLICATION = "timba.config.wsgi.application"
-APPEND_SLASH = False  # both spellings are one route: see timba.routing
+APPEND_SLASH = False  # both spellings are one route: see timba.urls
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -149,11 +153,11 @@ DATABASES = {
 for _path in private_paths(DATA_DIR, DATABASES["default"]):
     make_private(_path)  # an earlier version left it open to others
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SERIALIZATION_MODULES = {"json": "timba.config.exact_json"}
+SERIALIZATION_MODULES = {"json": "timba.db.exact_json"}
 # What may take long refuses to run inside a transaction: a mistake of ours, found while developing.
 TIMBA_CHECK_TRANSACTIONS = DEBUG
 
-CACHES = {"default": bounded(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
+CACHES = {"default": with_timeouts(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
 
 KAFKA_BOOTSTRAP_SERVERS = text("KAFKA_BOOTSTRAP_SERVERS")
 TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
@@ -217,7 +221,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 FILE_PROCESSORS = [
     "timba.files.processors.document.PROCESSOR",
     "timba.files.processors.photo.PROCESSOR",
-    "timba.files.processors.tally.PROCESSOR",
+    "timba.tallies.processor.PROCESSOR",
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
 ]
@@ -230,7 +234,7 @@ TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, m
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 # The views that take files have a handler of their own.
-FILE_UPLOAD_HANDLERS = ["timba.web.upload_handlers.RefuseFiles"]
+FILE_UPLOAD_HANDLERS = ["timba.web.upload_targets.RefuseFiles"]
 # More than a batch may hold, so that a batch that is too large gets Timba's own sentence.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -275,10 +279,10 @@ REST_FRAMEWORK = {
         "timba.api.authentication.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["timba.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["timba.api.renderers.OrjsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.renderers.AlwaysTheFirst",
-    "DEFAULT_SCHEMA_CLASS": "timba.api.schema.TimbaSchema",
+    "DEFAULT_PARSER_CLASSES": ["timba.api.http.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["timba.api.http.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.http.AlwaysTheFirst",
+    "DEFAULT_SCHEMA_CLASS": "timba.api.openapi.TimbaSchema",
     "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": False,
@@ -300,7 +304,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "timba.api.schema.name_shapes",
+        "timba.api.openapi.name_shapes",
     ],
 }
 CORS_ALLOWED_ORIGINS = names("TIMBA_CORS_ORIGINS")
@@ -342,7 +346,7 @@ SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-timba" if _https else "timba"
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
-CSRF_FAILURE_VIEW = "timba.config.failures.csrf_failure"
+CSRF_FAILURE_VIEW = "timba.config.error_views.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

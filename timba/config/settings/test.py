@@ -21,7 +21,7 @@ os.environ.update(
 
 from timba.config.settings.base import *  # noqa: E402, F403
 
-if DATABASES["default"]["ENGINE"] == "timba.config.sqlite":  # noqa: F405
+if DATABASES["default"]["ENGINE"] == "timba.db.sqlite":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405
 TIMBA_CHECK_TRANSACTIONS = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

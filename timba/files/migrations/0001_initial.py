@@ -7,7 +7,7 @@ import django.db.models.manager
 from django.conf import settings
 from django.db import migrations, models
 
-import timba.files.fields
+import timba.db.fields
 
 
 class Migration(migrations.Migration):
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("progress", models.FloatField(default=0)),
-                ("result", timba.files.fields.OrderedJSONField(null=True)),
+                ("result", timba.db.fields.OrderedJSONField(null=True)),
                 ("error", models.CharField(blank=True, max_length=1000)),
                 ("random_number", models.PositiveSmallIntegerField(default=1)),
                 ("uploaded_at", models.DateTimeField(auto_now_add=True)),

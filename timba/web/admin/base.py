@@ -22,10 +22,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from timba.accounts.models import User
-from timba.contention import again_on_contention
+from timba.db.text import containing
+from timba.db.transactions import again_on_contention, deferred_commit
 from timba.errors import Conflict, DomainError, Invalid
-from timba.search import containing
-from timba.transactions import deferred_commit
 
 ADD, CHANGE, DELETE = "add", "change", "delete"
 _REFUSAL: Final = "_timba_refusal"

@@ -21,7 +21,7 @@ from timba.notes.services import change_note, delete_note, write_note
 from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.services import MAX_CITY_NAME, name_city
 from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
-from timba.web.templatetags.look import many, size
+from timba.web.templatetags.formatting import many, size
 
 _STATUS_COLOURS = {"PENDING": "info", "SUCCESS": "success", "FAILURE": "danger"}
 

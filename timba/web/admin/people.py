@@ -31,7 +31,7 @@ from timba.accounts.services import (
 )
 from timba.accounts.subscriptions import MAX_SEATS, change_subscription
 from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
-from timba.web.templatetags.look import many
+from timba.web.templatetags.formatting import many
 
 _STATUS_COLOURS = {"trial": "info", "active": "success", "lapsed": "danger"}
 

@@ -78,7 +78,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
         return redirect("web:account")
 
     def catch_all_view(self, request: HttpRequest, url: str) -> HttpResponseBase:
-        """Answer without the final slash too, as every door does: see `timba.routing`."""
+        """Answer without the final slash too, as every door does: see `timba.urls`."""
         try:
             match = resolve(f"{request.path_info}/")
         except Resolver404:

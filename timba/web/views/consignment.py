@@ -22,13 +22,13 @@ from timba.events.history import story_of
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.shapes import CityShape, city_shape
+from timba.temperatures.schemas import CityShape, city_shape
 from timba.temperatures.statistics import city_statistics
-from timba.web.doors import barred, files_door
 from timba.web.forms import LogForm, LogsQuery, NoteForm
 from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
-from timba.web.past import Line, tell
-from timba.web.stretches import Stretch, newest
+from timba.web.pagination import Stretch, newest
+from timba.web.timeline import Line, tell
+from timba.web.upload_targets import barred, files_door
 from timba.web.views.consignments import with_city_name
 
 LOGS_ON_A_PAGE: Final = 50

@@ -13,13 +13,13 @@ from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import change_consignment, delete_consignment, open_consignment
+from timba.db.text import containing
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
-from timba.search import containing
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
 from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
-from timba.web.stretches import newest
+from timba.web.pagination import newest
 
 CONSIGNMENTS_ON_A_PAGE = 50
 OFFERED_CITIES = 200

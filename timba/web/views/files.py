@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from timba.consignments.models import Consignment
+from timba.db.text import containing
 from timba.files.models import File
 from timba.files.services import (
     delete_file,
@@ -21,9 +22,7 @@ from timba.files.services import (
     retry_failed_files,
     retry_file,
 )
-from timba.search import containing
 from timba.web.choices import RECENT_CONSIGNMENTS
-from timba.web.doors import barred, files_door, readings_door
 from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
 from timba.web.pages import (
     Reader,
@@ -34,6 +33,7 @@ from timba.web.pages import (
     render_page,
     signed_in,
 )
+from timba.web.upload_targets import barred, files_door, readings_door
 
 FILES_ON_A_PAGE = 50
 ROWS_AT_ONCE = 100

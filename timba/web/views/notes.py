@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
+from timba.db.text import containing
 from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
-from timba.search import containing
 from timba.web.forms import NoteForm, NotesQuery
 from timba.web.pages import Reader, of_consignment, posted_from, reader_of, render_page, signed_in
 

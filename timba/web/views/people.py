@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import add_role
-from timba.accounts.seats import seats_taken
 from timba.accounts.services import add_user, change_user, delete_user
+from timba.accounts.subscriptions import seats_taken
 from timba.errors import Forbidden
 from timba.web.forms import ChangedPersonForm, NewPersonForm, PasswordForm, RoleForm
 from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in

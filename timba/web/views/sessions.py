@@ -22,10 +22,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from timba.accounts.models import Client, Role, User
 from timba.accounts.sign_in import check_credentials
 from timba.consignments.models import Consignment, Log
+from timba.db.text import containing
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
 from timba.files.models import File
 from timba.notes.models import Note
-from timba.search import containing
 from timba.web.forms import IdField
 from timba.web.pages import (
     CLIENT_IN_SESSION,

@@ -25,8 +25,8 @@ from timba.temperatures.bounds import (
     moment,
     parse_moment,
 )
+from timba.temperatures.schemas import CityShape, city_shape
 from timba.temperatures.services import name_city
-from timba.temperatures.shapes import CityShape, city_shape
 from timba.temperatures.statistics import (
     cities_of,
     city_statistics,

@@ -10,9 +10,8 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
-from timba.events.consumer import FirstOccurrences
-from timba.events.sources import Wanted, messages_in_kafka, messages_in_outbox
-from timba.wire import dumps
+from timba.events.consumer import FirstOccurrences, Wanted, messages_in_kafka, messages_in_outbox
+from timba.serialization import dumps
 
 
 class Command(BaseCommand):

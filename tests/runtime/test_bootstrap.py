@@ -1,0 +1,133 @@
+"""What is looked after before anything is served, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage
+from django.core.checks.registry import registry
+from django.core.management import BaseCommand, CommandError
+
+from tests.journeys.processes import free_port
+from timba.accounts.models import User
+from timba.accounts.services import make_administrator
+from timba.demo.management.commands import demo
+from timba.runtime import bootstrap
+from timba.runtime.management.commands import serve
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_the_known_password_serves_this_machine(settings: Any, host: str) -> None:
+    settings.TIMBA_HOST = host
+    bootstrap.refuse_known_password("admin")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.20", "timba.example"])
+def test_the_known_password_serves_no_other_machine(settings: Any, host: str) -> None:
+    settings.TIMBA_HOST = host
+    with pytest.raises(CommandError) as refused:
+        bootstrap.refuse_known_password("admin")
+    assert str(refused.value) == (
+        f"With the password “admin” Timba serves this machine only, and TIMBA_HOST is {host}. "
+        "Set TIMBA_ADMIN_PASSWORD to another password first."
+    )
+    bootstrap.refuse_known_password("Another-1-altogether")
+
+
+def test_an_administrator_with_the_known_password_serves_no_other_machine(
+    db: None, settings: Any
+) -> None:
+    make_administrator(username="admin", password="admin")
+    bootstrap.refuse_known_administrator("admin")
+    settings.TIMBA_HOST = "0.0.0.0"
+    with pytest.raises(CommandError, match="still has the password “admin”"):
+        bootstrap.refuse_known_administrator("admin")
+    administrator = User.unscoped.get(username="admin")
+    administrator.set_password("Another-1-altogether")
+    administrator.save()
+    bootstrap.refuse_known_administrator("admin")
+
+
+def test_a_port_that_is_taken_is_refused_in_words(settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings.TIMBA_PORT = other.getsockname()[1]
+        with pytest.raises(CommandError) as refused:
+            bootstrap.refuse_taken_port()
+    assert str(refused.value) == (
+        f"Timba cannot listen on port {settings.TIMBA_PORT} of 127.0.0.1: Address already in use. "
+        "Stop what uses that port, or choose another one with TIMBA_PORT."
+    )
+
+
+@pytest.mark.parametrize("command", [serve.Command(), demo.Command()])
+def test_the_set_up_is_not_checked_before_it_is_prepared(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, command: BaseCommand
+) -> None:
+    def check(**_: Any) -> list[CheckMessage]:
+        pytest.fail("What `prepare` checks was checked before.")
+
+    monkeypatch.setattr(registry, "registered_checks", {check})
+    check.tags = ()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings.TIMBA_PORT = other.getsockname()[1]
+        with pytest.raises(CommandError, match="Timba cannot listen on port"):
+            command.execute(force_color=False, no_color=True, skip_checks=False)
+
+
+def test_a_free_port_is_not_refused(settings: Any) -> None:
+    settings.TIMBA_PORT = free_port()
+    bootstrap.refuse_taken_port()
+
+
+def test_a_host_that_is_not_this_machine_is_refused_in_words(settings: Any) -> None:
+    settings.TIMBA_HOST = "not a host"
+    with pytest.raises(CommandError, match="TIMBA_HOST is not a host, which is no address"):
+        bootstrap.refuse_taken_port()
+
+
+def test_a_folder_of_files_that_cannot_be_written_to_is_refused_in_words(
+    settings: Any, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "files"
+    in_the_way.write_text("a file where the folder should be")
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "timba.files.storage.LocalStorage",
+            "OPTIONS": {"location": in_the_way},
+        },
+    }
+    with pytest.raises(CommandError) as refused:
+        bootstrap._check_store()
+    assert str(refused.value) == (
+        f"Timba cannot write to the folder of files, {in_the_way}: File exists."
+    )
+
+
+def test_static_files_are_collected_again_only_when_they_changed(
+    settings: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "source" / "one.css"
+    source.parent.mkdir()
+    source.write_text("a { color: red }")
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [source.parent]
+    collected = tmp_path / "static" / "one.css"
+
+    bootstrap._collect_static_files()
+    assert collected.read_text() == "a { color: red }"
+    collected.write_text("kept")
+    bootstrap._collect_static_files()
+    assert collected.read_text() == "kept"
+
+    later = source.stat().st_mtime + 5
+    source.write_text("a { color: tan }")
+    os.utime(source, (later, later))
+    os.utime(collected, (later - 4, later - 4))
+    bootstrap._collect_static_files()
+    assert collected.read_text() == "a { color: tan }"

@@ -1,0 +1,59 @@
+"""A lorry load whose tally sheets really come in and are processed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.files.conftest import Receive, objects, owner, receive, store_folder, take  # noqa: F401
+from timba.accounts.models import User
+from timba.consignments.models import Consignment
+from timba.consignments.services import open_consignment
+from timba.files.models import File
+from timba.files.processing import process_file
+from timba.files.sandbox import close_sandbox
+
+Upload = Callable[..., File]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_child_is_left() -> Iterator[None]:
+    yield
+    close_sandbox()
+
+
+@pytest.fixture
+def consignment(owner: User) -> Consignment:
+    """Return a lorry load without logs."""
+    assert owner.client is not None
+    return open_consignment(actor=owner, client=owner.client, name="Lorry 7", type="hardwood")
+
+
+@pytest.fixture
+def wait(receive: Receive, owner: User, consignment: Consignment) -> Upload:
+    """Return a way to send a tally in for a consignment: it waits to be processed."""
+
+    def send(
+        content: bytes | str, *, place: Consignment | None = consignment, by: User = owner
+    ) -> File:
+        name = "tally.csv" if isinstance(content, str) else "tally.xlsx"
+        file = receive(content, name=name, kind="tally")
+        File.unscoped.filter(pk=file.pk).update(consignment=place, uploaded_by=by)
+        return file
+
+    return send
+
+
+@pytest.fixture
+def upload(wait: Upload) -> Upload:
+    """Return a way to send a tally in and have it processed."""
+
+    def send(content: bytes | str, **how: Any) -> File:
+        file = wait(content, **how)
+        assert process_file(file.pk)
+        file.refresh_from_db()
+        return file
+
+    return send

@@ -1,0 +1,479 @@
+"""What becomes of an uploaded tally sheet: its logs, its rejects, its marked copy."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from tests.conftest import MakeUser
+from tests.factories import ClientFactory
+from tests.files.conftest import let_an_hour_pass, lose_worker
+from tests.files.processors.conftest import Upload
+from tests.tallies.sheets import HEADER, read_back, tally, workbook
+from timba.accounts.models import Role, Subscription, User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import (
+    add_log,
+    delete_consignment,
+    delete_log,
+    open_consignment,
+)
+from timba.events.models import OutboxEvent
+from timba.files import processing
+from timba.files.models import Derivative, File
+from timba.files.processing import process_file
+from timba.files.processors.base import Outdated
+from timba.files.services import place_file, retry_file
+from timba.files.storage import store
+from timba.files.sweeping import sweep_files
+from timba.tallies import processor
+
+pytestmark = pytest.mark.django_db
+
+ROW = ("B-1", 4.2, 30.5, 25)
+
+
+def facts(file: File) -> dict[str, Any]:
+    assert file.result is not None
+    return {name: file.result[name] for name in list(file.result)[4:]}
+
+
+def counts(file: File) -> tuple[int, int, int, int]:
+    result = facts(file)
+    return result["rows"], result["accepted"], result["rejected"], result["unchanged"]
+
+
+def reasons(file: File) -> list[str]:
+    return [each["reason"] for each in facts(file)["first_errors"]]
+
+
+def bytes_of(file: File, role: str) -> bytes:
+    made = file.derivatives.get(role=role, run=file.run, stands=True)
+    with store().open_bytes(made.storage_key) as stream:
+        return stream.read()
+
+
+def logs_of(consignment: Consignment) -> list[tuple[str, Decimal, Decimal, Decimal]]:
+    logs = Log.unscoped.filter(consignment=consignment).order_by("pk")
+    return list(logs.values_list("barcode", "length", "breadth", "height"))
+
+
+def totals(consignment: Consignment) -> tuple[int, Decimal]:
+    consignment.refresh_from_db()
+    return consignment.log_count, consignment.volume
+
+
+# --- Good rows -----------------------------------------------------------------------------------
+
+
+def test_the_rows_of_a_sheet_become_logs(
+    upload: Upload, consignment: Consignment, owner: User
+) -> None:
+    file = upload(tally(ROW, ("B-2", "4,23", 30, 25.125)))
+    assert (file.status, file.error) == ("SUCCESS", "")
+    assert facts(file) == {
+        "rows": 2,
+        "accepted": 2,
+        "rejected": 0,
+        "unchanged": 0,
+        "volume": 0.639,
+        "first_errors": [],
+    }
+    assert logs_of(consignment) == [
+        ("B-1", Decimal("4.2"), Decimal("30.5"), Decimal(25)),
+        ("B-2", Decimal("4.23"), Decimal(30), Decimal("25.125")),
+    ]
+    assert totals(consignment) == (2, Decimal("0.639"))
+    assert consignment.updated_by == owner
+    assert not file.derivatives.exists()
+
+
+def test_each_log_has_its_event_before_the_files(upload: Upload, owner: User) -> None:
+    file = upload(tally(ROW, ("B-2", 4, 30, 25)))
+    types = OutboxEvent.objects.order_by("-sequence").values_list("type", "actor_id")[:3]
+    assert list(types) == [
+        ("timba.file.succeeded", None),
+        ("timba.log.created", owner.pk),
+        ("timba.log.created", owner.pk),
+    ]
+    assert OutboxEvent.objects.get(type="timba.file.succeeded").key == str(file.pk)
+
+
+def test_a_csv_is_a_tally_where_its_kind_says_so(upload: Upload, consignment: Consignment) -> None:
+    file = upload("Svītrkods;Garums (m);Platums, cm;Biezums [mm]\nB-1;4,2;30,5;250\n")
+    assert counts(file) == (1, 1, 0, 0)
+    assert logs_of(consignment) == [("B-1", Decimal("4.2"), Decimal("30.5"), Decimal(25))]
+
+
+def test_the_same_sheet_again_adds_nothing(upload: Upload, consignment: Consignment) -> None:
+    upload(tally(ROW))
+    again = upload(tally(ROW, ("B-2", 4, 30, 25)))
+    assert counts(again) == (2, 1, 0, 1)
+    assert again.result["volume"] == 0.3
+    assert counts(upload(tally(ROW, ("B-2", "4.000", 30.0, 25)))) == (2, 0, 0, 2)
+    assert totals(consignment) == (2, Decimal("0.620"))
+
+
+def test_blanks_around_a_barcode_count_only_where_a_log_has_them(
+    upload: Upload, consignment: Consignment, owner: User
+) -> None:
+    measures = {"length": Decimal("4.2"), "breadth": Decimal("30.5"), "height": Decimal(25)}
+    for barcode in ("B-1", "B-2 "):
+        add_log(actor=owner, consignment=consignment, barcode=barcode, **measures)
+    file = upload(tally(*((barcode, *ROW[1:]) for barcode in ("B-1 ", "B-2 ", "B-3 "))))
+    assert counts(file) == (3, 1, 0, 2)
+    assert [log[0] for log in logs_of(consignment)] == ["B-1", "B-2 ", "B-3"]
+    twice = upload(tally(("B-4", *ROW[1:]), (" B-4", *ROW[1:])))
+    assert reasons(twice) == ["A3: The barcode “B-4” is in row 2 already."]
+
+
+# --- Rejects -------------------------------------------------------------------------------------
+
+
+def test_bad_rows_spoil_no_good_ones_and_are_told_by_cell(
+    upload: Upload, consignment: Consignment
+) -> None:
+    file = upload(tally(("B-1", "x", None, -1), ROW, (None, 4, 30, 25), ("B-2", 4, 30, 25)))
+    assert file.status == "SUCCESS"
+    assert counts(file) == (4, 1, 3, 0)
+    assert facts(file)["first_errors"] == [
+        {
+            "line": 2,
+            "reason": "B2: The length “x” is not a number. C2: The breadth is missing. "
+            "D2: The height must be greater than 0.",
+            "text": "B-1, x, , -1",
+        },
+        {
+            "line": 3,
+            "reason": "A3: The barcode “B-1” is in row 2 already.",
+            "text": "B-1, 4.2, 30.5, 25",
+        },
+        {"line": 4, "reason": "A4: The barcode is missing.", "text": ", 4, 30, 25"},
+    ]
+    assert [barcode for barcode, *_ in logs_of(consignment)] == ["B-2"]
+
+
+def test_all_rejects_are_kept(upload: Upload) -> None:
+    bad = [(f"B-{number}", "x", 30, 25) for number in range(30)]
+    file = upload(tally(ROW, *bad[2:]))
+    assert len(facts(file)["first_errors"]) == processor.FIRST_ERRORS
+    rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
+    assert rejects[0] == ["line", "reason", "text"]
+    assert [int(line) for line, *_ in rejects[1:]] == list(range(3, 31))
+    assert rejects[1] == ["3", "B3: The length “x” is not a number.", "B-2, x, 30, 25"]
+
+
+def test_a_log_that_is_there_with_other_measures_is_a_reject_that_names_both(
+    upload: Upload, consignment: Consignment
+) -> None:
+    upload(tally(ROW))
+    file = upload(tally(("B-1", 4.3, 30.5, 26), ("B-2", 4, 30, 25)))
+    assert counts(file) == (2, 1, 1, 0)
+    [reason] = reasons(file)
+    assert reason == (
+        "B2: The log “B-1” has the length 4.2 m already; the sheet says 4.3 m. "
+        "D2: The log “B-1” has the height 25 cm already; the sheet says 26 cm."
+    )
+    assert logs_of(consignment)[0][1] == Decimal("4.2")
+
+
+def test_a_log_of_another_consignment_is_a_reject_that_names_it(
+    upload: Upload, owner: User, consignment: Consignment
+) -> None:
+    other = open_consignment(
+        actor=owner, client=consignment.client, name="Lorry 8", type="pinewood"
+    )
+    upload(tally(ROW), place=other)
+    file = upload(tally(ROW, ("B-2", 4, 30, 25)))
+    assert reasons(file) == ["A2: The log “B-1” is in the consignment “Lorry 8” already."]
+
+
+def test_other_clients_barcodes_are_nobodys_business(
+    upload: Upload, make_user: MakeUser, consignment: Consignment
+) -> None:
+    stranger = make_user(client=ClientFactory())
+    theirs = open_consignment(
+        actor=stranger, client=stranger.client, name="Theirs", type="hardwood"
+    )
+    add_log(
+        actor=stranger,
+        consignment=theirs,
+        barcode="B-1",
+        length=Decimal(1),
+        breadth=Decimal(1),
+        height=Decimal(1),
+    )
+    assert counts(upload(tally(ROW))) == (1, 1, 0, 0)
+
+
+def test_no_reject_runs_as_a_formula(upload: Upload) -> None:
+    file = upload("barcode;length;breadth;height\nB-1;4.2;30;25\n=1+1;x;30;25\n")
+    rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
+    assert rejects[1][2] == "'=1+1, x, 30, 25"
+    assert facts(file)["first_errors"][0]["text"] == "=1+1, x, 30, 25"
+
+
+def test_no_good_row_at_all_is_a_failure_that_shows_its_rejects(upload: Upload) -> None:
+    file = upload(tally(("B-1", "x", 30, 25)))
+    assert (file.status, file.error) == (
+        "FAILURE",
+        "No row could become a log. B2: The length “x” is not a number.",
+    )
+    assert counts(file) == (1, 0, 1, 0)
+    assert bytes_of(file, "rejects").startswith(b"line,reason,text\r\n2,")
+    assert read_back(bytes_of(file, "annotated"))["B2"].comment.text.startswith("The length")
+
+
+# --- The marked copy -----------------------------------------------------------------------------
+
+
+def test_the_marked_copy_says_at_each_bad_cell_what_is_in_the_way(upload: Upload) -> None:
+    upload(tally(ROW))
+    file = upload(
+        workbook(["Lorry 7"], [], ["No.", *HEADER], [1, *ROW], [2, "B-1", 1, 1, 1], [3, None, 1, 1])
+    )
+    sheet = read_back(bytes_of(file, "annotated"))
+    comments = {cell.coordinate: cell.comment.text for row in sheet for cell in row if cell.comment}
+    assert comments == {
+        "B5": "The barcode “B-1” is in row 4 already.",
+        "B6": "The barcode is missing.",
+        "E6": "The height is missing.",
+    }
+    painted = {cell.coordinate for row in sheet for cell in row if cell.fill.fill_type == "solid"}
+    assert painted == comments.keys()
+    assert sheet["A1"].value == "Lorry 7"
+
+
+def test_conflicts_with_what_is_there_are_marked_too(upload: Upload) -> None:
+    upload(tally(ROW))
+    file = upload(tally(("B-1", 5, 30.5, 25)))
+    sheet = read_back(bytes_of(file, "annotated"))
+    assert sheet["B2"].comment.text == (
+        "The log “B-1” has the length 4.2 m already; the sheet says 5 m."
+    )
+
+
+def test_the_mended_copy_adds_only_what_was_missing(
+    upload: Upload, consignment: Consignment
+) -> None:
+    first = upload(tally(ROW, ("B-2", "x", 30, 25)))
+    assert totals(consignment)[0] == 1
+    copy = bytes_of(first, "annotated")
+    mended = read_back(copy)
+    mended["B3"] = 4
+    content = io.BytesIO()
+    mended.parent.save(content)
+    assert counts(upload(content.getvalue())) == (2, 1, 0, 1)
+    assert totals(consignment) == (2, Decimal("0.620"))
+
+
+def test_a_sheet_that_cannot_be_copied_is_marked_in_a_copy_of_its_values(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = processor.run_in_sandbox
+
+    def refuse(mark: Any, job: Any, *, beside: bytes) -> Any:
+        if mark is processor.mark_workbook:
+            raise processor.FileRefused("It needs more memory than one file may use.")
+        return real(mark, job, beside=beside)
+
+    monkeypatch.setattr(processor, "run_in_sandbox", refuse)
+    sheet = read_back(bytes_of(upload(tally(ROW, ("B-2", "x", 30, 25))), "annotated"))
+    assert (sheet["B3"].value, sheet["B3"].comment.text) == (
+        "x",
+        "The length “x” is not a number.",
+    )
+
+
+# --- Who, and where ------------------------------------------------------------------------------
+
+
+def test_a_tally_of_no_consignment_waits_for_one(
+    upload: Upload, consignment: Consignment, owner: User
+) -> None:
+    file = upload(tally(ROW), place=None)
+    assert (file.status, file.error) == ("FAILURE", processor.NO_CONSIGNMENT)
+    place_file(actor=owner, file=file, consignment=consignment, log=None)
+    retry_file(actor=owner, file=file)
+    assert process_file(file.pk)
+    assert totals(consignment)[0] == 1
+
+
+def test_whoever_may_not_write_logs_adds_none_by_a_sheet(
+    upload: Upload, make_user: MakeUser, consignment: Consignment
+) -> None:
+    role = Role.unscoped.create(
+        client=consignment.client, name="photographer", permissions=["files.write"]
+    )
+    file = upload(tally(ROW), by=make_user(role=role))
+    assert (file.status, file.error) == ("FAILURE", processor.NOT_ALLOWED)
+    assert totals(consignment) == (0, 0)
+
+
+def test_what_nobody_answers_for_adds_nothing(upload: Upload) -> None:
+    assert upload(tally(ROW), by=None).error == processor.NOBODY
+
+
+def test_a_lapsed_client_adds_no_logs(wait: Upload, consignment: Consignment) -> None:
+    file = wait(tally(ROW))
+    Subscription.objects.filter(client=consignment.client).update(
+        current_period_end=timezone.now() - timedelta(days=1)
+    )
+    process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.error) == ("FAILURE", processor.LAPSED)
+
+
+def test_no_more_is_added_than_a_consignment_holds(
+    upload: Upload, consignment: Consignment
+) -> None:
+    Consignment.unscoped.filter(pk=consignment.pk).update(volume=processor.MAX_TOTAL)
+    assert upload(tally(ROW)).error == processor.TOO_MUCH
+
+
+# --- Once, whole, and never out of date ----------------------------------------------------------
+
+
+def test_a_run_that_lost_its_file_adds_nothing(wait: Upload, consignment: Consignment) -> None:
+    file = wait(tally(ROW, ("B-2", "x", 1, 1)))
+    mine = processing.claim(file.pk)
+    assert mine is not None
+    run = processing.Run(file=mine)
+    outcome = processing._read(run)
+    lose_worker(file)
+    assert process_file(file.pk)
+    with pytest.raises(processing.Superseded):
+        processing._settle(run.own_row(), outcome, seconds=0.0)
+    assert totals(consignment)[0] == 1
+    let_an_hour_pass()
+    sweep_files()
+    assert {each.run for each in Derivative.objects.all()} == {2}
+
+
+def test_logs_and_success_are_written_together_or_not_at_all(
+    wait: Upload, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = wait(tally(ROW))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError(2006, "Server has gone away")
+
+    monkeypatch.setattr(processing, "publish", fail)
+    with pytest.raises(OperationalError):
+        process_file(file.pk)
+    monkeypatch.undo()
+    assert (totals(consignment), logs_of(consignment)) == ((0, 0), [])
+    lose_worker(file)
+    process_file(file.pk)
+    assert totals(consignment)[0] == 1
+
+
+def _interfere(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None:
+    """Do something once, after a sheet was compared and before it is recorded."""
+    real, done = processor.PROCESSOR.stage, []
+
+    def stage(job: Any, made: Any) -> Any:
+        findings = real(job, made)
+        if not done:
+            done.append(deed())
+        return findings
+
+    changed = {name: getattr(processor.PROCESSOR, name) for name in processor.PROCESSOR.__slots__}
+    mine = type(processor.PROCESSOR)(**{**changed, "stage": stage})
+    others = {**processing.processors(), "tally": mine}
+    monkeypatch.setattr(processing, "processors", lambda: others)
+
+
+def test_a_log_that_comes_in_meanwhile_is_seen(
+    wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = wait(tally(ROW, ("B-2", 4, 30, 25)))
+    measures = {"length": Decimal(5), "breadth": Decimal("30.5"), "height": Decimal(25)}
+    _interfere(
+        monkeypatch,
+        lambda: add_log(actor=owner, consignment=consignment, barcode="B-1", **measures),
+    )
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.attempts, totals(consignment)[0]) == ("PENDING", 0, 1)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert counts(file) == (2, 1, 1, 0)
+    sheet = read_back(bytes_of(file, "annotated"))
+    assert "already; the sheet says 4.2 m" in sheet["B2"].comment.text
+
+
+def test_a_log_that_goes_meanwhile_is_added_again(
+    upload: Upload,
+    wait: Upload,
+    consignment: Consignment,
+    owner: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upload(tally(ROW))
+    file = wait(tally(ROW, ("B-2", 4, 30, 25)))
+    gone = Log.unscoped.get(barcode="B-1")
+    _interfere(monkeypatch, lambda: delete_log(actor=owner, log=gone))
+    assert process_file(file.pk)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert counts(file) == (2, 2, 0, 0)
+
+
+def test_a_consignment_that_goes_meanwhile_takes_no_logs(
+    wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = wait(tally(ROW))
+    _interfere(monkeypatch, lambda: delete_consignment(actor=owner, consignment=consignment))
+    assert process_file(file.pk)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.error) == ("FAILURE", processor.NO_CONSIGNMENT)
+    assert not Log.unscoped.exists()
+
+
+def test_a_file_that_is_moved_meanwhile_adds_its_logs_where_it_is(
+    wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = wait(tally(ROW))
+    other = open_consignment(
+        actor=owner, client=consignment.client, name="Lorry 8", type="hardwood"
+    )
+    _interfere(
+        monkeypatch,
+        lambda: place_file(actor=owner, file=file, consignment=other, log=None),
+    )
+    assert process_file(file.pk)
+    assert process_file(file.pk)
+    assert (totals(consignment)[0], totals(other)[0]) == (0, 1)
+
+
+def test_a_permission_that_goes_meanwhile_is_gone(
+    wait: Upload, consignment: Consignment, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = make_user(role="operator")
+    viewer = Role.unscoped.get(client=None, name="viewer")
+    file = wait(tally(ROW), by=operator)
+    _interfere(monkeypatch, lambda: User.unscoped.filter(pk=operator.pk).update(role=viewer))
+    assert process_file(file.pk)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    assert file.error == processor.NOT_ALLOWED
+    assert totals(consignment)[0] == 0
+
+
+def test_whatever_no_longer_fits_is_outdated(wait: Upload, consignment: Consignment) -> None:
+    file = wait(tally(ROW))
+    file.refresh_from_db()
+    with pytest.raises(Outdated):
+        processor.lock_tally({"consignment": consignment.pk + 1})
+    with pytest.raises(Outdated):
+        processor.record_tally(file, {"consignment": consignment.pk + 1})

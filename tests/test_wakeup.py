@@ -1,0 +1,49 @@
+"""Bells wake whoever waits, and harm nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from timba.wakeup import Bell, ring
+
+
+def test_a_ring_wakes_every_listener_at_once() -> None:
+    bells = [Bell("test"), Bell("test")]
+    woken: list[int] = []
+
+    def listen(bell: Bell) -> None:
+        bell.wait(120)
+        woken.append(1)
+
+    threads = [threading.Thread(target=listen, args=(bell,)) for bell in bells]
+    for thread in threads:
+        thread.start()
+    ring("test")
+    for thread in threads:
+        thread.join(timeout=60)
+    for bell in bells:
+        bell.close()
+    assert len(woken) == 2
+
+
+def test_rings_before_the_wait_count_as_one() -> None:
+    bell = Bell("test")
+    for _ in range(5):
+        ring("test")
+    bell.wait(30)
+    started = time.monotonic()
+    bell.wait(0.2)
+    bell.close()
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_ring_that_nobody_hears_is_no_failure() -> None:
+    ring("nobody listens here")
+
+
+def test_a_ninth_listener_polls() -> None:
+    bells = [Bell("test") for _ in range(9)]
+    bells[-1].wait(0.01)
+    for bell in bells:
+        bell.close()

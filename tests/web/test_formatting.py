@@ -1,0 +1,65 @@
+"""Figures and times as templates show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from timba.web.templatetags.formatting import (
+    celsius,
+    many,
+    percent,
+    size,
+    when,
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0\xa0bytes"),
+        (1, "1\xa0byte"),
+        (1023, "1,023\xa0bytes"),
+        (1024, "1\xa0kB"),
+        (5 * 1024**2, "5\xa0MB"),
+        (5 * 1024**2 + 200_000, "5.2\xa0MB"),
+        (84 * 1024**2, "84\xa0MB"),
+        (int(2.31 * 1024**3), "2.31\xa0GB"),
+        (10 * 1024**3, "10\xa0GB"),
+    ],
+)
+def test_size_is_said_with_its_unit(number: int, said: str) -> None:
+    assert size(number) == said
+
+
+@pytest.mark.parametrize(
+    ("degrees", "said"), [(-3.24, "−3.24"), (0, "0.00"), (5.5, "5.50"), (-0.0, "0.00")]
+)
+def test_degrees_have_two_decimals_and_a_true_minus(degrees: float, said: str) -> None:
+    assert celsius(degrees) == said
+
+
+def test_things_are_counted_in_words() -> None:
+    assert many(1, "row") == "1\xa0row"
+    assert many(2048, "row") == "2,048\xa0rows"
+    assert many(2, "city|cities") == "2\xa0cities"
+    assert percent(0.999) == "99\xa0%"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 11, 20, 7, 5, 9, tzinfo=UTC),
+        datetime(2026, 11, 20, 9, 5, 9, tzinfo=timezone(timedelta(hours=2))),
+        "2026-11-20T07:05:09Z",
+    ],
+)
+def test_time_is_served_in_utc_for_the_browser_to_turn(moment: datetime | str) -> None:
+    assert when(moment, "full") == (
+        '<time datetime="2026-11-20T07:05:09Z" data-time="full">20 Nov 2026, 07:05:09 UTC</time>'
+    )
+
+
+def test_text_that_is_no_time_is_shown_as_it_is() -> None:
+    assert when("<soon>") == "&lt;soon&gt;"

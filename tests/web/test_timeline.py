@@ -1,0 +1,110 @@
+"""How the story of a consignment is told from its events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from timba.events.models import OutboxEvent
+from timba.web.timeline import tell
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NAMES = {1: "Anna", 2: "Jānis"}
+LOAD = {"name": "AB-1", "type": "pinewood", "vehicle_number": "", "city_id": None}
+LOG = {"barcode": "TB-1", "length": 4.2, "breadth": 30.0, "height": 32.5}
+FILE = {"name": "permit.pdf", "status": "PENDING"}
+
+
+def event(
+    noun: str, action: str, row: dict[str, Any], *, actor: int | None = 1, key: str = "7"
+) -> OutboxEvent:
+    value = orjson.dumps({"action": action, noun: row}).decode()
+    return OutboxEvent(topic=f"{noun}_events", key=key, time=NOON, actor_id=actor, value=value)
+
+
+def story(*events: OutboxEvent, whole: bool = True) -> list[str]:
+    """Return what is told of events, which are given oldest first as they happened."""
+    return [f"{line.who} {line.what}" for line in tell(events[::-1], NAMES, whole=whole)]
+
+
+@pytest.mark.parametrize(
+    ("happened", "told"),
+    [
+        (event("consignment", "create", LOAD), "Anna opened the consignment"),
+        (event("consignment", "update", LOAD), "Anna changed the consignment"),
+        (event("log", "create", LOG), "Anna added the log TB-1"),
+        (event("log", "update", LOG), "Anna corrected the log TB-1"),
+        (event("log", "delete", LOG), "Anna deleted the log TB-1"),
+        (event("note", "create", {"title": "Seal"}), "Anna wrote the note “Seal”"),
+        (event("note", "update", {"title": "Seal"}), "Anna changed the note “Seal”"),
+        (event("note", "delete", {"title": "Seal"}), "Anna deleted the note “Seal”"),
+        (event("file", "create", FILE), "Anna uploaded permit.pdf"),
+        (event("file", "update", FILE), "Anna had permit.pdf checked again"),
+        (
+            event("file", "update", {**FILE, "status": "SUCCESS"}),
+            "Anna put permit.pdf here",
+        ),
+        (event("file", "delete", FILE), "Anna deleted permit.pdf"),
+        (event("file", "failure", FILE, actor=None), "Timba could not read permit.pdf"),
+        (
+            event("log", "create", LOG, actor=9),
+            "Someone who is no longer here added the log TB-1",
+        ),
+    ],
+)
+def test_each_fact_has_its_words(happened: OutboxEvent, told: str) -> None:
+    assert story(happened) == [told]
+
+
+def test_that_a_file_could_be_read_goes_without_saying() -> None:
+    assert story(event("file", "success", FILE, actor=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("noun", "before", "changes", "told"),
+    [
+        ("log", LOG, {"height": 23.5}, "corrected the height of TB-1 from 32.5 to 23.5 cm"),
+        ("log", LOG, {"length": 4.0}, "corrected the length of TB-1 from 4.20 to 4.00 m"),
+        ("log", LOG, {"barcode": "TB-2"}, "corrected the barcode from TB-1 to TB-2"),
+        ("log", LOG, {"length": 4, "height": 9}, "corrected length and height of TB-1"),
+        ("consignment", LOAD, {"city_id": 7}, "changed the city from none to 7"),
+        ("consignment", LOAD, {"name": "AB-2"}, "changed the name from AB-1 to AB-2"),
+        (
+            "consignment",
+            LOAD,
+            {"name": "AB-2", "vehicle_number": "KB 1", "type": "hardwood"},
+            "changed name, type and vehicle number",
+        ),
+    ],
+)
+def test_change_says_what_it_was_before(
+    noun: str, before: dict[str, Any], changes: dict[str, Any], told: str
+) -> None:
+    told_story = story(
+        event(noun, "create", before), event(noun, "update", {**before, **changes}, actor=2)
+    )
+    assert told_story[0] == f"Jānis {told}"
+
+
+def test_what_one_person_did_many_times_in_a_row_is_one_line() -> None:
+    added = [event("log", "create", LOG, key=str(n), actor=2) for n in range(62)]
+    uploaded = [event("file", "create", FILE, key=str(n)) for n in range(2)]
+    assert story(
+        event("consignment", "create", LOAD), *added, *uploaded, event("log", "create", LOG)
+    ) == [
+        "Anna added the log TB-1",
+        "Anna uploaded 2\xa0files",
+        "Jānis added 62\xa0logs",
+        "Anna opened the consignment",
+    ]
+
+
+def test_story_that_has_an_older_part_does_not_claim_to_have_counted_all() -> None:
+    added = [event("log", "create", LOG, key=str(n)) for n in range(3)]
+    assert story(*added, whole=False) == ["Anna added at least 3\xa0logs"]
+    assert story(event("note", "create", {"title": "x"}), *added, whole=False)[0] == (
+        "Anna added 3\xa0logs"
+    )

@@ -1,0 +1,106 @@
+"""Cuts lists into pages by keyset: a page never skips or repeats a row, however many come in."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiParameter
+
+from timba.errors import Invalid
+from timba.serialization import dumps, loads
+
+M = TypeVar("M", bound=models.Model)
+
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+)
+PAGE_PARAMETERS = [
+    LIMIT,
+    OpenApiParameter("cursor", str, description="as the `next` of the page before has it"),
+]
+
+
+def page(
+    rows: models.QuerySet[M],
+    *,
+    request: HttpRequest,
+    look: Callable[[M], Mapping[str, Any]],
+    order: tuple[str, ...] = ("-id",),
+    key: str = "results",
+) -> dict[str, Any]:
+    """Return `{key: [look(row), …], "next": url or None}` for `?limit=` and `?cursor=`.
+
+    `order` names columns that cannot be null and together are unique; a leading minus means
+    descending. Raises Invalid for a limit outside 1..1000 or a cursor that Timba did not make.
+    """
+    limit = read_limit(request)
+    cursor = request.GET.get("cursor")
+    if cursor is not None:
+        rows = rows.filter(_after(order, _decode(cursor, rows.model, order)))
+    found = list(rows.order_by(*order)[: limit + 1])
+    following = None
+    if len(found) > limit:
+        found.pop()
+        following = _next_url(request, found[-1], order)
+    return {key: [look(row) for row in found], "next": following}
+
+
+def read_limit(request: HttpRequest) -> int:
+    """Return `?limit=`, 100 when it is absent; raise Invalid outside 1..1000."""
+    text = request.GET.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))):
+        raise Invalid(fields={"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
+    if not 1 <= int(text) <= MAX_LIMIT:
+        raise Invalid(fields={"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
+    return int(text)
+
+
+def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
+    """Return the condition “behind this row”: a > x, or a = x and b > y, and so on."""
+    condition = models.Q(pk__in=[])
+    equal = models.Q()
+    for name, value in zip(order, values, strict=True):
+        field = name.removeprefix("-")
+        side = "lt" if name.startswith("-") else "gt"
+        condition |= equal & models.Q(**{f"{field}__{side}": value})
+        equal &= models.Q(**{field: value})
+    return condition
+
+
+def _next_url(request: HttpRequest, row: models.Model, order: tuple[str, ...]) -> str:
+    values = [getattr(row, name.removeprefix("-")) for name in order]
+    query = request.GET.copy()
+    query["cursor"] = base64.urlsafe_b64encode(dumps(values)).decode().rstrip("=")
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
+    try:
+        values = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if None in values:
+            raise ValueError(cursor)
+        return [_value(model, name, value) for name, value in zip(order, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, ValidationError) as error:
+        raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
+
+
+def _value(model: type[models.Model], name: str, value: Any) -> Any:
+    found = _field(model, name).to_python(value)
+    if isinstance(found, datetime):
+        if found.tzinfo is None:
+            raise ValueError(value)
+        # Some moments exist only until they are told in UTC, as every database is.
+        return found.astimezone(UTC)
+    return found
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    return cast("models.Field[Any, Any]", model._meta.get_field(name.removeprefix("-")))

@@ -1,1 +1,0 @@
-"""SQLite as Timba talks to it: Django's own backend, and one function more."""

@@ -1,1 +1,0 @@
-"""A consignment's list of logs as a file that people keep, send on and print: pure writers."""

@@ -1,0 +1,1 @@
+"""Django's SQLite backend with one more function, by which texts are searched."""

@@ -1,0 +1,23 @@
+"""Gives each connection the function by which texts are searched: SQLite folds ASCII only."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from timba.db.text import SQLITE_FOLD, folded
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection to SQLite."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        connection.create_function(SQLITE_FOLD, 1, _folded, deterministic=True)
+        return connection
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else folded(text)

@@ -1,0 +1,223 @@
+"""What the demo company keeps beside its loads: photos, a gate note, remarks."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from timba.consignments.models import Consignment
+from timba.demo.photos import View
+
+# Means of the months in Latvia, °C, from January on.
+_MONTHS = (-3.1, -3.3, 0.4, 6.4, 11.9, 15.4, 17.8, 16.9, 12.3, 6.9, 2.2, -1.2)
+_HOURS = 30 * 24
+
+_YARD_PHONE: Final = ("Samsung", "SM-G736B")
+_OFFICE_PHONE: Final = ("Nokia", "XR21")
+_KULDIGA: Final = (56.9677, 21.9617)
+_VALMIERA: Final = (57.5411, 25.4275)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shot:
+    """One photo of a load: which, how long ago, and what the camera saw."""
+
+    name: str
+    load: str
+    minutes_ago: int
+    seed: int
+    species: str
+    log_radius: int
+    warmth: float
+    camera: tuple[str, str] = _YARD_PHONE
+    place: tuple[float, float] | None = _KULDIGA
+
+    def view(self, *, now: datetime) -> View:
+        """Return the view to draw."""
+        return View(
+            seed=self.seed,
+            species=self.species,
+            taken_at=now - timedelta(minutes=self.minutes_ago),
+            camera=self.camera,
+            log_radius=self.log_radius,
+            warmth=self.warmth,
+            place=self.place,
+        )
+
+
+SHOTS: Final = (
+    Shot(
+        name="AB-0185 left side.jpg",
+        load="AB-0185",
+        minutes_ago=131,
+        seed=1,
+        species="hardwood",
+        log_radius=100,
+        warmth=-0.2,
+        place=_VALMIERA,
+    ),
+    Shot(
+        name="AB-0186 at the gate.jpg",
+        load="AB-0186",
+        minutes_ago=76,
+        seed=2,
+        species="pinewood",
+        log_radius=66,
+        warmth=0.5,
+    ),
+    Shot(
+        name="AB-0187 at the gate.jpg",
+        load="AB-0187",
+        minutes_ago=38,
+        seed=3,
+        species="pinewood",
+        log_radius=82,
+        warmth=0.2,
+    ),
+    Shot(
+        name="AB-0187 butt ends.jpg",
+        load="AB-0187",
+        minutes_ago=35,
+        seed=4,
+        species="pinewood",
+        log_radius=118,
+        warmth=0.1,
+        camera=_OFFICE_PHONE,
+        place=None,
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """A note, and whose role writes it."""
+
+    role: str
+    load: str | None
+    title: str
+    content: str
+
+
+REMARKS: Final = (
+    Remark(
+        role="manager",
+        load=None,
+        title="Buyers on Thursday",
+        content="Two buyers come on Thursday at 10:00 to see the pinewood of this week. "
+        "Keep lane 3 free and have the photos at hand.",
+    ),
+    Remark(
+        role="operator",
+        load="AB-0185",
+        title="Vehicle came without a cover",
+        content="LM 8830 came uncovered through the rain. The bark is wet, the ends are sound.",
+    ),
+    Remark(
+        role="operator",
+        load="AB-0187",
+        title="Seal number",
+        content="Seal 88412 intact at the gate.",
+    ),
+    Remark(
+        role="manager",
+        load="AB-0187",
+        title="Two logs split at the butt",
+        content="Cracks up to 30 cm in two logs of the top row. The buyer was told by telephone; "
+        "“AB-0187 butt ends.jpg” shows them.",
+    ),
+)
+
+
+def gate_note(consignment: Consignment, *, at: datetime) -> bytes:
+    """Return what the gate wrote down of a load, with the load's own totals."""
+    return f"""Abava Timber, gate, {at:%Y-%m-%d}
+
+Consignment  {consignment.name}, {consignment.type}
+Vehicle      {consignment.vehicle_number}
+Came in      {at - timedelta(minutes=42):%H:%M}
+Measured by  Jānis Bērziņš
+
+Logs         {consignment.log_count}
+Volume       {consignment.volume} m³
+
+Seal 88412 intact. Ground frozen, no mud on the bark.
+Two logs of the top row are split at the butt, see the photos.
+Stacked in lane 3, tags towards the road.
+""".encode()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Yard:
+    """A place where a logger hangs: `offset` is how much milder it is than the country."""
+
+    city_id: int
+    city: str
+    offset: float
+    seed: int
+    flaws: tuple[str, ...]
+
+
+YARDS = (
+    Yard(
+        city_id=3,
+        city="Ventspils",
+        offset=1.3,
+        seed=3,
+        flaws=("3,--.-,logger restarted", "3;4.10;battery changed"),
+    ),
+    Yard(
+        city_id=7,
+        city="Kuldīga",
+        offset=0.2,
+        seed=1,
+        flaws=("7,sensor off", "7,,", "7,999999,1970-01-01T00:00:00Z"),
+    ),
+    Yard(
+        city_id=12,
+        city="Valmiera",
+        offset=-0.8,
+        seed=2,
+        flaws=("LOGGER RESTART", "12,-O.45,battery low"),
+    ),
+)
+
+
+def month_of_readings(yard: Yard, *, until: datetime) -> bytes:
+    """Return a temperature file: hourly up to `until`, with the lines the logger spoilt."""
+    lines = ["city_id,temperature,timestamp"]
+    lines += [
+        f"{yard.city_id},{celsius:.2f},{at:%Y-%m-%dT%H:%M:%SZ}"
+        for at, celsius in _readings(yard, until=until)
+    ]
+    for number, flaw in enumerate(yard.flaws, start=1):
+        lines.insert(len(lines) * number // (len(yard.flaws) + 1), flaw)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _readings(yard: Yard, *, until: datetime) -> Iterator[tuple[datetime, float]]:
+    chance = random.Random(yard.seed)  # noqa: S311 - weather needs no secrets
+    last = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    front = chance.gauss(0, 3)
+    for hour in range(_HOURS - 1, -1, -1):
+        at = last - timedelta(hours=hour)
+        front = 0.988 * front + chance.gauss(0, 0.46)
+        yield at, _season(at) + yard.offset + front + _day(at) + chance.gauss(0, 0.12)
+
+
+def _season(at: datetime) -> float:
+    """Return the mean of the season, from the middle of one month to that of the next."""
+    months = at.month - 1 + (at.day - 15) / 30
+    before = math.floor(months)
+    share = months - before
+    return _MONTHS[before % 12] * (1 - share) + _MONTHS[(before + 1) % 12] * share
+
+
+def _day(at: datetime) -> float:
+    """Return how far this hour is from the day's mean: warmest at two in the afternoon there."""
+    summer = 0.5 - 0.5 * math.cos(math.tau * (at.month - 1 + at.day / 30) / 12)
+    swing = 1.2 + 4.3 * summer
+    return swing * math.cos(math.tau * (at.hour - 12) / 24)

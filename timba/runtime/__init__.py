@@ -1,0 +1,1 @@
+"""What keeps a Timba running: its server, its processes and their supervisor."""
