@@ -19,7 +19,7 @@ from tests.journeys.processes import end_all, wait_until, with_variable
 MARK = "TIMBA_TEST_MARK"
 SUPERVISE = """
 import json, sys
-from timba.config import supervisor
+from timba.runtime import supervisor
 settings = json.loads(sys.argv[1])
 sys.executable = settings["python"]
 supervisor._GRACE_SECONDS = settings["grace"]

@@ -1,4 +1,4 @@
-"""Starts a command that cannot outlive its supervisor: `python leash.py PARENT COMMAND …`.
+"""Starts a command that cannot outlive its supervisor: `python parent_death.py PARENT COMMAND …`.
 
 The kernel itself sends SIGTERM when the parent is gone, so that even a supervisor that was
 killed leaves no process behind. Elsewhere than on Linux the command is just started.

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
-from timba.runtime import parent_death as leash_module
+from timba.runtime import parent_death
 
 _TICK_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 3.5
@@ -118,7 +118,7 @@ class _Child:
         self._delay = min(self._delay * 2, _LONGEST_DELAY_SECONDS)
 
     def _start(self) -> None:
-        leash = (sys.executable, "-I", leash_module.__file__, str(os.getpid()))
+        leash = (sys.executable, "-I", parent_death.__file__, str(os.getpid()))
         self._process = subprocess.Popen(  # noqa: S603 - programs are fixed, no shell reads them
             (*leash, *self._program.command),
             stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from fpdf import FPDF
 
 from timba.tallies.facts import Tally
 
-FONTS: Final = Path(__file__).resolve().parents[1] / "fonts"
+FONTS: Final = Path(__file__).resolve().parent / "fonts"
 REGULAR: Final = FONTS / "DejaVuSans.ttf"
 BOLD: Final = FONTS / "DejaVuSans-Bold.ttf"
 
