@@ -45,7 +45,7 @@ from timba.consignments.models import Consignment
 from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import Reception, accept_files, identify
+from timba.files.receiving import UploadSession, accept_files, identify
 from timba.files.sandbox import close_sandbox
 
 ROWS: Final = 10_000
@@ -91,7 +91,7 @@ def workbook(*, bad: int = 0) -> bytes:
 
 def upload(content: bytes, actor: User, consignment: Consignment) -> None:
     """Send a sheet in as a door does, and process it as the worker does."""
-    reception = Reception(name="tally.xlsx")
+    reception = UploadSession(name="tally.xlsx")
     reception.write(content)
     received = reception.finish()
     identify(received)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 import time
 
-from timba.wakeup import Bell, ring
+from timba.wakeup import Listener, notify
 
 
 def test_a_ring_wakes_every_listener_at_once() -> None:
-    bells = [Bell("test"), Bell("test")]
+    bells = [Listener("test"), Listener("test")]
     woken: list[int] = []
 
-    def listen(bell: Bell) -> None:
+    def listen(bell: Listener) -> None:
         bell.wait(120)
         woken.append(1)
 
     threads = [threading.Thread(target=listen, args=(bell,)) for bell in bells]
     for thread in threads:
         thread.start()
-    ring("test")
+    notify("test")
     for thread in threads:
         thread.join(timeout=60)
     for bell in bells:
@@ -28,9 +28,9 @@ def test_a_ring_wakes_every_listener_at_once() -> None:
 
 
 def test_rings_before_the_wait_count_as_one() -> None:
-    bell = Bell("test")
+    bell = Listener("test")
     for _ in range(5):
-        ring("test")
+        notify("test")
     bell.wait(30)
     started = time.monotonic()
     bell.wait(0.2)
@@ -39,11 +39,11 @@ def test_rings_before_the_wait_count_as_one() -> None:
 
 
 def test_a_ring_that_nobody_hears_is_no_failure() -> None:
-    ring("nobody listens here")
+    notify("nobody listens here")
 
 
 def test_a_ninth_listener_polls() -> None:
-    bells = [Bell("test") for _ in range(9)]
+    bells = [Listener("test") for _ in range(9)]
     bells[-1].wait(0.01)
     for bell in bells:
         bell.close()

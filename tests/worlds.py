@@ -131,7 +131,7 @@ def kept_world(blocker: DjangoDbBlocker, *, word: str, first_id: int) -> Iterato
 def _add_marked_copy(file: File, word: str) -> None:
     """Keep beside the file what a tally would have too: this one stands for files of all kinds."""
     marked = Derivative.objects.create(
-        file=file, run=file.run, role="annotated", storage_key=new_key(), stands=True
+        file=file, run=file.run, role="annotated", storage_key=new_key(), is_current=True
     )
     with store().create(marked.storage_key) as kept:
         kept.write(word.encode())

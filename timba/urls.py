@@ -12,7 +12,7 @@ from django.urls.conf import _path  # type: ignore[attr-defined]
 from django.urls.resolvers import RoutePattern
 
 
-class EitherSlashPattern(RoutePattern):
+class OptionalSlashPattern(RoutePattern):
     """Match a route as it is written, else with its final slash added or taken away."""
 
     def match(self, path: str) -> Any:
@@ -22,4 +22,4 @@ class EitherSlashPattern(RoutePattern):
         return found
 
 
-path = partial(_path, Pattern=EitherSlashPattern)
+path = partial(_path, Pattern=OptionalSlashPattern)

@@ -23,7 +23,7 @@ def _address(name: str, place: int) -> str:
     return f"\0timba-{house}-{name}-{place}"
 
 
-def ring(name: str) -> None:
+def notify(name: str) -> None:
     """Wake every listener of `name` on this machine; never block, never raise."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
@@ -32,8 +32,8 @@ def ring(name: str) -> None:
                 sender.sendto(b"!", _address(name, place))
 
 
-class Bell:
-    """A listener for `ring(name)`."""
+class Listener:
+    """A listener for `notify(name)`."""
 
     def __init__(self, name: str) -> None:
         self._socket: socket.socket | None = None

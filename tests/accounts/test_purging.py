@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from tests.conftest import MakeUser
 from tests.factories import PASSWORD
 from timba.accounts import purging
-from timba.accounts.models import RateLimit, RefreshToken, SignIn, User
+from timba.accounts.models import RateLimit, RefreshToken, TokenFamily, User
 from timba.accounts.tokens import issue_tokens, rotate_tokens
 from timba.files.sweeping import sweep_files
 
@@ -26,7 +26,7 @@ def sign_in(user: User, password: str = PASSWORD) -> None:
 
 
 def counts() -> dict[str, int]:
-    models: list[Any] = [Session, SignIn, RefreshToken, AccessAttempt, RateLimit]
+    models: list[Any] = [Session, TokenFamily, RefreshToken, AccessAttempt, RateLimit]
     return {model.__name__: model.objects.count() for model in models}
 
 
@@ -40,14 +40,14 @@ def test_a_sweep_purges_what_has_expired_for_everybody(make_user: MakeUser) -> N
         clock.shift(timedelta(minutes=14))
         sweep_files()
         assert counts() == {
-            "Session": 2, "SignIn": 2, "RefreshToken": 2, "AccessAttempt": 2, "RateLimit": 1,
+            "Session": 2, "TokenFamily": 2, "RefreshToken": 2, "AccessAttempt": 2, "RateLimit": 1,
         }  # fmt: skip
         clock.move_to(START + timedelta(days=6))
         kept = issue_tokens(user=anna)
         clock.move_to(START + timedelta(days=7, seconds=31))
         sweep_files()
         assert counts() == {
-            "Session": 2, "SignIn": 1, "RefreshToken": 1, "AccessAttempt": 0, "RateLimit": 0,
+            "Session": 2, "TokenFamily": 1, "RefreshToken": 1, "AccessAttempt": 0, "RateLimit": 0,
         }  # fmt: skip
         assert rotate_tokens(refresh=kept.refresh)
         clock.move_to(START + timedelta(days=14, seconds=1))
@@ -62,7 +62,7 @@ def test_a_sign_in_stays_while_one_of_its_tokens_does(make_user: MakeUser) -> No
         pair = rotate_tokens(refresh=pair.refresh)
         clock.shift(timedelta(days=6))
         purging.purge_expired()
-        assert (SignIn.objects.count(), RefreshToken.objects.count()) == (1, 1)
+        assert (TokenFamily.objects.count(), RefreshToken.objects.count()) == (1, 1)
         assert rotate_tokens(refresh=pair.refresh)
 
 
@@ -77,9 +77,9 @@ def test_each_round_deletes_a_batch_the_oldest_first(
             clock.shift(60)
         clock.shift(timedelta(days=8))
         purging.purge_expired()
-        assert (RateLimit.objects.get().key, SignIn.objects.count()) == ("0", 1)
+        assert (RateLimit.objects.get().key, TokenFamily.objects.count()) == ("0", 1)
         purging.purge_expired()
-        assert (RateLimit.objects.count(), SignIn.objects.count()) == (0, 0)
+        assert (RateLimit.objects.count(), TokenFamily.objects.count()) == (0, 0)
 
 
 def test_one_that_fails_keeps_none_of_the_others_waiting(settings: Any, db: None) -> None:

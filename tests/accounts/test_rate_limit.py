@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from timba.accounts.models import RateLimit
-from timba.accounts.rate_limit import Rate, check, hit
+from timba.accounts.rate_limit import Rate, check_rate, hit
 from timba.errors import TooManyAttempts
 
 pytestmark = pytest.mark.django_db
@@ -46,10 +46,10 @@ def test_callers_and_matters_are_counted_apart() -> None:
 
 def test_checking_counts_nothing() -> None:
     for _ in range(3):
-        check(rate(1), subject="a")
+        check_rate(rate(1), subject="a")
     hit(rate(1), subject="a")
     with pytest.raises(TooManyAttempts):
-        check(rate(1), subject="a")
+        check_rate(rate(1), subject="a")
 
 
 def test_other_entries_of_the_cache_push_nothing_out() -> None:

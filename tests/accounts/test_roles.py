@@ -343,7 +343,7 @@ def test_one_of_many_gets_a_name(owner: User) -> None:
 def test_only_plain_digits_are_an_id(text: str, owner: User) -> None:
     roles = Role.unscoped.assignable_in(owner.client)
     known = Role.unscoped.get(client=None, name="viewer")
-    assert roles.one_called("viewer") == roles.one_called(str(known.pk)) == known
+    assert roles.by_name_or_id("viewer") == roles.by_name_or_id(str(known.pk)) == known
     Role.unscoped.create(pk=30, client=owner.client, name="thirty")
     with pytest.raises(NotFound, match=r"^There is no such role\.$"):
-        roles.one_called(text)
+        roles.by_name_or_id(text)

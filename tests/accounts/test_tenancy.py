@@ -63,14 +63,14 @@ def test_own_roles_are_seen_beside_the_built_in_ones(make_user: MakeUser) -> Non
 @pytest.mark.parametrize("pk", [0, -1, 10**6, 2**63, 2**70, "x", "", None])
 def test_what_is_not_there_is_not_found(pk: object, make_user: MakeUser) -> None:
     with pytest.raises(NotFound, match=r"^There is no such user\.$"):
-        User.objects.visible_to(make_user()).one_or_not_found(pk=pk)
+        User.objects.visible_to(make_user()).get_or_not_found(pk=pk)
 
 
 def test_foreign_and_absent_rows_are_the_same(notes: dict[str, Note]) -> None:
     rows = Note.objects.visible_to(notes["own"].created_by)
     with pytest.raises(NotFound) as foreign:
-        rows.one_or_not_found(pk=notes["foreign"].pk)
+        rows.get_or_not_found(pk=notes["foreign"].pk)
     with pytest.raises(NotFound) as absent:
-        rows.one_or_not_found(pk=10**6)
+        rows.get_or_not_found(pk=10**6)
     assert str(foreign.value) == str(absent.value)
     assert foreign.value.__suppress_context__

@@ -19,7 +19,7 @@ from timba.accounts.models import Client
 from timba.api.pagination import (
     _after,
     _decode,
-    page,
+    paginate,
     read_limit,
 )
 from timba.errors import Invalid
@@ -34,7 +34,7 @@ def look(file: File) -> Mapping[str, Any]:
 
 def names_on(url: str) -> tuple[list[str], str | None]:
     rows = File.unscoped.all()
-    found = page(rows, request=RequestFactory().get(url), look=look, order=ORDER)
+    found = paginate(rows, request=RequestFactory().get(url), look=look, order=ORDER)
     return [row["name"] for row in found["results"]], found["next"]
 
 

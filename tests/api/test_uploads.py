@@ -25,11 +25,11 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser, MakeUser
 from timba.accounts.tokens import issue_tokens
 from timba.api import uploads
-from timba.api.batches import BatchDoor
-from timba.api.files import TemperatureUploadDoor
+from timba.api.batches import BatchView
+from timba.api.files import TemperatureUploadView
 from timba.api.multipart import CUT_OFF
 from timba.files.models import File
-from timba.files.receiving import AWAY, Reception
+from timba.files.receiving import AWAY, UploadSession
 
 pytestmark = pytest.mark.django_db
 
@@ -137,7 +137,7 @@ def test_a_connection_that_breaks_is_a_form_that_was_cut_off(
         HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
         **{"wsgi.input": Broken(body)},
     )
-    assert BatchDoor.as_view()(request).status_code == 400
+    assert BatchView.as_view()(request).status_code == 400
     assert not File.unscoped.exists()
     assert objects() == set()
 
@@ -317,7 +317,7 @@ def test_what_is_no_text_is_refused_after_its_first_bytes_where_a_text_is_expect
         HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
         **{"wsgi.input": body},
     )
-    answer = TemperatureUploadDoor.as_view()(request)
+    answer = TemperatureUploadView.as_view()(request)
     assert (answer.status_code, loads(answer.content)["detail"]) == (
         400,
         (
@@ -334,7 +334,7 @@ def test_in_a_batch_what_a_name_condemns_is_read_and_dropped(
 ) -> None:
     begun: list[str] = []
 
-    class Noted(Reception):
+    class Noted(UploadSession):
         def __init__(self, *, name: str, kind: str | None = None) -> None:
             begun.append(name)
             super().__init__(name=name, kind=kind)
@@ -407,7 +407,7 @@ def test_what_arrived_first_is_kept_from_the_sweeper_while_the_rest_comes(
 ) -> None:
     kept: list[set[Any]] = []
     monkeypatch.setattr(uploads, "_KEEP_WAITING_SECONDS", 0.0)
-    monkeypatch.setattr(uploads, "keep_waiting", lambda file_ids: kept.append(set(file_ids)))
+    monkeypatch.setattr(uploads, "touch_uploads", lambda file_ids: kept.append(set(file_ids)))
     send(program, part(b"larch\n") + part(b"alder\n") + part(b"oak\n") + END)
     everything = set(File.unscoped.values_list("pk", flat=True))
     assert [len(ids) for ids in kept] == [1, 2, 3]
@@ -450,7 +450,7 @@ def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
     )
     tracemalloc.start()
     try:
-        assert BatchDoor.as_view()(request).status_code == 202
+        assert BatchView.as_view()(request).status_code == 202
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

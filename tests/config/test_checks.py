@@ -39,18 +39,18 @@ def test_a_registered_check_refuses(settings: Any) -> None:
 )
 def test_a_key_that_can_be_guessed_is_refused(settings: Any, key: str) -> None:
     settings.SECRET_KEY, settings.TIMBA_JWT_KEY = GOOD_KEY, key
-    [problem] = checks.keys_are_secret(None)
+    [problem] = checks.check_secret_keys(None)
     assert (problem.id, problem.msg) == ("timba.E001", "TIMBA_JWT_KEY can be guessed.")
 
 
 def test_one_key_for_both_is_refused(settings: Any) -> None:
     settings.SECRET_KEY = settings.TIMBA_JWT_KEY = GOOD_KEY
-    assert ids(checks.keys_are_secret(None)) == ["timba.E002"]
+    assert ids(checks.check_secret_keys(None)) == ["timba.E002"]
 
 
 def test_a_developer_may_use_any_key(settings: Any) -> None:
     settings.DEBUG, settings.SECRET_KEY = True, "x"
-    assert checks.keys_are_secret(None) == []
+    assert checks.check_secret_keys(None) == []
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ def test_a_developer_may_use_any_key(settings: Any) -> None:
 )
 def test_an_address_that_is_none_is_refused(settings: Any, url: str) -> None:
     settings.TIMBA_URL = url
-    assert ids(checks.address_is_an_address(None)) == ["timba.E003"]
+    assert ids(checks.check_public_url(None)) == ["timba.E003"]
 
 
 @pytest.mark.parametrize("url", ["https://timba.example", "http://127.0.0.1:8000/"])
 def test_an_address_is_accepted(settings: Any, url: str) -> None:
     settings.TIMBA_URL = url
-    assert checks.address_is_an_address(None) == []
+    assert checks.check_public_url(None) == []
 
 
 @pytest.mark.parametrize("wide", ["0.0.0.0/0", "0.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3"])
 def test_a_network_that_is_nobodys_own_is_not_trusted(settings: Any, wide: str) -> None:
     own = ["10.0.0.0/8", "192.168.7.9/24", "10.0.0.5", "fc00::/7", "fe80::/10", "::1"]
     settings.TIMBA_TRUSTED_PROXIES = [*own, wide]
-    [problem] = checks.proxies_are_few(None)
+    [problem] = checks.check_trusted_proxies(None)
     assert problem.id == "timba.E004"
     assert problem.msg == f"TIMBA_TRUSTED_PROXIES names {wide}: nobody's proxies are so many."
 
@@ -88,7 +88,7 @@ def test_a_network_that_is_nobodys_own_is_not_trusted(settings: Any, wide: str) 
 @pytest.mark.parametrize("host", ["*", "*.example"])
 def test_a_host_that_could_be_any_is_refused(settings: Any, host: str) -> None:
     settings.ALLOWED_HOSTS = ["timba.example", ".yard.example", "[::1]", host]
-    [problem] = checks.hosts_are_named(None)
+    [problem] = checks.check_allowed_hosts(None)
     assert problem.id == "timba.E006"
     assert problem.msg == f"TIMBA_ALLOWED_HOSTS names '{host}', which lets in any host or none."
 
@@ -127,5 +127,5 @@ def test_a_rest_framework_that_reads_bodies_of_any_size_is_refused(
     monkeypatch: pytest.MonkeyPatch, version: str, refused: bool
 ) -> None:
     monkeypatch.setattr(rest_framework, "VERSION", version)
-    found = ids(checks.rest_framework_bounds_bodies(None))
+    found = ids(checks.check_rest_framework_version(None))
     assert found == (["timba.E005"] if refused else [])

@@ -26,7 +26,7 @@ FORM = "multipart/form-data; boundary=XX"
 Ask = Callable[..., tuple[int, Any]]
 
 
-class Pieces(io.RawIOBase):
+class RangeReader(io.RawIOBase):
     """A body that comes in pieces of a few bytes, until it ends."""
 
     def __init__(self, body: bytes) -> None:
@@ -53,7 +53,7 @@ def ask(owner: User) -> Ask:
             method,
             path,
             CONTENT_TYPE=content_type,
-            **{"wsgi.input": Pieces(body), "wsgi.input_terminated": True},
+            **{"wsgi.input": RangeReader(body), "wsgi.input_terminated": True},
             **environ,
         )
         return answer.status_code, loads(answer.content) if answer.content else None

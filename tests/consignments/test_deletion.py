@@ -14,13 +14,13 @@ from pytest_django.fixtures import Settings
 
 from tests.temperatures.uploads import settle_readings
 from tests.worlds import World, make_world
-from timba.consignments.deletion import check_followers
+from timba.consignments.deletion import check_deletion_hooks
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, delete_consignment, delete_log, open_consignment
 from timba.errors import NotFound
 from timba.events.models import OutboxEvent
 from timba.files.models import File
-from timba.files.receiving import Reception, accept_files, identify
+from timba.files.receiving import UploadSession, accept_files, identify
 from timba.files.services import delete_file, place_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, write_note
@@ -137,7 +137,7 @@ def _place_file(world: World) -> None:
 
 
 def _accept_file(world: World) -> None:
-    reception = Reception(name="gate.txt")
+    reception = UploadSession(name="gate.txt")
     reception.write(b"Seal 88412 intact.\n")
     received = reception.finish()
     identify(received, kind=None)
@@ -173,7 +173,7 @@ def test_no_file_is_tied_to_a_log_that_has_just_been_deleted(world: World) -> No
 
 
 def test_the_shipped_settings_pass() -> None:
-    assert check_followers(None) == []
+    assert check_deletion_hooks(None) == []
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_shipped_settings_pass() -> None:
         ([FILES], ["names 0 functions of “notes”"]),
         ([FILES, NOTES, FILES], ["names 2 functions of “files”"]),
         ([FILES, NOTES, "timba.accounts.services.add_user"], ["names 1 functions of “accounts”"]),
-        ([FILES, NOTES, "timba.wakeup.ring"], ["names 1 functions of “timba.wakeup”"]),
+        ([FILES, NOTES, "timba.wakeup.notify"], ["names 1 functions of “timba.wakeup”"]),
         (
             [FILES, "timba.notes.services.unlink"],
             ['Module "timba.notes.services" does not define', "names 0 functions of “notes”"],
@@ -192,8 +192,8 @@ def test_the_shipped_settings_pass() -> None:
 def test_a_noun_without_or_with_too_many_followers_is_an_error(
     listed: list[str], sentences: list[str], settings: Settings
 ) -> None:
-    settings.CONSIGNMENT_FOLLOWERS = listed
-    found = check_followers(None)
+    settings.CONSIGNMENT_DELETION_HOOKS = listed
+    found = check_deletion_hooks(None)
     assert [error.id for error in found] == ["timba.E021"] * len(sentences)
     for error, sentence in zip(found, sentences, strict=True):
         assert sentence in error.msg

@@ -50,14 +50,14 @@ def verdict(world: World) -> dict[str, Any]:
     counts["stuck"] = sum(row.status in {"RECEIVING", "PENDING"} for row in rows)
     kept = {row.storage_key for row in rows}
     # A file without a single reading has a row for its readings, and no object: it was taken back.
-    standing = Derivative.objects.filter(stands=True).exclude(
+    standing = Derivative.objects.filter(is_current=True).exclude(
         role=Derivative.Role.READINGS, file__status=File.Status.FAILURE
     )
     kept |= set(standing.values_list("storage_key", flat=True))
     found = world.objects()
     counts["orphans"], counts["missing"] = len(found - kept), len(kept - found)
     runs = {(row.pk, row.run) for row in rows}
-    counts["dead"] = Derivative.objects.filter(stands=False).count()
+    counts["dead"] = Derivative.objects.filter(is_current=False).count()
     counts["dead"] += len(set(CityTotals.unscoped.values_list("file_id", "run")) - runs)
     troubles += [f"{name}: {counts[name]}" for name in counts if name != "acknowledged"]
     troubles = [sentence for sentence in troubles if not sentence.endswith(": 0")]

@@ -25,14 +25,14 @@ from timba.api.models import IdempotentRequest
 from timba.events.messages import Message
 from timba.events.models import RelayLease
 from timba.events.publishers import Delivery
-from timba.events.relay import Relay, Turn
+from timba.events.relay import CycleResult, Relay
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import QUEUES, next_waiting
 from timba.files.storage import LocalStorage
-from timba.files.sweeping import sweep_files, take_unrung
-from timba.files.tasks import ring
+from timba.files.sweeping import claim_unnotified, sweep_files
+from timba.files.tasks import notify_workers
 
 TRIES = 4
 TRY_AGAIN = "try again"
@@ -132,14 +132,14 @@ class World:
         except Exception as trouble:  # noqa: BLE001 - as the worker's own loop
             print(f"sweep_interrupted {trouble!r}", flush=True)
         for queue in QUEUES:
-            ring(take_unrung(queue=queue, bells=0))
+            notify_workers(claim_unnotified(queue=queue, bells=0))
 
     def relay(self) -> None:
         """Send what is to be sent."""
         publisher = LogPublisher(self.folder / "published")
         relay = Relay(open_publisher=lambda: publisher)
         for _ in range(10):
-            if relay.turn() is Turn.IDLE:
+            if relay.turn() is CycleResult.IDLE:
                 break
         relay.close()
 
@@ -147,7 +147,10 @@ class World:
     def wait(self, time: timedelta) -> None:
         """Let time pass: everything that was is that much longer ago."""
         for model, fields in (
-            (File.unscoped, ("uploaded_at", "touched_at", "lease_until", "rung_at", "deleted_at")),
+            (
+                File.unscoped,
+                ("uploaded_at", "touched_at", "lease_until", "notified_at", "deleted_at"),
+            ),
             (Derivative.objects, ("created_at",)),
             (IdempotentRequest.objects, ("created_at", "expires_at")),
             (RelayLease.objects, ("expires_at",)),

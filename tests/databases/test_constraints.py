@@ -20,7 +20,7 @@ from tests.worlds import World, make_world
 from timba.accounts.models import Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
-from timba.db.integrity import sentences, violated_constraint
+from timba.db.integrity import translate_integrity_errors, violated_constraint
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File
@@ -174,5 +174,9 @@ def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(world: World) -> 
         "role_name_is_unique": Conflict("Wrong."),
         "username_is_unique": Conflict("Right."),
     }
-    with pytest.raises(Conflict, match=r"^Right\.$"), sentences(expected), transaction.atomic():
+    with (
+        pytest.raises(Conflict, match=r"^Right\.$"),
+        translate_integrity_errors(expected),
+        transaction.atomic(),
+    ):
         MAKERS[User](world, text)

@@ -21,7 +21,7 @@ from timba.accounts.services import add_user
 from timba.accounts.tokens import TokenPair, issue_tokens, rotate_tokens
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log
-from timba.db.transactions import again_on_contention
+from timba.db.transactions import retry_on_deadlock
 from timba.errors import Conflict, NotSignedIn, SeatsTaken
 from timba.events.models import OutboxEvent, Stream
 from timba.files.models import File
@@ -120,7 +120,7 @@ def test_what_cannot_be_put_in_order_is_done_again(client_company: Client) -> No
         rows.update(contact="another's")
         connection.close()
 
-    @again_on_contention
+    @retry_on_deadlock
     def write() -> None:
         with transaction.atomic():
             with connection.cursor() as cursor:

@@ -19,7 +19,7 @@ from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import Reception, accept_files, identify
+from timba.files.receiving import UploadSession, accept_files, identify
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import next_waiting
 
@@ -42,7 +42,7 @@ def open_load(owner: User, name: str) -> Consignment:
 def send(owner: User, load: Consignment, first: int) -> File:
     """Send in a sheet of logs that are numbered from `first` on."""
     rows = [(f"B-{number}", *map(float, MEASURES)) for number in range(first, first + IN_A_SHEET)]
-    reception = Reception(name="tally.xlsx")
+    reception = UploadSession(name="tally.xlsx")
     reception.write(tally(*rows))
     received = reception.finish()
     identify(received)

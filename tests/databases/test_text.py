@@ -19,7 +19,7 @@ from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
 from timba.db.text import containing, folded
 from timba.notes.models import Note
-from timba.web.pages import reader_of
+from timba.web.pages import viewer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -199,5 +199,5 @@ def test_clients_are_listed_in_one_order_everywhere(staff: User) -> None:
         ClientFactory(name=name)
     request = RequestFactory().get("/")
     request.user, request.session = staff, SessionStore()
-    listed = [client.name for client in reader_of(request).offered_clients]
+    listed = [client.name for client in viewer_of(request).offered_clients]
     assert listed == ["_", "alksnis", "Alksnis", "Oak 10", "oak 9", "zebra", "Zāģētava", "Ābele"]

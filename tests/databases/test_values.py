@@ -178,7 +178,7 @@ def test_ids_may_be_as_large_as_they_can() -> None:
 def test_ids_that_no_row_can_have_name_nothing(number: int) -> None:
     for model in (Note, Log, Consignment):
         with pytest.raises(NotFound):
-            model.unscoped.one_or_not_found(pk=number)
+            model.unscoped.get_or_not_found(pk=number)
     assert not Stream.objects.filter(last_sequence__gt=2**70).exists()
 
 

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, run_checks
 from django.db import connection, connections
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from timba.db.checks import DURABILITY, database_is_durable, database_keeps_its_word
+from timba.db.checks import DURABILITY, check_database_durability, check_database_guarantees
 
 FORGETS = "an acknowledged upload could be forgotten in a power cut"
 ALIKE = "names that differ in letter case, accents or blanks would be taken for the same"
@@ -45,7 +45,7 @@ def said_of_another(*, name: str | None = None, **options: Any) -> list[tuple[st
     usual, other = connections["default"], another_connection(name=name, **options)
     connections["default"] = other
     try:
-        return said(database_keeps_its_word(None, databases=["default"]))
+        return said(check_database_guarantees(None, databases=["default"]))
     finally:
         connections["default"] = usual
         other.close()
@@ -73,13 +73,13 @@ def make_database(db: None) -> Iterator[Callable[[str], str]]:
 
 
 def test_a_database_that_is_not_asked_for_is_left_alone() -> None:
-    assert database_keeps_its_word(None, databases=None) == []
-    assert database_is_durable(None, databases=None) == []
+    assert check_database_guarantees(None, databases=None) == []
+    assert check_database_durability(None, databases=None) == []
 
 
 def test_durability_is_asked_before_deploying(db: None) -> None:
     asked = run_checks(tags=[DURABILITY], include_deployment_checks=True, databases=["default"])
-    assert said(asked) == said(database_is_durable(None, databases=["default"]))
+    assert said(asked) == said(check_database_durability(None, databases=["default"]))
     assert run_checks(tags=[DURABILITY], databases=["default"]) == []
 
 
@@ -98,7 +98,7 @@ class TestSQLite:
     ) -> None:
         execute(f"PRAGMA {pragma} = OFF")
         try:
-            problems = database_keeps_its_word(None, databases=["default"])
+            problems = check_database_guarantees(None, databases=["default"])
         finally:
             execute(f"PRAGMA {pragma} = {as_it_should_be}")
         assert said(problems) == [("timba.E006", f"SQLite runs with {pragma} = 0: {danger}.")]
@@ -107,11 +107,11 @@ class TestSQLite:
         self, db: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", "DEFERRED")
-        [problem] = database_keeps_its_word(None, databases=["default"])
+        [problem] = check_database_guarantees(None, databases=["default"])
         assert problem.id == "timba.E007"
 
     def test_its_durability_is_always_asked(self, db: None) -> None:
-        assert database_is_durable(None, databases=["default"]) == []
+        assert check_database_durability(None, databases=["default"]) == []
 
 
 @pytest.mark.only_on("postgresql")
@@ -134,7 +134,7 @@ class TestPostgreSQL:
 
     def test_numbers_that_are_handed_out_ahead_are_refused(self, db: None) -> None:
         execute("ALTER SEQUENCE events_outboxevent_id_seq CACHE 50")
-        [(code, sentence)] = said(database_keeps_its_word(None, databases=["default"]))
+        [(code, sentence)] = said(check_database_guarantees(None, databases=["default"]))
         assert code == "timba.E010"
         assert sentence == (
             "The sequence events_outboxevent_id_seq hands 50 numbers out at once: "
@@ -143,7 +143,7 @@ class TestPostgreSQL:
 
     def test_a_build_without_every_alphabet_is_refused(self, db: None) -> None:
         execute("DELETE FROM pg_collation WHERE collname = 'und-x-icu'")
-        [problem] = said(database_keeps_its_word(None, databases=["default"]))
+        [problem] = said(check_database_guarantees(None, databases=["default"]))
         assert problem == (
             "timba.E011",
             "This PostgreSQL was built without ICU: it cannot search in every alphabet.",
@@ -154,7 +154,7 @@ class TestPostgreSQL:
         execute("SET LOCAL synchronous_commit = off")
         settings = ("fsync", "full_page_writes", "synchronous_commit")
         forgetful = [name for name in settings if value_of(f"SHOW {name}") == "off"]
-        assert said(database_is_durable(None, databases=["default"])) == [
+        assert said(check_database_durability(None, databases=["default"])) == [
             ("timba.E018", f"PostgreSQL runs with {name} = off: {FORGETS}.") for name in forgetful
         ]
 
@@ -211,7 +211,7 @@ class TestMariaDB:
         self, db: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(connection, "get_database_version", lambda: (10, 6, 20))
-        assert said(database_keeps_its_word(None, databases=["default"])) == [
+        assert said(check_database_guarantees(None, databases=["default"])) == [
             ("timba.E012", "MariaDB 10.6.20 is too old: it cannot search in every alphabet.")
         ]
 
@@ -223,7 +223,7 @@ class TestMariaDB:
             for name, wanted in expected.items()
             if (found := value_of(f"SELECT @@GLOBAL.{name}")) != wanted
         }
-        assert sorted(said(database_is_durable(None, databases=["default"]))) == sorted(
+        assert sorted(said(check_database_durability(None, databases=["default"]))) == sorted(
             ("timba.E018", f"MariaDB runs with {name} = {found}: {FORGETS}.")
             for name, found in forgetful.items()
         )

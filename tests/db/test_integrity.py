@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory, UserFactory
 from timba.accounts.models import Role, User
-from timba.db.integrity import sentences, violated_constraint
+from timba.db.integrity import translate_integrity_errors, violated_constraint
 from timba.errors import Conflict
 
 # What the servers say; the last argument of MySQL's and MariaDB's errors is the text.
@@ -54,7 +54,7 @@ def test_a_taken_username_becomes_its_sentence(make_user: MakeUser) -> None:
     make_user(username="anna")
     with (
         pytest.raises(Conflict, match=r"^Taken\.$") as refused,
-        sentences({"username_is_unique": Conflict("Taken.")}),
+        translate_integrity_errors({"username_is_unique": Conflict("Taken.")}),
         transaction.atomic(),
     ):
         make_user(username="anna")
@@ -67,7 +67,7 @@ def test_a_constraint_over_several_columns_is_told_from_others(make_user: MakeUs
     expected = {"username_is_unique": Conflict("Wrong."), "role_name_is_unique": Conflict("Right.")}
     with (
         pytest.raises(Conflict, match=r"^Right\.$"),
-        sentences(expected),
+        translate_integrity_errors(expected),
         transaction.atomic(),
     ):
         Role.unscoped.create(client=client, name="gate")
@@ -77,7 +77,9 @@ def test_a_check_becomes_its_sentence(make_user: MakeUser) -> None:
     user = make_user()
     with (
         pytest.raises(Conflict, match=r"^Staff or member\.$"),
-        sentences({"user_is_staff_or_has_client_and_role": Conflict("Staff or member.")}),
+        translate_integrity_errors(
+            {"user_is_staff_or_has_client_and_role": Conflict("Staff or member.")}
+        ),
         transaction.atomic(),
     ):
         User.unscoped.filter(pk=user.pk).update(client=None)
@@ -87,7 +89,7 @@ def test_a_failure_without_a_sentence_stays_what_it_is(make_user: MakeUser) -> N
     make_user(username="anna")
     with (
         pytest.raises(IntegrityError),
-        sentences({"role_name_is_unique": Conflict("Wrong.")}),
+        translate_integrity_errors({"role_name_is_unique": Conflict("Wrong.")}),
         transaction.atomic(),
     ):
         UserFactory(username="anna")

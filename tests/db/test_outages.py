@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 
 from timba.db import outages
 from timba.db.outages import is_database_outage, is_disk_full, log_outage
-from timba.files.storage import StoreAway
+from timba.files.storage import StorageUnavailable
 
 
 def raised(error: Error, cause: Exception) -> Error:
@@ -108,7 +108,7 @@ def test_a_defect_is_no_outage(error: Exception) -> None:
         (OperationalError(1114, "The table is full"), True),
         (OperationalError(2006, "Server has gone away"), False),
         (OSError(errno.ENOSPC, "No space left on device"), True),
-        (StoreAway(errno.ENOSPC, "No space left on device"), True),
+        (StorageUnavailable(errno.ENOSPC, "No space left on device"), True),
         (OSError(errno.EIO, "Input/output error"), False),
     ],
     ids=str,
@@ -123,7 +123,7 @@ def test_a_cause_is_logged_once_and_another_one_too(
     monkeypatch.setattr(outages, "_logged_at", {})
     for _ in range(3):
         log_outage(postgresql(errors.AdminShutdown("terminating connection")))
-        log_outage(StoreAway("the S3 server does not answer"))
+        log_outage(StorageUnavailable("the S3 server does not answer"))
     first, second = caplog.records
     assert "terminating connection" in first.getMessage()
     assert "the S3 server does not answer" in second.getMessage()

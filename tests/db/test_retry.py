@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from timba.db.transactions import again_on_contention, let_others_write
+from timba.db.transactions import retry_on_deadlock, yield_to_writers
 
 DEADLOCK = OperationalError(1213, "Deadlock found when trying to get lock")
 
@@ -26,7 +26,7 @@ def failing(*failures: Exception) -> tuple[list[int], object]:
     """Return a count of calls and a write that fails so often, then succeeds."""
     pending, calls = list(failures), []
 
-    @again_on_contention
+    @retry_on_deadlock
     def write() -> str:
         calls.append(1)
         if pending:
@@ -73,5 +73,5 @@ def test_inside_a_transaction_only_its_owner_can_do_it_again() -> None:
 def test_others_are_let_write_where_one_writes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("timba.db.transactions.time.sleep", slept.append)
-    let_others_write(0.25)
+    yield_to_writers(0.25)
     assert slept == ([0.25] if connection.vendor == "sqlite" else [])

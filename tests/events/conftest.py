@@ -21,7 +21,7 @@ def fact(
     client_id: int = 1,
     noun: str = "note",
     text: str = "",
-    about: str = "",
+    subject: str = "",
 ) -> Event:
     """Return a fact about a note, or about another noun."""
     body = {"id": key, "title": text}
@@ -32,7 +32,7 @@ def fact(
         body=body,
         client_id=client_id,
         actor_id=None,
-        about=about,
+        subject=subject,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from timba.events.consumer import FirstOccurrences, received
+from timba.events.consumer import Deduplicator, received
 from timba.events.messages import Message
 
 
@@ -48,14 +48,14 @@ def test_headers_and_value_are_read() -> None:
     ],
 )
 def test_repeats_are_dropped(arriving: list[tuple[int, int]], taken: list[tuple[int, int]]) -> None:
-    seen = FirstOccurrences()
+    seen = Deduplicator()
     events = [seen.take(message(epoch=epoch, sequence=number)) for epoch, number in arriving]
     assert [(event.epoch, event.sequence) for event in events if event] == taken
 
 
 def test_keys_do_not_hold_each_other_back() -> None:
     # Another partition, or a key that had to wait: its lower number comes after a higher one.
-    seen = FirstOccurrences()
+    seen = Deduplicator()
     arriving = [message(key="a", sequence=9), message(key="b", sequence=4)]
     assert all(seen.take(each) for each in arriving)
     assert seen.take(message(key="a", sequence=3, topic="file_events"))

@@ -17,10 +17,10 @@ from tests.events.conftest import Tell, fact
 from tests.journeys.processes import wait_until
 from timba.events import history
 from timba.events.history import (
-    Chapter,
+    EventPage,
     events_after,
     oldest_waiting_seconds,
-    story_of,
+    timeline_of,
     wait_for_events,
 )
 from timba.events.models import OutboxEvent
@@ -33,7 +33,7 @@ def read(after: int = 0, topic: str | None = None, limit: int = 100) -> tuple[li
     return [event.key for event in chapter.events], chapter.upto
 
 
-def wait(seconds: float, after: int = 0, topic: str | None = None) -> Chapter:
+def wait(seconds: float, after: int = 0, topic: str | None = None) -> EventPage:
     return wait_for_events(client_id=1, after=after, topic=topic, limit=100, seconds=seconds)
 
 
@@ -68,13 +68,13 @@ def test_history_is_the_client_s_own_in_order_and_in_pages(tell: Tell) -> None:
 @pytest.mark.django_db
 def test_story_of_a_thing_is_its_own_and_the_newest_comes_first(tell: Tell) -> None:
     for key in "abc":
-        tell(key=key, about="consignment/7")
-        tell(key=key, about="consignment/8")
-        tell(key=key, about="consignment/7", client_id=2)
+        tell(key=key, subject="consignment/7")
+        tell(key=key, subject="consignment/8")
+        tell(key=key, subject="consignment/7", client_id=2)
         tell(key=key)
-    newest = story_of("consignment/7", client_id=1, limit=2)
+    newest = timeline_of("consignment/7", client_id=1, limit=2)
     assert [event.key for event in newest] == ["c", "b"]
-    rest = story_of("consignment/7", client_id=1, limit=2, before=newest[-1].sequence)
+    rest = timeline_of("consignment/7", client_id=1, limit=2, before=newest[-1].sequence)
     assert [event.key for event in rest] == ["a"]
 
 
@@ -100,7 +100,7 @@ def test_who_has_read_further_than_there_is_is_led_back(tell: Tell) -> None:
     tell(key="a")
     tell(key="b", client_id=2)
     assert read(after=5) == ([], 1)
-    assert wait(0.1, after=5) == Chapter(events=[], upto=1)
+    assert wait(0.1, after=5) == EventPage(events=[], upto=1)
     tell(key="c")
     assert read(after=1) == (["c"], 2)
 
@@ -122,13 +122,13 @@ def test_waiting_ends_at_once_when_there_is_something(tell: Tell, naps: list[flo
 
 @pytest.mark.django_db
 def test_waiting_ends_empty_after_its_time(naps: list[float]) -> None:
-    assert wait(0.5) == Chapter(events=[], upto=0)
+    assert wait(0.5) == EventPage(events=[], upto=0)
     assert naps == pytest.approx([0.2, 0.2, 0.1])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_waiting_ends_with_the_first_event_of_its_topic(tell: Tell) -> None:
-    answer: list[Chapter] = []
+    answer: list[EventPage] = []
     waiter = _in_thread(lambda: answer.append(wait(20, topic="note_events")))
     time.sleep(0.3)
     tell(key="f", noun="file")
@@ -144,7 +144,7 @@ def test_waiting_ends_with_the_first_event_of_its_topic(tell: Tell) -> None:
 def test_only_a_quarter_of_the_threads_wait_and_the_rest_are_answered_at_once(
     tell: Tell, places: int
 ) -> None:
-    answers: list[Chapter] = []
+    answers: list[EventPage] = []
     threads = [_in_thread(lambda: answers.append(wait(25))) for _ in range(places + 3)]
     wait_until(lambda: len(answers) == 3, seconds=60, what="three are answered at once")
     tell(key="a")

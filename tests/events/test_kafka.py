@@ -18,7 +18,13 @@ from tests.console_consumer import printed
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import Program, TimbaProcess
 from tests.own_servers import OwnServer
-from timba.events.consumer import FirstOccurrences, Received, Wanted, messages_in_kafka, received
+from timba.events.consumer import (
+    Deduplicator,
+    EventFilter,
+    ReceivedEvent,
+    messages_in_kafka,
+    received,
+)
 from tools.servers.kafka import Kafka
 from tools.servers.server import Command, Instance
 
@@ -64,7 +70,7 @@ def manager(timba: TimbaProcess) -> Program:
 def read_back(broker: OwnServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
     settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
-    return lambda topic: list(messages_in_kafka(Wanted(topic=topic)))
+    return lambda topic: list(messages_in_kafka(EventFilter(topic=topic)))
 
 
 def waiting(timba: TimbaProcess) -> dict[str, str]:
@@ -157,9 +163,9 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
     def titles() -> dict[str, list[int]]:
         """Return the titles of each note in the order in which they were first delivered."""
         taken: dict[str, list[int]] = defaultdict(list)
-        first = FirstOccurrences()
+        first = Deduplicator()
         for message in read_back("note_events"):
-            event: Received | None = first.take(message)
+            event: ReceivedEvent | None = first.take(message)
             if event is not None and event.key in notes:
                 taken[event.key].append(int(event.value["note"]["title"]))
         return taken

@@ -16,11 +16,11 @@ from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from tests.events.conftest import Tell, fact
-from timba.db.transactions import again_on_contention
+from timba.db.transactions import retry_on_deadlock
 from timba.events.history import events_after
 from timba.events.models import OutboxEvent, Stream
 from timba.events.outbox import Event, publish
-from timba.wakeup import Bell
+from timba.wakeup import Listener
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
 
@@ -108,7 +108,7 @@ def test_change_that_fails_leaves_neither_event_nor_gap(tell: Tell) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_commit_rings_the_relay(tell: Tell) -> None:
-    bell = Bell("relay")
+    bell = Listener("relay")
     try:
         rung = threading.Event()
 
@@ -155,7 +155,7 @@ def _write(seed: int, each: int, clients: tuple[int, ...]) -> None:
     """
     chance = random.Random(seed)
 
-    @again_on_contention
+    @retry_on_deadlock
     def write(key: str, *, fails: bool) -> None:
         with suppress(ZeroDivisionError), transaction.atomic():
             publish(*[fact(key=key, client_id=client) for client in clients])

@@ -17,11 +17,11 @@ from tests.broken_databases import break_at, spoil
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
-from timba.events.consumer import FirstOccurrences, Received, Wanted, messages_in_kafka
+from timba.events.consumer import Deduplicator, EventFilter, ReceivedEvent, messages_in_kafka
 from timba.events.messages import Message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import Delivery, MemoryPublisher, open_publisher
-from timba.events.relay import Relay, Turn
+from timba.events.relay import CycleResult, Relay
 
 
 class PausedPublisher(MemoryPublisher):
@@ -49,8 +49,8 @@ def unpublished() -> list[int]:
     return list(OutboxEvent.objects.unpublished().values_list("sequence", flat=True))
 
 
-def taken_once(messages: Sequence[Message]) -> list[Received]:
-    seen = FirstOccurrences()
+def taken_once(messages: Sequence[Message]) -> list[ReceivedEvent]:
+    seen = Deduplicator()
     return [event for message in messages if (event := seen.take(message))]
 
 
@@ -60,10 +60,10 @@ def test_events_leave_in_order_and_are_marked(tell: Tell) -> None:
     relay = relay_to(publisher)
     for number in range(3):
         tell(key=str(number % 2), text=str(number))
-    assert relay.turn() is Turn.MOVED
+    assert relay.turn() is CycleResult.MOVED
     assert numbers(publisher.log) == [1, 2, 3]
     assert unpublished() == []
-    assert relay.turn() is Turn.IDLE
+    assert relay.turn() is CycleResult.IDLE
     assert numbers(publisher.log) == [1, 2, 3]
 
 
@@ -88,9 +88,9 @@ def test_broker_that_is_away_loses_nothing_and_a_fresh_publisher_is_opened(tell:
     opened = iter(publishers)
     relay = Relay(open_publisher=lambda: next(opened))
     tell(key="1")
-    assert relay.turn() is Turn.STUCK
+    assert relay.turn() is CycleResult.STUCK
     assert unpublished() == [1]
-    assert relay.turn() is Turn.MOVED
+    assert relay.turn() is CycleResult.MOVED
     assert (publishers[0].log, numbers(publishers[1].log)) == ([], [1])
     assert unpublished() == []
 
@@ -132,8 +132,8 @@ def test_database_that_does_not_answer_ends_no_relay(
         raise error
 
     with connection.execute_wrapper(refuse):
-        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
-    assert relay.turn() is Turn.MOVED
+        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.turn() is CycleResult.MOVED
     assert numbers(publisher.log) == [1]
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
@@ -150,8 +150,8 @@ def test_a_relay_whose_connection_breaks_goes_on(
     relay = relay_to(publisher)
     tell(key="1")
     with connection.execute_wrapper(break_at("events_outboxevent")):
-        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
-    assert relay.turn() is Turn.MOVED
+        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.turn() is CycleResult.MOVED
     assert [message.key for message in publisher.log] == ["1"]
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("timba")]
     assert len(lines) == 2
@@ -167,8 +167,8 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
     relay = relay_to(publisher)
     tell(key="1")
     with connection.execute_wrapper(spoil("events_outboxevent", "nowhere")):
-        assert [relay.turn() for _ in range(3)] == [Turn.STUCK] * 3
-    assert relay.turn() is Turn.MOVED
+        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.turn() is CycleResult.MOVED
     [told] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "exc_info" in told
 
@@ -179,7 +179,7 @@ def test_failure_keeps_only_the_acknowledged_first_events_of_each_key(tell: Tell
     relay = relay_to(publisher)
     publisher.deaf_keys = {"b"}
     tell(fact(key="a"), fact(key="b"), fact(key="a"), fact(key="b"), fact(key="c"))
-    assert relay.turn() is Turn.STUCK
+    assert relay.turn() is CycleResult.STUCK
     assert unpublished() == [2, 4]
 
     publisher.deaf_keys = set()
@@ -245,7 +245,7 @@ def test_event_too_large_for_the_broker_parks_its_key_and_the_others_go_on(
     relay.turn()
     tell(fact(key="b"), fact(key="a"))
     relay.turn()
-    assert relay.turn() is Turn.IDLE
+    assert relay.turn() is CycleResult.IDLE
     assert [(m.key, int(m.headers["ce_sequence"])) for m in publisher.log] == [
         ("a", 1),
         ("b", 4),
@@ -282,10 +282,10 @@ def test_second_relay_stands_by_and_takes_over_when_the_lease_is_given_back(tell
     tell(key="1")
     relay.turn()
     tell(key="2")
-    assert standby.turn() is Turn.STANDBY
+    assert standby.turn() is CycleResult.STANDBY
     assert second.log == []
     relay.close()
-    assert standby.turn() is Turn.MOVED
+    assert standby.turn() is CycleResult.MOVED
     assert numbers(second.log) == [2]
 
 
@@ -302,11 +302,11 @@ def test_relay_that_slept_through_its_lease_marks_nothing(tell: Tell) -> None:
     sleeper = PausedPublisher(lose_the_lease)
     zombie = relay_to(sleeper)
     tell(fact(key="a"), fact(key="a"))
-    assert zombie.turn() is Turn.STANDBY
+    assert zombie.turn() is CycleResult.STANDBY
     assert unpublished() == [1, 2]
-    assert taking_over.turn() is Turn.MOVED
+    assert taking_over.turn() is CycleResult.MOVED
     assert unpublished() == []
-    assert zombie.turn() is Turn.STANDBY
+    assert zombie.turn() is CycleResult.STANDBY
     assert [e.sequence for e in taken_once([*sleeper.log, *heir.log])] == [1, 2]
 
 
@@ -319,9 +319,9 @@ def test_sleeper_that_sends_after_its_heir_only_repeats(tell: Tell) -> None:
 
     def be_overtaken() -> None:
         expire()
-        assert taking_over.turn() is Turn.MOVED
+        assert taking_over.turn() is CycleResult.MOVED
         tell(fact(key="a", action="delete"))
-        assert taking_over.turn() is Turn.MOVED
+        assert taking_over.turn() is CycleResult.MOVED
 
     class Sleeper(MemoryPublisher):
         def deliver(self, messages: Sequence[Message], *, timeout: float) -> list[Delivery]:
@@ -331,7 +331,7 @@ def test_sleeper_that_sends_after_its_heir_only_repeats(tell: Tell) -> None:
     sleeper = Sleeper()
     sleeper.log = log
     tell(fact(key="a"), fact(key="a", action="update"))
-    assert relay_to(sleeper).turn() is Turn.STANDBY
+    assert relay_to(sleeper).turn() is CycleResult.STANDBY
     assert numbers(log) == [1, 2, 3, 1, 2]
     assert [e.value["action"] for e in taken_once(log)] == ["create", "update", "delete"]
 
@@ -343,7 +343,7 @@ def test_idle_relay_looks_with_one_query_and_writes_nothing(
     relay = relay_to(MemoryPublisher())
     relay.turn()
     with django_assert_num_queries(1):
-        assert relay.turn() is Turn.IDLE
+        assert relay.turn() is CycleResult.IDLE
 
 
 @pytest.mark.django_db
@@ -363,7 +363,7 @@ def test_without_a_publisher_events_stay_and_old_ones_go(tell: Tell, settings: S
     tell(key="1")
     tell(key="2")
     OutboxEvent.objects.filter(key="1").update(time=timezone.now() - timedelta(days=31))
-    assert Relay(open_publisher=open_publisher).turn() is Turn.STANDBY
+    assert Relay(open_publisher=open_publisher).turn() is CycleResult.STANDBY
     assert unpublished() == [2]
 
 
@@ -387,7 +387,7 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
         thread.join()
 
     arrived: defaultdict[str, list[int]] = defaultdict(list)
-    for event in taken_once(list(messages_in_kafka(Wanted(topic="note_events")))):
+    for event in taken_once(list(messages_in_kafka(EventFilter(topic="note_events")))):
         arrived[event.key].append(event.sequence)
     told: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in OutboxEvent.objects.order_by("id").values_list("key", "sequence"):

@@ -14,11 +14,11 @@ from pytest_django.fixtures import Settings
 from timba.accounts.models import User
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.receiving import Received, Reception, accept_files, identify
+from timba.files.receiving import IncomingFile, UploadSession, accept_files, identify
 from timba.files.registry import processors, recognizers
 from timba.files.sandbox import close_sandbox
 
-Take = Callable[..., Received]
+Take = Callable[..., IncomingFile]
 Receive = Callable[..., File]
 Objects = Callable[[], set[str]]
 
@@ -55,8 +55,8 @@ def owner(make_user: Callable[..., User]) -> User:
 def take() -> Take:
     """Return a way to bring bytes in: they are durable, and nobody has accepted them yet."""
 
-    def bring(data: bytes | str = "larch\n", *, name: str = "note.txt") -> Received:
-        reception = Reception(name=name)
+    def bring(data: bytes | str = "larch\n", *, name: str = "note.txt") -> IncomingFile:
+        reception = UploadSession(name=name)
         reception.write(data.encode() if isinstance(data, str) else data)
         return reception.finish()
 

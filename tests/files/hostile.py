@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from timba.files.processors.base import FileRefused, Findings, Made, Processor, Source
+from timba.files.processors.base import FileRefused, Findings, Processor, ReadResult, Source
 
 GIGABYTE = 1024**3
 
 
-def read_hostile(source: Source) -> Findings | Made:
+def read_hostile(source: Source) -> Findings | ReadResult:
     with source.open() as stream:
         deed, _, rest = stream.read().decode().strip().partition(" ")
     return _DEEDS[deed](rest)
@@ -89,9 +89,9 @@ def _poison(_: str) -> Findings:
     return {"text": "a\0b\ud800c", "number": float("nan"), "lar\0ch": [float("inf"), "\udfff"]}
 
 
-def _make(size: str) -> Made:
+def _make(size: str) -> ReadResult:
     objects = {"small": b"\n\0small", "empty": b"", "large": b"x" * int(size)}
-    return Made(findings={"made": True}, objects=objects)
+    return ReadResult(findings={"made": True}, objects=objects)
 
 
 def _refuse(sentence: str) -> Findings:
@@ -109,13 +109,13 @@ def _environment(_: str) -> Findings:
     return {"names": sorted(os.environ), "modules": sorted(sys.modules)}
 
 
-def repeat_beside(source: Any) -> Made:
+def repeat_beside(source: Any) -> ReadResult:
     """Return what is given beside a file, and the file."""
     with source.open() as stream, source.open_beside() as beside:
-        return Made(findings={}, objects={"beside": beside.read(), "file": stream.read()})
+        return ReadResult(findings={}, objects={"beside": beside.read(), "file": stream.read()})
 
 
-_DEEDS: dict[str, Callable[[str], Findings | Made]] = {
+_DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
     "pid": _pid,
     "memory": _eat_memory,
     "recursion": _recurse,
@@ -144,7 +144,7 @@ _DEEDS: dict[str, Callable[[str], Findings | Made]] = {
 }
 
 
-def _stage(_: Any, made: Made) -> Findings:
+def _stage(_: Any, made: ReadResult) -> Findings:
     return {**made.findings, "sizes": {name: len(made.objects[name]) for name in made.objects}}
 
 

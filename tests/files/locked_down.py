@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from timba.files import sandbox_child
-from timba.files.processors.base import FileRefused, Made
+from timba.files.processors.base import FileRefused, ReadResult
 from timba.files.sandbox_limits import PROTECTIONS
 
 NOBODY = 65534
@@ -88,7 +88,7 @@ def _read(module: str, function: str, *content: str) -> str:
         found = getattr(sys.modules[module], function)(_Bytes(*content))
     except FileRefused as refusal:
         return str(refusal)
-    made = found if isinstance(found, Made) else Made(findings=found)
+    made = found if isinstance(found, ReadResult) else ReadResult(findings=found)
     return json.dumps([made.findings, sorted(made.objects)])
 
 

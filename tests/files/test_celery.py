@@ -18,7 +18,7 @@ from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import ROOT, Program, TimbaProcess
 from tests.own_servers import OwnServer
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
-from timba.files.tasks import TaskBroken, bells_hanging, contained
+from timba.files.tasks import TaskBroken, log_exceptions, queued_messages
 from tools.servers.redis import Redis
 
 pytestmark = pytest.mark.journey
@@ -144,7 +144,7 @@ def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: Progr
 
 @pytest.mark.parametrize("failure", [MemoryError(), RecursionError(), SystemExit(3)])
 def test_a_task_fails_alone(failure: BaseException) -> None:
-    @contained
+    @log_exceptions
     def task() -> None:
         raise failure
 
@@ -155,10 +155,10 @@ def test_a_task_fails_alone(failure: BaseException) -> None:
 def test_bells_that_hang_in_redis_are_counted(redis: OwnServer, celery: Celery) -> None:
     """Else the sweeper would ring again and again for files that wait in a long queue."""
     queue = f"unheard-{time.time_ns()}"
-    assert bells_hanging(celery, [queue]) == 0
+    assert queued_messages(celery, [queue]) == 0
     for _ in range(3):
         celery.send_task("nobody.listens", queue=queue)
-    assert bells_hanging(celery, [queue, "another"]) == 3
+    assert queued_messages(celery, [queue, "another"]) == 3
 
 
 def kill_and_restart(redis: OwnServer, flow: Flow) -> None:

@@ -50,7 +50,7 @@ def test_a_heartbeat_renews_no_lease_but_its_own_and_the_run_ends_at_its_next_wo
     assert file is not None
     run = Run(file=file)
     run.progress(0.1)
-    File.unscoped.update(fence=file.fence + 1, lease_until=None)
+    File.unscoped.update(fencing_token=file.fencing_token + 1, lease_until=None)
     run.renew()
     assert File.unscoped.get().lease_until is None
     with pytest.raises(Superseded):

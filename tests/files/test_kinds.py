@@ -17,7 +17,7 @@ from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_OF,
     Detected,
-    KindUnknown,
+    UnknownKind,
     detect,
     ending_of,
     looks_like_text,
@@ -196,7 +196,7 @@ def test_a_file_is_what_its_bytes_say(
 def test_a_file_of_no_known_kind_is_refused_with_its_reason(
     name: str, head: bytes, asked: str | None, sentence: str
 ) -> None:
-    with pytest.raises(KindUnknown) as refusal:
+    with pytest.raises(UnknownKind) as refusal:
         kind_of(name, head, asked)
     assert str(refusal.value) == sentence
 
@@ -205,7 +205,7 @@ def test_a_file_of_no_known_kind_is_refused_with_its_reason(
 def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
     noise = random.Random(ending)
     for _ in range(50):
-        with pytest.raises(KindUnknown):
+        with pytest.raises(UnknownKind):
             kind_of(f"noise.{ending}", noise.randbytes(noise.randrange(200, 5000)))
 
 
@@ -218,7 +218,7 @@ def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
 def test_every_file_is_of_some_kind_or_refused(
     name: str, start: bytes, rest: bytes, asked: str | None
 ) -> None:
-    with contextlib.suppress(KindUnknown):
+    with contextlib.suppress(UnknownKind):
         assert kind_of(name, start + rest, asked).kind in {asked or kind for kind in ALL_KINDS}
 
 
@@ -226,7 +226,7 @@ def test_a_bomb_of_an_archive_is_unpacked_no_further_than_its_head() -> None:
     bomb = gzip.compress(b"7" * 50_000_000)
     tracemalloc.start()
     try:
-        with pytest.raises(KindUnknown):
+        with pytest.raises(UnknownKind):
             kind_of("bomb.gz", bomb[:HEAD_BYTES])
         _, peak = tracemalloc.get_traced_memory()
     finally:

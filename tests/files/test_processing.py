@@ -76,7 +76,7 @@ def claimed(file: File) -> Run:
 def test_a_processed_file_has_its_result_and_its_event(settle: Receive) -> None:
     file = settle("larch\n", name="note.txt")
     assert (file.status, file.error, file.progress) == ("SUCCESS", "", 1.0)
-    assert (file.fence, file.run, file.attempts, file.lease_until) == (1, 1, 1, None)
+    assert (file.fencing_token, file.run, file.attempts, file.lease_until) == (1, 1, 1, None)
     assert file.uploaded_at < file.processed_at <= timezone.now()
     result = dict(file.result)
     assert 0 <= result.pop("execution_time") < 10
@@ -214,7 +214,7 @@ def test_a_file_is_claimed_once(receive: Receive) -> None:
     before = timezone.now()
     first = processing.claim(file.pk)
     assert first is not None
-    assert (first.fence, first.attempts) == (1, 1)
+    assert (first.fencing_token, first.attempts) == (1, 1)
     assert first.lease_until > before + timedelta(seconds=29)
     assert first.lease_until < timezone.now() + timedelta(seconds=31)
     assert processing.claim(file.pk) is None
@@ -227,7 +227,7 @@ def test_a_lost_claim_is_taken_over_with_a_newer_token(receive: Receive) -> None
     lose_worker(file)
     second = processing.claim(file.pk)
     assert second is not None
-    assert (second.fence, second.attempts) == (2, 2)
+    assert (second.fencing_token, second.attempts) == (2, 2)
 
 
 def test_the_file_that_has_waited_longest_is_next(receive: Receive) -> None:
@@ -291,7 +291,7 @@ def test_the_same_message_a_hundred_times_at_once_is_one_result(
         thread.join()
     assert sorted(taken) == [False] * 99 + [True]
     file.refresh_from_db()
-    assert (file.status, file.fence, file.attempts) == ("SUCCESS", 1, 1)
+    assert (file.status, file.fencing_token, file.attempts) == ("SUCCESS", 1, 1)
     assert types_of_events(file) == ["created", "succeeded"]
     assert CityTotals.unscoped.count() == 1
     answer = city_statistics(client_id=file.owner_id, city_id=7)

@@ -22,19 +22,19 @@ from timba.consignments.models import Consignment, Log
 from timba.errors import Forbidden, Lapsed, NotFound, Unavailable
 from timba.events.models import OutboxEvent
 from timba.files import receiving
-from timba.files.kinds import in_words
+from timba.files.kinds import format_size
 from timba.files.models import File
 from timba.files.receiving import (
     AWAY,
     TOOK_TOO_LONG,
     Accepted,
-    Received,
-    Reception,
-    Refused,
+    IncomingFile,
+    UploadRejected,
+    UploadSession,
     accept_files,
     discard,
     identify,
-    keep_waiting,
+    touch_uploads,
 )
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
@@ -48,7 +48,7 @@ class PowerCut(BaseException):
     """Nothing runs after this: no handler of an expected failure catches it."""
 
 
-def accept(actor: User, *received: Received) -> list[Accepted]:
+def accept(actor: User, *received: IncomingFile) -> list[Accepted]:
     assert actor.client is not None
     for one in received:
         identify(one)
@@ -66,10 +66,10 @@ def test_a_received_file_waits_with_its_facts(
     assert (file.name, file.size) == ("Größe.txt", len(content))
     assert file.sha256 == hashlib.sha256(content).hexdigest()
     assert (file.client, file.uploaded_by) == (owner.client, owner)
-    assert (file.fence, file.attempts, file.lease_until, file.run) == (0, 0, None, None)
+    assert (file.fencing_token, file.attempts, file.lease_until, file.run) == (0, 0, None, None)
     assert 1 <= file.random_number <= 1000
     assert before <= file.uploaded_at <= timezone.now()
-    assert file.rung_at == file.uploaded_at
+    assert file.notified_at == file.uploaded_at
     with store().open_bytes(file.storage_key) as stream:
         assert stream.read() == content
     assert objects() == {file.storage_key}
@@ -139,8 +139,8 @@ def test_names_of_every_alphabet_are_kept_exactly(receive: Receive, name: str) -
 def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
     name: str, sentence: str, objects: Objects
 ) -> None:
-    with pytest.raises(Refused) as refusal:
-        Reception(name=name)
+    with pytest.raises(UploadRejected) as refusal:
+        UploadSession(name=name)
     assert str(refusal.value) == sentence
     assert "\ud800" not in refusal.value.name
     assert not File.unscoped.exists()
@@ -148,8 +148,8 @@ def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
 
 
 def test_an_empty_file_is_refused(objects: Objects) -> None:
-    reception = Reception(name="empty.txt")
-    with pytest.raises(Refused, match=r"“empty\.txt” is empty\."):
+    reception = UploadSession(name="empty.txt")
+    with pytest.raises(UploadRejected, match=r"“empty\.txt” is empty\."):
         reception.finish()
     reception.abandon()
     assert not File.unscoped.exists()
@@ -164,9 +164,9 @@ def test_a_file_may_have_just_so_many_bytes(
     settings: Settings, name: str, most: int, limit: str
 ) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 1536
-    reception = Reception(name=name)
+    reception = UploadSession(name=name)
     reception.write(bytes(most))
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(UploadRejected) as refusal:
         reception.write(b"x")
     sentence = f"“{name}” is too large: a file like this may have {limit}."
     assert (str(refusal.value), refusal.value.too_large) == (sentence, True)
@@ -178,11 +178,11 @@ def test_a_file_may_have_just_so_many_bytes(
     [(1000, "1000 bytes"), (1024, "1 kB"), (5 * 1024**2, "5 MB"), (10 * 1024**3, "10 GB")],
 )
 def test_limits_are_said_in_words(size: int, words: str) -> None:
-    assert in_words(size) == words
+    assert format_size(size) == words
 
 
 def test_a_file_of_no_known_kind_is_refused_by_name(take: Take) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(UploadRejected) as refusal:
         identify(take(b"MZ\x90", name="setup.exe"))
     assert str(refusal.value) == (
         "“setup.exe” is not accepted: files ending in “.exe” cannot be read here."
@@ -281,7 +281,7 @@ def test_twins_that_come_at_the_same_moment_are_one_file(owner: User, objects: O
 
     def send(number: int) -> None:
         try:
-            reception = Reception(name=f"{number}.csv")
+            reception = UploadSession(name=f"{number}.csv")
             reception.write(READINGS.encode())
             received = reception.finish()
             ready.wait()
@@ -311,7 +311,7 @@ def disk_is_full(*_: object) -> None:
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reception = Reception(name="a.txt")
+    reception = UploadSession(name="a.txt")
     reception.write(b"larch")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
@@ -326,7 +326,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
 def test_a_store_that_cannot_be_opened_is_a_sentence(store_folder: Path) -> None:
     store_folder.write_bytes(b"a file where the folder should be")
     with pytest.raises(Unavailable):
-        Reception(name="a.txt")
+        UploadSession(name="a.txt")
 
 
 def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
@@ -354,7 +354,7 @@ def test_bytes_that_came_after_their_row_was_swept_are_discarded(
 
 def test_an_accepted_file_is_not_discarded(receive: Receive, objects: Objects) -> None:
     file = receive()
-    discard(Received(row=file, head=b""))
+    discard(IncomingFile(row=file, head=b""))
     assert File.unscoped.get().status == File.Status.PENDING
     assert objects() == {file.storage_key}
 
@@ -441,7 +441,7 @@ def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
         target = Path(f"/proc/self/fd/{descriptor}").readlink()
         return f"fsync {target.relative_to(store_folder.parent)}"
 
-    reception = Reception(name="a.txt")
+    reception = UploadSession(name="a.txt")
     reception.write(b"larch")
     note(os, "fsync", synced)
     note(os, "link", lambda source, target: f"link {Path(target).relative_to(store_folder)}")
@@ -464,7 +464,7 @@ def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
 def test_an_upload_that_goes_on_is_not_swept(take: Take) -> None:
     received = take()
     age(received.row)
-    keep_waiting([received.row.pk])
+    touch_uploads([received.row.pk])
     sweep_files()
     assert File.unscoped.exists()
 
@@ -491,7 +491,7 @@ def test_an_upload_that_is_being_swept_cannot_be_accepted(take: Take, owner: Use
 
 
 def test_an_upload_whose_bytes_were_swept_away_cannot_be_finished() -> None:
-    reception = Reception(name="a.txt")
+    reception = UploadSession(name="a.txt")
     reception.write(b"larch")
     row = File.unscoped.get()
     age(row)

@@ -120,7 +120,7 @@ def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
 def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
     file = processing.claim(receive("loop").pk)
     assert file is not None
-    File.unscoped.filter(pk=file.pk).update(fence=file.fence + 1)
+    File.unscoped.filter(pk=file.pk).update(fencing_token=file.fencing_token + 1)
     with pytest.raises(Superseded):
         read_in_sandbox(processors()["text"], Run(file=file))
 

@@ -137,7 +137,7 @@ def test_a_message_brings_the_file_whose_turn_it_is_and_wakes_for_the_next(
     clients: list[Client], send: Send, shared: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung: list[object] = []
-    monkeypatch.setattr(tasks, "ring", rung.extend)
+    monkeypatch.setattr(tasks, "notify_workers", rung.extend)
     many, other, _ = clients
     files = [send(many), send(many), send(other)]
     for _ in files:

@@ -90,11 +90,11 @@ def test_a_file_is_not_placed_at_another_clients(
 
 def test_a_failure_is_tried_again(fail: Callable[[], File], owner: User) -> None:
     file = fail()
-    fence = file.fence
+    fence = file.fencing_token
     file = retry_file(actor=owner, file=file)
     assert (file.status, file.progress, file.attempts) == ("PENDING", 0.0, 0)
     assert (file.result, file.error, file.processed_at) == (None, "", None)
-    assert file.fence == fence + 1
+    assert file.fencing_token == fence + 1
     assert last_event() == ("timba.file.updated", owner.pk)
     assert process_file(file.pk)
     assert File.unscoped.get().status == "FAILURE"

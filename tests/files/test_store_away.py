@@ -21,7 +21,7 @@ from timba.config.env import storage_options
 from timba.errors import Unavailable
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import Reception
+from timba.files.receiving import UploadSession
 from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.storage import new_key, store
 from timba.files.sweeping import sweep_files
@@ -115,7 +115,7 @@ def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
     own: OwnServer, s3: S3Storage
 ) -> None:
     before = objects_in(s3)
-    reception = Reception(name="tally.txt")
+    reception = UploadSession(name="tally.txt")
     reception.write(b"x" * (2 * PART_BYTES))
     own.kill()
     with pytest.raises(Unavailable):

@@ -26,7 +26,7 @@ from tests.proxies import Proxy
 from tests.servers import S3Server
 from timba.config.env import storage_options
 from timba.files.s3 import PART_BYTES, S3Storage
-from timba.files.storage import LocalStorage, ObjectStore, StoreAway, new_key
+from timba.files.storage import LocalStorage, ObjectStore, StorageUnavailable, new_key
 from tools.servers.s3 import VersityGW
 
 # Two tries of three seconds are far below; of a minute each, as botocore has them, far above.
@@ -289,7 +289,7 @@ class TestS3:
         with cut_off(server, s3) as (proxy, cut_s3):
             stream = cut_s3.open_bytes(key)
             proxy.cut(100, after=10)
-            with pytest.raises(StoreAway):
+            with pytest.raises(StorageUnavailable):
                 stream.read()
             assert proxy.cuts_made == 2
             stream.close()
@@ -404,7 +404,7 @@ class TestAServerThatDoesNotAnswer:
         with monkeypatch.context() as watched:
             called = note_calls(watched)
             for way in (own_s3.check, partial(own_s3.size, key)):
-                with pytest.raises(StoreAway):
+                with pytest.raises(StorageUnavailable):
                     way()
         own.start()
         assert len(called) <= 4, called
@@ -414,7 +414,7 @@ class TestAServerThatDoesNotAnswer:
 def away_after(way: Callable[[], object]) -> float:
     """Return after how many seconds the store was found to be away."""
     started = time.monotonic()
-    with pytest.raises(StoreAway):
+    with pytest.raises(StorageUnavailable):
         way()
     return time.monotonic() - started
 
@@ -452,7 +452,7 @@ class TestASetUpThatIsWrong:
         right = storage_options(server.storage_url(s3.bucket))
         revoked = S3Storage(**{**right, "secret": "of another key"})
         for way in (partial(put, revoked, b"larch"), partial(get, revoked, key)):
-            with pytest.raises(StoreAway):
+            with pytest.raises(StorageUnavailable):
                 way()
         revoked.client.close()
 

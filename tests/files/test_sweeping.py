@@ -21,10 +21,10 @@ from timba.files import processing, sweeping
 from timba.files.models import Derivative, File
 from timba.files.processing import LOST, MAX_ATTEMPTS, Run, claim
 from timba.files.processors.base import FAST
-from timba.files.receiving import keep_waiting
+from timba.files.receiving import touch_uploads
 from timba.files.services import delete_file, retry_file
-from timba.files.storage import LocalStorage, StoreAway, store
-from timba.files.sweeping import sweep_files, take_unrung
+from timba.files.storage import LocalStorage, StorageUnavailable, store
+from timba.files.sweeping import claim_unnotified, sweep_files
 from timba.temperatures.models import CityTotals
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_an_upload_that_went_on_at_the_last_moment_is_left_alone(take: Take) -> 
     row = take().row
     File.unscoped.filter(pk=row.pk).update(touched_at=timezone.now() - timedelta(hours=2))
     row.refresh_from_db()
-    keep_waiting([row.pk])
+    touch_uploads([row.pk])
     sweeping._remove_abandoned(row)
     assert File.unscoped.get().deleted_at is None
 
@@ -167,7 +167,7 @@ def asked(take: Take, receive: Receive, settle: Receive, monkeypatch: pytest.Mon
         claim(lost.pk)
         lose_worker(lost)
     Run(file=claim(receive("two\n").pk)).derive(Derivative.Role.REJECTS).commit()
-    Derivative.objects.filter(stands=False).update(run=99)
+    Derivative.objects.filter(is_current=False).update(run=99)
     for _ in range(3):
         take()
     long_ago = timezone.now() - timedelta(days=400)
@@ -177,7 +177,7 @@ def asked(take: Take, receive: Receive, settle: Receive, monkeypatch: pytest.Mon
 
     def answer(_: LocalStorage, name: str) -> None:
         asked.append(name)
-        raise StoreAway
+        raise StorageUnavailable
 
     monkeypatch.setattr(LocalStorage, "delete", answer)
     monkeypatch.setattr(LocalStorage, "purge", answer)
@@ -188,7 +188,7 @@ def test_a_store_that_is_away_is_asked_once_and_what_needs_none_is_done(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: LocalStorage) -> None:
-        raise StoreAway
+        raise StorageUnavailable
 
     monkeypatch.setattr(LocalStorage, "check", away)
     sweep_files()
@@ -306,38 +306,38 @@ def waiting(receive: Receive) -> list[uuid.UUID]:
     for number, file_id in enumerate(file_ids):
         File.unscoped.filter(pk=file_id).update(
             uploaded_at=now - timedelta(hours=1, seconds=-number),
-            rung_at=now - timedelta(minutes=1),
+            notified_at=now - timedelta(minutes=1),
         )
     return file_ids
 
 
 def test_every_file_is_rung_for_again_when_all_bells_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert take_unrung(queue=FAST, bells=0) == waiting
-    assert take_unrung(queue=FAST, bells=0) == []
+    assert claim_unnotified(queue=FAST, bells=0) == waiting
+    assert claim_unnotified(queue=FAST, bells=0) == []
 
 
 def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert take_unrung(queue=FAST, bells=10) == []
-    assert take_unrung(queue=FAST, bells=25) == []
-    assert take_unrung(queue=FAST, bells=7) == waiting[:3]
+    assert claim_unnotified(queue=FAST, bells=10) == []
+    assert claim_unnotified(queue=FAST, bells=25) == []
+    assert claim_unnotified(queue=FAST, bells=7) == waiting[:3]
 
 
 def test_a_file_that_was_rung_for_just_now_is_not_rung_for_again(waiting: list[uuid.UUID]) -> None:
-    File.unscoped.filter(pk=waiting[0]).update(rung_at=timezone.now())
-    File.unscoped.filter(pk=waiting[1]).update(rung_at=None)
-    assert take_unrung(queue=FAST, bells=0) == waiting[1:]
+    File.unscoped.filter(pk=waiting[0]).update(notified_at=timezone.now())
+    File.unscoped.filter(pk=waiting[1]).update(notified_at=None)
+    assert claim_unnotified(queue=FAST, bells=0) == waiting[1:]
 
 
 def test_what_is_being_processed_is_not_rung_for(waiting: list[uuid.UUID]) -> None:
     claim(waiting[0])
-    assert take_unrung(queue=FAST, bells=0) == waiting[1:]
+    assert claim_unnotified(queue=FAST, bells=0) == waiting[1:]
 
 
 def test_no_more_bells_are_rung_at_once_than_so_many(
     waiting: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "_BELLS", 4)
-    assert take_unrung(queue=FAST, bells=0) == waiting[:4]
+    assert claim_unnotified(queue=FAST, bells=0) == waiting[:4]
 
 
 def test_an_object_of_a_dead_run_is_erased_before_its_row(

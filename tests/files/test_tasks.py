@@ -20,8 +20,8 @@ from timba.db.transactions import deferred_commit
 from timba.files import tasks
 from timba.files.models import File
 from timba.files.processors.base import BULK, FAST
-from timba.files.tasks import BELL, process, ring, sweep
-from timba.wakeup import Bell
+from timba.files.tasks import BELL, notify_workers, process, sweep
+from timba.wakeup import Listener
 
 pytestmark = pytest.mark.django_db
 
@@ -58,9 +58,9 @@ def refusing_port() -> int:
 
 
 def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
-    listener = Bell(BELL)
+    listener = Listener(BELL)
     try:
-        ring([receive().pk])
+        notify_workers([receive().pk])
         started = time.monotonic()
         listener.wait(120)
         assert time.monotonic() - started < 60
@@ -69,7 +69,7 @@ def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
 
 
 def test_without_a_broker_and_without_a_worker_ringing_does_nothing(receive: Receive) -> None:
-    ring([receive().pk])
+    notify_workers([receive().pk])
 
 
 @pytest.mark.parametrize("port", ["refusing_port", "silent_port"])
@@ -85,7 +85,7 @@ def test_a_broker_that_is_away_or_silent_is_called_once(
     use_broker("redis://{}:{}/0".format(*broker))
     monkeypatch.setattr(tasks, "_RING_SECONDS", 600)
     called = note_calls(monkeypatch)
-    ring(file_ids)
+    notify_workers(file_ids)
     assert called.count(broker) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_broker_that_is_slow_does_not_hold_an_upload(
     clock = SimpleNamespace(monotonic=lambda: 0.75 * len(rung))
     monkeypatch.setattr(tasks, "time", clock)
     monkeypatch.setattr(process, "apply_async", ring_slowly)
-    ring([receive().pk for _ in range(10)])
+    notify_workers([receive().pk for _ in range(10)])
     assert len(rung) == 3
 
 
@@ -112,7 +112,7 @@ def test_what_may_take_hours_waits_in_a_queue_of_its_own(
     text, readings = receive(), receive(READING, name="a.csv")
     many = receive(READING * 40_000, name="b.csv")
     use_broker("memory://")
-    ring([text.pk, readings.pk, many.pk])
+    notify_workers([text.pk, readings.pk, many.pk])
     assert messages(FAST) == [str(text.pk), str(readings.pk)]
     assert messages(BULK) == [str(many.pk)]
 
@@ -143,11 +143,11 @@ def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
     receive: Receive, use_broker: UseBroker
 ) -> None:
     files = [receive() for _ in range(3)]
-    File.unscoped.update(rung_at=None)
+    File.unscoped.update(notified_at=None)
     use_broker("memory://")
     sweep()
     assert sorted(messages(take=False)) == sorted(str(file.pk) for file in files)
-    File.unscoped.update(rung_at=None)
+    File.unscoped.update(notified_at=None)
     sweep()
     assert len(messages()) == 3
 
@@ -160,7 +160,12 @@ def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
     worker_shutting_down.send(sender="bulk@here", sig="SIGTERM", how="Warm", exitcode=0)
     process(str(file.pk))
     file.refresh_from_db()
-    assert (file.status, file.attempts, file.lease_until, file.fence) == ("PENDING", 0, None, 1)
+    assert (file.status, file.attempts, file.lease_until, file.fencing_token) == (
+        "PENDING",
+        0,
+        None,
+        1,
+    )
 
 
 def test_processes_that_are_forked_see_that_their_worker_stops() -> None:

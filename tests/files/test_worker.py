@@ -27,7 +27,7 @@ from timba.files.scheduling import Slots
 from timba.files.storage import LocalStorage
 from timba.files.tasks import BELL
 from timba.files.worker import Worker
-from timba.wakeup import ring
+from timba.wakeup import notify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ def run_worker() -> Iterator[Callable[[], Worker]]:
     yield start
     for one, thread in running:
         one.stop()
-        ring(BELL)
+        notify(BELL)
         thread.join(timeout=60)
         assert not thread.is_alive()
 

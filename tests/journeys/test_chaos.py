@@ -198,7 +198,7 @@ def named(harbour: Harbour) -> set[str]:
     found = harbour.ask(
         "SELECT storage_key FROM files_file UNION SELECT d.storage_key FROM files_derivative d"
         " JOIN files_file f ON f.id = d.file_id"
-        " WHERE d.stands AND NOT (d.role = 'readings' AND f.status = 'FAILURE')"
+        " WHERE d.is_current AND NOT (d.role = 'readings' AND f.status = 'FAILURE')"
     )
     return {key for (key,) in found}
 

@@ -16,12 +16,12 @@ from openpyxl.styles import Font
 
 from tests.files.samples import forest
 from tests.tallies.sheets import HEADER, Bytes, read_back, saved, tally, with_sheet, workbook
-from timba.files.processors.base import FileRefused, Made
+from timba.files.processors.base import FileRefused, ReadResult
 from timba.tallies.annotate import mark_values, mark_workbook
 
 ROW = ("B-1", 4.2, 30.5, 25)
 MARK = [(2, 1, "The length is missing.")]
-Mark = Callable[[Any], Made]
+Mark = Callable[[Any], ReadResult]
 
 
 def marked(

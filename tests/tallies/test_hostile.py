@@ -15,7 +15,7 @@ from openpyxl.packaging.relationship import Relationship
 from openpyxl.workbook.external_link import ExternalLink
 from openpyxl.workbook.external_link.external import ExternalBook
 
-from tests.files.processors.conftest import Upload
+from tests.tallies.conftest import Upload
 from tests.tallies.sheets import Bytes, read_back, rewritten, saved, tally, with_sheet
 from timba.consignments.models import Log
 from timba.files import sandbox

@@ -16,7 +16,7 @@ from django.utils import timezone
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from tests.files.conftest import let_an_hour_pass, lose_worker
-from tests.files.processors.conftest import Upload
+from tests.tallies.conftest import Upload
 from tests.tallies.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
 from timba.consignments.models import Consignment, Log
@@ -56,7 +56,7 @@ def reasons(file: File) -> list[str]:
 
 
 def bytes_of(file: File, role: str) -> bytes:
-    made = file.derivatives.get(role=role, run=file.run, stands=True)
+    made = file.derivatives.get(role=role, run=file.run, is_current=True)
     with store().open_bytes(made.storage_key) as stream:
         return stream.read()
 

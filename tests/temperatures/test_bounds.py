@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from timba.temperatures.bounds import (
     AFTER_ALL,
+    ALL_TIME,
     BEFORE_ALL,
-    EVER,
-    Bounds,
+    TimeRange,
     microseconds,
     moment,
     parse_moment,
@@ -90,10 +90,10 @@ def test_every_reading_lies_within_the_outermost_bounds(since: int) -> None:
     at = datetime(1969, 12, 31, tzinfo=UTC) + timedelta(microseconds=since)
     assert moment(microseconds(at)) == at
     assert parse_moment(at.isoformat()) == microseconds(at)
-    assert EVER.start < microseconds(at) < EVER.stop
+    assert ALL_TIME.start < microseconds(at) < ALL_TIME.stop
 
 
 def test_only_the_outermost_bounds_hold_everything() -> None:
-    assert EVER.hold_everything
-    assert not Bounds(start=0).hold_everything
-    assert not Bounds(stop=0).hold_everything
+    assert ALL_TIME.hold_everything
+    assert not TimeRange(start=0).hold_everything
+    assert not TimeRange(stop=0).hold_everything

@@ -162,7 +162,7 @@ def test_totals_of_many_cities_are_staged_in_small_transactions_between_which_ot
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(processor, "STAGED_AT_ONCE", 10)
-    monkeypatch.setattr(services, "let_others_write", pauses.append)
+    monkeypatch.setattr(services, "yield_to_writers", pauses.append)
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 26)))
     assert (len(pauses), min(pauses) > 0) == (3, True)
     assert CityTotals.unscoped.filter(file=file).count() == 25
@@ -321,9 +321,9 @@ def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
 
 def test_a_run_that_lost_its_file_stops_at_its_next_step(receive: Receive) -> None:
     file = receive(FILE)
-    File.unscoped.filter(pk=file.pk).update(fence=1)
+    File.unscoped.filter(pk=file.pk).update(fencing_token=1)
     run = Run(file=File.unscoped.get(pk=file.pk))
-    File.unscoped.filter(pk=file.pk).update(fence=2)
+    File.unscoped.filter(pk=file.pk).update(fencing_token=2)
     with pytest.raises(Superseded):
         PROCESSOR.read(run)
     assert not CityTotals.unscoped.filter(file=file).exists()

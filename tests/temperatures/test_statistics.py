@@ -24,7 +24,7 @@ from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
 from timba.temperatures import processor, statistics
-from timba.temperatures.bounds import EVER, Bounds, moment, parse_moment
+from timba.temperatures.bounds import ALL_TIME, TimeRange, moment, parse_moment
 from timba.temperatures.models import CityTotals
 from timba.temperatures.readings import footer_of
 from timba.temperatures.services import name_city, stage_totals
@@ -48,7 +48,7 @@ Ask = Callable[..., CityStatistics | None]
 def ask(owner: User) -> Ask:
     """Return a way to ask for a city's statistics as the sawmill's people do."""
 
-    def answer(city_id: int = 7, bounds: Bounds = EVER) -> CityStatistics | None:
+    def answer(city_id: int = 7, bounds: TimeRange = ALL_TIME) -> CityStatistics | None:
         return city_statistics(client_id=owner.client_id, city_id=city_id, bounds=bounds)
 
     return answer
@@ -56,7 +56,7 @@ def ask(owner: User) -> Ask:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    statistics._kept.cache_clear()
+    statistics._cached.cache_clear()
     footer_of.cache_clear()
 
 
@@ -95,7 +95,7 @@ def test_a_city_without_any_reading_has_no_statistics(settle: Receive, ask: Ask)
     assert ask() is None
     settle("7,10,2025-06-01T12:00\n")
     assert ask(8) is None
-    assert ask(8, Bounds(start=NOON)) is None
+    assert ask(8, TimeRange(start=NOON)) is None
     assert ask(0) is None
     assert ask(2**70) is None
 
@@ -103,11 +103,11 @@ def test_a_city_without_any_reading_has_no_statistics(settle: Receive, ask: Ask)
 def test_bounds_that_hold_no_reading_leave_a_city_with_none(settle: Receive, ask: Ask) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     empty = CityStatistics(city_id=7, name=None, totals=None)
-    assert ask(bounds=Bounds(stop=NOON)) == empty
-    assert ask(bounds=Bounds(start=NOON + 1, stop=NOON + 2 * HOUR)) == empty
-    assert ask(bounds=Bounds(start=NOON, stop=NOON)) == empty
-    assert ask(bounds=Bounds(start=NOON + HOUR, stop=NOON)) == empty
-    assert ask(bounds=Bounds(start=NOON + 2 * HOUR + 1)) == empty
+    assert ask(bounds=TimeRange(stop=NOON)) == empty
+    assert ask(bounds=TimeRange(start=NOON + 1, stop=NOON + 2 * HOUR)) == empty
+    assert ask(bounds=TimeRange(start=NOON, stop=NOON)) == empty
+    assert ask(bounds=TimeRange(start=NOON + HOUR, stop=NOON)) == empty
+    assert ask(bounds=TimeRange(start=NOON + 2 * HOUR + 1)) == empty
 
 
 def test_bounds_hold_exactly_the_readings_between_them(
@@ -127,7 +127,7 @@ def test_bounds_hold_exactly_the_readings_between_them(
     for _ in range(150):
         start, stop = sorted(chance.choices(moments, k=2))
         bounds = chance.choice(
-            [Bounds(start=start, stop=stop), Bounds(start=start), Bounds(stop=stop)]
+            [TimeRange(start=start, stop=stop), TimeRange(start=start), TimeRange(stop=stop)]
         )
         inside = [row for row in everything if bounds.start <= row[1] < bounds.stop]
         expected = one_by_one(inside)
@@ -175,7 +175,7 @@ def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, ow
         cities=[(7, stray), (8, stray)],
     )
     assert count(ask()) == 1
-    assert count(ask(bounds=Bounds(start=NOON))) == 1
+    assert count(ask(bounds=TimeRange(start=NOON))) == 1
     assert ask(8) is None
     assert [row.city_id for row in cities_of(owner.client_id)] == [7]
 
@@ -191,7 +191,7 @@ def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
     assert file.status == File.Status.FAILURE
     assert CityTotals.unscoped.filter(file=file).exists()
     assert ask() is None
-    assert ask(bounds=Bounds(start=NOON)) is None
+    assert ask(bounds=TimeRange(start=NOON)) is None
 
 
 def test_every_answer_knows_what_was_settled_before_it(
@@ -199,7 +199,7 @@ def test_every_answer_knows_what_was_settled_before_it(
 ) -> None:
     monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
     files = []
-    bounds = Bounds(start=NOON - 1, stop=NOON + 1)
+    bounds = TimeRange(start=NOON - 1, stop=NOON + 1)
     for number in range(1, 4):
         files.append(settle(f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"))
         assert count(ask()) == 2 * number
@@ -230,7 +230,7 @@ def test_a_kept_answer_costs_one_look_at_the_version(
     settle: Receive, ask: Ask, django_assert_num_queries: Any
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
-    for bounds in (EVER, Bounds(start=NOON + 1)):
+    for bounds in (ALL_TIME, TimeRange(start=NOON + 1)):
         first = ask(bounds=bounds)
         with django_assert_num_queries(1):
             assert ask(bounds=bounds) == first
@@ -243,17 +243,17 @@ def test_without_bounds_no_readings_are_read(
     monkeypatch.setattr(store(), "open_bytes", None)
     with django_assert_num_queries(3):  # the version, the sums, the name
         assert count(ask()) == 2
-    assert count(ask(bounds=Bounds(start=NOON, stop=NOON + 3 * HOUR))) == 2
+    assert count(ask(bounds=TimeRange(start=NOON, stop=NOON + 3 * HOUR))) == 2
 
 
 def test_an_answer_that_took_long_is_shared_with_other_processes(
     settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
-    bounds, empty = Bounds(start=NOON + 1), Bounds(start=NOON + 1, stop=NOON + 2)
+    bounds, empty = TimeRange(start=NOON + 1), TimeRange(start=NOON + 1, stop=NOON + 2)
     monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
     made = ask(bounds=bounds), ask(bounds=empty)
-    statistics._kept.cache_clear()
+    statistics._cached.cache_clear()
     monkeypatch.setattr(store(), "open_bytes", None)
     assert (ask(bounds=bounds), ask(bounds=empty)) == made
 
@@ -263,7 +263,7 @@ def test_nothing_is_shared_or_kept_that_was_asked_for_before_there_was_any_data(
 ) -> None:
     """The first readings of one client count between two looks of the same question."""
     stranger = ClientFactory()
-    bounds = Bounds(start=NOON + 1)
+    bounds = TimeRange(start=NOON + 1)
     monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
     look = statistics.data_version
 
@@ -285,7 +285,7 @@ def test_a_page_of_cities_opens_each_file_once(
     for hour in range(3):
         settle(lines([(city, NOON + hour + at, city) for at in (0, HOUR) for city in range(1, 6)]))
     rows = list(cities_of(owner.client_id))
-    bounds = Bounds(start=NOON + 1, stop=NOON + HOUR + 2)
+    bounds = TimeRange(start=NOON + 1, stop=NOON + HOUR + 2)
     describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # keeps the footers
     opened: list[str] = []
     open_bytes = store().open_bytes
@@ -311,7 +311,7 @@ def test_an_answer_is_given_also_while_the_cache_is_away(
     monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
     monkeypatch.setattr(cache, "get", away)
     monkeypatch.setattr(cache, "set", away)
-    assert count(ask(bounds=Bounds(start=NOON + 1))) == 1
+    assert count(ask(bounds=TimeRange(start=NOON + 1))) == 1
 
 
 def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
@@ -330,7 +330,7 @@ def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
         return read(*args, **bounds)
 
     monkeypatch.setattr(statistics, "read_cities", read_too_late)
-    answer = ask(bounds=Bounds(start=NOON + 1))
+    answer = ask(bounds=TimeRange(start=NOON + 1))
     assert answer is not None
     assert answer.totals is not None
     assert (answer.totals.count, answer.totals.max_hundredths) == (1, 1100)
@@ -342,9 +342,9 @@ def test_readings_that_cannot_be_read_are_said_to_be_away(settle: Receive, ask: 
     content = store()._final(key).read_bytes()
     store().delete(key)
     with pytest.raises(Unavailable, match=r"^Some readings cannot be read just now\."):
-        ask(bounds=Bounds(start=NOON + 1))
+        ask(bounds=TimeRange(start=NOON + 1))
     store()._final(key).write_bytes(content)
-    assert count(ask(bounds=Bounds(start=NOON + 1))) == 1
+    assert count(ask(bounds=TimeRange(start=NOON + 1))) == 1
 
 
 def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
@@ -419,7 +419,7 @@ def test_no_answer_shows_half_a_file_while_files_come_and_go(
     settle("7,0,2025-06-01T12:00\n7,2,2025-06-03T12:00\n")
     stop = threading.Event()
 
-    def watch(bounds: Bounds) -> set[tuple[int, int]]:
+    def watch(bounds: TimeRange) -> set[tuple[int, int]]:
         seen = set()
         while not stop.is_set():
             answer = ask(bounds=bounds)
@@ -429,9 +429,9 @@ def test_no_answer_shows_half_a_file_while_files_come_and_go(
         connection.close()
         return seen
 
-    across = Bounds(start=NOON, stop=NOON + 72 * HOUR)
+    across = TimeRange(start=NOON, stop=NOON + 72 * HOUR)
     with ThreadPoolExecutor() as threads:
-        watchers = [threads.submit(watch, bounds) for bounds in (EVER, across)]
+        watchers = [threads.submit(watch, bounds) for bounds in (ALL_TIME, across)]
         try:
             for number in range(8):
                 both = f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"

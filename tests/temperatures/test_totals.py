@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timba.temperatures.totals import CityColumns, Totals, fold, total_by_city
+from timba.temperatures.totals import CityColumns, Totals, merge_totals, total_by_city
 
 
 def totals(**changes: int) -> Totals:
@@ -90,7 +90,7 @@ READING = st.tuples(
 def test_parts_fold_into_what_counting_one_by_one_gives(
     parts: list[list[tuple[int, int, int]]],
 ) -> None:
-    folded = fold([by_city(part) for part in parts])
+    folded = merge_totals([by_city(part) for part in parts])
     assert dict(folded) == one_by_one([reading for part in parts for reading in part])
     assert folded.cities.tolist() == sorted(set(folded.cities.tolist()))
     assert folded.together() == reduce(add, (totals for _, totals in folded))

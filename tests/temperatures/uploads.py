@@ -5,12 +5,12 @@ from __future__ import annotations
 from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import Reception, accept_files, identify
+from timba.files.receiving import UploadSession, accept_files, identify
 
 
 def receive_readings(data: bytes | str, *, actor: User, name: str = "readings.csv") -> File:
     """Send a file in: it waits to be processed."""
-    reception = Reception(name=name)
+    reception = UploadSession(name=name)
     reception.write(data.encode() if isinstance(data, str) else data)
     received = reception.finish()
     identify(received, kind="temperatures")

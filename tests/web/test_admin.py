@@ -283,7 +283,7 @@ def test_what_no_column_can_hold_is_refused(world: World, reader: Person) -> Non
         (User, "password__startswith=md5"),
         (User, "password__regex=."),
         (User, "token_version__gt=1"),
-        (User, "sign_ins__refresh_tokens__jti__isnull=False"),
+        (User, "token_families__refresh_tokens__jti__isnull=False"),
         (User, "idempotentrequest__fingerprint__startswith=a"),
         (User, "_to_field=password"),
         (Client, "users__password__startswith=md5"),

@@ -76,11 +76,11 @@ def test_dropped_files_end_with_their_results_and_survive_a_reload(
     page.get_by_role("button", name="FAILURE 1", exact=True).click()
     expect(row(page, "readings.csv")).to_be_hidden()
     expect(row(page, "cut.jpg")).to_be_visible()
-    before = File.unscoped.get(name="cut.jpg").fence
+    before = File.unscoped.get(name="cut.jpg").fencing_token
     with page.expect_response(re.compile("/files/rows/")):
         page.get_by_role("button", name="Retry cut.jpg").click()
     expect(row(page, "cut.jpg")).to_contain_text("FAILURE")
-    assert File.unscoped.get(name="cut.jpg").fence > before
+    assert File.unscoped.get(name="cut.jpg").fencing_token > before
     assert troubles == []
 
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from timba.events.models import OutboxEvent
-from timba.web.timeline import tell
+from timba.web.timeline import describe
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NAMES = {1: "Anna", 2: "Jānis"}
@@ -27,7 +27,7 @@ def event(
 
 def story(*events: OutboxEvent, whole: bool = True) -> list[str]:
     """Return what is told of events, which are given oldest first as they happened."""
-    return [f"{line.who} {line.what}" for line in tell(events[::-1], NAMES, whole=whole)]
+    return [f"{line.who} {line.what}" for line in describe(events[::-1], NAMES, whole=whole)]
 
 
 @pytest.mark.parametrize(

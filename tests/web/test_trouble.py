@@ -18,7 +18,7 @@ from tests.conftest import AsUser, MakeUser
 from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import SignIn
 from timba.config.middleware import RefusalMiddleware
-from timba.files.storage import StoreAway, store
+from timba.files.storage import StorageUnavailable, store
 from timba.notes.models import Note
 from timba.notes.services import write_note
 
@@ -101,7 +101,7 @@ def test_a_page_whose_readings_are_away_says_so(make_user: MakeUser, person: Sig
 def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
     request = RequestFactory().get("/files/", headers={"accept": "text/html"})
     answer = RefusalMiddleware(lambda _: pytest.fail("asked")).process_exception(
-        request, StoreAway("no route")
+        request, StorageUnavailable("no route")
     )
     assert_busy(answer, "The store of files cannot be reached just now.")
 

@@ -94,7 +94,7 @@ class RoleQuerySet(TenantQuerySet["Role"]):
         """Return the built-in roles and the client's own: those its users may have."""
         return self.filter(self._of_client(client.pk))
 
-    def one_called(self, name_or_id: str | int) -> Role:
+    def by_name_or_id(self, name_or_id: str | int) -> Role:
         """Return the role of this name, else of this id; raise NotFound where there is none."""
         if isinstance(name_or_id, str):
             found = self.filter(name=name_or_id).first()
@@ -102,7 +102,7 @@ class RoleQuerySet(TenantQuerySet["Role"]):
                 return found
             if not (name_or_id.isascii() and name_or_id.isdigit()):
                 raise NotFound("There is no such role.")
-        return self.one_or_not_found(pk=name_or_id)
+        return self.get_or_not_found(pk=name_or_id)
 
 
 class Role(models.Model):
@@ -213,11 +213,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("timba.session", state, secret=secret, algorithm="sha256").hexdigest()
 
 
-class SignIn(models.Model):
+class TokenFamily(models.Model):
     """One sign-in of a program: the family of its refresh tokens."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True)
 
@@ -229,7 +229,7 @@ class RefreshToken(models.Model):
     """A refresh token that was given out; good for one use."""
 
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    sign_in = models.ForeignKey(SignIn, on_delete=models.CASCADE, related_name="refresh_tokens")
+    family = models.ForeignKey(TokenFamily, on_delete=models.CASCADE, related_name="refresh_tokens")
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 

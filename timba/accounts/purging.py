@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import models, transaction
 from django.utils import timezone
 
-from timba.accounts.models import RateLimit, RefreshToken, SignIn
+from timba.accounts.models import RateLimit, RefreshToken, TokenFamily
 from timba.accounts.tokens import LEEWAY
 
 # Small enough that nobody waits long for the write lock of SQLite.
@@ -26,7 +26,7 @@ def purge_expired() -> None:
         attempt_time__lt=now - settings.AXES_COOLOFF_TIME
     )
     _purge(expired_attempts.order_by("attempt_time"))
-    _purge_sign_ins(RefreshToken.objects.filter(expires_at__lt=now - LEEWAY))
+    _purge_token_families(RefreshToken.objects.filter(expires_at__lt=now - LEEWAY))
 
 
 def _purge(expired: models.QuerySet[Any]) -> None:
@@ -35,10 +35,10 @@ def _purge(expired: models.QuerySet[Any]) -> None:
         expired.filter(pk__in=batch).delete()
 
 
-def _purge_sign_ins(expired: models.QuerySet[RefreshToken]) -> None:
+def _purge_token_families(expired: models.QuerySet[RefreshToken]) -> None:
     """Delete refresh tokens, and the sign-ins that have none left."""
-    batch = dict(expired.order_by("expires_at").values_list("pk", "sign_in_id")[:_BATCH])
+    batch = dict(expired.order_by("expires_at").values_list("pk", "family_id")[:_BATCH])
     if batch:
         with transaction.atomic():
             expired.filter(pk__in=batch).delete()
-            SignIn.objects.filter(pk__in=batch.values(), refresh_tokens__isnull=True).delete()
+            TokenFamily.objects.filter(pk__in=batch.values(), refresh_tokens__isnull=True).delete()

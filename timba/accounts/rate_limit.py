@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from timba.accounts.models import RateLimit
-from timba.db.transactions import again_on_contention
+from timba.db.transactions import retry_on_deadlock
 from timba.errors import TooManyAttempts, Unavailable
 
 WAIT_SECONDS: Final = 10
@@ -36,13 +36,13 @@ class Rate:
     sentence: str | None = None
 
 
-def check(rate: Rate, *, subject: str) -> None:
+def check_rate(rate: Rate, *, subject: str) -> None:
     """Raise TooManyAttempts when `subject` has no hit left; count nothing."""
     times = RateLimit.objects.filter(key=_key(rate, subject)).values_list("times", flat=True)
     _latest(rate, times.first() or [])
 
 
-@again_on_contention
+@retry_on_deadlock
 def hit(rate: Rate, *, subject: str) -> None:
     """Count a hit of `subject`; raise TooManyAttempts, and count nothing, when none is left."""
     now = timezone.now()

@@ -17,9 +17,9 @@ from django.db import transaction
 from timba.accounts.authorization import permissions_of, require
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES, Permission
-from timba.accounts.subscriptions import lock_people
-from timba.db.integrity import sentences
-from timba.db.transactions import again_on_contention, write_transaction
+from timba.accounts.subscriptions import lock_seats
+from timba.db.integrity import translate_integrity_errors
+from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
 
 # What looks like each of the Latin letters of the built-in roles' names, small or capital, after
@@ -54,7 +54,7 @@ class RoleChanges(TypedDict, total=False):
     permissions: list[str]
 
 
-@again_on_contention
+@retry_on_deadlock
 def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[str] = ()) -> Role:
     """Add a role of the client's own; raise Conflict when it has one of this name."""
     require(actor, Permission.MANAGE_USERS, client=client)
@@ -67,7 +67,7 @@ def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[st
     return role
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> Role:
     """Change a role of the client's own; who has it may do the new things at once."""
     require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
@@ -85,7 +85,7 @@ def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> R
     return role
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_role(*, actor: User, role: Role) -> None:
     """Remove a role of the client's own that no user has."""
     require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
@@ -99,7 +99,7 @@ def delete_role(*, actor: User, role: Role) -> None:
 
 def _locked(role: Role) -> Role:
     """Lock the client's people, so that nobody is given the role meanwhile; read it afresh."""
-    lock_people(role.client)
+    lock_seats(role.client)
     found = Role.unscoped.filter(pk=role.pk).first()
     if found is None:
         raise NotFound("There is no such role.")
@@ -150,7 +150,7 @@ def _in_order(permissions: Iterable[str]) -> list[str]:
 
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
-    return sentences({"role_name_is_unique": _taken(name)})
+    return translate_integrity_errors({"role_name_is_unique": _taken(name)})
 
 
 def _taken(name: str) -> Conflict:

@@ -8,26 +8,26 @@ from typing import Literal, TypedDict
 from timba.accounts.models import Client, Role, Subscription, User
 
 
-class SubscriptionShape(TypedDict):
+class SubscriptionSchema(TypedDict):
     plan: str
     seats: int
     status: Literal["trial", "active", "lapsed"]
     current_period_end: datetime
 
 
-class ClientShape(TypedDict):
+class ClientSchema(TypedDict):
     id: int
     name: str
     address: str
     contact: str
     email: str
     is_active: bool
-    subscription: SubscriptionShape
+    subscription: SubscriptionSchema
     created_at: datetime
     updated_at: datetime
 
 
-class UserShape(TypedDict):
+class UserSchema(TypedDict):
     id: int
     name: str
     username: str
@@ -40,30 +40,30 @@ class UserShape(TypedDict):
     updated_at: datetime
 
 
-class RoleShape(TypedDict):
+class RoleSchema(TypedDict):
     id: int
     name: str
     permissions: list[str]
 
 
-def client_shape(client: Client) -> ClientShape:
+def serialize_client(client: Client) -> ClientSchema:
     """Return the client as callers see it."""
-    return ClientShape(
+    return ClientSchema(
         id=client.pk,
         name=client.name,
         address=client.address,
         contact=client.contact,
         email=client.email,
         is_active=client.is_active,
-        subscription=subscription_shape(client.subscription),
+        subscription=serialize_subscription(client.subscription),
         created_at=client.created_at,
         updated_at=client.updated_at,
     )
 
 
-def subscription_shape(subscription: Subscription) -> SubscriptionShape:
+def serialize_subscription(subscription: Subscription) -> SubscriptionSchema:
     """Return the subscription as callers see it, and where it stands today."""
-    return SubscriptionShape(
+    return SubscriptionSchema(
         plan=subscription.plan,
         seats=subscription.seats,
         status=subscription.status,
@@ -71,9 +71,9 @@ def subscription_shape(subscription: Subscription) -> SubscriptionShape:
     )
 
 
-def user_shape(user: User) -> UserShape:
+def serialize_user(user: User) -> UserSchema:
     """Return the user as callers see it: never the password."""
-    return UserShape(
+    return UserSchema(
         id=user.pk,
         name=user.name,
         username=user.username,
@@ -87,6 +87,6 @@ def user_shape(user: User) -> UserShape:
     )
 
 
-def role_shape(role: Role) -> RoleShape:
+def serialize_role(role: Role) -> RoleSchema:
     """Return the role as callers see it."""
-    return RoleShape(id=role.pk, name=role.name, permissions=list(role.permissions))
+    return RoleSchema(id=role.pk, name=role.name, permissions=list(role.permissions))

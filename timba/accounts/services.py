@@ -24,9 +24,9 @@ from timba.accounts.authorization import (
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.permissions import OWNER, Permission
 from timba.accounts.sign_in import confirm_password, hash_password, lift_lock
-from timba.accounts.subscriptions import check_seats, lock_people
-from timba.db.integrity import sentences
-from timba.db.transactions import again_on_contention, apply_changes, write_transaction
+from timba.accounts.subscriptions import check_seats, lock_seats
+from timba.db.integrity import translate_integrity_errors
+from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 
 _OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
@@ -70,7 +70,7 @@ class FirstOwner:
     password: str
 
 
-@again_on_contention
+@retry_on_deadlock
 def open_client(
     *, actor: User, owner: FirstOwner | None = None, **texts: Unpack[ClientTexts]
 ) -> Client:
@@ -79,7 +79,7 @@ def open_client(
     return _begin_trial(owner, texts)
 
 
-@again_on_contention
+@retry_on_deadlock
 def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
     """Begin the trial of one's own client, where the platform lets anyone do so."""
     if not settings.TIMBA_OPEN_SIGNUP:
@@ -87,7 +87,7 @@ def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
     return _begin_trial(owner, texts)
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChanges]) -> Client:
     """Change what is written about a client; staff also suspend it, or let it in again.
 
@@ -95,7 +95,7 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
     """
     require(actor, Permission.MANAGE_USERS, client=client)
     with write_transaction():
-        lock_people(client)
+        lock_seats(client)
         client = Client.unscoped.select_related("subscription").get(pk=client.pk)
         if changes.get("is_active", client.is_active) != client.is_active:
             require_staff(actor, to="suspend clients")
@@ -106,7 +106,7 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
     return client
 
 
-@again_on_contention
+@retry_on_deadlock
 def add_user(
     *,
     actor: User,
@@ -137,14 +137,14 @@ def add_user(
     if password is not None:
         user.password = hash_password(password, user=user)
     with write_transaction():
-        lock_people(client)
+        lock_seats(client)
         user.role = _role_as_it_is(actor, role)
         _save(user)
         check_seats(client)
     return user
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> User:
     """Change a user: everyone the own particulars, who manages users everything.
 
@@ -174,7 +174,7 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     return user
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_user(*, actor: User, user: User) -> None:
     """Remove a user for good; what the user made stays."""
     require(actor, Permission.MANAGE_USERS, client=user.client)
@@ -259,7 +259,7 @@ def _check_may_change(actor: User, user: User, changes: UserChanges) -> None:
 
 def _role_as_it_is(actor: User, role: Role) -> Role:
     """Return the role read afresh, under the lock: it may have been changed or deleted since."""
-    found = Role.unscoped.one_or_not_found(pk=role.pk)
+    found = Role.unscoped.get_or_not_found(pk=role.pk)
     check_may_grant(actor, found)
     return found
 
@@ -282,7 +282,7 @@ def _check_not_last_owner(user: User) -> None:
 
 def _locked(user: User) -> User:
     """Lock the client's people, then read the user afresh."""
-    lock_people(user.client)
+    lock_seats(user.client)
     rows: models.QuerySet[User] = User.unscoped.select_for_update().filter(pk=user.pk)
     found = rows.first()
     if found is None:
@@ -296,6 +296,6 @@ def _save(user: User) -> None:
 
 
 def _username_is_free() -> AbstractContextManager[None]:
-    return sentences(
+    return translate_integrity_errors(
         {"username_is_unique": Conflict("This username is taken: choose another one.")}
     )

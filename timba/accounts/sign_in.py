@@ -27,7 +27,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from timba.accounts.models import MAX_USERNAME, User
-from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check, hit
+from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check_rate, hit
 from timba.db.transactions import outside_transactions
 from timba.errors import Invalid, NotSignedIn, TooManyAttempts
 
@@ -69,7 +69,7 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     Unavailable while too many others are signing in.
     """
     username = username.strip()  # no username begins or ends with a blank
-    if not _is_thinkable(username, password):
+    if not _is_well_formed(username, password):
         raise NotSignedIn(_NOT_RIGHT)
     address = get_client_ip_address(request)
     _refuse_locked(request, username, address)
@@ -88,7 +88,7 @@ def lift_lock(username: str) -> None:
     AxesProxyHandler.reset_attempts(username=username)
 
 
-def _is_thinkable(username: str, password: str) -> bool:
+def _is_well_formed(username: str, password: str) -> bool:
     """Whether anyone could have these; texts that no column or hash takes are nobody's."""
     if not username.isprintable() or len(username) > MAX_USERNAME:
         return False
@@ -96,7 +96,7 @@ def _is_thinkable(username: str, password: str) -> bool:
 
 
 def _refuse_locked(request: HttpRequest, username: str, address: str) -> None:
-    check(_FAILURES_OF_AN_ADDRESS, subject=address)
+    check_rate(_FAILURES_OF_AN_ADDRESS, subject=address)
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
         raise TooManyAttempts(
             "There were too many attempts to sign in with this username: wait 15 minutes.",

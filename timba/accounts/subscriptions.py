@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from timba.accounts.authorization import require_staff
 from timba.accounts.models import Client, Subscription, User
-from timba.db.transactions import again_on_contention, write_transaction
+from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Invalid, SeatsTaken
 
 MAX_SEATS: Final = 100_000
@@ -36,7 +36,7 @@ class SubscriptionChanges(TypedDict, total=False):
     current_period_end: datetime
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_subscription(
     *, actor: User, client: Client, **changes: Unpack[SubscriptionChanges]
 ) -> Subscription:
@@ -84,7 +84,7 @@ def _check(subscription: Subscription) -> None:
         raise Invalid(fields={"current_period_end": ["Give a time in the years 1970 to 2199."]})
 
 
-def lock_people(client: Client | None) -> None:
+def lock_seats(client: Client | None) -> None:
     """Keep everyone else from counting this client's people until the transaction ends."""
     if client is not None:
         Subscription.objects.select_for_update().get(client=client)

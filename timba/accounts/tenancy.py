@@ -34,7 +34,7 @@ class TenantQuerySet(models.QuerySet[M]):
     def _of_client(self, client_id: int) -> models.Q:
         return models.Q(client_id=client_id)
 
-    def one_or_not_found(self, **lookup: Any) -> M:
+    def get_or_not_found(self, **lookup: Any) -> M:
         """Return the one row; raise NotFound with the same words for foreign and absent ones.
 
         An id that no column can hold names nothing either.

@@ -17,52 +17,52 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
-from timba.api.http import acting_client, named, read
+from timba.api.http import acting_client, get_or_400, validated
 from timba.api.idempotency import idempotent
 from timba.api.multipart import Part
-from timba.api.openapi import shape
+from timba.api.openapi import schema_of
 from timba.api.problems import problem
-from timba.api.uploads import MAX_FILES, Arrived, UploadDoor
+from timba.api.uploads import MAX_FILES, Arrived, UploadView
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
 from timba.files.kinds import DOCUMENT, KINDS_OF, PHOTO, ending_of
 from timba.files.models import File
 from timba.files.receiving import (
     Accepted,
-    Refused,
+    UploadRejected,
     accept_files,
     check_kind,
     check_name,
     discard,
     identify,
 )
-from timba.files.schemas import TaskShape, task_shape
+from timba.files.schemas import TaskSchema, serialize_task
 
 IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100
 
 
-class RefusedShape(TypedDict):
+class RefusedSchema(TypedDict):
     name: str
     error: str
 
 
-class _AcceptedShape(TypedDict):
+class _AcceptedSchema(TypedDict):
     name: str
     file_id: uuid.UUID
     task_id: uuid.UUID
     status: Literal["PENDING", "SUCCESS", "FAILURE"]
 
 
-class AcceptedShape(_AcceptedShape, total=False):
+class AcceptedSchema(_AcceptedSchema, total=False):
     duplicate: bool
 
 
-class BatchShape(TypedDict):
+class BatchSchema(TypedDict):
     task_ids: list[uuid.UUID]
     valid_images: list[str]
-    files: list[AcceptedShape]
-    errors: list[RefusedShape]
+    files: list[AcceptedSchema]
+    errors: list[RefusedSchema]
 
 
 class BatchInput(serializers.Serializer[Any]):
@@ -85,22 +85,22 @@ class BatchFields(serializers.Serializer[Any]):
     client_id = serializers.CharField(required=False, allow_blank=True)
 
 
-class BatchDoor(UploadDoor):
+class BatchView(UploadView):
     """`POST /api/upload/`: many files at once, each with its own fate."""
 
     def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
         name = part.file_name or ""
         if self._has_too_many:
-            raise Refused(name, "There are too many files.")
+            raise UploadRejected(name, "There are too many files.")
         if part.name not in {IMAGES, FILES}:
             sentence = f"“{name}” came under the field “{part.name}”: send it as images or files."
-            raise Refused(name, sentence)
+            raise UploadRejected(name, sentence)
         check_name(name)
         check_kind(name)
         if part.name == IMAGES:
             _check_image(name, *KINDS_OF[ending_of(name)])
 
-    def refuse(self, refusal: Refused) -> None:
+    def refuse(self, refusal: UploadRejected) -> None:
         self.intake.refused[self.intake.count] = refusal
 
     @property
@@ -109,17 +109,17 @@ class BatchDoor(UploadDoor):
 
     @extend_schema(
         request={"multipart/form-data": BatchInput},
-        responses={202: shape(BatchShape), 200: shape(BatchShape)},
+        responses={202: schema_of(BatchSchema), 200: schema_of(BatchSchema)},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
-        fields = read(BatchFields(data=request.data))
+        fields = validated(BatchFields(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
         consignment = None
         if fields.get("consignment_id"):
             consignments = Consignment.objects.visible_to(actor)
-            consignment = named(consignments, fields["consignment_id"], "consignment_id")
+            consignment = get_or_400(consignments, fields["consignment_id"], "consignment_id")
         if self._has_too_many:
             return _refuse_all(f"{self.intake.count} files are too many: send at most {MAX_FILES}.")
         good = self._identified()
@@ -148,7 +148,7 @@ class BatchDoor(UploadDoor):
                 identify(one.received)
                 if one.field == IMAGES:
                     _check_image(one.received.name, one.received.row.kind)
-            except Refused as refusal:
+            except UploadRejected as refusal:
                 discard(one.received)
                 self.intake.refused[one.number] = refusal
             else:
@@ -156,24 +156,24 @@ class BatchDoor(UploadDoor):
         self.intake.arrived = list(good)
         return good
 
-    def _refusals(self) -> list[RefusedShape]:
+    def _refusals(self) -> list[RefusedSchema]:
         """Tell of what was refused, in the order in which it was sent."""
         refused = sorted(self.intake.refused.items())
-        return [RefusedShape(name=one.name, error=str(one)) for _, one in refused]
+        return [RefusedSchema(name=one.name, error=str(one)) for _, one in refused]
 
-    def _answer(self, good: list[Arrived], accepted: list[Accepted]) -> BatchShape:
+    def _answer(self, good: list[Arrived], accepted: list[Accepted]) -> BatchSchema:
         files = []
         for one, outcome in zip(good, accepted, strict=True):
-            entry = AcceptedShape(
+            entry = AcceptedSchema(
                 name=one.received.name,
                 file_id=outcome.file.pk,
                 task_id=outcome.file.task_id,
-                status=task_shape(outcome.file)["status"],
+                status=serialize_task(outcome.file)["status"],
             )
             if outcome.duplicate:
                 entry["duplicate"] = True
             files.append(entry)
-        return BatchShape(
+        return BatchSchema(
             task_ids=[entry["task_id"] for entry in files],
             valid_images=[one.received.name for one in good if one.field == IMAGES],
             files=files,
@@ -198,25 +198,25 @@ _TASKS: Final = {
     "properties": {
         "tasks": {
             "type": "array",
-            "items": {"oneOf": [shape(TaskShape), _UNKNOWN_TASK]},
+            "items": {"oneOf": [schema_of(TaskSchema), _UNKNOWN_TASK]},
         }
     },
     "required": ["tasks"],
 }
 
 
-class TaskStatusDoor(APIView):
+class TaskStatusView(APIView):
     """`GET /api/task-status/?task_id=…`, for one or many."""
 
     @extend_schema(
         parameters=[OpenApiParameter("task_id", uuid.UUID, many=True, required=True)],
-        responses={200: {"oneOf": [shape(TaskShape), _TASKS]}},
+        responses={200: {"oneOf": [schema_of(TaskSchema), _TASKS]}},
         description="One id answers one task; several answer `{“tasks”: […]}`.",
     )
     def get(self, request: Request) -> Response:
         task_ids = _task_ids(request.query_params.getlist("task_id"))
         files = File.objects.visible_to(request.user).filter(task_id__in=task_ids)
-        found = {file.task_id: task_shape(file) for file in files}
+        found = {file.task_id: serialize_task(file) for file in files}
         if len(task_ids) > 1:
             return Response({"tasks": [found.get(one) or _unknown(one) for one in task_ids]})
         if not found:
@@ -244,11 +244,11 @@ def _check_image(name: str, *kinds: str) -> None:
     """Raise Refused unless one of the kinds that a file may be of is an image's."""
     if not {PHOTO, DOCUMENT} & set(kinds):
         sentence = f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files."
-        raise Refused(name, sentence)
+        raise UploadRejected(name, sentence)
 
 
-def _refuse_all(detail: str, refusals: Iterable[RefusedShape] = ()) -> HttpResponse:
-    errors = list(refusals) or [RefusedShape(name="", error=detail)]
+def _refuse_all(detail: str, refusals: Iterable[RefusedSchema] = ()) -> HttpResponse:
+    errors = list(refusals) or [RefusedSchema(name="", error=detail)]
     return problem(HTTPStatus.BAD_REQUEST, detail, errors=errors)
 
 

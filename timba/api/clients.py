@@ -18,11 +18,16 @@ from rest_framework.views import APIView
 from timba.accounts.addresses import address_group
 from timba.accounts.models import MAX_USERNAME, Client, Subscription
 from timba.accounts.rate_limit import Rate, hit
-from timba.accounts.schemas import ClientShape, SubscriptionShape, client_shape, subscription_shape
+from timba.accounts.schemas import (
+    ClientSchema,
+    SubscriptionSchema,
+    serialize_client,
+    serialize_subscription,
+)
 from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
 from timba.accounts.subscriptions import MAX_SEATS, STATUSES, change_subscription
 from timba.api.authentication import actor_of
-from timba.api.http import Query, acting_client, client_named, query, read
+from timba.api.http import QuerySerializer, acting_client, client_named, validated, validated_query
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
     created,
@@ -30,8 +35,8 @@ from timba.api.legacy_responses import (
     id_parameters,
     parameters,
 )
-from timba.api.openapi import CONFLICT, TOO_MANY, listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.openapi import CONFLICT, TOO_MANY, page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 SIGN_UPS: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
@@ -76,67 +81,71 @@ class ClientChangesInput(ClientInput):
     )
 
 
-class ClientsQuery(Query):
+class ClientsQuery(QuerySerializer):
     """What narrows the list."""
 
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class ClientDoor(APIView):
+class ClientView(APIView):
     """One client: the own one, or for staff the one that is named."""
 
     def get_permissions(self) -> list[BasePermission]:
         return _who_may_ask(self.request, opening="PUT")
 
-    @extend_schema(parameters=id_parameters("client"), responses={200: shape(ClientShape)})
+    @extend_schema(parameters=id_parameters("client"), responses={200: schema_of(ClientSchema)})
     def get(self, request: Request) -> Response:
         given = parameters(request, noun="client")
-        return Response(client_shape(acting_client(actor_of(request), given.get("client_id"))))
+        return Response(serialize_client(acting_client(actor_of(request), given.get("client_id"))))
 
     @extend_schema(
         request=NewClientInput,
-        responses={201: envelope(ClientShape), **TOO_MANY},
+        responses={201: envelope(ClientSchema), **TOO_MANY},
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("client", client_shape(_open(request)))
+        return created("client", serialize_client(_open(request)))
 
 
-class RestClientsDoor(APIView):
+class RestClientsView(APIView):
     """All clients, for staff; everyone else sees the own one."""
 
     def get_permissions(self) -> list[BasePermission]:
         return _who_may_ask(self.request, opening="POST")
 
     @extend_schema(
-        parameters=[ClientsQuery, *PAGE_PARAMETERS], responses={200: listing(ClientShape)}
+        parameters=[ClientsQuery, *PAGE_PARAMETERS], responses={200: page_schema(ClientSchema)}
     )
     def get(self, request: Request) -> Response:
         clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
-        client = client_named(actor_of(request), query(ClientsQuery, request).get("client_id"))
+        client = client_named(
+            actor_of(request), validated_query(ClientsQuery, request).get("client_id")
+        )
         if client is not None:
             clients = clients.filter(pk=client.pk)
-        return Response(page(clients, request=request, look=client_shape))
+        return Response(paginate(clients, request=request, look=serialize_client))
 
-    @extend_schema(request=NewClientInput, responses={201: shape(ClientShape), **TOO_MANY})
+    @extend_schema(request=NewClientInput, responses={201: schema_of(ClientSchema), **TOO_MANY})
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(client_shape(_open(request)), status=201)
+        return Response(serialize_client(_open(request)), status=201)
 
 
-class RestClientDoor(APIView):
+class RestClientView(APIView):
     """One client. Who manages its users writes about it; staff suspend it, or let it in again."""
 
-    @extend_schema(responses={200: shape(ClientShape)})
+    @extend_schema(responses={200: schema_of(ClientSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(client_shape(visible_client(request, pk)))
+        return Response(serialize_client(visible_client(request, pk)))
 
-    @extend_schema(request=ClientChangesInput(partial=True), responses={200: shape(ClientShape)})
+    @extend_schema(
+        request=ClientChangesInput(partial=True), responses={200: schema_of(ClientSchema)}
+    )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        sent = read(ClientChangesInput(data=request.data, partial=True))
+        sent = validated(ClientChangesInput(data=request.data, partial=True))
         client = change_client(actor=actor_of(request), client=client, **sent)
-        return Response(client_shape(client))
+        return Response(serialize_client(client))
 
     def http_method_not_allowed(
         self,
@@ -154,7 +163,7 @@ class RestClientDoor(APIView):
 def visible_client(request: Request, pk: int) -> Client:
     """Return the client of a path; raise NotFound alike for foreign and absent ones."""
     clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
-    return clients.one_or_not_found(pk=pk)
+    return clients.get_or_not_found(pk=pk)
 
 
 def _who_may_ask(request: Request, *, opening: str) -> list[BasePermission]:
@@ -168,7 +177,7 @@ def _open(request: Request) -> Client:
     signs_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
     if signs_up:
         hit(SIGN_UPS, subject=address_group(request.META["REMOTE_ADDR"]))
-    sent = read(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
+    sent = validated(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
     owner = None
     if "username" in sent:
         owner = FirstOwner(username=sent.pop("username"), password=sent.pop("password"))
@@ -189,19 +198,19 @@ class SubscriptionInput(serializers.Serializer[Subscription]):
     current_period_end = serializers.DateTimeField()
 
 
-class SubscriptionDoor(APIView):
+class SubscriptionView(APIView):
     """A client's subscription: staff extend, end or resize it."""
 
-    @extend_schema(responses={200: shape(SubscriptionShape)})
+    @extend_schema(responses={200: schema_of(SubscriptionSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(subscription_shape(visible_client(request, pk).subscription))
+        return Response(serialize_subscription(visible_client(request, pk).subscription))
 
     @extend_schema(
         request=SubscriptionInput(partial=True),
-        responses={200: shape(SubscriptionShape), **CONFLICT},
+        responses={200: schema_of(SubscriptionSchema), **CONFLICT},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        sent = read(SubscriptionInput(data=request.data, partial=True))
+        sent = validated(SubscriptionInput(data=request.data, partial=True))
         subscription = change_subscription(actor=actor_of(request), client=client, **sent)
-        return Response(subscription_shape(subscription))
+        return Response(serialize_subscription(subscription))

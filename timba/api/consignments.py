@@ -15,13 +15,13 @@ from timba.accounts.models import User
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    Query,
+    QuerySerializer,
     acting_client,
     client_named,
-    named,
-    narrowed,
-    query,
-    read,
+    filter_by_client,
+    get_or_400,
+    validated,
+    validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
@@ -35,11 +35,11 @@ from timba.api.legacy_responses import (
     own_id,
     parameters,
 )
-from timba.api.openapi import CONFLICT, listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
-from timba.consignments.schemas import ConsignmentShape, consignment_shape
+from timba.consignments.schemas import ConsignmentSchema, serialize_consignment
 from timba.consignments.services import (
     change_consignment,
     delete_consignment,
@@ -78,7 +78,7 @@ class NamedConsignmentInput(ConsignmentInput):
     consignment_id = serializers.IntegerField()
 
 
-class ConsignmentsQuery(Query):
+class ConsignmentsQuery(QuerySerializer):
     """What narrows the list."""
 
     q = serializers.CharField(
@@ -93,32 +93,32 @@ class ConsignmentsQuery(Query):
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class ConsignmentDoor(APIView):
+class ConsignmentView(APIView):
     """One consignment."""
 
     @extend_schema(
-        parameters=id_parameters("consignment"), responses={200: shape(ConsignmentShape)}
+        parameters=id_parameters("consignment"), responses={200: schema_of(ConsignmentSchema)}
     )
     def get(self, request: Request) -> Response:
         given = parameters(request, noun="consignment")
-        return Response(consignment_shape(_named_consignment(request, given)))
+        return Response(serialize_consignment(_named_consignment(request, given)))
 
     @extend_schema(
-        request=NewConsignmentInput, responses={201: envelope(ConsignmentShape), **CONFLICT}
+        request=NewConsignmentInput, responses={201: envelope(ConsignmentSchema), **CONFLICT}
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("consignment", consignment_shape(_open(request)))
+        return created("consignment", serialize_consignment(_open(request)))
 
     @extend_schema(
         parameters=id_parameters("consignment"),
         request=NamedConsignmentInput(partial=True),
-        responses={200: envelope(ConsignmentShape), **CONFLICT},
+        responses={200: envelope(ConsignmentSchema), **CONFLICT},
     )
     def patch(self, request: Request) -> Response:
         given = parameters(request, noun="consignment")
         consignment = _change(request, _named_consignment(request, given), given)
-        return changed("consignment", consignment_shape(consignment))
+        return changed("consignment", serialize_consignment(consignment))
 
     @extend_schema(parameters=id_parameters("consignment"), responses={200: MESSAGE})
     def delete(self, request: Request) -> Response:
@@ -128,54 +128,56 @@ class ConsignmentDoor(APIView):
         return deleted("consignment")
 
 
-class ConsignmentsDoor(APIView):
+class ConsignmentsView(APIView):
     """All consignments, newest first."""
 
     @extend_schema(
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
-        responses={200: listing(ConsignmentShape, key="consignments")},
+        responses={200: page_schema(ConsignmentSchema, key="consignments")},
     )
     def get(self, request: Request) -> Response:
-        wanted = read(ConsignmentsQuery(data=list_parameters(request)))
+        wanted = validated(ConsignmentsQuery(data=list_parameters(request)))
         return Response(_page(request, wanted, key="consignments"))
 
 
-class RestConsignmentsDoor(APIView):
+class RestConsignmentsView(APIView):
     """All consignments, newest first."""
 
     @extend_schema(
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
-        responses={200: listing(ConsignmentShape)},
+        responses={200: page_schema(ConsignmentSchema)},
     )
     def get(self, request: Request) -> Response:
-        return Response(_page(request, query(ConsignmentsQuery, request), key="results"))
+        return Response(_page(request, validated_query(ConsignmentsQuery, request), key="results"))
 
     @extend_schema(
-        request=NewConsignmentInput, responses={201: shape(ConsignmentShape), **CONFLICT}
+        request=NewConsignmentInput, responses={201: schema_of(ConsignmentSchema), **CONFLICT}
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(consignment_shape(_open(request)), status=201)
+        return Response(serialize_consignment(_open(request)), status=201)
 
 
-class RestConsignmentDoor(APIView):
+class RestConsignmentView(APIView):
     """One consignment."""
 
-    @extend_schema(responses={200: shape(ConsignmentShape)})
+    @extend_schema(responses={200: schema_of(ConsignmentSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(consignment_shape(visible_consignments(request).one_or_not_found(pk=pk)))
+        return Response(
+            serialize_consignment(visible_consignments(request).get_or_not_found(pk=pk))
+        )
 
     @extend_schema(
         request=ConsignmentInput(partial=True),
-        responses={200: shape(ConsignmentShape), **CONFLICT},
+        responses={200: schema_of(ConsignmentSchema), **CONFLICT},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).one_or_not_found(pk=pk)
-        return Response(consignment_shape(_change(request, consignment, request.data)))
+        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        return Response(serialize_consignment(_change(request, consignment, request.data)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).one_or_not_found(pk=pk)
+        consignment = visible_consignments(request).get_or_not_found(pk=pk)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return Response(status=204)
 
@@ -188,11 +190,11 @@ def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
 
 def _named_consignment(request: Request, given: Mapping[str, Any]) -> Consignment:
     consignment_id = own_id(given, noun="consignment")
-    return named(visible_consignments(request), consignment_id, "consignment_id")
+    return get_or_400(visible_consignments(request), consignment_id, "consignment_id")
 
 
 def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    rows = narrowed(
+    rows = filter_by_client(
         Consignment.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
     )
     if wanted.get("q"):
@@ -201,18 +203,18 @@ def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str,
         rows = rows.filter(type=wanted["type"])
     if "city_id" in wanted:
         rows = rows.filter(city_id=wanted["city_id"])
-    return page(rows, request=request, look=consignment_shape, key=key)
+    return paginate(rows, request=request, look=serialize_consignment, key=key)
 
 
 def _open(request: Request) -> Consignment:
-    sent = read(NewConsignmentInput(data=request.data))
+    sent = validated(NewConsignmentInput(data=request.data))
     client = acting_client(actor_of(request), sent.pop("client_id", None))
     author = _author(request, sent.pop("user_id", None))
     return open_consignment(actor=actor_of(request), client=client, created_by=author, **sent)
 
 
 def _change(request: Request, consignment: Consignment, given: Any) -> Consignment:
-    sent = read(ConsignmentInput(data=given, partial=True))
+    sent = validated(ConsignmentInput(data=given, partial=True))
     client = client_named(actor_of(request), given.get("client_id"))
     if client is not None and client.pk != consignment.client_id:
         raise Invalid(fields={"client_id": ["A consignment stays with its client."]})
@@ -225,4 +227,4 @@ def _change(request: Request, consignment: Consignment, given: Any) -> Consignme
 def _author(request: Request, user_id: int | None) -> User | None:
     if user_id is None:
         return None
-    return named(User.objects.visible_to(actor_of(request)), user_id, "user_id")
+    return get_or_400(User.objects.visible_to(actor_of(request)), user_id, "user_id")

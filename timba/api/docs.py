@@ -44,7 +44,7 @@ def openapi() -> dict[str, Any]:
         return _generated()
 
 
-class SchemaDoor(APIView):
+class SchemaView(APIView):
     """`GET /api/schema/`."""
 
     authentication_classes = ()
@@ -55,7 +55,7 @@ class SchemaDoor(APIView):
         return HttpResponse(dumps(openapi()), content_type=_MEDIA_TYPE)
 
 
-class DocsDoor(SpectacularSwaggerSplitView):
+class DocsView(SpectacularSwaggerSplitView):
     """`GET /api/docs/`: Swagger UI, served from here."""
 
     url_name = "api:schema"
@@ -69,7 +69,7 @@ def _generated() -> dict[str, Any]:
     return schema
 
 
-class IndexDoor(APIView):
+class IndexView(APIView):
     """`GET /api/` for programs."""
 
     @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "string"}}})

@@ -38,7 +38,7 @@ _MAX_DIGITS: Final = 18
 REJECTS_HEADER: Final = b"line,reason,text\r\n"
 
 
-class ContentDoor(APIView):
+class ContentView(APIView):
     """`GET /api/files/<id>/content/`."""
 
     @extend_schema(
@@ -65,7 +65,7 @@ class ContentDoor(APIView):
             )
         span = part or range(file.size)
         response = StreamingHttpResponse(
-            Pieces(_open(file.storage_key), span),
+            RangeReader(_open(file.storage_key), span),
             status=206 if part else 200,
             content_type=file.media_type,
         )
@@ -77,11 +77,11 @@ class ContentDoor(APIView):
         response["Content-Length"] = str(len(span))
         response["Accept-Ranges"] = "bytes"
         response["ETag"] = etag
-        make_harmless(response, file.name)
+        set_download_headers(response, file.name)
         return response
 
 
-class RejectsDoor(APIView):
+class RejectsView(APIView):
     """`GET /api/files/<id>/rejects/`."""
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
@@ -90,37 +90,37 @@ class RejectsDoor(APIView):
         if file.kind not in {TEMPERATURES, TALLY} or not file.processed:
             raise NotFound("There are no rejects of this file.")
         response = StreamingHttpResponse(_rejects(file), content_type="text/csv; charset=utf-8")
-        make_harmless(response, f"{file.name} rejects.csv")
+        set_download_headers(response, f"{file.name} rejects.csv")
         return response
 
 
-class AnnotatedDoor(APIView):
+class AnnotatedView(APIView):
     """`GET /api/files/<id>/annotated/`: a tally's workbook with its bad cells marked."""
 
     @extend_schema(responses={(200, WORKBOOK): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
-        marked = _made(file, Derivative.Role.ANNOTATED)
+        marked = _current_derivative(file, Derivative.Role.ANNOTATED)
         if marked is None:
             raise NotFound("There is no marked workbook of this file.")
         response = StreamingHttpResponse(marked, content_type=WORKBOOK)
         response["Content-Length"] = str(marked.size)
         stem = file.name.rpartition(".")[0]
-        make_harmless(response, f"{stem} marked.xlsx")
+        set_download_headers(response, f"{stem} marked.xlsx")
         return response
 
 
 def _rejects(file: File) -> Iterable[bytes]:
-    made = _made(file, Derivative.Role.REJECTS)
+    made = _current_derivative(file, Derivative.Role.REJECTS)
     return [REJECTS_HEADER] if made is None else made
 
 
-def _made(file: File, role: str) -> Pieces | None:
+def _current_derivative(file: File, role: str) -> RangeReader | None:
     """Return what the run that counts has made of a file, if it has."""
     made = Derivative.objects.filter(file=file, run=F("file__run"), role=role).first()
     if made is None:
         return None
-    return Pieces(_open(made.storage_key), range(store().size(made.storage_key)))
+    return RangeReader(_open(made.storage_key), range(store().size(made.storage_key)))
 
 
 def _open(key: str) -> BinaryIO:
@@ -130,7 +130,7 @@ def _open(key: str) -> BinaryIO:
         raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
 
 
-class Pieces:
+class RangeReader:
     """Some of a stream, a piece at a time; closed with its response, read or not."""
 
     def __init__(self, stream: BinaryIO, span: range) -> None:
@@ -175,13 +175,13 @@ def _part(header: str, size: int) -> range | None:
     return range(size - min(int(last), size), size) if last else None
 
 
-def make_harmless(response: StreamingHttpResponse, name: str) -> None:
+def set_download_headers(response: StreamingHttpResponse, name: str) -> None:
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
 
 
-class WorkbookDoor(APIView):
+class WorkbookView(APIView):
     """`GET /api/consignments/<id>/tally.xlsx`."""
 
     @extend_schema(responses={(200, MEDIA_TYPES["xlsx"]): OpenApiTypes.BINARY})
@@ -189,7 +189,7 @@ class WorkbookDoor(APIView):
         return _exported(request, pk, ending="xlsx")
 
 
-class CsvDoor(APIView):
+class CsvView(APIView):
     """`GET /api/consignments/<id>/tally.csv`."""
 
     @extend_schema(responses={(200, MEDIA_TYPES["csv"]): OpenApiTypes.STR})
@@ -197,7 +197,7 @@ class CsvDoor(APIView):
         return _exported(request, pk, ending="csv")
 
 
-class PdfDoor(APIView):
+class PdfView(APIView):
     """`GET /api/consignments/<id>/tally.pdf`."""
 
     @extend_schema(responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY})
@@ -221,9 +221,9 @@ def _exported(request: Request, pk: int, *, ending: str) -> StreamingHttpRespons
     media_type = MEDIA_TYPES[ending]
     if ending == "csv":
         media_type += "; charset=utf-8"
-    response = StreamingHttpResponse(Pieces(content, range(size)), content_type=media_type)
+    response = StreamingHttpResponse(RangeReader(content, range(size)), content_type=media_type)
     response["Content-Length"] = str(size)
-    make_harmless(response, f"{_file_name(consignment.name)}.{ending}")
+    set_download_headers(response, f"{_file_name(consignment.name)}.{ending}")
     return response
 
 

@@ -14,24 +14,24 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tokens import user_of
 from timba.api.authentication import actor_of
-from timba.api.http import Query, acting_client, query
-from timba.api.openapi import listing
+from timba.api.http import QuerySerializer, acting_client, validated_query
+from timba.api.openapi import page_schema
 from timba.api.pagination import LIMIT, read_limit
 from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
-from timba.events.messages import EventShape, event_shape
+from timba.events.messages import EventSchema, serialize_event
 
 _HIGHEST: Final = 2**63 - 1
 
 
 def _answer() -> dict[str, Any]:
-    schema = listing(EventShape, key="events")
+    schema = page_schema(EventSchema, key="events")
     # There is always a next: what has not happened yet.
     schema["properties"]["next"] = {"type": "string", "format": "uri"}
     return schema
 
 
-class EventsQuery(Query):
+class EventsQuery(QuerySerializer):
     """Where to read on, and how long to wait for something."""
 
     after = serializers.IntegerField(
@@ -47,13 +47,13 @@ class EventsQuery(Query):
     client_id = serializers.IntegerField(required=False, help_text="needed by staff")
 
 
-class EventsDoor(APIView):
+class EventsView(APIView):
     """A client's events, oldest first."""
 
     @extend_schema(parameters=[EventsQuery, LIMIT], responses={200: _answer()})
     def get(self, request: Request) -> Response:
         limit = read_limit(request)
-        wanted = query(EventsQuery, request)
+        wanted = validated_query(EventsQuery, request)
         client = acting_client(actor_of(request), wanted.get("client_id"))
         chapter = wait_for_events(
             client_id=client.pk,
@@ -66,7 +66,7 @@ class EventsDoor(APIView):
             _refuse_who_left(request)
         return Response(
             {
-                "events": [event_shape(event) for event in chapter.events],
+                "events": [serialize_event(event) for event in chapter.events],
                 "next": _next_url(request, chapter.upto),
             }
         )

@@ -17,13 +17,20 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
-from timba.api.http import Query, acting_client, named, narrowed, query, read
+from timba.api.http import (
+    QuerySerializer,
+    acting_client,
+    filter_by_client,
+    get_or_400,
+    validated,
+    validated_query,
+)
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import parameters
 from timba.api.multipart import Part
-from timba.api.openapi import CONFLICT, listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
-from timba.api.uploads import UploadDoor
+from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
+from timba.api.uploads import UploadView
 from timba.consignments.models import Consignment, Log
 from timba.db.text import containing
 from timba.errors import Invalid, TooLarge
@@ -31,15 +38,15 @@ from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.receiving import (
     Accepted,
-    Received,
-    Refused,
+    IncomingFile,
+    UploadRejected,
     accept_files,
     check_kind,
     check_name,
     check_size,
     identify,
 )
-from timba.files.schemas import FileShape, Status, file_shape
+from timba.files.schemas import FileSchema, Status, serialize_file
 from timba.files.services import (
     Places,
     delete_file,
@@ -52,7 +59,7 @@ FILE = "file"
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
 
-class FilesQuery(Query):
+class FilesQuery(QuerySerializer):
     """What narrows the list."""
 
     status = serializers.ChoiceField(choices=STATUSES, required=False)
@@ -88,34 +95,34 @@ class PlaceInput(serializers.Serializer[Any]):
     log_id = serializers.IntegerField(allow_null=True, required=False)
 
 
-class _UploadedShape(TypedDict):
+class _UploadedSchema(TypedDict):
     file_id: UUID
     task_id: UUID
     file_url: str
     status: Status
 
 
-class UploadedShape(_UploadedShape, total=False):
+class UploadedSchema(_UploadedSchema, total=False):
     duplicate: bool
 
 
-class RetriedShape(TypedDict):
+class RetriedSchema(TypedDict):
     retried: int
 
 
-class OneFileDoor(UploadDoor):
+class OneFileView(UploadView):
     """A door for one file under the field `file`."""
 
     def accept_one(self, request: Request) -> Accepted:
         """Accept the file that came; raise Invalid with the reason it is refused."""
-        fields = read(FileFields(data=request.data))
+        fields = validated(FileFields(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
         consignment, log = _places(actor, fields)
         received = self._only_file(request)
         try:
             identify(received, kind=self.kind or fields.get("kind"))
-        except Refused as refusal:
+        except UploadRejected as refusal:
             raise Invalid(fields={"file": [str(refusal)]}) from refusal
         [accepted] = accept_files(
             actor=actor, client=client, received=[received], consignment=consignment, log=log
@@ -127,9 +134,9 @@ class OneFileDoor(UploadDoor):
         name = part.file_name or ""
         if part.name != FILE:
             sentence = f"“{name}” came under “{part.name}”: the form names no file field `{FILE}`."
-            raise Refused(name, sentence)
+            raise UploadRejected(name, sentence)
         if self.intake.count > 1:
-            raise Refused(name, "Send one file at a time here.")
+            raise UploadRejected(name, "Send one file at a time here.")
         check_name(name)
         sent = fields.get("kind")
         # A kind may follow the file, and lets in names that tell none: a short form is read on.
@@ -139,12 +146,12 @@ class OneFileDoor(UploadDoor):
         # Fields may follow it, but no other file.
         check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
-    def refuse(self, refusal: Refused) -> None:
+    def refuse(self, refusal: UploadRejected) -> None:
         if refusal.too_large:
             raise TooLarge(str(refusal)) from refusal
         raise Invalid(fields={FILE: [str(refusal)]}) from refusal
 
-    def _only_file(self, request: Request) -> Received:
+    def _only_file(self, request: Request) -> IncomingFile:
         if self.intake.arrived:
             return self.intake.arrived[0].received
         sentence = f"No file was sent: send it as “{FILE}” in a multipart form."
@@ -153,54 +160,56 @@ class OneFileDoor(UploadDoor):
         raise Invalid(fields={FILE: [sentence]})
 
 
-class FilesDoor(OneFileDoor):
+class FilesView(OneFileView):
     """All files."""
 
-    @extend_schema(parameters=[FilesQuery, *PAGE_PARAMETERS], responses={200: listing(FileShape)})
+    @extend_schema(
+        parameters=[FilesQuery, *PAGE_PARAMETERS], responses={200: page_schema(FileSchema)}
+    )
     def get(self, request: Request) -> Response:
-        wanted = query(FilesQuery, request)
+        wanted = validated_query(FilesQuery, request)
         actor = actor_of(request)
-        files = narrowed(File.objects.visible_to(actor), actor, wanted.get("client_id"))
+        files = filter_by_client(File.objects.visible_to(actor), actor, wanted.get("client_id"))
         for field in ("status", "kind"):
             if field in wanted:
                 files = files.filter(**{field: wanted[field]})
         if "consignment_id" in wanted:
             consignments = Consignment.objects.visible_to(actor)
             files = files.filter(
-                consignment=named(consignments, wanted["consignment_id"], "consignment_id")
+                consignment=get_or_400(consignments, wanted["consignment_id"], "consignment_id")
             )
         if wanted.get("q"):
             files = files.filter(containing(wanted["q"], "name"))
         order = ("-uploaded_at", "-id")
-        return Response(page(files, request=request, look=file_shape, order=order))
+        return Response(paginate(files, request=request, look=serialize_file, order=order))
 
     @extend_schema(
         request={"multipart/form-data": FileInput},
-        responses={201: shape(FileShape), 200: shape(FileShape)},
+        responses={201: schema_of(FileSchema), 200: schema_of(FileSchema)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         accepted = self.accept_one(request)
-        body: dict[str, Any] = {**file_shape(accepted.file)}
+        body: dict[str, Any] = {**serialize_file(accepted.file)}
         if accepted.duplicate:
             return Response({**body, "duplicate": True})
         return Response(body, status=HTTPStatus.CREATED)
 
 
-class TemperatureUploadDoor(OneFileDoor):
+class TemperatureUploadView(OneFileView):
     """`POST /upload/`: a temperature file, whatever its name ends in."""
 
     kind = TEMPERATURES
 
     @extend_schema(
         request={"multipart/form-data": FileInput},
-        responses={201: shape(UploadedShape), 200: shape(UploadedShape)},
+        responses={201: schema_of(UploadedSchema), 200: schema_of(UploadedSchema)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         accepted = self.accept_one(request)
-        look = file_shape(accepted.file)
-        body = UploadedShape(
+        look = serialize_file(accepted.file)
+        body = UploadedSchema(
             file_id=look["id"],
             task_id=look["task_id"],
             file_url=look["file_url"],
@@ -211,18 +220,18 @@ class TemperatureUploadDoor(OneFileDoor):
         return Response(body, status=HTTPStatus.CREATED)
 
 
-class FileDoor(APIView):
+class FileView(APIView):
     """One file."""
 
-    @extend_schema(responses={200: shape(FileShape)})
+    @extend_schema(responses={200: schema_of(FileSchema)})
     def get(self, request: Request, pk: str) -> Response:
-        return Response(file_shape(visible_file(actor_of(request), pk)))
+        return Response(serialize_file(visible_file(actor_of(request), pk)))
 
-    @extend_schema(request=PlaceInput, responses={200: shape(FileShape)})
+    @extend_schema(request=PlaceInput, responses={200: schema_of(FileSchema)})
     def patch(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = visible_file(actor, pk)
-        sent = read(PlaceInput(data=request.data))
+        sent = validated(PlaceInput(data=request.data))
         consignment, log = _places(actor, sent)
         places: Places = {}
         if "consignment_id" in sent:
@@ -230,7 +239,7 @@ class FileDoor(APIView):
         if "log_id" in sent:
             places["log"] = log
         file = place_file(actor=actor, file=file, **places)
-        return Response(file_shape(file))
+        return Response(serialize_file(file))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: str) -> Response:
@@ -239,35 +248,35 @@ class FileDoor(APIView):
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
-class RetryDoor(APIView):
+class RetryView(APIView):
     """`POST /api/files/<id>/retry/`."""
 
-    @extend_schema(request=None, responses={202: shape(FileShape), **CONFLICT})
+    @extend_schema(request=None, responses={202: schema_of(FileSchema), **CONFLICT})
     def post(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = retry_file(actor=actor, file=visible_file(actor, pk))
-        return Response(file_shape(file), status=HTTPStatus.ACCEPTED)
+        return Response(serialize_file(file), status=HTTPStatus.ACCEPTED)
 
 
-class RetryFailedDoor(APIView):
+class RetryFailedView(APIView):
     """`POST /api/files/retry-failed/`."""
 
     @extend_schema(
         parameters=[OpenApiParameter("client_id", int, description="needed by staff")],
         request=None,
-        responses={202: shape(RetriedShape)},
+        responses={202: schema_of(RetriedSchema)},
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         client_id = parameters(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return Response(RetriedShape(retried=retried), status=HTTPStatus.ACCEPTED)
+        return Response(RetriedSchema(retried=retried), status=HTTPStatus.ACCEPTED)
 
 
 def visible_file(actor: User, pk: str) -> File:
     """Return the file that `actor` may see under this id; raise NotFound."""
     files = File.objects.visible_to(actor).select_related("client__subscription")
-    return files.one_or_not_found(pk=pk)
+    return files.get_or_not_found(pk=pk)
 
 
 def _places(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
@@ -275,7 +284,7 @@ def _places(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Lo
     consignment = log = None
     if fields.get("consignment_id") not in (None, ""):
         consignments = Consignment.objects.visible_to(actor)
-        consignment = named(consignments, fields["consignment_id"], "consignment_id")
+        consignment = get_or_400(consignments, fields["consignment_id"], "consignment_id")
     if fields.get("log_id") not in (None, ""):
-        log = named(Log.objects.visible_to(actor), fields["log_id"], "log_id")
+        log = get_or_400(Log.objects.visible_to(actor), fields["log_id"], "log_id")
     return consignment, log

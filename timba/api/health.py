@@ -26,7 +26,7 @@ from rest_framework.views import APIView
 
 from timba import __version__
 from timba.api.models import HealthProbe
-from timba.api.openapi import shape
+from timba.api.openapi import schema_of
 from timba.db.outages import is_disk_full, log_outage
 from timba.events.history import oldest_waiting_seconds
 from timba.files.protections import missing_protections
@@ -57,25 +57,25 @@ class Ready(TypedDict):
     checks: dict[str, Verdict]
 
 
-class OpenDoor(APIView):
+class PublicView(APIView):
     """A door that asks nobody who they are."""
 
     authentication_classes = ()
     permission_classes = ()
 
 
-class LiveDoor(OpenDoor):
+class LivenessView(PublicView):
     """`/health/live`: whether the process serves."""
 
-    @extend_schema(responses={200: shape(Live)})
+    @extend_schema(responses={200: schema_of(Live)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         return Response({"status": "ok"})
 
 
-class ReadyDoor(OpenDoor):
+class ReadinessView(PublicView):
     """`/health/ready`: whether traffic is welcome here."""
 
-    @extend_schema(responses={200: shape(Ready), 503: shape(Ready)})
+    @extend_schema(responses={200: schema_of(Ready), 503: schema_of(Ready)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         verdicts = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
         if any(verdicts[name] == "down" for name in _NEEDED):

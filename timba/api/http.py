@@ -26,19 +26,19 @@ M = TypeVar("M", bound=models.Model)
 UNSTORABLE = "Text may not contain NUL or half of a surrogate pair."
 
 
-class Query(serializers.Serializer[Any]):
+class QuerySerializer(serializers.Serializer[Any]):
     """The parameters of one list; unknown ones are ignored."""
 
 
-def query(kind: type[Query], request: Request) -> dict[str, Any]:
+def validated_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]:
     """Return the parameters that were given; raise ValidationError naming a bad one."""
-    refuse_unstorable(request.query_params)
+    reject_unstorable(request.query_params)
     given = kind(data=request.query_params)
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
 
 
-def read(sent: serializers.Serializer[Any]) -> dict[str, Any]:
+def validated(sent: serializers.Serializer[Any]) -> dict[str, Any]:
     """Return the checked values of a body; raise ValidationError naming a bad one."""
     if not isinstance(sent.initial_data, Mapping):
         raise Invalid("The body is not a JSON object.")
@@ -54,7 +54,7 @@ def client_named(actor: User, client_id: Any) -> Client | None:
     if client_id in (None, ""):
         return None
     clients = Client.objects.visible_to(actor).select_related("subscription")
-    return named(clients, client_id, "client_id")
+    return get_or_400(clients, client_id, "client_id")
 
 
 def acting_client(actor: User, client_id: Any = None) -> Client:
@@ -70,18 +70,18 @@ def acting_client(actor: User, client_id: Any = None) -> Client:
     return actor.client
 
 
-def narrowed(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:
+def filter_by_client(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:
     """Narrow visible rows to the client a list's `client_id` names, if it names one."""
     client = client_named(actor, client_id)
     return rows if client is None else rows.filter(client_id=client.pk)
 
 
-def named(rows: TenantQuerySet[M], value: Any, field: str) -> M:
+def get_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M:
     """Return the visible row that the id in a query or a body names.
 
     Raises Invalid for what is no id, NotFound alike for foreign and absent rows.
     """
-    return rows.one_or_not_found(pk=whole_number(value, field))
+    return rows.get_or_not_found(pk=whole_number(value, field))
 
 
 def whole_number(value: Any, name: str) -> int:
@@ -127,7 +127,7 @@ class StrictJSONParser(BaseParser):
         return data
 
 
-def refuse_unstorable(values: QueryDict) -> None:
+def reject_unstorable(values: QueryDict) -> None:
     """Raise ParseError for text that cannot be stored everywhere, in a form or a query."""
     for key, texts in values.lists():
         for text in (key, *texts):
@@ -171,7 +171,7 @@ class OrjsonRenderer(BaseRenderer):
         return b"" if data is None else dumps(data)
 
 
-class AlwaysTheFirst(BaseContentNegotiation):
+class IgnoreAcceptNegotiation(BaseContentNegotiation):
     """Answer JSON also to those who ask for something else: there is no 406 in the contract."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:

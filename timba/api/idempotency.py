@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.models import IdempotentRequest
-from timba.db.transactions import again_on_contention, deferred_commit
+from timba.db.transactions import deferred_commit, retry_on_deadlock
 from timba.errors import Conflict, Invalid
 from timba.failpoints import failpoint
 from timba.serialization import dumps
@@ -89,7 +89,7 @@ def _remembering(handler: Handler, remembered: timedelta) -> Handler:
     return wrapped
 
 
-@again_on_contention
+@retry_on_deadlock
 def _reserve(actor: User, key: str, fingerprint: str, remembered: timedelta) -> IdempotentRequest:
     """Return a fresh reservation, or the finished twin; raise Conflict for anything else."""
     now = timezone.now()
@@ -130,7 +130,7 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
     return response
 
 
-@again_on_contention
+@retry_on_deadlock
 def _run_and_remember(
     own: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
 ) -> HttpResponse:

@@ -10,8 +10,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from timba.api.http import refuse_unstorable
-from timba.api.openapi import shape
+from timba.api.http import reject_unstorable
+from timba.api.openapi import schema_of
 from timba.errors import Invalid
 
 
@@ -20,7 +20,7 @@ def parameters(request: Request, *, noun: str) -> dict[str, Any]:
 
     `id` is an alias of the noun's own id, `<noun>_id`.
     """
-    refuse_unstorable(request.query_params)
+    reject_unstorable(request.query_params)
     if not isinstance(request.data, Mapping):
         raise ParseError("The body must be a JSON object.")
     given = {**request.query_params.dict(), **request.data}
@@ -71,7 +71,7 @@ def envelope(hint: Any) -> dict[str, Any]:
     """Return the schema of what PUT and PATCH answer with."""
     return {
         "type": "object",
-        "properties": {"message": {"type": "string"}, "data": shape(hint)},
+        "properties": {"message": {"type": "string"}, "data": schema_of(hint)},
         "required": ["message", "data"],
     }
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.consignments import visible_consignments
-from timba.api.http import Query, client_named, named, query, read
+from timba.api.http import QuerySerializer, client_named, get_or_400, validated, validated_query
 from timba.api.idempotency import idempotent_for_logs
 from timba.api.legacy_responses import (
     MESSAGE,
@@ -30,18 +30,18 @@ from timba.api.legacy_responses import (
 from timba.api.openapi import (
     CONFLICT,
     Schema,
-    listing,
-    shape,
+    page_schema,
+    schema_of,
 )
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import MAX_BARCODE
 from timba.consignments.schemas import (
-    ConsignmentShape,
-    LogShape,
-    consignment_shape,
-    log_shape,
+    ConsignmentSchema,
+    LogSchema,
+    serialize_consignment,
+    serialize_log,
 )
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.errors import Invalid, NotFound
@@ -85,7 +85,7 @@ class NamedLogInput(LogInput):
     log_id = serializers.IntegerField()
 
 
-class LogsQuery(Query):
+class LogsQuery(QuerySerializer):
     """What narrows the list."""
 
     barcode = serializers.CharField(
@@ -94,33 +94,33 @@ class LogsQuery(Query):
 
 
 def _with_consignment() -> Schema:
-    listed = listing(LogShape, key="logs")
-    properties = {"consignment": shape(ConsignmentShape), **listed["properties"]}
+    listed = page_schema(LogSchema, key="logs")
+    properties = {"consignment": schema_of(ConsignmentSchema), **listed["properties"]}
     return {**listed, "properties": properties, "required": list(properties)}
 
 
-class LogDoor(APIView):
+class LogView(APIView):
     """One log."""
 
-    @extend_schema(parameters=id_parameters("log"), responses={200: shape(LogShape)})
+    @extend_schema(parameters=id_parameters("log"), responses={200: schema_of(LogSchema)})
     def get(self, request: Request) -> Response:
-        return Response(log_shape(_named_log(request, parameters(request, noun="log"))))
+        return Response(serialize_log(_named_log(request, parameters(request, noun="log"))))
 
-    @extend_schema(request=PlacedLogInput, responses={201: envelope(LogShape), **CONFLICT})
+    @extend_schema(request=PlacedLogInput, responses={201: envelope(LogSchema), **CONFLICT})
     @idempotent_for_logs
     def put(self, request: Request) -> Response:
-        sent = read(PlacedLogInput(data=request.data))
+        sent = validated(PlacedLogInput(data=request.data))
         consignment = _consignment(request, sent.pop("consignment_id"), sent.pop("client_id", None))
-        return created("log", log_shape(_add(request, consignment, sent)))
+        return created("log", serialize_log(_add(request, consignment, sent)))
 
     @extend_schema(
         parameters=id_parameters("log"),
         request=NamedLogInput(partial=True),
-        responses={200: envelope(LogShape), **CONFLICT},
+        responses={200: envelope(LogSchema), **CONFLICT},
     )
     def patch(self, request: Request) -> Response:
         given = parameters(request, noun="log")
-        return changed("log", log_shape(_change(request, _named_log(request, given), given)))
+        return changed("log", serialize_log(_change(request, _named_log(request, given), given)))
 
     @extend_schema(parameters=id_parameters("log"), responses={200: MESSAGE})
     def delete(self, request: Request) -> Response:
@@ -129,7 +129,7 @@ class LogDoor(APIView):
         return deleted("log")
 
 
-class LogsDoor(APIView):
+class LogsView(APIView):
     """A consignment with its logs, in the order of arrival."""
 
     @extend_schema(
@@ -145,41 +145,47 @@ class LogsDoor(APIView):
         given = list_parameters(request)
         consignment_id = own_id(given, noun="consignment")
         consignment = _consignment(request, consignment_id, given.get("client_id"))
-        logs = _page(request, consignment, read(LogsQuery(data=given)), key="logs")
-        return Response({"consignment": consignment_shape(consignment), **logs})
+        logs = _page(request, consignment, validated(LogsQuery(data=given)), key="logs")
+        return Response({"consignment": serialize_consignment(consignment), **logs})
 
 
-class RestLogsDoor(APIView):
+class RestLogsView(APIView):
     """The logs of a consignment, in the order of arrival."""
 
-    @extend_schema(parameters=[LogsQuery, *PAGE_PARAMETERS], responses={200: listing(LogShape)})
+    @extend_schema(
+        parameters=[LogsQuery, *PAGE_PARAMETERS], responses={200: page_schema(LogSchema)}
+    )
     def get(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).one_or_not_found(pk=pk)
-        return Response(_page(request, consignment, query(LogsQuery, request), key="results"))
+        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        return Response(
+            _page(request, consignment, validated_query(LogsQuery, request), key="results")
+        )
 
-    @extend_schema(request=NewLogInput, responses={201: shape(LogShape), **CONFLICT})
+    @extend_schema(request=NewLogInput, responses={201: schema_of(LogSchema), **CONFLICT})
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).one_or_not_found(pk=pk)
-        sent = read(NewLogInput(data=request.data))
-        return Response(log_shape(_add(request, consignment, sent)), status=201)
+        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        sent = validated(NewLogInput(data=request.data))
+        return Response(serialize_log(_add(request, consignment, sent)), status=201)
 
 
-class RestLogDoor(APIView):
+class RestLogView(APIView):
     """One log."""
 
-    @extend_schema(responses={200: shape(LogShape)})
+    @extend_schema(responses={200: schema_of(LogSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(log_shape(_logs(request).one_or_not_found(pk=pk)))
+        return Response(serialize_log(_logs(request).get_or_not_found(pk=pk)))
 
-    @extend_schema(request=LogInput(partial=True), responses={200: shape(LogShape), **CONFLICT})
+    @extend_schema(
+        request=LogInput(partial=True), responses={200: schema_of(LogSchema), **CONFLICT}
+    )
     def patch(self, request: Request, pk: int) -> Response:
-        log = _logs(request).one_or_not_found(pk=pk)
-        return Response(log_shape(_change(request, log, request.data)))
+        log = _logs(request).get_or_not_found(pk=pk)
+        return Response(serialize_log(_change(request, log, request.data)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_log(actor=actor_of(request), log=_logs(request).one_or_not_found(pk=pk))
+        delete_log(actor=actor_of(request), log=_logs(request).get_or_not_found(pk=pk))
         return Response(status=204)
 
 
@@ -188,13 +194,13 @@ def _logs(request: Request) -> TenantQuerySet[Log]:
 
 
 def _named_log(request: Request, given: Mapping[str, Any]) -> Log:
-    return named(_logs(request), own_id(given, noun="log"), "log_id")
+    return get_or_400(_logs(request), own_id(given, noun="log"), "log_id")
 
 
 def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consignment:
     """Return the consignment that is named, of the client that is named if one is."""
     client = client_named(actor_of(request), client_id)
-    consignment = named(visible_consignments(request), consignment_id, "consignment_id")
+    consignment = get_or_400(visible_consignments(request), consignment_id, "consignment_id")
     if client is not None and consignment.client_id != client.pk:
         raise NotFound("There is no such consignment.")
     return consignment
@@ -207,7 +213,7 @@ def _page(
     if wanted.get("barcode"):
         # With the client, for its index.
         logs = logs.filter(client_id=consignment.client_id, barcode=wanted["barcode"])
-    return page(logs, request=request, look=log_shape, order=("id",), key=key)
+    return paginate(logs, request=request, look=serialize_log, order=("id",), key=key)
 
 
 def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) -> Log:
@@ -215,12 +221,12 @@ def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) ->
 
 
 def _change(request: Request, log: Log, given: Any) -> Log:
-    sent = read(LogInput(data=given, partial=True))
+    sent = validated(LogInput(data=given, partial=True))
     client = client_named(actor_of(request), given.get("client_id"))
     if client is not None and client.pk != log.client_id:
         raise Invalid(fields={"client_id": ["A log stays with its client."]})
     if given.get("consignment_id") not in (None, ""):
-        place = named(visible_consignments(request), given["consignment_id"], "consignment_id")
+        place = get_or_400(visible_consignments(request), given["consignment_id"], "consignment_id")
         if place.pk != log.consignment_id:
             sentence = "A log stays in its consignment: delete it, and add it to the other one."
             raise Invalid(fields={"consignment_id": [sentence]})

@@ -20,7 +20,7 @@ CUT_OFF: Final = "The form was cut off before its end. Send it again."
 _NO_BOUNDARY: Final = "The body does not begin with the boundary that its Content-Type names."
 # The first read is small: a name may be enough to refuse a file that is large.
 _LEAST_READ: Final = 64 * 1024
-# Pieces of a megabyte take twice the time: each gets new pages of memory.
+# RangeReader of a megabyte take twice the time: each gets new pages of memory.
 _MOST_READ: Final = 256 * 1024
 _MAX_BOUNDARY: Final = 200
 # What stands before the first part, and what heads one, is held in memory.

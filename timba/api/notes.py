@@ -11,14 +11,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
-from timba.api.http import Query, acting_client, named, narrowed, query, read
+from timba.api.http import (
+    QuerySerializer,
+    acting_client,
+    filter_by_client,
+    get_or_400,
+    validated,
+    validated_query,
+)
 from timba.api.idempotency import idempotent
-from timba.api.openapi import listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.openapi import page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.db.text import containing
 from timba.notes.models import Note
-from timba.notes.schemas import NoteShape, note_shape
+from timba.notes.schemas import NoteSchema, serialize_note
 from timba.notes.services import MAX_TITLE, change_note, delete_note, write_note
 
 
@@ -36,7 +43,7 @@ class NewNoteInput(NoteInput):
     client_id = serializers.IntegerField(required=False)
 
 
-class NotesQuery(Query):
+class NotesQuery(QuerySerializer):
     """What narrows the list."""
 
     q = serializers.CharField(required=False, allow_blank=True, help_text="in title or content")
@@ -44,25 +51,27 @@ class NotesQuery(Query):
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class NotesDoor(APIView):
+class NotesView(APIView):
     """All notes."""
 
-    @extend_schema(parameters=[NotesQuery, *PAGE_PARAMETERS], responses={200: listing(NoteShape)})
+    @extend_schema(
+        parameters=[NotesQuery, *PAGE_PARAMETERS], responses={200: page_schema(NoteSchema)}
+    )
     def get(self, request: Request) -> Response:
-        wanted = query(NotesQuery, request)
-        notes = narrowed(
+        wanted = validated_query(NotesQuery, request)
+        notes = filter_by_client(
             Note.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
         )
         if "consignment_id" in wanted:
             notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
         if wanted.get("q"):
             notes = notes.filter(containing(wanted["q"], "title", "content"))
-        return Response(page(notes, request=request, look=note_shape))
+        return Response(paginate(notes, request=request, look=serialize_note))
 
-    @extend_schema(request=NewNoteInput, responses={201: shape(NoteShape)})
+    @extend_schema(request=NewNoteInput, responses={201: schema_of(NoteSchema)})
     @idempotent
     def post(self, request: Request) -> Response:
-        sent = read(NewNoteInput(data=request.data))
+        sent = validated(NewNoteInput(data=request.data))
         note = write_note(
             actor=actor_of(request),
             client=acting_client(actor_of(request), sent.get("client_id")),
@@ -70,26 +79,26 @@ class NotesDoor(APIView):
             content=sent["content"],
             consignment=_consignment(request, sent["consignment_id"]),
         )
-        return Response(note_shape(note), status=201)
+        return Response(serialize_note(note), status=201)
 
 
-class NoteDoor(APIView):
+class NoteView(APIView):
     """One note."""
 
-    @extend_schema(responses={200: shape(NoteShape)})
+    @extend_schema(responses={200: schema_of(NoteSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(note_shape(_note(request, pk)))
+        return Response(serialize_note(_note(request, pk)))
 
-    @extend_schema(request=NoteInput, responses={200: shape(NoteShape)})
+    @extend_schema(request=NoteInput, responses={200: schema_of(NoteSchema)})
     def put(self, request: Request, pk: int) -> Response:
         note = _note(request, pk)
-        sent = read(NoteInput(data=request.data))
+        sent = validated(NoteInput(data=request.data))
         return self._change(request, note, sent)
 
-    @extend_schema(request=NoteInput(partial=True), responses={200: shape(NoteShape)})
+    @extend_schema(request=NoteInput(partial=True), responses={200: schema_of(NoteSchema)})
     def patch(self, request: Request, pk: int) -> Response:
         note = _note(request, pk)
-        sent = read(NoteInput(data=request.data, partial=True))
+        sent = validated(NoteInput(data=request.data, partial=True))
         return self._change(request, note, sent)
 
     @extend_schema(responses={204: None})
@@ -101,15 +110,15 @@ class NoteDoor(APIView):
         if "consignment_id" in sent:
             sent["consignment"] = _consignment(request, sent.pop("consignment_id"))
         note = change_note(actor=actor_of(request), note=note, **sent)
-        return Response(note_shape(note))
+        return Response(serialize_note(note))
 
 
 def _note(request: Request, pk: int) -> Note:
     notes = Note.objects.visible_to(request.user)
-    return notes.select_related("client__subscription").one_or_not_found(pk=pk)
+    return notes.select_related("client__subscription").get_or_not_found(pk=pk)
 
 
 def _consignment(request: Request, value: Any) -> Consignment | None:
     if value is None:
         return None
-    return named(Consignment.objects.visible_to(request.user), value, "consignment_id")
+    return get_or_400(Consignment.objects.visible_to(request.user), value, "consignment_id")

@@ -64,26 +64,26 @@ _IDEMPOTENCY_KEY: Final[Schema] = {
 }
 
 
-def shape(hint: Any) -> Schema:
+def schema_of(hint: Any) -> Schema:
     """Return the schema of a shape, a TypedDict; it is named like it."""
     schema = _with_nulls(resolve_type_hint(hint))  # type: ignore[no-untyped-call]
     name: str = hint.__name__
     return {"title": name.removeprefix("_").removesuffix("Shape"), **schema}
 
 
-def listing(hint: Any, *, key: str = "results") -> Schema:
+def page_schema(hint: Any, *, key: str = "results") -> Schema:
     """Return the schema of a page of shapes under `key`."""
     return {
         "type": "object",
         "properties": {
-            key: {"type": "array", "items": shape(hint)},
+            key: {"type": "array", "items": schema_of(hint)},
             "next": {"type": ["string", "null"], "format": "uri"},
         },
         "required": [key, "next"],
     }
 
 
-def name_shapes(result: Schema, **_: Any) -> Schema:
+def name_schemas(result: Schema, **_: Any) -> Schema:
     """Move each titled object to the components, so that programs made from this know its name."""
     components: Schema = result.setdefault("components", {}).setdefault("schemas", {})
     result["paths"] = _named(result["paths"], components)

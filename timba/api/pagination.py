@@ -28,7 +28,7 @@ PAGE_PARAMETERS = [
 ]
 
 
-def page(
+def paginate(
     rows: models.QuerySet[M],
     *,
     request: HttpRequest,

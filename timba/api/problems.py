@@ -33,7 +33,7 @@ from rest_framework.views import set_rollback
 
 from timba import errors as failures
 from timba.db.outages import is_database_outage, log_outage
-from timba.files.storage import StoreAway
+from timba.files.storage import StorageUnavailable
 from timba.serialization import dumps
 
 _STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -53,7 +53,7 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     UnreadablePostError: HTTPStatus.BAD_REQUEST,
     Http404: HTTPStatus.NOT_FOUND,
     PermissionDenied: HTTPStatus.FORBIDDEN,
-    StoreAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _SENTENCES: dict[type[Exception], str] = {
     RequestDataTooBig: "The body is larger than is accepted here.",
@@ -63,7 +63,7 @@ _SENTENCES: dict[type[Exception], str] = {
     UnreadablePostError: "The body broke off before its end. Send it again.",
     Http404: "There is nothing here.",
     PermissionDenied: "Your role does not allow this.",
-    StoreAway: "The store of files cannot be reached just now. Try again in a moment.",
+    StorageUnavailable: "The store of files cannot be reached just now. Try again in a moment.",
 }
 
 
@@ -134,7 +134,7 @@ def refusal_of(error: Exception) -> Refusal | None:
         log_outage(error)
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return Refusal(status=status, sentence=_BUSY, headers=_headers(error, status))
-    if isinstance(error, StoreAway):
+    if isinstance(error, StorageUnavailable):
         log_outage(error)
     for known, status in _STATUS_OF.items():
         if isinstance(error, known):

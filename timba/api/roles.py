@@ -13,13 +13,13 @@ from rest_framework.views import APIView
 from timba.accounts.models import Role
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import MAX_ROLE_NAME, add_role, change_role, delete_role
-from timba.accounts.schemas import RoleShape, role_shape
+from timba.accounts.schemas import RoleSchema, serialize_role
 from timba.api.authentication import actor_of
-from timba.api.http import Query, acting_client, client_named, query, read
+from timba.api.http import QuerySerializer, acting_client, client_named, validated, validated_query
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import created, envelope, list_parameters
-from timba.api.openapi import CONFLICT, listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 
 class RoleInput(serializers.Serializer[Role]):
@@ -37,22 +37,22 @@ class NewRoleInput(RoleInput):
     client_id = serializers.IntegerField(required=False, allow_null=True)
 
 
-class RolesQuery(Query):
+class RolesQuery(QuerySerializer):
     """What narrows the list."""
 
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class RoleDoor(APIView):
+class RoleView(APIView):
     """Adds a role."""
 
-    @extend_schema(request=NewRoleInput, responses={201: envelope(RoleShape)})
+    @extend_schema(request=NewRoleInput, responses={201: envelope(RoleSchema)})
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("role", role_shape(_add(request)))
+        return created("role", serialize_role(_add(request)))
 
 
-class RolesDoor(APIView):
+class RolesView(APIView):
     """The roles that users may have: the built-in ones, which were here first, then own ones."""
 
     @extend_schema(
@@ -60,39 +60,43 @@ class RolesDoor(APIView):
             OpenApiParameter("client_id", int, description="for staff"),
             *PAGE_PARAMETERS,
         ],
-        responses={200: listing(RoleShape, key="roles")},
+        responses={200: page_schema(RoleSchema, key="roles")},
     )
     def get(self, request: Request) -> Response:
         client_id = list_parameters(request).get("client_id")
         return Response(_page(request, client_id, key="roles"))
 
 
-class RestRolesDoor(APIView):
+class RestRolesView(APIView):
     """All roles, the built-in ones first."""
 
-    @extend_schema(parameters=[RolesQuery, *PAGE_PARAMETERS], responses={200: listing(RoleShape)})
+    @extend_schema(
+        parameters=[RolesQuery, *PAGE_PARAMETERS], responses={200: page_schema(RoleSchema)}
+    )
     def get(self, request: Request) -> Response:
-        client_id = query(RolesQuery, request).get("client_id")
+        client_id = validated_query(RolesQuery, request).get("client_id")
         return Response(_page(request, client_id, key="results"))
 
-    @extend_schema(request=NewRoleInput, responses={201: shape(RoleShape)})
+    @extend_schema(request=NewRoleInput, responses={201: schema_of(RoleSchema)})
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(role_shape(_add(request)), status=201)
+        return Response(serialize_role(_add(request)), status=201)
 
 
-class RestRoleDoor(APIView):
+class RestRoleView(APIView):
     """One role; the built-in ones can be neither changed nor deleted: 403, for staff too."""
 
-    @extend_schema(responses={200: shape(RoleShape)})
+    @extend_schema(responses={200: schema_of(RoleSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(role_shape(_role(request, pk)))
+        return Response(serialize_role(_role(request, pk)))
 
-    @extend_schema(request=RoleInput(partial=True), responses={200: shape(RoleShape), **CONFLICT})
+    @extend_schema(
+        request=RoleInput(partial=True), responses={200: schema_of(RoleSchema), **CONFLICT}
+    )
     def patch(self, request: Request, pk: int) -> Response:
         role = _role(request, pk)
-        sent = read(RoleInput(data=request.data, partial=True))
-        return Response(role_shape(change_role(actor=actor_of(request), role=role, **sent)))
+        sent = validated(RoleInput(data=request.data, partial=True))
+        return Response(serialize_role(change_role(actor=actor_of(request), role=role, **sent)))
 
     @extend_schema(responses={204: None, **CONFLICT})
     def delete(self, request: Request, pk: int) -> Response:
@@ -101,7 +105,7 @@ class RestRoleDoor(APIView):
 
 
 def _add(request: Request) -> Role:
-    sent = read(NewRoleInput(data=request.data))
+    sent = validated(NewRoleInput(data=request.data))
     client = acting_client(actor_of(request), sent.pop("client_id", None))
     return add_role(actor=actor_of(request), client=client, **sent)
 
@@ -111,9 +115,9 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     roles = Role.objects.visible_to(actor_of(request))
     if client is not None:
         roles = Role.unscoped.assignable_in(client)
-    return page(roles, request=request, look=role_shape, order=("id",), key=key)
+    return paginate(roles, request=request, look=serialize_role, order=("id",), key=key)
 
 
 def _role(request: Request, pk: int) -> Role:
     roles = Role.objects.visible_to(actor_of(request)).select_related("client__subscription")
-    return roles.one_or_not_found(pk=pk)
+    return roles.get_or_not_found(pk=pk)

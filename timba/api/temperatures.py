@@ -23,15 +23,15 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, signed_in_user
-from timba.api.http import acting_client, read, refuse_unstorable
-from timba.api.openapi import listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.http import acting_client, reject_unstorable, validated
+from timba.api.openapi import page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.problems import problem_for
 from timba.errors import Invalid, NotFound
 from timba.places.models import City
 from timba.serialization import dumps
-from timba.temperatures.bounds import EVER, Bounds, parse_moment
-from timba.temperatures.schemas import CityShape, city_shape
+from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_moment
+from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.services import name_city
 from timba.temperatures.statistics import (
     at_one_version,
@@ -65,12 +65,12 @@ class CityNameInput(serializers.Serializer[City]):
     client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
 
 
-class CityNameShape(TypedDict):
+class CityNameSchema(TypedDict):
     city_id: int
     name: str
 
 
-class PlainGetDoor(APIView):
+class PlainGetView(APIView):
     """A door whose `get` is given Django's own request, of a caller who is signed in."""
 
     get: Callable[..., HttpResponseBase]
@@ -80,7 +80,7 @@ class PlainGetDoor(APIView):
             return super().dispatch(request, *args, **kwargs)
         try:
             request.user = signed_in_user(request)
-            refuse_unstorable(request.GET)
+            reject_unstorable(request.GET)
             return self.get(request, *args, **kwargs)
         except Exception as error:
             refusal = problem_for(error, request)
@@ -89,21 +89,21 @@ class PlainGetDoor(APIView):
             return refusal
 
 
-class CityStatisticsDoor(PlainGetDoor):
+class CityStatisticsView(PlainGetView):
     """One city's statistics."""
 
-    @extend_schema(parameters=PARAMETERS, responses={200: shape(CityShape), 304: None})
+    @extend_schema(parameters=PARAMETERS, responses={200: schema_of(CitySchema), 304: None})
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
         return conditional(request, _statistics(_asker(request), city_id, request.GET))
 
-    @extend_schema(request=BOUNDS_BODY, responses={200: shape(CityShape)})
+    @extend_schema(request=BOUNDS_BODY, responses={200: schema_of(CitySchema)})
     def post(self, request: Request, city_id: int) -> Response:
         if not isinstance(request.data, Mapping):
             raise Invalid("The body is not a JSON object.")
         return Response(_statistics(actor_of(request), city_id, request.data))
 
 
-class CitiesDoor(PlainGetDoor):
+class CitiesView(PlainGetView):
     """All cities of which there is a reading, by number."""
 
     @extend_schema(
@@ -111,7 +111,7 @@ class CitiesDoor(PlainGetDoor):
             *PARAMETERS,
             *PAGE_PARAMETERS,
         ],
-        responses={200: listing(CityShape, key="cities"), 304: None},
+        responses={200: page_schema(CitySchema, key="cities"), 304: None},
     )
     def get(self, request: HttpRequest) -> HttpResponseBase:
         client = acting_client(_asker(request), request.GET.get("client_id"))
@@ -122,27 +122,27 @@ class CitiesDoor(PlainGetDoor):
         return conditional(request, body)
 
 
-class CityNameDoor(APIView):
+class CityNameView(APIView):
     """A city's name."""
 
-    @extend_schema(request=CityNameInput, responses={200: shape(CityNameShape)})
+    @extend_schema(request=CityNameInput, responses={200: schema_of(CityNameSchema)})
     def put(self, request: Request, city_id: int) -> Response:
-        sent = read(CityNameInput(data=request.data))
+        sent = validated(CityNameInput(data=request.data))
         city = name_city(
             actor=actor_of(request),
             client=acting_client(actor_of(request), sent.get("client_id")),
             city_id=city_id,
             name=sent["name"],
         )
-        return Response(CityNameShape(city_id=city.number, name=city.name))
+        return Response(CityNameSchema(city_id=city.number, name=city.name))
 
 
 def _asker(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-def _cities(request: HttpRequest, client_id: int, bounds: Bounds) -> dict[str, Any]:
-    found = page(
+def _cities(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
+    found = paginate(
         cities_of(client_id, bounds=bounds),
         request=request,
         look=lambda row: {"row": row},
@@ -151,7 +151,7 @@ def _cities(request: HttpRequest, client_id: int, bounds: Bounds) -> dict[str, A
     )
     rows = [entry["row"] for entry in found["cities"]]
     cities = describe_cities(client_id=client_id, rows=rows, bounds=bounds)
-    return {**found, "cities": [city_shape(city) for city in cities]}
+    return {**found, "cities": [serialize_city(city) for city in cities]}
 
 
 def conditional(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
@@ -166,18 +166,19 @@ def conditional(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBa
     return get_conditional_response(request, etag=etag, response=answer) or answer
 
 
-def _statistics(user: User, city_id: int, sent: Mapping[str, Any]) -> CityShape:
+def _statistics(user: User, city_id: int, sent: Mapping[str, Any]) -> CitySchema:
     client = acting_client(user, sent.get("client_id"))
     bounds = _bounds(sent)
     statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
         raise NotFound("There is no reading of this city.")
-    return city_shape(statistics)
+    return serialize_city(statistics)
 
 
-def _bounds(sent: Mapping[str, Any]) -> Bounds:
-    return Bounds(
-        start=_moment(sent, "from", default=EVER.start), stop=_moment(sent, "to", default=EVER.stop)
+def _bounds(sent: Mapping[str, Any]) -> TimeRange:
+    return TimeRange(
+        start=_moment(sent, "from", default=ALL_TIME.start),
+        stop=_moment(sent, "to", default=ALL_TIME.stop),
     )
 
 

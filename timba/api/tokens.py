@@ -13,11 +13,11 @@ from rest_framework.views import APIView
 
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
-from timba.api.http import read
-from timba.api.openapi import TOO_MANY, shape
+from timba.api.http import validated
+from timba.api.openapi import TOO_MANY, schema_of
 
 
-class TokensShape(TypedDict):
+class TokensSchema(TypedDict):
     access: str
     refresh: str
 
@@ -31,7 +31,7 @@ class RefreshInput(serializers.Serializer[Any]):
     refresh = serializers.CharField(trim_whitespace=False)
 
 
-class TokenDoor(APIView):
+class TokenView(APIView):
     """Begins a sign-in."""
 
     authentication_classes = ()
@@ -39,26 +39,26 @@ class TokenDoor(APIView):
 
     @extend_schema(
         request=Credentials,
-        responses={200: shape(TokensShape), **TOO_MANY},
+        responses={200: schema_of(TokensSchema), **TOO_MANY},
     )
     def post(self, request: Request) -> Response:
-        sent = read(Credentials(data=request.data))
+        sent = validated(Credentials(data=request.data))
         user = check_credentials(request._request, **sent)
         return _answer(issue_tokens(user=user))
 
 
-class RefreshDoor(APIView):
+class RefreshView(APIView):
     """Exchanges a refresh token for a new pair."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=RefreshInput, responses={200: shape(TokensShape)})
+    @extend_schema(request=RefreshInput, responses={200: schema_of(TokensSchema)})
     def post(self, request: Request) -> Response:
-        return _answer(rotate_tokens(**read(RefreshInput(data=request.data))))
+        return _answer(rotate_tokens(**validated(RefreshInput(data=request.data))))
 
 
-class RevokeDoor(APIView):
+class RevokeView(APIView):
     """Ends a sign-in."""
 
     authentication_classes = ()
@@ -66,11 +66,11 @@ class RevokeDoor(APIView):
 
     @extend_schema(request=RefreshInput, responses={204: None})
     def post(self, request: Request) -> Response:
-        revoke_tokens(**read(RefreshInput(data=request.data)))
+        revoke_tokens(**validated(RefreshInput(data=request.data)))
         return Response(status=204)
 
 
 def _answer(pair: TokenPair) -> Response:
-    tokens = TokensShape(access=pair.access, refresh=pair.refresh)
+    tokens = TokensSchema(access=pair.access, refresh=pair.refresh)
     # RFC 6749, section 5.1: nobody on the way keeps a token.
     return Response(tokens)

@@ -21,14 +21,14 @@ from rest_framework.views import APIView
 from timba.accounts.authorization import require
 from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
-from timba.api.http import refuse_unstorable
+from timba.api.http import reject_unstorable
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.files.receiving import (
-    Received,
-    Reception,
-    Refused,
+    IncomingFile,
+    UploadRejected,
+    UploadSession,
     discard,
-    keep_waiting,
+    touch_uploads,
 )
 
 MAX_FILES: Final = 100
@@ -41,7 +41,7 @@ class Arrived:
 
     number: int
     field: str
-    received: Received
+    received: IncomingFile
 
 
 class Intake:
@@ -49,20 +49,20 @@ class Intake:
 
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
-        self.refused: dict[int, Refused] = {}
+        self.refused: dict[int, UploadRejected] = {}
         self.count = 0
-        self._reception: Reception | None = None
+        self._reception: UploadSession | None = None
         self._kept_waiting = time.monotonic()
 
-    def receive(self, part: Part, *, kind: str | None = None) -> Received:
+    def receive(self, part: Part, *, kind: str | None = None) -> IncomingFile:
         """Store the file that a part holds; raise Refused for one that is not taken in."""
-        self._reception = Reception(name=part.file_name or "", kind=kind)
+        self._reception = UploadSession(name=part.file_name or "", kind=kind)
         try:
             for chunk in part.content:
                 self._reception.write(chunk)
                 self._keep_waiting()
             received = self._reception.finish()
-        except Refused:
+        except UploadRejected:
             self._abandon()
             raise
         self._reception = None
@@ -87,7 +87,7 @@ class Intake:
         if self._reception is None or time.monotonic() - self._kept_waiting < _KEEP_WAITING_SECONDS:
             return
         self._kept_waiting = time.monotonic()
-        keep_waiting([self._reception.file_id, *(one.received.row.pk for one in self.arrived)])
+        touch_uploads([self._reception.file_id, *(one.received.row.pk for one in self.arrived)])
 
     def _abandon(self) -> None:
         if self._reception is not None:
@@ -137,8 +137,8 @@ class UploadParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        view: UploadDoor = (parser_context or {})["view"]
-        fields, files = _Fields(), MultiValueDict[str, Received]()
+        view: UploadView = (parser_context or {})["view"]
+        fields, files = _Fields(), MultiValueDict[str, IncomingFile]()
         try:
             form = FormReader(stream, content_type=media_type or "")
             for part in form:
@@ -150,11 +150,11 @@ class UploadParser(BaseParser):
             raise ParseError(str(error)) from error
         except UnreadablePostError as error:
             raise ParseError(CUT_OFF) from error
-        refuse_unstorable(fields.data)
+        reject_unstorable(fields.data)
         return DataAndFiles(fields.data, files)
 
 
-class UploadDoor(APIView):
+class UploadView(APIView):
     """A door that takes files in; `intake` holds what arrived."""
 
     parser_classes = [UploadParser]
@@ -168,11 +168,11 @@ class UploadDoor(APIView):
         """
         raise NotImplementedError
 
-    def refuse(self, refusal: Refused) -> None:
+    def refuse(self, refusal: UploadRejected) -> None:
         """Refuse a file: with the whole request, or beside the others."""
         raise NotImplementedError
 
-    def take_in(self, part: Part, fields: QueryDict, form: FormReader) -> Received | None:
+    def take_in(self, part: Part, fields: QueryDict, form: FormReader) -> IncomingFile | None:
         """Store the file of a part, so far as it is not refused."""
         if not part.file_name and not any(part.content):
             return None  # as browsers send where no file was chosen
@@ -183,7 +183,7 @@ class UploadDoor(APIView):
         try:
             self.check_before(part, fields, declared - form.bytes_read)
             return self.intake.receive(part, kind=self.kind)
-        except Refused as refusal:
+        except UploadRejected as refusal:
             self.refuse(refusal)
             return None
 

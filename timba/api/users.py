@@ -11,18 +11,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import MAX_USERNAME, Client, Role, User
-from timba.accounts.schemas import UserShape, user_shape
+from timba.accounts.schemas import UserSchema, serialize_user
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    Query,
+    QuerySerializer,
     acting_client,
     client_named,
-    named,
-    narrowed,
-    query,
-    read,
+    filter_by_client,
+    get_or_400,
+    validated,
+    validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
@@ -36,8 +36,8 @@ from timba.api.legacy_responses import (
     own_id,
     parameters,
 )
-from timba.api.openapi import CONFLICT, listing, shape
-from timba.api.pagination import PAGE_PARAMETERS, page
+from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.errors import Invalid
 
 
@@ -81,32 +81,32 @@ class NamedUserChangesInput(UserChangesInput):
     user_id = serializers.IntegerField()
 
 
-class UsersQuery(Query):
+class UsersQuery(QuerySerializer):
     """What narrows the list."""
 
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class UserDoor(APIView):
+class UserView(APIView):
     """One user."""
 
-    @extend_schema(parameters=id_parameters("user"), responses={200: shape(UserShape)})
+    @extend_schema(parameters=id_parameters("user"), responses={200: schema_of(UserSchema)})
     def get(self, request: Request) -> Response:
-        return Response(user_shape(_named_user(request, parameters(request, noun="user"))))
+        return Response(serialize_user(_named_user(request, parameters(request, noun="user"))))
 
-    @extend_schema(request=NewUserInput, responses={201: envelope(UserShape)})
+    @extend_schema(request=NewUserInput, responses={201: envelope(UserSchema)})
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("user", user_shape(_add(request)))
+        return created("user", serialize_user(_add(request)))
 
     @extend_schema(
         parameters=id_parameters("user"),
         request=NamedUserChangesInput(partial=True),
-        responses={200: envelope(UserShape), **CONFLICT},
+        responses={200: envelope(UserSchema), **CONFLICT},
     )
     def patch(self, request: Request) -> Response:
         given = parameters(request, noun="user")
-        return changed("user", user_shape(_change(request, _named_user(request, given), given)))
+        return changed("user", serialize_user(_change(request, _named_user(request, given), given)))
 
     @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE, **CONFLICT})
     def delete(self, request: Request) -> Response:
@@ -115,7 +115,7 @@ class UserDoor(APIView):
         return deleted("user")
 
 
-class UsersDoor(APIView):
+class UsersView(APIView):
     """All users."""
 
     @extend_schema(
@@ -123,44 +123,46 @@ class UsersDoor(APIView):
             OpenApiParameter("client_id", int, description="for staff"),
             *PAGE_PARAMETERS,
         ],
-        responses={200: listing(UserShape, key="users")},
+        responses={200: page_schema(UserSchema, key="users")},
     )
     def get(self, request: Request) -> Response:
         client_id = list_parameters(request).get("client_id")
         return Response(_page(request, client_id, key="users"))
 
 
-class RestUsersDoor(APIView):
+class RestUsersView(APIView):
     """All users, by id."""
 
-    @extend_schema(parameters=[UsersQuery, *PAGE_PARAMETERS], responses={200: listing(UserShape)})
+    @extend_schema(
+        parameters=[UsersQuery, *PAGE_PARAMETERS], responses={200: page_schema(UserSchema)}
+    )
     def get(self, request: Request) -> Response:
-        client_id = query(UsersQuery, request).get("client_id")
+        client_id = validated_query(UsersQuery, request).get("client_id")
         return Response(_page(request, client_id, key="results"))
 
-    @extend_schema(request=NewUserInput, responses={201: shape(UserShape)})
+    @extend_schema(request=NewUserInput, responses={201: schema_of(UserSchema)})
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(user_shape(_add(request)), status=201)
+        return Response(serialize_user(_add(request)), status=201)
 
 
-class RestUserDoor(APIView):
+class RestUserView(APIView):
     """One user."""
 
-    @extend_schema(responses={200: shape(UserShape)})
+    @extend_schema(responses={200: schema_of(UserSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(user_shape(_users(request).one_or_not_found(pk=pk)))
+        return Response(serialize_user(_users(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
-        request=UserChangesInput(partial=True), responses={200: shape(UserShape), **CONFLICT}
+        request=UserChangesInput(partial=True), responses={200: schema_of(UserSchema), **CONFLICT}
     )
     def patch(self, request: Request, pk: int) -> Response:
-        user = _users(request).one_or_not_found(pk=pk)
-        return Response(user_shape(_change(request, user, request.data)))
+        user = _users(request).get_or_not_found(pk=pk)
+        return Response(serialize_user(_change(request, user, request.data)))
 
     @extend_schema(responses={204: None, **CONFLICT})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_user(actor=actor_of(request), user=_users(request).one_or_not_found(pk=pk))
+        delete_user(actor=actor_of(request), user=_users(request).get_or_not_found(pk=pk))
         return Response(status=204)
 
 
@@ -170,24 +172,24 @@ def _users(request: Request) -> TenantQuerySet[User]:
 
 
 def _named_user(request: Request, given: dict[str, Any]) -> User:
-    return named(_users(request), own_id(given, noun="user"), "user_id")
+    return get_or_400(_users(request), own_id(given, noun="user"), "user_id")
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     actor = actor_of(request)
-    users = narrowed(User.objects.visible_to(actor), actor, client_id)
-    return page(users, request=request, look=user_shape, order=("id",), key=key)
+    users = filter_by_client(User.objects.visible_to(actor), actor, client_id)
+    return paginate(users, request=request, look=serialize_user, order=("id",), key=key)
 
 
 def _add(request: Request) -> User:
-    sent = read(NewUserInput(data=request.data))
+    sent = validated(NewUserInput(data=request.data))
     client = acting_client(actor_of(request), sent.pop("client_id", None))
     sent["role"] = _role(client, sent["role"])
     return add_user(actor=actor_of(request), client=client, **sent)
 
 
 def _change(request: Request, user: User, given: Any) -> User:
-    sent = read(UserChangesInput(data=given, partial=True))
+    sent = validated(UserChangesInput(data=given, partial=True))
     _check_stays(request, user, given.get("client_id"))
     if "role" in sent:
         sent["role"] = _role(user.client, sent["role"])
@@ -197,7 +199,7 @@ def _change(request: Request, user: User, given: Any) -> User:
 def _role(client: Client | None, name_or_id: str | int) -> Role:
     if client is None:
         raise Invalid(fields={"role": ["Staff have no role: leave it out."]})
-    return Role.unscoped.assignable_in(client).one_called(name_or_id)
+    return Role.unscoped.assignable_in(client).by_name_or_id(name_or_id)
 
 
 def _check_stays(request: Request, user: User, client_id: Any) -> None:

@@ -11,12 +11,12 @@ class ConfigConfig(AppConfig):
     name = "timba.config"
 
     def ready(self) -> None:
-        register(checks.keys_are_secret, Tags.security)
-        register(checks.address_is_an_address, Tags.urls)
-        register(checks.proxies_are_few, Tags.security)
-        register(checks.hosts_are_named, Tags.security)
-        register(checks.data_is_private, Tags.security)
-        register(checks.rest_framework_bounds_bodies, Tags.compatibility)
-        register(checks.nothing_is_made_to_fail, Tags.security, deploy=True)
-        register(database_checks.database_keeps_its_word, Tags.database)
-        register(database_checks.database_is_durable, database_checks.DURABILITY, deploy=True)
+        register(checks.check_secret_keys, Tags.security)
+        register(checks.check_public_url, Tags.urls)
+        register(checks.check_trusted_proxies, Tags.security)
+        register(checks.check_allowed_hosts, Tags.security)
+        register(checks.check_private_data, Tags.security)
+        register(checks.check_rest_framework_version, Tags.compatibility)
+        register(checks.check_no_failpoint, Tags.security, deploy=True)
+        register(database_checks.check_database_guarantees, Tags.database)
+        register(database_checks.check_database_durability, database_checks.DURABILITY, deploy=True)

@@ -23,7 +23,7 @@ _OLDEST_REST_FRAMEWORK: Final = (3, 17, 2)
 _WIDEST_PREFIXES: Final = {4: 8, 6: 7}
 
 
-def keys_are_secret(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
+def check_secret_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
     """Sessions and tokens are only as safe as the keys that sign them."""
     if settings.DEBUG:
         return []
@@ -53,7 +53,7 @@ def keys_are_secret(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
     return problems
 
 
-def address_is_an_address(
+def check_public_url(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
@@ -71,7 +71,7 @@ def address_is_an_address(
     ]
 
 
-def proxies_are_few(
+def check_trusted_proxies(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
@@ -87,7 +87,7 @@ def proxies_are_few(
     ]
 
 
-def hosts_are_named(
+def check_allowed_hosts(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
@@ -103,7 +103,7 @@ def hosts_are_named(
     ]
 
 
-def rest_framework_bounds_bodies(
+def check_rest_framework_version(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
@@ -120,7 +120,7 @@ def rest_framework_bounds_bodies(
     ]
 
 
-def nothing_is_made_to_fail(
+def check_no_failpoint(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
@@ -136,7 +136,7 @@ def nothing_is_made_to_fail(
     ]
 
 
-def data_is_private(
+def check_private_data(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:

@@ -7,13 +7,13 @@ from django.views.decorators.csrf import csrf_exempt
 
 from timba.accounts.tokens import user_of
 from timba.api.authentication import bearer_token
-from timba.api.docs import IndexDoor
-from timba.api.files import TemperatureUploadDoor
+from timba.api.docs import IndexView
+from timba.api.files import TemperatureUploadView
 from timba.api.problems import prefers_html
 from timba.web.views.files import upload_page, upload_temperatures_page
 
-_index = IndexDoor.as_view()
-_upload_temperatures = TemperatureUploadDoor.as_view()
+_index = IndexView.as_view()
+_upload_temperatures = TemperatureUploadView.as_view()
 _READING = frozenset({"GET", "HEAD"})
 
 

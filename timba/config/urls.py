@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include
 from django.views.generic import RedirectView
 
-from timba.api.health import LiveDoor, ReadyDoor
+from timba.api.health import LivenessView, ReadinessView
 from timba.config.shared_doors import index, upload
 from timba.urls import path
 from timba.web.admin.site import staff_site
@@ -22,8 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         login_not_required(RedirectView.as_view(pattern_name="web:login", query_string=True)),
     ),
     path("admin/", staff_site.urls),
-    path("health/live", LiveDoor.as_view(), name="live"),
-    path("health/ready", ReadyDoor.as_view(), name="ready"),
+    path("health/live", LivenessView.as_view(), name="live"),
+    path("health/ready", ReadinessView.as_view(), name="ready"),
 ]
 
 handler400 = "timba.config.error_views.bad_request"

@@ -11,4 +11,4 @@ class ConsignmentsConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before now: the checks need models, which need the registry of apps.
-        checks.register(import_module("timba.consignments.deletion").check_followers)
+        checks.register(import_module("timba.consignments.deletion").check_deletion_hooks)

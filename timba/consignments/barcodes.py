@@ -35,7 +35,7 @@ def taken_barcodes(client_id: int, barcodes: Iterable[str]) -> set[str]:
     }
 
 
-def complete_barcodes(client_id: int, given: Sequence[str | None]) -> list[str]:
+def assign_barcodes(client_id: int, given: Sequence[str | None]) -> list[str]:
     """Return the barcodes, with one made in the place of each None: `TB-<client>-<number>`.
 
     Made ones step over those that are taken by hand.
@@ -43,7 +43,7 @@ def complete_barcodes(client_id: int, given: Sequence[str | None]) -> list[str]:
     by_hand = {barcode for barcode in given if barcode is not None}
     missing = given.count(None)
     if missing == 0:
-        line_up(client_id, by_hand)
+        advance_counter(client_id, by_hand)
         return [barcode for barcode in given if barcode is not None]
     counter = _locked_counter(client_id)
     free = _free_numbers(client_id, after=counter.last_number, at_once=missing, besides=by_hand)
@@ -51,15 +51,15 @@ def complete_barcodes(client_id: int, given: Sequence[str | None]) -> list[str]:
     counter.last_number = numbers[-1]
     counter.save(update_fields=["last_number"])
     fresh = iter(numbers)
-    return [_made(client_id, next(fresh)) if each is None else each for each in given]
+    return [_format(client_id, next(fresh)) if each is None else each for each in given]
 
 
-def line_up(client_id: int, by_hand: Collection[str]) -> None:
+def advance_counter(client_id: int, by_hand: Collection[str]) -> None:
     """Wait for those who have barcodes made, where one that is typed looks like these.
 
     Else one could be made that is just being taken by hand, and not yet to be seen.
     """
-    if any(barcode.startswith(_made(client_id, "")) for barcode in by_hand):
+    if any(barcode.startswith(_format(client_id, "")) for barcode in by_hand):
         _locked_counter(client_id)
 
 
@@ -74,7 +74,7 @@ def _free_numbers(
     """Yield the numbers above `after` whose barcodes are free, looking further each time."""
     start = after + 1
     while True:
-        numbers = {_made(client_id, number): number for number in range(start, start + at_once)}
+        numbers = {_format(client_id, number): number for number in range(start, start + at_once)}
         taken = taken_barcodes(client_id, numbers)
         yield from (
             number
@@ -85,5 +85,5 @@ def _free_numbers(
         at_once = min(2 * at_once, _AT_ONCE)
 
 
-def _made(client_id: int, number: int | str) -> str:
+def _format(client_id: int, number: int | str) -> str:
     return f"TB-{client_id}-{number}"

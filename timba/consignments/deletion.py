@@ -1,4 +1,4 @@
-"""Who lets go when a consignment or a log is deleted: what `CONSIGNMENT_FOLLOWERS` lists.
+"""Who lets go when a consignment or a log is deleted: what `CONSIGNMENT_DELETION_HOOKS` lists.
 
 Consignments know nothing of the nouns above them. Each of those says by one function what becomes
 of its rows; a system check fails start-up when one is forgotten.
@@ -20,7 +20,7 @@ from timba.consignments.models import Consignment, Log
 from timba.events.outbox import Event
 
 
-class Follower(Protocol):
+class DeletionHook(Protocol):
     """Lets go of `log`, or of the consignment and all its logs when that is None.
 
     It is called inside the deleting transaction, under the lock of the consignment, and returns
@@ -33,36 +33,36 @@ class Follower(Protocol):
 
 
 @cache
-def followers() -> tuple[Follower, ...]:
-    """Return every follower of `CONSIGNMENT_FOLLOWERS`."""
-    return tuple(import_string(name) for name in settings.CONSIGNMENT_FOLLOWERS)
+def deletion_hooks() -> tuple[DeletionHook, ...]:
+    """Return every follower of `CONSIGNMENT_DELETION_HOOKS`."""
+    return tuple(import_string(name) for name in settings.CONSIGNMENT_DELETION_HOOKS)
 
 
-def let_go(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
+def detach_related(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
     """Let every follower go; return the events of what that changed."""
     return [
         event
-        for follower in followers()
+        for follower in deletion_hooks()
         for event in follower(actor=actor, consignment=consignment, log=log)
     ]
 
 
-def check_followers(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
-    """Refuse to start unless `CONSIGNMENT_FOLLOWERS` names one function of every app above."""
+def check_deletion_hooks(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
+    """Refuse to start unless `CONSIGNMENT_DELETION_HOOKS` names one function of every app above."""
     errors: list[CheckMessage] = []
     followed: list[str] = []
-    for name in settings.CONSIGNMENT_FOLLOWERS:
+    for name in settings.CONSIGNMENT_DELETION_HOOKS:
         try:
             follower = import_string(name)
         except ImportError as reason:
-            errors.append(Error(f"CONSIGNMENT_FOLLOWERS: {reason}.", id="timba.E021"))
+            errors.append(Error(f"CONSIGNMENT_DELETION_HOOKS: {reason}.", id="timba.E021"))
             continue
         app = apps.get_containing_app_config(follower.__module__)
         followed.append(follower.__module__ if app is None else app.label)
     above = _apps_that_point_here()
     return errors + [
         Error(
-            f"CONSIGNMENT_FOLLOWERS names {followed.count(label)} functions of “{label}”; "
+            f"CONSIGNMENT_DELETION_HOOKS names {followed.count(label)} functions of “{label}”; "
             "it must name exactly one of every app whose rows belong to consignments or logs.",
             id="timba.E021",
         )

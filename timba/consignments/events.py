@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
-from timba.consignments.schemas import consignment_shape, log_shape
+from timba.consignments.schemas import serialize_consignment, serialize_log
 from timba.events.outbox import Event
 
 
-def story_about(consignment_id: int | None) -> str:
+def subject_of(consignment_id: int | None) -> str:
     """Return by which name events belong to the story of a consignment; empty without one."""
     return "" if consignment_id is None else f"consignment/{consignment_id}"
 
@@ -19,10 +19,10 @@ def consignment_event(action: str, consignment: Consignment, *, actor: User) -> 
         noun="consignment",
         action=action,
         key=str(consignment.pk),
-        body=consignment_shape(consignment),
+        body=serialize_consignment(consignment),
         client_id=consignment.client_id,
         actor_id=actor.pk,
-        about=story_about(consignment.pk),
+        subject=subject_of(consignment.pk),
     )
 
 
@@ -32,8 +32,8 @@ def log_event(action: str, log: Log, *, actor: User) -> Event:
         noun="log",
         action=action,
         key=str(log.pk),
-        body=log_shape(log),
+        body=serialize_log(log),
         client_id=log.client_id,
         actor_id=actor.pk,
-        about=story_about(log.consignment_id),
+        subject=subject_of(log.consignment_id),
     )

@@ -13,7 +13,7 @@ from timba.errors import NotFound
 
 def lock_consignment(consignment: Consignment) -> Consignment:
     """Return it as it is now, locked; raise NotFound when it has been deleted."""
-    return Consignment.unscoped.select_for_update().one_or_not_found(pk=consignment.pk)
+    return Consignment.unscoped.select_for_update().get_or_not_found(pk=consignment.pk)
 
 
 def lock_log(log: Log) -> tuple[Consignment, Log]:
@@ -29,7 +29,7 @@ def lock_log(log: Log) -> tuple[Consignment, Log]:
     return consignment, found
 
 
-def lock_places(consignment: Consignment | None, log: Log | None = None) -> None:
+def lock_targets(consignment: Consignment | None, log: Log | None = None) -> None:
     """Keep both from being deleted; raise NotFound where one has been."""
     wanted = {consignment.pk} if consignment is not None else set()
     if log is not None:

@@ -9,7 +9,7 @@ from typing import TypedDict
 from timba.consignments.models import Consignment, Log
 
 
-class ConsignmentShape(TypedDict):
+class ConsignmentSchema(TypedDict):
     id: int
     name: str
     type: str
@@ -24,7 +24,7 @@ class ConsignmentShape(TypedDict):
     volume: Decimal
 
 
-class LogShape(TypedDict):
+class LogSchema(TypedDict):
     id: int
     consignment_id: int
     client_id: int
@@ -38,9 +38,9 @@ class LogShape(TypedDict):
     updated_at: datetime
 
 
-def consignment_shape(consignment: Consignment) -> ConsignmentShape:
+def serialize_consignment(consignment: Consignment) -> ConsignmentSchema:
     """Return the consignment as callers see it."""
-    return ConsignmentShape(
+    return ConsignmentSchema(
         id=consignment.pk,
         name=consignment.name,
         type=consignment.type,
@@ -56,9 +56,9 @@ def consignment_shape(consignment: Consignment) -> ConsignmentShape:
     )
 
 
-def log_shape(log: Log) -> LogShape:
+def serialize_log(log: Log) -> LogSchema:
     """Return the log as callers see it."""
-    return LogShape(
+    return LogSchema(
         id=log.pk,
         consignment_id=log.consignment_id,
         client_id=log.client_id,

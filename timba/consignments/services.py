@@ -17,19 +17,19 @@ from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.barcodes import (
-    complete_barcodes,
-    line_up,
+    advance_counter,
+    assign_barcodes,
     logs_by_barcode,
     taken_barcodes,
 )
-from timba.consignments.deletion import let_go
+from timba.consignments.deletion import detach_related
 from timba.consignments.events import consignment_event, log_event
 from timba.consignments.locks import lock_consignment, lock_log
 from timba.consignments.measures import MAX_TOTAL, volume
 from timba.consignments.models import Consignment, Log
 from timba.consignments.rules import check_barcode, check_consignment, check_measures
-from timba.db.integrity import sentences
-from timba.db.transactions import again_on_contention, apply_changes, write_transaction
+from timba.db.integrity import translate_integrity_errors
+from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import publish
 
@@ -68,7 +68,7 @@ class NewLog:
         return {"length": self.length, "breadth": self.breadth, "height": self.height}
 
 
-@again_on_contention
+@retry_on_deadlock
 def open_consignment(
     *,
     actor: User,
@@ -98,7 +98,7 @@ def open_consignment(
     return consignment
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_consignment(
     *,
     actor: User,
@@ -122,13 +122,13 @@ def change_consignment(
     return consignment
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_consignment(*, actor: User, consignment: Consignment) -> None:
     """Take a consignment away with its logs; its files and notes stay, and belong to none."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
     with transaction.atomic():
         consignment = lock_consignment(consignment)
-        events = let_go(actor=actor, consignment=consignment)
+        events = detach_related(actor=actor, consignment=consignment)
         logs = Log.unscoped.filter(consignment=consignment)
         events += [log_event("delete", log, actor=actor) for log in logs.order_by("pk")]
         events.append(consignment_event("delete", consignment, actor=actor))
@@ -136,7 +136,7 @@ def delete_consignment(*, actor: User, consignment: Consignment) -> None:
         publish(*events)
 
 
-@again_on_contention
+@retry_on_deadlock
 def add_log(
     *,
     actor: User,
@@ -158,7 +158,7 @@ def add_log(
     return log
 
 
-@again_on_contention
+@retry_on_deadlock
 def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -> list[Log]:
     """Add many logs, all or none, in this order; see `add_log`.
 
@@ -184,7 +184,7 @@ def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -
         return _add(actor, consignment, logs)
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
     """Correct a log, and with it the consignment's totals; see `add_log`."""
     require(actor, Permission.WRITE_LOGS, client=log.client)
@@ -196,20 +196,20 @@ def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
         if not changed:
             return log
         before, log.volume = log.volume, volume(**now.measures)
-        line_up(log.client_id, [log.barcode])
+        advance_counter(log.client_id, [log.barcode])
         log.save()
         _keep_totals(consignment, count=0, volume=log.volume - before, actor=actor)
         publish(log_event("update", log, actor=actor))
     return log
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_log(*, actor: User, log: Log) -> None:
     """Take a log away, and out of the consignment's totals; its files stay."""
     require(actor, Permission.WRITE_LOGS, client=log.client)
     with transaction.atomic():
         consignment, log = lock_log(log)
-        events = let_go(actor=actor, consignment=consignment, log=log)
+        events = detach_related(actor=actor, consignment=consignment, log=log)
         events.append(log_event("delete", log, actor=actor))
         _keep_totals(consignment, count=-1, volume=-log.volume, actor=actor)
         log.delete()
@@ -218,7 +218,7 @@ def delete_log(*, actor: User, log: Log) -> None:
 
 def _add(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[Log]:
     """Write logs into a locked consignment, and tell of them."""
-    barcodes = complete_barcodes(consignment.client_id, [each.barcode for each in new])
+    barcodes = assign_barcodes(consignment.client_id, [each.barcode for each in new])
     logs = [
         Log(
             client_id=consignment.client_id,
@@ -265,11 +265,11 @@ def _author(author: User, *, client_id: int) -> User:
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
     taken = Conflict(f"There is a consignment named “{name}” already.")
-    return sentences({"consignment_name_is_unique": taken})
+    return translate_integrity_errors({"consignment_name_is_unique": taken})
 
 
 def _barcode_is_free(taken: Conflict) -> AbstractContextManager[None]:
-    return sentences({"log_barcode_is_unique": taken})
+    return translate_integrity_errors({"log_barcode_is_unique": taken})
 
 
 def _taken(barcode: str | None) -> Conflict:

@@ -41,7 +41,7 @@ _MARIADB_DURABLE: Final[Mapping[str, tuple[set[str], str]]] = {
 Looks = Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[CheckMessage]]]
 
 
-def database_keeps_its_word(
+def check_database_guarantees(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     databases: Sequence[str] | None = None,
     **_: Any,
@@ -50,7 +50,7 @@ def database_keeps_its_word(
     return _found(databases, _LOOKS)
 
 
-def database_is_durable(
+def check_database_durability(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     databases: Sequence[str] | None = None,
     **_: Any,

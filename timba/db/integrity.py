@@ -25,7 +25,7 @@ _SQLITE_UNIQUE = re.compile(r"^UNIQUE constraint failed: (.+)$")
 
 
 @contextmanager
-def sentences(errors: Mapping[str, DomainError]) -> Iterator[None]:
+def translate_integrity_errors(errors: Mapping[str, DomainError]) -> Iterator[None]:
     """Raise the error that belongs to the violated constraint; other failures pass unchanged.
 
     A transaction around it is over: let the error leave it.

@@ -68,7 +68,7 @@ def database_errors() -> tuple[type[Exception], ...]:
     return Error, connection.Database.Error  # type: ignore[attr-defined]  # every backend's driver
 
 
-def is_contention(error: BaseException) -> bool:
+def is_serialization_failure(error: BaseException) -> bool:
     """Whether the database ended this transaction so that another one could go on."""
     if not (isinstance(error, database_errors()) and _is_a(error, "OperationalError")):
         return False
@@ -80,7 +80,7 @@ def is_database_outage(error: BaseException) -> bool:
     """Whether the database cannot serve just now: away, full, shutting down or too busy."""
     if not isinstance(error, database_errors()):
         return False
-    if is_contention(error):
+    if is_serialization_failure(error):
         return True
     if (sqlite_code := _sqlite_code(error)) is not None:
         return sqlite_code in _SQLITE

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 
-from timba.db.outages import is_contention
+from timba.db.outages import is_serialization_failure
 
 _PAUSES: Final = (0.02, 0.1, 0.4)
 
@@ -82,7 +82,7 @@ def _in_transaction() -> bool:
     return any(not block._from_testcase for block in blocks)  # noqa: SLF001 - as `durable` does
 
 
-def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
+def retry_on_deadlock(write: Callable[P, R]) -> Callable[P, R]:
     """Call `write` again, after a short and uneven pause, while it loses to another writer."""
 
     @wraps(write)
@@ -93,7 +93,7 @@ def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
             try:
                 return write(*args, **kwargs)
             except OperationalError as failure:
-                if not is_contention(failure):
+                if not is_serialization_failure(failure):
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, no secret
         return write(*args, **kwargs)
@@ -101,7 +101,7 @@ def again_on_contention(write: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def let_others_write(seconds: float) -> None:
+def yield_to_writers(seconds: float) -> None:
     """Wait as long as a series of writes has just held the database, where one writes at a time.
 
     Whoever waits for SQLite asks again and again: without a pause between two transactions it

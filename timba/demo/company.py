@@ -23,7 +23,7 @@ from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
 from timba.demo.files import REMARKS, SHOTS, YARDS, gate_note, month_of_readings
 from timba.demo.photos import draw_photo
 from timba.files.models import File
-from timba.files.receiving import Reception, accept_files, identify
+from timba.files.receiving import UploadSession, accept_files, identify
 from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.services import name_city
@@ -124,7 +124,7 @@ def _files(client: Client, operator: User, consignments: dict[str, Consignment])
     there = set(File.unscoped.live().filter(client=client).values_list("name", flat=True))
 
     def upload(name: str, content: bytes, consignment: Consignment | None = None) -> None:
-        reception = Reception(name=name)
+        reception = UploadSession(name=name)
         reception.write(content)
         received = reception.finish()
         identify(received)

@@ -30,7 +30,7 @@ _SILENT: Final = "Kafka does not answer: look at KAFKA_BOOTSTRAP_SERVERS."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class ReceivedEvent:
     """An event as it arrived from a broker."""
 
     id: str
@@ -45,13 +45,13 @@ class Received:
     value: dict[str, Any]
 
 
-class FirstOccurrences:
+class Deduplicator:
     """Remembers what has been taken, and lets each event pass once."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, message: Message) -> Received | None:
+    def take(self, message: Message) -> ReceivedEvent | None:
         """Return the event, or None where it is a repeat."""
         event = received(message)
         place, number = (event.topic, event.key), (event.epoch, event.sequence)
@@ -61,10 +61,10 @@ class FirstOccurrences:
         return event
 
 
-def received(message: Message) -> Received:
+def received(message: Message) -> ReceivedEvent:
     """Read a message's headers and value."""
     headers = message.headers
-    return Received(
+    return ReceivedEvent(
         id=headers["ce_id"],
         client_id=int(headers["ce_clientid"]),
         epoch=int(headers["ce_epoch"]),
@@ -79,7 +79,7 @@ def received(message: Message) -> Received:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events to read: a topic's, of one client or of all, with numbers above `after`.
 
     Who follows is also given those that come later, without an end.
@@ -91,7 +91,7 @@ class Wanted:
     follow: bool = False
 
 
-def messages_in_outbox(wanted: Wanted) -> Iterator[Message]:
+def messages_in_outbox(wanted: EventFilter) -> Iterator[Message]:
     """Yield what the outbox holds, each client's in order.
 
     Reading goes by each client's own running number: the ids of the rows do not follow the
@@ -116,7 +116,7 @@ def messages_in_outbox(wanted: Wanted) -> Iterator[Message]:
         time.sleep(_LOOK_SECONDS)
 
 
-def messages_in_kafka(wanted: Wanted) -> Iterator[Message]:
+def messages_in_kafka(wanted: EventFilter) -> Iterator[Message]:
     """Yield what Kafka holds, each partition's in order.
 
     Raises Unavailable when no broker answers, NotFound when it knows no such topic.
@@ -162,7 +162,7 @@ def _partitions(consumer: Consumer, topic: str) -> set[int]:
     return set(found.partitions)
 
 
-def _is_wanted(message: Message, wanted: Wanted) -> bool:
+def _is_wanted(message: Message, wanted: EventFilter) -> bool:
     client_id, sequence = (int(message.headers[name]) for name in ("ce_clientid", "ce_sequence"))
     return sequence > wanted.after and wanted.client_id in (None, client_id)
 

@@ -24,14 +24,14 @@ _LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chapter:
+class EventPage:
     """A stretch of a client's history, oldest first; what follows it lies behind `upto`."""
 
     events: list[OutboxEvent]
     upto: int
 
 
-def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> Chapter:
+def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> EventPage:
     """Return the client's events with numbers above `after`, of one topic or of all.
 
     Numbers follow the order of commits: nothing can turn up later that `upto` has passed. Where
@@ -44,14 +44,14 @@ def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -
         rows = rows.filter(topic=topic)
     events = rows.order_by("sequence").take(limit)
     # Where a topic had nothing, the other topics' events need not be looked through again.
-    return Chapter(events=events, upto=events[-1].sequence if events else last)
+    return EventPage(events=events, upto=events[-1].sequence if events else last)
 
 
-def story_of(
-    about: str, *, client_id: int, limit: int, before: int | None = None
+def timeline_of(
+    subject: str, *, client_id: int, limit: int, before: int | None = None
 ) -> list[OutboxEvent]:
     """Return what happened to a larger thing and all that belongs to it, newest first."""
-    rows = OutboxEvent.objects.filter(client_id=client_id, about=about)
+    rows = OutboxEvent.objects.filter(client_id=client_id, subject=subject)
     if before is not None:
         rows = rows.filter(sequence__lt=before)
     return rows.order_by("-sequence").take(limit)
@@ -59,7 +59,7 @@ def story_of(
 
 def wait_for_events(
     *, client_id: int, after: int, topic: str | None, limit: int, seconds: float
-) -> Chapter:
+) -> EventPage:
     """Do as `events_after`, but hold an empty answer for up to `seconds`.
 
     At most a quarter of the server's threads wait; whoever comes on top is answered at once.

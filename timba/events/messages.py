@@ -44,7 +44,7 @@ def message_of(event: OutboxEvent) -> Message:
     )
 
 
-class EventShape(TypedDict):
+class EventSchema(TypedDict):
     id: str
     sequence: int
     topic: str
@@ -55,9 +55,9 @@ class EventShape(TypedDict):
     value: dict[str, Any]
 
 
-def event_shape(event: OutboxEvent) -> EventShape:
+def serialize_event(event: OutboxEvent) -> EventSchema:
     """Return the event as callers see it; `value` is what brokers got."""
-    return EventShape(
+    return EventSchema(
         id=str(event.event_id),
         sequence=event.sequence,
         topic=event.topic,

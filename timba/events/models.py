@@ -60,7 +60,7 @@ class OutboxEvent(models.Model):
     actor_id = models.BigIntegerField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
     # The larger thing whose story the change belongs to, such as `consignment/7`; empty: none.
-    about = models.CharField(max_length=64, blank=True)
+    subject = models.CharField(max_length=64, blank=True)
     # Text, not a JSON column: the bytes that were promised are the bytes that are sent.
     value = models.TextField()
     published_at = models.DateTimeField(null=True)
@@ -79,7 +79,7 @@ class OutboxEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["published_at", "id"], name="event_unpublished"),
-            models.Index(fields=["client_id", "about", "sequence"], name="event_story"),
+            models.Index(fields=["client_id", "subject", "sequence"], name="event_timeline"),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from timba.events.models import OutboxEvent, Stream
 from timba.failpoints import failpoint
 from timba.serialization import dumps
-from timba.wakeup import ring
+from timba.wakeup import notify
 
 # Even quoted, and with one event of a megabyte, a statement stays far below MariaDB's packet of
 # 16 MB, the smallest of any database.
@@ -34,7 +34,7 @@ _PAST_TENSE = {
 class Event:
     """A fact about one row: `noun` is its singular name, `body` its look in the API.
 
-    `about` names the larger thing whose story it belongs to, such as `consignment/7`.
+    `subject` names the larger thing whose story it belongs to, such as `consignment/7`.
     """
 
     noun: str
@@ -43,7 +43,7 @@ class Event:
     body: Mapping[str, Any]
     client_id: int
     actor_id: int | None
-    about: str = ""
+    subject: str = ""
 
     @property
     def topic(self) -> str:
@@ -86,7 +86,7 @@ def publish(*events: Event) -> None:
                 time=now,
                 actor_id=event.actor_id,
                 request_id=request_id,
-                about=event.about,
+                subject=event.subject,
                 value=dumps({"action": event.action, event.noun: event.body}).decode(),
             )
             for offset, event in enumerate(group, start=1)
@@ -125,4 +125,4 @@ def _locked_stream(client_id: int) -> Stream:
 
 
 def _wake_relay() -> None:
-    ring("relay")
+    notify("relay")

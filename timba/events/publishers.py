@@ -94,7 +94,7 @@ class MemoryPublisher:
         return Delivery.UNCERTAIN if message.key in self.deaf_keys else Delivery.ACKED
 
 
-class _Calm(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets each complaint through once a minute: while a broker is away, every producer makes it.
 
     That gapless delivery is experimental, which each says too, is known.
@@ -117,7 +117,7 @@ class _Calm(logging.Filter):
 
 
 _kafka_log: Final = logging.getLogger("timba.events.kafka")
-_kafka_log.addFilter(_Calm())
+_kafka_log.addFilter(RateLimitFilter())
 _POLL_SECONDS: Final = 0.1
 
 

@@ -28,7 +28,7 @@ from timba.events.messages import message_of
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
-from timba.wakeup import Bell
+from timba.wakeup import Listener
 
 _SHARD: Final = 0
 _LEASE: Final = timedelta(seconds=15)
@@ -46,7 +46,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _PRUNING_SECONDS: Final = 3600
 
 
-class Turn(enum.Enum):
+class CycleResult(enum.Enum):
     """How a turn went, and so when the next one is due."""
 
     MOVED = enum.auto()
@@ -74,18 +74,20 @@ class Relay:
 
     def run(self) -> None:
         """Take turns until `stop`, then give the lease back."""
-        bell = Bell("relay")
+        bell = Listener("relay")
         pause = _FIRST_PAUSE
         try:
             while not self._stopping:
                 turn = self.turn()
-                if turn is Turn.IDLE:
+                if turn is CycleResult.IDLE:
                     bell.wait(_POLL_SECONDS)
-                elif turn is Turn.STANDBY:
+                elif turn is CycleResult.STANDBY:
                     self._sleep(_POLL_SECONDS)
-                elif turn is Turn.STUCK:
+                elif turn is CycleResult.STUCK:
                     self._sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE) if turn is Turn.STUCK else _FIRST_PAUSE
+                pause = (
+                    min(pause * 2, _LONGEST_PAUSE) if turn is CycleResult.STUCK else _FIRST_PAUSE
+                )
         finally:
             bell.close()
             self.close()
@@ -100,7 +102,7 @@ class Relay:
         except database_errors():
             _log.warning("the relay's lease was not given back; it expires by itself")
 
-    def turn(self) -> Turn:
+    def turn(self) -> CycleResult:
         """Deliver one batch, if this relay is the one that may, and mark what was acknowledged.
 
         Trouble is logged when it begins and when it is over, not all the while.
@@ -114,8 +116,8 @@ class Relay:
                 reason=str(error),
                 exc_info=None if is_database_outage(error) else error,
             )
-            return Turn.STUCK
-        if turn is Turn.STUCK:
+            return CycleResult.STUCK
+        if turn is CycleResult.STUCK:
             self._complain("the broker does not acknowledge events; they wait, and none is lost")
         elif self._complaint:
             _log.info("the relay is at work again")
@@ -127,23 +129,23 @@ class Relay:
             _log.warning(sentence, **facts)
             self._complaint = sentence
 
-    def _take_turn(self) -> Turn:
+    def _take_turn(self) -> CycleResult:
         self._prune_when_due()
         if self._publisher is None or not self._lease.hold():
-            return Turn.STANDBY
+            return CycleResult.STANDBY
         events = self._next_events()
         if not events:
-            return Turn.IDLE
+            return CycleResult.IDLE
         outcomes = self._publisher.deliver(
             [message_of(event) for event in events], timeout=_DELIVERY_SECONDS
         )
         failpoint("relay.delivered")
         acked, failed = _sort_out(events, outcomes)
         if acked and not self._mark_published(acked):
-            return Turn.STANDBY
+            return CycleResult.STANDBY
         if not failed:
             self._batch = min(self._batch * 2, _BATCH)
-            return Turn.MOVED
+            return CycleResult.MOVED
         return self._recover(failed, tried=len(events))
 
     def _next_events(self) -> list[OutboxEvent]:
@@ -163,7 +165,7 @@ class Relay:
             failpoint("relay.marked")
         return True
 
-    def _recover(self, failed: dict[OutboxEvent, Delivery], *, tried: int) -> Turn:
+    def _recover(self, failed: dict[OutboxEvent, Delivery], *, tried: int) -> CycleResult:
         """Start over with a fresh publisher; set aside the keys whose turn can never come.
 
         The next batch is half as large: when a broker refuses a whole batch, the message that is
@@ -185,9 +187,9 @@ class Relay:
                 bytes=len(event.value.encode()),
             )
         if len(refused) == len(failed):
-            return Turn.MOVED
+            return CycleResult.MOVED
         self._batch = max(1, tried // 2)
-        return Turn.STUCK
+        return CycleResult.STUCK
 
     def _prune_when_due(self) -> None:
         if settings.TIMBA_EVENT_DAYS and time.monotonic() >= self._pruning_due:

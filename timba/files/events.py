@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from timba.accounts.models import User
-from timba.consignments.events import story_about
+from timba.consignments.events import subject_of
 from timba.events.outbox import Event
 from timba.files.models import File
-from timba.files.schemas import file_shape
+from timba.files.schemas import serialize_file
 
 
 def file_event(action: str, file: File, *, actor: User | None) -> Event:
@@ -15,8 +15,8 @@ def file_event(action: str, file: File, *, actor: User | None) -> Event:
         noun="file",
         action=action,
         key=str(file.pk),
-        body=file_shape(file),
+        body=serialize_file(file),
         client_id=file.owner_id,
         actor_id=None if actor is None else actor.pk,
-        about=story_about(file.consignment_id),
+        subject=subject_of(file.consignment_id),
     )

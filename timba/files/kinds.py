@@ -55,7 +55,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STRANGE_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
-class KindUnknown(Exception):
+class UnknownKind(Exception):
     """Why a file is refused at the door; the sentence does not name the file, its caller does."""
 
 
@@ -79,7 +79,7 @@ def size_limit(name: str, *, general: int) -> int:
     return _PHOTO_OR_PDF_BYTES if narrow else general
 
 
-def in_words(size: int) -> str:
+def format_size(size: int) -> str:
     """Return a limit as people say it: 5 MB, 10 GB."""
     for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
         if size >= factor:
@@ -88,13 +88,13 @@ def in_words(size: int) -> str:
 
 
 def check_ending(name: str, *, asked: str | None) -> None:
-    """Raise KindUnknown for a name whose file is refused whatever its bytes are."""
+    """Raise UnknownKind for a name whose file is refused whatever its bytes are."""
     ending = ending_of(name)
     possible = KINDS_OF.get(ending, ())
     if not possible and asked != TEMPERATURES:
-        raise KindUnknown(_no_kind(ending))
+        raise UnknownKind(_no_kind(ending))
     if asked is not None and possible and asked not in possible:
-        raise KindUnknown(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
+        raise UnknownKind(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
 
 
 def detect(
@@ -103,7 +103,7 @@ def detect(
     """Return the kind of a file that is called `name` and begins with `head`.
 
     `asked` is the kind that the caller named, if any; `recognizers` tell the text kinds apart.
-    Raises KindUnknown with a sentence.
+    Raises UnknownKind with a sentence.
     """
     check_ending(name, asked=asked)
     ending = ending_of(name)
@@ -114,15 +114,15 @@ def detect(
     if not possible and found == "application/gzip":
         media_type = found
     if found != ("text/plain" if media_type.startswith("text/") else media_type):
-        raise KindUnknown(_disagreement(ending, found))
+        raise UnknownKind(_disagreement(ending, found))
     if media_type == "application/gzip":
         _refuse_unless_text_inside(head)
         if asked is None and not recognizers[TEMPERATURES](head):
-            raise KindUnknown("there are no temperature readings in this archive.")
+            raise UnknownKind("there are no temperature readings in this archive.")
     elif asked == TEMPERATURES and not _looks_like_utf8(head):
-        raise KindUnknown("its text is not UTF-8, as readings are. Save it as UTF-8.")
+        raise UnknownKind("its text is not UTF-8, as readings are. Save it as UTF-8.")
     elif asked == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
-        raise KindUnknown("its text is not UTF-8. Save it as “CSV UTF-8”.")
+        raise UnknownKind("its text is not UTF-8. Save it as “CSV UTF-8”.")
     kind = asked or _kind_by_bytes(possible, head, recognizers)
     return Detected(kind=kind, media_type=media_type)
 
@@ -154,9 +154,9 @@ def _refuse_unless_text_inside(archive: bytes) -> None:
     try:
         inside = zlib.decompressobj(wbits=31).decompress(archive, HEAD_BYTES)
     except zlib.error:
-        raise KindUnknown("the archive is damaged.") from None
+        raise UnknownKind("the archive is damaged.") from None
     if not _looks_like_utf8(inside):
-        raise KindUnknown("there is no text in this archive.")
+        raise UnknownKind("there is no text in this archive.")
 
 
 def _media_type_of(head: bytes) -> str:

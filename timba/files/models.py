@@ -26,7 +26,7 @@ class FileQuerySet(TenantQuerySet["File"]):
 class File(TenantModel):
     """One upload: its bytes are in the store under `storage_key`, this row says what became of it.
 
-    `fence` is raised by every claim, retry and delete; a worker may write only while it holds the
+    `fencing_token` is raised by every claim, retry and delete; a worker may write only while it holds the
     newest. `run` is the fence of the claim whose results count: everything derived under another
     run is debris.
     """
@@ -80,11 +80,11 @@ class File(TenantModel):
     deleted_at = models.DateTimeField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
 
-    fence = models.PositiveIntegerField(default=0)
+    fencing_token = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     run = models.PositiveIntegerField(null=True)
-    rung_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
     # Which of the queues `fast` and `bulk` it waits in, by kind and size; empty once in neither.
     queue = models.CharField(max_length=10, default="fast")
     sweep_failed_at = models.DateTimeField(null=True)
@@ -138,7 +138,7 @@ class File(TenantModel):
 class Derivative(models.Model):
     """An object that one run made from a file; the row is older than the bytes.
 
-    `stands` is set when the file is settled with that run: what does not stand is at work, or
+    `is_current` is set when the file is settled with that run: what does not stand is at work, or
     debris, and there is never much of it to look through.
     """
 
@@ -152,7 +152,7 @@ class Derivative(models.Model):
         File, on_delete=models.CASCADE, related_name="derivatives", db_index=False
     )
     run = models.PositiveIntegerField()
-    stands = models.BooleanField(default=False)
+    is_current = models.BooleanField(default=False)
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -162,7 +162,7 @@ class Derivative(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["file", "run", "role"], name="derivative_is_unique"),
         ]
-        indexes = [models.Index(fields=["stands"], name="derivative_standing")]
+        indexes = [models.Index(fields=["is_current"], name="derivative_current")]
 
     def __str__(self) -> str:
         return f"{self.role} of {self.file_id}, run {self.run}"

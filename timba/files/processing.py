@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from timba.db.outages import is_database_outage
 from timba.db.text import clean, clean_text
-from timba.db.transactions import again_on_contention
+from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
@@ -33,14 +33,14 @@ from timba.files.models import Derivative, File, FileQuerySet
 from timba.files.processors.base import (
     FileRefused,
     Findings,
-    Made,
     ObjectWriter,
     Outdated,
+    ReadResult,
     Superseded,
 )
 from timba.files.registry import processors
 from timba.files.sandbox import read_in_sandbox
-from timba.files.storage import StoreAway, new_key, store
+from timba.files.storage import StorageUnavailable, new_key, store
 from timba.files.streams import FileDamaged, VerifiedStream
 
 MAX_ATTEMPTS: Final = 3
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def run(self) -> int:
-        return self.file.fence
+        return self.file.fencing_token
 
     def open(self) -> BinaryIO:
         stream = store().open_bytes(self.file.storage_key)
@@ -105,7 +105,7 @@ class Run:
             raise Superseded
         return writer
 
-    @again_on_contention
+    @retry_on_deadlock
     def _name_derivative(self, role: str) -> Derivative:
         with self.writing():
             return Derivative.objects.create(
@@ -145,13 +145,13 @@ class Run:
         later = None if wait is None else _from_now(wait)
         self._update(lease_until=later, attempts=models.F("attempts") - 1)
 
-    @again_on_contention
+    @retry_on_deadlock
     def _update(self, **values: Any) -> int:
         return self.own_row().update(**values)
 
     def own_row(self) -> FileQuerySet:
         """Return the file's row while it is this run's to write."""
-        return _pending().filter(pk=self.file.pk, fence=self.file.fence)
+        return _pending().filter(pk=self.file.pk, fencing_token=self.file.fencing_token)
 
 
 def _nothing() -> None:
@@ -160,14 +160,14 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """What reading came to; `stands` when the objects that the run made are worth keeping.
+    """The outcome of reading; `keep_objects` when the objects that the run made are worth keeping.
 
     `lock` locks what its effects need before the file is locked.
     """
 
     findings: Findings | None = None
     error: str = ""
-    stands: bool = False
+    keep_objects: bool = False
     lock: Callable[[], None] = _nothing
 
 
@@ -214,7 +214,7 @@ def process_claimed(file: File, *, stopping: Any = None) -> None:
             run.give_back()
         except Stopping:
             run.give_back()
-        except StoreAway:
+        except StorageUnavailable:
             _log.warning("store_away", exc_info=True)
             run.give_back(wait=_STORE_PAUSE)
 
@@ -231,17 +231,17 @@ def _pending() -> FileQuerySet:
     return files
 
 
-@again_on_contention
+@retry_on_deadlock
 def claim(file_id: uuid.UUID) -> File | None:
     """Take the lease with a new fencing token; count the attempt before any work is done."""
     waiting = waiting_files().filter(pk=file_id)
-    fence = waiting.values_list("fence", flat=True).first()
+    fence = waiting.values_list("fencing_token", flat=True).first()
     if fence is None:
         return None
-    taken = waiting.filter(fence=fence).update(
-        fence=fence + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end()
+    taken = waiting.filter(fencing_token=fence).update(
+        fencing_token=fence + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end()
     )
-    return _pending().filter(pk=file_id, fence=fence + 1).first() if taken else None
+    return _pending().filter(pk=file_id, fencing_token=fence + 1).first() if taken else None
 
 
 def _renewed_every() -> float:
@@ -282,12 +282,14 @@ def _read(run: Run) -> _Outcome:
     try:
         processor = processors()[run.file.kind]
         read = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
-        made = read if isinstance(read, Made) else Made(findings=read)
+        made = read if isinstance(read, ReadResult) else ReadResult(findings=read)
         findings = processor.stage(run, made)
-        return _Outcome(findings=findings, stands=True, lock=partial(processor.lock, findings))
+        return _Outcome(
+            findings=findings, keep_objects=True, lock=partial(processor.lock, findings)
+        )
     except FileRefused as refusal:
-        return _Outcome(findings=refusal.findings, error=str(refusal), stands=True)
-    except (Superseded, Stopping, StoreAway):
+        return _Outcome(findings=refusal.findings, error=str(refusal), keep_objects=True)
+    except (Superseded, Stopping, StorageUnavailable):
         raise
     except FileDamaged:
         _log.exception("file_damaged", storage_key=run.file.storage_key)
@@ -314,7 +316,7 @@ def _facts(kind: str, findings: Findings) -> dict[str, Any]:
     return {name: findings[name] for name in (findings if shown is None else shown)}
 
 
-@again_on_contention
+@retry_on_deadlock
 def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
     """Write the outcome, its effects and its event in one transaction, while the row is there.
 
@@ -328,7 +330,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
         file.error = clean_text(outcome.error)[:1000]
         file.progress, file.lease_until, file.queue = 1.0, None, ""
-        file.run = file.fence if outcome.stands else None
+        file.run = file.fencing_token if outcome.keep_objects else None
         file.processed_at = timezone.now()
         if outcome.findings is not None:
             file.result = {
@@ -344,7 +346,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             processors()[file.kind].record(file, outcome.findings or {})
         failpoint("processing.recorded")
         file.save()
-        file.derivatives.update(stands=_is_run(file.run))
+        file.derivatives.update(is_current=_is_run(file.run))
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
         failpoint("processing.event_written")

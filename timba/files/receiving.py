@@ -25,9 +25,9 @@ from django.utils import timezone
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.locks import lock_places
+from timba.consignments.locks import lock_targets
 from timba.consignments.models import Consignment, Log
-from timba.db.transactions import again_on_contention, write_transaction
+from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
@@ -35,16 +35,16 @@ from timba.files.events import file_event
 from timba.files.kinds import (
     HEAD_BYTES,
     TEMPERATURES,
-    KindUnknown,
+    UnknownKind,
     check_ending,
     detect,
-    in_words,
+    format_size,
     size_limit,
 )
 from timba.files.models import File
 from timba.files.registry import processors, recognizers
-from timba.files.storage import StoreAway, new_key, store
-from timba.files.tasks import ring
+from timba.files.storage import StorageUnavailable, new_key, store
+from timba.files.tasks import notify_workers
 
 MAX_NAME: Final = 255
 AWAY: Final = "Files cannot be stored just now. Try again in a moment."
@@ -52,7 +52,7 @@ TOOK_TOO_LONG: Final = "The upload stood still for too long and was given up. Se
 _log = structlog.get_logger(__name__)
 
 
-class Refused(Exception):
+class UploadRejected(Exception):
     """A file is not taken in; the sentence names it."""
 
     def __init__(self, name: str, sentence: str, *, too_large: bool = False) -> None:
@@ -62,7 +62,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class IncomingFile:
     """A file whose bytes are durable, but which nobody has accepted yet."""
 
     row: File
@@ -88,7 +88,7 @@ class Accepted:
     duplicate: bool = False
 
 
-class Reception:
+class UploadSession:
     """One file on its way in: `write` its chunks, then `finish`, or `abandon` it.
 
     Each raises Unavailable when the store does not take the bytes.
@@ -122,22 +122,22 @@ class Reception:
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             if len(self._head) == HEAD_BYTES and self._kind is not None:
-                identify(Received(row=self._row, head=self._head), kind=self._kind)
+                identify(IncomingFile(row=self._row, head=self._head), kind=self._kind)
         self._digest.update(chunk)
         with self._storing():
             self._writer.write(chunk)
             failpoint("receiving.half_written")
 
-    def finish(self) -> Received:
+    def finish(self) -> IncomingFile:
         """Make the bytes durable; raise Refused for an empty file."""
         row = self._row
         if not self._size:
-            raise Refused(row.name, f"“{row.name}” is empty.")
+            raise UploadRejected(row.name, f"“{row.name}” is empty.")
         with self._storing():
             self._writer.commit()
             failpoint("receiving.object_stored")
         row.size, row.sha256 = self._size, self._digest.hexdigest()
-        return Received(row=row, head=self._head)
+        return IncomingFile(row=row, head=self._head)
 
     def abandon(self) -> None:
         """Leave neither bytes nor row behind; where the store is away, the sweeper does it."""
@@ -145,41 +145,41 @@ class Reception:
             return
         with contextlib.suppress(OSError):
             self._writer.abort()
-            discard(Received(row=self._row, head=b""))
+            discard(IncomingFile(row=self._row, head=b""))
 
     @contextlib.contextmanager
     def _storing(self) -> Iterator[None]:
         try:
             yield
         except OSError as trouble:
-            self.store_is_away = isinstance(trouble, StoreAway)
+            self.store_is_away = isinstance(trouble, StorageUnavailable)
             _log.exception("storage_away")
             raise Unavailable(AWAY) from trouble
 
 
-def keep_waiting(file_ids: Sequence[uuid.UUID]) -> None:
+def touch_uploads(file_ids: Sequence[uuid.UUID]) -> None:
     """Say that these uploads are still going on, so that the sweeper leaves them alone."""
     File.unscoped.filter(pk__in=file_ids, status=File.Status.RECEIVING).update(
         touched_at=timezone.now()
     )
 
 
-def identify(received: Received, *, kind: str | None = None) -> None:
+def identify(received: IncomingFile, *, kind: str | None = None) -> None:
     """Find out what a received file is; raise Refused where that is unknown or not `kind`."""
     row = received.row
     try:
         detected = detect(name=row.name, head=received.head, asked=kind, recognizers=recognizers())
-    except KindUnknown as reason:
-        raise Refused(row.name, f"“{row.name}” is not accepted: {reason}") from reason
+    except UnknownKind as reason:
+        raise UploadRejected(row.name, f"“{row.name}” is not accepted: {reason}") from reason
     row.kind, row.media_type = detected.kind, detected.media_type
 
 
-@again_on_contention
+@retry_on_deadlock
 def accept_files(
     *,
     actor: User,
     client: Client,
-    received: Sequence[Received],
+    received: Sequence[IncomingFile],
     consignment: Consignment | None = None,
     log: Log | None = None,
 ) -> list[Accepted]:
@@ -193,7 +193,7 @@ def accept_files(
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     accepted: list[Accepted] = []
     with write_transaction():
-        lock_places(consignment, log)
+        lock_targets(consignment, log)
         _check_still_there(received)
         for one in received:
             row = one.row
@@ -202,14 +202,14 @@ def accept_files(
             row.random_number = secrets.randbelow(1000) + 1
             row.request_id = request_id
             row.queue = processors()[row.kind].queue_for(row.size)
-            row.uploaded_at = row.rung_at = timezone.now()
+            row.uploaded_at = row.notified_at = timezone.now()
             accepted.append(_accept(row))
         failpoint("receiving.pending_written")
         fresh = [one.file for one in accepted if not one.duplicate]
         if fresh:
             publish(*(file_event("create", file, actor=actor) for file in fresh))
             failpoint("receiving.event_written")
-            transaction.on_commit(partial(ring, [file.pk for file in fresh]), robust=True)
+            transaction.on_commit(partial(notify_workers, [file.pk for file in fresh]), robust=True)
         for one, outcome in zip(received, accepted, strict=True):
             if outcome.duplicate:
                 # Not before the commit: until then its twin may still turn out to be none.
@@ -217,7 +217,7 @@ def accept_files(
     return accepted
 
 
-def discard(*received: Received) -> None:
+def discard(*received: IncomingFile) -> None:
     """Remove files that were not accepted, bytes first, so that a row outlives its debris.
 
     Raises nothing: what cannot be removed now, the sweeper removes.
@@ -230,7 +230,7 @@ def discard(*received: Received) -> None:
                 store().delete(one.row.storage_key)
                 failpoint("receiving.debris_erased")
                 rows.filter(status=File.Status.RECEIVING).delete()
-        except StoreAway:
+        except StorageUnavailable:
             _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
             return  # each of the others would wait as long for nothing
         except Exception:  # noqa: BLE001 - a disk's, a database's or its driver's: the sweeper is next
@@ -241,32 +241,32 @@ def check_name(name: str) -> None:
     """Raise Refused unless a file may be called so."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_NAME]
     if not name:
-        raise Refused("", "A file has no name.")
+        raise UploadRejected("", "A file has no name.")
     if len(name) > MAX_NAME:
-        raise Refused(
+        raise UploadRejected(
             shown, f"“{shown[:60]}…” has a name of more than {MAX_NAME} characters. Shorten it."
         )
     if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
-        raise Refused(shown, f"“{shown}” has control characters in its name. Rename it.")
+        raise UploadRejected(shown, f"“{shown}” has control characters in its name. Rename it.")
 
 
 def check_size(name: str, size: int) -> None:
     """Raise Refused for more bytes than a file of this name may have."""
     limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
     if size > limit:
-        sentence = f"“{name}” is too large: a file like this may have {in_words(limit)}."
-        raise Refused(name, sentence, too_large=True)
+        sentence = f"“{name}” is too large: a file like this may have {format_size(limit)}."
+        raise UploadRejected(name, sentence, too_large=True)
 
 
 def check_kind(name: str, *, kind: str | None = None) -> None:
     """Raise Refused for a name whose file is refused whatever its bytes are."""
     try:
         check_ending(name, asked=kind)
-    except KindUnknown as reason:
-        raise Refused(name, f"“{name}” is not accepted: {reason}") from reason
+    except UnknownKind as reason:
+        raise UploadRejected(name, f"“{name}” is not accepted: {reason}") from reason
 
 
-def _check_still_there(received: Sequence[Received]) -> None:
+def _check_still_there(received: Sequence[IncomingFile]) -> None:
     """Lock the intent rows; raise Unavailable unless all of them are there and not given up."""
     ids = [one.row.pk for one in received]
     waiting = File.unscoped.select_for_update().filter(

@@ -32,7 +32,7 @@ from timba.db.transactions import outside_transactions, refuse_inside_transactio
 from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 from timba.files.s3_reader import S3Reader
-from timba.files.storage import StoreAway
+from timba.files.storage import StorageUnavailable
 
 # The least that S3 takes for all parts but the last is 5 MiB, the most parts are 10,000.
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -145,7 +145,7 @@ class S3Storage(Storage):
             return cast("Mapping[str, Any]", self.client.head_object(Bucket=self.bucket, Key=name))
 
     def check(self) -> None:
-        """Raise StoreAway when the server is away, ImproperlyConfigured when it refuses us."""
+        """Raise StorageUnavailable when the server is away, ImproperlyConfigured when it refuses us."""
         probe = {"Bucket": self.bucket, "Key": _PROBE}
         code = _refusal_of(partial(self.client.put_object, **probe, **_body(b"probe")))
         code = code or _refusal_of(partial(self.client.delete_object, **probe))
@@ -283,25 +283,25 @@ def translated() -> Iterator[None]:
         if code in _TAKEN:
             raise FileExistsError(code) from refusal
         if status >= 500 or status in _PASSING or code == "NoSuchBucket":
-            raise StoreAway(f"the S3 server refuses: {code}") from refusal
+            raise StorageUnavailable(f"the S3 server refuses: {code}") from refusal
         raise OSError(str(refusal)) from refusal
     except (BotoCoreError, ConnectionError) as failure:
-        raise StoreAway(_AWAY) from failure
+        raise StorageUnavailable(_AWAY) from failure
 
 
 def _refusal_of(ask: Callable[[], object]) -> str:
-    """Return S3's word for why it refuses, if it does; raise StoreAway where it does not answer."""
+    """Return S3's word for why it refuses, if it does; raise StorageUnavailable where it does not answer."""
     refuse_inside_transaction("A request to S3")
     try:
         ask()
     except ClientError as refusal:
         if _status_of(refusal) == HTTPStatus.INSUFFICIENT_STORAGE:
-            raise StoreAway(errno.ENOSPC, "the S3 server is full") from refusal
+            raise StorageUnavailable(errno.ENOSPC, "the S3 server is full") from refusal
         if _status_of(refusal) >= 500 or _status_of(refusal) in _HURRIED:
-            raise StoreAway(_AWAY) from refusal
+            raise StorageUnavailable(_AWAY) from refusal
         return _code_of(refusal)
     except BotoCoreError as failure:
-        raise StoreAway(_AWAY) from failure
+        raise StorageUnavailable(_AWAY) from failure
     return ""
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
-from timba.files.storage import StoreAway
+from timba.files.storage import StorageUnavailable
 
 _FIRST_WINDOW: Final = 1024 * 1024
 _LARGEST_WINDOW: Final = 64 * 1024 * 1024
@@ -67,7 +67,7 @@ class S3Reader(io.RawIOBase):
         super().close()
 
     def _read(self, most: int) -> bytes:
-        """Return the next bytes, at least one; raise StoreAway where there are none to be had."""
+        """Return the next bytes, at least one; raise StorageUnavailable where there are none to be had."""
         for _ in range(_CUTS_IN_A_ROW):
             body = self._body or self._open_window(most)
             try:
@@ -75,11 +75,11 @@ class S3Reader(io.RawIOBase):
                     return chunk
             except ReadTimeoutError as silence:
                 self._let_go()
-                raise StoreAway("the S3 server fell silent") from silence
+                raise StorageUnavailable("the S3 server fell silent") from silence
             except BotoCoreError:
                 pass  # cut off: read on from here
             self._let_go()
-        raise StoreAway("the S3 server breaks off again and again")
+        raise StorageUnavailable("the S3 server breaks off again and again")
 
     def _open_window(self, most: int) -> IO[bytes]:
         length = max(most, self._window)

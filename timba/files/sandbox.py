@@ -25,7 +25,7 @@ import structlog
 from django.conf import settings
 
 from timba.failpoints import failpoint
-from timba.files.processors.base import FileRefused, Findings, Job, Made, Processor
+from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult
 from timba.files.protections import isolated_python, missing_protections
 from timba.files.registry import processors
 from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
@@ -93,14 +93,14 @@ class _Child:
         self.process.wait()
 
 
-def read_in_sandbox(processor: Processor, job: Job) -> Made:
+def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:
     """Run `processor.read` in the child; raise FileRefused with the child's sentence, or ours."""
     return run_in_sandbox(processor.read, job)
 
 
 def run_in_sandbox(
-    function: Callable[[Any], Findings | Made], job: Job, *, beside: bytes = b""
-) -> Made:
+    function: Callable[[Any], Findings | ReadResult], job: Job, *, beside: bytes = b""
+) -> ReadResult:
     """Run a processor's `read`, or one of its `aids`, over the file and what is given beside it.
 
     Raises FileRefused.
@@ -117,7 +117,7 @@ def run_in_sandbox(
         raise FileRefused(CUT_OFF) from None
 
 
-def _run(function: Callable[[Any], Findings | Made], job: Job, beside: bytes) -> Made:
+def _run(function: Callable[[Any], Findings | ReadResult], job: Job, beside: bytes) -> ReadResult:
     child: _Child | None = getattr(_mine, "child", None)
     if child is None or child.process.poll() is not None or child.files_read >= _FILES_PER_CHILD:
         close_sandbox()
@@ -131,7 +131,7 @@ def _run(function: Callable[[Any], Findings | Made], job: Job, beside: bytes) ->
         close_sandbox()
     if "refused" in answer:
         raise FileRefused(answer["refused"])
-    return Made(findings=answer["findings"], objects=objects)
+    return ReadResult(findings=answer["findings"], objects=objects)
 
 
 def close_sandbox() -> None:
@@ -143,7 +143,7 @@ def close_sandbox() -> None:
 
 
 def _converse(
-    child: _Child, function: Callable[[Any], Findings | Made], job: Job, beside: bytes
+    child: _Child, function: Callable[[Any], Findings | ReadResult], job: Job, beside: bytes
 ) -> _Answer:
     question = {
         "module": function.__module__,

@@ -22,7 +22,7 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
-from timba.files.processors.base import FileRefused, Findings, Made, Source
+from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.sandbox_limits import lock_down
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
@@ -89,12 +89,12 @@ def _serve(channel: socket.socket, modules: Mapping[str, ModuleType]) -> None:
 
 
 def _answer(
-    read: Callable[[Source], Findings | Made], source: Source
+    read: Callable[[Source], Findings | ReadResult], source: Source
 ) -> tuple[dict[str, Any], list[bytes]]:
     """Return the line to answer, and the objects that follow it, in the order of their sizes."""
     try:
         found = read(source)
-        made = found if isinstance(found, Made) else Made(findings=found)
+        made = found if isinstance(found, ReadResult) else ReadResult(findings=found)
         sizes = {name: len(content) for name, content in made.objects.items()}
         return {"findings": dict(made.findings), "sizes": sizes}, list(made.objects.values())
     except FileRefused as refusal:

@@ -11,7 +11,7 @@ from timba.files.models import File
 Status = Literal["PENDING", "SUCCESS", "FAILURE"]
 
 
-class FileShape(TypedDict):
+class FileSchema(TypedDict):
     id: UUID
     task_id: UUID
     name: str
@@ -33,7 +33,7 @@ class FileShape(TypedDict):
     preview_url: str | None
 
 
-class TaskShape(TypedDict):
+class TaskSchema(TypedDict):
     task_id: UUID
     status: Status
     progress: float
@@ -41,9 +41,9 @@ class TaskShape(TypedDict):
     error: str | None
 
 
-def file_shape(file: File) -> FileShape:
+def serialize_file(file: File) -> FileSchema:
     """Return the file as callers see it."""
-    return FileShape(
+    return FileSchema(
         id=file.pk,
         task_id=file.task_id,
         name=file.name,
@@ -66,9 +66,9 @@ def file_shape(file: File) -> FileShape:
     )
 
 
-def task_shape(file: File) -> TaskShape:
+def serialize_task(file: File) -> TaskSchema:
     """Return how far the work on a file is."""
-    return TaskShape(
+    return TaskSchema(
         task_id=file.task_id,
         status=cast("Status", file.status),
         progress=file.progress,

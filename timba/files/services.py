@@ -13,9 +13,9 @@ from django.utils import timezone
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.locks import lock_places
+from timba.consignments.locks import lock_targets
 from timba.consignments.models import Consignment, Log
-from timba.db.transactions import again_on_contention, apply_changes, write_transaction
+from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, NotFound
 from timba.events.outbox import Event, publish
 from timba.failpoints import failpoint
@@ -23,7 +23,7 @@ from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
 from timba.files.registry import processors
-from timba.files.tasks import ring
+from timba.files.tasks import notify_workers
 
 _BATCH: Final = 100
 
@@ -35,7 +35,7 @@ class Places(TypedDict, total=False):
     log: Log | None
 
 
-@again_on_contention
+@retry_on_deadlock
 def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     """Say which consignment and log a file belongs to; raise NotFound for another client's.
 
@@ -46,7 +46,7 @@ def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
         raise NotFound("There is no such consignment or log.")
     with write_transaction():
-        lock_places(consignment, log)
+        lock_targets(consignment, log)
         file = _locked(file)
         if "consignment" in places and file.log is not None:
             stays = file.log.consignment_id == getattr(consignment, "pk", None)
@@ -57,7 +57,7 @@ def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
     return file
 
 
-@again_on_contention
+@retry_on_deadlock
 def retry_file(*, actor: User, file: File) -> File:
     """Process a FAILURE again; raise Conflict for a file in any other state."""
     require(actor, Permission.WRITE_FILES, client=file.client)
@@ -68,7 +68,7 @@ def retry_file(*, actor: User, file: File) -> File:
         _make_pending(file)
         failpoint("services.retry_written")
         publish(file_event("update", file, actor=actor))
-        transaction.on_commit(partial(ring, [file.pk]), robust=True)
+        transaction.on_commit(partial(notify_workers, [file.pk]), robust=True)
     return file
 
 
@@ -86,7 +86,7 @@ def retry_failed_files(*, actor: User, client: Client) -> int:
     )
 
 
-@again_on_contention
+@retry_on_deadlock
 def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
     retried = []
     with transaction.atomic():
@@ -98,11 +98,13 @@ def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
             retried.append(file)
         if retried:
             publish(*(file_event("update", file, actor=actor) for file in retried))
-            transaction.on_commit(partial(ring, [file.pk for file in retried]), robust=True)
+            transaction.on_commit(
+                partial(notify_workers, [file.pk for file in retried]), robust=True
+            )
     return len(retried)
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_file(*, actor: User, file: File) -> None:
     """Take a file out of every answer at once; its bytes stay in the trash for a while."""
     require(actor, Permission.WRITE_FILES, client=file.client)
@@ -112,8 +114,8 @@ def delete_file(*, actor: User, file: File) -> None:
         processors()[file.kind].withdraw(file)
         file.deleted_at, file.live_digest, file.queue = timezone.now(), None, ""
         # Whoever works on it now is a stranger from here on.
-        file.fence += 1
-        file.save(update_fields=["deleted_at", "live_digest", "queue", "fence"])
+        file.fencing_token += 1
+        file.save(update_fields=["deleted_at", "live_digest", "queue", "fencing_token"])
         failpoint("services.tombstone_written")
         publish(event)
 
@@ -122,7 +124,7 @@ def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = Non
     """Lock the files of a log that is deleted, or of a consignment and all its logs; tell of each.
 
     It is a part of that deletion, which empties their columns as the foreign keys say and
-    publishes what is told here: see `CONSIGNMENT_FOLLOWERS`.
+    publishes what is told here: see `CONSIGNMENT_DELETION_HOOKS`.
     """
     logs = Log.unscoped.filter(consignment=consignment)
     places = {"log": Q(log__in=logs), "consignment": Q(consignment=consignment)}
@@ -137,15 +139,15 @@ def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = Non
 
 def _locked(file: File) -> File:
     rows = File.unscoped.live().select_for_update()
-    return rows.one_or_not_found(pk=file.pk)
+    return rows.get_or_not_found(pk=file.pk)
 
 
 def _make_pending(file: File) -> None:
     file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
     file.result, file.error, file.processed_at, file.lease_until = None, "", None, None
     # A worker that was given up for lost may wake: it is a stranger from here on.
-    file.fence += 1
-    file.rung_at = timezone.now()
+    file.fencing_token += 1
+    file.notified_at = timezone.now()
     file.queue = processors()[file.kind].queue_for(file.size)
     file.live_digest = file.sha256 if file.kind == TEMPERATURES else None
     try:

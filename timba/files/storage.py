@@ -31,14 +31,14 @@ def new_key() -> str:
     return f"{name[:2]}/{name}"
 
 
-class StoreAway(OSError):
+class StorageUnavailable(OSError):
     """The store of files does not answer just now."""
 
 
 class ObjectStore(Protocol):
     """Where objects are kept: written once, whole or not at all, and read as they were written.
 
-    Every method may raise OSError: StoreAway where trying again later may help. None of them is
+    Every method may raise OSError: StorageUnavailable where trying again later may help. None of them is
     called inside a transaction: see `outside_transactions`.
     """
 

@@ -18,12 +18,12 @@ from django.db import models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from timba.db.outages import is_contention, is_database_outage
+from timba.db.outages import is_database_outage, is_serialization_failure
 from timba.failpoints import failpoint
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
 from timba.files.registry import processors
-from timba.files.storage import StoreAway, store
+from timba.files.storage import StorageUnavailable, store
 
 # A store may still carry out what it was asked by a worker, or an upload, that is gone since: what
 # they made is erased, with the row that names it, once nothing can come any more.
@@ -46,7 +46,7 @@ def sweep_files(*, stopping: Any = None) -> None:
         _each(_batch(_abandoned_uploads(), since="touched_at"), _remove_abandoned, stopping)
         _each(_batch(_dead_runs(), since="created_at"), _erase, stopping)
         _each(_batch(_trash(), since="deleted_at"), _erase_file, stopping)
-    except (StoreAway, ImproperlyConfigured):
+    except (StorageUnavailable, ImproperlyConfigured):
         _log.warning("store_away", exc_info=True)
     purge_expired()
 
@@ -60,7 +60,7 @@ def purge_expired() -> None:
             _log.exception("not_purged", purge=path)
 
 
-def take_unrung(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
+def claim_unnotified(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
     """Return the oldest files of a queue whose bell is lost, to be rung for now.
 
     `bells` still hang at the broker: only for so many fewer may a bell be lost, however long the
@@ -75,7 +75,7 @@ def take_unrung(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
     long_ago = models.Q(rung_at__isnull=True) | models.Q(rung_at__lt=now - RING_AGAIN_AFTER)
     oldest = waiting.filter(long_ago).order_by("uploaded_at")
     file_ids = list(oldest.values_list("pk", flat=True)[:lost])
-    File.unscoped.filter(pk__in=file_ids).update(rung_at=now)
+    File.unscoped.filter(pk__in=file_ids).update(notified_at=now)
     failpoint("sweeping.bells_noted")
     return file_ids
 
@@ -93,10 +93,10 @@ def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
         try:
             heal(one)
         except Exception as problem:  # tried again in a later round
-            if isinstance(problem, StoreAway):
+            if isinstance(problem, StorageUnavailable):
                 # A store that refuses this object alone is there for the others.
                 store().check()
-            if is_database_outage(problem) and not is_contention(problem):
+            if is_database_outage(problem) and not is_serialization_failure(problem):
                 raise
             _log.exception("not_swept", step=heal.__name__, what=str(one))
             failed = type(one)._base_manager.filter(pk=one.pk)  # noqa: SLF001 - Django's own name
@@ -126,8 +126,8 @@ def _remove_abandoned(file: File) -> None:
 def _dead_runs() -> models.QuerySet[Derivative]:
     """Return what runs made that lost their file: neither the current run nor the one at work."""
     long_ago = timezone.now() - ABANDONED_AFTER
-    dead = Derivative.objects.filter(stands=False, created_at__lt=long_ago).exclude(
-        file__status=File.Status.PENDING, run=models.F("file__fence")
+    dead = Derivative.objects.filter(is_current=False, created_at__lt=long_ago).exclude(
+        file__status=File.Status.PENDING, run=models.F("file__fencing_token")
     )
     return dead.select_related("file")
 

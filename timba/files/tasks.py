@@ -29,7 +29,7 @@ from timba.files.models import File
 from timba.files.processing import process_claimed
 from timba.files.processors.base import FAST
 from timba.files.scheduling import QUEUES, Slots, next_waiting
-from timba.files.sweeping import sweep_files, take_unrung
+from timba.files.sweeping import claim_unnotified, sweep_files
 
 BELL: Final = "work"
 _RING_SECONDS: Final = 2.0
@@ -82,7 +82,7 @@ class TaskBroken(Exception):
     """A task ended in a way that would have ended its worker with it."""
 
 
-def contained(task: Callable[P, None]) -> Callable[P, None]:
+def log_exceptions(task: Callable[P, None]) -> Callable[P, None]:
     """Let a task fail alone: the last three, as they are, would end the whole worker.
 
     Without its database a task does nothing: the row waits, and is found by the next sweep.
@@ -102,11 +102,11 @@ def contained(task: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def ring(file_ids: Sequence[uuid.UUID]) -> None:
+def notify_workers(file_ids: Sequence[uuid.UUID]) -> None:
     """Say that these files wait, within some two seconds; never raise: the sweeper rings again."""
     failpoint("tasks.bell_due")
     if not settings.BROKER_URL:
-        wakeup.ring(BELL)
+        wakeup.notify(BELL)
         return
     deadline = time.monotonic() + _RING_SECONDS
     queues = File.unscoped.filter(pk__in=file_ids).values_list("pk", "queue")
@@ -121,7 +121,7 @@ def ring(file_ids: Sequence[uuid.UUID]) -> None:
 
 
 @shared_task(name="timba.files.tasks.process")
-@contained
+@log_exceptions
 def process(_: str, queue: str = FAST) -> None:
     """Process the file whose turn it is in the queue: not always the one that was rung for.
 
@@ -138,7 +138,7 @@ def process(_: str, queue: str = FAST) -> None:
         _worker.slots.free(slot)
     waiting = next_waiting(queues=[queue])
     if waiting is not None and not _stopping.is_set():
-        ring([waiting])
+        notify_workers([waiting])
 
 
 @celeryd_after_setup.connect
@@ -166,15 +166,15 @@ def give_back_files(**_: Any) -> None:
 
 
 @shared_task(name="timba.files.tasks.sweep")
-@contained
+@log_exceptions
 def sweep() -> None:
     """Remove debris, end what is lost, and ring again for files whose bell was lost."""
     sweep_files()
     for queue in QUEUES:
-        ring(take_unrung(queue=queue, bells=bells_hanging(process.app, [queue])))
+        notify_workers(claim_unnotified(queue=queue, bells=queued_messages(process.app, [queue])))
 
 
-def bells_hanging(app: Any, queues: Iterable[str]) -> int:
+def queued_messages(app: Any, queues: Iterable[str]) -> int:
     """Return how many messages the broker still holds: their files need no other one."""
     with app.connection_for_read() as connection:
         return sum(_messages_in(queue, connection) for queue in queues)

@@ -17,7 +17,7 @@ from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import Slots
 from timba.files.sweeping import sweep_files
 from timba.files.tasks import BELL
-from timba.wakeup import Bell
+from timba.wakeup import Listener
 
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 10.0
@@ -52,7 +52,7 @@ class Worker:
         self._stopping.set()
 
     def _serve(self, slot: int) -> None:
-        bell = Bell(BELL)
+        bell = Listener(BELL)
         try:
             while not self._stopping.is_set():
                 if not self._process_next(slot):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from timba.accounts.models import User
-from timba.consignments.events import story_about
+from timba.consignments.events import subject_of
 from timba.events.outbox import Event
 from timba.notes.models import Note
-from timba.notes.schemas import note_shape
+from timba.notes.schemas import serialize_note
 
 
 def note_event(action: str, note: Note, *, actor: User) -> Event:
@@ -15,8 +15,8 @@ def note_event(action: str, note: Note, *, actor: User) -> Event:
         noun="note",
         action=action,
         key=str(note.pk),
-        body=note_shape(note),
+        body=serialize_note(note),
         client_id=note.client_id,
         actor_id=actor.pk,
-        about=story_about(note.consignment_id),
+        subject=subject_of(note.consignment_id),
     )

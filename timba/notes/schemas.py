@@ -8,7 +8,7 @@ from typing import TypedDict
 from timba.notes.models import Note
 
 
-class NoteShape(TypedDict):
+class NoteSchema(TypedDict):
     id: int
     title: str
     content: str
@@ -17,9 +17,9 @@ class NoteShape(TypedDict):
     updated_at: datetime
 
 
-def note_shape(note: Note) -> NoteShape:
+def serialize_note(note: Note) -> NoteSchema:
     """Return the note as callers see it."""
-    return NoteShape(
+    return NoteSchema(
         id=note.pk,
         title=note.title,
         content=note.content,

@@ -9,9 +9,9 @@ from django.db import transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.locks import lock_places
+from timba.consignments.locks import lock_targets
 from timba.consignments.models import Consignment, Log
-from timba.db.transactions import again_on_contention, apply_changes, write_transaction
+from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Invalid, NotFound
 from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
@@ -30,7 +30,7 @@ class NoteChanges(TypedDict, total=False):
     consignment: Consignment | None
 
 
-@again_on_contention
+@retry_on_deadlock
 def write_note(
     *,
     actor: User,
@@ -46,19 +46,19 @@ def write_note(
     )
     _check(note)
     with write_transaction():
-        lock_places(consignment)
+        lock_targets(consignment)
         note.save()
         publish(note_event("create", note, actor=actor))
     return note
 
 
-@again_on_contention
+@retry_on_deadlock
 def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> Note:
     """Change what a note says; raise Invalid for an empty or too long text."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with write_transaction():
-        lock_places(changes.get("consignment"))
-        note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
+        lock_targets(changes.get("consignment"))
+        note = Note.unscoped.select_for_update().get_or_not_found(pk=note.pk)
         changed = apply_changes(note, changes)
         _check(note)
         if changed:
@@ -67,12 +67,12 @@ def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> N
     return note
 
 
-@again_on_contention
+@retry_on_deadlock
 def delete_note(*, actor: User, note: Note) -> None:
     """Take a note away; its last state stays in the history."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with transaction.atomic():
-        note = Note.unscoped.select_for_update().one_or_not_found(pk=note.pk)
+        note = Note.unscoped.select_for_update().get_or_not_found(pk=note.pk)
         event = note_event("delete", note, actor=actor)
         note.delete()
         publish(event)
@@ -81,7 +81,7 @@ def delete_note(*, actor: User, note: Note) -> None:
 def unlink_notes(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
     """Take all notes out of a consignment that is deleted; a log has none.
 
-    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_FOLLOWERS`.
+    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_DELETION_HOOKS`.
     """
     if log is not None:
         return []

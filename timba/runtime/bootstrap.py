@@ -22,7 +22,7 @@ from timba.accounts.models import User
 from timba.db.checks import DURABILITY
 from timba.db.outages import is_disk_full
 from timba.files.protections import missing_protections
-from timba.files.storage import StoreAway, store
+from timba.files.storage import StorageUnavailable, store
 
 KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
 # Pages of packages that Timba serves nobody.
@@ -108,7 +108,7 @@ def _check_store() -> None:
     """Refuse a store that refuses us; one that is merely away will be back."""
     try:
         store().check()
-    except StoreAway:
+    except StorageUnavailable:
         _log.warning("the store of files is away: uploads wait for it")
     except ImproperlyConfigured as misfit:
         raise CommandError(str(misfit)) from misfit

@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from timba.files.processors.base import BULK, FAST
-from timba.runtime.supervisor import Program
+from timba.runtime.supervisor import ProcessSpec
 
 # Of each worker of the web server; one that sends no headers in time makes room for another.
 _CONNECTIONS: Final = 2048
@@ -17,17 +17,17 @@ _HEADER_SECONDS: Final = 10
 _BUFFER_BYTES: Final = 64 * 1024
 
 
-def programs() -> list[Program]:
+def processes() -> list[ProcessSpec]:
     """Return what runs on this machine; with a broker, Celery takes the worker's place."""
     manage = (sys.executable, str(settings.BASE_DIR / "manage.py"))
-    relay = Program(name="relay", command=(*manage, "relay"))
+    relay = ProcessSpec(name="relay", command=(*manage, "relay"))
     if settings.BROKER_URL:
         return [_web(), *_celery(), relay]
-    return [_web(), Program(name="worker", command=(*manage, "work")), relay]
+    return [_web(), ProcessSpec(name="worker", command=(*manage, "work")), relay]
 
 
-def _web() -> Program:
-    return Program(
+def _web() -> ProcessSpec:
+    return ProcessSpec(
         name="web",
         command=(
             sys.executable,
@@ -55,7 +55,7 @@ def _web() -> Program:
     )
 
 
-def _celery() -> list[Program]:
+def _celery() -> list[ProcessSpec]:
     celery = (
         *(sys.executable, "-m", "celery", "--quiet"),
         *("--app=timba.config", f"--workdir={settings.BASE_DIR}"),
@@ -63,7 +63,7 @@ def _celery() -> list[Program]:
     at_once = settings.TIMBA_WORKER_THREADS
     return [
         *(
-            Program(
+            ProcessSpec(
                 name=f"{queue} worker",
                 command=(
                     *celery,
@@ -79,5 +79,5 @@ def _celery() -> list[Program]:
             for queue, children in ((BULK, at_once), (FAST, at_once + 1))
         ),
         # No pidfile: one left by a crash would keep the next beat from starting.
-        Program(name="beat", command=(*celery, "beat", "--pidfile=")),
+        ProcessSpec(name="beat", command=(*celery, "beat", "--pidfile=")),
     ]

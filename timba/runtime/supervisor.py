@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Program:
+class ProcessSpec:
     """What is kept running: its name in messages, and its command with an absolute path."""
 
     name: str
@@ -40,7 +40,7 @@ class Supervisor:
     """Runs programs until it is told to stop."""
 
     def __init__(
-        self, programs: Sequence[Program], *, say: Say, output: IO[bytes] | None = None
+        self, programs: Sequence[ProcessSpec], *, say: Say, output: IO[bytes] | None = None
     ) -> None:
         """Take `programs`; `output` gets what they print, else they share this process's."""
         self._children = [_Child(program, output) for program in programs]
@@ -86,7 +86,7 @@ class Supervisor:
 class _Child:
     """One program and its process, which leads a group of its own."""
 
-    def __init__(self, program: Program, output: IO[bytes] | None) -> None:
+    def __init__(self, program: ProcessSpec, output: IO[bytes] | None) -> None:
         self._program = program
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None

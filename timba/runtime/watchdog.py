@@ -18,7 +18,7 @@ from billiard import active_children
 from celery import bootsteps
 from celery.worker import state
 
-from timba.files.tasks import bells_hanging
+from timba.files.tasks import queued_messages
 
 _LOOK_SECONDS: Final = 5.0
 _DEAF_SECONDS: Final = 20.0
@@ -58,7 +58,7 @@ class Watchdog(bootsteps.StartStopStep):
     def _is_rung(self) -> bool:
         """Whether messages wait; a broker that is away has none for anybody."""
         try:
-            return bells_hanging(self._app, self._queues) > 0
+            return queued_messages(self._app, self._queues) > 0
         except Exception:  # noqa: BLE001 - whatever ails the broker, the watch goes on
             return False
 

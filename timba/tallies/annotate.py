@@ -23,7 +23,7 @@ from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from timba.files.processors.base import FileRefused, Made, Source
+from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import Columns, find_columns
 from timba.tallies.reading import MAX_TITLE_ROWS, NO_HEADER
 from timba.tallies.workbooks import Sheet, is_workbook, open_sheets
@@ -40,7 +40,7 @@ class Marks(Source, Protocol):
     def open_beside(self) -> BinaryIO: ...
 
 
-def mark_workbook(source: Marks) -> Made:
+def mark_workbook(source: Marks) -> ReadResult:
     """Return the workbook as it was uploaded, its bad cells marked; a CSV becomes a workbook."""
     with source.open() as stream:
         if not is_workbook(stream):
@@ -52,7 +52,7 @@ def mark_workbook(source: Marks) -> Made:
     return _marked(book, book[name], marks)
 
 
-def mark_values(source: Marks) -> Made:
+def mark_values(source: Marks) -> ReadResult:
     """Return a new workbook of the sheet's values alone, its bad cells marked."""
     book = Workbook()
     page = book.worksheets[0]
@@ -89,14 +89,14 @@ def _fill_in(cell: Any, value: Any) -> None:
         cell.value = value
 
 
-def _marked(book: Workbook, page: Worksheet, marks: Sequence[tuple[int, int, str]]) -> Made:
+def _marked(book: Workbook, page: Worksheet, marks: Sequence[tuple[int, int, str]]) -> ReadResult:
     for row, column, sentence in marks:
         cell = _real(page, row, column)
         comment = Comment(sentence, AUTHOR, height=_COMMENT_HEIGHT, width=_COMMENT_WIDTH)
         if cell.comment is not None:
             comment = Comment(f"{sentence}\n\n{cell.comment.text}", AUTHOR)
         cell.comment, cell.fill = comment, _BAD
-    return Made(findings={}, objects={MARKED: _saved(book)})
+    return ReadResult(findings={}, objects={MARKED: _saved(book)})
 
 
 def _real(page: Worksheet, row: int, column: int) -> Cell:

@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 def visible_consignment(actor: User, pk: int) -> Consignment:
     """Return a consignment that `actor` may see, with its client; raise NotFound."""
     consignments = Consignment.objects.visible_to(actor).select_related("client")
-    return consignments.one_or_not_found(pk=pk)
+    return consignments.get_or_not_found(pk=pk)
 
 
 def export(*, actor: User, consignment: Consignment, ending: str) -> BinaryIO:

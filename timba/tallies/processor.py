@@ -30,9 +30,9 @@ from timba.files.processors.base import (
     FileRefused,
     Findings,
     Job,
-    Made,
     Outdated,
     Processor,
+    ReadResult,
 )
 from timba.files.rejects import csv_lines
 from timba.files.sandbox import run_in_sandbox
@@ -75,7 +75,7 @@ class Compared:
     bad: Sequence[BadRow]
 
 
-def stage_tally(job: Job, made: Made) -> Findings:
+def stage_tally(job: Job, made: ReadResult) -> Findings:
     """Compare the sheet with what is there, keep its rejects, and have them marked.
 
     Raises FileRefused where none of its rows is a log, or nobody may add it.

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
-from timba.files.processors.base import FileRefused, Made, Source
+from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import (
     BARCODE,
     BREADTH,
@@ -60,7 +60,7 @@ class Table:
     columns: Columns
 
 
-def read_tally(source: Source) -> Made:
+def read_tally(source: Source) -> ReadResult:
     """Return where the sheet says what, and its rows as the object `rows`; raise FileRefused.
 
     Each row is `[number, barcode, length, breadth, height]`, or `[number, faults, text]` for one
@@ -73,7 +73,7 @@ def read_tally(source: Source) -> Made:
     offset = table.sheet.first_column
     place = {name: offset + table.columns.index[name] for name in FIELDS}
     findings = {"sheet": table.sheet.name, "columns": place}
-    return Made(findings=findings, objects={ROWS: _packed(tally)})
+    return ReadResult(findings=findings, objects={ROWS: _packed(tally)})
 
 
 def find_table(sheets: Iterable[Sheet]) -> Table:

@@ -24,7 +24,7 @@ MOMENT = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
+class TimeRange:
     """All moments from `start` up to, not including, `stop`, in microseconds since 1970."""
 
     start: int = BEFORE_ALL
@@ -35,7 +35,7 @@ class Bounds:
         return self.start <= BEFORE_ALL and self.stop >= AFTER_ALL
 
 
-EVER: Final = Bounds()
+ALL_TIME: Final = TimeRange()
 
 
 def parse_moment(text: str) -> int:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from timba.temperatures.caching import bounded_cache
-from timba.temperatures.totals import CityColumns, Ints, Longs, Totals, fold, total_by_city
+from timba.temperatures.totals import CityColumns, Ints, Longs, Totals, merge_totals, total_by_city
 
 RUN = 1024 * 1024
 ROW_GROUP = 32_768
@@ -98,7 +98,7 @@ class ReadingsWriter:
         # Also after a problem: a writer that is left open complains when it is forgotten.
         self._parquet.close()
         if problem is None and self._partials:
-            self.totals = fold(self._partials)
+            self.totals = merge_totals(self._partials)
 
     def _write_run(self) -> None:
         cities, times, hundredths = (
@@ -116,7 +116,7 @@ class ReadingsWriter:
         self._partials.append(partial)
         if sum(map(len, self._partials)) <= self._max_partials:
             return
-        self._partials = [fold(self._partials)]
+        self._partials = [merge_totals(self._partials)]
         # Folding again and again what hardly gets smaller would cost more than reading it back.
         if len(self._partials[0]) > self._max_partials // 2:
             self._partials = []
@@ -147,7 +147,7 @@ def read_cities(
 ) -> dict[int, Totals]:
     """Return the totals, by city, of readings from `start` up to, not including, `stop`."""
     parts = list(_parts(stored, np.unique(np.array(cities, dtype=np.int64)), start, stop))
-    return dict(fold(parts)) if parts else {}
+    return dict(merge_totals(parts)) if parts else {}
 
 
 def fold_by_city(stored: StoredReadings) -> Iterator[CityColumns]:
@@ -218,9 +218,9 @@ def _fold_range(parquet: Any, groups: list[int], first: int, end: int) -> CityCo
         if part.start < part.stop:
             partials.append(total_by_city(cities[part], times[part], hundredths[part]))
         if sum(map(len, partials)) > limit:
-            partials = [fold(partials)]
+            partials = [merge_totals(partials)]
             limit = max(MAX_PARTIALS, 2 * len(partials[0]))
-    return fold(partials)
+    return merge_totals(partials)
 
 
 def _table(cities: Ints, times: Longs, hundredths: Ints) -> Any:

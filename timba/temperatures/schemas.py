@@ -9,7 +9,7 @@ from timba.temperatures.bounds import moment
 from timba.temperatures.statistics import CityStatistics
 
 
-class CityShape(TypedDict):
+class CitySchema(TypedDict):
     city_id: int
     name: str | None
     count: int
@@ -20,10 +20,10 @@ class CityShape(TypedDict):
     last_at: datetime | None
 
 
-def city_shape(statistics: CityStatistics) -> CityShape:
+def serialize_city(statistics: CityStatistics) -> CitySchema:
     """Return a city's statistics as callers see them."""
     totals = statistics.totals
-    return CityShape(
+    return CitySchema(
         city_id=statistics.city_id,
         name=statistics.name,
         count=totals.count if totals else 0,

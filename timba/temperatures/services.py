@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.db.transactions import again_on_contention, apply_changes, let_others_write
+from timba.db.transactions import apply_changes, retry_on_deadlock, yield_to_writers
 from timba.errors import Invalid, NotFound
 from timba.failpoints import failpoint
 from timba.files.models import File
@@ -89,7 +89,7 @@ def withdraw_readings(file: File) -> None:
     _renew_data_version(_owner(file))
 
 
-@again_on_contention
+@retry_on_deadlock
 def name_city(*, actor: User, client: Client, city_id: int, name: str) -> City:
     """Give a city number a name, or another one; raise Invalid for a name that is none."""
     require(actor, Permission.WRITE_FILES, client=client)
@@ -113,7 +113,7 @@ def _others_next() -> Iterator[None]:
     """Let others write afterwards, for as long as this took."""
     started = time.monotonic()
     yield
-    let_others_write(time.monotonic() - started)
+    yield_to_writers(time.monotonic() - started)
 
 
 def _owner(file: File) -> int:

@@ -26,7 +26,7 @@ from timba.errors import Unavailable
 from timba.files.models import Derivative
 from timba.files.storage import store
 from timba.places.models import CITY_NUMBERS, City
-from timba.temperatures.bounds import EVER, Bounds, microseconds, moment
+from timba.temperatures.bounds import ALL_TIME, TimeRange, microseconds, moment
 from timba.temperatures.caching import bounded_cache
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet, DataVersion
 from timba.temperatures.readings import StoredReadings, read_cities
@@ -65,7 +65,7 @@ class Overview:
 
 
 def city_statistics(
-    *, client_id: int, city_id: int, bounds: Bounds = EVER
+    *, client_id: int, city_id: int, bounds: TimeRange = ALL_TIME
 ) -> CityStatistics | None:
     """Return a city's statistics; None when the client has no reading of it at all."""
     if city_id not in CITY_NUMBERS:
@@ -74,13 +74,13 @@ def city_statistics(
     if version is None:
         return None
     try:
-        return _kept(client_id, city_id, bounds, version)
+        return _cached(client_id, city_id, bounds, version)
     except Unavailable:
         # Perhaps a file was deleted, and its readings erased, while they were being read.
         newer = data_version(client_id)
         if newer in (None, version):
             raise
-        return _kept(client_id, city_id, bounds, newer)
+        return _cached(client_id, city_id, bounds, newer)
 
 
 def overview_of(client_id: int) -> Overview:
@@ -107,7 +107,7 @@ def at_one_version(client_id: int, make: Callable[[], R]) -> R:
     return made
 
 
-def cities_of(client_id: int, *, bounds: Bounds = EVER) -> QuerySet[CityTotals, Any]:
+def cities_of(client_id: int, *, bounds: TimeRange = ALL_TIME) -> QuerySet[CityTotals, Any]:
     """Return a row for each city of which the client has a reading, for `describe_cities`.
 
     With bounds it holds the city's number alone: what all readings add up to is not asked.
@@ -119,7 +119,7 @@ def cities_of(client_id: int, *, bounds: Bounds = EVER) -> QuerySet[CityTotals, 
 
 
 def describe_cities(
-    *, client_id: int, rows: Sequence[Any], bounds: Bounds = EVER
+    *, client_id: int, rows: Sequence[Any], bounds: TimeRange = ALL_TIME
 ) -> list[CityStatistics]:
     """Return the statistics of some rows of `cities_of`, with their names."""
     numbers = [row.city_id for row in rows]
@@ -153,8 +153,8 @@ def _bytes_of(answer: CityStatistics | None) -> int:
 
 
 @bounded_cache(max_bytes=MAX_ANSWER_BYTES, size_of=_bytes_of)
-def _kept(
-    client_id: int, city_id: int, bounds: Bounds, version: uuid.UUID
+def _cached(
+    client_id: int, city_id: int, bounds: TimeRange, version: uuid.UUID
 ) -> CityStatistics | None:
     rows = _counting(client_id).filter(city_id=city_id)
     if bounds.hold_everything:
@@ -189,7 +189,7 @@ def _shared(key: str, make: Callable[[], Totals | None]) -> Totals | None:
     return totals
 
 
-def _within(rows: CityTotalsQuerySet, bounds: Bounds) -> dict[int, Totals]:
+def _within(rows: CityTotalsQuerySet, bounds: TimeRange) -> dict[int, Totals]:
     """Return the totals, by city, of the readings within bounds.
 
     One query decides which files count, so that all of an answer is of one moment.

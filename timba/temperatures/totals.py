@@ -122,7 +122,7 @@ def total_by_city(cities: Ints, times: Longs, hundredths: Ints) -> CityColumns:
     )
 
 
-def fold(parts: Sequence[CityColumns]) -> CityColumns:
+def merge_totals(parts: Sequence[CityColumns]) -> CityColumns:
     """Return the totals of all parts together; there is at least one, and none is empty."""
     cities = np.concatenate([part.cities for part in parts])
     order = np.argsort(cities, kind="stable")

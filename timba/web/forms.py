@@ -22,7 +22,7 @@ from timba.notes.models import Note
 from timba.notes.services import MAX_TITLE
 from timba.temperatures.services import MAX_CITY_NAME
 from timba.web.choices import ConsignmentField
-from timba.web.pages import Reader
+from timba.web.pages import Viewer
 from timba.web.templatetags.formatting import measure
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class NoteForm(ServiceForm):
     consignment_id = ConsignmentField()
     content = forms.CharField(required=False, strip=False, widget=forms.Textarea({"rows": 6}))
 
-    def __init__(self, *args: Any, reader: Reader, note: Note | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reader: Viewer, note: Note | None = None, **kwargs: Any) -> None:
         if note is not None:
             kwargs["initial"] = {
                 "title": note.title,
@@ -141,7 +141,7 @@ class PlaceForm(forms.Form):
     consignment_id = ConsignmentField()
 
     def __init__(
-        self, said: Mapping[str, Any] | None = None, *, reader: Reader, file: File
+        self, said: Mapping[str, Any] | None = None, *, reader: Viewer, file: File
     ) -> None:
         super().__init__(said, initial={"consignment_id": file.consignment_id})
         _choose_from(reader.rows(Consignment).filter(client=file.client), self["consignment_id"])

@@ -43,7 +43,7 @@ View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reader:
+class Viewer:
     """Who reads the page; `client` is the one whose rows are shown, None when staff see all."""
 
     user: User
@@ -90,20 +90,20 @@ class Reader:
         return rows.filter(client=self.client) if self.client else rows
 
 
-def reader_of(request: HttpRequest) -> Reader:
+def viewer_of(request: HttpRequest) -> Viewer:
     user = cast("User", request.user)
     if not user.is_staff:
-        return Reader(user=user, client=user.client)
+        return Viewer(user=user, client=user.client)
     clients = Client.objects.visible_to(user)
     chosen = request.session.get(CLIENT_IN_SESSION)
     if chosen:
-        return Reader(user=user, client=clients.filter(pk=chosen).first())
+        return Viewer(user=user, client=clients.filter(pk=chosen).first())
     # Who has not chosen yet needs not choose where there is but one.
     first = list(clients[:2]) if chosen is None else []
-    return Reader(user=user, client=first[0] if len(first) == 1 else None)
+    return Viewer(user=user, client=first[0] if len(first) == 1 else None)
 
 
-def of_consignment(reader: Reader, pk: int | None) -> Consignment | None:
+def of_consignment(reader: Viewer, pk: int | None) -> Consignment | None:
     """Return the consignment that a list is narrowed to; None where that names none."""
     return reader.rows(Consignment).filter(pk=pk).first() if pk else None
 
@@ -128,7 +128,7 @@ def signed_in(view: View) -> View:
     return guarded
 
 
-def posted_from(page: View) -> Callable[[View], View]:
+def rerender_on_error(page: View) -> Callable[[View], View]:
     """Take what the form of a page sends; whoever reads at that address gets the page itself.
 
     It stands there when a form was refused, and is then read again: by its reader, who may have had
@@ -158,7 +158,7 @@ def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
 def show_refusal(*, status: HTTPStatus, advice: str) -> HttpResponse:
     """Say on a page of its own why there is no page, or why a form did not do what it should."""
     fact = _FACTS.get(status, "This did not go through")
-    return render_error("web/trouble.html", status=status, fact=fact, advice=advice)
+    return render_error("web/error.html", status=status, fact=fact, advice=advice)
 
 
 def render_error(template: str, *, status: int, **said: str) -> HttpResponse:
@@ -179,7 +179,7 @@ def render_page(
     template: str,
     context: Mapping[str, Any],
     *,
-    reader: Reader,
+    reader: Viewer,
     status: int = 200,
 ) -> HttpResponse:
     """Render a page inside the shell; no one sees it again who goes back after signing out."""

@@ -11,18 +11,18 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch(Generic[M]):
+class KeysetPage(Generic[M]):
     """Some rows, newest first; what is older lies before the id `more`, None where nothing is."""
 
     rows: list[M]
     more: int | None
 
 
-def newest(rows: QuerySet[M], *, before: int | None, size: int) -> Stretch[M]:
+def newest_first(rows: QuerySet[M], *, before: int | None, size: int) -> KeysetPage[M]:
     """Return the `size` newest of the rows, or of those with an id below `before`."""
     if before is not None:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-id")[: size + 1])
     if len(found) <= size:
-        return Stretch(rows=found, more=None)
-    return Stretch(rows=found[:size], more=found[size - 1].pk)
+        return KeysetPage(rows=found, more=None)
+    return KeysetPage(rows=found[:size], more=found[size - 1].pk)

@@ -22,7 +22,7 @@ _WORDS: Final = {"vehicle_number": "vehicle number", "city_id": "city"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Entry:
     """One line of the story."""
 
     at: datetime
@@ -47,7 +47,9 @@ class Fact:
         return self.noun, self.action, self.actor_id
 
 
-def tell(events: Sequence[OutboxEvent], names: Mapping[int, str], *, whole: bool) -> list[Line]:
+def describe(
+    events: Sequence[OutboxEvent], names: Mapping[int, str], *, whole: bool
+) -> list[Entry]:
     """Return the lines of these events, newest first; without `whole` there are older ones.
 
     What one person did many times in a row is one line.
@@ -65,7 +67,7 @@ def tell(events: Sequence[OutboxEvent], names: Mapping[int, str], *, whole: bool
             group = group[:1]
         who = TIMBA if actor_id is None else names.get(actor_id, SOMEONE)
         lines += [
-            Line(at=fact.at, who=who, what=what) for fact, what in zip(group, whats, strict=True)
+            Entry(at=fact.at, who=who, what=what) for fact, what in zip(group, whats, strict=True)
         ]
     return lines
 

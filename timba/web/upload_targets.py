@@ -11,13 +11,13 @@ from django.http.multipartparser import MultiPartParserError
 
 from timba.files.kinds import KINDS_OF, TEMPERATURES, size_limit
 from timba.files.registry import processors
-from timba.web.pages import Reader
+from timba.web.pages import Viewer
 
 FILES_AT_A_TIME = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
+class UploadTarget:
     """One upload door: its address, its form field, and its limits by the ending of a name.
 
     Without `endings` any ending will do; `suggested` is what a choice of files begins with.
@@ -43,11 +43,11 @@ class Door:
         return max(size_limit(f"x.{ending}", general=0) for ending in KINDS_OF)
 
 
-def files_door() -> Door:
+def files_target() -> UploadTarget:
     """Return the door for every kind that can be read here."""
     known = set(processors())
     endings = tuple(ending for ending, kinds in KINDS_OF.items() if known & set(kinds))
-    return Door(
+    return UploadTarget(
         url="/api/upload/",
         field="files",
         endings=endings,
@@ -56,9 +56,9 @@ def files_door() -> Door:
     )
 
 
-def readings_door() -> Door:
+def readings_target() -> UploadTarget:
     """Return the door for temperature files alone, one at a time, whatever their names end in."""
-    return Door(
+    return UploadTarget(
         url="/upload/",
         field="file",
         endings=(),
@@ -67,7 +67,7 @@ def readings_door() -> Door:
     )
 
 
-def barred(reader: Reader) -> str:
+def upload_blocked_reason(reader: Viewer) -> str:
     """Return why this reader cannot upload now; empty when nothing is in the way."""
     if not reader.writes_files:
         return (

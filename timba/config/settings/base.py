@@ -81,7 +81,6 @@ INSTALLED_APPS = [
     "axes",
     "corsheaders",
     "csp",
-    "django_celery_beat",
     "django_htmx",
     "django_structlog",
     "drf_spectacular",
@@ -187,7 +186,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
     "global_keyprefix": "timba:",
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# The schedule has one fixed entry: beat keeps it in memory, without a file or a table.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "timba.files.tasks.sweep", "schedule": timedelta(seconds=10)},
 }
@@ -201,7 +201,7 @@ PURGES = [
 # --- Consignments --------------------------------------------------------------------------------
 
 # What becomes of the rows above when a consignment or a log is deleted.
-CONSIGNMENT_FOLLOWERS = [
+CONSIGNMENT_DELETION_HOOKS = [
     "timba.files.services.unlink_files",
     "timba.notes.services.unlink_notes",
 ]
@@ -281,7 +281,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["timba.api.http.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["timba.api.http.OrjsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.http.AlwaysTheFirst",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.http.IgnoreAcceptNegotiation",
     "DEFAULT_SCHEMA_CLASS": "timba.api.openapi.TimbaSchema",
     "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -304,7 +304,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "timba.api.openapi.name_shapes",
+        "timba.api.openapi.name_schemas",
     ],
 }
 CORS_ALLOWED_ORIGINS = names("TIMBA_CORS_ORIGINS")

@@ -41,7 +41,7 @@ class Outdated(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Made:
+class ReadResult:
     """What reading came to: the findings, and what is too much for them, as objects by name."""
 
     findings: Findings
@@ -110,7 +110,7 @@ def _nothing(*_: Any) -> None:
     return None
 
 
-def _as_read(_: Job, made: Made) -> Findings:
+def _as_read(_: Job, made: ReadResult) -> Findings:
     return made.findings
 
 
@@ -135,10 +135,10 @@ class Processor:
     """
 
     kind: str
-    read: Callable[[Any], Findings | Made]
+    read: Callable[[Any], Findings | ReadResult]
     sandboxed: bool = True
-    stage: Callable[[Job, Made], Findings] = _as_read
-    aids: tuple[Callable[[Any], Made], ...] = ()
+    stage: Callable[[Job, ReadResult], Findings] = _as_read
+    aids: tuple[Callable[[Any], ReadResult], ...] = ()
     facts: tuple[str, ...] | None = None
     lock: Callable[[Findings], None] = _nothing
     record: Callable[[File, Findings], None] = _nothing

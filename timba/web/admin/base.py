@@ -23,7 +23,7 @@ from unfold.decorators import display
 
 from timba.accounts.models import User
 from timba.db.text import containing
-from timba.db.transactions import again_on_contention, deferred_commit
+from timba.db.transactions import deferred_commit, retry_on_deadlock
 from timba.errors import Conflict, DomainError, Invalid
 
 ADD, CHANGE, DELETE = "add", "change", "delete"
@@ -84,11 +84,11 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
     form = NounForm
     may: frozenset[str] = frozenset()
     # What stands on the page of a new row, and of one that is there.
-    asked_at_first: Sequence[str] = ()
+    add_fields: Sequence[str] = ()
     asked: Sequence[str] = ()
     shown: Sequence[str] = ()
     # What a deletion takes along, and what it leaves.
-    goes_too: str = ""
+    cascades: str = ""
     list_per_page = 50
     show_full_result_count = False
     warn_unsaved_form = True
@@ -149,7 +149,7 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         return any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
-        return self.asked_at_first if obj is None else [*self.asked, *self.shown]
+        return self.add_fields if obj is None else [*self.asked, *self.shown]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
         return () if obj is None else self.shown
@@ -177,7 +177,7 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         """Show the form, or do what it asks; where the service refuses, show what it says."""
         view = partial(super().changeform_view, request, *args, **kwargs)
         try:
-            response: HttpResponse = again_on_contention(view)()
+            response: HttpResponse = retry_on_deadlock(view)()
         except DomainError as refusal:
             setattr(request, _REFUSAL, refusal)
             response = view()
@@ -195,7 +195,7 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            response: HttpResponse = again_on_contention(super().delete_view)(
+            response: HttpResponse = retry_on_deadlock(super().delete_view)(
                 request, *args, **kwargs
             )
         except DomainError as refusal:
@@ -215,7 +215,7 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
                 raise Conflict(f"Nothing was deleted, because of “{row}”. {refusal}") from refusal
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        @again_on_contention
+        @retry_on_deadlock
         def act() -> HttpResponse | None:
             with transaction.atomic():
                 response: HttpResponse | None = super(NounAdmin, self).response_action(
@@ -238,6 +238,6 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         going: list[Any] = []
         for row in objs:
             going.append(str(row))
-            if self.goes_too:
-                going.append([self.goes_too])
+            if self.cascades:
+                going.append([self.cascades])
         return going, {str(self.opts.verbose_name_plural): len(objs)}, set(), []

@@ -51,7 +51,7 @@ class FileAdmin(NounAdmin):
         "page", "client", "kind", "media_type", "weight", "sha256", "state", "progress", "error",
         "findings", "uploaded_by", "uploaded_at", "processed_at", "task_id", "request_id",
     )  # fmt: skip
-    goes_too = "Its previews and readings go too; its bytes are erased after the days of the trash."
+    cascades = "Its previews and readings go too; its bytes are erased after the days of the trash."
     actions = ("try_again",)
 
     @labelled("Status", _STATUS_COLOURS, ordering="status")
@@ -109,7 +109,7 @@ class NoteAdmin(NounAdmin):
     ordering = ("-id",)
     autocomplete_fields = ("client",)
     raw_id_fields = ("consignment",)
-    asked_at_first = ("client", "title", "content", "consignment")
+    add_fields = ("client", "title", "content", "consignment")
     asked = ("title", "content", "consignment")
     shown = ("client", "created_by", "created_at", "updated_at")
 
@@ -145,7 +145,7 @@ class CityAdmin(NounAdmin):
     search_fields = ("name", "client__name")
     ordering = ("name", "id")
     autocomplete_fields = ("client",)
-    asked_at_first = ("client", "number", "name")
+    add_fields = ("client", "number", "name")
     asked = ("name",)
     shown = ("client", "number")
 

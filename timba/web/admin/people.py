@@ -65,7 +65,7 @@ class ClientAdmin(NounAdmin):
     list_filter = ("is_active", "subscription__plan")
     search_fields = ("name", "email", "contact", "address")
     ordering = ("name", "id")
-    asked_at_first = ("name", "address", "contact", "email", "username", "password")
+    add_fields = ("name", "address", "contact", "email", "username", "password")
     asked = ("name", "address", "contact", "email", "is_active")
     shown = ("subscription", "created_at", "updated_at")
     actions = ("suspend", "let_in_again")
@@ -195,12 +195,12 @@ class UserAdmin(NounAdmin):
     search_fields = ("username", "name", "contact", "client__name")
     ordering = ("username",)
     autocomplete_fields = ("client",)
-    asked_at_first = (
+    add_fields = (
         "client", "username", "name", "role", "address", "contact", "password", "is_active",
     )  # fmt: skip
     asked = ("username", "name", "role", "address", "contact", "password", "is_active")
     shown = ("client", "is_staff", "created_at", "updated_at")
-    goes_too = "What this user made stays."
+    cascades = "What this user made stays."
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         fields = super().get_fields(request, obj)
@@ -247,7 +247,7 @@ class RoleAdmin(NounAdmin):
     search_fields = ("name", "client__name")
     ordering = ("client_id", "id")
     autocomplete_fields = ("client",)
-    asked_at_first = ("client", "name", "permissions")
+    add_fields = ("client", "name", "permissions")
     asked = ("name", "permissions")
     shown = ("client",)
 

@@ -49,13 +49,13 @@ class ConsignmentAdmin(NounAdmin):
     search_fields = ("name", "vehicle_number", "client__name")
     ordering = ("-id",)
     autocomplete_fields = ("client",)
-    asked_at_first = ("client", "name", "type", "vehicle_number", "city_id")
+    add_fields = ("client", "name", "type", "vehicle_number", "city_id")
     asked = ("name", "type", "vehicle_number", "city_id")
     shown = (
         "client", "log_count", "cubic_metres", "created_by", "created_at", "updated_by",
         "updated_at",
     )  # fmt: skip
-    goes_too = "Its logs go too; its files and notes stay, and belong to no consignment."
+    cascades = "Its logs go too; its files and notes stay, and belong to no consignment."
 
     @admin.display(description="m³", ordering="volume")
     def cubic_metres(self, consignment: Consignment) -> str:
@@ -99,10 +99,10 @@ class LogAdmin(NounAdmin):
     search_fields = ("barcode", "consignment__name", "client__name")
     ordering = ("-id",)
     raw_id_fields = ("consignment",)
-    asked_at_first = ("consignment", "barcode", "length", "breadth", "height")
+    add_fields = ("consignment", "barcode", "length", "breadth", "height")
     asked = ("barcode", "length", "breadth", "height")
     shown = ("consignment", "client", "cubic_metres", "created_by", "created_at", "updated_at")
-    goes_too = "The totals of its consignment follow; its files stay."
+    cascades = "The totals of its consignment follow; its files stay."
 
     @admin.display(description="m³", ordering="volume")
     def cubic_metres(self, log: Log) -> str:

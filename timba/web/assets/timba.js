@@ -1,7 +1,7 @@
 // The one script of every page: each module looks for the pieces it serves and leaves the rest alone.
 
 import { answerInPlace, showPasswords } from "./script/answers.js";
-import { renewTokens } from "./script/ask.js";
+import { renewTokens } from "./script/http.js";
 import { boundByDays } from "./script/bounds.js";
 import { serveButtons, turnPagesOnPhones } from "./script/buttons.js";
 import { takeEntries } from "./script/entry.js";

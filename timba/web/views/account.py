@@ -13,14 +13,14 @@ from django.views.decorators.http import require_http_methods
 
 from timba.accounts.services import change_user
 from timba.web.forms import OwnForm, OwnPasswordForm
-from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Show one's own form; a POST changes what it says."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     form = _own_form(request, reader)
     if request.method == "POST":
         change = partial(change_user, actor=reader.user, user=reader.user)
@@ -32,10 +32,10 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 @signed_in
-@posted_from(account)
+@rerender_on_error(account)
 def own_password(request: HttpRequest) -> HttpResponse:
     """Change one's own password; every other sign-in ends, this one stays."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     form = OwnPasswordForm(request.POST)
     if form.is_valid():
         change = partial(change_user, actor=reader.user, user=reader.user, **form.cleaned_data)
@@ -46,7 +46,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
     return _show(request, reader, _own_form(request, reader), password=form, status=form.status)
 
 
-def _own_form(request: HttpRequest, reader: Reader) -> OwnForm:
+def _own_form(request: HttpRequest, reader: Viewer) -> OwnForm:
     user = reader.user
     initial = {"name": user.name, "contact": user.contact, "address": user.address}
     is_said = request.method == "POST" and "name" in request.POST
@@ -55,7 +55,7 @@ def _own_form(request: HttpRequest, reader: Reader) -> OwnForm:
 
 def _show(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     form: OwnForm,
     *,
     password: OwnPasswordForm | None = None,

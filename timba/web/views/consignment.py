@@ -16,19 +16,19 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import User
-from timba.consignments.events import story_about
+from timba.consignments.events import subject_of
 from timba.consignments.models import Consignment, Log
-from timba.events.history import story_of
+from timba.events.history import timeline_of
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.schemas import CityShape, city_shape
+from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.statistics import city_statistics
 from timba.web.forms import LogForm, LogsQuery, NoteForm
-from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
-from timba.web.pagination import Stretch, newest
-from timba.web.timeline import Line, tell
-from timba.web.upload_targets import barred, files_door
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
+from timba.web.pagination import KeysetPage, newest_first
+from timba.web.timeline import Entry, describe
+from timba.web.upload_targets import files_target, upload_blocked_reason
 from timba.web.views.consignments import with_city_name
 
 LOGS_ON_A_PAGE: Final = 50
@@ -44,7 +44,7 @@ _IS_SHOWN_PHOTO = Q(kind=File.Kind.PHOTO, status=File.Status.SUCCESS)
 class Past:
     """Some of a consignment's story; what is older lies before the number `more`."""
 
-    lines: list[Line]
+    lines: list[Entry]
     more: int | None
 
 
@@ -52,14 +52,14 @@ class Past:
 @require_safe
 def consignment(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one consignment with all that belongs to it."""
-    return show_consignment(request, reader_of(request), pk)
+    return show_consignment(request, viewer_of(request), pk)
 
 
 @signed_in
-@posted_from(consignment)
+@rerender_on_error(consignment)
 def add_note(request: HttpRequest, pk: int) -> HttpResponse:
     """Write a note about a consignment."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = consignment_asked(reader, pk)
     # Which consignment is said by the address.
     form = NoteForm({**request.POST.dict(), "consignment_id": ""}, reader=reader)
@@ -81,7 +81,7 @@ def add_note(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def history(request: HttpRequest, pk: int) -> HttpResponse:
     """Tell the whole story of a consignment, stretch by stretch."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = consignment_asked(reader, pk)
     query = LogsQuery(request.GET)
     if not query.is_valid():
@@ -99,7 +99,7 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def paper(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a consignment as it is printed: every log, in the order of arrival."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     files = _files(reader, pk)
     asked = consignment_asked(reader, pk)
     context = {
@@ -115,16 +115,16 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     return render_page(request, "web/consignment_paper.html", context, reader=reader)
 
 
-def consignment_asked(reader: Reader, pk: int) -> Consignment:
+def consignment_asked(reader: Viewer, pk: int) -> Consignment:
     """Return the consignment that a page is about, with what its head says."""
     rows = reader.rows(Consignment).select_related("client__subscription", "created_by")
-    found: Consignment = with_city_name(rows).one_or_not_found(pk=pk)  # type: ignore[attr-defined]
+    found: Consignment = with_city_name(rows).get_or_not_found(pk=pk)  # type: ignore[attr-defined]
     return found
 
 
 def show_consignment(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     pk: int,
     *,
     adding: LogForm | None = None,
@@ -156,16 +156,16 @@ def show_consignment(
         "city": _temperatures(asked),
         "shape": "short",
         "lines": past.lines[:LINES_TOLD],
-        "door": files_door(),
-        "barred": barred(reader) if reader.client else "",
+        "door": files_target(),
+        "barred": upload_blocked_reason(reader) if reader.client else "",
         **files,
     }
     return render_page(request, "web/consignment.html", context, reader=reader, status=status)
 
 
-def logs_of(reader: Reader, asked: Consignment, *, before: int | None = None) -> Stretch[Log]:
+def logs_of(reader: Viewer, asked: Consignment, *, before: int | None = None) -> KeysetPage[Log]:
     rows = reader.rows(Log).filter(consignment=asked)
-    return newest(rows, before=before, size=LOGS_ON_A_PAGE)
+    return newest_first(rows, before=before, size=LOGS_ON_A_PAGE)
 
 
 def _numbers(query: dict[str, int | None], asked: Consignment, *, shown: int) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _numbers(query: dict[str, int | None], asked: Consignment, *, shown: int) ->
     }
 
 
-def _files(reader: Reader, pk: int) -> dict[str, Any]:
+def _files(reader: Viewer, pk: int) -> dict[str, Any]:
     """Return a consignment's photos that can be looked at, its other files, and their numbers."""
     files = reader.rows(File).filter(consignment_id=pk)
     in_order = files.order_by("-uploaded_at", "-id")
@@ -195,16 +195,16 @@ def _files(reader: Reader, pk: int) -> dict[str, Any]:
     return {**counts, "document_count": others, "photos": photos, "documents": documents}
 
 
-def _temperatures(asked: Consignment) -> CityShape | None:
+def _temperatures(asked: Consignment) -> CitySchema | None:
     if asked.city_id is None:
         return None
     found = city_statistics(client_id=asked.client_id, city_id=asked.city_id)
-    return None if found is None else city_shape(found)
+    return None if found is None else serialize_city(found)
 
 
-def _past(reader: Reader, asked: Consignment, *, before: int | None = None) -> Past:
-    events = story_of(
-        story_about(asked.pk), client_id=asked.client_id, limit=EVENTS_TOLD + 1, before=before
+def _past(reader: Viewer, asked: Consignment, *, before: int | None = None) -> Past:
+    events = timeline_of(
+        subject_of(asked.pk), client_id=asked.client_id, limit=EVENTS_TOLD + 1, before=before
     )
     told = events[:EVENTS_TOLD]
     more = told[-1].sequence if len(events) > len(told) else None
@@ -213,4 +213,4 @@ def _past(reader: Reader, asked: Consignment, *, before: int | None = None) -> P
         user.pk: user.name or user.username
         for user in User.objects.visible_to(reader.user).filter(pk__in=actors)
     }
-    return Past(lines=tell(told, names, whole=more is None), more=more)
+    return Past(lines=describe(told, names, whole=more is None), more=more)

@@ -18,8 +18,8 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
-from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
-from timba.web.pagination import newest
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
+from timba.web.pagination import newest_first
 
 CONSIGNMENTS_ON_A_PAGE = 50
 OFFERED_CITIES = 200
@@ -29,7 +29,7 @@ OFFERED_CITIES = 200
 @require_http_methods(["GET", "HEAD", "POST"])
 def consignments(request: HttpRequest) -> HttpResponse:
     """List the consignments, newest first; a POST opens one."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if request.method != "POST":
         adding = ConsignmentForm() if "new" in request.GET and reader.client else None
         return _list(request, reader, adding=adding)
@@ -48,7 +48,7 @@ def consignments(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_consignment(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a consignment's form, and ask before it is deleted; a POST changes it."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     if request.method != "POST":
         return _form(request, reader, asked, ConsignmentForm.of(asked))
@@ -63,20 +63,20 @@ def edit_consignment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@posted_from(edit_consignment)
+@rerender_on_error(edit_consignment)
 def remove_consignment(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     delete_consignment(actor=reader.user, consignment=_asked(reader, pk))
     return redirect("web:consignments")
 
 
-def _asked(reader: Reader, pk: int) -> Consignment:
-    return reader.rows(Consignment).select_related("client__subscription").one_or_not_found(pk=pk)
+def _asked(reader: Viewer, pk: int) -> Consignment:
+    return reader.rows(Consignment).select_related("client__subscription").get_or_not_found(pk=pk)
 
 
 def _form(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     asked: Consignment,
     form: ConsignmentForm,
     *,
@@ -95,7 +95,7 @@ def _form(
 
 def _list(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     *,
     adding: ConsignmentForm | None,
     status: int = HTTPStatus.OK,
@@ -110,7 +110,7 @@ def _list(
         rows = rows.filter(containing(words, "name", "vehicle_number") | _of_log(reader, words))
     if asked["type"]:
         rows = rows.filter(type=asked["type"])
-    stretch = newest(
+    stretch = newest_first(
         with_city_name(rows.select_related("client")),
         before=asked["before"],
         size=CONSIGNMENTS_ON_A_PAGE,
@@ -128,7 +128,7 @@ def _list(
     return render_page(request, "web/consignments.html", context, reader=reader, status=status)
 
 
-def _of_log(reader: Reader, barcode: str) -> Q:
+def _of_log(reader: Viewer, barcode: str) -> Q:
     """Return the condition that a consignment holds the log of exactly this barcode."""
     logs = reader.rows(Log).filter(barcode=barcode)
     return Q(pk__in=logs.values("consignment_id"))
@@ -140,6 +140,6 @@ def with_city_name(rows: QuerySet[Consignment]) -> QuerySet[Consignment]:
     return rows.annotate(city_name=Subquery(city.values("name")[:1]))
 
 
-def _offered_cities(reader: Reader, client_id: int) -> list[City]:
+def _offered_cities(reader: Viewer, client_id: int) -> list[City]:
     cities = reader.rows(City).filter(client_id=client_id)
     return list(cities.order_by("number")[:OFFERED_CITIES])

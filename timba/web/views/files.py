@@ -25,15 +25,15 @@ from timba.files.services import (
 from timba.web.choices import RECENT_CONSIGNMENTS
 from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
 from timba.web.pages import (
-    Reader,
+    Viewer,
     next_page,
     of_consignment,
-    posted_from,
-    reader_of,
     render_page,
+    rerender_on_error,
     signed_in,
+    viewer_of,
 )
-from timba.web.upload_targets import barred, files_door, readings_door
+from timba.web.upload_targets import files_target, readings_target, upload_blocked_reason
 
 FILES_ON_A_PAGE = 50
 ROWS_AT_ONCE = 100
@@ -43,7 +43,7 @@ ROWS_AT_ONCE = 100
 @require_safe
 def files(request: HttpRequest) -> HttpResponse:
     """List the files, newest first."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     form = FilesQuery(request.GET)
     if not form.is_valid():
         raise BadRequest
@@ -92,7 +92,7 @@ def _chips(query: QueryDict, counts: dict[str, int]) -> list[dict[str, Any]]:
 @require_safe
 def file_rows(request: HttpRequest) -> HttpResponse:
     """Render the rows of the files asked for, for a page that follows their states."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     try:
         ids = [uuid.UUID(text) for text in request.GET.getlist("id")]
     except ValueError as error:
@@ -100,14 +100,14 @@ def file_rows(request: HttpRequest) -> HttpResponse:
     if len(ids) > ROWS_AT_ONCE:
         raise BadRequest
     context = {"files": reader.rows(File).filter(pk__in=ids)}
-    return render_page(request, "web/pieces/file_rows.html", context, reader=reader)
+    return render_page(request, "web/partials/file_rows.html", context, reader=reader)
 
 
 @signed_in
 @require_safe
 def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one file: its facts, or why it could not be read."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     context = {
         "room": "files",
@@ -118,28 +118,28 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @signed_in
-@posted_from(file)
+@rerender_on_error(file)
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     retry_file(actor=reader.user, file=_asked(reader, pk))
     wanted = request.POST.get("next", "")
     return redirect(next_page(request, wanted, otherwise=reverse("web:file", args=[pk])))
 
 
 @signed_in
-@posted_from(files)
+@rerender_on_error(files)
 def retry_all(request: HttpRequest) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if reader.client is not None:
         retry_failed_files(actor=reader.user, client=reader.client)
     return redirect("web:files")
 
 
 @signed_in
-@posted_from(file)
+@rerender_on_error(file)
 def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Put a file into a consignment, or into none."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     form = PlaceForm(request.POST, reader=reader, file=asked)
     if not form.is_valid():
@@ -149,30 +149,30 @@ def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @signed_in
-@posted_from(file)
+@rerender_on_error(file)
 def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     delete_file(actor=reader.user, file=_asked(reader, pk))
     return redirect("web:files")
 
 
-def _asked(reader: Reader, pk: uuid.UUID) -> File:
+def _asked(reader: Viewer, pk: uuid.UUID) -> File:
     rows = reader.rows(File).select_related(
         "client__subscription", "consignment", "log__consignment", "uploaded_by"
     )
-    return rows.one_or_not_found(pk=pk)
+    return rows.get_or_not_found(pk=pk)
 
 
 @signed_in
 @require_safe
 def upload_page(request: HttpRequest) -> HttpResponse:
     """Show the page that takes up to a hundred files of any kind."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     consignments = reader.rows(Consignment).filter(client=reader.client).order_by("-id")
     context = {
         "room": "files",
-        "door": files_door(),
-        "barred": barred(reader),
+        "door": files_target(),
+        "barred": upload_blocked_reason(reader),
         "consignments": consignments[:RECENT_CONSIGNMENTS],
     }
     return render_page(request, "web/upload.html", context, reader=reader)
@@ -182,6 +182,10 @@ def upload_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def upload_temperatures_page(request: HttpRequest) -> HttpResponse:
     """Show the page that takes a temperature file."""
-    reader = reader_of(request)
-    context = {"room": "temperatures", "door": readings_door(), "barred": barred(reader)}
+    reader = viewer_of(request)
+    context = {
+        "room": "temperatures",
+        "door": readings_target(),
+        "barred": upload_blocked_reason(reader),
+    }
     return render_page(request, "web/upload_temperatures.html", context, reader=reader)

@@ -16,17 +16,17 @@ from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
 from timba.web.forms import LogForm, LogsQuery
-from timba.web.pages import Reader, next_page, posted_from, reader_of, render_page, signed_in
+from timba.web.pages import Viewer, next_page, render_page, rerender_on_error, signed_in, viewer_of
 from timba.web.views.consignment import consignment, consignment_asked, show_consignment
 
 LOGS_AT_THE_GATE: Final = 8
 
 
 @signed_in
-@posted_from(consignment)
+@rerender_on_error(consignment)
 def add_at_desk(request: HttpRequest, pk: int) -> HttpResponse:
     """Add a log from the table's first row; the page's script does the same through the API."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = consignment_asked(reader, pk)
     form = LogForm(request.POST, form_id="entry")
     if _add(form, reader, asked):
@@ -38,7 +38,7 @@ def add_at_desk(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_at_gate(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page that adds logs on a phone; a POST adds one."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = consignment_asked(reader, pk)
     if request.method != "POST":
         return _gate(request, reader, asked)
@@ -52,7 +52,7 @@ def add_at_gate(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_log(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a log's form, and ask before it is deleted; a POST corrects it."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     if request.method != "POST":
         return _form(request, reader, asked, LogForm.of(asked))
@@ -67,21 +67,21 @@ def edit_log(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@posted_from(edit_log)
+@rerender_on_error(edit_log)
 def remove_log(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     delete_log(actor=reader.user, log=asked)
     otherwise = reverse("web:consignment", args=[asked.consignment_id]) + "#logs"
     return redirect(next_page(request, request.POST.get("next", ""), otherwise=otherwise))
 
 
-def _asked(reader: Reader, pk: int) -> Log:
+def _asked(reader: Viewer, pk: int) -> Log:
     logs = reader.rows(Log).select_related("client__subscription", "consignment")
-    return logs.one_or_not_found(pk=pk)
+    return logs.get_or_not_found(pk=pk)
 
 
-def _add(form: LogForm, reader: Reader, asked: Consignment) -> bool:
+def _add(form: LogForm, reader: Viewer, asked: Consignment) -> bool:
     if not form.is_valid():
         return False
     said = form.cleaned_data
@@ -92,7 +92,7 @@ def _add(form: LogForm, reader: Reader, asked: Consignment) -> bool:
 
 def _gate(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     asked: Consignment,
     *,
     adding: LogForm | None = None,
@@ -110,7 +110,7 @@ def _gate(
 
 
 def _form(
-    request: HttpRequest, reader: Reader, asked: Log, form: LogForm, *, status: int = HTTPStatus.OK
+    request: HttpRequest, reader: Viewer, asked: Log, form: LogForm, *, status: int = HTTPStatus.OK
 ) -> HttpResponse:
     query = LogsQuery(request.GET)
     if not query.is_valid():

@@ -18,7 +18,14 @@ from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.web.forms import NoteForm, NotesQuery
-from timba.web.pages import Reader, of_consignment, posted_from, reader_of, render_page, signed_in
+from timba.web.pages import (
+    Viewer,
+    of_consignment,
+    render_page,
+    rerender_on_error,
+    signed_in,
+    viewer_of,
+)
 
 NOTES_ON_A_PAGE = 50
 
@@ -27,7 +34,7 @@ NOTES_ON_A_PAGE = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 def notes(request: HttpRequest) -> HttpResponse:
     """List the notes; a POST adds one."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if request.method != "POST":
         adding = NoteForm(reader=reader) if "new" in request.GET else None
         return _list(request, reader, adding=adding)
@@ -41,7 +48,7 @@ def notes(request: HttpRequest) -> HttpResponse:
 @require_safe
 def note(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one note by itself."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     return _list(request, reader, only=_asked(reader, pk))
 
 
@@ -49,7 +56,7 @@ def note(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_note(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a note's form in its place; a POST changes the note."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     asked = _asked(reader, pk)
     if request.method != "POST":
         return _list(request, reader, only=asked, editing=NoteForm(reader=reader, note=asked))
@@ -60,19 +67,19 @@ def edit_note(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@posted_from(note)
+@rerender_on_error(note)
 def remove_note(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = reader_of(request)
+    reader = viewer_of(request)
     delete_note(actor=reader.user, note=_asked(reader, pk))
     return redirect("web:notes")
 
 
-def _asked(reader: Reader, pk: int) -> Note:
+def _asked(reader: Viewer, pk: int) -> Note:
     notes = reader.rows(Note).select_related("client__subscription", "consignment")
-    return notes.one_or_not_found(pk=pk)
+    return notes.get_or_not_found(pk=pk)
 
 
-def _write(form: NoteForm, reader: Reader, client: Client) -> bool:
+def _write(form: NoteForm, reader: Viewer, client: Client) -> bool:
     said = form.cleaned_data
     try:
         write_note(
@@ -88,7 +95,7 @@ def _write(form: NoteForm, reader: Reader, client: Client) -> bool:
     return True
 
 
-def _change(form: NoteForm, reader: Reader, asked: Note) -> bool:
+def _change(form: NoteForm, reader: Viewer, asked: Note) -> bool:
     said = form.cleaned_data
     try:
         change_note(
@@ -106,7 +113,7 @@ def _change(form: NoteForm, reader: Reader, asked: Note) -> bool:
 
 def _list(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     *,
     adding: NoteForm | None = None,
     only: Note | None = None,

@@ -17,12 +17,12 @@ from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.subscriptions import seats_taken
 from timba.errors import Forbidden
 from timba.web.forms import ChangedPersonForm, NewPersonForm, PasswordForm, RoleForm
-from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
 
 
-def manager_of(request: HttpRequest) -> Reader:
+def manager_of(request: HttpRequest) -> Viewer:
     """Return the reader, who manages users; raise Forbidden for everyone else."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if not reader.manages_users:
         raise Forbidden("Your role does not allow this: an owner of your company can change it.")
     return reader
@@ -54,7 +54,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@posted_from(people)
+@rerender_on_error(people)
 def new_role(request: HttpRequest) -> HttpResponse:
     """Add a role of the client's own."""
     reader = manager_of(request)
@@ -89,7 +89,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 @signed_in
-@posted_from(person)
+@rerender_on_error(person)
 def set_password(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a user a new password; all their sign-ins end."""
     reader = manager_of(request)
@@ -104,7 +104,7 @@ def set_password(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@posted_from(person)
+@rerender_on_error(person)
 def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
     reader = manager_of(request)
     asked, _ = _asked(reader, pk)
@@ -114,7 +114,7 @@ def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
 
 def show_people(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     client: Client,
     *,
     adding: NewPersonForm | None = None,
@@ -137,17 +137,17 @@ def show_people(
     return render_page(request, "web/people.html", context, reader=reader, status=status)
 
 
-def _asked(reader: Reader, pk: int) -> tuple[User, Client]:
+def _asked(reader: Viewer, pk: int) -> tuple[User, Client]:
     """Return a client's user, and the client; staff have no place among the people."""
     users = reader.rows(User).select_related("client__subscription", "role")
-    found = users.filter(client__isnull=False).one_or_not_found(pk=pk)
+    found = users.filter(client__isnull=False).get_or_not_found(pk=pk)
     assert found.client is not None  # noqa: S101 - the line above says so
     return found, found.client
 
 
 def _show_person(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     asked: User,
     form: ChangedPersonForm,
     *,

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from timba.accounts.models import Role
 from timba.accounts.roles import change_role, delete_role
 from timba.web.forms import RoleForm
-from timba.web.pages import Reader, posted_from, render_page, signed_in
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in
 from timba.web.views.people import manager_of
 
 
@@ -33,22 +33,22 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
-@posted_from(role)
+@rerender_on_error(role)
 def remove_role(request: HttpRequest, pk: int) -> HttpResponse:
     reader = manager_of(request)
     delete_role(actor=reader.user, role=_asked(reader, pk))
     return redirect("web:people")
 
 
-def _asked(reader: Reader, pk: int) -> Role:
+def _asked(reader: Viewer, pk: int) -> Role:
     """Return a role of a client's own: the built-in ones have no page."""
     roles = reader.rows(Role).filter(client__isnull=False).select_related("client__subscription")
-    return roles.one_or_not_found(pk=pk)
+    return roles.get_or_not_found(pk=pk)
 
 
 def _show(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     asked: Role,
     form: RoleForm,
     *,

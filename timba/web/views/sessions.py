@@ -30,13 +30,13 @@ from timba.web.forms import IdField
 from timba.web.pages import (
     CLIENT_IN_SESSION,
     CLIENTS_OFFERED,
-    Reader,
+    Viewer,
     alphabetically,
     next_page,
-    posted_from,
-    reader_of,
     render_page,
+    rerender_on_error,
     signed_in,
+    viewer_of,
 )
 
 
@@ -120,7 +120,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@posted_from(lambda _: redirect("web:home"))
+@rerender_on_error(lambda _: redirect("web:home"))
 def choose_client(request: HttpRequest) -> HttpResponse:
     """Let staff look at one client's rows, or at all of them."""
     choice = ClientChoice(request.POST)
@@ -128,14 +128,14 @@ def choose_client(request: HttpRequest) -> HttpResponse:
     chosen = Client.objects.visible_to(request.user).filter(pk=asked or 0).first()
     request.session[CLIENT_IN_SESSION] = chosen.pk if chosen else 0
     wanted = next_page(request, request.POST.get("next", ""))
-    return HttpResponseRedirect(_row_or_list(reader_of(request), wanted))
+    return HttpResponseRedirect(_row_or_list(viewer_of(request), wanted))
 
 
 @signed_in
 @require_safe
 def clients(request: HttpRequest) -> HttpResponse:
     """Let staff look for a client by name, where a list of all would be too long."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if not reader.user.is_staff:
         return redirect("web:home")
     form = ClientsQuery(request.GET)
@@ -154,7 +154,7 @@ def clients(request: HttpRequest) -> HttpResponse:
     return render_page(request, "web/clients.html", context, reader=reader)
 
 
-def _row_or_list(reader: Reader, address: str) -> str:
+def _row_or_list(reader: Viewer, address: str) -> str:
     """Return the address, or its noun's list where the row that it names is another client's."""
     try:
         asked = resolve(urlsplit(address).path)

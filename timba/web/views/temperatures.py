@@ -20,12 +20,12 @@ from timba.errors import Invalid, NotFound
 from timba.temperatures.bounds import (
     AFTER_ALL,
     BEFORE_ALL,
-    Bounds,
+    TimeRange,
     microseconds,
     moment,
     parse_moment,
 )
-from timba.temperatures.schemas import CityShape, city_shape
+from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.services import name_city
 from timba.temperatures.statistics import (
     cities_of,
@@ -34,7 +34,7 @@ from timba.temperatures.statistics import (
     overview_of,
 )
 from timba.web.forms import CityNameForm
-from timba.web.pages import Reader, posted_from, reader_of, render_page, signed_in
+from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
 
 CITIES_ON_A_PAGE = 100
 PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
@@ -50,7 +50,7 @@ PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
 class Asked:
     """The stretch of time a reader asks about."""
 
-    bounds: Bounds
+    bounds: TimeRange
     period: str = ""
 
     @property
@@ -66,14 +66,14 @@ class Asked:
 @require_safe
 def temperatures(request: HttpRequest, city_id: int | None = None) -> HttpResponse:
     """Show all cities, and the figures of one."""
-    return _show(request, reader_of(request), city_id)
+    return _show(request, viewer_of(request), city_id)
 
 
 @signed_in
-@posted_from(temperatures)
+@rerender_on_error(temperatures)
 def rename(request: HttpRequest, city_id: int) -> HttpResponse:
     """Give a city its name."""
-    reader = reader_of(request)
+    reader = viewer_of(request)
     if (
         reader.client is None
         or city_statistics(client_id=reader.client.pk, city_id=city_id) is None
@@ -85,7 +85,7 @@ def rename(request: HttpRequest, city_id: int) -> HttpResponse:
     return _show(request, reader, city_id, renaming=form, status=HTTPStatus.BAD_REQUEST)
 
 
-def _name(form: CityNameForm, reader: Reader, client: Client, city_id: int) -> bool:
+def _name(form: CityNameForm, reader: Viewer, client: Client, city_id: int) -> bool:
     try:
         name_city(actor=reader.user, client=client, city_id=city_id, name=form.cleaned_data["name"])
     except Invalid as refusal:
@@ -96,7 +96,7 @@ def _name(form: CityNameForm, reader: Reader, client: Client, city_id: int) -> b
 
 def _show(
     request: HttpRequest,
-    reader: Reader,
+    reader: Viewer,
     city_id: int | None,
     *,
     renaming: CityNameForm | None = None,
@@ -127,7 +127,7 @@ def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[
     asked = _asked(request)
     context: dict[str, Any] = {
         "page": page,
-        "cities": [city_shape(city) for city in found.values()],
+        "cities": [serialize_city(city) for city in found.values()],
         "readings": overview.readings,
         "periods": [(key, words) for key, (words, _) in PERIODS.items()],
         "asked": asked,
@@ -140,7 +140,7 @@ def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[
             within = city_statistics(client_id=client.pk, city_id=chosen, bounds=asked.bounds)
         if whole is None or within is None:
             raise NotFound
-        context |= {"city": city_shape(whole), "within": city_shape(within)}
+        context |= {"city": serialize_city(whole), "within": serialize_city(within)}
     return context
 
 
@@ -149,7 +149,7 @@ def _asked(request: HttpRequest) -> Asked:
     period = request.GET.get("last", "")
     if period in PERIODS:
         now = timezone.now().replace(second=0, microsecond=0)
-        return Asked(bounds=Bounds(start=microseconds(now - PERIODS[period][1])), period=period)
+        return Asked(bounds=TimeRange(start=microseconds(now - PERIODS[period][1])), period=period)
     try:
         start = (
             parse_moment(request.GET.get("from") or "") if request.GET.get("from") else BEFORE_ALL
@@ -157,8 +157,8 @@ def _asked(request: HttpRequest) -> Asked:
         stop = parse_moment(request.GET.get("to") or "") if request.GET.get("to") else AFTER_ALL
     except ValueError as error:
         raise BadRequest from error
-    return Asked(bounds=Bounds(start=start, stop=stop))
+    return Asked(bounds=TimeRange(start=start, stop=stop))
 
 
-def _name_form(city: CityShape | None) -> CityNameForm | None:
+def _name_form(city: CitySchema | None) -> CityNameForm | None:
     return CityNameForm(initial={"name": city["name"]}) if city else None

@@ -26,7 +26,7 @@ from timba.runtime.bootstrap import (
     refuse_known_password,
     refuse_taken_port,
 )
-from timba.runtime.processes import programs
+from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
 from timba.serialization import dumps
 
@@ -54,8 +54,8 @@ class Command(BaseCommand):
         log_path = settings.TIMBA_DATA_DIR / "log" / "timba.log"
         with _opened(log_path) as log:
             say = self._telling(log)
-            herald = _Herald(say, greeting=greeting, log_path=log_path)
-            Supervisor(programs(), say=say, output=log).run(each_tick=herald.look)
+            herald = ReadyAnnouncer(say, greeting=greeting, log_path=log_path)
+            Supervisor(processes(), say=say, output=log).run(each_tick=herald.look)
         self._tell("Timba has stopped.")
 
     def _greeting(self) -> str:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-class _Herald:
+class ReadyAnnouncer:
     """Asks whether Timba answers yet, and says so once."""
 
     def __init__(self, say: Callable[[str], None], *, greeting: str, log_path: Path) -> None:

@@ -10,7 +10,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
-from timba.events.consumer import FirstOccurrences, Wanted, messages_in_kafka, messages_in_outbox
+from timba.events.consumer import Deduplicator, EventFilter, messages_in_kafka, messages_in_outbox
 from timba.serialization import dumps
 
 
@@ -37,13 +37,13 @@ class Command(BaseCommand):
         if options["source"] == "kafka" and not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS.")
         read = messages_in_kafka if options["source"] == "kafka" else messages_in_outbox
-        wanted = Wanted(
+        wanted = EventFilter(
             topic=options["topic"],
             after=options["after"],
             client_id=options["client"],
             follow=options["follow"],
         )
-        seen = FirstOccurrences()
+        seen = Deduplicator()
         try:
             for message in read(wanted):
                 event = seen.take(message)

@@ -15,7 +15,7 @@ from timba.runtime.bootstrap import (
     refuse_known_password,
     refuse_taken_port,
 )
-from timba.runtime.processes import programs
+from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
 
 _log = structlog.get_logger(__name__)
@@ -30,4 +30,4 @@ class Command(BaseCommand):
         refuse_taken_port()
         prepare()
         refuse_known_administrator(USERNAME)
-        Supervisor(programs(), say=_log.warning).run()
+        Supervisor(processes(), say=_log.warning).run()

@@ -1,7 +1,7 @@
 // The batch: which files are in it, how each stands, and the queue that sends them in the order of the drop.
 
-import { ask } from "./ask.js";
-import { keep, recall, release } from "./kept.js";
+import { ask } from "./http.js";
+import { keep, recall, release } from "./persistence.js";
 import { redraw } from "./live.js";
 import { draw, fetchRows, makeElement } from "./rows.js";
 import { limitsOf, refusal } from "./rules.js";

@@ -1,7 +1,7 @@
 // Server-rendered pages stay true without reloading: bars move, and what is settled is drawn anew.
 
-import { ask } from "./ask.js";
-import { percent } from "./figures.js";
+import { ask } from "./http.js";
+import { percent } from "./format.js";
 import { watch } from "./watch.js";
 
 // A part that is typed in stays as it is: the page that follows on saving, or leaving it, is drawn anew.

@@ -1,7 +1,7 @@
 // Sends new logs one after the other, in the order they were measured, and goes on by itself after a
 // broken connection: the same idempotency key each time makes a repeated request safe.
 
-import { ask, pause } from "./ask.js";
+import { ask, pause } from "./http.js";
 
 const BUSY = new Set([0, 429, 500, 502, 503, 504]);
 const TRIES = 7;

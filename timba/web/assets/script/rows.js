@@ -1,7 +1,7 @@
 // Draws the rows of the upload pages: what is local is drawn here, what is settled is the server's own row.
 
-import { ask } from "./ask.js";
-import { percent, size } from "./figures.js";
+import { ask } from "./http.js";
+import { percent, size } from "./format.js";
 import { ending } from "./rules.js";
 
 const WORDS = { queued: "Queued", sending: "Sending", checking: "Checking", refused: "Refused" };

@@ -1,6 +1,6 @@
 // What the page refuses before a byte is sent. The door decides the same again: these rules save the way.
 
-import { size } from "./figures.js";
+import { size } from "./format.js";
 
 const LONGEST_NAME = 255;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;

@@ -1,7 +1,7 @@
 // Sends one file in one request with progress, and goes on by itself after a broken connection:
 // the same idempotency key each time makes a repeated request safe.
 
-import { csrfToken, parsed, pause, tellSession } from "./ask.js";
+import { csrfToken, parsed, pause, tellSession } from "./http.js";
 
 const BUSY = new Set([0, 409, 429, 500, 502, 503, 504]);
 const TRIES = 7;

@@ -1,6 +1,6 @@
 // How the batch stands as a whole: the lead, the tally strip, the chips.
 
-import { about, many } from "./figures.js";
+import { about, many } from "./format.js";
 import { wordOf } from "./rows.js";
 
 const ORDER = ["ok", "checking", "sending", "queued", "failure", "refused"];

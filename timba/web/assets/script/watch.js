@@ -1,6 +1,6 @@
 // Asks again and again how files stand, in as few requests as possible, until each is settled.
 
-import { ask } from "./ask.js";
+import { ask } from "./http.js";
 
 const AT_ONCE = 300;
 const EVERY = 1000;
