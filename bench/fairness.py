@@ -49,7 +49,7 @@ from timba.accounts.models import Client, User
 from timba.accounts.services import open_client
 from timba.files.models import File
 from timba.files.processors.photo import MAX_PIXELS, MAX_SCANNED_PIXELS
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 
 HEAVY: Final = 100
 TRIES: Final = 15
@@ -101,11 +101,11 @@ def settle(name: str, content: bytes, actor: User, client: Client) -> float:
 
 def send(name: str, content: bytes, actor: User, client: Client) -> File:
     """Send a file in as a door does."""
-    reception = UploadSession(name=name)
-    reception.write(content)
-    received = reception.finish()
-    identify(received)
-    [accepted] = accept_files(actor=actor, client=client, received=[received])
+    upload = Upload(name=name)
+    upload.write(content)
+    upload.finish()
+    upload.identify()
+    [accepted] = accept_files(actor=actor, client=client, uploads=[upload])
     return accepted.file
 
 

@@ -45,7 +45,7 @@ from timba.consignments.models import Consignment
 from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
 
 ROWS: Final = 10_000
@@ -66,9 +66,9 @@ def main() -> None:
         )
     )
     print(f"  {ROWS:,} rows, {len(sheet):,} bytes; calamine alone {bare:.2f} s")
-    rows_to_logs = told("rows become logs", bare, lambda: upload(sheet, staff, load))
-    told("the same sheet once more", bare, lambda: upload(sheet, staff, load))
-    told("with 100 bad rows, marked", bare, lambda: upload(bad, staff, load))
+    rows_to_logs = told("rows become logs", bare, lambda: send(sheet, staff, load))
+    told("the same sheet once more", bare, lambda: send(sheet, staff, load))
+    told("with 100 bad rows, marked", bare, lambda: send(bad, staff, load))
     close_sandbox()
     assert Consignment.unscoped.get(pk=load.pk).log_count == ROWS
     if rows_to_logs > SECONDS:
@@ -89,14 +89,14 @@ def workbook(*, bad: int = 0) -> bytes:
     return content.getvalue()
 
 
-def upload(content: bytes, actor: User, consignment: Consignment) -> None:
+def send(content: bytes, actor: User, consignment: Consignment) -> None:
     """Send a sheet in as a door does, and process it as the worker does."""
-    reception = UploadSession(name="tally.xlsx")
-    reception.write(content)
-    received = reception.finish()
-    identify(received)
+    upload = Upload(name="tally.xlsx")
+    upload.write(content)
+    upload.finish()
+    upload.identify()
     [accepted] = accept_files(
-        actor=actor, client=consignment.client, received=[received], consignment=consignment
+        actor=actor, client=consignment.client, uploads=[upload], consignment=consignment
     )
     process_file(accepted.file.pk)
     assert File.unscoped.get(pk=accepted.file.pk).status == File.Status.SUCCESS

@@ -1,19 +1,20 @@
-"""One `path` for every door: a URL answers with and without its final slash, without a redirect.
+"""The `path` of every URL: it matches with and without its final slash, without a redirect.
 
-A redirect would turn a POST into a GET and lose its body, so both spellings are the same route.
+A redirect would turn a POST into a GET and lose its body, so both spellings are one route.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
-from django.urls.conf import _path  # type: ignore[attr-defined]
+from django.http import HttpResponseBase
+from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
 
 class OptionalSlashPattern(RoutePattern):
-    """Match a route as it is written, else with its final slash added or taken away."""
+    """Match a route as it is written, else with its final slash added or removed."""
 
     def match(self, path: str) -> Any:
         found = super().match(path)
@@ -22,4 +23,8 @@ class OptionalSlashPattern(RoutePattern):
         return found
 
 
-path = partial(_path, Pattern=OptionalSlashPattern)
+def path(
+    route: str, view: Callable[..., HttpResponseBase], *, name: str | None = None
+) -> URLPattern:
+    """Return the URL pattern of one view; Django's own `path` is for `include`."""
+    return URLPattern(OptionalSlashPattern(route, name=name, is_endpoint=True), view, name=name)

@@ -15,7 +15,7 @@ from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
 from timba.api.downloads import _part
 from timba.files.models import Derivative, File
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.files.storage import store
 
 pytestmark = pytest.mark.django_db
@@ -38,12 +38,12 @@ def program(owner: User, as_user: AsUser) -> APIClient:
 @pytest.fixture
 def file(owner: User) -> File:
     """Return a text of several pieces."""
-    reception = UploadSession(name="Größe “12”.txt")
-    reception.write(CONTENT)
-    received = reception.finish()
-    identify(received)
+    upload = Upload(name="Größe “12”.txt")
+    upload.write(CONTENT)
+    upload.finish()
+    upload.identify()
     assert owner.client is not None
-    [accepted] = accept_files(actor=owner, client=owner.client, received=[received])
+    [accepted] = accept_files(actor=owner, client=owner.client, uploads=[upload])
     return accepted.file
 
 

@@ -29,7 +29,7 @@ from timba.api.batches import BatchView
 from timba.api.files import TemperatureUploadView
 from timba.api.multipart import CUT_OFF
 from timba.files.models import File
-from timba.files.receiving import AWAY, UploadSession
+from timba.files.receiving import STORAGE_UNAVAILABLE, Upload
 
 pytestmark = pytest.mark.django_db
 
@@ -237,7 +237,7 @@ def test_whoever_may_not_upload_need_not_send_it_all_first(
     def receive(*_: Any, **__: Any) -> None:
         pytest.fail("a byte was taken in")
 
-    monkeypatch.setattr(uploads, "Reception", receive)
+    monkeypatch.setattr(uploads, "Upload", receive)
     body = part(b"larch\n") + END
     assert send(as_user(make_user(role="viewer")), body).status_code == 403
     assert send(APIClient(), body).status_code == 401
@@ -334,12 +334,12 @@ def test_in_a_batch_what_a_name_condemns_is_read_and_dropped(
 ) -> None:
     begun: list[str] = []
 
-    class Noted(UploadSession):
-        def __init__(self, *, name: str, kind: str | None = None) -> None:
+    class Noted(Upload):
+        def __init__(self, *, name: str, **options: Any) -> None:
             begun.append(name)
-            super().__init__(name=name, kind=kind)
+            super().__init__(name=name, **options)
 
-    monkeypatch.setattr(uploads, "Reception", Noted)
+    monkeypatch.setattr(uploads, "Upload", Noted)
     body = part(bytes(3 << 20), "a.exe") + part(b"MZ", "b.csv", field="images") + part(b"larch\n")
     answer = send(program, body + END)
     assert answer.status_code == 202
@@ -392,7 +392,7 @@ def test_a_full_disk_is_503_and_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
         answer = send(program, body, url)
-    assert (answer.status_code, answer.json()["detail"]) == (503, AWAY)
+    assert (answer.status_code, answer.json()["detail"]) == (503, STORAGE_UNAVAILABLE)
     assert answer["Retry-After"]
     # Without fsync nothing can be erased for good either: its row names what is left.
     assert {key[:8] for key in objects()} <= {
@@ -406,7 +406,7 @@ def test_what_arrived_first_is_kept_from_the_sweeper_while_the_rest_comes(
     program: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[set[Any]] = []
-    monkeypatch.setattr(uploads, "_KEEP_WAITING_SECONDS", 0.0)
+    monkeypatch.setattr(uploads, "_TOUCH_SECONDS", 0.0)
     monkeypatch.setattr(uploads, "touch_uploads", lambda file_ids: kept.append(set(file_ids)))
     send(program, part(b"larch\n") + part(b"alder\n") + part(b"oak\n") + END)
     everything = set(File.unscoped.values_list("pk", flat=True))

@@ -20,7 +20,7 @@ from timba.consignments.services import add_log, delete_consignment, delete_log,
 from timba.errors import NotFound
 from timba.events.models import OutboxEvent
 from timba.files.models import File
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.files.services import delete_file, place_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, write_note
@@ -137,12 +137,12 @@ def _place_file(world: World) -> None:
 
 
 def _accept_file(world: World) -> None:
-    reception = UploadSession(name="gate.txt")
-    reception.write(b"Seal 88412 intact.\n")
-    received = reception.finish()
-    identify(received, kind=None)
+    upload = Upload(name="gate.txt")
+    upload.write(b"Seal 88412 intact.\n")
+    upload.finish()
+    upload.identify(kind=None)
     accept_files(
-        actor=world.user, client=world.client, received=[received], consignment=world.consignment
+        actor=world.user, client=world.client, uploads=[upload], consignment=world.consignment
     )
 
 

@@ -15,7 +15,7 @@ from tests.files.samples import photo
 from timba.failpoints import arm
 from timba.files.models import File
 from timba.files.processing import MAX_ATTEMPTS
-from timba.files.receiving import UploadSession
+from timba.files.receiving import Upload
 
 READINGS = (
     b"city_id,temperature,timestamp\n"
@@ -90,9 +90,9 @@ def debris(world: World) -> None:
 
 def leave_debris(world: World) -> None:
     """Leave two uploads, a file whose workers were lost, and a run's debris; end in a crash."""
-    begun = UploadSession(name="begun.txt")
+    begun = Upload(name="begun.txt")
     begun.write(LARGE)
-    complete = UploadSession(name="complete.txt")
+    complete = Upload(name="complete.txt")
     complete.write(TEXT)
     complete.finish()
     lost = world.upload("lost", "lost.txt", TEXT)

@@ -19,7 +19,7 @@ from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import next_waiting
 
@@ -42,14 +42,12 @@ def open_load(owner: User, name: str) -> Consignment:
 def send(owner: User, load: Consignment, first: int) -> File:
     """Send in a sheet of logs that are numbered from `first` on."""
     rows = [(f"B-{number}", *map(float, MEASURES)) for number in range(first, first + IN_A_SHEET)]
-    reception = UploadSession(name="tally.xlsx")
-    reception.write(tally(*rows))
-    received = reception.finish()
-    identify(received)
+    upload = Upload(name="tally.xlsx")
+    upload.write(tally(*rows))
+    upload.finish()
+    upload.identify()
     assert owner.client is not None
-    [accepted] = accept_files(
-        actor=owner, client=owner.client, received=[received], consignment=load
-    )
+    [accepted] = accept_files(actor=owner, client=owner.client, uploads=[upload], consignment=load)
     return accepted.file
 
 

@@ -14,11 +14,11 @@ from pytest_django.fixtures import Settings
 from timba.accounts.models import User
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.receiving import IncomingFile, UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.files.registry import processors, recognizers
 from timba.files.sandbox import close_sandbox
 
-Take = Callable[..., IncomingFile]
+Take = Callable[..., Upload]
 Receive = Callable[..., File]
 Objects = Callable[[], set[str]]
 
@@ -55,10 +55,11 @@ def owner(make_user: Callable[..., User]) -> User:
 def take() -> Take:
     """Return a way to bring bytes in: they are durable, and nobody has accepted them yet."""
 
-    def bring(data: bytes | str = "larch\n", *, name: str = "note.txt") -> IncomingFile:
-        reception = UploadSession(name=name)
-        reception.write(data.encode() if isinstance(data, str) else data)
-        return reception.finish()
+    def bring(data: bytes | str = "larch\n", *, name: str = "note.txt") -> Upload:
+        upload = Upload(name=name)
+        upload.write(data.encode() if isinstance(data, str) else data)
+        upload.finish()
+        return upload
 
     return bring
 
@@ -71,9 +72,9 @@ def receive(owner: User, take: Take) -> Receive:
         data: bytes | str = "larch\n", *, name: str = "note.txt", kind: str | None = None
     ) -> File:
         received = take(data, name=name)
-        identify(received, kind=kind)
+        received.identify(kind=kind)
         assert owner.client is not None
-        (accepted,) = accept_files(actor=owner, client=owner.client, received=[received])
+        (accepted,) = accept_files(actor=owner, client=owner.client, uploads=[received])
         return accepted.file
 
     return send

@@ -25,15 +25,13 @@ from timba.files import receiving
 from timba.files.kinds import format_size
 from timba.files.models import File
 from timba.files.receiving import (
-    AWAY,
+    STORAGE_UNAVAILABLE,
     TOOK_TOO_LONG,
     Accepted,
-    IncomingFile,
+    Upload,
     UploadRejected,
-    UploadSession,
     accept_files,
     discard,
-    identify,
     touch_uploads,
 )
 from timba.files.storage import store
@@ -48,11 +46,11 @@ class PowerCut(BaseException):
     """Nothing runs after this: no handler of an expected failure catches it."""
 
 
-def accept(actor: User, *received: IncomingFile) -> list[Accepted]:
+def accept(actor: User, *received: Upload) -> list[Accepted]:
     assert actor.client is not None
     for one in received:
-        identify(one)
-    return accept_files(actor=actor, client=actor.client, received=received)
+        one.identify()
+    return accept_files(actor=actor, client=actor.client, uploads=received)
 
 
 def test_a_received_file_waits_with_its_facts(
@@ -140,7 +138,7 @@ def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
     name: str, sentence: str, objects: Objects
 ) -> None:
     with pytest.raises(UploadRejected) as refusal:
-        UploadSession(name=name)
+        Upload(name=name)
     assert str(refusal.value) == sentence
     assert "\ud800" not in refusal.value.name
     assert not File.unscoped.exists()
@@ -148,10 +146,10 @@ def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
 
 
 def test_an_empty_file_is_refused(objects: Objects) -> None:
-    reception = UploadSession(name="empty.txt")
+    upload = Upload(name="empty.txt")
     with pytest.raises(UploadRejected, match=r"“empty\.txt” is empty\."):
-        reception.finish()
-    reception.abandon()
+        upload.finish()
+    discard(upload)
     assert not File.unscoped.exists()
     assert objects() == set()
 
@@ -164,13 +162,13 @@ def test_a_file_may_have_just_so_many_bytes(
     settings: Settings, name: str, most: int, limit: str
 ) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 1536
-    reception = UploadSession(name=name)
-    reception.write(bytes(most))
+    upload = Upload(name=name)
+    upload.write(bytes(most))
     with pytest.raises(UploadRejected) as refusal:
-        reception.write(b"x")
+        upload.write(b"x")
     sentence = f"“{name}” is too large: a file like this may have {limit}."
     assert (str(refusal.value), refusal.value.too_large) == (sentence, True)
-    reception.abandon()
+    discard(upload)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +181,7 @@ def test_limits_are_said_in_words(size: int, words: str) -> None:
 
 def test_a_file_of_no_known_kind_is_refused_by_name(take: Take) -> None:
     with pytest.raises(UploadRejected) as refusal:
-        identify(take(b"MZ\x90", name="setup.exe"))
+        take(b"MZ\x90", name="setup.exe").identify()
     assert str(refusal.value) == (
         "“setup.exe” is not accepted: files ending in “.exe” cannot be read here."
     )
@@ -219,14 +217,14 @@ def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
         volume="0.360",
     )
     received = take()
-    identify(received)
+    received.identify()
     assert owner.client is not None
     for place, sentence in (
         ({"consignment": consignment}, "There is no such consignment."),
         ({"log": log}, "There is no such log."),
     ):
         with pytest.raises(NotFound) as refusal:
-            accept_files(actor=owner, client=owner.client, received=[received], **place)
+            accept_files(actor=owner, client=owner.client, uploads=[received], **place)
         assert str(refusal.value) == sentence
 
 
@@ -281,11 +279,11 @@ def test_twins_that_come_at_the_same_moment_are_one_file(owner: User, objects: O
 
     def send(number: int) -> None:
         try:
-            reception = UploadSession(name=f"{number}.csv")
-            reception.write(READINGS.encode())
-            received = reception.finish()
+            upload = Upload(name=f"{number}.csv")
+            upload.write(READINGS.encode())
+            upload.finish()
             ready.wait()
-            outcomes.extend(accept(owner, received))
+            outcomes.extend(accept(owner, upload))
         finally:
             connection.close()
 
@@ -311,14 +309,14 @@ def disk_is_full(*_: object) -> None:
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reception = UploadSession(name="a.txt")
-    reception.write(b"larch")
+    upload = Upload(name="a.txt")
+    upload.write(b"larch")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
         with pytest.raises(Unavailable) as trouble:
-            reception.finish()
-    assert str(trouble.value) == AWAY
-    reception.abandon()
+            upload.finish()
+    assert str(trouble.value) == STORAGE_UNAVAILABLE
+    discard(upload)
     assert not File.unscoped.exists()
     assert objects() == set()
 
@@ -326,7 +324,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
 def test_a_store_that_cannot_be_opened_is_a_sentence(store_folder: Path) -> None:
     store_folder.write_bytes(b"a file where the folder should be")
     with pytest.raises(Unavailable):
-        UploadSession(name="a.txt")
+        Upload(name="a.txt")
 
 
 def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
@@ -352,11 +350,12 @@ def test_bytes_that_came_after_their_row_was_swept_are_discarded(
     assert objects() == set()
 
 
-def test_an_accepted_file_is_not_discarded(receive: Receive, objects: Objects) -> None:
-    file = receive()
-    discard(IncomingFile(row=file, head=b""))
+def test_an_accepted_file_is_not_discarded(take: Take, owner: User, objects: Objects) -> None:
+    upload = take()
+    [accepted] = accept(owner, upload)
+    discard(upload)
     assert File.unscoped.get().status == File.Status.PENDING
-    assert objects() == {file.storage_key}
+    assert objects() == {accepted.file.storage_key}
 
 
 # --- Crashes -------------------------------------------------------------------------------------
@@ -441,12 +440,13 @@ def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
         target = Path(f"/proc/self/fd/{descriptor}").readlink()
         return f"fsync {target.relative_to(store_folder.parent)}"
 
-    reception = UploadSession(name="a.txt")
-    reception.write(b"larch")
+    upload = Upload(name="a.txt")
+    upload.write(b"larch")
     note(os, "fsync", synced)
     note(os, "link", lambda source, target: f"link {Path(target).relative_to(store_folder)}")
     note(connection, "_commit", lambda: "commit")
-    [accepted] = accept(owner, reception.finish())
+    upload.finish()
+    [accepted] = accept(owner, upload)
     key = accepted.file.storage_key
     folder, name = key.split("/")
     assert order == [
@@ -491,11 +491,11 @@ def test_an_upload_that_is_being_swept_cannot_be_accepted(take: Take, owner: Use
 
 
 def test_an_upload_whose_bytes_were_swept_away_cannot_be_finished() -> None:
-    reception = UploadSession(name="a.txt")
-    reception.write(b"larch")
+    upload = Upload(name="a.txt")
+    upload.write(b"larch")
     row = File.unscoped.get()
     age(row)
     sweep_files()
     with pytest.raises(Unavailable):
-        reception.finish()
+        upload.finish()
     assert not File.unscoped.exists()

@@ -21,7 +21,7 @@ from timba.config.env import storage_options
 from timba.errors import Unavailable
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import UploadSession
+from timba.files.receiving import Upload, discard
 from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.storage import new_key, store
 from timba.files.sweeping import sweep_files
@@ -115,12 +115,12 @@ def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
     own: OwnServer, s3: S3Storage
 ) -> None:
     before = objects_in(s3)
-    reception = UploadSession(name="tally.txt")
-    reception.write(b"x" * (2 * PART_BYTES))
+    upload = Upload(name="tally.txt")
+    upload.write(b"x" * (2 * PART_BYTES))
     own.kill()
     with pytest.raises(Unavailable):
-        reception.write(b"x" * PART_BYTES)
-    reception.abandon()
+        upload.write(b"x" * PART_BYTES)
+    discard(upload)
     own.start()
     assert len(objects_in(s3)) == len(before) + 1
     let_an_hour_pass()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 
 
 def receive_readings(data: bytes | str, *, actor: User, name: str = "readings.csv") -> File:
     """Send a file in: it waits to be processed."""
-    reception = UploadSession(name=name)
-    reception.write(data.encode() if isinstance(data, str) else data)
-    received = reception.finish()
-    identify(received, kind="temperatures")
-    (accepted,) = accept_files(actor=actor, client=actor.client, received=[received])
+    upload = Upload(name=name)
+    upload.write(data.encode() if isinstance(data, str) else data)
+    upload.finish()
+    upload.identify(kind="temperatures")
+    (accepted,) = accept_files(actor=actor, client=actor.client, uploads=[upload])
     return accepted.file
 
 

@@ -1,4 +1,4 @@
-"""The batch door `/api/upload/`, and `/api/task-status/` that tells how far the work is."""
+"""`/api/upload/`, which takes many files at once, and `/api/task-status/` with their progress."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
-from timba.api.http import acting_client, get_or_400, validated
+from timba.api.http import IdField, acting_client, get_or_400, validated
 from timba.api.idempotency import idempotent
 from timba.api.multipart import Part
 from timba.api.openapi import schema_of
 from timba.api.problems import problem
-from timba.api.uploads import MAX_FILES, Arrived, UploadView
+from timba.api.uploads import MAX_FILES, UploadView
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
 from timba.files.kinds import DOCUMENT, KINDS_OF, PHOTO, ending_of
 from timba.files.models import File
 from timba.files.receiving import (
     Accepted,
+    Upload,
     UploadRejected,
     accept_files,
     check_kind,
     check_name,
-    discard,
-    identify,
 )
 from timba.files.schemas import TaskSchema, serialize_task
 
@@ -42,7 +41,7 @@ IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100
 
 
-class RefusedSchema(TypedDict):
+class RejectedSchema(TypedDict):
     name: str
     error: str
 
@@ -62,10 +61,17 @@ class BatchSchema(TypedDict):
     task_ids: list[uuid.UUID]
     valid_images: list[str]
     files: list[AcceptedSchema]
-    errors: list[RefusedSchema]
+    errors: list[RejectedSchema]
 
 
-class BatchInput(serializers.Serializer[Any]):
+class BatchFields(serializers.Serializer[Any]):
+    """The fields beside the files."""
+
+    consignment_id = IdField(required=False)
+    client_id = IdField(required=False, help_text="for staff")
+
+
+class BatchForm(BatchFields):
     """A form with up to 100 files."""
 
     images = serializers.ListField(
@@ -74,21 +80,12 @@ class BatchInput(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(), required=False, help_text="any kind"
     )
-    consignment_id = serializers.IntegerField(required=False)
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
-
-
-class BatchFields(serializers.Serializer[Any]):
-    """The fields beside the files."""
-
-    consignment_id = serializers.CharField(required=False, allow_blank=True)
-    client_id = serializers.CharField(required=False, allow_blank=True)
 
 
 class BatchView(UploadView):
-    """`POST /api/upload/`: many files at once, each with its own fate."""
+    """`POST /api/upload/`: many files at once, each accepted or rejected by itself."""
 
-    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
+    def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
         name = part.file_name or ""
         if self._has_too_many:
             raise UploadRejected(name, "There are too many files.")
@@ -100,15 +97,15 @@ class BatchView(UploadView):
         if part.name == IMAGES:
             _check_image(name, *KINDS_OF[ending_of(name)])
 
-    def refuse(self, refusal: UploadRejected) -> None:
-        self.intake.refused[self.intake.count] = refusal
+    def reject(self, number: int, rejection: UploadRejected) -> None:
+        self.rejections[number] = rejection
 
     @property
     def _has_too_many(self) -> bool:
-        return self.intake.count > MAX_FILES
+        return self.file_count > MAX_FILES
 
     @extend_schema(
-        request={"multipart/form-data": BatchInput},
+        request={"multipart/form-data": BatchForm},
         responses={202: schema_of(BatchSchema), 200: schema_of(BatchSchema)},
     )
     @idempotent
@@ -121,51 +118,45 @@ class BatchView(UploadView):
             consignments = Consignment.objects.visible_to(actor)
             consignment = get_or_400(consignments, fields["consignment_id"], "consignment_id")
         if self._has_too_many:
-            return _refuse_all(f"{self.intake.count} files are too many: send at most {MAX_FILES}.")
-        good = self._identified()
-        if not good:
-            return _refuse_all(self._why_none(request), self._refusals())
+            return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
+        self._identify()
+        if not self.uploads:
+            return _reject_all(self._why_none(request), self._rejected())
+        uploads = list(self.uploads)
         accepted = accept_files(
-            actor=actor,
-            client=client,
-            received=[one.received for one in good],
-            consignment=consignment,
+            actor=actor, client=client, uploads=uploads, consignment=consignment
         )
-        transaction.on_commit(self.intake.release)
-        return Response(self._answer(good, accepted), status=_status(accepted))
+        transaction.on_commit(self.uploads.clear)
+        status = HTTPStatus.OK if all(a.duplicate for a in accepted) else HTTPStatus.ACCEPTED
+        return Response(self._result(uploads, accepted), status=status)
 
     def _why_none(self, request: Request) -> str:
         for field in (IMAGES, FILES):
-            if field in request.data and not self.intake.count:
+            if field in request.data and not self.file_count:
                 return f"The field `{field}` came without a file name: send it as a file."
-        return "No file was accepted." if self.intake.refused else "No file was sent."
+        return "No file was accepted." if self.rejections else "No file was sent."
 
-    def _identified(self) -> list[Arrived]:
-        """Return what can be accepted; the others are discarded and their refusals noted."""
-        good = []
-        for one in self.intake.arrived:
+    def _identify(self) -> None:
+        """Detect the kind of every upload; discard those that are rejected."""
+        for upload in list(self.uploads):
             try:
-                identify(one.received)
-                if one.field == IMAGES:
-                    _check_image(one.received.name, one.received.row.kind)
-            except UploadRejected as refusal:
-                discard(one.received)
-                self.intake.refused[one.number] = refusal
-            else:
-                good.append(one)
-        self.intake.arrived = list(good)
-        return good
+                upload.identify()
+                if upload.field == IMAGES:
+                    _check_image(upload.name, upload.row.kind)
+            except UploadRejected as rejection:
+                self.rejections[upload.number] = rejection
+                self.discard(upload)
 
-    def _refusals(self) -> list[RefusedSchema]:
-        """Tell of what was refused, in the order in which it was sent."""
-        refused = sorted(self.intake.refused.items())
-        return [RefusedSchema(name=one.name, error=str(one)) for _, one in refused]
+    def _rejected(self) -> list[RejectedSchema]:
+        """Return the rejected files in the order of the form."""
+        rejections = sorted(self.rejections.items())
+        return [RejectedSchema(name=each.name, error=str(each)) for _, each in rejections]
 
-    def _answer(self, good: list[Arrived], accepted: list[Accepted]) -> BatchSchema:
+    def _result(self, uploads: list[Upload], accepted: list[Accepted]) -> BatchSchema:
         files = []
-        for one, outcome in zip(good, accepted, strict=True):
+        for upload, outcome in zip(uploads, accepted, strict=True):
             entry = AcceptedSchema(
-                name=one.received.name,
+                name=upload.name,
                 file_id=outcome.file.pk,
                 task_id=outcome.file.task_id,
                 status=serialize_task(outcome.file)["status"],
@@ -175,9 +166,9 @@ class BatchView(UploadView):
             files.append(entry)
         return BatchSchema(
             task_ids=[entry["task_id"] for entry in files],
-            valid_images=[one.received.name for one in good if one.field == IMAGES],
+            valid_images=[upload.name for upload in uploads if upload.field == IMAGES],
             files=files,
-            errors=self._refusals(),
+            errors=self._rejected(),
         )
 
 
@@ -241,17 +232,12 @@ def _unknown(task_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _check_image(name: str, *kinds: str) -> None:
-    """Raise Refused unless one of the kinds that a file may be of is an image's."""
+    """Raise UploadRejected unless one of the file's possible kinds is an image."""
     if not {PHOTO, DOCUMENT} & set(kinds):
         sentence = f"“{name}” is not an image: jpg, png, webp and pdf are. Send it as files."
         raise UploadRejected(name, sentence)
 
 
-def _refuse_all(detail: str, refusals: Iterable[RefusedSchema] = ()) -> HttpResponse:
-    errors = list(refusals) or [RefusedSchema(name="", error=detail)]
+def _reject_all(detail: str, rejected: Iterable[RejectedSchema] = ()) -> HttpResponse:
+    errors = list(rejected) or [RejectedSchema(name="", error=detail)]
     return problem(HTTPStatus.BAD_REQUEST, detail, errors=errors)
-
-
-def _status(accepted: list[Accepted]) -> int:
-    only_twins = all(one.duplicate for one in accepted)
-    return HTTPStatus.OK if only_twins else HTTPStatus.ACCEPTED

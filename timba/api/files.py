@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    IdField,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -38,13 +39,12 @@ from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.receiving import (
     Accepted,
-    IncomingFile,
+    Upload,
     UploadRejected,
     accept_files,
     check_kind,
     check_name,
     check_size,
-    identify,
 )
 from timba.files.schemas import FileSchema, Status, serialize_file
 from timba.files.services import (
@@ -69,23 +69,19 @@ class FilesQuery(QuerySerializer):
     client_id = serializers.IntegerField(required=False, help_text="for staff")
 
 
-class FileInput(serializers.Serializer[Any]):
-    """A form with one file."""
-
-    file = serializers.FileField()
-    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
-    consignment_id = serializers.IntegerField(required=False)
-    log_id = serializers.IntegerField(required=False)
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
-
-
 class FileFields(serializers.Serializer[Any]):
     """The fields beside the file."""
 
     kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
-    consignment_id = serializers.CharField(required=False, allow_blank=True)
-    log_id = serializers.CharField(required=False, allow_blank=True)
-    client_id = serializers.CharField(required=False, allow_blank=True)
+    consignment_id = IdField(required=False)
+    log_id = IdField(required=False)
+    client_id = IdField(required=False, help_text="for staff")
+
+
+class FileForm(FileFields):
+    """A form with one file."""
+
+    file = serializers.FileField()
 
 
 class PlaceInput(serializers.Serializer[Any]):
@@ -111,49 +107,50 @@ class RetriedSchema(TypedDict):
 
 
 class OneFileView(UploadView):
-    """A door for one file under the field `file`."""
+    """A view that accepts one file, under the field `file`."""
 
     def accept_one(self, request: Request) -> Accepted:
-        """Accept the file that came; raise Invalid with the reason it is refused."""
+        """Accept the file of the form; raise Invalid with the reason where it is rejected."""
         fields = validated(FileFields(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
-        consignment, log = _places(actor, fields)
-        received = self._only_file(request)
+        consignment, log = _targets(actor, fields)
+        upload = self._only_upload(request)
         try:
-            identify(received, kind=self.kind or fields.get("kind"))
-        except UploadRejected as refusal:
-            raise Invalid(fields={"file": [str(refusal)]}) from refusal
+            upload.identify(kind=self.kind or fields.get("kind"))
+        except UploadRejected as rejection:
+            raise Invalid(fields={FILE: [str(rejection)]}) from rejection
         [accepted] = accept_files(
-            actor=actor, client=client, received=[received], consignment=consignment, log=log
+            actor=actor, client=client, uploads=[upload], consignment=consignment, log=log
         )
-        transaction.on_commit(self.intake.release)
+        transaction.on_commit(self.uploads.clear)
         return accepted
 
-    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:
+    def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:
         name = part.file_name or ""
         if part.name != FILE:
             sentence = f"“{name}” came under “{part.name}”: the form names no file field `{FILE}`."
             raise UploadRejected(name, sentence)
-        if self.intake.count > 1:
+        if self.file_count > 1:
             raise UploadRejected(name, "Send one file at a time here.")
         check_name(name)
-        sent = fields.get("kind")
-        # A kind may follow the file, and lets in names that tell none: a short form is read on.
+        kind = fields.get("kind")
+        # The kind may follow the file, and decides for names without a known extension. The check
+        # waits for it where the rest of the form is short.
         is_short = unread <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if sent is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
-            check_kind(name, kind=self.kind or (sent if sent in File.Kind.values else None))
-        # Fields may follow it, but no other file.
+        if kind is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
+            check_kind(name, kind=self.kind or (kind if kind in File.Kind.values else None))
+        # Fields may follow the file, but no other file.
         check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
-    def refuse(self, refusal: UploadRejected) -> None:
-        if refusal.too_large:
-            raise TooLarge(str(refusal)) from refusal
-        raise Invalid(fields={FILE: [str(refusal)]}) from refusal
+    def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
+        if rejection.too_large:
+            raise TooLarge(str(rejection)) from rejection
+        raise Invalid(fields={FILE: [str(rejection)]}) from rejection
 
-    def _only_file(self, request: Request) -> IncomingFile:
-        if self.intake.arrived:
-            return self.intake.arrived[0].received
+    def _only_upload(self, request: Request) -> Upload:
+        if self.uploads:
+            return self.uploads[0]
         sentence = f"No file was sent: send it as “{FILE}” in a multipart form."
         if FILE in request.data:
             sentence = f"The field `{FILE}` came without a file name: send it as a file."
@@ -184,7 +181,7 @@ class FilesView(OneFileView):
         return Response(paginate(files, request=request, look=serialize_file, order=order))
 
     @extend_schema(
-        request={"multipart/form-data": FileInput},
+        request={"multipart/form-data": FileForm},
         responses={201: schema_of(FileSchema), 200: schema_of(FileSchema)},
     )
     @idempotent
@@ -202,7 +199,7 @@ class TemperatureUploadView(OneFileView):
     kind = TEMPERATURES
 
     @extend_schema(
-        request={"multipart/form-data": FileInput},
+        request={"multipart/form-data": FileForm},
         responses={201: schema_of(UploadedSchema), 200: schema_of(UploadedSchema)},
     )
     @idempotent
@@ -232,7 +229,7 @@ class FileView(APIView):
         actor = actor_of(request)
         file = visible_file(actor, pk)
         sent = validated(PlaceInput(data=request.data))
-        consignment, log = _places(actor, sent)
+        consignment, log = _targets(actor, sent)
         places: Places = {}
         if "consignment_id" in sent:
             places["consignment"] = consignment
@@ -279,7 +276,7 @@ def visible_file(actor: User, pk: str) -> File:
     return files.get_or_not_found(pk=pk)
 
 
-def _places(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
+def _targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
     """Return the consignment and the log that fields name; blank and null name none."""
     consignment = log = None
     if fields.get("consignment_id") not in (None, ""):

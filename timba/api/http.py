@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import models
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
@@ -28,6 +29,14 @@ UNSTORABLE = "Text may not contain NUL or half of a surrogate pair."
 
 class QuerySerializer(serializers.Serializer[Any]):
     """The parameters of one list; unknown ones are ignored."""
+
+
+@extend_schema_field({"type": "integer"})
+class IdField(serializers.CharField):
+    """An id in a form, where every value is text; a blank one names no row. See `get_or_400`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, **kwargs)
 
 
 def validated_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def _fingerprint(view: Any, request: Request) -> str:
         request.path.rstrip("/"),
         sorted(request.query_params.lists()),
         fields,
-        getattr(view, "refused_already", list)(),
+        getattr(view, "rejection_sentences", list)(),
     ]
     said = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     return salted_hmac("timba.api.idempotency", said, algorithm="sha256").hexdigest()

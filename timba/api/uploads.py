@@ -1,12 +1,12 @@
-"""Lets files stream from a request into the store: nothing is kept in memory, and what nobody
-accepts leaves no trace.
+"""Streams the files of a form from a request into the object store.
+
+No file is held in memory, and a file that is not accepted is deleted.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -23,80 +23,14 @@ from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
 from timba.api.http import reject_unstorable
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
-from timba.files.receiving import (
-    IncomingFile,
-    UploadRejected,
-    UploadSession,
-    discard,
-    touch_uploads,
-)
+from timba.files.receiving import Upload, UploadRejected, discard, touch_uploads
 
 MAX_FILES: Final = 100
-_KEEP_WAITING_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arrived:
-    """A file that came under a field of the form, with its place among the form's files."""
-
-    number: int
-    field: str
-    received: IncomingFile
-
-
-class Intake:
-    """Receives the files of one request; one that is refused never spoils the others."""
-
-    def __init__(self) -> None:
-        self.arrived: list[Arrived] = []
-        self.refused: dict[int, UploadRejected] = {}
-        self.count = 0
-        self._reception: UploadSession | None = None
-        self._kept_waiting = time.monotonic()
-
-    def receive(self, part: Part, *, kind: str | None = None) -> IncomingFile:
-        """Store the file that a part holds; raise Refused for one that is not taken in."""
-        self._reception = UploadSession(name=part.file_name or "", kind=kind)
-        try:
-            for chunk in part.content:
-                self._reception.write(chunk)
-                self._keep_waiting()
-            received = self._reception.finish()
-        except UploadRejected:
-            self._abandon()
-            raise
-        self._reception = None
-        self.arrived.append(Arrived(number=self.count, field=part.name, received=received))
-        return received
-
-    def release(self) -> None:
-        """Let go of what arrived: it was accepted, or discarded already."""
-        self.arrived = []
-
-    def clear(self) -> None:
-        """Remove everything that nobody accepted."""
-        away = self._reception is not None and self._reception.store_is_away
-        self._abandon()
-        arrived = [one.received for one in self.arrived]
-        self.arrived = []
-        if not away:  # else the sweeper does it, once the store is back
-            discard(*arrived)
-
-    def _keep_waiting(self) -> None:
-        """Keep the sweeper from those that are in already, however long the rest takes."""
-        if self._reception is None or time.monotonic() - self._kept_waiting < _KEEP_WAITING_SECONDS:
-            return
-        self._kept_waiting = time.monotonic()
-        touch_uploads([self._reception.file_id, *(one.received.row.pk for one in self.arrived)])
-
-    def _abandon(self) -> None:
-        if self._reception is not None:
-            self._reception.abandon()
-            self._reception = None
+_TOUCH_SECONDS: Final = 60.0
 
 
 class _Fields:
-    """The fields of a form, whose texts together have a limit."""
+    """The text fields of a form; their total size is limited."""
 
     def __init__(self) -> None:
         self.data = QueryDict(mutable=True)
@@ -123,10 +57,9 @@ class _Fields:
 
 
 class UploadParser(BaseParser):
-    """Multipart forms whose files go straight to the view that takes them in.
+    """Multipart forms whose files are handed to the view while the form is read.
 
-    A form that was cut off, as by a connection that broke, is refused whole: where it ends early is
-    chance, and whoever sent it will send it again.
+    A form that ends early, as when a connection breaks, is rejected as a whole.
     """
 
     media_type = "multipart/form-data"
@@ -138,14 +71,14 @@ class UploadParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         view: UploadView = (parser_context or {})["view"]
-        fields, files = _Fields(), MultiValueDict[str, IncomingFile]()
+        fields, files = _Fields(), MultiValueDict[str, Upload]()
         try:
             form = FormReader(stream, content_type=media_type or "")
             for part in form:
                 if part.file_name is None:
                     fields.add(part)
-                elif (received := view.take_in(part, fields.data, form)) is not None:
-                    files.appendlist(part.name, received)
+                elif (upload := view.receive(part, fields.data, form)) is not None:
+                    files.appendlist(part.name, upload)
         except FormError as error:
             raise ParseError(str(error)) from error
         except UnreadablePostError as error:
@@ -155,55 +88,92 @@ class UploadParser(BaseParser):
 
 
 class UploadView(APIView):
-    """A door that takes files in; `intake` holds what arrived."""
+    """A view that stores the files of a form while the form is read.
+
+    `uploads` are the files that were stored, `rejections` those that were not, by their place in
+    the form. What is still in `uploads` when the response is ready is discarded.
+    """
 
     parser_classes = [UploadParser]
-    # The kind that files are of here, where they are all of one.
+    # The kind of every file, in a view that accepts one kind alone.
     kind: str | None = None
+    uploads: list[Upload]
+    rejections: dict[int, UploadRejected]
+    file_count: int
+    _touched_at: float
 
-    def check_before(self, part: Part, fields: QueryDict, unread: int) -> None:
-        """Raise Refused for a file of which what comes before its bytes says that it is refused.
+    def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:
+        """Raise UploadRejected for a file that can be rejected before its bytes are read.
 
-        Of the body at least `unread` bytes are still to come.
+        `fields` came before the file; at least `unread` bytes of the body are still to come.
         """
         raise NotImplementedError
 
-    def refuse(self, refusal: UploadRejected) -> None:
-        """Refuse a file: with the whole request, or beside the others."""
+    def reject(self, number: int, rejection: UploadRejected) -> None:
+        """Reject the file at this place in the form: with the whole request, or alone."""
         raise NotImplementedError
 
-    def take_in(self, part: Part, fields: QueryDict, form: FormReader) -> IncomingFile | None:
-        """Store the file of a part, so far as it is not refused."""
+    def receive(self, part: Part, fields: QueryDict, form: FormReader) -> Upload | None:
+        """Store the file of a part; return None for one that is rejected or was not chosen."""
         if not part.file_name and not any(part.content):
-            return None  # as browsers send where no file was chosen
-        self.intake.count += 1
-        if self.intake.count > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
+            return None  # browsers send an empty part where no file was chosen
+        self.file_count += 1
+        if self.file_count > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
             raise TooManyFilesSent
         declared = int(self.request.META.get("CONTENT_LENGTH") or 0)
         try:
-            self.check_before(part, fields, declared - form.bytes_read)
-            return self.intake.receive(part, kind=self.kind)
-        except UploadRejected as refusal:
-            self.refuse(refusal)
+            self.check_part(part, fields, declared - form.bytes_read)
+            return self._store(part)
+        except UploadRejected as rejection:
+            self.reject(self.file_count, rejection)
             return None
 
+    def _store(self, part: Part) -> Upload:
+        upload = Upload(
+            name=part.file_name or "", kind=self.kind, field=part.name, number=self.file_count
+        )
+        self.uploads.append(upload)
+        try:
+            for chunk in part.content:
+                upload.write(chunk)
+                self._touch()
+            upload.finish()
+        except UploadRejected:
+            self.discard(upload)
+            raise
+        return upload
+
+    def rejection_sentences(self) -> list[str]:
+        """Return why files were rejected, which the request's data does not contain."""
+        return [str(rejection) for rejection in self.rejections.values()]
+
+    def discard(self, upload: Upload) -> None:
+        """Delete an upload that was rejected."""
+        self.uploads.remove(upload)
+        discard(upload)
+
+    def _touch(self) -> None:
+        """Keep the uploads of this request from the sweeper, however long the rest takes."""
+        if time.monotonic() - self._touched_at >= _TOUCH_SECONDS:
+            self._touched_at = time.monotonic()
+            touch_uploads([upload.id for upload in self.uploads])
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        self.intake = Intake()
+        self.uploads = []
+        self.rejections = {}
+        self.file_count = 0
+        self._touched_at = time.monotonic()
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         actor = actor_of(request)
         if request.method == "POST" and actor.client is not None:
-            # Before a byte is taken in: whoever may not upload need not send it all first.
+            # Before the body is read: a user who may not upload need not send it all first.
             require(actor, Permission.WRITE_FILES, client=actor.client)
-
-    def refused_already(self) -> list[str]:
-        """Return what was refused while it came in, and so is not in the request's data."""
-        return [str(refusal) for refusal in self.intake.refused.values()]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return super().dispatch(request, *args, **kwargs)
         finally:
-            self.intake.clear()
+            discard(*self.uploads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, include
+from django.urls import path as django_path
 from django.views.generic import RedirectView
 
 from timba.api.health import LivenessView, ReadinessView
@@ -15,13 +16,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Before the API's own: these two answer browsers with a page.
     path("api/", index),
     path("upload/", upload),
-    path("", include("timba.api.urls")),
-    path("", include("timba.web.urls")),
+    django_path("", include("timba.api.urls")),
+    django_path("", include("timba.web.urls")),
     path(
         "admin/login/",
         login_not_required(RedirectView.as_view(pattern_name="web:login", query_string=True)),
     ),
-    path("admin/", staff_site.urls),
+    django_path("admin/", staff_site.urls),
     path("health/live", LivenessView.as_view(), name="live"),
     path("health/ready", ReadinessView.as_view(), name="ready"),
 ]

@@ -23,7 +23,7 @@ from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
 from timba.demo.files import REMARKS, SHOTS, YARDS, gate_note, month_of_readings
 from timba.demo.photos import draw_photo
 from timba.files.models import File
-from timba.files.receiving import UploadSession, accept_files, identify
+from timba.files.receiving import Upload, accept_files
 from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.services import name_city
@@ -123,27 +123,27 @@ def _consignments(client: Client, people: dict[str, User]) -> dict[str, Consignm
 def _files(client: Client, operator: User, consignments: dict[str, Consignment]) -> None:
     there = set(File.unscoped.live().filter(client=client).values_list("name", flat=True))
 
-    def upload(name: str, content: bytes, consignment: Consignment | None = None) -> None:
-        reception = UploadSession(name=name)
-        reception.write(content)
-        received = reception.finish()
-        identify(received)
-        accept_files(actor=operator, client=client, received=[received], consignment=consignment)
+    def send(name: str, content: bytes, consignment: Consignment | None = None) -> None:
+        upload = Upload(name=name)
+        upload.write(content)
+        upload.finish()
+        upload.identify()
+        accept_files(actor=operator, client=client, uploads=[upload], consignment=consignment)
 
     now = timezone.localtime()
     for yard in YARDS:
         name = f"{yard.city} {now:%Y-%m}.csv"
         if name not in there:
-            upload(name, month_of_readings(yard, until=now))
+            send(name, month_of_readings(yard, until=now))
     for shot in SHOTS:
         if shot.name not in there:
-            upload(shot.name, draw_photo(shot.view(now=now)), consignments[shot.load])
+            send(shot.name, draw_photo(shot.view(now=now)), consignments[shot.load])
     if SHEET_NAME not in there:
-        upload(SHEET_NAME, tally_sheet(), consignments[SHEET_LOAD])
+        send(SHEET_NAME, tally_sheet(), consignments[SHEET_LOAD])
     newest = consignments[LOADS[-1].name]
     name = f"gate note {newest.name}.txt"
     if name not in there:
-        upload(name, gate_note(newest, at=now), newest)
+        send(name, gate_note(newest, at=now), newest)
 
 
 def _notes(client: Client, people: dict[str, User], consignments: dict[str, Consignment]) -> None:

@@ -1,9 +1,9 @@
-"""Takes an upload in so that it is never half there.
+"""Receives uploads so that a file is stored whole or not at all.
 
-A row names the object before its first byte is written; the bytes are hashed while they are
-written and are on disk before anything is promised; then one short transaction makes the file
-PENDING and tells the world. A crash anywhere leaves a row that names its own debris, which the
-sweeper removes. No transaction is open while bytes flow.
+An intent row names the object before its first byte is written. The bytes are hashed while they
+are written, and are durable before the upload is acknowledged. Then one short transaction makes
+the file PENDING and publishes its event. A crash at any point leaves a row that names the leftover
+object, and the sweeper deletes both. No transaction is open while bytes are transferred.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from django.conf import settings
@@ -42,18 +42,19 @@ from timba.files.kinds import (
     size_limit,
 )
 from timba.files.models import File
+from timba.files.processors.base import ObjectWriter
 from timba.files.registry import processors, recognizers
 from timba.files.storage import StorageUnavailable, new_key, store
 from timba.files.tasks import notify_workers
 
 MAX_NAME: Final = 255
-AWAY: Final = "Files cannot be stored just now. Try again in a moment."
+STORAGE_UNAVAILABLE: Final = "Files cannot be stored just now. Try again in a moment."
 TOOK_TOO_LONG: Final = "The upload stood still for too long and was given up. Send it again."
 _log = structlog.get_logger(__name__)
 
 
 class UploadRejected(Exception):
-    """A file is not taken in; the sentence names it."""
+    """A file is rejected; the sentence names the file and the reason."""
 
     def __init__(self, name: str, sentence: str, *, too_large: bool = False) -> None:
         super().__init__(sentence)
@@ -62,11 +63,43 @@ class UploadRejected(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IncomingFile:
-    """A file whose bytes are durable, but which nobody has accepted yet."""
+class Accepted:
+    """An accepted file; `duplicate` when a file with the same readings was accepted before."""
 
-    row: File
-    head: bytes
+    file: File
+    duplicate: bool = False
+
+
+class Upload:
+    """One file on its way in: `write` its chunks, `finish` and `identify` it, then `accept_files`.
+
+    Until it is accepted it can be discarded. Methods that write raise Unavailable when the store
+    does not take the bytes. `field` and `number` are its field and place in a form, if any.
+    """
+
+    def __init__(
+        self, *, name: str, kind: str | None = None, field: str = "", number: int = 1
+    ) -> None:
+        """Create the intent row and open the object; raise UploadRejected for an invalid name.
+
+        With `kind`, a file of another kind is rejected as soon as its first bytes show it.
+        """
+        check_name(name)
+        self.field = field
+        self.number = number
+        self.store_is_unavailable = False
+        self.row = File.unscoped.create(name=name, storage_key=new_key())
+        failpoint("receiving.intent_committed")
+        self._kind = kind
+        self._writer: ObjectWriter | None = None
+        with self._storing():
+            self._writer = store().create(self.row.storage_key)
+        self._digest = hashlib.sha256()
+        self._head = b""
+
+    @property
+    def id(self) -> uuid.UUID:
+        return self.row.pk
 
     @property
     def name(self) -> str:
@@ -76,102 +109,61 @@ class IncomingFile:
     def sha256(self) -> str:
         return self.row.sha256
 
-    def close(self) -> None:
-        """Do nothing: the bytes are in the store already; a request closes its files at its end."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
-    """A file that Timba now answers for; `duplicate` when the same readings were there before."""
-
-    file: File
-    duplicate: bool = False
-
-
-class UploadSession:
-    """One file on its way in: `write` its chunks, then `finish`, or `abandon` it.
-
-    Each raises Unavailable when the store does not take the bytes.
-    """
-
-    def __init__(self, *, name: str, kind: str | None = None) -> None:
-        """Begin; raise Refused for a name that cannot be kept.
-
-        What is not of the `kind` that is asked for is refused as soon as its first bytes say so.
-        """
-        check_name(name)
-        self._kind = kind
-        self._row = File.unscoped.create(name=name, storage_key=new_key())
-        failpoint("receiving.intent_committed")
-        self.store_is_away = False
-        with self._storing():
-            self._writer = store().create(self._row.storage_key)
-        self._digest = hashlib.sha256()
-        self._head = b""
-        self._size = 0
-
-    @property
-    def file_id(self) -> uuid.UUID:
-        return self._row.pk
-
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raise Refused once there are too many."""
-        name = self._row.name
-        self._size += len(chunk)
-        check_size(name, self._size)
+        """Store the next bytes; raise UploadRejected once there are too many."""
+        self.row.size += len(chunk)
+        check_size(self.name, self.row.size)
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             if len(self._head) == HEAD_BYTES and self._kind is not None:
-                identify(IncomingFile(row=self._row, head=self._head), kind=self._kind)
+                self.identify(kind=self._kind)
         self._digest.update(chunk)
-        with self._storing():
-            self._writer.write(chunk)
+        with self._storing() as writer:
+            writer.write(chunk)
             failpoint("receiving.half_written")
 
-    def finish(self) -> IncomingFile:
-        """Make the bytes durable; raise Refused for an empty file."""
-        row = self._row
-        if not self._size:
-            raise UploadRejected(row.name, f"“{row.name}” is empty.")
-        with self._storing():
-            self._writer.commit()
+    def finish(self) -> None:
+        """Make the bytes durable; raise UploadRejected for an empty file."""
+        if not self.row.size:
+            raise UploadRejected(self.name, f"“{self.name}” is empty.")
+        with self._storing() as writer:
+            writer.commit()
             failpoint("receiving.object_stored")
-        row.size, row.sha256 = self._size, self._digest.hexdigest()
-        return IncomingFile(row=row, head=self._head)
+        self.row.sha256 = self._digest.hexdigest()
 
-    def abandon(self) -> None:
-        """Leave neither bytes nor row behind; where the store is away, the sweeper does it."""
-        if self.store_is_away:
-            return
-        with contextlib.suppress(OSError):
+    def identify(self, *, kind: str | None = None) -> None:
+        """Detect the file's kind; raise UploadRejected where it is unknown or not `kind`."""
+        try:
+            detected = detect(
+                name=self.name, head=self._head, asked=kind, recognizers=recognizers()
+            )
+        except UnknownKind as reason:
+            raise UploadRejected(self.name, f"“{self.name}” is not accepted: {reason}") from reason
+        self.row.kind, self.row.media_type = detected.kind, detected.media_type
+
+    def close(self) -> None:
+        """Do nothing: a request closes its files at its end, and the bytes are in the store."""
+
+    def abort(self) -> None:
+        """Drop bytes that are not durable yet."""
+        if self._writer is not None:
             self._writer.abort()
-            discard(IncomingFile(row=self._row, head=b""))
 
     @contextlib.contextmanager
-    def _storing(self) -> Iterator[None]:
+    def _storing(self) -> Iterator[ObjectWriter]:
         try:
-            yield
-        except OSError as trouble:
-            self.store_is_away = isinstance(trouble, StorageUnavailable)
-            _log.exception("storage_away")
-            raise Unavailable(AWAY) from trouble
+            yield cast("ObjectWriter", self._writer)
+        except OSError as error:
+            self.store_is_unavailable = isinstance(error, StorageUnavailable)
+            _log.exception("storage_unavailable")
+            raise Unavailable(STORAGE_UNAVAILABLE) from error
 
 
 def touch_uploads(file_ids: Sequence[uuid.UUID]) -> None:
-    """Say that these uploads are still going on, so that the sweeper leaves them alone."""
+    """Record that these uploads are still in progress, so that the sweeper keeps them."""
     File.unscoped.filter(pk__in=file_ids, status=File.Status.RECEIVING).update(
         touched_at=timezone.now()
     )
-
-
-def identify(received: IncomingFile, *, kind: str | None = None) -> None:
-    """Find out what a received file is; raise Refused where that is unknown or not `kind`."""
-    row = received.row
-    try:
-        detected = detect(name=row.name, head=received.head, asked=kind, recognizers=recognizers())
-    except UnknownKind as reason:
-        raise UploadRejected(row.name, f"“{row.name}” is not accepted: {reason}") from reason
-    row.kind, row.media_type = detected.kind, detected.media_type
 
 
 @retry_on_deadlock
@@ -179,24 +171,25 @@ def accept_files(
     *,
     actor: User,
     client: Client,
-    received: Sequence[IncomingFile],
+    uploads: Sequence[Upload],
     consignment: Consignment | None = None,
     log: Log | None = None,
 ) -> list[Accepted]:
-    """Make identified files PENDING, all in one transaction, and ring for them once it commits.
+    """Make identified uploads PENDING in one transaction, and notify workers once it commits.
 
-    A temperature file whose bytes count already is not taken twice: the first one is answered.
-    Raises Unavailable when the sweeper has given one of them up meanwhile.
+    A temperature file with the same bytes as one that counts already is discarded, and the earlier
+    file is returned in its place. Raises Unavailable when the sweeper has deleted an upload
+    meanwhile, NotFound for another client's consignment or log.
     """
     require(actor, Permission.WRITE_FILES, client=client)
-    _check_place(client, consignment, log)
+    _check_targets(client, consignment, log)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     accepted: list[Accepted] = []
     with write_transaction():
         lock_targets(consignment, log)
-        _check_still_there(received)
-        for one in received:
-            row = one.row
+        _lock_intents(uploads)
+        for upload in uploads:
+            row = upload.row
             row.client, row.uploaded_by = client, actor
             row.consignment, row.log = consignment, log
             row.random_number = secrets.randbelow(1000) + 1
@@ -205,40 +198,44 @@ def accept_files(
             row.uploaded_at = row.notified_at = timezone.now()
             accepted.append(_accept(row))
         failpoint("receiving.pending_written")
-        fresh = [one.file for one in accepted if not one.duplicate]
+        fresh = [outcome.file for outcome in accepted if not outcome.duplicate]
         if fresh:
             publish(*(file_event("create", file, actor=actor) for file in fresh))
             failpoint("receiving.event_written")
             transaction.on_commit(partial(notify_workers, [file.pk for file in fresh]), robust=True)
-        for one, outcome in zip(received, accepted, strict=True):
+        for upload, outcome in zip(uploads, accepted, strict=True):
             if outcome.duplicate:
-                # Not before the commit: until then its twin may still turn out to be none.
-                transaction.on_commit(partial(discard, one), robust=True)
+                # Not before the commit: a rollback would leave neither of the two files.
+                transaction.on_commit(partial(discard, upload), robust=True)
     return accepted
 
 
-def discard(*received: IncomingFile) -> None:
-    """Remove files that were not accepted, bytes first, so that a row outlives its debris.
+def discard(*uploads: Upload) -> None:
+    """Delete uploads that were not accepted, bytes first, so that a row outlives its object.
 
-    Raises nothing: what cannot be removed now, the sweeper removes.
+    Raises nothing: the sweeper deletes what cannot be deleted now. While the store is unavailable
+    all is left to it, since every attempt would wait for a timeout.
     """
-    for one in received:
+    if any(upload.store_is_unavailable for upload in uploads):
+        return
+    for upload in uploads:
         try:
-            rows = File.unscoped.filter(pk=one.row.pk)
-            # Where there is no row, the sweeper was here, perhaps before the last bytes were.
+            upload.abort()
+            rows = File.unscoped.filter(pk=upload.id)
+            # Without a row, the sweeper was here already, perhaps before the last bytes came.
             if not rows.exclude(status=File.Status.RECEIVING).exists():
-                store().delete(one.row.storage_key)
+                store().delete(upload.row.storage_key)
                 failpoint("receiving.debris_erased")
                 rows.filter(status=File.Status.RECEIVING).delete()
         except StorageUnavailable:
-            _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
-            return  # each of the others would wait as long for nothing
-        except Exception:  # noqa: BLE001 - a disk's, a database's or its driver's: the sweeper is next
-            _log.warning("debris_left", file_id=str(one.row.pk), exc_info=True)
+            _log.warning("upload_not_deleted", file_id=str(upload.id), exc_info=True)
+            return
+        except Exception:  # noqa: BLE001 - of a disk, a database or its driver: the sweeper retries
+            _log.warning("upload_not_deleted", file_id=str(upload.id), exc_info=True)
 
 
 def check_name(name: str) -> None:
-    """Raise Refused unless a file may be called so."""
+    """Raise UploadRejected for a file name that is empty, too long or has control characters."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_NAME]
     if not name:
         raise UploadRejected("", "A file has no name.")
@@ -251,7 +248,7 @@ def check_name(name: str) -> None:
 
 
 def check_size(name: str, size: int) -> None:
-    """Raise Refused for more bytes than a file of this name may have."""
+    """Raise UploadRejected for more than the allowed number of bytes for this file name."""
     limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
     if size > limit:
         sentence = f"“{name}” is too large: a file like this may have {format_size(limit)}."
@@ -259,16 +256,16 @@ def check_size(name: str, size: int) -> None:
 
 
 def check_kind(name: str, *, kind: str | None = None) -> None:
-    """Raise Refused for a name whose file is refused whatever its bytes are."""
+    """Raise UploadRejected for a file name of no known kind, or of another kind than `kind`."""
     try:
         check_ending(name, asked=kind)
     except UnknownKind as reason:
         raise UploadRejected(name, f"“{name}” is not accepted: {reason}") from reason
 
 
-def _check_still_there(received: Sequence[IncomingFile]) -> None:
-    """Lock the intent rows; raise Unavailable unless all of them are there and not given up."""
-    ids = [one.row.pk for one in received]
+def _lock_intents(uploads: Sequence[Upload]) -> None:
+    """Lock the intent rows; raise Unavailable unless all of them still exist."""
+    ids = [upload.id for upload in uploads]
     waiting = File.unscoped.select_for_update().filter(
         pk__in=ids, status=File.Status.RECEIVING, deleted_at__isnull=True
     )
@@ -283,17 +280,17 @@ def _accept(row: File, *, tries: int = 3) -> Accepted:
         with transaction.atomic():
             row.save(force_update=True)
     except IntegrityError:
-        twin = File.unscoped.filter(client=row.client, live_digest=row.sha256).first()
-        if twin is not None:
-            return Accepted(file=twin, duplicate=True)
+        earlier = File.unscoped.filter(client=row.client, live_digest=row.sha256).first()
+        if earlier is not None:
+            return Accepted(file=earlier, duplicate=True)
         if tries == 1:
             raise
-        # The twin was deleted, or has failed, at this very moment.
+        # The other file was deleted, or has failed, in the meantime.
         return _accept(row, tries=tries - 1)
     return Accepted(file=row)
 
 
-def _check_place(client: Client, consignment: Consignment | None, log: Log | None) -> None:
+def _check_targets(client: Client, consignment: Consignment | None, log: Log | None) -> None:
     if consignment is not None and consignment.client_id != client.pk:
         raise NotFound("There is no such consignment.")
     if log is not None and log.client_id != client.pk:

@@ -72,7 +72,7 @@ def claim_unnotified(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
     if lost <= 0:
         return []
     now = timezone.now()
-    long_ago = models.Q(rung_at__isnull=True) | models.Q(rung_at__lt=now - RING_AGAIN_AFTER)
+    long_ago = models.Q(notified_at__isnull=True) | models.Q(notified_at__lt=now - RING_AGAIN_AFTER)
     oldest = waiting.filter(long_ago).order_by("uploaded_at")
     file_ids = list(oldest.values_list("pk", flat=True)[:lost])
     File.unscoped.filter(pk__in=file_ids).update(notified_at=now)
