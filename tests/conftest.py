@@ -124,9 +124,9 @@ def _empty_cache() -> Iterator[None]:
 @pytest.fixture
 def health_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let /health/ready look at every part anew: what it sees it remembers for seconds."""
-    fresh = {name: health.Check(check._look) for name, check in health.CHECKS.items()}
+    fresh = {name: health.CachedCheck(check._look) for name, check in health.CHECKS.items()}
     monkeypatch.setattr(health, "CHECKS", fresh)
-    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 0.0)
 
 
 @pytest.fixture

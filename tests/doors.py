@@ -26,7 +26,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
-from timba.api.docs import openapi
+from timba.api.docs import openapi_document
 
 ZIP = b"PK\3\4"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -111,7 +111,9 @@ class Door:
     def operation(self, method: str) -> dict[str, Any] | None:
         """Return what OpenAPI says of this method here; None of a page."""
         template = "/" + _PARAMETER.sub(r"{\1}", self.route).replace("{pk}", "{id}")
-        found: dict[str, Any] | None = openapi()["paths"].get(template, {}).get(method.lower())
+        found: dict[str, Any] | None = (
+            openapi_document()["paths"].get(template, {}).get(method.lower())
+        )
         return found
 
     def __str__(self) -> str:
@@ -159,7 +161,7 @@ def resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a part of the schema, its reference followed."""
     if "$ref" not in part:
         return part
-    found = openapi()["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    found = openapi_document()["components"]["schemas"][part["$ref"].rpartition("/")[2]]
     return dict(found)
 
 

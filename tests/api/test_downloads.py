@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
-from timba.api.downloads import _part
+from timba.api.downloads import _parse_range
 from timba.files.models import Derivative, File
 from timba.files.receiving import Upload, accept_files
 from timba.files.storage import store
@@ -117,8 +117,8 @@ def test_what_the_caller_has_is_not_sent_again(
     ],
 )
 def test_a_range_is_read_as_it_is_written(header: str, part: range | None) -> None:
-    assert (_part(header, 100) or None) == (part or None)
-    assert (_part(header, 100) is None) is (part is None)
+    assert (_parse_range(header, 100) or None) == (part or None)
+    assert (_parse_range(header, 100) is None) is (part is None)
 
 
 def test_a_part_is_streamed_as_a_part(program: APIClient, file: File) -> None:

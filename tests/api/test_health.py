@@ -224,7 +224,7 @@ def test_a_look_at_the_database_is_a_committed_write(db: None, client: Browser) 
 def test_everybody_may_ask_and_nobody_is_looked_for_at_every_request(
     db: None, client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 60.0)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 60.0)
     assert client.get("/health/ready").json()["status"] == "ok"
     failpoints.arm("storage.written=enospc")
     try:
@@ -236,19 +236,19 @@ def test_everybody_may_ask_and_nobody_is_looked_for_at_every_request(
 
 
 @pytest.mark.parametrize("seen", ["ok", "down"])
-def test_a_server_that_is_silent_holds_one_caller_only(seen: health.Verdict) -> None:
+def test_a_server_that_is_silent_holds_one_caller_only(seen: health.CheckStatus) -> None:
     """Not at the first look either: a part that nobody has seen is down."""
     asked, answered = threading.Event(), threading.Event()
-    verdicts: Iterator[health.Verdict] = iter(["ok", "late"] if seen == "ok" else ["late"])
+    verdicts: Iterator[health.CheckStatus] = iter(["ok", "late"] if seen == "ok" else ["late"])
 
-    def look() -> health.Verdict:
+    def look() -> health.CheckStatus:
         verdict = next(verdicts)
         if verdict == "late":
             asked.set()
             assert answered.wait(60)
         return verdict
 
-    check = health.Check(look)
+    check = health.CachedCheck(look)
     if seen == "ok":
         assert check() == "ok"
     one = threading.Thread(target=check)

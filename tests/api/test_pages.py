@@ -20,7 +20,7 @@ from timba.api.pagination import (
     _after,
     _decode,
     paginate,
-    read_limit,
+    parse_limit,
 )
 from timba.errors import Invalid
 from timba.files.models import File
@@ -34,7 +34,7 @@ def look(file: File) -> Mapping[str, Any]:
 
 def names_on(url: str) -> tuple[list[str], str | None]:
     rows = File.unscoped.all()
-    found = paginate(rows, request=RequestFactory().get(url), look=look, order=ORDER)
+    found = paginate(rows, request=RequestFactory().get(url), serialize=look, order=ORDER)
     return [row["name"] for row in found["results"]], found["next"]
 
 
@@ -78,7 +78,7 @@ def test_rows_that_come_and_go_meanwhile_shift_nothing(
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "+1", "1.5", "", "x", "٣", "1" * 5000, " 1"])
 def test_a_limit_that_is_none_is_refused(limit: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        read_limit(RequestFactory().get("/", {"limit": limit}))
+        parse_limit(RequestFactory().get("/", {"limit": limit}))
     assert refusal.value.fields == {"limit": ["Give a whole number from 1 to 1000."]}
 
 

@@ -16,7 +16,7 @@ from schemathesis import Case, GenerationMode, checks
 from tests.doors import noun_id
 from tests.worlds import World
 from timba.accounts.tokens import issue_tokens
-from timba.api.docs import openapi
+from timba.api.docs import openapi_document
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +68,7 @@ def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
 
 
 def test_an_object_is_described_once_under_its_name() -> None:
-    components = openapi()["components"]["schemas"]
+    components = openapi_document()["components"]["schemas"]
     note = {"$ref": "#/components/schemas/Note"}
     assert list(components["Note"]["properties"]) == [
         "id", "title", "content", "consignment_id", "created_at", "updated_at",
@@ -79,14 +79,14 @@ def test_an_object_is_described_once_under_its_name() -> None:
 
 
 def test_what_may_be_null_says_so_as_openapi_3_1_does() -> None:
-    note = openapi()["components"]["schemas"]["Note"]["properties"]
+    note = openapi_document()["components"]["schemas"]["Note"]["properties"]
     assert note["consignment_id"] == {"type": ["integer", "null"]}
-    assert "nullable" not in str(openapi())
+    assert "nullable" not in str(openapi_document())
 
 
 def test_refusals_are_documented_where_they_happen() -> None:
     def statuses(method: str, path: str) -> set[str]:
-        return set(openapi()["paths"][path][method]["responses"])
+        return set(openapi_document()["paths"][path][method]["responses"])
 
     assert statuses("post", "/api/notes/") >= {"201", "400", "401", "402", "403", "404", "409"}
     assert statuses("get", "/api/notes/").isdisjoint({"402", "403", "409"})
@@ -97,6 +97,6 @@ def test_refusals_are_documented_where_they_happen() -> None:
 
 
 def answer_of(method: str, path: str, status: int) -> dict[str, Any]:
-    response = openapi()["paths"][path][method]["responses"][str(status)]
+    response = openapi_document()["paths"][path][method]["responses"][str(status)]
     found: dict[str, Any] = response["content"]["application/json"]["schema"]
     return found

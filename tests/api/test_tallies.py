@@ -133,7 +133,7 @@ def test_more_logs_than_can_be_printed_are_exported_otherwise(
 ) -> None:
     monkeypatch.setattr(downloads, "MAX_PRINTED", 1)
     answer = program.get(path_of(consignment, "pdf"))
-    assert (answer.status_code, answer.json()["detail"]) == (400, downloads.TOO_MANY)
+    assert (answer.status_code, answer.json()["detail"]) == (400, downloads.TOO_MANY_LOGS)
     assert content_of(program.get(path_of(consignment, "xlsx")))
 
 

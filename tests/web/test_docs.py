@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 from pytest_django.live_server_helper import LiveServer
 
-from timba.api.docs import openapi
+from timba.api.docs import openapi_document
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,7 +22,7 @@ def test_the_operations_are_shown_with_nothing_from_elsewhere(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path)
-    operations = [one for path in openapi()["paths"].values() for one in path]
+    operations = [one for path in openapi_document()["paths"].values() for one in path]
     expect(page.locator(".opblock")).to_have_count(len(operations))
     note = page.locator("#operations-notes-post_api_notes")
     note.click()

@@ -71,7 +71,7 @@ def actor_of(request: Request) -> User:
     return cast("User", request.user)
 
 
-def signed_in_user(request: HttpRequest) -> User:
+def authenticate_request(request: HttpRequest) -> User:
     """Return who is asking at a plain Django view, read only; raise when nobody is signed in."""
     token = bearer_token(request)
     if token is not None:

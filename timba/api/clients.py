@@ -27,18 +27,24 @@ from timba.accounts.schemas import (
 from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
 from timba.accounts.subscriptions import MAX_SEATS, STATUSES, change_subscription
 from timba.api.authentication import actor_of
-from timba.api.http import QuerySerializer, acting_client, client_named, validated, validated_query
+from timba.api.http import (
+    QuerySerializer,
+    acting_client,
+    requested_client,
+    validated,
+    validated_query,
+)
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
-    created,
-    envelope,
+    created_response,
     id_parameters,
-    parameters,
+    merge_query_and_body,
+    message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT, TOO_MANY, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, RATE_LIMIT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 
-SIGN_UPS: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
+SIGN_UP_RATE: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
 
 class ClientInput(serializers.Serializer[Client]):
@@ -91,44 +97,47 @@ class ClientView(APIView):
     """One client: the own one, or for staff the one that is named."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return _who_may_ask(self.request, opening="PUT")
+        return _sign_up_permissions(self.request, opening="PUT")
 
     @extend_schema(parameters=id_parameters("client"), responses={200: schema_of(ClientSchema)})
     def get(self, request: Request) -> Response:
-        given = parameters(request, noun="client")
+        given = merge_query_and_body(request, noun="client")
         return Response(serialize_client(acting_client(actor_of(request), given.get("client_id"))))
 
     @extend_schema(
         request=NewClientInput,
-        responses={201: envelope(ClientSchema), **TOO_MANY},
+        responses={201: message_and_data_schema(ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("client", serialize_client(_open(request)))
+        return created_response("client", serialize_client(_open_client(request)))
 
 
 class RestClientsView(APIView):
     """All clients, for staff; everyone else sees the own one."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return _who_may_ask(self.request, opening="POST")
+        return _sign_up_permissions(self.request, opening="POST")
 
     @extend_schema(
-        parameters=[ClientsQuery, *PAGE_PARAMETERS], responses={200: page_schema(ClientSchema)}
+        parameters=[ClientsQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(ClientSchema)},
     )
     def get(self, request: Request) -> Response:
         clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
-        client = client_named(
+        client = requested_client(
             actor_of(request), validated_query(ClientsQuery, request).get("client_id")
         )
         if client is not None:
             clients = clients.filter(pk=client.pk)
-        return Response(paginate(clients, request=request, look=serialize_client))
+        return Response(paginate(clients, request=request, serialize=serialize_client))
 
-    @extend_schema(request=NewClientInput, responses={201: schema_of(ClientSchema), **TOO_MANY})
+    @extend_schema(
+        request=NewClientInput, responses={201: schema_of(ClientSchema), **RATE_LIMIT_RESPONSE}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(serialize_client(_open(request)), status=201)
+        return Response(serialize_client(_open_client(request)), status=201)
 
 
 class RestClientView(APIView):
@@ -166,17 +175,17 @@ def visible_client(request: Request, pk: int) -> Client:
     return clients.get_or_not_found(pk=pk)
 
 
-def _who_may_ask(request: Request, *, opening: str) -> list[BasePermission]:
+def _sign_up_permissions(request: Request, *, opening: str) -> list[BasePermission]:
     """Where anyone may sign up, the method that opens a client asks nobody who they are."""
     open_to_all = request.method == opening and settings.TIMBA_OPEN_SIGNUP
     return [AllowAny() if open_to_all else IsAuthenticated()]
 
 
-def _open(request: Request) -> Client:
+def _open_client(request: Request) -> Client:
     actor = actor_of(request)
     signs_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
     if signs_up:
-        hit(SIGN_UPS, subject=address_group(request.META["REMOTE_ADDR"]))
+        hit(SIGN_UP_RATE, subject=address_group(request.META["REMOTE_ADDR"]))
     sent = validated(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
     owner = None
     if "username" in sent:
@@ -207,7 +216,7 @@ class SubscriptionView(APIView):
 
     @extend_schema(
         request=SubscriptionInput(partial=True),
-        responses={200: schema_of(SubscriptionSchema), **CONFLICT},
+        responses={200: schema_of(SubscriptionSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)

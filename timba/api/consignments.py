@@ -17,25 +17,25 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     QuerySerializer,
     acting_client,
-    client_named,
     filter_by_client,
     get_or_400,
+    requested_client,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
-    MESSAGE,
-    changed,
-    created,
-    deleted,
-    envelope,
+    MESSAGE_SCHEMA,
+    changed_response,
+    created_response,
+    deleted_response,
+    get_id_or_400,
     id_parameters,
-    list_parameters,
-    own_id,
-    parameters,
+    merge_body_into_query,
+    merge_query_and_body,
+    message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
@@ -97,35 +97,37 @@ class ConsignmentView(APIView):
     """One consignment."""
 
     @extend_schema(
-        parameters=id_parameters("consignment"), responses={200: schema_of(ConsignmentSchema)}
+        parameters=id_parameters("consignment"),
+        responses={200: schema_of(ConsignmentSchema)},
     )
     def get(self, request: Request) -> Response:
-        given = parameters(request, noun="consignment")
+        given = merge_query_and_body(request, noun="consignment")
         return Response(serialize_consignment(_named_consignment(request, given)))
 
     @extend_schema(
-        request=NewConsignmentInput, responses={201: envelope(ConsignmentSchema), **CONFLICT}
+        request=NewConsignmentInput,
+        responses={201: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("consignment", serialize_consignment(_open(request)))
+        return created_response("consignment", serialize_consignment(_open(request)))
 
     @extend_schema(
         parameters=id_parameters("consignment"),
         request=NamedConsignmentInput(partial=True),
-        responses={200: envelope(ConsignmentSchema), **CONFLICT},
+        responses={200: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = parameters(request, noun="consignment")
+        given = merge_query_and_body(request, noun="consignment")
         consignment = _change(request, _named_consignment(request, given), given)
-        return changed("consignment", serialize_consignment(consignment))
+        return changed_response("consignment", serialize_consignment(consignment))
 
-    @extend_schema(parameters=id_parameters("consignment"), responses={200: MESSAGE})
+    @extend_schema(parameters=id_parameters("consignment"), responses={200: MESSAGE_SCHEMA})
     def delete(self, request: Request) -> Response:
-        given = parameters(request, noun="consignment")
+        given = merge_query_and_body(request, noun="consignment")
         consignment = _named_consignment(request, given)
         delete_consignment(actor=actor_of(request), consignment=consignment)
-        return deleted("consignment")
+        return deleted_response("consignment")
 
 
 class ConsignmentsView(APIView):
@@ -136,7 +138,7 @@ class ConsignmentsView(APIView):
         responses={200: page_schema(ConsignmentSchema, key="consignments")},
     )
     def get(self, request: Request) -> Response:
-        wanted = validated(ConsignmentsQuery(data=list_parameters(request)))
+        wanted = validated(ConsignmentsQuery(data=merge_body_into_query(request)))
         return Response(_page(request, wanted, key="consignments"))
 
 
@@ -151,7 +153,8 @@ class RestConsignmentsView(APIView):
         return Response(_page(request, validated_query(ConsignmentsQuery, request), key="results"))
 
     @extend_schema(
-        request=NewConsignmentInput, responses={201: schema_of(ConsignmentSchema), **CONFLICT}
+        request=NewConsignmentInput,
+        responses={201: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -169,7 +172,7 @@ class RestConsignmentView(APIView):
 
     @extend_schema(
         request=ConsignmentInput(partial=True),
-        responses={200: schema_of(ConsignmentSchema), **CONFLICT},
+        responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
@@ -189,7 +192,7 @@ def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
 
 
 def _named_consignment(request: Request, given: Mapping[str, Any]) -> Consignment:
-    consignment_id = own_id(given, noun="consignment")
+    consignment_id = get_id_or_400(given, noun="consignment")
     return get_or_400(visible_consignments(request), consignment_id, "consignment_id")
 
 
@@ -203,7 +206,7 @@ def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str,
         rows = rows.filter(type=wanted["type"])
     if "city_id" in wanted:
         rows = rows.filter(city_id=wanted["city_id"])
-    return paginate(rows, request=request, look=serialize_consignment, key=key)
+    return paginate(rows, request=request, serialize=serialize_consignment, key=key)
 
 
 def _open(request: Request) -> Consignment:
@@ -215,7 +218,7 @@ def _open(request: Request) -> Consignment:
 
 def _change(request: Request, consignment: Consignment, given: Any) -> Consignment:
     sent = validated(ConsignmentInput(data=given, partial=True))
-    client = client_named(actor_of(request), given.get("client_id"))
+    client = requested_client(actor_of(request), given.get("client_id"))
     if client is not None and client.pk != consignment.client_id:
         raise Invalid(fields={"client_id": ["A consignment stays with its client."]})
     author = _author(request, sent.pop("user_id", None))

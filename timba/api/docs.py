@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from timba.serialization import dumps
 
-_PLACES: Final = {
+_INDEX: Final = {
     "token": "/api/token/",
     "upload": "/api/upload/",
     "task-status": "/api/task-status/",
@@ -38,7 +38,7 @@ _MEDIA_TYPE = "application/vnd.oai.openapi+json"
 _one_at_a_time = Lock()
 
 
-def openapi() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI schema; it is made once."""
     with _one_at_a_time:
         return _generated()
@@ -52,7 +52,7 @@ class SchemaView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
-        return HttpResponse(dumps(openapi()), content_type=_MEDIA_TYPE)
+        return HttpResponse(dumps(openapi_document()), content_type=_MEDIA_TYPE)
 
 
 class DocsView(SpectacularSwaggerSplitView):
@@ -74,4 +74,4 @@ class IndexView(APIView):
 
     @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "string"}}})
     def get(self, request: Request) -> Response:
-        return Response({name: request.build_absolute_uri(url) for name, url in _PLACES.items()})
+        return Response({name: request.build_absolute_uri(url) for name, url in _INDEX.items()})

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.files import visible_file
-from timba.api.openapi import NO_SUCH_RANGE
+from timba.api.openapi import RANGE_RESPONSE
 from timba.api.problems import problem
 from timba.errors import Invalid, NotFound, Unavailable
 from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
@@ -29,10 +29,10 @@ from timba.files.storage import store
 from timba.tallies.exports import export, visible_consignment
 
 MAX_PRINTED: Final = 20_000
-TOO_MANY: Final = f"A PDF holds at most {MAX_PRINTED:,} logs. Export it as XLSX or CSV."
+TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PRINTED:,} logs. Export it as XLSX or CSV."
 NO_FONTS: Final = "The fonts of PDFs are not installed here. Export it as XLSX or CSV."
 
-_PIECE: Final = 256 * 1024
+_CHUNK_SIZE: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _MAX_DIGITS: Final = 18
 REJECTS_HEADER: Final = b"line,reason,text\r\n"
@@ -47,16 +47,16 @@ class ContentView(APIView):
             (200, "*/*"): OpenApiTypes.BINARY,
             (206, "*/*"): OpenApiTypes.BINARY,
             304: None,
-            **NO_SUCH_RANGE,
+            **RANGE_RESPONSE,
         },
     )
     def get(self, request: Request, pk: str) -> HttpResponse | StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         etag = f'"{file.sha256}"'
-        if _is_known(etag, request.headers.get("If-None-Match", "")):
+        if _matches_etag(etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=304, headers={"ETag": etag})
         asked = request.headers.get("If-Range", etag) == etag
-        part = _part(request.headers.get("Range", ""), file.size) if asked else None
+        part = _parse_range(request.headers.get("Range", ""), file.size) if asked else None
         if part is not None and not part:
             return problem(
                 416,
@@ -65,7 +65,7 @@ class ContentView(APIView):
             )
         span = part or range(file.size)
         response = StreamingHttpResponse(
-            RangeReader(_open(file.storage_key), span),
+            RangeReader(_open_stored(file.storage_key), span),
             status=206 if part else 200,
             content_type=file.media_type,
         )
@@ -120,10 +120,10 @@ def _current_derivative(file: File, role: str) -> RangeReader | None:
     made = Derivative.objects.filter(file=file, run=F("file__run"), role=role).first()
     if made is None:
         return None
-    return RangeReader(_open(made.storage_key), range(store().size(made.storage_key)))
+    return RangeReader(_open_stored(made.storage_key), range(store().size(made.storage_key)))
 
 
-def _open(key: str) -> BinaryIO:
+def _open_stored(key: str) -> BinaryIO:
     try:
         return store().open_bytes(key)
     except OSError:
@@ -144,7 +144,7 @@ class RangeReader:
         with self._stream:
             self._stream.seek(self._span.start)
             left = len(self._span)
-            while left and (piece := self._stream.read(min(_PIECE, left))):
+            while left and (piece := self._stream.read(min(_CHUNK_SIZE, left))):
                 left -= len(piece)
                 yield piece
 
@@ -152,13 +152,13 @@ class RangeReader:
         self._stream.close()
 
 
-def _is_known(etag: str, header: str) -> bool:
+def _matches_etag(etag: str, header: str) -> bool:
     """Whether `If-None-Match` names what the caller would get (RFC 9110, 13.1.2)."""
     tags = {tag.removeprefix("W/") for tag in parse_etags(header)}
     return bool(tags & {etag, "*"})
 
 
-def _part(header: str, size: int) -> range | None:
+def _parse_range(header: str, size: int) -> range | None:
     """Return the single range of bytes that `Range` asks for (RFC 9110, 14.1.2).
 
     It is empty where the file has none of them, and None where no one range is asked for: then the
@@ -186,7 +186,7 @@ class WorkbookView(APIView):
 
     @extend_schema(responses={(200, MEDIA_TYPES["xlsx"]): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        return _exported(request, pk, ending="xlsx")
+        return _export_response(request, pk, ending="xlsx")
 
 
 class CsvView(APIView):
@@ -194,7 +194,7 @@ class CsvView(APIView):
 
     @extend_schema(responses={(200, MEDIA_TYPES["csv"]): OpenApiTypes.STR})
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        return _exported(request, pk, ending="csv")
+        return _export_response(request, pk, ending="csv")
 
 
 class PdfView(APIView):
@@ -206,13 +206,13 @@ class PdfView(APIView):
         from timba.tallies.pdf import has_fonts  # noqa: PLC0415
 
         if visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
-            raise Invalid(TOO_MANY)
+            raise Invalid(TOO_MANY_LOGS)
         if not has_fonts():
             raise Unavailable(NO_FONTS)
-        return _exported(request, pk, ending="pdf")
+        return _export_response(request, pk, ending="pdf")
 
 
-def _exported(request: Request, pk: int, *, ending: str) -> StreamingHttpResponse:
+def _export_response(request: Request, pk: int, *, ending: str) -> StreamingHttpResponse:
     """Send an export on: it is all there, and asks the database nothing while it is read."""
     actor = actor_of(request)
     consignment = visible_consignment(actor, pk)

@@ -16,7 +16,7 @@ from timba.accounts.tokens import user_of
 from timba.api.authentication import actor_of
 from timba.api.http import QuerySerializer, acting_client, validated_query
 from timba.api.openapi import page_schema
-from timba.api.pagination import LIMIT, read_limit
+from timba.api.pagination import LIMIT_PARAMETER, parse_limit
 from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
 from timba.events.messages import EventSchema, serialize_event
@@ -50,9 +50,9 @@ class EventsQuery(QuerySerializer):
 class EventsView(APIView):
     """A client's events, oldest first."""
 
-    @extend_schema(parameters=[EventsQuery, LIMIT], responses={200: _answer()})
+    @extend_schema(parameters=[EventsQuery, LIMIT_PARAMETER], responses={200: _answer()})
     def get(self, request: Request) -> Response:
-        limit = read_limit(request)
+        limit = parse_limit(request)
         wanted = validated_query(EventsQuery, request)
         client = acting_client(actor_of(request), wanted.get("client_id"))
         chapter = wait_for_events(

@@ -27,9 +27,9 @@ from timba.api.http import (
     validated_query,
 )
 from timba.api.idempotency import idempotent
-from timba.api.legacy_responses import parameters
+from timba.api.legacy_responses import merge_query_and_body
 from timba.api.multipart import Part
-from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.uploads import UploadView
 from timba.consignments.models import Consignment, Log
@@ -161,7 +161,8 @@ class FilesView(OneFileView):
     """All files."""
 
     @extend_schema(
-        parameters=[FilesQuery, *PAGE_PARAMETERS], responses={200: page_schema(FileSchema)}
+        parameters=[FilesQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(FileSchema)},
     )
     def get(self, request: Request) -> Response:
         wanted = validated_query(FilesQuery, request)
@@ -178,7 +179,7 @@ class FilesView(OneFileView):
         if wanted.get("q"):
             files = files.filter(containing(wanted["q"], "name"))
         order = ("-uploaded_at", "-id")
-        return Response(paginate(files, request=request, look=serialize_file, order=order))
+        return Response(paginate(files, request=request, serialize=serialize_file, order=order))
 
     @extend_schema(
         request={"multipart/form-data": FileForm},
@@ -248,7 +249,7 @@ class FileView(APIView):
 class RetryView(APIView):
     """`POST /api/files/<id>/retry/`."""
 
-    @extend_schema(request=None, responses={202: schema_of(FileSchema), **CONFLICT})
+    @extend_schema(request=None, responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE})
     def post(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = retry_file(actor=actor, file=visible_file(actor, pk))
@@ -265,7 +266,7 @@ class RetryFailedView(APIView):
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
-        client_id = parameters(request, noun="file").get("client_id")
+        client_id = merge_query_and_body(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
         return Response(RetriedSchema(retried=retried), status=HTTPStatus.ACCEPTED)
 

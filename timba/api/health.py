@@ -32,29 +32,29 @@ from timba.events.history import oldest_waiting_seconds
 from timba.files.protections import missing_protections
 from timba.files.storage import store
 
-Verdict = Literal["ok", "down", "full", "incomplete", "late"]
+CheckStatus = Literal["ok", "down", "full", "incomplete", "late"]
 
-_NEEDED: Final = ("database", "storage")
+_REQUIRED: Final = ("database", "storage")
 _LATE_SECONDS: Final = 60
-_PATIENCE_SECONDS: Final = 2
+_TIMEOUT_SECONDS: Final = 2
 # A look writes, or may take a while, and everybody may ask Timba.
-_REMEMBERED_SECONDS: Final = 5.0
+_CACHE_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5
 _log = logging.getLogger(__name__)
 
 
-class Live(TypedDict):
+class LivenessSchema(TypedDict):
     """A process that serves."""
 
     status: Literal["ok"]
 
 
-class Ready(TypedDict):
+class ReadinessSchema(TypedDict):
     """How all is, and each part that is configured."""
 
     status: Literal["ok", "degraded", "down"]
     version: str
-    checks: dict[str, Verdict]
+    checks: dict[str, CheckStatus]
 
 
 class PublicView(APIView):
@@ -67,7 +67,7 @@ class PublicView(APIView):
 class LivenessView(PublicView):
     """`/health/live`: whether the process serves."""
 
-    @extend_schema(responses={200: schema_of(Live)})
+    @extend_schema(responses={200: schema_of(LivenessSchema)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         return Response({"status": "ok"})
 
@@ -75,10 +75,10 @@ class LivenessView(PublicView):
 class ReadinessView(PublicView):
     """`/health/ready`: whether traffic is welcome here."""
 
-    @extend_schema(responses={200: schema_of(Ready), 503: schema_of(Ready)})
+    @extend_schema(responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)})
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         verdicts = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
-        if any(verdicts[name] == "down" for name in _NEEDED):
+        if any(verdicts[name] == "down" for name in _REQUIRED):
             return Response(
                 _ready("down", verdicts),
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -88,29 +88,29 @@ class ReadinessView(PublicView):
         return Response(_ready("ok" if well else "degraded", verdicts))
 
 
-class Check:
+class CachedCheck:
     """A look at one part: at most every few seconds, and by one caller at a time.
 
     Meanwhile all others are told what was seen last: a silent server must not hold their threads.
     Whatever the look raises, the part is down, or full.
     """
 
-    def __init__(self, look: Callable[[], Verdict]) -> None:
+    def __init__(self, look: Callable[[], CheckStatus]) -> None:
         self._look = look
         self._lock = Lock()
-        self._verdict: Verdict = "down"
+        self._verdict: CheckStatus = "down"
         self._until = -math.inf
 
-    def __call__(self) -> Verdict:
+    def __call__(self) -> CheckStatus:
         if time.monotonic() >= self._until and self._lock.acquire(blocking=False):
             try:
                 self._verdict = self._take()
-                self._until = time.monotonic() + _REMEMBERED_SECONDS
+                self._until = time.monotonic() + _CACHE_SECONDS
             finally:
                 self._lock.release()
         return self._verdict
 
-    def _take(self) -> Verdict:
+    def _take(self) -> CheckStatus:
         try:
             return self._look()
         except Exception as problem:  # noqa: BLE001 - whatever it is, the answer is that it is so
@@ -118,7 +118,9 @@ class Check:
             return "full" if is_disk_full(problem) else "down"
 
 
-def _ready(status: Literal["ok", "degraded", "down"], verdicts: dict[str, Verdict]) -> Ready:
+def _ready(
+    status: Literal["ok", "degraded", "down"], verdicts: dict[str, CheckStatus]
+) -> ReadinessSchema:
     return {"status": status, "version": __version__, "checks": verdicts}
 
 
@@ -132,42 +134,42 @@ def _is_configured(name: str) -> bool:
     return bool(needs.get(name, True))
 
 
-def _database() -> Verdict:
+def _database() -> CheckStatus:
     HealthProbe.objects.update_or_create(pk=1, defaults={"written_at": timezone.now()})
     return "ok"
 
 
-def _storage() -> Verdict:
+def _storage() -> CheckStatus:
     store().check()
     return "ok"
 
 
-def _sandbox() -> Verdict:
+def _sandbox() -> CheckStatus:
     return "incomplete" if missing_protections() else "ok"
 
 
-def _broker() -> Verdict:
+def _broker() -> CheckStatus:
     with current_app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=_PATIENCE_SECONDS)
+        connection.ensure_connection(max_retries=1, timeout=_TIMEOUT_SECONDS)
     return "ok"
 
 
-def _kafka() -> Verdict:
+def _kafka() -> CheckStatus:
     asker = AdminClient({"bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS}, logger=_log)
-    asker.list_topics(timeout=_PATIENCE_SECONDS)
+    asker.list_topics(timeout=_TIMEOUT_SECONDS)
     return "ok"
 
 
-def _events() -> Verdict:
+def _events() -> CheckStatus:
     waiting = oldest_waiting_seconds()
     return "late" if waiting is not None and waiting > _LATE_SECONDS else "ok"
 
 
-CHECKS: Final[Mapping[str, Check]] = {
-    "database": Check(_database),
-    "storage": Check(_storage),
-    "sandbox": Check(_sandbox),
-    "broker": Check(_broker),
-    "kafka": Check(_kafka),
-    "events": Check(_events),
+CHECKS: Final[Mapping[str, CachedCheck]] = {
+    "database": CachedCheck(_database),
+    "storage": CachedCheck(_storage),
+    "sandbox": CachedCheck(_sandbox),
+    "broker": CachedCheck(_broker),
+    "kafka": CachedCheck(_kafka),
+    "events": CachedCheck(_events),
 }

@@ -24,7 +24,7 @@ from timba.errors import Invalid, NotFound
 from timba.serialization import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
 M = TypeVar("M", bound=models.Model)
-UNSTORABLE = "Text may not contain NUL or half of a surrogate pair."
+UNSTORABLE_TEXT = "Text may not contain NUL or half of a surrogate pair."
 
 
 class QuerySerializer(serializers.Serializer[Any]):
@@ -41,7 +41,7 @@ class IdField(serializers.CharField):
 
 def validated_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]:
     """Return the parameters that were given; raise ValidationError naming a bad one."""
-    reject_unstorable(request.query_params)
+    check_storable(request.query_params)
     given = kind(data=request.query_params)
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
@@ -55,7 +55,7 @@ def validated(sent: serializers.Serializer[Any]) -> dict[str, Any]:
     return dict(sent.validated_data)
 
 
-def client_named(actor: User, client_id: Any) -> Client | None:
+def requested_client(actor: User, client_id: Any) -> Client | None:
     """Return the client a parameter names, None where it names none.
 
     Raises NotFound alike for an absent client and for another one than the member's own.
@@ -69,9 +69,9 @@ def client_named(actor: User, client_id: Any) -> Client | None:
 def acting_client(actor: User, client_id: Any = None) -> Client:
     """Return the client that a write or a statistic is for.
 
-    Raises Invalid when staff name none, NotFound as `client_named` does.
+    Raises Invalid when staff name none, NotFound as `requested_client` does.
     """
-    client = client_named(actor, client_id)
+    client = requested_client(actor, client_id)
     if client is not None:
         return client
     if actor.client is None:
@@ -81,7 +81,7 @@ def acting_client(actor: User, client_id: Any = None) -> Client:
 
 def filter_by_client(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:
     """Narrow visible rows to the client a list's `client_id` names, if it names one."""
-    client = client_named(actor, client_id)
+    client = requested_client(actor, client_id)
     return rows if client is None else rows.filter(client_id=client.pk)
 
 
@@ -90,10 +90,10 @@ def get_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M:
 
     Raises Invalid for what is no id, NotFound alike for foreign and absent rows.
     """
-    return rows.get_or_not_found(pk=whole_number(value, field))
+    return rows.get_or_not_found(pk=parse_id(value, field))
 
 
-def whole_number(value: Any, name: str) -> int:
+def parse_id(value: Any, name: str) -> int:
     """Return an id from a query, a path or a body; raise Invalid naming the field.
 
     A number that no row can have names nothing: NotFound.
@@ -132,16 +132,16 @@ class StrictJSONParser(BaseParser):
                 f"The body is not JSON: line {error.lineno}, column {error.colno}."
             ) from error
         if b"\\u0000" in body and _has_nul(data):
-            raise ParseError(UNSTORABLE)
+            raise ParseError(UNSTORABLE_TEXT)
         return data
 
 
-def reject_unstorable(values: QueryDict) -> None:
+def check_storable(values: QueryDict) -> None:
     """Raise ParseError for text that cannot be stored everywhere, in a form or a query."""
     for key, texts in values.lists():
         for text in (key, *texts):
             if not is_storable(str(text)):
-                raise ParseError(UNSTORABLE)
+                raise ParseError(UNSTORABLE_TEXT)
 
 
 def is_storable(text: str) -> bool:

@@ -30,13 +30,13 @@ from timba.errors import Conflict, Invalid
 from timba.failpoints import failpoint
 from timba.serialization import dumps
 
-REMEMBERED: Final = timedelta(hours=24)
+RETENTION: Final = timedelta(hours=24)
 # Logs are typed at a gate without reception, on a phone that may sleep for days before it sends.
-LOGS_REMEMBERED: Final = timedelta(days=30)
+LOGS_RETENTION: Final = timedelta(days=30)
 # Bytes have arrived before the key is reserved: what is left to do takes a moment.
 _IN_FLIGHT: Final = timedelta(seconds=60)
 _MAX_KEY: Final = 255
-_PURGED_AT_ONCE: Final = 500
+_PURGE_BATCH: Final = 500
 # What a fingerprint leaves out: two requests that differ in nothing else are the same one.
 _SECRETS: Final = frozenset({"password", "current_password", "refresh", "csrfmiddlewaretoken"})
 
@@ -48,23 +48,23 @@ def idempotent(handler: Handler) -> Handler:
 
     The service that it calls opens a `write_transaction`.
     """
-    return _remembering(handler, REMEMBERED)
+    return _honour_key(handler, RETENTION)
 
 
 def idempotent_for_logs(handler: Handler) -> Handler:
     """Do as `idempotent` does, for as long as a phone may keep logs that it has not sent."""
-    return _remembering(handler, LOGS_REMEMBERED)
+    return _honour_key(handler, LOGS_RETENTION)
 
 
 def purge_expired() -> None:
     """Delete a batch of keys whose time is over, whoever used them: see `PURGES`."""
     expired = IdempotentRequest.objects.filter(expires_at__lte=timezone.now())
-    batch = list(expired.order_by("expires_at").values_list("pk", flat=True)[:_PURGED_AT_ONCE])
+    batch = list(expired.order_by("expires_at").values_list("pk", flat=True)[:_PURGE_BATCH])
     if batch:
         expired.filter(pk__in=batch).delete()
 
 
-def _remembering(handler: Handler, remembered: timedelta) -> Handler:
+def _honour_key(handler: Handler, remembered: timedelta) -> Handler:
     @wraps(handler)
     def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         key = request.headers.get("Idempotency-Key")
@@ -120,24 +120,24 @@ def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> H
     own = IdempotentRequest.objects.filter(pk=reserved.pk, created_at=reserved.created_at)
     failpoint("idempotency.key_reserved")
     try:
-        response = _run_and_remember(own, run)
+        response = _run_and_store(own, run)
     except BaseException:
         # Where the connection broke at the commit, the answer may be there all the same.
         own.filter(response_status=None).delete()
         raise
-    if not _is_remembered(response):
+    if not _is_success(response):
         own.delete()
     return response
 
 
 @retry_on_deadlock
-def _run_and_remember(
+def _run_and_store(
     own: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
 ) -> HttpResponse:
     with deferred_commit():
         response = run()
         failpoint("idempotency.effect_written")
-        if _is_remembered(response):
+        if _is_success(response):
             remembered = own.update(
                 response_status=response.status_code, response_body=dumps(response.data)
             )
@@ -147,7 +147,7 @@ def _run_and_remember(
     return response
 
 
-def _is_remembered(response: HttpResponse) -> TypeGuard[Response]:
+def _is_success(response: HttpResponse) -> TypeGuard[Response]:
     """Whether this is a success: failures are not remembered."""
     return isinstance(response, Response) and 200 <= response.status_code < 300
 

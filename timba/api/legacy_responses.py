@@ -10,17 +10,17 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from timba.api.http import reject_unstorable
+from timba.api.http import check_storable
 from timba.api.openapi import schema_of
 from timba.errors import Invalid
 
 
-def parameters(request: Request, *, noun: str) -> dict[str, Any]:
+def merge_query_and_body(request: Request, *, noun: str) -> dict[str, Any]:
     """Return what was sent in the query and in a JSON body, where the body counts for more.
 
     `id` is an alias of the noun's own id, `<noun>_id`.
     """
-    reject_unstorable(request.query_params)
+    check_storable(request.query_params)
     if not isinstance(request.data, Mapping):
         raise ParseError("The body must be a JSON object.")
     given = {**request.query_params.dict(), **request.data}
@@ -29,12 +29,12 @@ def parameters(request: Request, *, noun: str) -> dict[str, Any]:
     return given
 
 
-def list_parameters(request: Request) -> dict[str, Any]:
+def merge_body_into_query(request: Request) -> dict[str, Any]:
     """Return the parameters of a list, and let its pages find them where those look: in the query.
 
     The address of the next page then carries what was sent in a body.
     """
-    given = parameters(request, noun="")
+    given = merge_query_and_body(request, noun="")
     query = request.query_params.copy()
     for name in given.keys() - query.keys():
         if given[name] is not None:
@@ -44,7 +44,7 @@ def list_parameters(request: Request) -> dict[str, Any]:
     return given
 
 
-def own_id(given: Mapping[str, Any], *, noun: str) -> Any:
+def get_id_or_400(given: Mapping[str, Any], *, noun: str) -> Any:
     """Return the id that says which one is meant; raise Invalid where it was left out."""
     value = given.get(f"{noun}_id")
     if value in (None, ""):
@@ -52,22 +52,22 @@ def own_id(given: Mapping[str, Any], *, noun: str) -> Any:
     return value
 
 
-def created(noun: str, data: Mapping[str, Any]) -> Response:
+def created_response(noun: str, data: Mapping[str, Any]) -> Response:
     """Answer a PUT."""
     return _enveloped(f"The {noun} has been added.", data, status=201)
 
 
-def changed(noun: str, data: Mapping[str, Any]) -> Response:
+def changed_response(noun: str, data: Mapping[str, Any]) -> Response:
     """Answer a PATCH."""
     return _enveloped(f"The {noun} has been changed.", data, status=200)
 
 
-def deleted(noun: str) -> Response:
+def deleted_response(noun: str) -> Response:
     """Answer a DELETE."""
     return Response({"message": f"The {noun} has been deleted."})
 
 
-def envelope(hint: Any) -> dict[str, Any]:
+def message_and_data_schema(hint: Any) -> dict[str, Any]:
     """Return the schema of what PUT and PATCH answer with."""
     return {
         "type": "object",
@@ -76,7 +76,7 @@ def envelope(hint: Any) -> dict[str, Any]:
     }
 
 
-MESSAGE = {
+MESSAGE_SCHEMA = {
     "type": "object",
     "properties": {"message": {"type": "string"}},
     "required": ["message"],

@@ -14,21 +14,21 @@ from rest_framework.views import APIView
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.consignments import visible_consignments
-from timba.api.http import QuerySerializer, client_named, get_or_400, validated, validated_query
+from timba.api.http import QuerySerializer, get_or_400, requested_client, validated, validated_query
 from timba.api.idempotency import idempotent_for_logs
 from timba.api.legacy_responses import (
-    MESSAGE,
-    changed,
-    created,
-    deleted,
-    envelope,
+    MESSAGE_SCHEMA,
+    changed_response,
+    created_response,
+    deleted_response,
+    get_id_or_400,
     id_parameters,
-    list_parameters,
-    own_id,
-    parameters,
+    merge_body_into_query,
+    merge_query_and_body,
+    message_and_data_schema,
 )
 from timba.api.openapi import (
-    CONFLICT,
+    CONFLICT_RESPONSE,
     Schema,
     page_schema,
     schema_of,
@@ -104,29 +104,36 @@ class LogView(APIView):
 
     @extend_schema(parameters=id_parameters("log"), responses={200: schema_of(LogSchema)})
     def get(self, request: Request) -> Response:
-        return Response(serialize_log(_named_log(request, parameters(request, noun="log"))))
+        return Response(
+            serialize_log(_named_log(request, merge_query_and_body(request, noun="log")))
+        )
 
-    @extend_schema(request=PlacedLogInput, responses={201: envelope(LogSchema), **CONFLICT})
+    @extend_schema(
+        request=PlacedLogInput,
+        responses={201: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
+    )
     @idempotent_for_logs
     def put(self, request: Request) -> Response:
         sent = validated(PlacedLogInput(data=request.data))
         consignment = _consignment(request, sent.pop("consignment_id"), sent.pop("client_id", None))
-        return created("log", serialize_log(_add(request, consignment, sent)))
+        return created_response("log", serialize_log(_add(request, consignment, sent)))
 
     @extend_schema(
         parameters=id_parameters("log"),
         request=NamedLogInput(partial=True),
-        responses={200: envelope(LogSchema), **CONFLICT},
+        responses={200: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = parameters(request, noun="log")
-        return changed("log", serialize_log(_change(request, _named_log(request, given), given)))
+        given = merge_query_and_body(request, noun="log")
+        return changed_response(
+            "log", serialize_log(_change(request, _named_log(request, given), given))
+        )
 
-    @extend_schema(parameters=id_parameters("log"), responses={200: MESSAGE})
+    @extend_schema(parameters=id_parameters("log"), responses={200: MESSAGE_SCHEMA})
     def delete(self, request: Request) -> Response:
-        log = _named_log(request, parameters(request, noun="log"))
+        log = _named_log(request, merge_query_and_body(request, noun="log"))
         delete_log(actor=actor_of(request), log=log)
-        return deleted("log")
+        return deleted_response("log")
 
 
 class LogsView(APIView):
@@ -142,8 +149,8 @@ class LogsView(APIView):
         responses={200: _with_consignment()},
     )
     def get(self, request: Request) -> Response:
-        given = list_parameters(request)
-        consignment_id = own_id(given, noun="consignment")
+        given = merge_body_into_query(request)
+        consignment_id = get_id_or_400(given, noun="consignment")
         consignment = _consignment(request, consignment_id, given.get("client_id"))
         logs = _page(request, consignment, validated(LogsQuery(data=given)), key="logs")
         return Response({"consignment": serialize_consignment(consignment), **logs})
@@ -161,7 +168,7 @@ class RestLogsView(APIView):
             _page(request, consignment, validated_query(LogsQuery, request), key="results")
         )
 
-    @extend_schema(request=NewLogInput, responses={201: schema_of(LogSchema), **CONFLICT})
+    @extend_schema(request=NewLogInput, responses={201: schema_of(LogSchema), **CONFLICT_RESPONSE})
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
@@ -177,7 +184,7 @@ class RestLogView(APIView):
         return Response(serialize_log(_logs(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
-        request=LogInput(partial=True), responses={200: schema_of(LogSchema), **CONFLICT}
+        request=LogInput(partial=True), responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE}
     )
     def patch(self, request: Request, pk: int) -> Response:
         log = _logs(request).get_or_not_found(pk=pk)
@@ -194,12 +201,12 @@ def _logs(request: Request) -> TenantQuerySet[Log]:
 
 
 def _named_log(request: Request, given: Mapping[str, Any]) -> Log:
-    return get_or_400(_logs(request), own_id(given, noun="log"), "log_id")
+    return get_or_400(_logs(request), get_id_or_400(given, noun="log"), "log_id")
 
 
 def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consignment:
     """Return the consignment that is named, of the client that is named if one is."""
-    client = client_named(actor_of(request), client_id)
+    client = requested_client(actor_of(request), client_id)
     consignment = get_or_400(visible_consignments(request), consignment_id, "consignment_id")
     if client is not None and consignment.client_id != client.pk:
         raise NotFound("There is no such consignment.")
@@ -213,7 +220,7 @@ def _page(
     if wanted.get("barcode"):
         # With the client, for its index.
         logs = logs.filter(client_id=consignment.client_id, barcode=wanted["barcode"])
-    return paginate(logs, request=request, look=serialize_log, order=("id",), key=key)
+    return paginate(logs, request=request, serialize=serialize_log, order=("id",), key=key)
 
 
 def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) -> Log:
@@ -222,7 +229,7 @@ def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) ->
 
 def _change(request: Request, log: Log, given: Any) -> Log:
     sent = validated(LogInput(data=given, partial=True))
-    client = client_named(actor_of(request), given.get("client_id"))
+    client = requested_client(actor_of(request), given.get("client_id"))
     if client is not None and client.pk != log.client_id:
         raise Invalid(fields={"client_id": ["A log stays with its client."]})
     if given.get("consignment_id") not in (None, ""):

@@ -66,7 +66,7 @@ class NotesView(APIView):
             notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
         if wanted.get("q"):
             notes = notes.filter(containing(wanted["q"], "title", "content"))
-        return Response(paginate(notes, request=request, look=serialize_note))
+        return Response(paginate(notes, request=request, serialize=serialize_note))
 
     @extend_schema(request=NewNoteInput, responses={201: schema_of(NoteSchema)})
     @idempotent

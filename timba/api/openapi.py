@@ -42,9 +42,9 @@ PROBLEM: Final[Schema] = {
 }
 PROBLEM_TYPE: Final = "application/problem+json"
 # For the responses of doors that refuse for more reasons than most.
-CONFLICT: Final = {(409, PROBLEM_TYPE): PROBLEM}
-NO_SUCH_RANGE: Final = {(416, PROBLEM_TYPE): PROBLEM}
-TOO_MANY: Final = {(429, PROBLEM_TYPE): PROBLEM}
+CONFLICT_RESPONSE: Final = {(409, PROBLEM_TYPE): PROBLEM}
+RANGE_RESPONSE: Final = {(416, PROBLEM_TYPE): PROBLEM}
+RATE_LIMIT_RESPONSE: Final = {(429, PROBLEM_TYPE): PROBLEM}
 _REFUSALS: Final = {
     400: "What was sent is malformed or not valid.",
     401: "Nobody is signed in, or the credentials are not right.",
@@ -68,7 +68,7 @@ def schema_of(hint: Any) -> Schema:
     """Return the schema of a shape, a TypedDict; it is named like it."""
     schema = _with_nulls(resolve_type_hint(hint))  # type: ignore[no-untyped-call]
     name: str = hint.__name__
-    return {"title": name.removeprefix("_").removesuffix("Shape"), **schema}
+    return {"title": name.removeprefix("_").removesuffix("Schema"), **schema}
 
 
 def page_schema(hint: Any, *, key: str = "results") -> Schema:
@@ -83,7 +83,7 @@ def page_schema(hint: Any, *, key: str = "results") -> Schema:
     }
 
 
-def name_schemas(result: Schema, **_: Any) -> Schema:
+def extract_components(result: Schema, **_: Any) -> Schema:
     """Move each titled object to the components, so that programs made from this know its name."""
     components: Schema = result.setdefault("components", {}).setdefault("schemas", {})
     result["paths"] = _named(result["paths"], components)

@@ -18,12 +18,12 @@ from timba.serialization import dumps, loads
 M = TypeVar("M", bound=models.Model)
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
-LIMIT = OpenApiParameter(
+LIMIT_PARAMETER = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 )
 PAGE_PARAMETERS = [
-    LIMIT,
+    LIMIT_PARAMETER,
     OpenApiParameter("cursor", str, description="as the `next` of the page before has it"),
 ]
 
@@ -32,16 +32,16 @@ def paginate(
     rows: models.QuerySet[M],
     *,
     request: HttpRequest,
-    look: Callable[[M], Mapping[str, Any]],
+    serialize: Callable[[M], Mapping[str, Any]],
     order: tuple[str, ...] = ("-id",),
     key: str = "results",
 ) -> dict[str, Any]:
-    """Return `{key: [look(row), …], "next": url or None}` for `?limit=` and `?cursor=`.
+    """Return `{key: [serialize(row), …], "next": url or None}` for `?limit=` and `?cursor=`.
 
     `order` names columns that cannot be null and together are unique; a leading minus means
     descending. Raises Invalid for a limit outside 1..1000 or a cursor that Timba did not make.
     """
-    limit = read_limit(request)
+    limit = parse_limit(request)
     cursor = request.GET.get("cursor")
     if cursor is not None:
         rows = rows.filter(_after(order, _decode(cursor, rows.model, order)))
@@ -50,10 +50,10 @@ def paginate(
     if len(found) > limit:
         found.pop()
         following = _next_url(request, found[-1], order)
-    return {key: [look(row) for row in found], "next": following}
+    return {key: [serialize(row) for row in found], "next": following}
 
 
-def read_limit(request: HttpRequest) -> int:
+def parse_limit(request: HttpRequest) -> int:
     """Return `?limit=`, 100 when it is absent; raise Invalid outside 1..1000."""
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))):

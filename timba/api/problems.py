@@ -1,7 +1,7 @@
 """Every refusal that a program gets, as RFC 9457 problem details; the one translation of errors.
 
 Used by the DRF views, by the plain Django views and by Django's own error handlers, so that one
-failure looks the same at every door; a page says of it what `refusal_of` returns.
+failure looks the same at every door; a page says of it what `describe_error` returns.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _BUSY: Final = "Timba is busy just now. Try again in a moment."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class ErrorResponse:
     """An expected failure, as its caller is told of it."""
 
     status: HTTPStatus
@@ -118,7 +118,7 @@ def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
         )
     if isinstance(error, exceptions.APIException):
         return _problem_for_framework(error)
-    refusal = refusal_of(error)
+    refusal = describe_error(error)
     if refusal is None:
         return None
     detail, fields = refusal.sentence, getattr(error, "fields", None)
@@ -128,17 +128,17 @@ def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
     return problem(refusal.status, detail, errors=fields, headers=refusal.headers)
 
 
-def refusal_of(error: Exception) -> Refusal | None:
+def describe_error(error: Exception) -> ErrorResponse | None:
     """Return how an expected failure is told; None of any other. The cause of a 503 is logged."""
     if is_database_outage(error):
         log_outage(error)
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return Refusal(status=status, sentence=_BUSY, headers=_headers(error, status))
+        return ErrorResponse(status=status, sentence=_BUSY, headers=_headers(error, status))
     if isinstance(error, StorageUnavailable):
         log_outage(error)
     for known, status in _STATUS_OF.items():
         if isinstance(error, known):
-            return Refusal(
+            return ErrorResponse(
                 status=status, sentence=_sentence(error), headers=_headers(error, status)
             )
     return None

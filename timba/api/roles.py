@@ -15,10 +15,20 @@ from timba.accounts.permissions import Permission
 from timba.accounts.roles import MAX_ROLE_NAME, add_role, change_role, delete_role
 from timba.accounts.schemas import RoleSchema, serialize_role
 from timba.api.authentication import actor_of
-from timba.api.http import QuerySerializer, acting_client, client_named, validated, validated_query
+from timba.api.http import (
+    QuerySerializer,
+    acting_client,
+    requested_client,
+    validated,
+    validated_query,
+)
 from timba.api.idempotency import idempotent
-from timba.api.legacy_responses import created, envelope, list_parameters
-from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.legacy_responses import (
+    created_response,
+    merge_body_into_query,
+    message_and_data_schema,
+)
+from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 
@@ -46,10 +56,10 @@ class RolesQuery(QuerySerializer):
 class RoleView(APIView):
     """Adds a role."""
 
-    @extend_schema(request=NewRoleInput, responses={201: envelope(RoleSchema)})
+    @extend_schema(request=NewRoleInput, responses={201: message_and_data_schema(RoleSchema)})
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("role", serialize_role(_add(request)))
+        return created_response("role", serialize_role(_add(request)))
 
 
 class RolesView(APIView):
@@ -63,7 +73,7 @@ class RolesView(APIView):
         responses={200: page_schema(RoleSchema, key="roles")},
     )
     def get(self, request: Request) -> Response:
-        client_id = list_parameters(request).get("client_id")
+        client_id = merge_body_into_query(request).get("client_id")
         return Response(_page(request, client_id, key="roles"))
 
 
@@ -91,14 +101,14 @@ class RestRoleView(APIView):
         return Response(serialize_role(_role(request, pk)))
 
     @extend_schema(
-        request=RoleInput(partial=True), responses={200: schema_of(RoleSchema), **CONFLICT}
+        request=RoleInput(partial=True), responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE}
     )
     def patch(self, request: Request, pk: int) -> Response:
         role = _role(request, pk)
         sent = validated(RoleInput(data=request.data, partial=True))
         return Response(serialize_role(change_role(actor=actor_of(request), role=role, **sent)))
 
-    @extend_schema(responses={204: None, **CONFLICT})
+    @extend_schema(responses={204: None, **CONFLICT_RESPONSE})
     def delete(self, request: Request, pk: int) -> Response:
         delete_role(actor=actor_of(request), role=_role(request, pk))
         return Response(status=204)
@@ -111,11 +121,11 @@ def _add(request: Request) -> Role:
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
-    client = client_named(actor_of(request), client_id)
+    client = requested_client(actor_of(request), client_id)
     roles = Role.objects.visible_to(actor_of(request))
     if client is not None:
         roles = Role.unscoped.assignable_in(client)
-    return paginate(roles, request=request, look=serialize_role, order=("id",), key=key)
+    return paginate(roles, request=request, serialize=serialize_role, order=("id",), key=key)
 
 
 def _role(request: Request, pk: int) -> Role:

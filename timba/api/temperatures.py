@@ -22,8 +22,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.api.authentication import actor_of, signed_in_user
-from timba.api.http import acting_client, reject_unstorable, validated
+from timba.api.authentication import actor_of, authenticate_request
+from timba.api.http import acting_client, check_storable, validated
 from timba.api.openapi import page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.problems import problem_for
@@ -79,8 +79,8 @@ class PlainGetView(APIView):
         if request.method not in {"GET", "HEAD"}:
             return super().dispatch(request, *args, **kwargs)
         try:
-            request.user = signed_in_user(request)
-            reject_unstorable(request.GET)
+            request.user = authenticate_request(request)
+            check_storable(request.GET)
             return self.get(request, *args, **kwargs)
         except Exception as error:
             refusal = problem_for(error, request)
@@ -94,7 +94,7 @@ class CityStatisticsView(PlainGetView):
 
     @extend_schema(parameters=PARAMETERS, responses={200: schema_of(CitySchema), 304: None})
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
-        return conditional(request, _statistics(_asker(request), city_id, request.GET))
+        return conditional_response(request, _statistics(_user(request), city_id, request.GET))
 
     @extend_schema(request=BOUNDS_BODY, responses={200: schema_of(CitySchema)})
     def post(self, request: Request, city_id: int) -> Response:
@@ -114,12 +114,12 @@ class CitiesView(PlainGetView):
         responses={200: page_schema(CitySchema, key="cities"), 304: None},
     )
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        client = acting_client(_asker(request), request.GET.get("client_id"))
+        client = acting_client(_user(request), request.GET.get("client_id"))
         bounds = _bounds(request.GET)
-        cities = partial(_cities, request, client.pk, bounds)
+        cities = partial(_city_page, request, client.pk, bounds)
         # Without bounds one query says all of it.
         body = cities() if bounds.hold_everything else at_one_version(client.pk, cities)
-        return conditional(request, body)
+        return conditional_response(request, body)
 
 
 class CityNameView(APIView):
@@ -137,15 +137,15 @@ class CityNameView(APIView):
         return Response(CityNameSchema(city_id=city.number, name=city.name))
 
 
-def _asker(request: HttpRequest) -> User:
+def _user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-def _cities(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
+def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
     found = paginate(
         cities_of(client_id, bounds=bounds),
         request=request,
-        look=lambda row: {"row": row},
+        serialize=lambda row: {"row": row},
         order=("city_id",),
         key="cities",
     )
@@ -154,7 +154,7 @@ def _cities(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str
     return {**found, "cities": [serialize_city(city) for city in cities]}
 
 
-def conditional(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
+def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
     """Answer with an ETag; 304 to a caller who holds the same answer already."""
     content = dumps(body)
     etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'

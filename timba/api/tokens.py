@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
 from timba.api.http import validated
-from timba.api.openapi import TOO_MANY, schema_of
+from timba.api.openapi import RATE_LIMIT_RESPONSE, schema_of
 
 
 class TokensSchema(TypedDict):
@@ -39,7 +39,7 @@ class TokenView(APIView):
 
     @extend_schema(
         request=Credentials,
-        responses={200: schema_of(TokensSchema), **TOO_MANY},
+        responses={200: schema_of(TokensSchema), **RATE_LIMIT_RESPONSE},
     )
     def post(self, request: Request) -> Response:
         sent = validated(Credentials(data=request.data))

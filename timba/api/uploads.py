@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from timba.accounts.authorization import require
 from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
-from timba.api.http import reject_unstorable
+from timba.api.http import check_storable
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.files.receiving import Upload, UploadRejected, discard, touch_uploads
 
@@ -83,7 +83,7 @@ class UploadParser(BaseParser):
             raise ParseError(str(error)) from error
         except UnreadablePostError as error:
             raise ParseError(CUT_OFF) from error
-        reject_unstorable(fields.data)
+        check_storable(fields.data)
         return DataAndFiles(fields.data, files)
 
 

@@ -18,25 +18,25 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     QuerySerializer,
     acting_client,
-    client_named,
     filter_by_client,
     get_or_400,
+    requested_client,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
-    MESSAGE,
-    changed,
-    created,
-    deleted,
-    envelope,
+    MESSAGE_SCHEMA,
+    changed_response,
+    created_response,
+    deleted_response,
+    get_id_or_400,
     id_parameters,
-    list_parameters,
-    own_id,
-    parameters,
+    merge_body_into_query,
+    merge_query_and_body,
+    message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.errors import Invalid
 
@@ -92,27 +92,33 @@ class UserView(APIView):
 
     @extend_schema(parameters=id_parameters("user"), responses={200: schema_of(UserSchema)})
     def get(self, request: Request) -> Response:
-        return Response(serialize_user(_named_user(request, parameters(request, noun="user"))))
+        return Response(
+            serialize_user(_named_user(request, merge_query_and_body(request, noun="user")))
+        )
 
-    @extend_schema(request=NewUserInput, responses={201: envelope(UserSchema)})
+    @extend_schema(request=NewUserInput, responses={201: message_and_data_schema(UserSchema)})
     @idempotent
     def put(self, request: Request) -> Response:
-        return created("user", serialize_user(_add(request)))
+        return created_response("user", serialize_user(_add(request)))
 
     @extend_schema(
         parameters=id_parameters("user"),
         request=NamedUserChangesInput(partial=True),
-        responses={200: envelope(UserSchema), **CONFLICT},
+        responses={200: message_and_data_schema(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = parameters(request, noun="user")
-        return changed("user", serialize_user(_change(request, _named_user(request, given), given)))
+        given = merge_query_and_body(request, noun="user")
+        return changed_response(
+            "user", serialize_user(_change(request, _named_user(request, given), given))
+        )
 
-    @extend_schema(parameters=id_parameters("user"), responses={200: MESSAGE, **CONFLICT})
+    @extend_schema(
+        parameters=id_parameters("user"), responses={200: MESSAGE_SCHEMA, **CONFLICT_RESPONSE}
+    )
     def delete(self, request: Request) -> Response:
-        user = _named_user(request, parameters(request, noun="user"))
+        user = _named_user(request, merge_query_and_body(request, noun="user"))
         delete_user(actor=actor_of(request), user=user)
-        return deleted("user")
+        return deleted_response("user")
 
 
 class UsersView(APIView):
@@ -126,7 +132,7 @@ class UsersView(APIView):
         responses={200: page_schema(UserSchema, key="users")},
     )
     def get(self, request: Request) -> Response:
-        client_id = list_parameters(request).get("client_id")
+        client_id = merge_body_into_query(request).get("client_id")
         return Response(_page(request, client_id, key="users"))
 
 
@@ -134,7 +140,8 @@ class RestUsersView(APIView):
     """All users, by id."""
 
     @extend_schema(
-        parameters=[UsersQuery, *PAGE_PARAMETERS], responses={200: page_schema(UserSchema)}
+        parameters=[UsersQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(UserSchema)},
     )
     def get(self, request: Request) -> Response:
         client_id = validated_query(UsersQuery, request).get("client_id")
@@ -154,13 +161,14 @@ class RestUserView(APIView):
         return Response(serialize_user(_users(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
-        request=UserChangesInput(partial=True), responses={200: schema_of(UserSchema), **CONFLICT}
+        request=UserChangesInput(partial=True),
+        responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         user = _users(request).get_or_not_found(pk=pk)
         return Response(serialize_user(_change(request, user, request.data)))
 
-    @extend_schema(responses={204: None, **CONFLICT})
+    @extend_schema(responses={204: None, **CONFLICT_RESPONSE})
     def delete(self, request: Request, pk: int) -> Response:
         delete_user(actor=actor_of(request), user=_users(request).get_or_not_found(pk=pk))
         return Response(status=204)
@@ -172,13 +180,13 @@ def _users(request: Request) -> TenantQuerySet[User]:
 
 
 def _named_user(request: Request, given: dict[str, Any]) -> User:
-    return get_or_400(_users(request), own_id(given, noun="user"), "user_id")
+    return get_or_400(_users(request), get_id_or_400(given, noun="user"), "user_id")
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     actor = actor_of(request)
     users = filter_by_client(User.objects.visible_to(actor), actor, client_id)
-    return paginate(users, request=request, look=serialize_user, order=("id",), key=key)
+    return paginate(users, request=request, serialize=serialize_user, order=("id",), key=key)
 
 
 def _add(request: Request) -> User:
@@ -204,6 +212,6 @@ def _role(client: Client | None, name_or_id: str | int) -> Role:
 
 def _check_stays(request: Request, user: User, client_id: Any) -> None:
     """Refuse to move a user: what they made belongs to the client they are in."""
-    client = client_named(actor_of(request), client_id)
+    client = requested_client(actor_of(request), client_id)
     if client is not None and client.pk != user.client_id:
         raise Invalid(fields={"client_id": ["A user stays with one client: add a new user there."]})

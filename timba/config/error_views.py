@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
-from timba.api.problems import prefers_html, problem, problem_for, refusal_of
+from timba.api.problems import describe_error, prefers_html, problem, problem_for
 from timba.db.outages import is_database_outage
 from timba.web.pages import render_error, show_refusal
 
@@ -53,7 +53,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Answer an expected failure; None is for those that nobody expected."""
-    refusal = refusal_of(error)
+    refusal = describe_error(error)
     if refusal is None:
         return None
     if refusal.status == HTTPStatus.UNAUTHORIZED or not prefers_html(request):

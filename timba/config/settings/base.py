@@ -304,7 +304,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "timba.api.openapi.name_schemas",
+        "timba.api.openapi.extract_components",
     ],
 }
 CORS_ALLOWED_ORIGINS = names("TIMBA_CORS_ORIGINS")
