@@ -128,7 +128,7 @@ def test_a_broker_and_a_kafka_that_are_away_degrade(
     closed_port: int,
 ) -> None:
     settings.BROKER_URL = f"redis://127.0.0.1:{closed_port}/0"
-    monkeypatch.setattr(health.celery.conf, "broker_url", settings.BROKER_URL)
+    monkeypatch.setattr(health.current_app.conf, "broker_url", settings.BROKER_URL)
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{closed_port}"
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher"
     answer = client.get("/health/ready")
