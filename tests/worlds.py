@@ -21,7 +21,7 @@ from timba.files.services import place_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
 from timba.notes.models import Note
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city_and_invalidate_cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +90,7 @@ def make_world(*, word: str, first_id: int) -> World:
         publish(note_event("create", note, actor=user))
     _count_on_from_here()
     city_id = first_id + 6000
-    name_city(actor=user, client=client, city_id=city_id, name=word)
+    name_city_and_invalidate_cache(actor=user, client=client, city_id=city_id, name=word)
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
     file = place_file(actor=user, file=file, consignment=consignment, log=log)

@@ -5,6 +5,7 @@ Times are ISO 8601 in UTC with `Z`, decimals are JSON numbers.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +20,11 @@ _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 def dumps(value: Any) -> bytes:
     """Encode `value` as JSON in UTF-8; raise TypeError for what has no agreed look."""
     return orjson.dumps(value, default=_number, option=_OPTIONS)
+
+
+def format_utc(moment: datetime) -> str:
+    """Return an aware `moment` as ISO 8601 in UTC with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class NestedTooDeeply(ValueError):

@@ -14,7 +14,7 @@ from tests.factories import StaffFactory
 from tests.worlds import World
 from timba.accounts.models import User
 from timba.serialization import dumps
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city_and_invalidate_cache
 
 pytestmark = pytest.mark.django_db
 
@@ -61,5 +61,7 @@ def test_what_stands_there_already_changes_nothing(
 
 def test_the_name_that_a_city_has_changes_nothing(world: World) -> None:
     before = rows()
-    name_city(actor=world.user, client=world.client, city_id=world.city_id, name=world.word)
+    name_city_and_invalidate_cache(
+        actor=world.user, client=world.client, city_id=world.city_id, name=world.word
+    )
     assert rows() == before

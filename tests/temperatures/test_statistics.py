@@ -27,7 +27,7 @@ from timba.temperatures import processor, statistics
 from timba.temperatures.bounds import ALL_TIME, TimeRange, moment, parse_moment
 from timba.temperatures.models import CityTotals
 from timba.temperatures.readings import footer_of
-from timba.temperatures.services import name_city, stage_totals
+from timba.temperatures.services import name_city_and_invalidate_cache, stage_totals
 from timba.temperatures.statistics import (
     CityStatistics,
     cities_of,
@@ -351,7 +351,9 @@ def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
     stranger = UserFactory(client=ClientFactory())
     settle("7,10,2025-06-01T12:00\n")
     settle("7,10,2025-06-01T12:00\n9,10,2025-06-01T12:00\n", actor=stranger)
-    name_city(actor=stranger, client=stranger.client, city_id=7, name="Kuldīga")
+    name_city_and_invalidate_cache(
+        actor=stranger, client=stranger.client, city_id=7, name="Kuldīga"
+    )
     assert ask() == CityStatistics(
         city_id=7,
         name=None,
@@ -375,7 +377,7 @@ def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) ->
     settle("7,10,2025-06-01T12:00\n")
     for name in ("Kuldīga", "Kuldiga (yard 2)"):
         assert ask() is not None
-        name_city(actor=owner, client=owner.client, city_id=7, name=name)
+        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
         answer = ask()
         assert answer is not None
         assert answer.name == name
@@ -393,23 +395,29 @@ def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) ->
 )
 def test_a_name_that_is_none_is_refused(owner: User, name: str, sentence: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        name_city(actor=owner, client=owner.client, city_id=7, name=name)
+        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
     assert refusal.value.fields == {"name": [sentence]}
 
 
 def test_only_who_may_write_files_of_the_client_names_cities(
     make_user: Callable[..., User], owner: User
 ) -> None:
-    name_city(actor=make_user(role="operator"), client=owner.client, city_id=7, name="Riga")
+    name_city_and_invalidate_cache(
+        actor=make_user(role="operator"), client=owner.client, city_id=7, name="Riga"
+    )
     with pytest.raises(Forbidden):
-        name_city(actor=make_user(role="viewer"), client=owner.client, city_id=7, name="Riga")
+        name_city_and_invalidate_cache(
+            actor=make_user(role="viewer"), client=owner.client, city_id=7, name="Riga"
+        )
     with pytest.raises(NotFound):
-        name_city(actor=UserFactory(), client=owner.client, city_id=7, name="Riga")
+        name_city_and_invalidate_cache(
+            actor=UserFactory(), client=owner.client, city_id=7, name="Riga"
+        )
     with pytest.raises(NotFound):
-        name_city(actor=owner, client=owner.client, city_id=0, name="Riga")
+        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=0, name="Riga")
     owner.client.subscription.current_period_end = datetime(2020, 1, 1, tzinfo=UTC)
     with pytest.raises(Lapsed):
-        name_city(actor=owner, client=owner.client, city_id=7, name="Riga")
+        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Riga")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,6 +20,12 @@ from timba.errors import NotFound
 TRIAL_DAYS = 30
 TRIAL_SEATS = 5
 MAX_USERNAME = 150
+MAX_NAME = 200
+MAX_ADDRESS = 500
+MAX_CONTACT = 200
+MAX_ROLE_NAME = 50
+# Forms refuse longer passwords before they are hashed.
+MAX_PASSWORD = 4096
 
 
 class ClientQuerySet(TenantQuerySet["Client"]):
@@ -32,9 +38,9 @@ class ClientQuerySet(TenantQuerySet["Client"]):
 class Client(models.Model):
     """A timber company: the tenant to whom rows belong. Suspended, never deleted."""
 
-    name = models.CharField(max_length=200)
-    address = models.CharField(max_length=500, blank=True)
-    contact = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=MAX_NAME)
+    address = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    contact = models.CharField(max_length=MAX_CONTACT, blank=True)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -109,7 +115,7 @@ class Role(models.Model):
     """A named set of permissions; without a client it is built in."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, related_name="+")
-    name = models.CharField(max_length=50)
+    name = models.CharField(max_length=MAX_ROLE_NAME)
     permissions = models.JSONField(default=list)
 
     unscoped = models.Manager.from_queryset(RoleQuerySet)()
@@ -170,9 +176,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="users")
     role = models.ForeignKey(Role, on_delete=models.PROTECT, null=True, related_name="users")
     username = models.CharField(max_length=MAX_USERNAME, validators=[check_username])
-    name = models.CharField(max_length=200)
-    address = models.CharField(max_length=500, blank=True)
-    contact = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=MAX_NAME)
+    address = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    contact = models.CharField(max_length=MAX_CONTACT, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     # Tokens and sessions carry the version they were made for; raising it ends them all at once.

@@ -15,7 +15,7 @@ from typing import Final, TypedDict, Unpack
 from django.db import transaction
 
 from timba.accounts.authorization import permissions_of, require
-from timba.accounts.models import Client, Role, User
+from timba.accounts.models import MAX_ROLE_NAME, Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.accounts.subscriptions import lock_seats
 from timba.db.integrity import translate_integrity_errors
@@ -43,8 +43,6 @@ _LOOKALIKES: Final = {
 _PLAIN: Final = str.maketrans(
     {alike: plain for plain, letters in _LOOKALIKES.items() for alike in letters}
 )
-
-MAX_ROLE_NAME: Final = 50
 
 
 class RoleChanges(TypedDict, total=False):

@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from timba.accounts.models import MAX_USERNAME, User
 from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check_rate, hit
+from timba.db.text import is_storable
 from timba.db.transactions import outside_transactions
 from timba.errors import Invalid, NotSignedIn, TooManyAttempts
 
@@ -90,9 +91,8 @@ def lift_lock(username: str) -> None:
 
 def _is_well_formed(username: str, password: str) -> bool:
     """Whether anyone could have these; texts that no column or hash takes are nobody's."""
-    if not username.isprintable() or len(username) > MAX_USERNAME:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in password)
+    is_username = username.isprintable() and len(username) <= MAX_USERNAME
+    return is_username and is_storable(password)
 
 
 def _refuse_locked(request: HttpRequest, username: str, address: str) -> None:

@@ -16,7 +16,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.addresses import address_group
-from timba.accounts.models import MAX_USERNAME, Client, Subscription
+from timba.accounts.models import (
+    MAX_ADDRESS,
+    MAX_CONTACT,
+    MAX_NAME,
+    MAX_USERNAME,
+    Client,
+    Subscription,
+)
 from timba.accounts.rate_limit import Rate, hit
 from timba.accounts.schemas import (
     ClientSchema,
@@ -50,9 +57,9 @@ SIGN_UP_RATE: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 class ClientInput(serializers.Serializer[Client]):
     """What may be written about a client."""
 
-    name = serializers.CharField(max_length=200)
-    address = serializers.CharField(max_length=500, allow_blank=True, required=False)
-    contact = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    name = serializers.CharField(max_length=MAX_NAME)
+    address = serializers.CharField(max_length=MAX_ADDRESS, allow_blank=True, required=False)
+    contact = serializers.CharField(max_length=MAX_CONTACT, allow_blank=True, required=False)
     email = serializers.EmailField(allow_blank=True, required=False)
 
 

@@ -37,8 +37,7 @@ from timba.api.legacy_responses import (
 )
 from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
-from timba.consignments.models import Consignment
-from timba.consignments.rules import MAX_NAME, MAX_VEHICLE_NUMBER
+from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.consignments.schemas import ConsignmentSchema, serialize_consignment
 from timba.consignments.services import (
     change_consignment,
@@ -56,7 +55,7 @@ class ConsignmentInput(serializers.Serializer[Any]):
     user_id = serializers.IntegerField(
         required=False, allow_null=True, help_text="who does it; the caller unless said"
     )
-    name = serializers.CharField(max_length=MAX_NAME, trim_whitespace=False)
+    name = serializers.CharField(max_length=MAX_CONSIGNMENT_NAME, trim_whitespace=False)
     type = serializers.ChoiceField(choices=Consignment.Type.choices)
     vehicle_number = serializers.CharField(
         max_length=MAX_VEHICLE_NUMBER, allow_blank=True, required=False

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from timba.accounts.models import Client, User
 from timba.accounts.tenancy import TenantQuerySet
+from timba.db.text import is_storable
 from timba.errors import Invalid, NotFound
 from timba.serialization import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
@@ -142,11 +143,6 @@ def check_storable(values: QueryDict) -> None:
         for text in (key, *texts):
             if not is_storable(str(text)):
                 raise ParseError(UNSTORABLE_TEXT)
-
-
-def is_storable(text: str) -> bool:
-    """Whether every database takes this text: no NUL, no lone surrogate."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _has_nul(value: Any) -> bool:

@@ -34,9 +34,8 @@ from timba.api.openapi import (
     schema_of,
 )
 from timba.api.pagination import PAGE_PARAMETERS, paginate
-from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
-from timba.consignments.rules import MAX_BARCODE
 from timba.consignments.schemas import (
     ConsignmentSchema,
     LogSchema,

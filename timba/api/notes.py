@@ -24,9 +24,9 @@ from timba.api.openapi import page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.db.text import containing
-from timba.notes.models import Note
+from timba.notes.models import MAX_TITLE, Note
 from timba.notes.schemas import NoteSchema, serialize_note
-from timba.notes.services import MAX_TITLE, change_note, delete_note, write_note
+from timba.notes.services import change_note, delete_note, write_note
 
 
 class NoteInput(serializers.Serializer[Note]):

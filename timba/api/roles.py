@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.models import Role
+from timba.accounts.models import MAX_ROLE_NAME, Role
 from timba.accounts.permissions import Permission
-from timba.accounts.roles import MAX_ROLE_NAME, add_role, change_role, delete_role
+from timba.accounts.roles import add_role, change_role, delete_role
 from timba.accounts.schemas import RoleSchema, serialize_role
 from timba.api.authentication import actor_of
 from timba.api.http import (

@@ -32,7 +32,7 @@ from timba.places.models import City
 from timba.serialization import dumps
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_moment
 from timba.temperatures.schemas import CitySchema, serialize_city
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     at_one_version,
     cities_of,
@@ -128,7 +128,7 @@ class CityNameView(APIView):
     @extend_schema(request=CityNameInput, responses={200: schema_of(CityNameSchema)})
     def put(self, request: Request, city_id: int) -> Response:
         sent = validated(CityNameInput(data=request.data))
-        city = name_city(
+        city = name_city_and_invalidate_cache(
             actor=actor_of(request),
             client=acting_client(actor_of(request), sent.get("client_id")),
             city_id=city_id,

@@ -10,7 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.models import MAX_USERNAME, Client, Role, User
+from timba.accounts.models import (
+    MAX_ADDRESS,
+    MAX_CONTACT,
+    MAX_NAME,
+    MAX_USERNAME,
+    Client,
+    Role,
+    User,
+)
 from timba.accounts.schemas import UserSchema, serialize_user
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.tenancy import TenantQuerySet
@@ -55,9 +63,9 @@ class UserInput(serializers.Serializer[User]):
     """What may be said of a user; a PATCH says only what changes."""
 
     username = serializers.CharField(max_length=MAX_USERNAME, trim_whitespace=False)
-    name = serializers.CharField(max_length=200)
-    address = serializers.CharField(max_length=500, allow_blank=True, required=False)
-    contact = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    name = serializers.CharField(max_length=MAX_NAME)
+    address = serializers.CharField(max_length=MAX_ADDRESS, allow_blank=True, required=False)
+    contact = serializers.CharField(max_length=MAX_CONTACT, allow_blank=True, required=False)
     role = RoleField()
     password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
     is_active = serializers.BooleanField(required=False)

@@ -7,6 +7,8 @@ from typing import Final
 
 MEASURE_DIGITS: Final = 7
 MEASURE_DECIMALS: Final = 3
+MAX_BARCODE: Final = 50
+BARCODE_RULE: Final = f"A barcode has 1 to {MAX_BARCODE} printable characters."
 # What the column of a consignment's volume holds.
 MAX_TOTAL: Final = Decimal("99999999999.999")
 _CUBIC_METRE: Final = Decimal(10_000)
@@ -20,3 +22,8 @@ def volume(*, length: Decimal, breadth: Decimal, height: Decimal) -> Decimal:
     """
     product = length * breadth * height / _CUBIC_METRE
     return product.quantize(_LITRE, rounding=ROUND_HALF_UP)
+
+
+def is_barcode(text: str) -> bool:
+    """Return whether a log can have this barcode."""
+    return 1 <= len(text) <= MAX_BARCODE and text.isprintable()

@@ -8,6 +8,10 @@ from django.conf import settings
 from django.db import models
 
 from timba.accounts.tenancy import TenantModel
+from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
+
+MAX_CONSIGNMENT_NAME = 100
+MAX_VEHICLE_NUMBER = 30
 
 
 class Consignment(TenantModel):
@@ -17,9 +21,9 @@ class Consignment(TenantModel):
         HARDWOOD = "hardwood"
         PINEWOOD = "pinewood"
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=MAX_CONSIGNMENT_NAME)
     type = models.CharField(max_length=20, choices=Type)
-    vehicle_number = models.CharField(max_length=30, blank=True)
+    vehicle_number = models.CharField(max_length=MAX_VEHICLE_NUMBER, blank=True)
     city_id = models.PositiveIntegerField(null=True)
     log_count = models.PositiveIntegerField(default=0)
     volume = models.DecimalField(max_digits=14, decimal_places=3, default=Decimal(0))
@@ -53,10 +57,10 @@ class Log(TenantModel):
     consignment = models.ForeignKey(
         Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
     )
-    barcode = models.CharField(max_length=50)
-    length = models.DecimalField(max_digits=7, decimal_places=3)
-    breadth = models.DecimalField(max_digits=7, decimal_places=3)
-    height = models.DecimalField(max_digits=7, decimal_places=3)
+    barcode = models.CharField(max_length=MAX_BARCODE)
+    length = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
+    breadth = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
+    height = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
     volume = models.DecimalField(max_digits=14, decimal_places=3)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

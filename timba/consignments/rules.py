@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
-from timba.consignments.models import Consignment
+from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, MEASURE_DIGITS, is_barcode
+from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.errors import Invalid
-from timba.places.models import CITY_NUMBERS
+from timba.places.services import check_city_number
 
-MAX_NAME: Final = 100
-MAX_VEHICLE_NUMBER: Final = 30
-MAX_BARCODE: Final = 50
 _WHOLE_DIGITS: Final = MEASURE_DIGITS - MEASURE_DECIMALS
 
 
 def check_consignment(consignment: Consignment) -> None:
     """Raise Invalid, naming the field, for what no consignment can be."""
-    if not consignment.name.strip() or len(consignment.name) > MAX_NAME:
-        raise Invalid(fields={"name": [f"A consignment has a name of 1 to {MAX_NAME} characters."]})
+    if not consignment.name.strip() or len(consignment.name) > MAX_CONSIGNMENT_NAME:
+        raise Invalid(
+            fields={
+                "name": [f"A consignment has a name of 1 to {MAX_CONSIGNMENT_NAME} characters."]
+            }
+        )
     if consignment.type not in Consignment.Type.values:
         raise Invalid(fields={"type": ["A consignment is hardwood or pinewood."]})
     if len(consignment.vehicle_number) > MAX_VEHICLE_NUMBER:
         sentence = f"A vehicle number has at most {MAX_VEHICLE_NUMBER} characters."
         raise Invalid(fields={"vehicle_number": [sentence]})
-    if consignment.city_id is not None and consignment.city_id not in CITY_NUMBERS:
-        sentence = f"A city's number is from {CITY_NUMBERS[0]} to {CITY_NUMBERS[-1]}."
-        raise Invalid(fields={"city_id": [sentence]})
+    if consignment.city_id is not None:
+        check_city_number(consignment.city_id)
 
 
 def check_measures(measures: Mapping[str, Decimal]) -> None:
@@ -45,6 +45,5 @@ def check_measures(measures: Mapping[str, Decimal]) -> None:
 
 def check_barcode(barcode: str | None) -> None:
     """Raise Invalid for what no barcode can be; None is one that is still to be made."""
-    if barcode is not None and not (1 <= len(barcode) <= MAX_BARCODE and barcode.isprintable()):
-        sentence = f"A barcode has 1 to {MAX_BARCODE} printable characters."
-        raise Invalid(fields={"barcode": [sentence]})
+    if barcode is not None and not is_barcode(barcode):
+        raise Invalid(fields={"barcode": [BARCODE_RULE]})

@@ -12,7 +12,7 @@ import math
 import re
 from itertools import product
 from typing import Any, Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q, TextField, Value
@@ -73,6 +73,16 @@ class _Folded(Func):
         is_mariadb = connection.mysql_is_mariadb  # type: ignore[attr-defined]  # of that backend
         template = _MARIADB if is_mariadb else _MYSQL
         return self.as_sql(compiler, connection, template=template, **context)
+
+
+def is_storable(text: str) -> bool:
+    """Return whether every database can store `text`: no NUL and no lone surrogate."""
+    return not _UNSTORABLE.search(text)
+
+
+def has_control_characters(text: str) -> bool:
+    """Return whether `text` contains a control character (Unicode category Cc)."""
+    return any(category(character) == "Cc" for character in text)
 
 
 def clean_text(text: str) -> str:

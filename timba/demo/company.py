@@ -26,7 +26,7 @@ from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city_and_invalidate_cache
 
 NAME: Final = "Abava Timber"
 _TREES: Final = ("alder", "aspen", "birch", "larch", "maple", "pine", "rowan", "spruce")
@@ -70,7 +70,9 @@ def load_company(*, administrator: str) -> str:
         person.role: _person(staff, client, person, passwords[person.username]) for person in PEOPLE
     }
     for yard in YARDS:
-        name_city(actor=people["manager"], client=client, city_id=yard.city_id, name=yard.city)
+        name_city_and_invalidate_cache(
+            actor=people["manager"], client=client, city_id=yard.city_id, name=yard.city
+        )
     consignments = _consignments(client, people)
     _files(client, people["operator"], consignments)
     _notes(client, people, consignments)

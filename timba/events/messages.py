@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import orjson
 
 from timba.events.models import OutboxEvent
+from timba.serialization import format_utc
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,7 @@ def message_of(event: OutboxEvent) -> Message:
             "ce_source": event.source,
             "ce_type": event.type,
             "ce_subject": event.key,
-            "ce_time": event.time.isoformat().replace("+00:00", "Z"),
+            "ce_time": format_utc(event.time),
             "ce_sequence": str(event.sequence),
             "ce_epoch": str(event.epoch),
             "ce_requestid": event.request_id,

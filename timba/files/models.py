@@ -11,6 +11,8 @@ from django.db import models
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 
+MAX_FILE_NAME = 255
+
 
 class FileQuerySet(TenantQuerySet["File"]):
     """Files; those still being received and those deleted exist for nobody."""
@@ -60,7 +62,7 @@ class File(TenantModel):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
 
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=MAX_FILE_NAME)
     size = models.BigIntegerField(default=0)
     media_type = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=20, choices=Kind, blank=True)

@@ -27,6 +27,7 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.locks import lock_targets
 from timba.consignments.models import Consignment, Log
+from timba.db.text import has_control_characters, is_storable
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import NotFound, Unavailable
 from timba.events.outbox import publish
@@ -41,13 +42,12 @@ from timba.files.kinds import (
     format_size,
     size_limit,
 )
-from timba.files.models import File
+from timba.files.models import MAX_FILE_NAME, File
 from timba.files.processors.base import ObjectWriter
 from timba.files.registry import processors, recognizers
 from timba.files.storage import StorageUnavailable, new_key, store
 from timba.files.tasks import notify_workers
 
-MAX_NAME: Final = 255
 STORAGE_UNAVAILABLE: Final = "Files cannot be stored just now. Try again in a moment."
 TOOK_TOO_LONG: Final = "The upload stood still for too long and was given up. Send it again."
 _log = structlog.get_logger(__name__)
@@ -236,14 +236,15 @@ def discard(*uploads: Upload) -> None:
 
 def check_name(name: str) -> None:
     """Raise UploadRejected for a file name that is empty, too long or has control characters."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_NAME]
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_FILE_NAME]
     if not name:
         raise UploadRejected("", "A file has no name.")
-    if len(name) > MAX_NAME:
+    if len(name) > MAX_FILE_NAME:
         raise UploadRejected(
-            shown, f"“{shown[:60]}…” has a name of more than {MAX_NAME} characters. Shorten it."
+            shown,
+            f"“{shown[:60]}…” has a name of more than {MAX_FILE_NAME} characters. Shorten it.",
         )
-    if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
+    if has_control_characters(name) or not is_storable(name):
         raise UploadRejected(shown, f"“{shown}” has control characters in its name. Rename it.")
 
 

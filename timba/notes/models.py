@@ -7,11 +7,13 @@ from django.db import models
 
 from timba.accounts.tenancy import TenantModel
 
+MAX_TITLE = 100
+
 
 class Note(TenantModel):
     """A titled text."""
 
-    title = models.CharField(max_length=100)
+    title = models.CharField(max_length=MAX_TITLE)
     content = models.TextField(blank=True)
     consignment = models.ForeignKey(
         "consignments.Consignment", on_delete=models.SET_NULL, null=True, related_name="notes"

@@ -15,9 +15,8 @@ from timba.db.transactions import apply_changes, retry_on_deadlock, write_transa
 from timba.errors import Invalid, NotFound
 from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
-from timba.notes.models import Note
+from timba.notes.models import MAX_TITLE, Note
 
-MAX_TITLE = 100
 # An event carries the note whole; brokers refuse messages of more than about a megabyte.
 MAX_CONTENT_BYTES = 200_000
 
@@ -81,7 +80,7 @@ def delete_note(*, actor: User, note: Note) -> None:
 def unlink_notes(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
     """Take all notes out of a consignment that is deleted; a log has none.
 
-    It is a part of that deletion, and its events are told with it: see `CONSIGNMENT_DELETION_HOOKS`.
+    See `CONSIGNMENT_DELETION_HOOKS`; the deletion publishes the events.
     """
     if log is not None:
         return []

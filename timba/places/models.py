@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from django.db import models
+from collections.abc import Iterable
 
-from timba.accounts.tenancy import TenantModel
+from django.db import models
+from django.db.models import OuterRef, Subquery
+
+from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 
 CITY_NUMBERS = range(1, 2**31)
+MAX_CITY_NAME = 100
+
+
+class CityQuerySet(TenantQuerySet["City"]):
+    """Cities, and their names by number."""
+
+    def names(self, *, client_id: int, numbers: Iterable[int]) -> dict[int, str]:
+        """Return the names of a client's cities by number; unnamed cities are left out."""
+        rows = self.filter(client_id=client_id, number__in=numbers)
+        return dict(rows.values_list("number", "name"))
+
+    def name_subquery(self, *, client_id: str, number: str) -> Subquery:
+        """Return an expression for the name of the city that these columns of a row refer to."""
+        cities = self.filter(client_id=OuterRef(client_id), number=OuterRef(number))
+        return Subquery(cities.values("name")[:1])
 
 
 class City(TenantModel):
     """The name that a client gave to one of its city numbers."""
 
     number = models.PositiveIntegerField()
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=MAX_CITY_NAME)
+
+    unscoped = models.Manager.from_queryset(CityQuerySet)()  # type: ignore[misc]
+    objects = ScopedManager["City"]()  # type: ignore[misc]
 
     class Meta(TenantModel.Meta):
         verbose_name = "city"

@@ -144,8 +144,9 @@ def _tally(consignment: Consignment, logs: list[TallyLog]) -> Tally:
 def _city(consignment: Consignment) -> str:
     if consignment.city_id is None:
         return ""
-    named = City.unscoped.filter(client=consignment.client_id, number=consignment.city_id).first()
-    return str(named or consignment.city_id)
+    number = consignment.city_id
+    names = City.unscoped.names(client_id=consignment.client_id, numbers=[number])
+    return f"{names[number]} ({number})" if number in names else str(number)
 
 
 def _nameless() -> BinaryIO:

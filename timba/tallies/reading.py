@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, MEASURE_DIGITS, is_barcode
 from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import (
     BARCODE,
@@ -29,7 +29,6 @@ from timba.tallies.workbooks import Sheet, open_sheets
 
 # More of them would be written in one transaction that others wait for.
 MAX_ROWS: Final = 20_000
-MAX_BARCODE: Final = 50
 MAX_TEXT: Final = 1000
 # Spreadsheets keep numbers in floats: of a longer one the last digits are others than were typed.
 MAX_EXACT: Final = 10**15
@@ -149,7 +148,9 @@ def read_rows(rows: Iterable[Sequence[Any]], columns: Columns, *, first: int) ->
         judged = _judge(number, values, columns, seen)
         if isinstance(judged, SheetLog):
             written = cells[columns.index[BARCODE]]
-            tally.logs.append(replace(judged, barcode=written) if _fits(written) else judged)
+            tally.logs.append(
+                replace(judged, barcode=written) if _is_barcode_text(written) else judged
+            )
         else:
             tally.bad.append(judged)
         if len(tally.logs) + len(tally.bad) > MAX_ROWS:
@@ -214,14 +215,13 @@ def _barcode(value: Any) -> str:
             "The barcode is a number too long to be kept exactly. Format its cell as text."
         )
     text = _shown(value)
-    if not _fits(text):
-        raise _Fault(f"A barcode has 1 to {MAX_BARCODE} printable characters.")
+    if not is_barcode(text):
+        raise _Fault(BARCODE_RULE)
     return text
 
 
-def _fits(text: Any) -> bool:
-    """Whether a text can be a barcode."""
-    return isinstance(text, str) and len(text) <= MAX_BARCODE and text.isprintable()
+def _is_barcode_text(value: Any) -> bool:
+    return isinstance(value, str) and is_barcode(value)
 
 
 def _measure(name: str, value: Any, factor: Decimal) -> Decimal:

@@ -17,6 +17,7 @@ from django.conf import settings
 from timba.files.models import Derivative, File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.storage import store
+from timba.serialization import format_utc
 from timba.temperatures.bounds import moment
 from timba.temperatures.lines import Unreadable, read_blocks, read_lines
 from timba.temperatures.parsing import Reject, looks_like_readings, read_block
@@ -191,7 +192,7 @@ def _totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
 
 
 def _instant(microseconds: int) -> str:
-    return moment(microseconds).isoformat().replace("+00:00", "Z")
+    return format_utc(moment(microseconds))
 
 
 PROCESSOR: Final = Processor(

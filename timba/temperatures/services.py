@@ -6,7 +6,6 @@ Each change sets a new data version in its own transaction, so that no kept answ
 from __future__ import annotations
 
 import time
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,20 +13,17 @@ from typing import Final, cast
 
 from django.db import connection, transaction
 
-from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
-from timba.accounts.permissions import Permission
-from timba.db.transactions import apply_changes, retry_on_deadlock, yield_to_writers
-from timba.errors import Invalid, NotFound
+from timba.db.transactions import retry_on_deadlock, yield_to_writers
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processors.base import Findings
-from timba.places.models import CITY_NUMBERS, City
+from timba.places.models import City
+from timba.places.services import name_city
 from timba.temperatures.bounds import moment
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.totals import Totals
 
-MAX_CITY_NAME = 100
 FORGOTTEN_AT_ONCE = 1000
 # Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, while
 # nobody else can write.
@@ -90,21 +86,12 @@ def withdraw_readings(file: File) -> None:
 
 
 @retry_on_deadlock
-def name_city(*, actor: User, client: Client, city_id: int, name: str) -> City:
-    """Give a city number a name, or another one; raise Invalid for a name that is none."""
-    require(actor, Permission.WRITE_FILES, client=client)
-    if city_id not in CITY_NUMBERS:
-        raise NotFound("There is no such city.")
-    _check_name(name)
+def name_city_and_invalidate_cache(*, actor: User, client: Client, city_id: int, name: str) -> City:
+    """Name or rename a city, and renew the data version: cached statistics show the old name."""
     with transaction.atomic():
-        city, is_new = City.unscoped.select_for_update().get_or_create(
-            client=client, number=city_id, defaults={"name": name}
-        )
-        if apply_changes(city, {"name": name}):
-            city.save()
-        elif not is_new:
-            return city
-        _renew_data_version(client.pk)
+        city, is_changed = name_city(actor=actor, client=client, city_id=city_id, name=name)
+        if is_changed:
+            _renew_data_version(client.pk)
     return city
 
 
@@ -123,12 +110,3 @@ def _owner(file: File) -> int:
 
 def _renew_data_version(client_id: int) -> None:
     DataVersion.unscoped.update_or_create(client_id=client_id, defaults={"version": uuid.uuid4()})
-
-
-def _check_name(name: str) -> None:
-    if not name.strip():
-        raise Invalid(fields={"name": ["A city needs a name."]})
-    if len(name) > MAX_CITY_NAME:
-        raise Invalid(fields={"name": [f"A name has at most {MAX_CITY_NAME} characters."]})
-    if any(unicodedata.category(character) == "Cc" for character in name):
-        raise Invalid(fields={"name": ["A name has no line breaks or other control characters."]})

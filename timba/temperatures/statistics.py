@@ -123,7 +123,7 @@ def describe_cities(
 ) -> list[CityStatistics]:
     """Return the statistics of some rows of `cities_of`, with their names."""
     numbers = [row.city_id for row in rows]
-    names = _names(client_id, numbers)
+    names = City.unscoped.names(client_id=client_id, numbers=numbers)
     if bounds.hold_everything:
         totals = {row.city_id: _totals_of(row) for row in rows}
     else:
@@ -166,7 +166,9 @@ def _cached(
     if totals is None and (bounds.hold_everything or not rows.exists()):
         return None
     return CityStatistics(
-        city_id=city_id, name=_names(client_id, [city_id]).get(city_id), totals=totals
+        city_id=city_id,
+        name=City.unscoped.names(client_id=client_id, numbers=[city_id]).get(city_id),
+        totals=totals,
     )
 
 
@@ -247,11 +249,6 @@ def _stored(
 
 def _counting(client_id: int) -> CityTotalsQuerySet:
     return CityTotals.unscoped.filter(client_id=client_id).counting()
-
-
-def _names(client_id: int, numbers: Sequence[int]) -> dict[int, str]:
-    rows = City.unscoped.filter(client_id=client_id, number__in=numbers)
-    return dict(rows.values_list("number", "name"))
 
 
 def _totals_of(row: Any) -> Totals:

@@ -11,16 +11,24 @@ from django import forms
 from django.db.models import QuerySet
 
 from timba.accounts.authorization import permissions_of
-from timba.accounts.models import MAX_USERNAME, Client, Role, User
+from timba.accounts.models import (
+    MAX_ADDRESS,
+    MAX_CONTACT,
+    MAX_NAME,
+    MAX_PASSWORD,
+    MAX_ROLE_NAME,
+    MAX_USERNAME,
+    Client,
+    Role,
+    User,
+)
 from timba.accounts.permissions import Permission
-from timba.accounts.roles import MAX_ROLE_NAME
-from timba.consignments.models import Consignment, Log
-from timba.consignments.rules import MAX_BARCODE, MAX_NAME, MAX_VEHICLE_NUMBER
+from timba.consignments.measures import MAX_BARCODE
+from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment, Log
 from timba.errors import Conflict, Invalid, SeatsTaken
 from timba.files.models import File
-from timba.notes.models import Note
-from timba.notes.services import MAX_TITLE
-from timba.temperatures.services import MAX_CITY_NAME
+from timba.notes.models import MAX_TITLE, Note
+from timba.places.models import MAX_CITY_NAME
 from timba.web.choices import ConsignmentField
 from timba.web.pages import Viewer
 from timba.web.templatetags.formatting import measure
@@ -155,7 +163,7 @@ class ConsignmentForm(ServiceForm):
     """A consignment as the gate writes it down."""
 
     name = forms.CharField(
-        max_length=MAX_NAME,
+        max_length=MAX_CONSIGNMENT_NAME,
         widget=forms.TextInput({"autofocus": True, "autocomplete": "off"}),
         error_messages={"required": "A consignment needs a name."},
     )
@@ -254,15 +262,15 @@ class OwnForm(ServiceForm):
     """What everyone may change about themselves."""
 
     name = forms.CharField(
-        max_length=200,
+        max_length=MAX_NAME,
         widget=forms.TextInput({"autocomplete": "name"}),
         error_messages={"required": "A person needs a name."},
     )
     contact = forms.CharField(
-        required=False, max_length=200, widget=forms.TextInput({"autocomplete": "off"})
+        required=False, max_length=MAX_CONTACT, widget=forms.TextInput({"autocomplete": "off"})
     )
     address = forms.CharField(
-        required=False, max_length=500, widget=forms.TextInput({"autocomplete": "off"})
+        required=False, max_length=MAX_ADDRESS, widget=forms.TextInput({"autocomplete": "off"})
     )
 
     @property
@@ -305,7 +313,7 @@ class NewPersonForm(PersonForm):
 
     password = forms.CharField(
         required=False,
-        max_length=4096,
+        max_length=MAX_PASSWORD,
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
@@ -329,7 +337,7 @@ class PasswordForm(ServiceForm):
     """A new password for a colleague."""
 
     password = forms.CharField(
-        max_length=4096,
+        max_length=MAX_PASSWORD,
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
         error_messages={"required": "Type the new password."},
@@ -340,7 +348,7 @@ class OwnPasswordForm(PasswordForm):
     """A new password of one's own."""
 
     current_password = forms.CharField(
-        max_length=4096,
+        max_length=MAX_PASSWORD,
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "current-password"}),
         error_messages={"required": "Type the password that you have now."},

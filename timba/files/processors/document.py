@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 import pypdfium2 as pdfium
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.serialization import format_utc
 
 MAX_PAGES: Final = 5000
 LOCKED: Final = "The PDF is locked with a password. Save it without one and upload that."
@@ -65,7 +66,7 @@ def _moment(text: str) -> str | None:
     offset = sign * timedelta(hours=int(found[8] or 0), minutes=int(found[9] or 0))
     with contextlib.suppress(ValueError, OverflowError):
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return format_utc(moment)
     return None
 
 

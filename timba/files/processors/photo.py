@@ -20,6 +20,7 @@ import numpy.ma  # np.median uses it
 from PIL import ExifTags, Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.serialization import format_utc
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS: Final = 50_000_000
@@ -146,7 +147,7 @@ def _taken_at(details: dict[int, Any]) -> str | None:
         with contextlib.suppress(ValueError, OverflowError):
             taken = datetime.strptime(text, layout)  # noqa: DTZ007 - a zone is added below
             taken = taken if taken.tzinfo else taken.replace(tzinfo=UTC)
-            return taken.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return format_utc(taken)
     return None
 
 

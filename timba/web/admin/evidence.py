@@ -18,8 +18,8 @@ from timba.files.models import File
 from timba.files.services import delete_file, place_file, retry_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
-from timba.places.models import CITY_NUMBERS, City
-from timba.temperatures.services import MAX_CITY_NAME, name_city
+from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
+from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.web.admin.base import ADD, CHANGE, DELETE, NounAdmin, NounForm, labelled
 from timba.web.templatetags.formatting import many, size
 
@@ -150,9 +150,11 @@ class CityAdmin(NounAdmin):
     shown = ("client", "number")
 
     def add(self, actor: User, given: Mapping[str, Any]) -> City:
-        return name_city(
+        return name_city_and_invalidate_cache(
             actor=actor, client=given["client"], city_id=given["number"], name=given["name"]
         )
 
     def change(self, actor: User, row: City, given: Mapping[str, Any]) -> City:
-        return name_city(actor=actor, client=row.client, city_id=row.number, **given)
+        return name_city_and_invalidate_cache(
+            actor=actor, client=row.client, city_id=row.number, **given
+        )

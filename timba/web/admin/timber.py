@@ -10,8 +10,8 @@ from django.contrib import admin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from timba.accounts.models import User
+from timba.consignments.measures import MAX_BARCODE
 from timba.consignments.models import Consignment, Log
-from timba.consignments.rules import MAX_BARCODE
 from timba.consignments.services import (
     add_log,
     change_consignment,

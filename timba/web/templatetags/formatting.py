@@ -13,6 +13,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from timba.serialization import format_utc
+
 register = template.Library()
 
 NBSP = "\u00a0"
@@ -132,10 +134,9 @@ def when(moment: datetime | str, shape: str = "short") -> SafeString:
     at = parse_datetime(moment) if isinstance(moment, str) else moment
     if at is None:
         return format_html("{}", moment)
-    utc = at.astimezone(UTC)
     return format_html(
         '<time datetime="{}" data-time="{}">{}</time>',
-        utc.isoformat().replace("+00:00", "Z"),
+        format_utc(at),
         shape,
-        utc.strftime(_TIME_FORMATS[shape]),
+        at.astimezone(UTC).strftime(_TIME_FORMATS[shape]),
     )

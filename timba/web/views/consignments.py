@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 
 from django.core.exceptions import BadRequest
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -136,8 +136,8 @@ def _of_log(reader: Viewer, barcode: str) -> Q:
 
 def with_city_name(rows: QuerySet[Consignment]) -> QuerySet[Consignment]:
     """Return the consignments, each with the name that its client gave its city."""
-    city = City.unscoped.filter(client_id=OuterRef("client_id"), number=OuterRef("city_id"))
-    return rows.annotate(city_name=Subquery(city.values("name")[:1]))
+    name = City.unscoped.name_subquery(client_id="client_id", number="city_id")
+    return rows.annotate(city_name=name)
 
 
 def _offered_cities(reader: Viewer, client_id: int) -> list[City]:

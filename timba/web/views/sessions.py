@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from timba.accounts.models import Client, Role, User
+from timba.accounts.models import MAX_PASSWORD, MAX_USERNAME, Client, Role, User
 from timba.accounts.sign_in import check_credentials
 from timba.consignments.models import Consignment, Log
 from timba.db.text import containing
@@ -43,8 +43,8 @@ from timba.web.pages import (
 class SignInForm(forms.Form):
     """What the page sends; text that no account can hold never reaches the check."""
 
-    username = forms.CharField(max_length=150)
-    password = forms.CharField(max_length=4096, strip=False)
+    username = forms.CharField(max_length=MAX_USERNAME)
+    password = forms.CharField(max_length=MAX_PASSWORD, strip=False)
 
 
 class ClientChoice(forms.Form):

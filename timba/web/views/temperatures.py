@@ -26,7 +26,7 @@ from timba.temperatures.bounds import (
     parse_moment,
 )
 from timba.temperatures.schemas import CitySchema, serialize_city
-from timba.temperatures.services import name_city
+from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     cities_of,
     city_statistics,
@@ -87,7 +87,9 @@ def rename(request: HttpRequest, city_id: int) -> HttpResponse:
 
 def _name(form: CityNameForm, reader: Viewer, client: Client, city_id: int) -> bool:
     try:
-        name_city(actor=reader.user, client=client, city_id=city_id, name=form.cleaned_data["name"])
+        name_city_and_invalidate_cache(
+            actor=reader.user, client=client, city_id=city_id, name=form.cleaned_data["name"]
+        )
     except Invalid as refusal:
         form.refuse(refusal)
         return False
