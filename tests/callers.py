@@ -1,4 +1,4 @@
-"""Somebody at a door, with a good call in hand: the rows of their own world, and good values."""
+"""Somebody at a door, with a good call in hand: the rows of their own tenant, and good values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 from django.test import Client as Program
 
 from tests.doors import Answer, Door, ask, body_for, fields_of, is_form
-from tests.factories import PASSWORD
-from tests.worlds import World
+from tests.factories import PASSWORD, Tenant
 from timba.accounts.models import User
 from timba.accounts.tokens import issue_tokens
 
@@ -38,7 +37,7 @@ class Caller:
     program: Program
     door: Door
     method: str
-    world: World
+    tenant: Tenant
 
     def ask(
         self,
@@ -52,7 +51,7 @@ class Caller:
     ) -> Answer:
         """Make a good call, but with what is given instead in the path, the query or the body."""
         alias = "id" in {**(query or {}), **(body or {})}
-        path = self.door.path(ids or self.world.ids)
+        path = self.door.path(ids or self.tenant.ids)
         if slash is not None:
             path = path.rstrip("/") + "/" * slash
         return ask(
@@ -69,9 +68,9 @@ class Caller:
     def body(self, *, without_ids: bool = False) -> dict[str, Any]:
         """Return the body of a good call."""
         if self._operation is None:
-            return {**FORM, "role": self.world.ids["role_id"]}
+            return {**FORM, "role": self.tenant.ids["role_id"]}
         names = [name for name in fields_of(self._operation) if name.endswith("_id")]
-        ids = {} if without_ids else {name: self.world.ids[name] for name in names}
+        ids = {} if without_ids else {name: self.tenant.ids[name] for name in names}
         return {**body_for(self._operation), **ids}
 
     @property
@@ -80,17 +79,17 @@ class Caller:
 
     def _query(self) -> dict[str, Any]:
         names = [p["name"] for p in (self._operation or {}).get("parameters", [])]
-        return {name: self.world.ids[name] for name in names if name in self.world.ids}
+        return {name: self.tenant.ids[name] for name in names if name in self.tenant.ids}
 
 
-def caller(door: Door, method: str, *, user: User, world: World) -> Caller:
+def caller(door: Door, method: str, *, user: User, tenant: Tenant) -> Caller:
     """Return `user` at this door: with a program, or with a browser where it is a page."""
     if door.operation(method) is None:
         program = Program(headers={"accept": "text/html"})
         program.force_login(user)
     else:
         program = signed_in(user)
-    return Caller(program=program, door=door, method=method, world=world)
+    return Caller(program=program, door=door, method=method, tenant=tenant)
 
 
 def signed_in(user: User) -> Program:

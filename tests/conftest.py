@@ -1,110 +1,51 @@
-"""What every test may ask for: a client, its users, and a program signed in as one of them."""
+"""Fixtures for all tests: a client, its users, and an API client signed in as one of them."""
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import transaction
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from tests.factories import ClientFactory, StaffFactory, UserFactory, add_built_in_roles
+from tests.factories import ClientFactory, StaffFactory, Tenant, UserFactory, create_tenant
 from tests.files.lacking import python_lacking
-from tests.worlds import World, kept_world
 from timba.accounts.models import Client, Role, User
+from timba.accounts.permissions import BUILT_IN_ROLES
 from timba.accounts.tokens import issue_tokens
 from timba.api import health
 from timba.files.protections import missing_protections
 from timba.files.s3 import S3Storage
 from timba.files.sandbox import close_sandbox
 
-pytest_plugins = ("tests.servers",)
+pytest_plugins = ("tests.collection", "tests.servers")
 
 MakeUser = Callable[..., User]
 AsUser = Callable[[User], APIClient]
 Lack = Callable[[str], None]
 
-_NEED_DATABASE = {"db", "transactional_db", "live_server", "client_company", "make_user", "staff"}
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Spare the garbage collector what is collected: it stays to the end."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.enable()
-        gc.freeze()
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> Generator[None]:
-    """Mark what touches the database, so that it can be chosen to run again on each server.
-
-    What asks another database than this one about itself is none of this run's tests.
-    """
-    elsewhere = []
-    for item in items:
-        asked = item.get_closest_marker("only_on")
-        if asked is not None and connection.vendor not in asked.args:
-            elsewhere.append(item)
-        if _needs_database(item):
-            item.add_marker("database")
-    items[:] = [item for item in items if item not in elsewhere]
-    config.hook.pytest_deselected(items=elsewhere)
-    yield
-    items[:] = _in_turn(items)
-
-
-def _in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests file by file: a journey, which waits, and one that computes, the long first.
-
-    Processes that take one file after another are so kept busy until the end.
-    """
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    journeys, others = [], []
-    for tests in sorted(files.values(), key=len, reverse=True):
-        waits = any(item.get_closest_marker("journey") for item in tests)
-        (journeys if waits else others).append(tests)
-    pairs = zip_longest(journeys, others, fillvalue=[])
-    return [item for pair in pairs for tests in pair for item in tests]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let nothing be skipped in CI: there, what a test needs has to be there."""
-    report = yield
-    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped, and in CI nothing is: {report.longrepr}"
-    return report
+def _restore_built_in_roles() -> None:
+    """Restore the roles that the migrations made; a test with real transactions removes them."""
+    if Role.unscoped.filter(client=None).exists():
+        return
+    for number, (name, permissions) in enumerate(BUILT_IN_ROLES.items(), start=1):
+        # The lowest ids: lists are ordered by id, and the built-in roles come first in them.
+        Role.unscoped.create(pk=number, client=None, name=name, permissions=list(permissions))
 
 
 @pytest.fixture(autouse=True)
 def _built_in_roles(request: pytest.FixtureRequest) -> None:
-    if _needs_database(request.node):
+    if request.node.get_closest_marker("database"):
         request.getfixturevalue("db")
-        add_built_in_roles()
-
-
-def _needs_database(item: Any) -> bool:
-    marked = item.get_closest_marker("django_db") is not None
-    return marked or not _NEED_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
+        _restore_built_in_roles()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,16 +103,48 @@ def make_user(client_company: Client) -> MakeUser:
 
 
 @pytest.fixture(scope="module")
-def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
-    """Keep a sawmill for all tests of a module, which have no real transactions then."""
-    with kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as world:
-        yield world
+def _module_transaction(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[DjangoDbBlocker]:
+    """Keep the rows that module-scoped fixtures create until the module's last test has run.
+
+    Each test is rolled back to them, unless it uses real transactions.
+    """
+    outer = transaction.atomic()
+    outer._from_testcase = True  # type: ignore[attr-defined] # permits durable blocks within
+    with django_db_blocker.unblock():
+        outer.__enter__()
+        _restore_built_in_roles()
+    yield django_db_blocker
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        outer.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def module_tenant(_module_transaction: DjangoDbBlocker) -> Tenant:
+    """Return a client with a row of every noun, created once for a module."""
+    with _module_transaction.unblock():
+        return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
 
 @pytest.fixture
-def world(kept: World, db: None) -> World:
-    """Return a sawmill with a row of every noun."""
-    return deepcopy(kept)
+def tenant(module_tenant: Tenant, db: None) -> Tenant:
+    """Return a client with a row of every noun."""
+    return deepcopy(module_tenant)
+
+
+@pytest.fixture(scope="module")
+def module_other_tenant(_module_transaction: DjangoDbBlocker) -> Tenant:
+    """Return another client with a row of every noun, created once for a module."""
+    with _module_transaction.unblock():
+        return create_tenant(word="Dzirnupe", first_id=7_000_001)
+
+
+@pytest.fixture
+def other_tenant(module_other_tenant: Tenant, db: None) -> Tenant:
+    """Return another client with a row of every noun."""
+    return deepcopy(module_other_tenant)
 
 
 @pytest.fixture

@@ -1,14 +1,25 @@
-"""Makes the people that tests need: clients with a subscription, users in a role, staff."""
+"""Factories for users and clients, and for a client that has one row of every noun."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import factory
+from django.core.management.color import no_style
+from django.db import connection, transaction
 from factory.django import DjangoModelFactory
 
+from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
-from timba.accounts.permissions import BUILT_IN_ROLES
+from timba.consignments.models import Consignment, Log
+from timba.events.outbox import publish
+from timba.files.models import Derivative, File
+from timba.files.services import place_file
+from timba.files.storage import new_key, store
+from timba.notes.events import note_event
+from timba.notes.models import Note
+from timba.temperatures.services import name_city_and_invalidate_cache
 
 PASSWORD = "larch-and-alder-48"
 
@@ -21,7 +32,7 @@ class SubscriptionFactory(DjangoModelFactory):
 
 
 class ClientFactory(DjangoModelFactory):
-    """A client whose trial has begun, with seats to spare."""
+    """A client in its trial, with seats to spare."""
 
     class Meta:
         model = Client
@@ -32,7 +43,7 @@ class ClientFactory(DjangoModelFactory):
 
 
 class UserFactory(DjangoModelFactory):
-    """A user of a client, by default its owner; `role` is a role or a built-in one's name."""
+    """A user of a client, by default its owner; `role` is a role or a built-in role's name."""
 
     class Meta:
         model = User
@@ -55,7 +66,7 @@ class UserFactory(DjangoModelFactory):
 
 
 class StaffFactory(UserFactory):
-    """Platform staff: no client, no role, sees all."""
+    """Platform staff: no client and no role, sees every client's rows."""
 
     client = None
     role = None
@@ -64,10 +75,73 @@ class StaffFactory(UserFactory):
     is_superuser = True
 
 
-def add_built_in_roles() -> None:
-    """Put back what the migrations made: a test with real transactions empties every table."""
-    if Role.unscoped.filter(client=None).exists():
-        return
-    for number, (name, permissions) in enumerate(BUILT_IN_ROLES.items(), start=1):
-        # The first numbers, as ever: lists are by number, and these stand at their head.
-        Role.unscoped.create(pk=number, client=None, name=name, permissions=list(permissions))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """A client with one row of every noun; `user` is its owner, `colleague` another owner."""
+
+    client: Client
+    user: User
+    colleague: User
+    role: Role
+    consignment: Consignment
+    log: Log
+    note: Note
+    file: File
+    city_id: int
+    word: str
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The ids by the names that paths, queries and bodies give them."""
+        names = ("client", "role", "consignment", "log", "note", "file")
+        ids = {f"{name}_id": getattr(self, name).pk for name in names}
+        ids |= {"user_id": self.colleague.pk, "city_id": self.city_id}
+        return {**ids, "task_id": self.file.task_id}
+
+    @property
+    def secrets(self) -> set[str]:
+        """What no other client may read: every id, every hash, and a word that is in every text."""
+        return {self.word, self.file.sha256, self.file.storage_key, *map(str, self.ids.values())}
+
+
+def create_tenant(*, word: str, first_id: int) -> Tenant:
+    """Create a client whose texts all hold `word` and whose ids begin at `first_id`.
+
+    The ids of two nouns lie a thousand apart, so that no later row gets another noun's number.
+    """
+    client = ClientFactory(pk=first_id, name=f"{word} Ltd", address=word, contact=word)
+    user, colleague = (
+        UserFactory(pk=first_id + n, client=client, username=f"{word}-{n - 999}", name=word)
+        for n in (1000, 1001)
+    )
+    role = Role.unscoped.create(pk=first_id + 2000, client=client, name=word)
+    of_user: dict[str, Any] = {"client": client, "created_by": user}
+    consignment = Consignment.objects.create(
+        pk=first_id + 3000, name=word, type="hardwood", log_count=1, **of_user
+    )
+    sizes = {"length": 4, "breadth": 30, "height": 30, "volume": "0.360"}
+    log = Log.objects.create(
+        pk=first_id + 4000, consignment=consignment, barcode=word, **sizes, **of_user
+    )
+    note = Note.objects.create(
+        pk=first_id + 5000, client=client, title=word, content=word, consignment=consignment
+    )
+    with transaction.atomic():
+        publish(note_event("create", note, actor=user))
+    with connection.cursor() as cursor:  # PostgreSQL's sequences do not follow explicit ids
+        nouns = [User, Client, Role, Consignment, Log, Note]
+        for statement in connection.ops.sequence_reset_sql(no_style(), nouns):
+            cursor.execute(statement)
+    city_id = first_id + 6000
+    name_city_and_invalidate_cache(actor=user, client=client, city_id=city_id, name=word)
+    readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
+    file = settle_readings(readings, actor=user, name=f"{word}.csv")
+    file = place_file(actor=user, file=file, consignment=consignment, log=log)
+    # A tally would have an annotated copy; this one file represents every kind.
+    annotated = Derivative.objects.create(
+        file=file, run=file.run, role="annotated", storage_key=new_key(), is_current=True
+    )
+    with store().create(annotated.storage_key) as stored:
+        stored.write(word.encode())
+    rows = {"role": role, "consignment": consignment, "log": log, "note": note, "file": file}
+    return Tenant(client=client, user=user, colleague=colleague, city_id=city_id, word=word, **rows)

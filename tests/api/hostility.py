@@ -16,7 +16,7 @@ def send(
     content_type: str = "application/json",
     **extra: Any,
 ) -> Any:
-    address = path or good.door.path(good.world.ids)
+    address = path or good.door.path(good.tenant.ids)
     answer = good.program.generic(good.method, address, body, content_type=content_type, **extra)
     if answer.streaming:
         b"".join(answer)

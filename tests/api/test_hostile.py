@@ -133,8 +133,8 @@ def test_a_wrong_value_in_any_field_of_a_form_is_refused(
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_PATH))
 def test_whatever_stands_for_an_id_in_a_path_is_404(door: Door, method: str, good: Caller) -> None:
-    known = str(good.world.ids[door.names(door.parameters[0])])
-    address, body = door.path(good.world.ids), orjson.dumps(good.body())
+    known = str(good.tenant.ids[door.names(door.parameters[0])])
+    address, body = door.path(good.tenant.ids), orjson.dumps(good.body())
     for text in (*IDS, f"{known}%00", f"{known}%20", f"%20{known}"):
         answer = send(good, body, path=address.replace(known, text))
         assert_problem(answer, 404)
@@ -142,7 +142,7 @@ def test_whatever_stands_for_an_id_in_a_path_is_404(door: Door, method: str, goo
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_QUERY))
 def test_whatever_stands_in_a_query_does_no_harm(door: Door, method: str, good: Caller) -> None:
-    address = door.path(good.world.ids)
+    address = door.path(good.tenant.ids)
     known = query_of(door, method)
     for name in (*known, "unknown", "a%00", "%ED%A0%80"):
         for text in TEXTS if name in known else TEXTS[:1]:
@@ -157,7 +157,7 @@ def test_whatever_is_sent_to_a_page_does_no_harm(door: Door, method: str, good: 
     def ask(parameters: dict[str, Any], added: str = "") -> int:
         sent = f"{urlencode(parameters, doseq=True)}&{added}"
         if method == "GET":
-            return send(good, b"", path=f"{door.path(good.world.ids)}?{sent}").status_code
+            return send(good, b"", path=f"{door.path(good.tenant.ids)}?{sent}").status_code
         return send(good, sent.encode(), content_type=URLENCODED).status_code
 
     form = good.body() if method == "POST" else {}

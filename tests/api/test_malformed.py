@@ -21,7 +21,7 @@ from tests.callers import Caller, caller, signed_in
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, WITH_BODY, named
 from tests.doors import Door, is_form
-from tests.worlds import World
+from tests.factories import Tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -120,7 +120,7 @@ def test_what_nests_deeply_does_no_harm(door: Door, method: str, good: Caller) -
     """Deep enough for code that recurses to break, not so deep that no parser reads it."""
     assert_harmless(send(good, DEEP))
     cursor = base64.urlsafe_b64encode(b"[" * 900 + b"]" * 900).decode()
-    assert_harmless(send(good, b"", path=f"{good.door.path(good.world.ids)}?cursor={cursor}"))
+    assert_harmless(send(good, b"", path=f"{good.door.path(good.tenant.ids)}?cursor={cursor}"))
 
 
 @pytest.mark.parametrize(("door", "method"), named([*WITH_JSON, *LISTS_OF_OLD]))
@@ -155,17 +155,19 @@ def test_a_malformed_form_does_no_harm(door: Door, method: str, good: Caller) ->
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_whatever_stands_in_a_header_does_no_harm(header: str, world: World) -> None:
-    program = signed_in(world.user)
+def test_whatever_stands_in_a_header_does_no_harm(header: str, tenant: Tenant) -> None:
+    program = signed_in(tenant.user)
     for route, method in HEADED:
         [door] = [door for door, _ in DOCUMENTED if door.route == route][:1]
-        good = Caller(program=program, door=door, method=method, world=world)
+        good = Caller(program=program, door=door, method=method, tenant=tenant)
         for text in HEADER_TEXTS:
             assert_harmless(good.ask(headers={header: text}))
 
 
-def test_a_host_that_is_not_served_is_400(world: World) -> None:
-    asked = caller(Door(route="api/notes/", methods=("GET",)), "GET", user=world.user, world=world)
+def test_a_host_that_is_not_served_is_400(tenant: Tenant) -> None:
+    asked = caller(
+        Door(route="api/notes/", methods=("GET",)), "GET", user=tenant.user, tenant=tenant
+    )
     for host in ("evil.example", "x\0", "[", "a b"):
         assert_problem(send(asked, b"", headers={"Host": host}), 400)
 
@@ -178,7 +180,7 @@ class BrokenOff(io.BytesIO):
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
-def test_a_body_that_breaks_off_is_400(world: World, content_type: str) -> None:
+def test_a_body_that_breaks_off_is_400(tenant: Tenant, content_type: str) -> None:
     url = "/api/notes/" if content_type == "application/json" else "/api/files/"
     environ = {"wsgi.input": BrokenOff(), "CONTENT_LENGTH": "100", "CONTENT_TYPE": content_type}
-    assert_problem(signed_in(world.user).post(url, **environ), 400)
+    assert_problem(signed_in(tenant.user).post(url, **environ), 400)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case, GenerationMode, checks
 
 from tests.doors import noun_id
-from tests.worlds import World
+from tests.factories import Tenant
 from timba.accounts.tokens import issue_tokens
 from timba.api.docs import openapi_document
 
@@ -41,8 +41,8 @@ def _connection_stays() -> Iterator[None]:
 
 
 @pytest.fixture
-def credentials(world: World) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issue_tokens(user=world.user).access}"}
+def credentials(tenant: Tenant) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue_tokens(user=tenant.user).access}"}
 
 
 @pytest.mark.usefixtures("_connection_stays")
@@ -55,13 +55,13 @@ def credentials(world: World) -> dict[str, str]:
     suppress_health_check=list(HealthCheck),
 )
 def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
-    case: Case, world: World, credentials: dict[str, str]
+    case: Case, tenant: Tenant, credentials: dict[str, str]
 ) -> None:
     if case.query and "wait" in case.query:
         case.query["wait"] = 0
     if case.path_parameters and case.meta.generation.mode == GenerationMode.POSITIVE:
         case.path_parameters = {
-            name: str(world.ids[noun_id(case.path) if name == "id" else name])
+            name: str(tenant.ids[noun_id(case.path) if name == "id" else name])
             for name in case.path_parameters
         }
     case.call_and_validate(headers=credentials, checks=CHECKS)

@@ -11,8 +11,8 @@ from tests.callers import Caller, caller
 from tests.conftest import AsUser
 from tests.contract.every import DOCUMENTED, named
 from tests.doors import Door
+from tests.factories import Tenant
 from tests.temperatures.uploads import settle_readings
-from tests.worlds import World
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +26,8 @@ EACH = {"accept", "authorization", "cookie"}
 
 
 @pytest.fixture
-def good(door: Door, method: str, world: World) -> Caller:
-    return caller(door, method, user=world.user, world=world)
+def good(door: Door, method: str, tenant: Tenant) -> Caller:
+    return caller(door, method, user=tenant.user, tenant=tenant)
 
 
 @pytest.mark.only_on("sqlite")
@@ -52,9 +52,9 @@ def test_so_do_a_host_that_is_not_served_and_a_malformed_header(db: None) -> Non
         assert said_of_caches(answer) == ("no-store", EACH)
 
 
-def test_what_has_not_changed_may_be_kept_on(world: World, as_user: AsUser) -> None:
-    program = as_user(world.user)
-    file = settle_readings("7,21.5,2026-01-01T12:00:00Z\n", actor=world.user)
+def test_what_has_not_changed_may_be_kept_on(tenant: Tenant, as_user: AsUser) -> None:
+    program = as_user(tenant.user)
+    file = settle_readings("7,21.5,2026-01-01T12:00:00Z\n", actor=tenant.user)
     for path in ("/temperature-readings/7/", f"/api/files/{file.pk}/content/"):
         first = program.get(path)
         b"".join(first)
@@ -65,9 +65,9 @@ def test_what_has_not_changed_may_be_kept_on(world: World, as_user: AsUser) -> N
         assert said_of_caches(answer) == ("private, no-cache", EACH)
 
 
-def test_rejects_and_tokens_are_kept_by_nobody(world: World, as_user: AsUser) -> None:
-    file = settle_readings("7,21.5,2026-01-01T12:00:00Z\nx\n", actor=world.user)
-    answer = as_user(world.user).get(f"/api/files/{file.pk}/rejects/")
+def test_rejects_and_tokens_are_kept_by_nobody(tenant: Tenant, as_user: AsUser) -> None:
+    file = settle_readings("7,21.5,2026-01-01T12:00:00Z\nx\n", actor=tenant.user)
+    answer = as_user(tenant.user).get(f"/api/files/{file.pk}/rejects/")
     b"".join(answer)
     assert answer.status_code == 200
     assert said_of_caches(answer) == ("no-store", EACH)

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from tests.temperatures.uploads import settle_readings
-from tests.worlds import World, make_world
+from tests.factories import Tenant, create_tenant
 from timba.consignments.deletion import check_deletion_hooks
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, delete_consignment, delete_log, open_consignment
@@ -29,8 +29,8 @@ FILES, NOTES = "timba.files.services.unlink_files", "timba.notes.services.unlink
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world(word="Kalnamuiza", first_id=5_000_001)
+def tenant(db: None) -> Tenant:
+    return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
 
 def told_since(sequence: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -43,27 +43,27 @@ def told_since(sequence: int) -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
-def now(world: World) -> int:
-    last = OutboxEvent.objects.filter(client_id=world.client.pk).order_by("sequence").last()
+def now(tenant: Tenant) -> int:
+    last = OutboxEvent.objects.filter(client_id=tenant.client.pk).order_by("sequence").last()
     return 0 if last is None else last.sequence
 
 
-def test_a_deleted_consignment_takes_its_logs_and_leaves_files_and_notes(world: World) -> None:
+def test_a_deleted_consignment_takes_its_logs_and_leaves_files_and_notes(tenant: Tenant) -> None:
     size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
-    second = add_log(actor=world.user, consignment=world.consignment, **size)
-    began = now(world)
-    delete_consignment(actor=world.user, consignment=world.consignment)
+    second = add_log(actor=tenant.user, consignment=tenant.consignment, **size)
+    began = now(tenant)
+    delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     assert not Consignment.unscoped.exists()
     assert not Log.unscoped.exists()
     file, note = File.unscoped.get(), Note.unscoped.get()
     assert (file.consignment_id, file.log_id, note.consignment_id) == (None, None, None)
     told = told_since(began)
     assert [(noun, action, body["id"]) for noun, action, body in told] == [
-        ("file", "update", str(world.file.pk)),
-        ("note", "update", world.note.pk),
-        ("log", "delete", world.log.pk),
+        ("file", "update", str(tenant.file.pk)),
+        ("note", "update", tenant.note.pk),
+        ("log", "delete", tenant.log.pk),
         ("log", "delete", second.pk),
-        ("consignment", "delete", world.consignment.pk),
+        ("consignment", "delete", tenant.consignment.pk),
     ]
     assert (told[0][2]["consignment_id"], told[0][2]["log_id"]) == (None, None)
     assert told[1][2]["consignment_id"] is None
@@ -71,21 +71,21 @@ def test_a_deleted_consignment_takes_its_logs_and_leaves_files_and_notes(world: 
     assert told[-1][2]["log_count"] == 2
 
 
-def test_a_deleted_log_leaves_its_files_in_their_consignment(world: World) -> None:
-    began = now(world)
-    delete_log(actor=world.user, log=world.log)
+def test_a_deleted_log_leaves_its_files_in_their_consignment(tenant: Tenant) -> None:
+    began = now(tenant)
+    delete_log(actor=tenant.user, log=tenant.log)
     file = File.unscoped.get()
-    assert (file.consignment, file.log) == (world.consignment, None)
-    assert Note.unscoped.get().consignment == world.consignment
+    assert (file.consignment, file.log) == (tenant.consignment, None)
+    assert Note.unscoped.get().consignment == tenant.consignment
     told = told_since(began)
     assert [(noun, action) for noun, action, _ in told] == [("file", "update"), ("log", "delete")]
-    assert told[0][2]["consignment_id"] == world.consignment.pk
+    assert told[0][2]["consignment_id"] == tenant.consignment.pk
 
 
-def test_a_file_of_a_log_is_let_go_wherever_else_it_belongs(world: World) -> None:
-    other = open_consignment(actor=world.user, client=world.client, name="Other", type="pinewood")
-    place_file(actor=world.user, file=world.file, consignment=other, log=world.log)
-    delete_consignment(actor=world.user, consignment=world.consignment)
+def test_a_file_of_a_log_is_let_go_wherever_else_it_belongs(tenant: Tenant) -> None:
+    other = open_consignment(actor=tenant.user, client=tenant.client, name="Other", type="pinewood")
+    place_file(actor=tenant.user, file=tenant.file, consignment=other, log=tenant.log)
+    delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     file = File.unscoped.get()
     assert (file.consignment, file.log) == (other, None)
     body = [body for noun, action, body in told_since(0) if (noun, action) == ("file", "update")][
@@ -94,78 +94,78 @@ def test_a_file_of_a_log_is_let_go_wherever_else_it_belongs(world: World) -> Non
     assert (body["consignment_id"], body["log_id"]) == (other.pk, None)
 
 
-def test_a_deleted_file_is_let_go_without_a_word(world: World) -> None:
-    delete_file(actor=world.user, file=world.file)
-    began = now(world)
-    delete_consignment(actor=world.user, consignment=world.consignment)
+def test_a_deleted_file_is_let_go_without_a_word(tenant: Tenant) -> None:
+    delete_file(actor=tenant.user, file=tenant.file)
+    began = now(tenant)
+    delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     assert File.unscoped.get().consignment is None
     assert "file" not in {noun for noun, _, _ in told_since(began)}
 
 
-def test_nothing_of_other_consignments_is_touched(world: World) -> None:
-    other = make_world(word="Dzirnupe", first_id=7_000_001)
-    delete_consignment(actor=world.user, consignment=world.consignment)
+def test_nothing_of_other_consignments_is_touched(tenant: Tenant) -> None:
+    other = create_tenant(word="Dzirnupe", first_id=7_000_001)
+    delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     assert File.unscoped.get(pk=other.file.pk).log == other.log
     assert Note.unscoped.get(pk=other.note.pk).consignment == other.consignment
 
 
-def test_files_and_notes_are_let_go_of_in_a_few_queries(world: World) -> None:
+def test_files_and_notes_are_let_go_of_in_a_few_queries(tenant: Tenant) -> None:
     for number in range(30):
         readings = f"{number + 1},1,2026-01-01T00:00:00Z\n"
-        file = settle_readings(readings, actor=world.user, name=f"{number}.csv")
-        place_file(actor=world.user, file=file, consignment=world.consignment, log=world.log)
+        file = settle_readings(readings, actor=tenant.user, name=f"{number}.csv")
+        place_file(actor=tenant.user, file=file, consignment=tenant.consignment, log=tenant.log)
     with CaptureQueriesContext(connection) as queries:
-        delete_log(actor=world.user, log=world.log)
+        delete_log(actor=tenant.user, log=tenant.log)
     assert len(queries) < 20
 
 
 # --- What is tied to a consignment at the moment of its end ---------------------------------------
 
 
-def _write_note(world: World) -> None:
-    write_note(actor=world.user, client=world.client, title="N", consignment=world.consignment)
+def _write_note(tenant: Tenant) -> None:
+    write_note(actor=tenant.user, client=tenant.client, title="N", consignment=tenant.consignment)
 
 
-def _change_note(world: World) -> None:
+def _change_note(tenant: Tenant) -> None:
     change_note(
-        actor=world.user, note=world.note, title="N", content="", consignment=world.consignment
+        actor=tenant.user, note=tenant.note, title="N", content="", consignment=tenant.consignment
     )
 
 
-def _place_file(world: World) -> None:
-    place_file(actor=world.user, file=world.file, consignment=world.consignment, log=None)
+def _place_file(tenant: Tenant) -> None:
+    place_file(actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=None)
 
 
-def _accept_file(world: World) -> None:
+def _accept_file(tenant: Tenant) -> None:
     upload = Upload(name="gate.txt")
     upload.write(b"Seal 88412 intact.\n")
     upload.finish()
     upload.identify(kind=None)
     accept_files(
-        actor=world.user, client=world.client, uploads=[upload], consignment=world.consignment
+        actor=tenant.user, client=tenant.client, uploads=[upload], consignment=tenant.consignment
     )
 
 
 @pytest.mark.parametrize("tie", [_write_note, _change_note, _place_file, _accept_file])
 def test_nothing_is_tied_to_a_consignment_that_has_just_been_deleted(
-    tie: Callable[[World], None], world: World
+    tie: Callable[[Tenant], None], tenant: Tenant
 ) -> None:
     delete_consignment(
-        actor=world.user, consignment=Consignment.unscoped.get(pk=world.consignment.pk)
+        actor=tenant.user, consignment=Consignment.unscoped.get(pk=tenant.consignment.pk)
     )
-    notes, began = Note.unscoped.count(), now(world)
+    notes, began = Note.unscoped.count(), now(tenant)
     with pytest.raises(NotFound, match=r"^There is no such consignment\.$"):
-        tie(world)
+        tie(tenant)
     # All constraints are met, also those that are looked at last.
     connection.check_constraints()
-    assert (Note.unscoped.count(), now(world)) == (notes, began)
-    assert not File.unscoped.live().exclude(pk=world.file.pk).exists()
+    assert (Note.unscoped.count(), now(tenant)) == (notes, began)
+    assert not File.unscoped.live().exclude(pk=tenant.file.pk).exists()
 
 
-def test_no_file_is_tied_to_a_log_that_has_just_been_deleted(world: World) -> None:
-    delete_log(actor=world.user, log=Log.unscoped.get())
+def test_no_file_is_tied_to_a_log_that_has_just_been_deleted(tenant: Tenant) -> None:
+    delete_log(actor=tenant.user, log=Log.unscoped.get())
     with pytest.raises(NotFound, match=r"^There is no such log\.$"):
-        place_file(actor=world.user, file=world.file, consignment=world.consignment, log=world.log)
+        place_file(actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=tenant.log)
     connection.check_constraints()
 
 

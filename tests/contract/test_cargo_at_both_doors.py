@@ -12,8 +12,7 @@ from rest_framework.test import APIClient
 from tests.conftest import AsUser, MakeUser
 from tests.contract.answers import assert_problem
 from tests.contract.cargo_doors import RestDoor, TimbaDoor
-from tests.factories import ClientFactory
-from tests.worlds import World
+from tests.factories import ClientFactory, Tenant
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.files.models import File
@@ -96,14 +95,14 @@ def test_a_logs_life_and_what_it_does_to_the_totals(door: TimbaDoor, load: Consi
 
 
 def test_deleting_a_consignment_deletes_its_logs_and_unlinks_its_files_and_notes(
-    kind: type[TimbaDoor], world: World, as_user: AsUser
+    kind: type[TimbaDoor], tenant: Tenant, as_user: AsUser
 ) -> None:
-    door = kind(as_user(world.user))
-    assert door.gone(door.delete("consignment", world.consignment.pk), "consignment")
-    assert_problem(door.get("log", world.log.pk), 404)
-    file = door.program.get(f"/api/files/{world.file.pk}/").json()
+    door = kind(as_user(tenant.user))
+    assert door.gone(door.delete("consignment", tenant.consignment.pk), "consignment")
+    assert_problem(door.get("log", tenant.log.pk), 404)
+    file = door.program.get(f"/api/files/{tenant.file.pk}/").json()
     assert (file["consignment_id"], file["log_id"]) == (None, None)
-    assert door.program.get(f"/api/notes/{world.note.pk}/").json()["consignment_id"] is None
+    assert door.program.get(f"/api/notes/{tenant.note.pk}/").json()["consignment_id"] is None
     assert (File.unscoped.count(), Note.unscoped.count()) == (1, 1)
     # Adding, changing and deleting are told in the history, and what was let go is, too.
     events = door.program.get("/api/events/").json()["events"]
@@ -272,10 +271,10 @@ def test_writes_of_a_lapsed_client_are_402_and_reads_go_on(
 
 
 def test_foreign_and_absent_are_answered_alike_whatever_is_asked(
-    kind: type[TimbaDoor], world: World, make_user: MakeUser, as_user: AsUser
+    kind: type[TimbaDoor], tenant: Tenant, make_user: MakeUser, as_user: AsUser
 ) -> None:
     door = kind(as_user(make_user()))
-    for noun, known in (("consignment", world.consignment.pk), ("log", world.log.pk)):
+    for noun, known in (("consignment", tenant.consignment.pk), ("log", tenant.log.pk)):
         absent = 8_000_001
         for foreign, none in (
             (door.get(noun, known), door.get(noun, absent)),
@@ -285,17 +284,17 @@ def test_foreign_and_absent_are_answered_alike_whatever_is_asked(
             assert_problem(foreign, 404)
             assert foreign.content == none.content
     for body in (LOG, {}):
-        foreign, none = (door.add(pk, **body) for pk in (world.consignment.pk, 8_000_001))
+        foreign, none = (door.add(pk, **body) for pk in (tenant.consignment.pk, 8_000_001))
         assert foreign.status_code == (400 if not body and kind is TimbaDoor else 404)
         assert foreign.content == none.content
 
 
 def test_a_consignment_stays_with_its_client_and_a_log_in_its_consignment(
-    kind: type[TimbaDoor], world: World, staff: User, as_user: AsUser
+    kind: type[TimbaDoor], tenant: Tenant, staff: User, as_user: AsUser
 ) -> None:
     door, elsewhere = kind(as_user(staff)), ClientFactory()
-    load, log = world.consignment, world.log
-    other = Consignment.objects.create(client=world.client, name="Other", type="pinewood")
+    load, log = tenant.consignment, tenant.log
+    other = Consignment.objects.create(client=tenant.client, name="Other", type="pinewood")
     foreign = Consignment.objects.create(client=elsewhere, name="Foreign", type="pinewood")
     for answer, field in (
         (door.change("consignment", load.pk, client_id=elsewhere.pk), "client_id"),
@@ -304,11 +303,11 @@ def test_a_consignment_stays_with_its_client_and_a_log_in_its_consignment(
         (door.change("log", log.pk, consignment_id="x"), "consignment_id"),
     ):
         assert assert_problem(answer, 400)["errors"].keys() == {field}
-    member = kind(as_user(world.user))
+    member = kind(as_user(tenant.user))
     for pk in (foreign.pk, 8_000_001):
         assert_problem(member.change("log", log.pk, consignment_id=pk), 404)
     for client_id in (elsewhere.pk, 8_000_001):
         assert_problem(member.change("log", log.pk, client_id=client_id), 404)
         assert_problem(member.change("consignment", load.pk, client_id=client_id), 404)
-    same = {"client_id": world.client.pk, "consignment_id": load.pk, "length": 1}
+    same = {"client_id": tenant.client.pk, "consignment_id": load.pk, "length": 1}
     assert member.changed(member.change("log", log.pk, **same))["length"] == 1

@@ -27,9 +27,8 @@ from tests.contract.every import (
     named,
 )
 from tests.doors import METHODS, Answer, Door, a_file, doors, heard
-from tests.factories import UserFactory
+from tests.factories import Tenant, UserFactory
 from tests.temperatures.uploads import settle_readings
-from tests.worlds import World
 from timba.events.messages import message_of
 from timba.events.models import OutboxEvent
 from timba.files.models import File
@@ -54,9 +53,9 @@ def _time_stands_still() -> Iterator[None]:
 
 
 @pytest.fixture
-def good(door: Door, method: str, world: World) -> Caller:
+def good(door: Door, method: str, tenant: Tenant) -> Caller:
     """Return the sawmill's owner at the door that the test is about."""
-    return caller(door, method, user=world.user, world=world)
+    return caller(door, method, user=tenant.user, tenant=tenant)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +65,10 @@ def answered() -> dict[tuple[Door, str], int]:
 
 
 @pytest.fixture
-def usual(door: Door, method: str, world: World, answered: dict[tuple[Door, str], int]) -> int:
+def usual(door: Door, method: str, tenant: Tenant, answered: dict[tuple[Door, str], int]) -> int:
     """Return the status by which a good call of the sawmill's owner is answered."""
     if (door, method) not in answered:
-        good = caller(door, method, user=world.user, world=world)
+        good = caller(door, method, user=tenant.user, tenant=tenant)
         answered[door, method] = good.ask().status_code
     return answered[door, method]
 
@@ -78,15 +77,15 @@ def usual(door: Door, method: str, world: World, answered: dict[tuple[Door, str]
 
 
 def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(
-    world: World, as_user: AsUser
+    tenant: Tenant, as_user: AsUser
 ) -> None:
-    program = as_user(world.user)
-    file = program.get(f"/api/files/{world.file.pk}/").json()
+    program = as_user(tenant.user)
+    file = program.get(f"/api/files/{tenant.file.pk}/").json()
     assert UUID.fullmatch(file["id"])
     assert UUID.fullmatch(file["task_id"])
-    note = program.get(f"/api/notes/{world.note.pk}/").json()
-    user = program.get("/timba/user", {"user_id": world.user.pk}).json()
-    log = program.get("/timba/log", {"log_id": world.log.pk}).json()
+    note = program.get(f"/api/notes/{tenant.note.pk}/").json()
+    user = program.get("/timba/user", {"user_id": tenant.user.pk}).json()
+    log = program.get("/timba/log", {"log_id": tenant.log.pk}).json()
     ids = [note["id"], note["consignment_id"], user["role_id"], user["client_id"], log["id"]]
     assert [type(number) for number in [*ids, file["log_id"], file["uploaded_by"]]] == [int] * 7
     for row in (file, note, user, log):
@@ -97,10 +96,10 @@ def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(
 
 @pytest.mark.parametrize("length", [4.125, "4.125"])
 def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
-    length: Any, world: World, as_user: AsUser
+    length: Any, tenant: Tenant, as_user: AsUser
 ) -> None:
-    body = {"consignment_id": world.consignment.pk, "breadth": 30, "height": "31.5"}
-    answer = as_user(world.user).put("/timba/log", {**body, "length": length})
+    body = {"consignment_id": tenant.consignment.pk, "breadth": 30, "height": "31.5"}
+    answer = as_user(tenant.user).put("/timba/log", {**body, "length": length})
     assert answer.status_code == 201
     # 4.125 m × 30 cm × 31.5 cm / 10 000 = 0.38981…
     assert b'"length":4.125,"breadth":30.0,"height":31.5,"volume":0.39,' in answer.content
@@ -111,10 +110,10 @@ def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(GUARDED))
-def test_no_or_bad_credentials_are_401(door: Door, method: str, world: World) -> None:
+def test_no_or_bad_credentials_are_401(door: Door, method: str, tenant: Tenant) -> None:
     for credentials in (None, *BAD_CREDENTIALS):
         headers = {"authorization": credentials} if credentials else {}
-        nobody = Caller(program=Program(), door=door, method=method, world=world)
+        nobody = Caller(program=Program(), door=door, method=method, tenant=tenant)
         answer = nobody.ask(headers=headers)
         assert_problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -135,11 +134,11 @@ def test_a_browser_is_sent_to_sign_in_and_on_from_there(path: str, db: None) -> 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(SESSION_WRITES))
 def test_a_session_write_without_a_csrf_token_is_403(
-    door: Door, method: str, world: World, usual: int
+    door: Door, method: str, tenant: Tenant, usual: int
 ) -> None:
     program = Program(enforce_csrf_checks=True)
-    program.force_login(world.user)
-    browser = Caller(program=program, door=door, method=method, world=world)
+    program.force_login(tenant.user)
+    browser = Caller(program=program, door=door, method=method, tenant=tenant)
     assert_problem(browser.ask(), 403)
     program.cookies["csrftoken"] = CSRF
     assert browser.ask(headers={"X-CSRFToken": CSRF}).status_code == usual
@@ -152,7 +151,7 @@ def test_a_session_write_without_a_csrf_token_is_403(
 def test_a_lapsed_subscription_is_402_at_every_write_but_never_for_staff(
     door: Door, method: str, good: Caller, staff: Any
 ) -> None:
-    subscription = good.world.client.subscription
+    subscription = good.tenant.client.subscription
     subscription.current_period_end = subscription.client.created_at
     subscription.save()
     answer = good.ask()
@@ -160,8 +159,8 @@ def test_a_lapsed_subscription_is_402_at_every_write_but_never_for_staff(
         assert answer.status_code in {402, 405}
     else:
         assert_problem(answer, 402)
-        for_client = {"client_id": good.world.client.pk}
-        by_staff = caller(door, method, user=staff, world=good.world)
+        for_client = {"client_id": good.tenant.client.pk}
+        by_staff = caller(door, method, user=staff, tenant=good.tenant)
         in_body = (door, method) in WITH_BODY
         said = by_staff.ask(**{"body" if in_body else "query": for_client})
         assert said.status_code < 300 or said.status_code == 409
@@ -171,7 +170,7 @@ def test_a_lapsed_subscription_is_402_at_every_write_but_never_for_staff(
 def test_reads_go_on_when_the_subscription_has_lapsed(
     door: Door, method: str, good: Caller, usual: int
 ) -> None:
-    subscription = good.world.client.subscription
+    subscription = good.tenant.client.subscription
     subscription.current_period_end = subscription.client.created_at
     subscription.save()
     assert good.ask().status_code == usual
@@ -180,9 +179,9 @@ def test_reads_go_on_when_the_subscription_has_lapsed(
 @pytest.mark.parametrize(
     ("door", "method"), named([c for c in WRITES if (c[0].route, c[1]) not in OWN])
 )
-def test_what_the_role_does_not_allow_is_403(door: Door, method: str, world: World) -> None:
-    viewer = UserFactory(client=world.client, role="viewer")
-    answer = caller(door, method, user=viewer, world=world).ask()
+def test_what_the_role_does_not_allow_is_403(door: Door, method: str, tenant: Tenant) -> None:
+    viewer = UserFactory(client=tenant.client, role="viewer")
+    answer = caller(door, method, user=viewer, tenant=tenant).ask()
     if door.operation(method) is None:
         assert answer.status_code in {403, 405}
     else:
@@ -193,26 +192,28 @@ def test_what_the_role_does_not_allow_is_403(door: Door, method: str, world: Wor
     ("door", "method"),
     named([c for c in EVERY if c[1] == "GET" and (c[0].route, c[1]) not in MANAGED]),
 )
-def test_reading_needs_no_permission(door: Door, method: str, world: World, usual: int) -> None:
-    viewer = UserFactory(client=world.client, role="viewer")
-    assert caller(door, method, user=viewer, world=world).ask().status_code == usual
+def test_reading_needs_no_permission(door: Door, method: str, tenant: Tenant, usual: int) -> None:
+    viewer = UserFactory(client=tenant.client, role="viewer")
+    assert caller(door, method, user=viewer, tenant=tenant).ask().status_code == usual
 
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("door", [door for door in doors() if not door.is_admin], ids=str)
-def test_a_method_that_is_not_there_is_405(door: Door, world: World) -> None:
-    program = caller(door, door.methods[0], user=world.user, world=world).program
+def test_a_method_that_is_not_there_is_405(door: Door, tenant: Tenant) -> None:
+    program = caller(door, door.methods[0], user=tenant.user, tenant=tenant).program
     program.defaults["HTTP_ACCEPT"] = "application/json"
     for method in set(METHODS) - set(door.methods):
-        answer = Caller(program=program, door=door, method=method, world=world).ask()
+        answer = Caller(program=program, door=door, method=method, tenant=tenant).ask()
         assert_problem(answer, 405)
         assert answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/nowhere/", "/timba/nowhere", "/api/notes/x/"])
 @pytest.mark.parametrize("method", METHODS)
-def test_what_does_not_exist_is_404(path: str, method: str, world: World, as_user: AsUser) -> None:
-    assert_problem(as_user(world.user).generic(method, path), 404)
+def test_what_does_not_exist_is_404(
+    path: str, method: str, tenant: Tenant, as_user: AsUser
+) -> None:
+    assert_problem(as_user(tenant.user).generic(method, path), 404)
     page = Program(headers={"accept": "text/html"}).get(path)
     assert page.status_code == 404
     assert page["Content-Type"].startswith("text/html")
@@ -223,33 +224,33 @@ def test_what_does_not_exist_is_404(path: str, method: str, world: World, as_use
 def test_a_content_type_that_is_not_supported_is_415(door: Door, method: str, good: Caller) -> None:
     for content_type in ("text/plain", "application/xml", "image/png", "nonsense"):
         answer = good.program.generic(
-            method, door.path(good.world.ids), b"<a/>", content_type=content_type
+            method, door.path(good.tenant.ids), b"<a/>", content_type=content_type
         )
         assert_problem(answer, 415)
 
 
 def test_a_part_that_is_needed_and_down_is_503_with_retry_after(
-    world: World, as_user: AsUser
+    tenant: Tenant, as_user: AsUser
 ) -> None:
-    file = settle_readings("7,21.5,2026-01-01T00:00:00Z\n", actor=world.user)
+    file = settle_readings("7,21.5,2026-01-01T00:00:00Z\n", actor=tenant.user)
     store().delete(file.storage_key)
-    answer = as_user(world.user).get(f"/api/files/{file.pk}/content/")
+    answer = as_user(tenant.user).get(f"/api/files/{file.pk}/content/")
     assert_problem(answer, 503)
     assert int(answer["Retry-After"]) > 0
 
 
-def test_field_errors_name_their_fields(world: World, as_user: AsUser) -> None:
-    answer = as_user(world.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
+def test_field_errors_name_their_fields(tenant: Tenant, as_user: AsUser) -> None:
+    answer = as_user(tenant.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
     said = assert_problem(answer, 400)
     assert said["errors"].keys() == {"title", "consignment_id"}
     for sentences in said["errors"].values():
         assert all(isinstance(sentence, str) and sentence for sentence in sentences)
 
 
-def test_a_username_is_unique_across_clients_and_says_so(world: World, as_user: AsUser) -> None:
+def test_a_username_is_unique_across_clients_and_says_so(tenant: Tenant, as_user: AsUser) -> None:
     UserFactory(username="taken")
     body = {"name": "Marta", "username": "taken", "role": "viewer"}
-    said = assert_problem(as_user(world.user).put("/timba/user", body), 409)
+    said = assert_problem(as_user(tenant.user).put("/timba/user", body), 409)
     assert "taken" in said["detail"]
 
 
@@ -264,7 +265,7 @@ def test_a_good_call_is_a_success_with_or_without_the_final_slash_whatever_is_ac
     assert answer["X-Request-ID"] == "A.b_c-9"
     assert_success(door, method, answer)
     answered[door, method] = answer.status_code
-    path = door.path(good.world.ids).rstrip("/")
+    path = door.path(good.tenant.ids).rstrip("/")
     usual = heard_at(path, answer)
     if door.route:
         assert heard_at(path, good.ask(slash=not door.route.endswith("/"))) == usual
@@ -306,9 +307,9 @@ def test_the_admin_pages_too(staff: Any) -> None:
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(EVERY))
 def test_a_strangers_answer_carries_the_request_id_too(
-    door: Door, method: str, world: World
+    door: Door, method: str, tenant: Tenant
 ) -> None:
-    answer = Program().generic(method, door.path(world.ids), headers={"X-Request-ID": "x"})
+    answer = Program().generic(method, door.path(tenant.ids), headers={"X-Request-ID": "x"})
     assert answer["X-Request-ID"] == "x"
 
 
@@ -322,11 +323,11 @@ def test_a_request_id_that_is_none_is_replaced(bad: str, db: None) -> None:
 
 
 def test_the_same_request_id_is_in_log_lines_on_the_task_and_on_the_event(
-    world: World, as_user: AsUser, caplog: pytest.LogCaptureFixture
+    tenant: Tenant, as_user: AsUser, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"X-Request-ID": "lorry-7", "X-Forwarded-For": "8.8.8.8"}
     with caplog.at_level("INFO", logger="django_structlog"):
-        answer = as_user(world.user).post(
+        answer = as_user(tenant.user).post(
             "/api/files/", {"file": a_file()}, format="multipart", headers=headers
         )
     assert answer.status_code == 201

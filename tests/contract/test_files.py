@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from tests.contract.answers import TIME, assert_problem
 from tests.contract.conftest import Work
 from tests.contract.uploads import FOUR, add, one, photo, sent, zipped
-from tests.worlds import World
+from tests.factories import Tenant
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 
@@ -186,7 +186,7 @@ def test_a_range_that_is_none_is_ignored(wanted: str, program: APIClient) -> Non
     assert (answer.status_code, b"".join(answer)) == (200, b"0123456789")
 
 
-def test_rejects_are_for_temperatures_alone(program: APIClient, work: Work, world: World) -> None:
+def test_rejects_are_for_temperatures_alone(program: APIClient, work: Work, tenant: Tenant) -> None:
     file = add(program, sent("Hello", "a.txt"))
     work()
     assert_problem(program.get(f"/api/files/{file['id']}/rejects/"), 404)

@@ -17,8 +17,7 @@ from tests.conftest import AsUser, MakeUser
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, KEYED, STAFFS, named
 from tests.doors import READINGS, Door
-from tests.factories import UserFactory
-from tests.worlds import World
+from tests.factories import Tenant, UserFactory
 from timba import failpoints
 from timba.accounts.models import User
 from timba.api.models import IdempotentRequest
@@ -59,9 +58,9 @@ def another(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def good(door: Door, method: str, world: World) -> Caller:
+def good(door: Door, method: str, tenant: Tenant) -> Caller:
     """Return the sawmill's owner at the door that the test is about."""
-    return caller(door, method, user=world.user, world=world)
+    return caller(door, method, user=tenant.user, tenant=tenant)
 
 
 def test_every_write_that_creates_accepts_a_key() -> None:
@@ -92,7 +91,7 @@ def test_the_same_key_with_anything_else_is_409(door: Door, method: str, good: C
     assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
     before = rows()
     assert_problem(good.ask(headers=KEY, body=another(good.body())), 409)
-    assert_problem(good.ask(headers=KEY, query={"client_id": good.world.client.pk}), 409)
+    assert_problem(good.ask(headers=KEY, query={"client_id": good.tenant.client.pk}), 409)
     assert rows() == before
 
 
@@ -117,8 +116,8 @@ def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: C
 @pytest.mark.parametrize(("door", "method"), named(OWNERS))
 def test_another_users_key_is_another_key(door: Door, method: str, good: Caller) -> None:
     assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
-    colleague = UserFactory(client=good.world.client, username="colleague")
-    said = caller(door, method, user=colleague, world=good.world).ask(
+    colleague = UserFactory(client=good.tenant.client, username="colleague")
+    said = caller(door, method, user=colleague, tenant=good.tenant).ask(
         headers=KEY, body=another(good.body())
     )
     # Where the name or the barcode is taken it is so for its own reason.
@@ -127,7 +126,7 @@ def test_another_users_key_is_another_key(door: Door, method: str, good: Caller)
         assert b"Idempotency-Key" not in said.content
 
 
-def test_at_another_door_the_key_is_taken(program: APIClient, world: World) -> None:
+def test_at_another_door_the_key_is_taken(program: APIClient, tenant: Tenant) -> None:
     assert program.post(NOTES, NOTE, headers=KEY).status_code == 201
     body = {"name": "Load", "type": "hardwood"}
     assert_problem(program.put("/timba/consignment", body, headers=KEY), 409)

@@ -13,9 +13,8 @@ from tests.conftest import AsUser
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED
 from tests.doors import a_file
-from tests.factories import ClientFactory, UserFactory
+from tests.factories import ClientFactory, Tenant, UserFactory, create_tenant
 from tests.temperatures.uploads import settle_readings
-from tests.worlds import World, make_world
 from timba.accounts.models import Role, User
 from timba.consignments.models import Consignment
 from timba.notes.services import write_note
@@ -78,11 +77,11 @@ def test_every_list_is_known_here() -> None:
     assert paged == LISTS.keys() | LISTS_OF_LOGS
 
 
-def test_a_walk_by_next_meets_each_row_once(world: World, staff: User, as_user: AsUser) -> None:
-    make_rows(world.user)
+def test_a_walk_by_next_meets_each_row_once(tenant: Tenant, staff: User, as_user: AsUser) -> None:
+    make_rows(tenant.user)
     for url, (key, name) in LISTS.items():
         # Of clients, only staff see more than one.
-        program = as_user(staff if url == "/api/clients/" else world.user)
+        program = as_user(staff if url == "/api/clients/" else tenant.user)
         whole = [row[name] for row in program.get(url).json()[key]]
         assert len(whole) > MADE, url
         met = [row[name] for row in walk(program, url, key, lambda: None)]
@@ -92,25 +91,27 @@ def test_a_walk_by_next_meets_each_row_once(world: World, staff: User, as_user: 
 
 @pytest.mark.parametrize("url", ["/api/notes/", "/api/files/"])
 def test_lists_are_newest_first_and_rows_that_come_in_shift_nothing(
-    url: str, world: World, as_user: AsUser
+    url: str, tenant: Tenant, as_user: AsUser
 ) -> None:
-    make_rows(world.user)
-    program = as_user(world.user)
+    make_rows(tenant.user)
+    program = as_user(tenant.user)
     rows = program.get(url).json()["results"]
     when = "created_at" if url == "/api/notes/" else "uploaded_at"
     assert [row[when] for row in rows] == sorted((row[when] for row in rows), reverse=True)
     made = iter(range(100, 1000))
 
     def one_comes_in() -> None:
-        write_note(actor=world.user, client=world.client, title="late")
-        settle_readings(f"1,{next(made)},2026-01-02T00:00:00Z\n", actor=world.user)
+        write_note(actor=tenant.user, client=tenant.client, title="late")
+        settle_readings(f"1,{next(made)},2026-01-02T00:00:00Z\n", actor=tenant.user)
 
     assert walk(program, url, "results", one_comes_in) == rows
 
 
-def test_users_and_cities_are_by_id_and_built_in_roles_first(world: World, as_user: AsUser) -> None:
-    make_rows(world.user)
-    program = as_user(world.user)
+def test_users_and_cities_are_by_id_and_built_in_roles_first(
+    tenant: Tenant, as_user: AsUser
+) -> None:
+    make_rows(tenant.user)
+    program = as_user(tenant.user)
     for url in ("/timba/users", "/api/users/", "/temperature-readings/"):
         key, name = LISTS[url]
         numbers = [row[name] for row in program.get(url).json()[key]]
@@ -122,16 +123,16 @@ def test_users_and_cities_are_by_id_and_built_in_roles_first(world: World, as_us
 
 
 @pytest.mark.parametrize("url", ["/api/consignments/", "/timba/consignments"])
-def test_consignments_are_newest_first(url: str, world: World, as_user: AsUser) -> None:
-    make_rows(world.user)
-    loads = as_user(world.user).get(url).json()[LISTS[url][0]]
+def test_consignments_are_newest_first(url: str, tenant: Tenant, as_user: AsUser) -> None:
+    make_rows(tenant.user)
+    loads = as_user(tenant.user).get(url).json()[LISTS[url][0]]
     assert [load["name"] for load in loads[:2]] == [f"Load {MADE - 1}", f"Load {MADE - 2}"]
     numbers = [load["id"] for load in loads]
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_clients_are_newest_first(world: World, staff: User, as_user: AsUser) -> None:
-    make_rows(world.user)
+def test_clients_are_newest_first(tenant: Tenant, staff: User, as_user: AsUser) -> None:
+    make_rows(tenant.user)
     numbers = [client["id"] for client in as_user(staff).get("/api/clients/").json()["results"]]
     assert numbers == sorted(numbers, reverse=True)
     assert len(numbers) == 1 + MADE
@@ -167,11 +168,11 @@ def test_a_cursor_that_timba_did_not_give_is_400(url: str, program: APIClient) -
         assert said["errors"].keys() == {"cursor"}
 
 
-def test_the_next_page_keeps_what_was_asked(world: World, as_user: AsUser) -> None:
-    make_rows(world.user)
-    page = as_user(world.user).get("/api/notes/", {"limit": 3, "q": "Note"}).json()
+def test_the_next_page_keeps_what_was_asked(tenant: Tenant, as_user: AsUser) -> None:
+    make_rows(tenant.user)
+    page = as_user(tenant.user).get("/api/notes/", {"limit": 3, "q": "Note"}).json()
     assert parse_qs(urlsplit(page["next"]).query).keys() == {"limit", "q", "cursor"}
-    following = as_user(world.user).get(page["next"]).json()["results"]
+    following = as_user(tenant.user).get(page["next"]).json()["results"]
     assert [note["title"] for note in following] == ["Note 3", "Note 2", "Note 1"]
 
 
@@ -193,12 +194,12 @@ def test_the_next_page_keeps_what_was_asked(world: World, as_user: AsUser) -> No
     ],
 )
 def test_staffs_lists_show_all_clients_unless_one_is_named(
-    url: str, world: World, staff: User, as_user: AsUser
+    url: str, tenant: Tenant, staff: User, as_user: AsUser
 ) -> None:
-    other = make_world(word="Dzirnupe", first_id=7_000_001)
+    other = create_tenant(word="Dzirnupe", first_id=7_000_001)
     program, (key, name) = as_user(staff), LISTS[url]
     rows = {row[name] for row in program.get(url).json()[key]}
-    for each in (world, other):
+    for each in (tenant, other):
         theirs = {row[name] for row in as_user(each.user).get(url).json()[key]}
         assert theirs < rows
         narrowed = program.get(url, {"client_id": each.client.pk}).json()[key]
@@ -226,22 +227,22 @@ def test_staffs_lists_show_all_clients_unless_one_is_named(
     ],
 )
 def test_where_a_client_is_needed_staff_say_which(
-    method: str, url: str, body: dict[str, Any], world: World, staff: User, as_user: AsUser
+    method: str, url: str, body: dict[str, Any], tenant: Tenant, staff: User, as_user: AsUser
 ) -> None:
     program = as_user(staff)
     said = assert_problem(getattr(program, method)(url, body), 400)
     assert said["errors"].keys() == {"client_id"}
-    answer = getattr(program, method)(url, {**body, "client_id": world.client.pk})
+    answer = getattr(program, method)(url, {**body, "client_id": tenant.client.pk})
     assert 200 <= answer.status_code < 300
     assert_problem(getattr(program, method)(url, {**body, "client_id": 9}), 404)
 
 
 @pytest.mark.parametrize("url", ["/upload/", "/api/upload/", "/api/files/"])
 def test_staff_say_for_which_client_they_upload(
-    url: str, world: World, staff: User, as_user: AsUser
+    url: str, tenant: Tenant, staff: User, as_user: AsUser
 ) -> None:
     program, field = as_user(staff), "files" if url == "/api/upload/" else "file"
     said = assert_problem(program.post(url, {field: a_file()}, format="multipart"), 400)
     assert said["errors"].keys() == {"client_id"}
-    form = {field: a_file(), "client_id": world.client.pk}
+    form = {field: a_file(), "client_id": tenant.client.pk}
     assert program.post(url, form, format="multipart").status_code in {201, 202}

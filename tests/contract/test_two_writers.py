@@ -8,8 +8,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import AsUser
+from tests.factories import Tenant
 from tests.interleaving import changed_once_it_is_read
-from tests.worlds import World
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.notes.models import Note
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def program(world: World, as_user: AsUser) -> APIClient:
-    return as_user(world.user)
+def program(tenant: Tenant, as_user: AsUser) -> APIClient:
+    return as_user(tenant.user)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def program(world: World, as_user: AsUser) -> APIClient:
     ],
 )
 def test_a_note_keeps_what_another_changes_meanwhile(
-    world: World, program: APIClient, meanwhile: dict[str, Any], sent: dict[str, Any]
+    tenant: Tenant, program: APIClient, meanwhile: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    notes = Note.unscoped.filter(pk=world.note.pk)
+    notes = Note.unscoped.filter(pk=tenant.note.pk)
     with changed_once_it_is_read("notes_note", lambda: notes.update(**meanwhile)):
-        answer = program.patch(f"/api/notes/{world.note.pk}/", sent)
+        answer = program.patch(f"/api/notes/{tenant.note.pk}/", sent)
     assert answer.status_code == 200
     both = {**meanwhile, **sent}
     assert answer.json() | both == answer.json()
@@ -48,11 +48,11 @@ def test_a_note_keeps_what_another_changes_meanwhile(
     ("meanwhile", "sent"), [("consignment_id", "log_id"), ("log_id", "consignment_id")]
 )
 def test_a_file_keeps_the_place_that_another_gives_it_meanwhile(
-    world: World, program: APIClient, meanwhile: str, sent: str
+    tenant: Tenant, program: APIClient, meanwhile: str, sent: str
 ) -> None:
-    files = File.unscoped.filter(pk=world.file.pk)
+    files = File.unscoped.filter(pk=tenant.file.pk)
     with changed_once_it_is_read("files_file", lambda: files.update(**{meanwhile: None})):
-        answer = program.patch(f"/api/files/{world.file.pk}/", {sent: world.ids[sent]})
+        answer = program.patch(f"/api/files/{tenant.file.pk}/", {sent: tenant.ids[sent]})
     assert answer.status_code == 200
-    assert (answer.json()[meanwhile], answer.json()[sent]) == (None, world.ids[sent])
-    assert files.values(meanwhile, sent).get() == {meanwhile: None, sent: world.ids[sent]}
+    assert (answer.json()[meanwhile], answer.json()[sent]) == (None, tenant.ids[sent])
+    assert files.values(meanwhile, sent).get() == {meanwhile: None, sent: tenant.ids[sent]}

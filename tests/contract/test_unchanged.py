@@ -11,7 +11,7 @@ from tests.callers import signed_in
 from tests.contract.every import DOCUMENTED, named
 from tests.doors import Door, fields_of
 from tests.factories import StaffFactory
-from tests.worlds import World
+from tests.factories import Tenant
 from timba.accounts.models import User
 from timba.serialization import dumps
 from timba.temperatures.services import name_city_and_invalidate_cache
@@ -27,7 +27,7 @@ CHANGES = [
 
 @pytest.fixture
 def someone_else() -> User:
-    """Return who has written nothing of the world."""
+    """Return who has written nothing of the tenant."""
     return StaffFactory()
 
 
@@ -43,12 +43,12 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize(("door", "method"), named(CHANGES))
 def test_what_stands_there_already_changes_nothing(
-    door: Door, method: str, world: World, someone_else: User
+    door: Door, method: str, tenant: Tenant, someone_else: User
 ) -> None:
-    program, address = signed_in(someone_else), door.path(world.ids)
+    program, address = signed_in(someone_else), door.path(tenant.ids)
     if door.route.startswith("timba/"):
         noun = door.route.removeprefix("timba/")
-        address += f"?id={world.ids[f'{noun}_id']}"
+        address += f"?id={tenant.ids[f'{noun}_id']}"
     stands = program.get(address).json()
     stands["role"] = stands.get("role_id")
     sent = {name: stands[name] for name in fields_of(door.operation(method)) if name in stands}
@@ -59,9 +59,9 @@ def test_what_stands_there_already_changes_nothing(
         assert rows() == before
 
 
-def test_the_name_that_a_city_has_changes_nothing(world: World) -> None:
+def test_the_name_that_a_city_has_changes_nothing(tenant: Tenant) -> None:
     before = rows()
     name_city_and_invalidate_cache(
-        actor=world.user, client=world.client, city_id=world.city_id, name=world.word
+        actor=tenant.user, client=tenant.client, city_id=tenant.city_id, name=tenant.word
     )
     assert rows() == before

@@ -15,8 +15,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
 from django.utils import timezone
 
-from tests.factories import UserFactory
-from tests.worlds import World, make_world
+from tests.factories import Tenant, UserFactory, create_tenant
 from timba.accounts.models import Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
@@ -28,19 +27,19 @@ from timba.notes.models import Note
 from timba.places.models import City
 from timba.temperatures.models import CityTotals, DataVersion
 
-Maker = Callable[[World, str], models.Model]
+Maker = Callable[[Tenant, str], models.Model]
 
 
-def _file(world: World, word: str) -> File:
+def _file(tenant: Tenant, word: str) -> File:
     return File.unscoped.create(
-        client=world.client, name=word, storage_key=word, live_digest=word, status="PENDING"
+        client=tenant.client, name=word, storage_key=word, live_digest=word, status="PENDING"
     )
 
 
-def _totals(world: World, word: str) -> CityTotals:
+def _totals(tenant: Tenant, word: str) -> CityTotals:
     return CityTotals.unscoped.create(
-        client=world.client,
-        file=_file(world, word),
+        client=tenant.client,
+        file=_file(tenant, word),
         run=1,
         city_id=7,
         count=1,
@@ -52,14 +51,14 @@ def _totals(world: World, word: str) -> CityTotals:
     )
 
 
-def _data_version(world: World, word: str) -> DataVersion:
+def _data_version(tenant: Tenant, word: str) -> DataVersion:
     client = UserFactory(username=f"{word}-{uuid.uuid4()}").client
     return DataVersion.unscoped.create(client=client)
 
 
-def _event(world: World, word: str) -> OutboxEvent:
+def _event(tenant: Tenant, word: str) -> OutboxEvent:
     return OutboxEvent.objects.create(
-        client_id=world.client.pk,
+        client_id=tenant.client.pk,
         epoch=1,
         sequence=len(word) + 100,
         time=timezone.now(),
@@ -69,34 +68,34 @@ def _event(world: World, word: str) -> OutboxEvent:
 
 # Makes a row that is possible; rows of different words have nothing unique in common.
 MAKERS: Mapping[type[models.Model], Maker] = {
-    City: lambda world, word: City.unscoped.create(
-        client=world.client, number=len(word), name=word
+    City: lambda tenant, word: City.unscoped.create(
+        client=tenant.client, number=len(word), name=word
     ),
     CityTotals: _totals,
-    Consignment: lambda world, word: Consignment.unscoped.create(
-        client=world.client, name=word, type="hardwood"
+    Consignment: lambda tenant, word: Consignment.unscoped.create(
+        client=tenant.client, name=word, type="hardwood"
     ),
     DataVersion: _data_version,
-    Derivative: lambda world, word: Derivative.objects.create(
-        file=world.file, run=len(word) + 100, role="rejects", storage_key=word
+    Derivative: lambda tenant, word: Derivative.objects.create(
+        file=tenant.file, run=len(word) + 100, role="rejects", storage_key=word
     ),
     File: _file,
-    IdempotentRequest: lambda world, word: IdempotentRequest.objects.create(
-        user=world.user, key=word, expires_at=timezone.now()
+    IdempotentRequest: lambda tenant, word: IdempotentRequest.objects.create(
+        user=tenant.user, key=word, expires_at=timezone.now()
     ),
-    Log: lambda world, word: Log.unscoped.create(
-        client=world.client,
-        consignment=world.consignment,
+    Log: lambda tenant, word: Log.unscoped.create(
+        client=tenant.client,
+        consignment=tenant.consignment,
         barcode=word,
         length=1,
         breadth=1,
         height=1,
         volume=1,
     ),
-    Note: lambda world, word: Note.unscoped.create(client=world.client, title=word),
+    Note: lambda tenant, word: Note.unscoped.create(client=tenant.client, title=word),
     OutboxEvent: _event,
-    Role: lambda world, word: Role.unscoped.create(client=world.client, name=word),
-    User: lambda world, word: UserFactory(client=world.client, username=word),
+    Role: lambda tenant, word: Role.unscoped.create(client=tenant.client, name=word),
+    User: lambda tenant, word: UserFactory(client=tenant.client, username=word),
 }
 # What makes a possible row an impossible one.
 IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
@@ -124,8 +123,8 @@ def named(kind: type[Any]) -> list[Any]:
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world(word="Kalnamuiza", first_id=5_000_001)
+def tenant(db: None) -> Tenant:
+    return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
 
 def refused(row: models.Model, values: Mapping[str, Any]) -> IntegrityError:
@@ -137,9 +136,9 @@ def refused(row: models.Model, values: Mapping[str, Any]) -> IntegrityError:
 
 @pytest.mark.parametrize(("model", "constraint"), named(UniqueConstraint))
 def test_what_is_unique_stays_so_under_the_constraints_name(
-    world: World, model: type[models.Model], constraint: UniqueConstraint
+    tenant: Tenant, model: type[models.Model], constraint: UniqueConstraint
 ) -> None:
-    first, second = (MAKERS[model](world, word) for word in ("oak", "larch"))
+    first, second = (MAKERS[model](tenant, word) for word in ("oak", "larch"))
     taken = {name: getattr(first, name) for name in constraint.fields}
     failure = refused(second, taken)
     assert violated_constraint(failure) == constraint.name
@@ -147,10 +146,10 @@ def test_what_is_unique_stays_so_under_the_constraints_name(
 
 @pytest.mark.parametrize(("model", "name"), [(Role, "client"), (File, "live_digest")])
 def test_nothing_is_not_the_same_as_nothing(
-    world: World, model: type[models.Model], name: str
+    tenant: Tenant, model: type[models.Model], name: str
 ) -> None:
     """What lets a plain constraint stand for a conditional one, which MariaDB does not have."""
-    first, second = (MAKERS[model](world, word) for word in ("oak", "larch"))
+    first, second = (MAKERS[model](tenant, word) for word in ("oak", "larch"))
     [constraint] = [one for one in model._meta.constraints if name in getattr(one, "fields", ())]
     same = {field: getattr(first, field) for field in constraint.fields}
     rows = model._base_manager.filter(pk__in=[first.pk, second.pk])
@@ -159,17 +158,17 @@ def test_nothing_is_not_the_same_as_nothing(
 
 @pytest.mark.parametrize(("model", "constraint"), named(CheckConstraint))
 def test_what_is_impossible_is_refused_under_the_constraints_name(
-    world: World, model: type[models.Model], constraint: CheckConstraint
+    tenant: Tenant, model: type[models.Model], constraint: CheckConstraint
 ) -> None:
-    row = MAKERS[model](world, "oak")
+    row = MAKERS[model](tenant, "oak")
     for values in IMPOSSIBLE[constraint.name]:
         assert violated_constraint(refused(row, values)) == constraint.name, values
 
 
-def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(world: World) -> None:
+def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(tenant: Tenant) -> None:
     """The text stands in the server's own words, and must not be taken for the name."""
     text = "x' for key 'role_name_is_unique"
-    MAKERS[User](world, text)
+    MAKERS[User](tenant, text)
     expected = {
         "role_name_is_unique": Conflict("Wrong."),
         "username_is_unique": Conflict("Right."),
@@ -179,4 +178,4 @@ def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(world: World) -> 
         translate_integrity_errors(expected),
         transaction.atomic(),
     ):
-        MAKERS[User](world, text)
+        MAKERS[User](tenant, text)

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, models
 
-from tests.worlds import make_world
+from tests.factories import create_tenant
 from timba.accounts.tenancy import TenantModel
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def rows(model: type[models.Model]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_every_noun_comes_back_as_it_was(tmp_path: Path, format_: str) -> None:
-    make_world(word="Bērzs", first_id=1_000_001)
+    create_tenant(word="Bērzs", first_id=1_000_001)
     before = {model: rows(model) for model in MODELS}
     nouns = [model for model in MODELS if issubclass(model, TenantModel)]
     assert [model.__name__ for model in nouns if not before[model]] == []

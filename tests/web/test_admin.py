@@ -22,10 +22,9 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tests.factories import PASSWORD, ClientFactory, UserFactory
+from tests.factories import PASSWORD, ClientFactory, Tenant, UserFactory, create_tenant
 from tests.interleaving import changed_once_it_is_read
 from tests.web.conftest import Open, SignIn
-from tests.worlds import World, make_world
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log
@@ -45,8 +44,8 @@ NOUNS = [pytest.param(model, id=model._meta.model_name) for model in staff_site.
 
 
 @pytest.fixture
-def world() -> World:
-    return make_world(word="Dzirnupe", first_id=7_000_001)
+def tenant() -> Tenant:
+    return create_tenant(word="Dzirnupe", first_id=7_000_001)
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def test_every_noun_has_its_pages_and_nothing_else_has() -> None:
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_the_list_the_row_and_its_history_open(
-    model: type[Any], world: World, reader: Person
+    model: type[Any], tenant: Tenant, reader: Person
 ) -> None:
     answer = reader.get(address(model, "changelist"))
     assert answer.status_code == HTTPStatus.OK
@@ -126,10 +125,10 @@ def test_the_list_the_row_and_its_history_open(
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_what_is_there_is_found_whatever_its_letter_case(
-    model: type[Any], world: World, reader: Person
+    model: type[Any], tenant: Tenant, reader: Person
 ) -> None:
-    words = f"client:{world.client.pk}" if model is OutboxEvent else "dZIRNUPE"
-    other = make_world(word="Ādaži", first_id=5_000_001)
+    words = f"client:{tenant.client.pk}" if model is OutboxEvent else "dZIRNUPE"
+    other = create_tenant(word="Ādaži", first_id=5_000_001)
     found = reader.get(address(model, "changelist"), {"q": words}).context["cl"]
     assert [row for row in found.result_list if "Dzirnupe" in str(vars(row)) + _client_of(row)]
     assert not [row for row in found.result_list if "Ādaži" in str(vars(row)) + _client_of(row)]
@@ -137,7 +136,7 @@ def test_what_is_there_is_found_whatever_its_letter_case(
         folded = reader.get(address(model, "changelist"), {"q": "āDAŽI"}).context["cl"]
         assert folded.result_list
         assert not [row for row in folded.result_list if "Dzirnupe" in _client_of(row)]
-    assert other.client != world.client
+    assert other.client != tenant.client
 
 
 def _client_of(row: Any) -> str:
@@ -145,16 +144,16 @@ def _client_of(row: Any) -> str:
     return str(client) if not callable(client) else row.client_name
 
 
-def test_an_event_is_found_by_its_whole_key_type_or_request(world: World, reader: Person) -> None:
+def test_an_event_is_found_by_its_whole_key_type_or_request(tenant: Tenant, reader: Person) -> None:
     event = OutboxEvent.objects.filter(type="timba.note.created").get()
-    for words in (event.key, event.type, f"client:{world.client.pk} {event.type}"):
+    for words in (event.key, event.type, f"client:{tenant.client.pk} {event.type}"):
         found = reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
         assert event in found
-    for words in ("timba.note", f"client:{world.client.pk + 1}", "client:x"):
+    for words in ("timba.note", f"client:{tenant.client.pk + 1}", "client:x"):
         assert not reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
 
 
-def _multiply(world: World, times: int) -> None:
+def _multiply(tenant: Tenant, times: int) -> None:
     """Let every noun have many rows, each with another client, author and so on."""
     for number in range(times):
         client = ClientFactory(name=f"Sawmill of {number}")
@@ -163,7 +162,7 @@ def _multiply(world: World, times: int) -> None:
         consignment = Consignment.objects.create(
             client=client, name=f"{number}", type="pinewood", created_by=user
         )
-        add_log(actor=world.user, consignment=world.consignment, **MEASURES)
+        add_log(actor=tenant.user, consignment=tenant.consignment, **MEASURES)
         Log.objects.create(
             client=client, consignment=consignment, barcode="1",
             length=1, breadth=1, height=1, volume=1, created_by=user,
@@ -181,7 +180,7 @@ def _multiply(world: World, times: int) -> None:
 
 
 def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
-    world: World, reader: Person
+    tenant: Tenant, reader: Person
 ) -> None:
     def queries(model: type[Any]) -> tuple[int, int]:
         with CaptureQueriesContext(connection) as captured:
@@ -189,7 +188,7 @@ def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
         return len(captured), len(answer.context["cl"].result_list)
 
     few = {model: queries(model) for model in staff_site._registry}
-    _multiply(world, 30)
+    _multiply(tenant, 30)
     for model, (before, rows) in few.items():
         after, found = queries(model)
         assert found - rows >= 30, model
@@ -261,7 +260,7 @@ def test_what_is_not_there_is_not_found(page: str, reader: Person) -> None:
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_no_query_breaks_a_list(model: type[Any], world: World, reader: Person) -> None:
+def test_no_query_breaks_a_list(model: type[Any], tenant: Tenant, reader: Person) -> None:
     for query in (
         "q=%00", "q=%ED%A0%80", "q=" + "x" * 5000, "p=-1", "p=99999999999", "p=x", "o=x.9", "all=",
         "e=1", "id__exact=x", "id__exact=%00", "pk=99999999999999999999", "topic__exact=%00",
@@ -272,7 +271,7 @@ def test_no_query_breaks_a_list(model: type[Any], world: World, reader: Person) 
         assert answer.status_code in {200, 302, 400}, query
 
 
-def test_what_no_column_can_hold_is_refused(world: World, reader: Person) -> None:
+def test_what_no_column_can_hold_is_refused(tenant: Tenant, reader: Person) -> None:
     for query in ("title__exact=%00", "q=%00"):
         assert reader.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
 
@@ -294,7 +293,7 @@ def test_what_no_column_can_hold_is_refused(world: World, reader: Person) -> Non
     ],
 )
 def test_a_list_is_filtered_by_what_it_offers_alone(
-    model: type[Any], query: str, world: World, reader: Person
+    model: type[Any], query: str, tenant: Tenant, reader: Person
 ) -> None:
     assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 400
 
@@ -311,7 +310,7 @@ def test_a_list_is_filtered_by_what_it_offers_alone(
     ],
 )
 def test_what_a_list_offers_filters_it(
-    model: type[Any], query: str, world: World, reader: Person
+    model: type[Any], query: str, tenant: Tenant, reader: Person
 ) -> None:
     assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 200
 
@@ -340,16 +339,16 @@ def test_a_clients_weak_password_is_refused_in_its_place(reader: Person) -> None
     assert not Client.unscoped.exists()
 
 
-def test_a_suspended_client_is_shut_out_and_let_in_again(world: World, reader: Person) -> None:
-    send(reader, world.client, is_active=None)
-    assert not Client.unscoped.get(pk=world.client.pk).is_active
-    send(reader, Client.unscoped.get(pk=world.client.pk), is_active="on")
-    assert Client.unscoped.get(pk=world.client.pk).is_active
+def test_a_suspended_client_is_shut_out_and_let_in_again(tenant: Tenant, reader: Person) -> None:
+    send(reader, tenant.client, is_active=None)
+    assert not Client.unscoped.get(pk=tenant.client.pk).is_active
+    send(reader, Client.unscoped.get(pk=tenant.client.pk), is_active="on")
+    assert Client.unscoped.get(pk=tenant.client.pk).is_active
 
 
-def test_chosen_clients_are_suspended_together(world: World, reader: Person) -> None:
+def test_chosen_clients_are_suspended_together(tenant: Tenant, reader: Person) -> None:
     other = ClientFactory()
-    chosen = {"action": "suspend", "_selected_action": [world.client.pk, other.pk]}
+    chosen = {"action": "suspend", "_selected_action": [tenant.client.pk, other.pk]}
     answer = reader.post(address(Client, "changelist"), chosen, follow=True)
     assert "2\xa0clients were suspended." in answer.content.decode()
     assert not Client.unscoped.filter(is_active=True).exists()
@@ -358,15 +357,15 @@ def test_chosen_clients_are_suspended_together(world: World, reader: Person) -> 
     assert not Client.unscoped.filter(is_active=False).exists()
 
 
-def test_nobody_deletes_a_client(world: World, reader: Person) -> None:
-    assert reader.post(address(world.client, "delete"), {"post": "yes"}).status_code == 403
-    chosen = {"action": "delete_selected", "_selected_action": [world.client.pk], "post": "yes"}
+def test_nobody_deletes_a_client(tenant: Tenant, reader: Person) -> None:
+    assert reader.post(address(tenant.client, "delete"), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [tenant.client.pk], "post": "yes"}
     reader.post(address(Client, "changelist"), chosen)
-    assert Client.unscoped.filter(pk=world.client.pk).exists()
+    assert Client.unscoped.filter(pk=tenant.client.pk).exists()
 
 
-def test_a_subscription_lapses_and_is_extended(world: World, reader: Person) -> None:
-    subscription = world.client.subscription
+def test_a_subscription_lapses_and_is_extended(tenant: Tenant, reader: Person) -> None:
+    subscription = tenant.client.subscription
     send(reader, subscription, current_period_end_0="2020-01-01", current_period_end_1="00:00:00")
     subscription.refresh_from_db()
     assert subscription.status == "lapsed"
@@ -381,62 +380,62 @@ def test_a_subscription_lapses_and_is_extended(world: World, reader: Person) -> 
     assert list(running.context["cl"].result_list) == [subscription]
 
 
-def test_there_are_never_fewer_seats_than_active_users(world: World, reader: Person) -> None:
-    said = wrong(send(reader, world.client.subscription, seats=1))
+def test_there_are_never_fewer_seats_than_active_users(tenant: Tenant, reader: Person) -> None:
+    said = wrong(send(reader, tenant.client.subscription, seats=1))
     assert said == {
         "__all__": ["2 users are active: deactivate some, or leave as many seats."],
     }
-    assert Subscription.objects.get(client=world.client).seats == 50
+    assert Subscription.objects.get(client=tenant.client).seats == 50
 
 
 # --- Users and roles -----------------------------------------------------------------------------
 
 
-def test_a_user_is_added_changed_and_deleted(world: World, reader: Person) -> None:
+def test_a_user_is_added_changed_and_deleted(tenant: Tenant, reader: Person) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
-    fields = {"client": world.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
+    fields = {"client": tenant.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
     add(reader, User, **fields, is_active="on", password="Spruce-bark-7731")
     user = User.unscoped.get(username="zane")
     assert user.check_password("Spruce-bark-7731")
-    assert (user.client, user.role, user.is_staff) == (world.client, viewer, False)
-    send(reader, user, role=world.role.pk, password="Larch-bark-7731")
+    assert (user.client, user.role, user.is_staff) == (tenant.client, viewer, False)
+    send(reader, user, role=tenant.role.pk, password="Larch-bark-7731")
     changed = User.unscoped.get(pk=user.pk)
-    assert (changed.role, changed.token_version) == (world.role, user.token_version + 1)
+    assert (changed.role, changed.token_version) == (tenant.role, user.token_version + 1)
     assert changed.check_password("Larch-bark-7731")
     reader.post(address(user, "delete"), {"post": "yes"})
     assert not User.unscoped.filter(pk=user.pk).exists()
 
 
-def test_a_user_without_a_password_cannot_sign_in_yet(world: World, reader: Person) -> None:
+def test_a_user_without_a_password_cannot_sign_in_yet(tenant: Tenant, reader: Person) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
-    fields = {"client": world.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
+    fields = {"client": tenant.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
     add(reader, User, **fields, is_active="on", password="")
     assert not User.unscoped.get(username="zane").has_usable_password()
 
 
 def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
-    world: World, reader: Person
+    tenant: Tenant, reader: Person
 ) -> None:
-    answer = send(reader, world.colleague, username=world.user.username, name="Typed anew")
+    answer = send(reader, tenant.colleague, username=tenant.user.username, name="Typed anew")
     assert wrong(answer) == {"__all__": ["This username is taken: choose another one."]}
     page = answer.content.decode()
     assert 'value="Typed anew"' in page
     assert "Nothing was saved: what stands in the way is said below." in page
-    assert User.unscoped.get(pk=world.colleague.pk).name == world.word
+    assert User.unscoped.get(pk=tenant.colleague.pk).name == tenant.word
     assert not LogEntry.objects.exists()
 
 
-def test_the_last_owner_stays(world: World, reader: Person) -> None:
-    reader.post(address(world.colleague, "delete"), {"post": "yes"})
-    answer = reader.post(address(world.user, "delete"), {"post": "yes"}, follow=True)
+def test_the_last_owner_stays(tenant: Tenant, reader: Person) -> None:
+    reader.post(address(tenant.colleague, "delete"), {"post": "yes"})
+    answer = reader.post(address(tenant.user, "delete"), {"post": "yes"}, follow=True)
     sentence = "This is the client&#x27;s last active owner: make another owner first."
     assert sentence in answer.content.decode()
-    assert answer.redirect_chain[-1][0] == address(world.user)
-    assert User.unscoped.filter(pk=world.user.pk).exists()
+    assert answer.redirect_chain[-1][0] == address(tenant.user)
+    assert User.unscoped.filter(pk=tenant.user.pk).exists()
 
 
-def test_of_chosen_users_all_are_deleted_or_none(world: World, reader: Person) -> None:
-    both = [world.user.pk, world.colleague.pk]
+def test_of_chosen_users_all_are_deleted_or_none(tenant: Tenant, reader: Person) -> None:
+    both = [tenant.user.pk, tenant.colleague.pk]
     chosen = {"action": "delete_selected", "_selected_action": both}
     answer = reader.post(address(User, "changelist"), chosen)
     assert "What this user made stays." in answer.content.decode()
@@ -461,16 +460,16 @@ def test_staff_cannot_deactivate_themselves(staff: User, reader: Person) -> None
     assert said == {"__all__": ["You cannot deactivate yourself: ask another owner."]}
 
 
-def test_only_roles_of_the_users_client_are_offered(world: World, reader: Person) -> None:
+def test_only_roles_of_the_users_client_are_offered(tenant: Tenant, reader: Person) -> None:
     foreign = Role.unscoped.create(client=ClientFactory(), name="foreign")
-    page = reader.get(address(world.colleague)).content.decode()
+    page = reader.get(address(tenant.colleague)).content.decode()
     assert "Dzirnupe" in page
     assert "foreign" not in page
-    assert "role" in wrong(send(reader, world.colleague, role=foreign.pk))
+    assert "role" in wrong(send(reader, tenant.colleague, role=foreign.pk))
 
 
-def test_a_role_is_added_changed_and_deleted(world: World, reader: Person) -> None:
-    add(reader, Role, client=world.client.pk, name="scaler", permissions=["logs.write"])
+def test_a_role_is_added_changed_and_deleted(tenant: Tenant, reader: Person) -> None:
+    add(reader, Role, client=tenant.client.pk, name="scaler", permissions=["logs.write"])
     role = Role.unscoped.get(name="scaler")
     assert role.permissions == ["logs.write"]
     send(reader, role, permissions=["notes.write", "logs.write"])
@@ -502,38 +501,38 @@ def totals(consignment: Consignment) -> tuple[int, str]:
 
 
 def test_a_consignment_is_added_changed_and_deleted_with_its_events(
-    world: World, staff: User, reader: Person
+    tenant: Tenant, staff: User, reader: Person
 ) -> None:
-    fields = {"client": world.client.pk, "name": "Load 7", "type": "pinewood"}
+    fields = {"client": tenant.client.pk, "name": "Load 7", "type": "pinewood"}
     add(reader, Consignment, **fields, city_id="")
     load = Consignment.unscoped.get(name="Load 7")
-    send(reader, load, vehicle_number="LV-1", city_id=world.city_id)
+    send(reader, load, vehicle_number="LV-1", city_id=tenant.city_id)
     reader.post(address(load, "delete"), {"post": "yes"})
     assert not Consignment.unscoped.filter(pk=load.pk).exists()
     said = told(Consignment)
     assert [message["action"] for message in said] == ["create", "update", "delete"]
     assert said[-1]["consignment"]["vehicle_number"] == "LV-1"
-    assert said[-1]["consignment"]["city_id"] == world.city_id
+    assert said[-1]["consignment"]["city_id"] == tenant.city_id
     assert set(OutboxEvent.objects.filter(key=load.pk).values_list("actor_id", flat=True)) == {
         staff.pk
     }
 
 
-def test_what_did_not_change_is_no_event(world: World, reader: Person) -> None:
-    send(reader, world.consignment)
-    send(reader, world.note)
+def test_what_did_not_change_is_no_event(tenant: Tenant, reader: Person) -> None:
+    send(reader, tenant.consignment)
+    send(reader, tenant.note)
     assert told(Consignment) == []
     assert len(told(Note)) == 1
 
 
-def test_a_taken_name_is_refused_with_its_sentence(world: World, reader: Person) -> None:
-    fields = {"client": world.client.pk, "name": world.word, "type": "pinewood"}
+def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, reader: Person) -> None:
+    fields = {"client": tenant.client.pk, "name": tenant.word, "type": "pinewood"}
     answer = add(reader, Consignment, **fields)
     assert wrong(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
 
 
-def test_logs_that_come_change_and_go_keep_the_totals(world: World, reader: Person) -> None:
-    load = Consignment.objects.create(client=world.client, name="Load 7", type="pinewood")
+def test_logs_that_come_change_and_go_keep_the_totals(tenant: Tenant, reader: Person) -> None:
+    load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
     add(reader, Log, consignment=load.pk, barcode="", length="4", breadth="30", height="30")
     assert totals(load) == (1, "0.360")
     log = load.logs.get()
@@ -551,10 +550,10 @@ def test_logs_that_come_change_and_go_keep_the_totals(world: World, reader: Pers
     assert said == ["create", "update", "create", "delete", "delete"]
 
 
-def test_impossible_measures_are_refused_beside_their_field(world: World, reader: Person) -> None:
-    assert "length" in wrong(send(reader, world.log, length="-1"))
+def test_impossible_measures_are_refused_beside_their_field(tenant: Tenant, reader: Person) -> None:
+    assert "length" in wrong(send(reader, tenant.log, length="-1"))
     taken = add(
-        reader, Log, consignment=world.consignment.pk, barcode=world.word,
+        reader, Log, consignment=tenant.consignment.pk, barcode=tenant.word,
         length="4", breadth="30", height="30",
     )  # fmt: skip
     assert wrong(taken) == {"__all__": ["There is a log with the barcode “Dzirnupe” already."]}
@@ -563,13 +562,13 @@ def test_impossible_measures_are_refused_beside_their_field(world: World, reader
 # --- Files, notes, cities, events ----------------------------------------------------------------
 
 
-def test_a_file_is_placed_elsewhere_and_deleted(world: World, reader: Person) -> None:
-    load = Consignment.objects.create(client=world.client, name="Load 7", type="pinewood")
-    page = reader.get(address(world.file)).content.decode()
-    assert reverse("web:file", args=[world.file.pk]) in page
+def test_a_file_is_placed_elsewhere_and_deleted(tenant: Tenant, reader: Person) -> None:
+    load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
+    page = reader.get(address(tenant.file)).content.decode()
+    assert reverse("web:file", args=[tenant.file.pk]) in page
     assert "random_number" in page
-    send(reader, world.file, consignment=load.pk, log="")
-    file = File.unscoped.get(pk=world.file.pk)
+    send(reader, tenant.file, consignment=load.pk, log="")
+    file = File.unscoped.get(pk=tenant.file.pk)
     assert (file.consignment, file.log) == (load, None)
     assert told(File)[-1]["file"]["consignment_id"] == load.pk
     reader.post(address(file, "delete"), {"post": "yes"})
@@ -577,26 +576,26 @@ def test_a_file_is_placed_elsewhere_and_deleted(world: World, reader: Person) ->
     assert not reader.get(address(File, "changelist")).context["cl"].result_list
 
 
-def test_a_file_is_never_tied_to_another_clients_rows(world: World, reader: Person) -> None:
-    other = make_world(word="Ādaži", first_id=5_000_001)
-    answer = send(reader, world.file, consignment=other.consignment.pk)
+def test_a_file_is_never_tied_to_another_clients_rows(tenant: Tenant, reader: Person) -> None:
+    other = create_tenant(word="Ādaži", first_id=5_000_001)
+    answer = send(reader, tenant.file, consignment=other.consignment.pk)
     assert wrong(answer) == {"__all__": ["There is no such consignment or log."]}
 
 
-def test_failures_are_processed_again(world: World, reader: Person) -> None:
+def test_failures_are_processed_again(tenant: Tenant, reader: Person) -> None:
     File.unscoped.update(status="FAILURE", error="It is damaged.", live_digest=None)
-    chosen = {"action": "try_again", "_selected_action": [world.file.pk]}
+    chosen = {"action": "try_again", "_selected_action": [tenant.file.pk]}
     answer = reader.post(address(File, "changelist"), chosen, follow=True)
     assert "1\xa0file is processed again." in answer.content.decode()
-    assert File.unscoped.get(pk=world.file.pk).status == "PENDING"
+    assert File.unscoped.get(pk=tenant.file.pk).status == "PENDING"
 
 
 def test_a_note_is_written_changed_and_deleted_with_its_events(
-    world: World, reader: Person
+    tenant: Tenant, reader: Person
 ) -> None:
-    add(reader, Note, client=world.client.pk, title="Gate key", content="", consignment="")
+    add(reader, Note, client=tenant.client.pk, title="Gate key", content="", consignment="")
     note = Note.unscoped.get(title="Gate key")
-    send(reader, note, content="It hangs inside.", consignment=world.consignment.pk)
+    send(reader, note, content="It hangs inside.", consignment=tenant.consignment.pk)
     reader.post(address(note, "delete"), {"post": "yes"})
     said = told(Note)[1:]
     assert [message["action"] for message in said] == ["create", "update", "delete"]
@@ -604,31 +603,31 @@ def test_a_note_is_written_changed_and_deleted_with_its_events(
     assert said[-1]["note"]["content"] == "It hangs inside."
 
 
-def test_what_another_changes_meanwhile_stays(world: World, reader: Person) -> None:
-    notes, files = (type(row).unscoped.filter(pk=row.pk) for row in (world.note, world.file))
-    note, file = form_of(reader, address(world.note)), form_of(reader, address(world.file))
+def test_what_another_changes_meanwhile_stays(tenant: Tenant, reader: Person) -> None:
+    notes, files = (type(row).unscoped.filter(pk=row.pk) for row in (tenant.note, tenant.file))
+    note, file = form_of(reader, address(tenant.note)), form_of(reader, address(tenant.file))
     with changed_once_it_is_read("notes_note", lambda: notes.update(content="Ilze has it")):
-        reader.post(address(world.note), {**note, "title": "Key"})
+        reader.post(address(tenant.note), {**note, "title": "Key"})
     assert notes.values("title", "content").get() == {"title": "Key", "content": "Ilze has it"}
     with changed_once_it_is_read("files_file", lambda: files.update(log=None)):
-        reader.post(address(world.file), {**file, "consignment": ""})
+        reader.post(address(tenant.file), {**file, "consignment": ""})
     assert files.values("consignment", "log").get() == {"consignment": None, "log": None}
 
 
-def test_a_city_gets_another_name_and_keeps_its_number(world: World, reader: Person) -> None:
-    city = City.unscoped.get(client=world.client)
+def test_a_city_gets_another_name_and_keeps_its_number(tenant: Tenant, reader: Person) -> None:
+    city = City.unscoped.get(client=tenant.client)
     send(reader, city, name="Rīga", number=9)
-    assert (City.unscoped.get().name, City.unscoped.get().number) == ("Rīga", world.city_id)
-    add(reader, City, client=world.client.pk, number=9, name="Ogre")
+    assert (City.unscoped.get().name, City.unscoped.get().number) == ("Rīga", tenant.city_id)
+    add(reader, City, client=tenant.client.pk, number=9, name="Ogre")
     assert City.unscoped.get(number=9).name == "Ogre"
 
 
-def test_events_are_facts(world: World, reader: Person) -> None:
+def test_events_are_facts(tenant: Tenant, reader: Person) -> None:
     event = OutboxEvent.objects.filter(topic="note_events").get()
     page = reader.get(address(event)).content.decode()
     assert "&quot;action&quot;: &quot;create&quot;" in page
     assert f"{event.time:%-d %b %Y %H:%M} UTC" in page
-    assert world.user.username in page
+    assert tenant.user.username in page
     assert reader.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
     assert reader.post(address(event, "delete"), {"post": "yes"}).status_code == 403
@@ -636,11 +635,13 @@ def test_events_are_facts(world: World, reader: Person) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("way", ["add", "delete", "choose"])
-def test_what_lost_to_another_writer_is_done_again(way: str, world: World, reader: Person) -> None:
-    chosen = {"action": "delete_selected", "_selected_action": [world.note.pk], "post": "yes"}
+def test_what_lost_to_another_writer_is_done_again(
+    way: str, tenant: Tenant, reader: Person
+) -> None:
+    chosen = {"action": "delete_selected", "_selected_action": [tenant.note.pk], "post": "yes"}
     page, sent = {
-        "add": (address(Note, "add"), {"client": world.client.pk, "title": "Gate key"}),
-        "delete": (address(world.note, "delete"), {"post": "yes"}),
+        "add": (address(Note, "add"), {"client": tenant.client.pk, "title": "Gate key"}),
+        "delete": (address(tenant.note, "delete"), {"post": "yes"}),
         "choose": (address(Note, "changelist"), chosen),
     }[way]
     lost: list[str] = []
@@ -671,7 +672,7 @@ class TestBrowser:
     """Real pages under the real policy: what it forbids is a trouble."""
 
     def test_a_client_is_searched_for_and_a_consignment_picked(
-        self, world: World, staff: User, open_page: Open, troubles: list[str]
+        self, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
     ) -> None:
         page = open_page(staff, address(User, "add"))
         page.locator(".select2-selection").first.click()
@@ -694,11 +695,11 @@ class TestBrowser:
         page.locator("#id_height").fill("30")
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_text("was added successfully")).to_be_visible()
-        assert world.consignment.logs.count() == 2
+        assert tenant.consignment.logs.count() == 2
         assert troubles == []
 
     def test_chosen_clients_are_suspended(
-        self, world: World, staff: User, open_page: Open, troubles: list[str]
+        self, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
     ) -> None:
         page = open_page(staff, address(Client, "changelist"))
         page.locator("input.action-select").first.check()
@@ -709,7 +710,7 @@ class TestBrowser:
 
     @pytest.mark.parametrize("page_of", ["changelist", "change"])
     def test_no_page_is_wider_than_a_telephone(
-        self, page_of: str, world: World, staff: User, open_page: Open, troubles: list[str]
+        self, page_of: str, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
     ) -> None:
         page = open_page(staff, "/admin/")
         page.set_viewport_size({"width": 360, "height": 740})

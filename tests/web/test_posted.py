@@ -11,9 +11,8 @@ import pytest
 from django.test import Client as Person
 
 from tests.doors import doors
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, Tenant, create_tenant
 from tests.web.conftest import SignIn
-from tests.worlds import World, make_world
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -29,17 +28,17 @@ ROUTES = {str(part.pattern) for part in urlpatterns}
 
 
 @pytest.fixture
-def world() -> World:
-    return make_world(word="Dzirnupe", first_id=7_000_001)
+def tenant() -> Tenant:
+    return create_tenant(word="Dzirnupe", first_id=7_000_001)
 
 
 @pytest.fixture
-def reader(world: World, person: SignIn) -> Person:
-    return person(world.user)
+def reader(tenant: Tenant, person: SignIn) -> Person:
+    return person(tenant.user)
 
 
-def filled(address: str, world: World) -> str:
-    return address.format(**world.ids)
+def filled(address: str, tenant: Tenant) -> str:
+    return address.format(**tenant.ids)
 
 
 def heads(page: Any) -> list[tuple[str, str]]:
@@ -72,31 +71,33 @@ def pieces(page: Any) -> set[str]:
     ],
 )
 def test_reading_where_a_form_is_sent_shows_the_forms_page(
-    world: World, reader: Person, address: str, page: str
+    tenant: Tenant, reader: Person, address: str, page: str
 ) -> None:
-    found = reader.get(filled(address, world), follow=True)
-    meant = reader.get(filled(page, world))
+    found = reader.get(filled(address, tenant), follow=True)
+    meant = reader.get(filled(page, tenant))
     assert found.status_code == meant.status_code == HTTPStatus.OK
     assert heads(found) == heads(meant)
     assert pieces(found) == pieces(meant)
-    assert reader.head(filled(address, world), follow=True).status_code == HTTPStatus.OK
+    assert reader.head(filled(address, tenant), follow=True).status_code == HTTPStatus.OK
 
 
-def test_a_browser_reads_at_every_address_and_changes_nothing(world: World, reader: Person) -> None:
+def test_a_browser_reads_at_every_address_and_changes_nothing(
+    tenant: Tenant, reader: Person
+) -> None:
     pages = [door for door in doors() if door.route in ROUTES]
-    answers = {door.route: reader.get(door.path(world.ids)).status_code for door in pages}
+    answers = {door.route: reader.get(door.path(tenant.ids)).status_code for door in pages}
     refused = {where for where, status in answers.items() if status >= HTTPStatus.BAD_REQUEST}
     assert (len(pages), refused) == (len(ROUTES), NO_PAGE)
-    assert Note.unscoped.filter(pk=world.note.pk).exists()
-    assert Consignment.unscoped.filter(pk=world.consignment.pk).exists()
-    assert File.unscoped.live().filter(pk=world.file.pk).exists()
+    assert Note.unscoped.filter(pk=tenant.note.pk).exists()
+    assert Consignment.unscoped.filter(pk=tenant.consignment.pk).exists()
+    assert File.unscoped.live().filter(pk=tenant.file.pk).exists()
     assert reader.get("/account/").status_code == HTTPStatus.OK
 
 
 def test_the_page_of_a_refused_note_is_drawn_anew_where_it_stands(
-    world: World, reader: Person
+    tenant: Tenant, reader: Person
 ) -> None:
-    address = filled("/consignments/{consignment_id}/notes/", world)
+    address = filled("/consignments/{consignment_id}/notes/", tenant)
     refused = reader.post(address, {"title": "", "content": "Ilze has it"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     anew = reader.get(address)
@@ -119,8 +120,8 @@ class TestSessionIsOver:
     """A form that is sent after the session ended leads to sign in, and then back to its page."""
 
     @pytest.fixture
-    def address(self, world: World) -> str:
-        return filled("/consignments/{consignment_id}/notes/", world)
+    def address(self, tenant: Tenant) -> str:
+        return filled("/consignments/{consignment_id}/notes/", tenant)
 
     def sign_in(self, user: User, address: str, **headers: str) -> tuple[str, Any]:
         """Send a form as a stranger, then sign in; return where that led, and what is there."""
@@ -132,27 +133,27 @@ class TestSessionIsOver:
         answer = stranger.post("/login/", form, follow=True)
         return answer.redirect_chain[-1][0], answer
 
-    def test_back_to_the_page_that_the_form_stands_on(self, world: World, address: str) -> None:
-        page = filled("/consignments/{consignment_id}/", world)
-        where, answer = self.sign_in(world.user, address, referer=f"{HOST}{page}?before=9")
+    def test_back_to_the_page_that_the_form_stands_on(self, tenant: Tenant, address: str) -> None:
+        page = filled("/consignments/{consignment_id}/", tenant)
+        where, answer = self.sign_in(tenant.user, address, referer=f"{HOST}{page}?before=9")
         assert where == f"{page}?before=9"
         assert answer.status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "//elsewhere.example"])
     def test_without_it_to_the_page_that_the_address_belongs_to(
-        self, world: World, address: str, referer: str
+        self, tenant: Tenant, address: str, referer: str
     ) -> None:
-        _, answer = self.sign_in(world.user, address, referer=referer)
+        _, answer = self.sign_in(tenant.user, address, referer=referer)
         assert answer.status_code == HTTPStatus.OK
-        assert f"<h1>{world.consignment.name}" in answer.content.decode()
+        assert f"<h1>{tenant.consignment.name}" in answer.content.decode()
 
-    def test_from_a_door_without_a_page_home(self, world: World) -> None:
-        where, answer = self.sign_in(world.user, filled("/api/files/{file_id}/retry/", world))
+    def test_from_a_door_without_a_page_home(self, tenant: Tenant) -> None:
+        where, answer = self.sign_in(tenant.user, filled("/api/files/{file_id}/retry/", tenant))
         assert where == "/consignments/"
         assert answer.status_code == HTTPStatus.OK
 
-    def test_never_out_of_the_house(self, world: World, address: str) -> None:
-        where, _ = self.sign_in(world.user, address, referer=f"{HOST}//elsewhere.example/")
+    def test_never_out_of_the_house(self, tenant: Tenant, address: str) -> None:
+        where, _ = self.sign_in(tenant.user, address, referer=f"{HOST}//elsewhere.example/")
         assert where == "/consignments/"
 
 
@@ -160,8 +161,8 @@ class TestAnotherClientIsChosen:
     """Staff who choose a client are led on to a page that is there for it."""
 
     @pytest.fixture
-    def other(self) -> World:
-        return make_world(word="Kalnamuiza", first_id=5_000_001)
+    def other(self) -> Tenant:
+        return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
     @pytest.fixture
     def platform(self, staff: User, person: SignIn) -> Person:
@@ -182,9 +183,9 @@ class TestAnotherClientIsChosen:
         ],
     )
     def test_from_another_clients_row_to_the_list(
-        self, world: World, other: World, platform: Person, page: str, noun: str
+        self, tenant: Tenant, other: Tenant, platform: Person, page: str, noun: str
     ) -> None:
-        chosen = {"client_id": other.client.pk, "next": filled(page, world)}
+        chosen = {"client_id": other.client.pk, "next": filled(page, tenant)}
         answer = platform.post("/client/", chosen, follow=True)
         assert [where for where, _ in answer.redirect_chain] == [noun]
         assert answer.status_code == HTTPStatus.OK
@@ -192,15 +193,15 @@ class TestAnotherClientIsChosen:
 
     @pytest.mark.parametrize("client_id", ["own", "all"])
     def test_from_a_row_that_is_still_shown_nowhere_else(
-        self, world: World, other: World, platform: Person, client_id: str
+        self, tenant: Tenant, other: Tenant, platform: Person, client_id: str
     ) -> None:
-        page = filled("/files/{file_id}/", world)
-        chosen = {"client_id": world.client.pk if client_id == "own" else "", "next": page}
+        page = filled("/files/{file_id}/", tenant)
+        chosen = {"client_id": tenant.client.pk if client_id == "own" else "", "next": page}
         assert platform.post("/client/", chosen)["Location"] == page
 
     @pytest.mark.parametrize("page", ["/people/", "/notes/?q=key", "/nowhere/7/", "/admin/"])
     def test_from_a_page_of_no_row_nowhere_else(
-        self, world: World, platform: Person, page: str
+        self, tenant: Tenant, platform: Person, page: str
     ) -> None:
-        chosen = {"client_id": world.client.pk, "next": page}
+        chosen = {"client_id": tenant.client.pk, "next": page}
         assert platform.post("/client/", chosen)["Location"] == page

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -17,14 +16,13 @@ import time_machine
 from django.contrib.contenttypes.models import ContentType
 from django.forms import Form
 from django.test import Client as Program
-from pytest_django import DjangoDbBlocker
 
 from tests.callers import FORM, Caller, caller
 from tests.conftest import AsUser
 from tests.contract.every import STAFFS
 from tests.doors import Door, ask, calls, doors, fields_of, heard
+from tests.factories import Tenant
 from tests.reading import names_read
-from tests.worlds import World, kept_world
 from timba.consignments.models import Consignment
 from timba.web import forms
 
@@ -74,31 +72,20 @@ def _time_stands_still() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def kept(
-    _time_stands_still: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[tuple[World, World]]:
-    with (
-        kept_world(django_db_blocker, word="Dzirnupe", first_id=7_000_001) as theirs,
-        kept_world(django_db_blocker, word="Kalnamuiza", first_id=5_000_001) as own,
-    ):
-        yield theirs, own
-
-
 @pytest.fixture
-def theirs(kept: tuple[World, World], db: None) -> World:
+def theirs(other_tenant: Tenant) -> Tenant:
     """Return the client that nobody else may know of."""
-    return deepcopy(kept[0])
+    return other_tenant
 
 
 @pytest.fixture
-def own(kept: tuple[World, World], db: None) -> World:
+def own(tenant: Tenant) -> Tenant:
     """Return the stranger's own client."""
-    return deepcopy(kept[1])
+    return tenant
 
 
 @pytest.fixture
-def absent(theirs: World) -> dict[str, Any]:
+def absent(theirs: Tenant) -> dict[str, Any]:
     """Return ids that no row has."""
     return {
         name: uuid.UUID(int=number) if isinstance(known, uuid.UUID) else 8_000_000 + number
@@ -107,20 +94,20 @@ def absent(theirs: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stranger(door: Door, method: str, own: World) -> Caller:
+def stranger(door: Door, method: str, own: Tenant) -> Caller:
     """Return the owner of another client, at the door that the test is about."""
-    return caller(door, method, user=own.user, world=own)
+    return caller(door, method, user=own.user, tenant=own)
 
 
 @pytest.mark.parametrize(("door", "method"), OURS)
 def test_a_stranger_hears_the_same_of_foreign_and_of_absent_rows(
-    door: Door, method: str, stranger: Caller, theirs: World, absent: dict[str, Any]
+    door: Door, method: str, stranger: Caller, theirs: Tenant, absent: dict[str, Any]
 ) -> None:
     secrets = theirs.secrets
     with names_read() as read:
         usual = stranger.ask()
         # With every id that is one's own, and with none of them.
-        for sent in (_named(stranger.world.ids, *NAMES.keys() - {"id"}), {"id": 1}):
+        for sent in (_named(stranger.tenant.ids, *NAMES.keys() - {"id"}), {"id": 1}):
             heard(stranger.ask(query=sent, body=sent), secrets=secrets)
     # A page may take no POST, or no GET.
     expected = REFUSED.get((door.route, method), 405 if door.operation(method) is None else None)
@@ -149,11 +136,11 @@ def _named(ids: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("door", "method"), GUARDED)
 def test_nobody_hears_anything_without_signing_in(
-    door: Door, method: str, own: World, theirs: World, absent: dict[str, Any]
+    door: Door, method: str, own: Tenant, theirs: Tenant, absent: dict[str, Any]
 ) -> None:
     for accept, status in (("application/json", 401), ("text/html", 302)):
         program = Program(headers={"accept": accept})
-        nobody = Caller(program=program, door=door, method=method, world=own)
+        nobody = Caller(program=program, door=door, method=method, tenant=own)
         foreign, none = (nobody.ask(ids, query=ids) for ids in (theirs.ids, absent))
         if door.operation(method) is not None or foreign.status_code != 405:
             leads_on = door.route == HOME and method != "POST"
@@ -169,7 +156,7 @@ def test_nobody_hears_anything_without_signing_in(
 
 @pytest.mark.parametrize(("door", "method"), ADMIN)
 def test_the_admin_pages_are_shut_to_clients(
-    door: Door, method: str, theirs: World, absent: dict[str, Any], own: World
+    door: Door, method: str, theirs: Tenant, absent: dict[str, Any], own: Tenant
 ) -> None:
     model = ContentType.objects.get_for_model(Consignment).pk
     rows = [
@@ -193,7 +180,7 @@ def test_the_admin_pages_are_shut_to_clients(
         assert theirs.word.encode() not in foreign
 
 
-def test_several_tasks_at_once_tell_no_more(own: World, theirs: World, as_user: AsUser) -> None:
+def test_several_tasks_at_once_tell_no_more(own: Tenant, theirs: Tenant, as_user: AsUser) -> None:
     def ask_beside(task_id: object) -> Any:
         query = {"task_id": [own.file.task_id, task_id]}
         answer = ask(as_user(own.user), "GET", "/api/task-status/", query=query)
