@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from tests.temperatures.uploads import settle_readings
 from tests.factories import Tenant, create_tenant
+from tests.temperatures.uploads import settle_readings
 from timba.consignments.deletion import check_deletion_hooks
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, delete_consignment, delete_log, open_consignment
@@ -165,7 +165,9 @@ def test_nothing_is_tied_to_a_consignment_that_has_just_been_deleted(
 def test_no_file_is_tied_to_a_log_that_has_just_been_deleted(tenant: Tenant) -> None:
     delete_log(actor=tenant.user, log=Log.unscoped.get())
     with pytest.raises(NotFound, match=r"^There is no such log\.$"):
-        place_file(actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=tenant.log)
+        place_file(
+            actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=tenant.log
+        )
     connection.check_constraints()
 
 

@@ -10,8 +10,7 @@ from django.apps import apps
 from tests.callers import signed_in
 from tests.contract.every import DOCUMENTED, named
 from tests.doors import Door, fields_of
-from tests.factories import StaffFactory
-from tests.factories import Tenant
+from tests.factories import StaffFactory, Tenant
 from timba.accounts.models import User
 from timba.serialization import dumps
 from timba.temperatures.services import name_city_and_invalidate_cache
