@@ -15,7 +15,7 @@ from timba.accounts.models import User
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
-from timba.files.registry import processors, recognizers
+from timba.files.registry import processors, sniffers
 from timba.files.sandbox import close_sandbox
 
 Take = Callable[..., Upload]
@@ -112,7 +112,7 @@ def read_by(settings: Settings, *names: str) -> None:
 def _forget_processors() -> None:
     close_sandbox()
     processors.cache_clear()
-    recognizers.cache_clear()
+    sniffers.cache_clear()
 
 
 def lose_worker(file: File) -> None:

@@ -144,8 +144,14 @@ _DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
 }
 
 
-def _stage(_: Any, made: ReadResult) -> Findings:
-    return {**made.findings, "sizes": {name: len(made.objects[name]) for name in made.objects}}
+class HostileProcessor(Processor):
+    """Reads in the sandbox, and adds to the findings how large the objects of the result are."""
+
+    extra_readers = (repeat_beside,)
+
+    def stage(self, _: Any, result: ReadResult) -> Findings:
+        sizes = {name: len(content) for name, content in result.objects.items()}
+        return {**result.findings, "sizes": sizes}
 
 
-PROCESSOR = Processor(kind="text", read=read_hostile, stage=_stage, aids=(repeat_beside,))
+PROCESSOR = HostileProcessor(kind="text", read=read_hostile)

@@ -46,7 +46,7 @@ def is_readings(head: bytes) -> bool:
 
 
 def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
-    return detect(name=name, head=head, asked=asked, recognizers={"temperatures": is_readings})
+    return detect(name=name, head=head, asked=asked, sniffers={"temperatures": is_readings})
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from timba.files.services import place_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
 from timba.tallies import processor
+from timba.tallies.processor import TallyProcessor
 
 pytestmark = pytest.mark.django_db
 
@@ -378,18 +379,15 @@ def test_logs_and_success_are_written_together_or_not_at_all(
 
 def _interfere(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None:
     """Do something once, after a sheet was compared and before it is recorded."""
-    real, done = processor.PROCESSOR.stage, []
+    real, done = TallyProcessor.stage, []
 
-    def stage(job: Any, made: Any) -> Any:
-        findings = real(job, made)
+    def stage(self: TallyProcessor, job: Any, result: Any) -> Any:
+        findings = real(self, job, result)
         if not done:
             done.append(deed())
         return findings
 
-    changed = {name: getattr(processor.PROCESSOR, name) for name in processor.PROCESSOR.__slots__}
-    mine = type(processor.PROCESSOR)(**{**changed, "stage": stage})
-    others = {**processing.processors(), "tally": mine}
-    monkeypatch.setattr(processing, "processors", lambda: others)
+    monkeypatch.setattr(TallyProcessor, "stage", stage)
 
 
 def test_a_log_that_comes_in_meanwhile_is_seen(
@@ -474,6 +472,6 @@ def test_whatever_no_longer_fits_is_outdated(wait: Upload, consignment: Consignm
     file = wait(tally(ROW))
     file.refresh_from_db()
     with pytest.raises(Outdated):
-        processor.lock_tally({"consignment": consignment.pk + 1})
+        processor.PROCESSOR.lock({"consignment": consignment.pk + 1})
     with pytest.raises(Outdated):
         processor.record_tally(file, {"consignment": consignment.pk + 1})

@@ -23,7 +23,7 @@ from timba.files.storage import store
 from timba.temperatures import processor, readings, services
 from timba.temperatures.models import CityTotals
 from timba.temperatures.parsing import Reason
-from timba.temperatures.processor import PROCESSOR, recognizes
+from timba.temperatures.processor import PROCESSOR
 
 pytestmark = pytest.mark.django_db
 
@@ -166,7 +166,7 @@ def test_totals_of_many_cities_are_staged_in_small_transactions_between_which_ot
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 26)))
     assert (len(pauses), min(pauses) > 0) == (3, True)
     assert CityTotals.unscoped.filter(file=file).count() == 25
-    PROCESSOR.discard(file.pk, file.run)
+    PROCESSOR.discard_run(file.pk, file.run)
     assert len(pauses) == 4
 
 
@@ -337,7 +337,7 @@ def test_what_a_dead_run_staged_is_forgotten_in_small_steps(
     rows.filter(city_id__gt=9).update(run=99)
     monkeypatch.setattr("timba.temperatures.services.FORGOTTEN_AT_ONCE", 4)
     with django_assert_num_queries(6):  # three looks, three deletions: of 4, 4 and 1 rows
-        PROCESSOR.discard(file.pk, file.run)
+        PROCESSOR.discard_run(file.pk, file.run)
     assert sorted(rows.values_list("city_id", "run")) == [(10, 99), (11, 99)]
 
 
@@ -372,13 +372,13 @@ def test_a_file_is_recognized_by_its_head(packed: bool) -> None:
         return (gzip.compress(data, 1) if packed else data)[:HEAD_BYTES]
 
     noise = random.Random(5).randbytes(300_000).hex().encode()
-    assert recognizes(head(FILE.encode()))
-    assert recognizes(head(FILE.encode() + b"\n" + noise))
-    assert not recognizes(head(b"a text\nof lines\n"))
-    assert not recognizes(head(b"x\n" * 20 + FILE.encode()))
-    assert not recognizes(head(noise))
-    assert not recognizes(head(b""))
+    assert PROCESSOR.sniff(head(FILE.encode()))
+    assert PROCESSOR.sniff(head(FILE.encode() + b"\n" + noise))
+    assert not PROCESSOR.sniff(head(b"a text\nof lines\n"))
+    assert not PROCESSOR.sniff(head(b"x\n" * 20 + FILE.encode()))
+    assert not PROCESSOR.sniff(head(noise))
+    assert not PROCESSOR.sniff(head(b""))
 
 
 def test_a_damaged_archive_is_not_recognized() -> None:
-    assert not recognizes(b"\x1f\x8bno archive at all")
+    assert not PROCESSOR.sniff(b"\x1f\x8bno archive at all")

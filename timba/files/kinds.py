@@ -98,11 +98,11 @@ def check_ending(name: str, *, asked: str | None) -> None:
 
 
 def detect(
-    *, name: str, head: bytes, asked: str | None, recognizers: Mapping[str, Callable[[bytes], bool]]
+    *, name: str, head: bytes, asked: str | None, sniffers: Mapping[str, Callable[[bytes], bool]]
 ) -> Detected:
     """Return the kind of a file that is called `name` and begins with `head`.
 
-    `asked` is the kind that the caller named, if any; `recognizers` tell the text kinds apart.
+    `asked` is the kind that the caller named, if any; `sniffers` tell the text kinds apart.
     Raises UnknownKind with a sentence.
     """
     check_ending(name, asked=asked)
@@ -117,13 +117,13 @@ def detect(
         raise UnknownKind(_disagreement(ending, found))
     if media_type == "application/gzip":
         _refuse_unless_text_inside(head)
-        if asked is None and not recognizers[TEMPERATURES](head):
+        if asked is None and not sniffers[TEMPERATURES](head):
             raise UnknownKind("there are no temperature readings in this archive.")
     elif asked == TEMPERATURES and not _looks_like_utf8(head):
         raise UnknownKind("its text is not UTF-8, as readings are. Save it as UTF-8.")
     elif asked == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
         raise UnknownKind("its text is not UTF-8. Save it as “CSV UTF-8”.")
-    kind = asked or _kind_by_bytes(possible, head, recognizers)
+    kind = asked or _kind_by_bytes(possible, head, sniffers)
     return Detected(kind=kind, media_type=media_type)
 
 
@@ -142,10 +142,10 @@ def _looks_like_utf8(head: bytes) -> bool:
 
 
 def _kind_by_bytes(
-    possible: tuple[str, ...], head: bytes, recognizers: Mapping[str, Callable[[bytes], bool]]
+    possible: tuple[str, ...], head: bytes, sniffers: Mapping[str, Callable[[bytes], bool]]
 ) -> str:
     for kind in possible:
-        if kind in recognizers and recognizers[kind](head):
+        if kind in sniffers and sniffers[kind](head):
             return kind
     return possible[0]
 

@@ -33,9 +33,11 @@ from timba.files.models import Derivative, File, FileQuerySet
 from timba.files.processors.base import (
     FileRefused,
     Findings,
+    Locks,
     ObjectWriter,
     Outdated,
     ReadResult,
+    Stages,
     Superseded,
 )
 from timba.files.registry import processors
@@ -283,10 +285,9 @@ def _read(run: Run) -> _Outcome:
         processor = processors()[run.file.kind]
         read = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
         made = read if isinstance(read, ReadResult) else ReadResult(findings=read)
-        findings = processor.stage(run, made)
-        return _Outcome(
-            findings=findings, keep_objects=True, lock=partial(processor.lock, findings)
-        )
+        findings = processor.stage(run, made) if isinstance(processor, Stages) else made.findings
+        lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _nothing
+        return _Outcome(findings=findings, keep_objects=True, lock=lock)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), keep_objects=True)
     except (Superseded, Stopping, StorageUnavailable):
@@ -312,7 +313,7 @@ def _read(run: Run) -> _Outcome:
 
 def _facts(kind: str, findings: Findings) -> dict[str, Any]:
     """Return those of the findings that callers see."""
-    shown = processors()[kind].facts
+    shown = processors()[kind].result_fields
     return {name: findings[name] for name in (findings if shown is None else shown)}
 
 

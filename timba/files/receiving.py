@@ -35,7 +35,6 @@ from timba.failpoints import failpoint
 from timba.files.events import file_event
 from timba.files.kinds import (
     HEAD_BYTES,
-    TEMPERATURES,
     UnknownKind,
     check_ending,
     detect,
@@ -44,7 +43,7 @@ from timba.files.kinds import (
 )
 from timba.files.models import MAX_FILE_NAME, File
 from timba.files.processors.base import ObjectWriter
-from timba.files.registry import processors, recognizers
+from timba.files.registry import processors, sniffers
 from timba.files.storage import StorageUnavailable, new_key, store
 from timba.files.tasks import notify_workers
 
@@ -134,9 +133,7 @@ class Upload:
     def identify(self, *, kind: str | None = None) -> None:
         """Detect the file's kind; raise UploadRejected where it is unknown or not `kind`."""
         try:
-            detected = detect(
-                name=self.name, head=self._head, asked=kind, recognizers=recognizers()
-            )
+            detected = detect(name=self.name, head=self._head, asked=kind, sniffers=sniffers())
         except UnknownKind as reason:
             raise UploadRejected(self.name, f"“{self.name}” is not accepted: {reason}") from reason
         self.row.kind, self.row.media_type = detected.kind, detected.media_type
@@ -276,7 +273,7 @@ def _lock_intents(uploads: Sequence[Upload]) -> None:
 
 def _accept(row: File, *, tries: int = 3) -> Accepted:
     row.status = File.Status.PENDING
-    row.live_digest = row.sha256 if row.kind == TEMPERATURES else None
+    row.live_digest = row.sha256 if processors()[row.kind].counts_once else None
     try:
         with transaction.atomic():
             row.save(force_update=True)

@@ -1,4 +1,4 @@
-"""The processors that settings list, by the kind they read."""
+"""The processors of `FILE_PROCESSORS` by kind, and the checks of them at start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.checks import Warning as CheckWarning
 from django.utils.module_loading import import_string
 
 from timba.files.models import File
-from timba.files.processors.base import Processor
+from timba.files.processors.base import Processor, Sniffs
 from timba.files.protections import SENTENCES, missing_protections
 
 SANDBOX: Final = "sandbox"
@@ -27,9 +27,9 @@ def processors() -> Mapping[str, Processor]:
 
 
 @cache
-def recognizers() -> Mapping[str, Callable[[bytes], bool]]:
-    """Return how each kind of text that can be told from its first bytes is told."""
-    return {p.kind: p.recognizes for p in processors().values() if p.recognizes is not None}
+def sniffers() -> Mapping[str, Callable[[bytes], bool]]:
+    """Return the functions that tell kinds of text by their first bytes, by kind."""
+    return {p.kind: p.sniff for p in processors().values() if isinstance(p, Sniffs)}
 
 
 def check_processors(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature

@@ -25,7 +25,7 @@ import structlog
 from django.conf import settings
 
 from timba.failpoints import failpoint
-from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult
+from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult, Stages
 from timba.files.protections import isolated_python, missing_protections
 from timba.files.registry import processors
 from timba.files.sandbox_child import MAX_ANSWER, MAX_OBJECTS
@@ -63,7 +63,8 @@ class _Child:
     def __init__(self) -> None:
         sandboxed = [p for p in processors().values() if p.sandboxed]
         lacking = ",".join(missing_protections())
-        modules = sorted({run.__module__ for p in sandboxed for run in (p.read, *p.aids)})
+        readers = [reader for p in sandboxed for reader in (p.read, *_extra_readers(p))]
+        modules = sorted({reader.__module__ for reader in readers})
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
@@ -91,6 +92,10 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _extra_readers(processor: Processor) -> tuple[Callable[[Any], ReadResult], ...]:
+    return processor.extra_readers if isinstance(processor, Stages) else ()
 
 
 def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:

@@ -22,6 +22,7 @@ from timba.failpoints import failpoint
 from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
+from timba.files.processors.base import HandlesDeletion
 from timba.files.registry import processors
 from timba.files.tasks import notify_workers
 
@@ -111,7 +112,9 @@ def delete_file(*, actor: User, file: File) -> None:
     with transaction.atomic():
         file = _locked(file)
         event = file_event("delete", file, actor=actor)
-        processors()[file.kind].withdraw(file)
+        processor = processors()[file.kind]
+        if isinstance(processor, HandlesDeletion):
+            processor.on_delete(file)
         file.deleted_at, file.live_digest, file.queue = timezone.now(), None, ""
         # Whoever works on it now is a stranger from here on.
         file.fencing_token += 1

@@ -22,6 +22,7 @@ from timba.db.outages import is_database_outage, is_serialization_failure
 from timba.failpoints import failpoint
 from timba.files.models import Derivative, File
 from timba.files.processing import give_up, lost_files, waiting_files
+from timba.files.processors.base import DiscardsRuns
 from timba.files.registry import processors
 from timba.files.storage import StorageUnavailable, store
 
@@ -151,6 +152,8 @@ def _erase(derivative: Derivative) -> None:
     """Erase the bytes, then what was staged beside them, then the row that names both."""
     store().purge(derivative.storage_key)
     failpoint("sweeping.run_purged")
-    processors()[derivative.file.kind].discard(derivative.file_id, derivative.run)
+    processor = processors()[derivative.file.kind]
+    if isinstance(processor, DiscardsRuns):
+        processor.discard_run(derivative.file_id, derivative.run)
     failpoint("sweeping.totals_discarded")
     derivative.delete()

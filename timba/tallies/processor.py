@@ -112,14 +112,6 @@ def stage_tally(job: Job, made: ReadResult) -> Findings:
     return {**findings, "consignment": consignment.pk, "logs": logs, "compared": compared}
 
 
-def lock_tally(findings: Findings) -> None:
-    """Lock the consignment before the file, as everybody does; raise Outdated when it is gone."""
-    try:
-        lock_consignment(Consignment(pk=findings["consignment"]))
-    except NotFound:
-        raise Outdated from None
-
-
 def record_tally(file: File, findings: Findings) -> None:
     """Add the sheet's new logs in the transaction that settles the file as SUCCESS.
 
@@ -245,13 +237,26 @@ def _mark(job: Job, bad: Iterable[BadRow], *, sheet: str, place: Mapping[str, in
         return
 
 
-PROCESSOR: Final = Processor(
+class TallyProcessor(Processor):
+    """A sheet is compared with the logs that exist before its new ones are added."""
+
+    extra_readers = (mark_workbook, mark_values)
+
+    def stage(self, job: Job, result: ReadResult) -> Findings:
+        return stage_tally(job, result)
+
+    def lock(self, findings: Findings) -> None:
+        """Lock the consignment first, as every service does; raise Outdated when it is deleted."""
+        try:
+            lock_consignment(Consignment(pk=findings["consignment"]))
+        except NotFound:
+            raise Outdated from None
+
+
+PROCESSOR: Final = TallyProcessor(
     kind=File.Kind.TALLY,
     read=read_tally,
-    stage=stage_tally,
-    aids=(mark_workbook, mark_values),
-    facts=FACTS,
-    lock=lock_tally,
     record=record_tally,
+    result_fields=FACTS,
     quick_bytes=1024 * 1024,
 )

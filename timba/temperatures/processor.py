@@ -7,6 +7,7 @@ derived from the file, the totals of its cities as staged rows.
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,15 +64,6 @@ def read_temperatures(job: Job) -> Findings:
             )
             outcome.add_cities(some)
     return outcome.findings()
-
-
-def recognizes(head: bytes) -> bool:
-    """Say whether a file that begins so holds a reading in its first lines, packed or not."""
-    try:
-        return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
-    except Unreadable:
-        # The head of a longer archive ends early, and that is no fault of the file.
-        return False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -195,13 +187,29 @@ def _instant(microseconds: int) -> str:
     return format_utc(moment(microseconds))
 
 
-PROCESSOR: Final = Processor(
+class TemperatureProcessor(Processor):
+    """Readings count from the moment their file is settled until it is deleted."""
+
+    def sniff(self, head: bytes) -> bool:
+        """Return whether one of the first lines, compressed or not, is a reading."""
+        try:
+            return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
+        except Unreadable:
+            # The head of a longer archive ends early, which is no fault of the file.
+            return False
+
+    def on_delete(self, file: File) -> None:
+        withdraw_readings(file)
+
+    def discard_run(self, file_id: uuid.UUID, run: int) -> None:
+        forget_staged_totals(file_id, run)
+
+
+PROCESSOR: Final = TemperatureProcessor(
     kind=File.Kind.TEMPERATURES,
     read=read_temperatures,
-    sandboxed=False,
     record=record_readings,
-    withdraw=withdraw_readings,
-    discard=forget_staged_totals,
-    recognizes=recognizes,
+    sandboxed=False,
     quick_bytes=1024 * 1024,
+    counts_once=True,
 )

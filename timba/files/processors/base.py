@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import uuid
@@ -106,47 +106,76 @@ class Job(Source, Protocol):
         """
 
 
-def _nothing(*_: Any) -> None:
+def _record_nothing(_file: File, _findings: Findings) -> None:
     return None
 
 
-def _as_read(_: Job, made: ReadResult) -> Findings:
-    return made.findings
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Processor:
-    """How one kind of file is read and what becomes of what was found.
+    """How files of one kind are read, and what is recorded of them.
 
-    `read` is slow and knows no request: it returns the facts that become the file's result, or
-    raises FileRefused. It gets a Source, in a sandboxed child process; with `sandboxed=False` it
-    gets a Job and runs in the worker, which is for plain text alone.
-    `stage(job, made)` runs in the worker afterwards, outside any transaction, where what was read
-    has to be compared with what is there: it returns the findings, or raises FileRefused. `aids`
-    are what it has done in the sandbox beside. `facts` names the findings that become the result,
-    where not all of them do.
-    `record(file, findings)` runs in the transaction that settles the file, `withdraw(file)` in the
-    one that deletes it; both are quick. `lock(findings)` locks what has to be locked before the
-    file; it and `record` raise Outdated where what was staged no longer fits.
-    `discard(file_id, run)` forgets what a dead run staged.
-    `recognizes(head)` says whether text that begins so is of this kind.
-    Files of up to `quick_bytes` take a moment, and wait in another queue than those that may take
-    hours.
+    `read` is slow and pure: it returns the findings that become the file's result, or raises
+    FileRefused. It gets a Source in a sandboxed child process; with `sandboxed=False` it gets a Job
+    and runs in the worker, which is for plain text alone.
+    `record(file, findings)` is quick. It runs in the transaction that settles the file as SUCCESS.
+    `result_fields` are the findings that become the result; None stands for all of them.
+    Files of up to `quick_bytes` wait in the queue `fast`, larger ones in `bulk`.
+    With `counts_once`, the same bytes are accepted once per client.
+
+    A processor that needs more implements one or several of the protocols below.
     """
 
     kind: str
     read: Callable[[Any], Findings | ReadResult]
+    record: Callable[[File, Findings], None] = _record_nothing
     sandboxed: bool = True
-    stage: Callable[[Job, ReadResult], Findings] = _as_read
-    aids: tuple[Callable[[Any], ReadResult], ...] = ()
-    facts: tuple[str, ...] | None = None
-    lock: Callable[[Findings], None] = _nothing
-    record: Callable[[File, Findings], None] = _nothing
-    withdraw: Callable[[File], None] = _nothing
-    discard: Callable[[uuid.UUID, int], None] = _nothing
-    recognizes: Callable[[bytes], bool] | None = None
+    result_fields: tuple[str, ...] | None = None
     quick_bytes: int = 5 * 1024 * 1024
+    counts_once: bool = False
 
     def queue_for(self, size: int) -> str:
-        """Return the queue in which a file of so many bytes waits."""
+        """Return the queue in which a file of `size` bytes waits."""
         return FAST if size <= self.quick_bytes else BULK
+
+
+@runtime_checkable
+class Sniffs(Protocol):
+    """Tells its kind of text from others by the first bytes."""
+
+    def sniff(self, head: bytes) -> bool:
+        """Return whether a file that begins with `head` is of this kind."""
+
+
+@runtime_checkable
+class Stages(Protocol):
+    """Compares what was read with the database, outside any transaction, before it is recorded."""
+
+    # Functions that `stage` runs in the sandbox.
+    extra_readers: tuple[Callable[[Any], ReadResult], ...]
+
+    def stage(self, job: Job, result: ReadResult) -> Findings:
+        """Return the findings; raise FileRefused."""
+
+
+@runtime_checkable
+class Locks(Protocol):
+    """Locks other rows before the file's in the transaction that settles it."""
+
+    def lock(self, findings: Findings) -> None:
+        """Lock them; raise Outdated where the staged findings no longer fit. `record` may too."""
+
+
+@runtime_checkable
+class HandlesDeletion(Protocol):
+    """Undoes what was recorded when a processed file is deleted."""
+
+    def on_delete(self, file: File) -> None:
+        """Undo it, in the transaction that deletes the file."""
+
+
+@runtime_checkable
+class DiscardsRuns(Protocol):
+    """Has rows of its own for each run over a file."""
+
+    def discard_run(self, file_id: uuid.UUID, run: int) -> None:
+        """Delete the rows of a run that was lost."""
