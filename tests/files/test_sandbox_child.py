@@ -40,7 +40,7 @@ def _several(kind: str) -> bytes:
 def _attempt(reader: str, content: bytes, beside: bytes = b"") -> list[str]:
     module, _, function = reader.rpartition(".")
     texts = (base64.b64encode(part).decode() for part in (content, beside))
-    return ["read", f"timba.files.{module}", function, *texts]
+    return ["read", module, function, *texts]
 
 
 def _attempts() -> list[list[str]]:
@@ -54,12 +54,18 @@ def _attempts() -> list[list[str]]:
     ]
     documents = [pdf(3, text="larch", info=_INFO), pdf(locked=True), b"%PDF-1.7 no more"]
     return [
-        *(_attempt("processors.photo.read_photo", content) for content in photos),
-        *(_attempt("processors.document.read_document", content) for content in documents),
-        *(_attempt("sheets.reading.read_tally", each) for each in (workbook, sheet, _BOM + sheet)),
-        _attempt("sheets.marking.mark_workbook", workbook, marks),
-        _attempt("sheets.marking.mark_workbook", sheet, marks),
-        _attempt("sheets.marking.mark_values", workbook, marks),
+        *(_attempt("timba.files.processors.photo.read_photo", content) for content in photos),
+        *(
+            _attempt("timba.files.processors.document.read_document", content)
+            for content in documents
+        ),
+        *(
+            _attempt("timba.tallies.reading.read_tally", each)
+            for each in (workbook, sheet, _BOM + sheet)
+        ),
+        _attempt("timba.tallies.annotate.mark_workbook", workbook, marks),
+        _attempt("timba.tallies.annotate.mark_workbook", sheet, marks),
+        _attempt("timba.tallies.annotate.mark_values", workbook, marks),
     ]
 
 
