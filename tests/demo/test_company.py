@@ -25,7 +25,7 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
 from timba.notes.models import Note
-from timba.temperatures.parsing import Reading, judge
+from timba.temperatures.parsing import Reading, parse_line
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -142,7 +142,7 @@ def test_a_month_of_readings_is_hourly_and_fits_the_season(
     until = NOW.replace(month=month)
     header, *lines = month_of_readings(yard, until=until).splitlines()
     assert header == b"city_id,temperature,timestamp"
-    judged = [judge(line) for line in lines]
+    judged = [parse_line(line) for line in lines]
     readings = [one for one in judged if isinstance(one, Reading)]
     assert len(judged) - len(readings) == len(yard.flaws)
     assert len(readings) == 30 * 24

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timba.temperatures.bounds import (
-    AFTER_ALL,
     ALL_TIME,
-    BEFORE_ALL,
+    MAX_TIME,
+    MIN_TIME,
     TimeRange,
-    microseconds,
-    moment,
-    parse_moment,
+    parse_timestamp,
+    to_datetime,
+    to_microseconds,
 )
 
 NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z
@@ -37,13 +37,13 @@ NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z
         ("2025-06-01T12:00:00.0000010000", NOON + 1),
         ("2025-06-01T12:00:00.9999999", NOON + 1_000_000),
         # What lies beyond all readings is as good as no bound.
-        ("0001-01-01", BEFORE_ALL),
-        ("0001-01-01T00:00+23:59", BEFORE_ALL),
-        ("9999-12-31T23:59:59-23:59", AFTER_ALL),
+        ("0001-01-01", MIN_TIME),
+        ("0001-01-01T00:00+23:59", MIN_TIME),
+        ("9999-12-31T23:59:59-23:59", MAX_TIME),
     ],
 )
 def test_a_moment_is_read_exactly(text: str, expected: int) -> None:
-    assert parse_moment(text) == expected
+    assert parse_timestamp(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,18 +82,18 @@ def test_a_moment_is_read_exactly(text: str, expected: int) -> None:
 )
 def test_garbage_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a time|out of range|must be in"):
-        parse_moment(text)
+        parse_timestamp(text)
 
 
 @given(st.integers(0, 230 * 366 * 86_400_000_000))
 def test_every_reading_lies_within_the_outermost_bounds(since: int) -> None:
     at = datetime(1969, 12, 31, tzinfo=UTC) + timedelta(microseconds=since)
-    assert moment(microseconds(at)) == at
-    assert parse_moment(at.isoformat()) == microseconds(at)
-    assert ALL_TIME.start < microseconds(at) < ALL_TIME.stop
+    assert to_datetime(to_microseconds(at)) == at
+    assert parse_timestamp(at.isoformat()) == to_microseconds(at)
+    assert ALL_TIME.start < to_microseconds(at) < ALL_TIME.stop
 
 
-def test_only_the_outermost_bounds_hold_everything() -> None:
-    assert ALL_TIME.hold_everything
-    assert not TimeRange(start=0).hold_everything
-    assert not TimeRange(stop=0).hold_everything
+def test_only_the_outermost_bounds_are_unbounded() -> None:
+    assert ALL_TIME.is_unbounded
+    assert not TimeRange(start=0).is_unbounded
+    assert not TimeRange(stop=0).is_unbounded

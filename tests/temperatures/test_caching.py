@@ -9,7 +9,7 @@ import numpy as np
 
 from timba.temperatures import readings
 from timba.temperatures.caching import bounded_cache
-from timba.temperatures.readings import ReadingsWriter, StoredReadings, footer_of
+from timba.temperatures.readings import ReadingsWriter, StoredReadings, read_footer
 
 
 def test_what_was_used_last_is_kept_up_to_the_bound() -> None:
@@ -23,27 +23,29 @@ def test_what_was_used_last_is_kept_up_to_the_bound() -> None:
     for name in ("aaaa", "bbbb", "aaaa", "cccc", "aaaa", "bbbb"):
         assert text(name) == name
     assert made == ["aaaa", "bbbb", "cccc", "bbbb"]
-    assert text.bytes_kept == 8
+    assert text.size_bytes == 8
     assert text("a", times=11) == "a" * 11
     assert text("a", times=11) == "a" * 11
     assert made[4:] == ["a", "a"]
-    assert text.bytes_kept == 8
+    assert text.size_bytes == 8
     text.cache_clear()
     assert text("bbbb") == "bbbb"
-    assert (made[6:], text.bytes_kept) == (["bbbb"], 4)
+    assert (made[6:], text.size_bytes) == (["bbbb"], 4)
 
 
 def test_footers_take_no_more_memory_than_their_bound() -> None:
     """A footer may take megabytes: a hundred of them were kept, whatever their size."""
     sink = io.BytesIO()
     ones: Any = np.ones(400, dtype=np.int32)
-    with ReadingsWriter(sink, row_group=1) as writer:
+    with ReadingsWriter(sink, row_group_size=1) as writer:
         writer.add(ones, ones.astype(np.int64), ones)
     data = sink.getvalue()
-    footer_of.cache_clear()
-    size = readings.bytes_of(footer_of(StoredReadings(key="0", open=lambda: io.BytesIO(data))))
+    read_footer.cache_clear()
+    size = readings.footer_memory(
+        read_footer(StoredReadings(key="0", open=lambda: io.BytesIO(data)))
+    )
     assert size > 1_000_000
     for number in range(1, 200):
-        footer_of(StoredReadings(key=str(number), open=lambda: io.BytesIO(data)))
-    assert footer_of.bytes_kept == readings.MAX_FOOTER_BYTES // size * size
-    footer_of.cache_clear()
+        read_footer(StoredReadings(key=str(number), open=lambda: io.BytesIO(data)))
+    assert read_footer.size_bytes == readings.MAX_FOOTER_BYTES // size * size
+    read_footer.cache_clear()

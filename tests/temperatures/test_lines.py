@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from timba.temperatures import lines
-from timba.temperatures.lines import MAX_LINE, Unreadable, read_blocks, read_lines
+from timba.temperatures.lines import MAX_LINE, UnreadableFile, read_blocks, read_lines
 
 
 class Dripping:
@@ -66,7 +66,7 @@ def test_however_the_bytes_arrive_the_lines_are_the_same(monkeypatch: pytest.Mon
     # Small limits reach every corner in short files; the limit is a line's, not the format's.
     monkeypatch.setattr(lines, "MAX_LINE", 9)
     monkeypatch.setattr(lines, "CHUNK", 7)
-    monkeypatch.setattr(lines, "PACKED_CHUNK", 5)
+    monkeypatch.setattr(lines, "COMPRESSED_CHUNK", 5)
     for _ in range(3000):
         data = bytes(chance.choices(b"abc\xef\xbb\xbf\r\n\n", k=chance.randrange(60)))
         text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").removesuffix(b"\n")
@@ -120,7 +120,7 @@ def test_several_members_and_zero_padding_are_one_archive() -> None:
 @pytest.mark.parametrize("cut", [2, 10, 15, -9, -8, -1])
 def test_a_cut_off_archive_is_refused(cut: int) -> None:
     packed = gzip.compress(b"1,2,3\n" * 100)
-    with pytest.raises(Unreadable, match=r"^The gzip archive ends before its end"):
+    with pytest.raises(UnreadableFile, match=r"^The gzip archive ends before its end"):
         numbered(packed[:cut])
 
 
@@ -137,7 +137,7 @@ def test_a_damaged_archive_is_refused(spoil: str) -> None:
             packed[-8] ^= 1
         case "trailer":
             packed += b"more"
-    with pytest.raises(Unreadable, match=r"^The gzip archive is damaged"):
+    with pytest.raises(UnreadableFile, match=r"^The gzip archive is damaged"):
         numbered(bytes(packed))
 
 
@@ -147,7 +147,7 @@ def packed_zeros(count: int) -> bytes:
 
 @pytest.mark.parametrize("size", [2 * 1024 * 1024, 100 * 1024 * 1024])
 def test_an_archive_that_unpacks_beyond_reason_is_refused(size: int) -> None:
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(UnreadableFile) as refusal:
         numbered(packed_zeros(size))
     assert refusal.value.sentence("a.gz") == (
         "“a.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked."
@@ -157,7 +157,7 @@ def test_an_archive_that_unpacks_beyond_reason_is_refused(size: int) -> None:
 def test_an_archive_that_unpacks_to_more_than_a_file_may_have_is_refused() -> None:
     packed = gzip.compress(b"7,21.50,2025-06-01T12:00:00Z\n" * 40)
     assert len(list(read_blocks(io.BytesIO(packed), max_unpacked=29 * 40))) == 1
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(UnreadableFile) as refusal:
         list(read_blocks(io.BytesIO(packed), max_unpacked=29 * 40 - 1))
     assert refusal.value.sentence("{a}.gz") == (
         "“{a}.gz” unpacks to more than the 1,159 bytes that a file may have. Split it."

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from tests.temperatures.reference import good_line, mutated, second_opinion
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
-    Bad,
     Reading,
     Reason,
     Reject,
+    RejectedLine,
+    excerpt,
     is_header,
-    judge,
     looks_like_readings,
-    read_block,
-    shown,
+    parse_block,
+    parse_line,
 )
 
 NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z: 20,240 days and a half of 86,400 s, in µs
@@ -64,7 +64,7 @@ GOOD = b"7,21.50,2025-06-01T12:00:00Z"
     ],
 )
 def test_a_good_line_is_exactly_its_reading(line: bytes, reading: tuple[int, int, int]) -> None:
-    assert judge(line) == Reading(*reading)
+    assert parse_line(line) == Reading(*reading)
     assert second_opinion(line) == reading
 
 
@@ -236,7 +236,7 @@ BAD_LINES = {
     ],
 )
 def test_a_bad_line_has_one_reason(line: bytes, reason: Reason) -> None:
-    assert judge(line) == Bad(reason)
+    assert parse_line(line) == RejectedLine(reason)
     assert second_opinion(line) == "bad"
 
 
@@ -246,20 +246,20 @@ def test_every_reason_is_shown_red_by_a_line() -> None:
 
 @pytest.mark.parametrize("line", [b"", b" ", b"\t \t"])
 def test_a_blank_line_is_neither_good_nor_bad(line: bytes) -> None:
-    assert judge(line) is None
+    assert parse_line(line) is None
     assert second_opinion(line) == "blank"
 
 
 def test_a_line_of_exactly_the_limit_is_read() -> None:
-    assert judge(GOOD + b" " * (MAX_LINE - len(GOOD))) == Reading(7, 2150, NOON)
+    assert parse_line(GOOD + b" " * (MAX_LINE - len(GOOD))) == Reading(7, 2150, NOON)
 
 
 def agree(line: bytes) -> str:
-    verdict = judge(line)
+    verdict = parse_line(line)
     opinion = second_opinion(line)
     if verdict is None:
         assert opinion == "blank", line
-    elif isinstance(verdict, Bad):
+    elif isinstance(verdict, RejectedLine):
         assert opinion == "bad", (line, verdict)
     else:
         assert opinion == tuple(verdict), line
@@ -279,8 +279,8 @@ def test_parser_and_second_opinion_agree_on_mutated_lines() -> None:
 @given(st.binary(max_size=60))
 def test_no_bytes_break_the_parser(line: bytes) -> None:
     agree(line)
-    assert len(shown(line)) <= 1000
-    shown(line).encode()
+    assert len(excerpt(line)) <= 1000
+    excerpt(line).encode()
 
 
 @settings(max_examples=300, deadline=None)
@@ -337,16 +337,16 @@ def test_a_bad_line_is_no_header(line: bytes) -> None:
 
 def test_a_header_counts_as_a_line_and_only_on_line_one() -> None:
     header = b"city_id,temperature,timestamp\n"
-    parsed = read_block(Block(first_line=1, data=header + GOOD + b"\n" + header))
+    parsed = parse_block(Block(first_line=1, data=header + GOOD + b"\n" + header))
     assert parsed.rejects == [Reject(3, Reason.CITY, "city_id,temperature,timestamp")]
     assert parsed.times.tolist() == [NOON]
-    later = read_block(Block(first_line=2, data=header))
+    later = parse_block(Block(first_line=2, data=header))
     assert [reject.line for reject in later.rejects] == [2]
 
 
 def test_a_block_becomes_columns_and_numbered_rejects() -> None:
     data = b"7,21.50,2025-06-01T12:00Z\r\n\r\nbad\r\n8,-1.005,2025-06-01T12:00:01\nworse\r"
-    parsed = read_block(Block(first_line=5, data=data))
+    parsed = parse_block(Block(first_line=5, data=data))
     assert parsed.cities.tolist() == [7, 8]
     assert parsed.hundredths.tolist() == [2150, -101]
     assert parsed.times.tolist() == [NOON, NOON + 1_000_000]
@@ -368,7 +368,7 @@ def test_a_block_becomes_columns_and_numbered_rejects() -> None:
     ],
 )
 def test_a_reject_shows_its_first_thousand_characters(line: bytes, text: str) -> None:
-    assert shown(line) == text
+    assert excerpt(line) == text
 
 
 def test_a_reading_among_the_first_twenty_lines_makes_a_temperature_file() -> None:

@@ -161,7 +161,7 @@ def test_totals_of_many_cities_are_staged_in_small_transactions_between_which_ot
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(processor, "STAGED_AT_ONCE", 10)
+    monkeypatch.setattr(processor, "STAGE_BATCH_SIZE", 10)
     monkeypatch.setattr(services, "yield_to_writers", pauses.append)
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 26)))
     assert (len(pauses), min(pauses) > 0) == (3, True)
@@ -253,7 +253,7 @@ def test_a_spoilt_archive_counts_nothing_of_what_it_holds(
 def test_every_line_of_a_wild_file_is_a_reading_or_a_reject(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "STAGED_AT_ONCE", 7)
+    monkeypatch.setattr(processor, "STAGE_BATCH_SIZE", 7)
     chance = random.Random(11)
     lines = [good_line(chance) for _ in range(5_000)]
     lines = [mutated(line, chance) if chance.random() < 0.3 else line for line in lines]
@@ -282,10 +282,10 @@ def test_more_cities_than_memory_should_hold_are_totalled_from_the_object(
 ) -> None:
     class Small(readings.ReadingsWriter):
         def __init__(self, sink: Any) -> None:
-            super().__init__(sink, run=100, row_group=10, max_partials=100)
+            super().__init__(sink, batch_size=100, row_group_size=10, max_partials=100)
 
     monkeypatch.setattr(processor, "ReadingsWriter", Small)
-    monkeypatch.setattr(readings, "FOLDED_GROUPS", 4)
+    monkeypatch.setattr(readings, "MERGED_ROW_GROUPS", 4)
     file = settle("".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800)))
     assert file.result["cities"] == 400
     assert (file.result["min_temp"], file.result["max_temp"]) == (0.0, 799.0)
@@ -313,10 +313,10 @@ def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
     file.refresh_from_db()
     stopped = file.status == File.Status.PENDING
     assert stopped == (after < 5)
-    assert CityTotals.unscoped.counting().filter(file=file).exists() != stopped
+    assert CityTotals.unscoped.current().filter(file=file).exists() != stopped
     assert process_file(file.pk) == stopped
-    assert CityTotals.unscoped.counting().filter(file=file).count() == 2
-    assert sum(CityTotals.unscoped.counting().values_list("count", flat=True)) == 3
+    assert CityTotals.unscoped.current().filter(file=file).count() == 2
+    assert sum(CityTotals.unscoped.current().values_list("count", flat=True)) == 3
 
 
 def test_a_run_that_lost_its_file_stops_at_its_next_step(receive: Receive) -> None:
@@ -335,7 +335,7 @@ def test_what_a_dead_run_staged_is_forgotten_in_small_steps(
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 12)))
     rows = CityTotals.unscoped.filter(file=file)
     rows.filter(city_id__gt=9).update(run=99)
-    monkeypatch.setattr("timba.temperatures.services.FORGOTTEN_AT_ONCE", 4)
+    monkeypatch.setattr("timba.temperatures.services.DELETE_BATCH_SIZE", 4)
     with django_assert_num_queries(6):  # three looks, three deletions: of 4, 4 and 1 rows
         PROCESSOR.discard_run(file.pk, file.run)
     assert sorted(rows.values_list("city_id", "run")) == [(10, 99), (11, 99)]

@@ -17,9 +17,9 @@ from timba.temperatures.readings import (
     SCHEMA,
     ReadingsWriter,
     StoredReadings,
-    fold_by_city,
-    footer_of,
+    iter_city_totals,
     read_cities,
+    read_footer,
 )
 from timba.temperatures.totals import Totals
 
@@ -75,14 +75,14 @@ def test_all_readings_come_back_whatever_the_runs(
     max_partials: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(3)
-    monkeypatch.setattr(readings, "FOLDED_GROUPS", 3)
+    monkeypatch.setattr(readings, "MERGED_ROW_GROUPS", 3)
     monkeypatch.setattr(readings, "MAX_PARTIALS", max_partials)
     for cities in (1, 7, 400):
         everything = rows(chance, 1000, cities)
         parts = [everything[:3], [], everything[3:700], everything[700:]]
-        stored, writer = store(parts, run=150, row_group=40, max_partials=max_partials)
+        stored, writer = store(parts, batch_size=150, row_group_size=40, max_partials=max_partials)
         expected = one_by_one(everything)
-        folded = [row for part in fold_by_city(stored) for row in part]
+        folded = [row for part in iter_city_totals(stored) for row in part]
         assert folded == sorted(expected.items(), key=lambda row: row[0])
         assert writer.count == 1000
         assert (writer.totals is None) == (cities == 400 and max_partials < 1000)
@@ -109,19 +109,19 @@ def test_bounds_hold_the_first_moment_and_not_the_last() -> None:
 
 def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
     chance = random.Random(4)
-    stored, _ = store([rows(chance, 200_000, 200)], row_group=1000)
-    footer_of(stored)
+    stored, _ = store([rows(chance, 200_000, 200)], row_group_size=1000)
+    read_footer(stored)
     Counted.taken = 0
     assert read_city(stored, 100, **EVER) is not None
     few = Counted.taken
-    for part in fold_by_city(stored):
+    for part in iter_city_totals(stored):
         assert len(part)
     assert few * 20 < Counted.taken - few
 
 
 def test_only_row_groups_that_can_hold_the_time_are_read() -> None:
-    stored, _ = store([[(1, at, at % 7919) for at in range(100_000)]], row_group=1000)
-    footer_of(stored)
+    stored, _ = store([[(1, at, at % 7919) for at in range(100_000)]], row_group_size=1000)
+    read_footer(stored)
     Counted.taken = 0
     assert read_city(stored, 1, start=50_500, stop=50_600).count == 100  # type: ignore[union-attr]
     few = Counted.taken
@@ -132,8 +132,8 @@ def test_only_row_groups_that_can_hold_the_time_are_read() -> None:
 def test_a_footer_is_read_once_for_each_key() -> None:
     stored, _ = store([[(1, 2, 3)]])
     again = StoredReadings(key=stored.key, open=lambda: io.BytesIO(b"never opened"))
-    footer = footer_of(stored)
-    assert footer_of(again) is footer
+    footer = read_footer(stored)
+    assert read_footer(again) is footer
 
 
 def test_the_extremes_of_every_column_survive() -> None:
@@ -151,7 +151,7 @@ def test_the_object_is_plain_parquet_for_other_engines() -> None:
     assert table.schema.equals(SCHEMA)
     assert [str(row["temperature"]) for row in table.to_pylist()] == ["-0.05", "21.50"]
     assert table.column("at").to_pylist()[1].isoformat() == "2025-06-01T12:00:00+00:00"
-    column = footer_of(stored).metadata.row_group(0).column(2)
+    column = read_footer(stored).metadata.row_group(0).column(2)
     assert column.physical_type == "INT32"
     assert column.compression == "ZSTD"
     assert "DELTA_BINARY_PACKED" in column.encodings

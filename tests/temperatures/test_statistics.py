@@ -24,22 +24,22 @@ from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
 from timba.temperatures import processor, statistics
-from timba.temperatures.bounds import ALL_TIME, TimeRange, moment, parse_moment
+from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp, to_datetime
 from timba.temperatures.models import CityTotals
-from timba.temperatures.readings import footer_of
+from timba.temperatures.readings import read_footer
 from timba.temperatures.services import name_city_and_invalidate_cache, stage_totals
 from timba.temperatures.statistics import (
     CityStatistics,
-    cities_of,
     city_statistics,
     describe_cities,
+    list_cities,
 )
 from timba.temperatures.totals import Totals
 
 pytestmark = pytest.mark.django_db
 
 HOUR = 3_600_000_000
-NOON = parse_moment("2025-06-01T12:00")
+NOON = parse_timestamp("2025-06-01T12:00")
 
 Ask = Callable[..., CityStatistics | None]
 
@@ -57,14 +57,14 @@ def ask(owner: User) -> Ask:
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     statistics._cached.cache_clear()
-    footer_of.cache_clear()
+    read_footer.cache_clear()
 
 
 def lines(readings: list[tuple[int, int, int]]) -> str:
     """Write (city, microseconds, hundredths) as a file."""
     return "".join(
         f"{city},{'-' * (degrees < 0)}{abs(degrees) // 100}.{abs(degrees) % 100:02d},"
-        f"{moment(at).isoformat()}\n"
+        f"{to_datetime(at).isoformat()}\n"
         for city, at, degrees in readings
     )
 
@@ -85,7 +85,7 @@ def test_a_city_adds_up_over_all_files(settle: Receive, ask: Ask) -> None:
             sum_hundredths=1,
             min_hundredths=-2001,
             max_hundredths=1002,
-            first_at=parse_moment("2025-05-01T12:00"),
+            first_at=parse_timestamp("2025-05-01T12:00"),
             last_at=NOON + HOUR,
         ),
     )
@@ -135,7 +135,7 @@ def test_bounds_hold_exactly_the_readings_between_them(
             answer = ask(city, bounds)
             assert answer is not None
             assert answer.totals == expected.get(city)
-        rows = list(cities_of(owner.client_id))
+        rows = list(list_cities(owner.client_id))
         described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
         assert {city.city_id: city.totals for city in described} == {
             city: expected.get(city) for city in (7, 8)
@@ -177,7 +177,7 @@ def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, ow
     assert count(ask()) == 1
     assert count(ask(bounds=TimeRange(start=NOON))) == 1
     assert ask(8) is None
-    assert [row.city_id for row in cities_of(owner.client_id)] == [7]
+    assert [row.city_id for row in list_cities(owner.client_id)] == [7]
 
 
 def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
@@ -197,7 +197,7 @@ def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
 def test_every_answer_knows_what_was_settled_before_it(
     settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
     files = []
     bounds = TimeRange(start=NOON - 1, stop=NOON + 1)
     for number in range(1, 4):
@@ -251,7 +251,7 @@ def test_an_answer_that_took_long_is_shared_with_other_processes(
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     bounds, empty = TimeRange(start=NOON + 1), TimeRange(start=NOON + 1, stop=NOON + 2)
-    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
     made = ask(bounds=bounds), ask(bounds=empty)
     statistics._cached.cache_clear()
     monkeypatch.setattr(store(), "open_bytes", None)
@@ -264,8 +264,8 @@ def test_nothing_is_shared_or_kept_that_was_asked_for_before_there_was_any_data(
     """The first readings of one client count between two looks of the same question."""
     stranger = ClientFactory()
     bounds = TimeRange(start=NOON + 1)
-    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
-    look = statistics.data_version
+    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
+    look = statistics.get_data_version
 
     def look_too_early(client_id: int) -> uuid.UUID | None:
         version = look(client_id)
@@ -273,7 +273,7 @@ def test_nothing_is_shared_or_kept_that_was_asked_for_before_there_was_any_data(
             settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
         return version
 
-    monkeypatch.setattr(statistics, "data_version", look_too_early)
+    monkeypatch.setattr(statistics, "get_data_version", look_too_early)
     assert ask(bounds=bounds) is None
     assert city_statistics(client_id=stranger.pk, city_id=7, bounds=bounds) is None
     assert count(ask(bounds=bounds)) == 1
@@ -284,7 +284,7 @@ def test_a_page_of_cities_opens_each_file_once(
 ) -> None:
     for hour in range(3):
         settle(lines([(city, NOON + hour + at, city) for at in (0, HOUR) for city in range(1, 6)]))
-    rows = list(cities_of(owner.client_id))
+    rows = list(list_cities(owner.client_id))
     bounds = TimeRange(start=NOON + 1, stop=NOON + HOUR + 2)
     describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # keeps the footers
     opened: list[str] = []
@@ -308,7 +308,7 @@ def test_an_answer_is_given_also_while_the_cache_is_away(
         raise ConnectionError
 
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
-    monkeypatch.setattr(statistics, "SHARED_FROM_SECONDS", 0)
+    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
     monkeypatch.setattr(cache, "get", away)
     monkeypatch.setattr(cache, "set", away)
     assert count(ask(bounds=TimeRange(start=NOON + 1))) == 1
@@ -367,7 +367,7 @@ def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
         ),
     )
     assert ask(9) is None
-    assert [row.city_id for row in cities_of(owner.client_id)] == [7]
+    assert [row.city_id for row in list_cities(owner.client_id)] == [7]
     assert CityTotals.objects.visible_to(owner).count() == 1
     assert CityTotals.objects.visible_to(stranger).count() == 2
     assert not CityTotals.objects.all().exists()
@@ -381,7 +381,7 @@ def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) ->
         answer = ask()
         assert answer is not None
         assert answer.name == name
-    rows = list(cities_of(owner.client_id))
+    rows = list(list_cities(owner.client_id))
     assert [city.name for city in describe_cities(client_id=owner.client_id, rows=rows)] == [name]
 
 

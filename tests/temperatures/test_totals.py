@@ -93,7 +93,7 @@ def test_parts_fold_into_what_counting_one_by_one_gives(
     folded = merge_totals([by_city(part) for part in parts])
     assert dict(folded) == one_by_one([reading for part in parts for reading in part])
     assert folded.cities.tolist() == sorted(set(folded.cities.tolist()))
-    assert folded.together() == reduce(add, (totals for _, totals in folded))
+    assert folded.total() == reduce(add, (totals for _, totals in folded))
 
 
 def test_sums_pass_thirty_two_bits() -> None:
@@ -105,6 +105,6 @@ def test_sums_pass_thirty_two_bits() -> None:
 
 def test_slices_are_the_same_cities_in_parts() -> None:
     whole = by_city([(city, city, city) for city in range(1, 8)])
-    parts = list(whole.slices(3))
+    parts = list(whole.batches(3))
     assert [len(part) for part in parts] == [3, 3, 1]
     assert [row for part in parts for row in part] == list(whole)

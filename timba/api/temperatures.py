@@ -30,14 +30,14 @@ from timba.api.problems import problem_for
 from timba.errors import Invalid, NotFound
 from timba.places.models import City
 from timba.serialization import dumps
-from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_moment
+from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
 from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
-    at_one_version,
-    cities_of,
     city_statistics,
     describe_cities,
+    list_cities,
+    read_at_one_version,
 )
 
 FROM: Final = "ISO 8601, inclusive; without an offset in UTC, a date alone is its midnight"
@@ -118,7 +118,7 @@ class CitiesView(PlainGetView):
         bounds = _bounds(request.GET)
         cities = partial(_city_page, request, client.pk, bounds)
         # Without bounds one query says all of it.
-        body = cities() if bounds.hold_everything else at_one_version(client.pk, cities)
+        body = cities() if bounds.is_unbounded else read_at_one_version(client.pk, cities)
         return conditional_response(request, body)
 
 
@@ -143,7 +143,7 @@ def _user(request: HttpRequest) -> User:
 
 def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
     found = paginate(
-        cities_of(client_id, bounds=bounds),
+        list_cities(client_id, bounds=bounds),
         request=request,
         serialize=lambda row: {"row": row},
         order=("city_id",),
@@ -187,6 +187,6 @@ def _moment(sent: Mapping[str, Any], field: str, *, default: int) -> int:
     if text is None:
         return default
     try:
-        return parse_moment(str(text))
+        return parse_timestamp(str(text))
     except ValueError:
         raise Invalid(fields={field: ["Give a time such as 2025-06-01T12:00:00Z."]}) from None

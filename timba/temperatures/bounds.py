@@ -1,4 +1,4 @@
-"""From when until when: what callers write as `from` and `to`, as exact microseconds."""
+"""The time range of a query: ISO 8601 texts of callers as exact microseconds since 1970 UTC."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Final
 from timba.temperatures.parsing import DAY, EPOCH_DAY, HOUR, MINUTE, SECOND
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
-# Offsets put readings up to a day outside the years 1970 to 2199; nothing lies beyond these.
-BEFORE_ALL: Final = -366 * DAY
-AFTER_ALL: Final = 231 * 366 * DAY
+# Every reading lies strictly between these, in microseconds since 1970: its year is 1970 to 2199
+# in its own time zone, whose offset may move it by up to a day.
+MIN_TIME: Final = -366 * DAY
+MAX_TIME: Final = 231 * 366 * DAY
 
-# A + in a query means a blank, so a blank may mean a +.
-MOMENT = re.compile(
+_MICROSECOND: Final = timedelta(microseconds=1)
+# The sign of an offset may be a blank: an unescaped + in a query string decodes to one.
+_TIMESTAMP: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
     r"(?:[Zz]|([+ -])([0-9]{2})(?::?([0-9]{2}))?)?)?"
@@ -25,26 +26,28 @@ MOMENT = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimeRange:
-    """All moments from `start` up to, not including, `stop`, in microseconds since 1970."""
+    """The half-open interval [start, stop), in microseconds since 1970-01-01 UTC."""
 
-    start: int = BEFORE_ALL
-    stop: int = AFTER_ALL
+    start: int = MIN_TIME
+    stop: int = MAX_TIME
 
     @property
-    def hold_everything(self) -> bool:
-        return self.start <= BEFORE_ALL and self.stop >= AFTER_ALL
+    def is_unbounded(self) -> bool:
+        """Whether every possible reading lies within the range."""
+        return self.start <= MIN_TIME and self.stop >= MAX_TIME
 
 
 ALL_TIME: Final = TimeRange()
 
 
-def parse_moment(text: str) -> int:
-    """Return the first whole microsecond that is not before the moment this ISO 8601 text names.
+def parse_timestamp(text: str) -> int:
+    """Return an ISO 8601 date or time as microseconds since 1970, rounded up.
 
-    Rounding up is exact at either bound: readings lie on whole microseconds. Without an offset
-    the text is in UTC, a date alone is its midnight. Raises ValueError for anything else.
+    Rounding up is exact for both ends of a half-open range, because readings lie on whole
+    microseconds. Without an offset the text is in UTC; a date alone is its midnight. The result is
+    limited to MIN_TIME..MAX_TIME. Raises ValueError for any other text.
     """
-    match = MOMENT.fullmatch(text)
+    match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a time")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
@@ -56,14 +59,14 @@ def parse_moment(text: str) -> int:
     at += bool(fraction[6:].strip("0"))
     offset = int(off_hour) * HOUR + int(off_minute) * MINUTE
     at += offset if sign == "-" else -offset
-    return min(max(at, BEFORE_ALL), AFTER_ALL)
+    return min(max(at, MIN_TIME), MAX_TIME)
 
 
-def moment(microseconds: int) -> datetime:
-    """Return microseconds since 1970 as a time in UTC."""
-    return EPOCH + microseconds * MICROSECOND
+def to_datetime(microseconds: int) -> datetime:
+    """Return microseconds since 1970 as a datetime in UTC."""
+    return EPOCH + microseconds * _MICROSECOND
 
 
-def microseconds(at: datetime) -> int:
-    """Return a time as microseconds since 1970."""
-    return (at - EPOCH) // MICROSECOND
+def to_microseconds(at: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970."""
+    return (at - EPOCH) // _MICROSECOND

@@ -1,4 +1,4 @@
-"""A cache of results that is bounded by bytes: `lru_cache` counts entries, whatever their size."""
+"""A least-recently-used cache limited by bytes, where `functools.lru_cache` counts entries."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ R = TypeVar("R")
 
 
 class BoundedCache(Generic[P, R]):
-    """Calls a function once for each set of arguments, for as long as its result is kept.
+    """Caches the results of a function, the most recently used up to `max_bytes` in all.
 
-    The results used last are kept, up to `max_bytes` by what `size_of` says of each; one that is
-    larger by itself is not.
+    `size_of` returns the bytes of one result; a result larger than `max_bytes` is not cached. Safe
+    for threads; threads that miss the same key at once each call the function.
     """
 
     def __init__(
         self, function: Callable[P, R], *, max_bytes: int, size_of: Callable[[R], int]
     ) -> None:
         update_wrapper(self, function)
-        self.bytes_kept = 0
+        self.size_bytes = 0
         self._function, self._max_bytes, self._size_of = function, max_bytes, size_of
         self._results: OrderedDict[Hashable, R] = OrderedDict()
         self._lock = Lock()
@@ -39,22 +39,22 @@ class BoundedCache(Generic[P, R]):
         with self._lock:
             if key not in self._results and size <= self._max_bytes:
                 self._results[key] = result
-                self.bytes_kept += size
-                while self.bytes_kept > self._max_bytes:
-                    self.bytes_kept -= self._size_of(self._results.popitem(last=False)[1])
+                self.size_bytes += size
+                while self.size_bytes > self._max_bytes:
+                    self.size_bytes -= self._size_of(self._results.popitem(last=False)[1])
         return result
 
     def cache_clear(self) -> None:
-        """Forget all results."""
+        """Remove all results."""
         with self._lock:
             self._results.clear()
-            self.bytes_kept = 0
+            self.size_bytes = 0
 
 
 def bounded_cache(
     *, max_bytes: int, size_of: Callable[[R], int]
 ) -> Callable[[Callable[P, R]], BoundedCache[P, R]]:
-    """Keep the results of a function, up to a number of bytes."""
+    """Decorate a function with a BoundedCache."""
 
     def decorate(function: Callable[P, R]) -> BoundedCache[P, R]:
         return BoundedCache(function, max_bytes=max_bytes, size_of=size_of)

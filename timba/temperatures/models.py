@@ -1,4 +1,7 @@
-"""What the database keeps of temperatures: totals by file and city, and a mark that changes."""
+"""Temperatures in the database: totals by file and city, and a data version for caches.
+
+The readings themselves are Parquet objects: see `readings.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,20 @@ from timba.files.models import File
 class CityTotalsQuerySet(TenantQuerySet["CityTotals"]):
     """Totals by file and city."""
 
-    def counting(self) -> Self:
-        """Narrow to the totals of whole files: those that succeeded with this run and are there."""
+    def current(self) -> Self:
+        """Return the totals of files that succeeded with the same run and are not deleted."""
         return self.filter(
             file__status=File.Status.SUCCESS, file__deleted_at__isnull=True, file__run=F("run")
         )
 
     def visible_to(self, user: Any) -> Self:
-        return super().visible_to(user).counting()
+        return super().visible_to(user).current()
 
     def by_city(self) -> QuerySet[CityTotals, Any]:
-        """Return a named tuple for each city: its number and what its rows add up to."""
+        """Return a named tuple for each city: its number, and the totals of its rows together.
+
+        `total`, `lowest` and `highest` are hundredths of a degree Celsius.
+        """
         sums = {
             "readings": Sum("count"),
             "total": Sum("sum_hundredths"),
@@ -38,13 +44,14 @@ class CityTotalsQuerySet(TenantQuerySet["CityTotals"]):
 
 
 class CityTotals(TenantModel):
-    """The totals of one city in one run over one file.
+    """The totals of one city in one processing run of one file.
 
-    Rows are written while the file is still being read and exist for nobody until the file
-    succeeds with that run: see `CityTotalsQuerySet.counting`.
+    Rows are written while the file is being processed and count only once the file has succeeded
+    with that run: see `CityTotalsQuerySet.current`. Temperatures are in hundredths of a degree
+    Celsius.
     """
 
-    # The unique constraint begins with the file and is its index too.
+    # The unique constraint begins with the file, so it serves as its index.
     file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="+", db_index=False)
     run = models.PositiveIntegerField()
     city_id = models.PositiveIntegerField()
@@ -72,11 +79,11 @@ class CityTotals(TenantModel):
 
 
 class DataVersion(TenantModel):
-    """Marks the state of all that a client's temperature answers are made of.
+    """Identifies the state of the data on which the temperature statistics of a client depend.
 
-    A new mark is set in the transaction of every change, so an answer that was made after reading
-    a mark stays true for as long as the mark stands. Marks are random, not counted: no restored
-    backup can ever bring one back that stood for something else.
+    Every change sets a new version in its own transaction, so a result computed after reading a
+    version is valid for as long as that version is current. Versions are random instead of counted:
+    after a backup is restored, no version can recur that stood for other data.
     """
 
     version = models.UUIDField(default=uuid.uuid4)

@@ -1,7 +1,8 @@
-"""What a good line of a temperature file is, and why a bad one is bad.
+"""Defines what a good line of a temperature file is, and why a bad line is rejected.
 
-`judge` is the definition, in Python that can be read beside the contract. `read_block` applies it
-to a whole block; a faster reader may stand in for it only where it gives the same answer.
+`parse_line` is the definition, in plain Python that can be compared with the contract.
+`parse_block` applies it to every line of a block; a faster parser may replace it only where it
+returns the same readings and rejects.
 """
 
 from __future__ import annotations
@@ -21,31 +22,35 @@ import numpy.typing as npt
 from timba.temperatures.lines import BOM, MAX_LINE, Block
 
 MAX_CITY = 2**31 - 1
-LOWEST, HIGHEST = -27315, 99999
+# Hundredths of a degree Celsius.
+MIN_HUNDREDTHS, MAX_HUNDREDTHS = -27315, 99999
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-SHOWN_CHARACTERS = 1000
-LINES_THAT_TELL = 20
+# Characters of a rejected line that are stored.
+MAX_EXCERPT = 1000
+# A file is of readings if one of this many first lines is a reading.
+SNIFFED_LINES = 20
 
+# Microseconds.
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
-BLANKS = b" \t"
-TEMPERATURE = re.compile(rb"(-?)([0-9]+)(?:\.([0-9]+))?")
-TIMESTAMP = re.compile(
+_BLANKS = b" \t"
+_TEMPERATURE = re.compile(rb"(-?)([0-9]+)(?:\.([0-9]+))?")
+_TIMESTAMP = re.compile(
     rb"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]"
     rb"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
     rb"(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
 )
-# A column's name: words that begin with a letter, perhaps with a unit, perhaps quoted.
-NAME = re.compile(r"""(["']?)[^\W\d_][\w .:/%°()\[\]-]{0,62}\1""")
-NO_NAMES = frozenset({"inf", "infinity", "n/a", "na", "nan", "nil", "none", "null"})
+# The name of a column in a header: it begins with a letter, and may have a unit and quotes.
+_COLUMN_NAME = re.compile(r"""(["']?)[^\W\d_][\w .:/%°()\[\]-]{0,62}\1""")
+_MISSING_VALUES = frozenset({"inf", "infinity", "n/a", "na", "nan", "nil", "none", "null"})
 
 
 class Reason(StrEnum):
-    """Why a line is no reading, in a sentence."""
+    """Why a line is rejected, as a sentence for users."""
 
     TOO_LONG = "The line is longer than 1 MB."
     NOT_UTF8 = "The line is not UTF-8 text."
@@ -63,22 +68,23 @@ class Reason(StrEnum):
 
 
 class Reading(NamedTuple):
-    """One good line; a named tuple because there are millions of them."""
+    """The reading on one line; a named tuple, because there are millions of them."""
 
     city: int
     hundredths: int
+    """Hundredths of a degree Celsius."""
     at: int
-    """Microseconds since 1970 in UTC."""
+    """Microseconds since 1970-01-01 UTC."""
 
 
-class Bad(NamedTuple):
-    """One bad line's reason."""
+class RejectedLine(NamedTuple):
+    """The reason why one line is not a reading."""
 
     reason: Reason
 
 
 class Reject(NamedTuple):
-    """One bad line as it is reported."""
+    """A rejected line as it is reported; `line` is its number in the file, from 1."""
 
     line: int
     reason: Reason
@@ -86,8 +92,11 @@ class Reject(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parsed:
-    """What one block held: its good lines as columns, its bad ones one by one."""
+class ParsedBlock:
+    """The readings of one block as three columns of equal length, and its rejects.
+
+    `hundredths` are hundredths of a degree Celsius, `times` are microseconds since 1970-01-01 UTC.
+    """
 
     cities: npt.NDArray[np.int32]
     hundredths: npt.NDArray[np.int32]
@@ -95,19 +104,22 @@ class Parsed:
     rejects: list[Reject]
 
 
-def read_block(block: Block) -> Parsed:
-    """Judge every line of a block; a header counts as a line and is neither good nor bad."""
+def parse_block(block: Block) -> ParsedBlock:
+    """Parse every line of a block.
+
+    Blank lines, and a header on line 1, are counted as lines but are neither readings nor rejects.
+    """
     cities, hundredths, times = array("i"), array("i"), array("q")
     rejects = []
     for number, line in block.lines():
-        verdict = judge(line)
-        if isinstance(verdict, Reading):
-            cities.append(verdict.city)
-            hundredths.append(verdict.hundredths)
-            times.append(verdict.at)
-        elif verdict is not None and not (number == 1 and is_header(line)):
-            rejects.append(Reject(number, verdict.reason, shown(line)))
-    return Parsed(
+        parsed = parse_line(line)
+        if isinstance(parsed, Reading):
+            cities.append(parsed.city)
+            hundredths.append(parsed.hundredths)
+            times.append(parsed.at)
+        elif parsed is not None and not (number == 1 and is_header(line)):
+            rejects.append(Reject(number, parsed.reason, excerpt(line)))
+    return ParsedBlock(
         cities=np.asarray(cities, dtype=np.int32),
         hundredths=np.asarray(hundredths, dtype=np.int32),
         times=np.asarray(times, dtype=np.int64),
@@ -115,50 +127,56 @@ def read_block(block: Block) -> Parsed:
     )
 
 
-def judge(line: bytes) -> Reading | Bad | None:
-    """Say what a line without its line end is: a reading, bad for a reason, or blank (None)."""
+def parse_line(line: bytes) -> Reading | RejectedLine | None:
+    """Parse a line without its line end; return None for a blank one."""
     if len(line) > MAX_LINE:
-        return Bad(Reason.TOO_LONG)
-    if not line.strip(BLANKS):
+        return RejectedLine(Reason.TOO_LONG)
+    if not line.strip(_BLANKS):
         return None
     if not _is_utf8(line):
-        return Bad(Reason.NOT_UTF8)
+        return RejectedLine(Reason.NOT_UTF8)
     if b"\0" in line:
-        return Bad(Reason.NUL)
+        return RejectedLine(Reason.NUL)
     if line.count(b",") != 2:
-        return Bad(Reason.FIELDS)
-    city, temperature, timestamp = (field.strip(BLANKS) for field in line.split(b","))
+        return RejectedLine(Reason.FIELDS)
+    city, temperature, timestamp = (field.strip(_BLANKS) for field in line.split(b","))
     try:
-        return Reading(_city(city), _hundredths(temperature), _microseconds(timestamp))
-    except _Refused as refusal:
-        return Bad(refusal.reason)
+        return Reading(
+            _parse_city(city), _parse_temperature(temperature), _parse_timestamp(timestamp)
+        )
+    except _FieldError as error:
+        return RejectedLine(error.reason)
 
 
 def is_header(line: bytes) -> bool:
-    """Say whether a line that is no reading names three columns."""
+    """Return whether a line that is not a reading holds the names of three columns."""
     if len(line) > MAX_LINE or line.count(b",") != 2 or not _is_utf8(line):
         return False
     names = [name.strip(" \t") for name in line.decode().split(",")]
-    return all(NAME.fullmatch(name) and name.lower() not in NO_NAMES for name in names)
+    return all(
+        _COLUMN_NAME.fullmatch(name) and name.lower() not in _MISSING_VALUES for name in names
+    )
 
 
 def looks_like_readings(first_lines: Iterable[bytes]) -> bool:
-    """Say whether one of a file's first 20 lines is a reading."""
-    for number, line in zip(range(LINES_THAT_TELL), first_lines, strict=False):
+    """Return whether one of the first 20 lines of a file is a reading."""
+    for number, line in zip(range(SNIFFED_LINES), first_lines, strict=False):
         text = line.removesuffix(b"\n").removesuffix(b"\r")
-        if isinstance(judge(text.removeprefix(BOM) if number == 0 else text), Reading):
+        if isinstance(parse_line(text.removeprefix(BOM) if number == 0 else text), Reading):
             return True
     return False
 
 
-def shown(line: bytes) -> str:
-    """Return a line as text that every store takes, cut at 1,000 characters."""
-    # No character needs more than four bytes; decoding a whole megabyte would be waste.
-    text = line[: 4 * SHOWN_CHARACTERS + 4].decode(errors="replace")
-    return text[:SHOWN_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+def excerpt(line: bytes) -> str:
+    """Return the first 1,000 characters of a line as text that every database can store."""
+    # A character has at most four bytes in UTF-8; decoding a whole megabyte would be wasteful.
+    text = line[: 4 * MAX_EXCERPT + 4].decode(errors="replace")
+    return text[:MAX_EXCERPT].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-class _Refused(Exception):
+class _FieldError(Exception):
+    """One field of a line is invalid."""
+
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -174,53 +192,56 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _city(text: bytes) -> int:
+def _parse_city(text: bytes) -> int:
     if not text.isdigit():
-        raise _Refused(Reason.CITY)
+        raise _FieldError(Reason.CITY)
     digits = text.lstrip(b"0")
-    # Counted first: Python refuses to convert thousands of digits.
+    # Python refuses to convert thousands of digits, so they are counted first.
     if not 1 <= len(digits) <= 10 or int(digits) > MAX_CITY:
-        raise _Refused(Reason.CITY_RANGE)
+        raise _FieldError(Reason.CITY_RANGE)
     return int(digits)
 
 
-def _hundredths(text: bytes) -> int:
-    """Round half away from zero: the third decimal alone decides, on the magnitude."""
-    match = TEMPERATURE.fullmatch(text)
+def _parse_temperature(text: bytes) -> int:
+    """Return hundredths of a degree, rounded half away from zero.
+
+    The magnitude is rounded, so the third decimal alone decides.
+    """
+    match = _TEMPERATURE.fullmatch(text)
     if match is None:
-        raise _Refused(Reason.TEMPERATURE)
+        raise _FieldError(Reason.TEMPERATURE)
     sign, whole, fraction = match.groups(default=b"")
     whole = whole.lstrip(b"0")
     if len(whole) > 3:
-        raise _Refused(Reason.TEMPERATURE_RANGE)
+        raise _FieldError(Reason.TEMPERATURE_RANGE)
     magnitude = int(whole + fraction[:2].ljust(2, b"0")) + (fraction[2:3] >= b"5")
     hundredths = -magnitude if sign else magnitude
-    if not LOWEST <= hundredths <= HIGHEST:
-        raise _Refused(Reason.TEMPERATURE_RANGE)
+    if not MIN_HUNDREDTHS <= hundredths <= MAX_HUNDREDTHS:
+        raise _FieldError(Reason.TEMPERATURE_RANGE)
     return hundredths
 
 
-def _microseconds(text: bytes) -> int:
-    match = TIMESTAMP.fullmatch(text)
+def _parse_timestamp(text: bytes) -> int:
+    match = _TIMESTAMP.fullmatch(text)
     if match is None:
-        raise _Refused(Reason.TIMESTAMP)
+        raise _FieldError(Reason.TIMESTAMP)
     day, hour, minute, second, fraction, sign, off_hour, off_minute = match.groups(default=b"0")
     if not (hour <= b"23" and minute <= b"59" and second <= b"59"):
-        raise _Refused(Reason.TIME)
+        raise _FieldError(Reason.TIME)
     if not (off_hour <= b"23" and off_minute <= b"59"):
-        raise _Refused(Reason.OFFSET)
-    at = _day(day) + int(hour) * HOUR + int(minute) * MINUTE + int(second) * SECOND
+        raise _FieldError(Reason.OFFSET)
+    at = _parse_date(day) + int(hour) * HOUR + int(minute) * MINUTE + int(second) * SECOND
     at += int(fraction[:6].ljust(6, b"0"))
     offset = int(off_hour) * HOUR + int(off_minute) * MINUTE
     return at + offset if sign == b"-" else at - offset
 
 
 @lru_cache(maxsize=4096)
-def _day(text: bytes) -> int:
+def _parse_date(text: bytes) -> int:
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise _Refused(Reason.YEAR)
+        raise _FieldError(Reason.YEAR)
     try:
         return (date(year, month, day).toordinal() - EPOCH_DAY) * DAY
-    except ValueError as problem:
-        raise _Refused(Reason.DATE) from problem
+    except ValueError as error:
+        raise _FieldError(Reason.DATE) from error

@@ -19,14 +19,14 @@ from timba.files.models import Derivative, File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.storage import store
 from timba.serialization import format_utc
-from timba.temperatures.bounds import moment
-from timba.temperatures.lines import Unreadable, read_blocks, read_lines
-from timba.temperatures.parsing import Reject, looks_like_readings, read_block
-from timba.temperatures.readings import ReadingsWriter, StoredReadings, fold_by_city
+from timba.temperatures.bounds import to_datetime
+from timba.temperatures.lines import UnreadableFile, read_blocks, read_lines
+from timba.temperatures.parsing import Reject, looks_like_readings, parse_block
+from timba.temperatures.readings import ReadingsWriter, StoredReadings, iter_city_totals
 from timba.temperatures.rejects import RejectsWriter
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
-    forget_staged_totals,
+    delete_staged_totals,
     record_readings,
     stage_totals,
     withdraw_readings,
@@ -34,7 +34,7 @@ from timba.temperatures.services import (
 from timba.temperatures.totals import CityColumns, Totals
 
 FIRST_ERRORS: Final = 20
-STAGED_AT_ONCE: Final = 1000
+STAGE_BATCH_SIZE: Final = 1000
 # Reading the lines is nearly all of the work; the rest is for the totals.
 READING_SHARE: Final = 0.95
 
@@ -50,10 +50,10 @@ def read_temperatures(job: Job) -> Findings:
     outcome = Outcome()
     try:
         writer = _write_objects(job, outcome)
-    except Unreadable as problem:
+    except UnreadableFile as problem:
         raise FileRefused(problem.sentence(job.name)) from problem
-    for part in _totals(job, writer):
-        for some in part.slices(STAGED_AT_ONCE):
+    for part in _iter_totals(job, writer):
+        for some in part.batches(STAGE_BATCH_SIZE):
             job.progress(READING_SHARE)
             stage_totals(
                 client_id=job.client_id,
@@ -83,7 +83,7 @@ class Outcome:
 
     def add_cities(self, cities: CityColumns) -> None:
         self.cities += len(cities)
-        totals = cities.together()
+        totals = cities.total()
         self.totals = self.totals + totals if self.totals else totals
 
     def nothing_accepted(self) -> str:
@@ -100,8 +100,8 @@ class Outcome:
             "accepted": self.accepted,
             "rejected": self.rejected,
             "cities": self.cities,
-            "first_at": _instant(totals.first_at) if totals else None,
-            "last_at": _instant(totals.last_at) if totals else None,
+            "first_at": _isoformat(totals.first_at) if totals else None,
+            "last_at": _isoformat(totals.last_at) if totals else None,
             "min_temp": degrees(totals.min_hundredths) if totals else None,
             "max_temp": degrees(totals.max_hundredths) if totals else None,
             "rejects_kept": self.rejects_kept,
@@ -137,11 +137,11 @@ def _write_objects(job: Job, outcome: Outcome) -> ReadingsWriter:
 
     Of a file that is refused the rejects are kept above all: they say what is to be mended.
     """
-    refusal: FileRefused | Unreadable | None = None
+    refusal: FileRefused | UnreadableFile | None = None
     with job.derive(Derivative.Role.REJECTS) as rejects:
         try:
             writer = _write_readings(job, outcome, RejectsWriter(rejects))
-        except (FileRefused, Unreadable) as problem:
+        except (FileRefused, UnreadableFile) as problem:
             refusal = problem
     if refusal is not None:
         raise refusal
@@ -152,39 +152,41 @@ def _write_readings(job: Job, outcome: Outcome, rejects: RejectsWriter) -> Readi
     """Write the object of all readings; leave none behind and raise FileRefused in vain."""
     with job.derive(Derivative.Role.READINGS) as readings:
         with ReadingsWriter(readings) as writer:
-            _sort_lines(job, outcome, writer, rejects)
+            _parse_lines(job, outcome, writer, rejects)
         outcome.accepted = writer.count
         if not outcome.accepted:
             raise FileRefused(outcome.nothing_accepted(), findings=outcome.findings())
     return writer
 
 
-def _sort_lines(job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: RejectsWriter) -> None:
+def _parse_lines(
+    job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: RejectsWriter
+) -> None:
     """Send the good lines one way and the bad ones the other, a block at a time."""
     with job.open() as stream:
         metered = Metered(stream, job)
         for block in read_blocks(metered, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES):
             # One piece of an archive may unpack to more lines than a lease has time for.
             metered.say_how_far()
-            parsed = read_block(block)
+            parsed = parse_block(block)
             writer.add(parsed.cities, parsed.times, parsed.hundredths)
             rejects.add(parsed.rejects)
             outcome.add_rejects(parsed.rejects)
             outcome.rejects_kept = rejects.kept
 
 
-def _totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
+def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
     if writer.totals is not None:
         yield writer.totals
         return
     key = Derivative.objects.get(
         file_id=job.file_id, run=job.run, role=Derivative.Role.READINGS
     ).storage_key
-    yield from fold_by_city(StoredReadings(key=key, open=partial(store().open_bytes, key)))
+    yield from iter_city_totals(StoredReadings(key=key, open=partial(store().open_bytes, key)))
 
 
-def _instant(microseconds: int) -> str:
-    return format_utc(moment(microseconds))
+def _isoformat(microseconds: int) -> str:
+    return format_utc(to_datetime(microseconds))
 
 
 class TemperatureProcessor(Processor):
@@ -194,7 +196,7 @@ class TemperatureProcessor(Processor):
         """Return whether one of the first lines, compressed or not, is a reading."""
         try:
             return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
-        except Unreadable:
+        except UnreadableFile:
             # The head of a longer archive ends early, which is no fault of the file.
             return False
 
@@ -202,7 +204,7 @@ class TemperatureProcessor(Processor):
         withdraw_readings(file)
 
     def discard_run(self, file_id: uuid.UUID, run: int) -> None:
-        forget_staged_totals(file_id, run)
+        delete_staged_totals(file_id, run)
 
 
 PROCESSOR: Final = TemperatureProcessor(

@@ -1,11 +1,11 @@
-"""How temperatures look to every caller: degrees as JSON numbers with two decimals."""
+"""How temperature statistics are serialized: degrees Celsius as numbers with two decimals."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TypedDict
 
-from timba.temperatures.bounds import moment
+from timba.temperatures.bounds import to_datetime
 from timba.temperatures.statistics import CityStatistics
 
 
@@ -21,7 +21,7 @@ class CitySchema(TypedDict):
 
 
 def serialize_city(statistics: CityStatistics) -> CitySchema:
-    """Return a city's statistics as callers see them."""
+    """Return the statistics of a city as callers see them; without readings, most are None."""
     totals = statistics.totals
     return CitySchema(
         city_id=statistics.city_id,
@@ -30,11 +30,11 @@ def serialize_city(statistics: CityStatistics) -> CitySchema:
         min_temp=degrees(totals.min_hundredths) if totals else None,
         max_temp=degrees(totals.max_hundredths) if totals else None,
         mean_temp=degrees(totals.mean_hundredths) if totals else None,
-        first_at=moment(totals.first_at) if totals else None,
-        last_at=moment(totals.last_at) if totals else None,
+        first_at=to_datetime(totals.first_at) if totals else None,
+        last_at=to_datetime(totals.last_at) if totals else None,
     )
 
 
 def degrees(hundredths: int) -> float:
-    """Return hundredths as the float that prints as exactly their two decimals."""
+    """Return hundredths of a degree as the nearest float, which prints with two decimals."""
     return hundredths / 100

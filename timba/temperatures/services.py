@@ -1,6 +1,6 @@
-"""What changes a client's temperature answers: readings begin or cease to count, a city is named.
+"""Changes the data behind temperature statistics: counts and uncounts readings, names cities.
 
-Each change sets a new data version in its own transaction, so that no kept answer outlives it.
+Each change sets a new data version in its own transaction, so that no cached statistic outlives it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from timba.files.models import File
 from timba.files.processors.base import Findings
 from timba.places.models import City
 from timba.places.services import name_city
-from timba.temperatures.bounds import moment
+from timba.temperatures.bounds import to_datetime
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.totals import Totals
 
-FORGOTTEN_AT_ONCE = 1000
-# Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, while
-# nobody else can write.
+DELETE_BATCH_SIZE = 1000
+# Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, during
+# which SQLite lets nobody else write.
 _INSERT: Final = """
     INSERT INTO temperatures_citytotals (
         client_id, file_id, run, city_id, count, sum_hundredths,
@@ -43,10 +43,10 @@ def stage_totals(
     cities: Iterable[tuple[int, Totals]],
     writing: Callable[[], AbstractContextManager[None]] = transaction.atomic,
 ) -> None:
-    """Write totals that count for nobody until the file is settled with this run.
+    """Insert totals that count only once the file is settled with this run.
 
-    `writing` opens the transaction, which is short: everything is made ready before it, and
-    others get their turns after it.
+    `cities` yields (city number, totals). `writing` opens the transaction, which is short: the rows
+    are built before it, and other writers get a turn after it.
     """
     file = CityTotals._meta.get_field("file").get_db_prep_save(file_id, connection)
     time_of = connection.ops.adapt_datetimefield_value
@@ -54,35 +54,35 @@ def stage_totals(
         (
             *(client_id, file, run, city_id, totals.count, totals.sum_hundredths),
             *(totals.min_hundredths, totals.max_hundredths),
-            *(time_of(moment(totals.first_at)), time_of(moment(totals.last_at))),
+            *(time_of(to_datetime(totals.first_at)), time_of(to_datetime(totals.last_at))),
         )
         for city_id, totals in cities
     ]
-    with _others_next(), writing(), connection.cursor() as cursor:
+    with _yielding_to_writers(), writing(), connection.cursor() as cursor:
         cursor.executemany(_INSERT, rows)
         failpoint("temperatures.staged")
 
 
-def forget_staged_totals(file_id: uuid.UUID, run: int) -> None:
-    """Remove what a dead run staged, in small transactions: other writers get their turns."""
+def delete_staged_totals(file_id: uuid.UUID, run: int) -> None:
+    """Delete the totals that an abandoned run staged, in small transactions."""
     rows = CityTotals.unscoped.filter(file_id=file_id, run=run)
     numbers = rows.order_by("city_id").values_list("city_id", flat=True)
     while True:
-        beyond = next(iter(numbers[FORGOTTEN_AT_ONCE : FORGOTTEN_AT_ONCE + 1]), None)
-        with _others_next():
-            (rows if beyond is None else rows.filter(city_id__lt=beyond)).delete()
-        if beyond is None:
+        next_number = next(iter(numbers[DELETE_BATCH_SIZE : DELETE_BATCH_SIZE + 1]), None)
+        with _yielding_to_writers():
+            (rows if next_number is None else rows.filter(city_id__lt=next_number)).delete()
+        if next_number is None:
             return
 
 
-def record_readings(file: File, findings: Findings) -> None:  # noqa: ARG001 - a processor's shape
-    """Let a file's readings count, in the transaction that settles it as SUCCESS."""
-    _renew_data_version(_owner(file))
+def record_readings(file: File, findings: Findings) -> None:  # noqa: ARG001 - the signature of a processor
+    """Make the readings of a file count, in the transaction that settles it as SUCCESS."""
+    _renew_data_version(_client_id_of(file))
 
 
 def withdraw_readings(file: File) -> None:
-    """Let a file's readings no longer count, in the transaction that deletes it."""
-    _renew_data_version(_owner(file))
+    """Make the readings of a file stop counting, in the transaction that deletes it."""
+    _renew_data_version(_client_id_of(file))
 
 
 @retry_on_deadlock
@@ -96,15 +96,15 @@ def name_city_and_invalidate_cache(*, actor: User, client: Client, city_id: int,
 
 
 @contextmanager
-def _others_next() -> Iterator[None]:
-    """Let others write afterwards, for as long as this took."""
+def _yielding_to_writers() -> Iterator[None]:
+    """Give other writers a turn afterwards, in proportion to how long the block took."""
     started = time.monotonic()
     yield
     yield_to_writers(time.monotonic() - started)
 
 
-def _owner(file: File) -> int:
-    # Only a file whose bytes are still flowing in has no client yet.
+def _client_id_of(file: File) -> int:
+    # Only a file that is still being uploaded has no client yet.
     return cast("int", file.client_id)
 
 

@@ -1,6 +1,8 @@
-"""Totals of readings, exact: counts, sums of hundredths, extremes and first and last times.
+"""Exact totals of readings: counts, sums of hundredths, extremes, first and last times.
 
-Sums are 64-bit integers: even 10^13 readings of the greatest temperature stay below their limit.
+Temperatures are whole hundredths of a degree Celsius, times are whole microseconds since
+1970-01-01 UTC, and sums are 64-bit integers: even 10^13 readings of the highest temperature stay
+below their limit. Nothing here is rounded except the mean.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
-    """The totals of at least one reading."""
+    """The totals of at least one reading; `first_at` and `last_at` are the times of readings."""
 
     count: int
     sum_hundredths: int
@@ -38,27 +40,32 @@ class Totals:
 
     @property
     def mean_hundredths(self) -> int:
-        """The mean, rounded half away from zero to a whole hundredth."""
+        """The mean, rounded half away from zero to a whole hundredth of a degree."""
         magnitude = (2 * abs(self.sum_hundredths) + self.count) // (2 * self.count)
         return -magnitude if self.sum_hundredths < 0 else magnitude
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CityColumns:
-    """The totals of many cities as columns, each city once and in order."""
+    """The totals of many cities as seven columns of equal length.
 
-    cities: Ints
-    counts: Longs
-    sums: Longs
-    lowest: Ints
-    highest: Ints
-    firsts: Longs
-    lasts: Longs
+    `cities` is strictly increasing. `sums`, `lowest` and `highest` are hundredths of a degree
+    Celsius; `firsts` and `lasts` are microseconds since 1970-01-01 UTC.
+    """
+
+    cities: Int32Array
+    counts: Int64Array
+    sums: Int64Array
+    lowest: Int32Array
+    highest: Int32Array
+    firsts: Int64Array
+    lasts: Int64Array
 
     def __len__(self) -> int:
         return len(self.cities)
 
     def __iter__(self) -> Iterator[tuple[int, Totals]]:
+        """Yield each city's number and totals."""
         columns = (
             self.cities,
             self.counts,
@@ -82,8 +89,8 @@ class CityColumns:
                 ),
             )
 
-    def together(self) -> Totals:
-        """Return the totals of all cities; there is at least one."""
+    def total(self) -> Totals:
+        """Return the totals of all cities together; raise ValueError if there is none."""
         return Totals(
             count=int(self.counts.sum()),
             sum_hundredths=int(self.sums.sum()),
@@ -93,8 +100,8 @@ class CityColumns:
             last_at=int(self.lasts.max()),
         )
 
-    def slices(self, size: int) -> Iterator[CityColumns]:
-        """Yield the same cities in parts of at most `size`."""
+    def batches(self, size: int) -> Iterator[CityColumns]:
+        """Yield the same cities in order, at most `size` at a time, as views of the columns."""
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             yield CityColumns(
@@ -108,9 +115,12 @@ class CityColumns:
             )
 
 
-def total_by_city(cities: Ints, times: Longs, hundredths: Ints) -> CityColumns:
-    """Return the totals of readings that are sorted by city and time."""
-    starts, ends = _groups(cities)
+def total_by_city(cities: Int32Array, times: Int64Array, hundredths: Int32Array) -> CityColumns:
+    """Return the totals by city of at least one reading.
+
+    The three columns have the same length and are sorted by city, then time.
+    """
+    starts, ends = _group_bounds(cities)
     return CityColumns(
         cities=cities[starts],
         counts=(ends - starts).astype(np.int64),
@@ -123,11 +133,14 @@ def total_by_city(cities: Ints, times: Longs, hundredths: Ints) -> CityColumns:
 
 
 def merge_totals(parts: Sequence[CityColumns]) -> CityColumns:
-    """Return the totals of all parts together; there is at least one, and none is empty."""
+    """Return the totals by city of all parts together.
+
+    There must be at least one part, and no part may be empty; cities may occur in several parts.
+    """
     cities = np.concatenate([part.cities for part in parts])
     order = np.argsort(cities, kind="stable")
     cities = cities[order]
-    starts, _ = _groups(cities)
+    starts, _ = _group_bounds(cities)
     return CityColumns(
         cities=cities[starts],
         counts=np.add.reduceat(np.concatenate([p.counts for p in parts])[order], starts),
@@ -139,8 +152,8 @@ def merge_totals(parts: Sequence[CityColumns]) -> CityColumns:
     )
 
 
-def _groups(cities: Ints) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return where each city's stretch starts and ends."""
+def _group_bounds(cities: Int32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the half-open index ranges, as starts and ends, of equal values in a sorted column."""
     changes = np.flatnonzero(cities[1:] != cities[:-1]) + 1
     starts = np.concatenate([np.zeros(1, dtype=np.intp), changes])
     ends = np.concatenate([changes, np.array([len(cities)], dtype=np.intp)])

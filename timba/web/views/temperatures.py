@@ -18,20 +18,20 @@ from django.views.decorators.http import require_safe
 from timba.accounts.models import Client
 from timba.errors import Invalid, NotFound
 from timba.temperatures.bounds import (
-    AFTER_ALL,
-    BEFORE_ALL,
+    MAX_TIME,
+    MIN_TIME,
     TimeRange,
-    microseconds,
-    moment,
-    parse_moment,
+    parse_timestamp,
+    to_datetime,
+    to_microseconds,
 )
 from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
-    cities_of,
     city_statistics,
     describe_cities,
-    overview_of,
+    get_overview,
+    list_cities,
 )
 from timba.web.forms import CityNameForm
 from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
@@ -55,11 +55,11 @@ class Asked:
 
     @property
     def start(self) -> datetime | None:
-        return moment(self.bounds.start) if self.bounds.start > BEFORE_ALL else None
+        return to_datetime(self.bounds.start) if self.bounds.start > MIN_TIME else None
 
     @property
     def stop(self) -> datetime | None:
-        return moment(self.bounds.stop) if self.bounds.stop < AFTER_ALL else None
+        return to_datetime(self.bounds.stop) if self.bounds.stop < MAX_TIME else None
 
 
 @signed_in
@@ -116,8 +116,8 @@ def _show(
 
 def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[str, Any]:
     """Return the page of cities, the chosen one over all time, and within what was asked."""
-    overview = overview_of(client.pk)
-    paginator = Paginator(cities_of(client.pk), CITIES_ON_A_PAGE)
+    overview = get_overview(client.pk)
+    paginator = Paginator(list_cities(client.pk), CITIES_ON_A_PAGE)
     # It would sum up all cities again to count them.
     paginator.count = overview.cities
     page = paginator.get_page(request.GET.get("page"))
@@ -138,7 +138,7 @@ def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[
     if chosen is not None:
         whole = found.get(chosen) or city_statistics(client_id=client.pk, city_id=chosen)
         within = whole
-        if not asked.bounds.hold_everything:
+        if not asked.bounds.is_unbounded:
             within = city_statistics(client_id=client.pk, city_id=chosen, bounds=asked.bounds)
         if whole is None or within is None:
             raise NotFound
@@ -151,12 +151,14 @@ def _asked(request: HttpRequest) -> Asked:
     period = request.GET.get("last", "")
     if period in PERIODS:
         now = timezone.now().replace(second=0, microsecond=0)
-        return Asked(bounds=TimeRange(start=microseconds(now - PERIODS[period][1])), period=period)
+        return Asked(
+            bounds=TimeRange(start=to_microseconds(now - PERIODS[period][1])), period=period
+        )
     try:
         start = (
-            parse_moment(request.GET.get("from") or "") if request.GET.get("from") else BEFORE_ALL
+            parse_timestamp(request.GET.get("from") or "") if request.GET.get("from") else MIN_TIME
         )
-        stop = parse_moment(request.GET.get("to") or "") if request.GET.get("to") else AFTER_ALL
+        stop = parse_timestamp(request.GET.get("to") or "") if request.GET.get("to") else MAX_TIME
     except ValueError as error:
         raise BadRequest from error
     return Asked(bounds=TimeRange(start=start, stop=stop))
