@@ -15,6 +15,7 @@ from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.services import delete_file
 from timba.files.storage import store
+from timba.places.models import City
 from timba.temperatures import statistics
 from timba.temperatures.totals import Totals
 
@@ -275,15 +276,15 @@ def test_a_list_costs_the_same_few_queries_for_many_cities(
 def test_a_list_within_bounds_shows_all_of_a_file_that_comes_meanwhile(
     program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = statistics._names
+    names = City.unscoped.names
     coming = ["6,1,2025-06-01T12:00\n7,99,2025-06-01T12:00\n"]
 
-    def names_while_a_file_comes(*args: Any) -> dict[int, str]:
+    def names_while_a_file_comes(**query: Any) -> dict[int, str]:
         if coming:
             settle_readings(coming.pop(), actor=owner)
-        return names(*args)
+        return names(**query)
 
-    monkeypatch.setattr(statistics, "_names", names_while_a_file_comes)
+    monkeypatch.setattr(City.unscoped, "names", names_while_a_file_comes)
     cities = program.get("/temperature-readings/", {"from": "2025-06-01"}).json()["cities"]
     assert [(city["city_id"], city["count"]) for city in cities][:2] == [(6, 1), (7, 4)]
 
