@@ -9,20 +9,20 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-# What was added once, such as MariaDB's driver, stays when the rest changes.
+# Optional packages that were installed once, such as MariaDB's driver, are kept by later syncs.
 EXTRAS := $(if $(wildcard $(VENV)/.mariadb),requirements/mysql.txt)
 SYNC := $(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt $(EXTRAS)
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
-# Caches stay in the build folders: nothing is written anywhere else.
+# Caches are in the build folders: nothing is written anywhere else.
 export UV_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache/uv
 export npm_config_cache ?= $(CURDIR)/$(VENV)/cache/npm
 export UV_CUSTOM_COMPILE_COMMAND := make requirements
 export ARGS
-# Many images forbid Python to keep what it has compiled: each start would compile it all again.
+# Many container images set this; every start would then compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Once the developers' packages are in, they stay: `make demo` must not take them away again.
+# Once the development packages are installed, they are kept: `make demo` must not remove them.
 PACKAGES := $(if $(wildcard $(BIN)/pytest),dev,base)
 FRONT := timba/web/static/timba/timba.js
 FRONT_SOURCES := $(shell find timba/web/assets -type f) package.json package-lock.json
@@ -38,13 +38,13 @@ stack: setup front ## The same on real servers: PostgreSQL, Redis, S3, Kafka, wi
 	@exec $(BIN)/python tools/stack
 
 .PHONY: setup
-setup: $(VENV)/.$(PACKAGES) ## Install what Timba runs on, each package checked by its hash
+setup: $(VENV)/.$(PACKAGES) ## Install the packages that Timba needs, each checked by its hash
 
 .PHONY: mariadb
-mariadb: $(VENV)/.mariadb ## Add the driver for MariaDB, which a compiler builds here
+mariadb: $(VENV)/.mariadb ## Build and install the driver for MariaDB
 
 .PHONY: front
-front: $(FRONT) ## Build the style sheet and the script of the pages
+front: $(FRONT) ## Build the style sheet and scripts of the pages
 
 ##@ Work on it
 
@@ -63,7 +63,7 @@ check: $(VENV)/.dev front ## Check format, lint, types, layers, security, settin
 	@tools/check
 
 .PHONY: format
-format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+format: $(VENV)/.dev ## Format the code and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix-only .
 
@@ -72,7 +72,7 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things time
 	@for bench in bench/*.py; do [ -e "$$bench" ] || continue; echo "$$bench"; $(BIN)/python "$$bench"; done
 
 .PHONY: requirements
-requirements: $(UV) ## Compile the hashed requirement files anew from pyproject.toml
+requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml
 	@$(COMPILE) --group uv -o requirements/uv.txt
 	@$(COMPILE) --group node -o requirements/node.txt
 	@$(COMPILE) --group mysql -o requirements/mysql.txt
@@ -84,7 +84,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo
 
-# --- What the commands stand on ------------------------------------------------------------------
+# --- Files that the commands need ----------------------------------------------------------------
 
 $(UV): requirements/uv.txt
 	@tools/venv $(VENV)
@@ -96,7 +96,7 @@ $(VENV)/.base: $(UV) requirements/base.txt
 	@touch $@
 
 $(VENV)/.dev: $(UV) requirements/dev.txt
-	@echo "Installing Timba's packages and the developers' tools; each file is checked by its hash."
+	@echo "Installing Timba's packages and the development tools; each file is checked by its hash."
 	@$(SYNC) requirements/dev.txt
 	@touch $@
 

@@ -14,15 +14,15 @@ from typing import Any, Self
 import pytest
 
 from tests.journeys.processes import wait_until
-from tools.servers.lives import have, start, stop
-from tools.servers.machine import CannotBeHad
-from tools.servers.runs import Place
-from tools.servers.server import Instance, Program, Server
+from tools.servers.lifecycle import ensure_installed, ensure_running, stop
+from tools.servers.packages import ServerUnavailable
+from tools.servers.server import Dependency, Instance, Server
+from tools.servers.state import ServerState
 
 
-def refuse_or_skip(program: Program) -> None:
-    """Skip where a program cannot be had; in CI, fail."""
-    if reason := have([program]).get(program.name):
+def refuse_or_skip(dependency: Dependency) -> None:
+    """Skip the test if a dependency is unavailable; in CI, fail it."""
+    if reason := ensure_installed([dependency]).get(dependency.name):
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -48,7 +48,7 @@ class OwnServer:
         self._server = server
         self._folder = Path(tempfile.mkdtemp(prefix="timba-own-"))
         self._folder.chmod(0o711)  # some servers run as users of their own
-        self._place = Place(run=self._folder, name=server.name)
+        self._state = ServerState(run=self._folder, name=server.name)
         self.instance: Instance
 
     def __enter__(self) -> Self:
@@ -57,20 +57,20 @@ class OwnServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        stop(self._server, self._place)
+        stop(self._server, self._state)
         shutil.rmtree(self._folder)
 
-    def start(self) -> None:
+    def ensure_running(self) -> None:
         """Start it, or start it again where it was, with what it kept."""
         with warnings.catch_warnings():
             # The process is known by what it wrote down; nobody holds its Popen.
             warnings.simplefilter("ignore", ResourceWarning)
-            self.instance = start(self._server, self._place, durable=False)
+            self.instance = ensure_running(self._server, self._state, durable=False)
 
     def kill(self) -> None:
         """End it without a word of warning."""
         self._signal(signal.SIGKILL)
-        wait_until(lambda: self._place.identity() is None, seconds=60, what="the server is dead")
+        wait_until(lambda: self._state.identity() is None, seconds=60, what="the server is dead")
 
     def freeze(self) -> None:
         """Let it take connections and say nothing."""
@@ -91,8 +91,8 @@ class OwnServer:
         return self._server.timba_variables(self.instance)
 
     def _signal(self, number: signal.Signals) -> int:
-        identity = self._place.identity()
+        identity = self._state.identity()
         if identity is None:
-            raise CannotBeHad(f"{self._server.title} does not run.")
+            raise ServerUnavailable(f"{self._server.title} does not run.")
         os.kill(identity.pid, number)
         return identity.pid

@@ -1,1 +1,1 @@
-"""What developers and CI run besides Timba itself; the programs here stand on nothing of it."""
+"""Programs for developers and CI. They import nothing of Timba."""

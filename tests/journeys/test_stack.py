@@ -19,8 +19,8 @@ from tests.console_consumer import printed
 from tests.journeys.processes import wait_until, with_variable
 from tests.journeys.timba_process import ROOT, TimbaProcess
 from tests.own_servers import refuse_or_skip
-from tools.servers.fleet import PROGRAMS
-from tools.servers.runs import Place
+from tools.servers.cluster import DEPENDENCIES
+from tools.servers.state import ServerState
 
 pytestmark = pytest.mark.journey
 
@@ -45,7 +45,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
     for name in NAMES:
-        refuse_or_skip(PROGRAMS[name])
+        refuse_or_skip(DEPENDENCIES[name])
     process = TimbaProcess(
         tmp_path_factory.mktemp("stack"),
         command=[sys.executable, str(ROOT / "tools" / "stack")],
@@ -58,9 +58,9 @@ def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ti
         process.clean_up()
 
 
-def place(folder: Path, name: str) -> Place:
+def place(folder: Path, name: str) -> ServerState:
     [run] = folder.glob("timba-stack-*")
-    return Place(run=run, name=name)
+    return ServerState(run=run, name=name)
 
 
 def test_the_journey_ends_in_kafka(timba: TimbaProcess, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The real servers under Timba's tests: found or built, started, named and ended, without Docker.
+"""Installs, builds, starts and stops the real servers that the tests use, without Docker.
 
-It stands on Python's standard library alone, for it runs before anything is installed.
+Only Python's standard library is imported, because this runs before any package is installed.
 """

@@ -1,4 +1,4 @@
-"""Keeps what takes minutes to build, outside the tree: built once, whole or not at all."""
+"""Caches what takes minutes to build, outside the source tree. A build is complete or absent."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 def cached(name: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder `name` of the cache; where there is none yet, let `build` fill it.
+    """Return the folder `name` of the cache, filled by `build` on first use.
 
-    It is built under another name and put in place by one rename, so that nobody ever sees half
-    of it. Whoever comes meanwhile waits for the builder.
+    The build happens in a temporary folder and is put in place by one rename, so that no process
+    sees a partial result. Concurrent callers wait for the first builder.
     """
     root = _root()
     folder = root / name
@@ -25,8 +25,8 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder
-        for left_behind in root.glob(f".{name}-*"):  # by a builder that was killed
-            shutil.rmtree(left_behind)
+        for orphan in root.glob(f".{name}-*"):  # of a builder that was killed
+            shutil.rmtree(orphan)
         draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
         try:
             build(draft)
@@ -38,7 +38,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
 
 def is_cached(name: str) -> bool:
-    """Tell whether the folder `name` was built already."""
+    """Whether the folder `name` has been built."""
     return (_root() / name).is_dir()
 
 

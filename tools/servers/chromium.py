@@ -1,14 +1,14 @@
-"""Debian's Chromium: no server, but the tests of the pages stand on it as others do on servers."""
+"""Debian's Chromium: not a server, but the browser tests need it just as others need servers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tools.servers.machine import run, version_in
-from tools.servers.server import Program
+from tools.servers.packages import find_version, run
+from tools.servers.server import Dependency
 
 
-class Chromium(Program):
+class Chromium(Dependency):
     """The browser that the tests drive."""
 
     name = "chromium"
@@ -16,4 +16,4 @@ class Chromium(Program):
     packages = {"chromium": "chromium"}
 
     def version(self) -> str:
-        return version_in(run((self.path("chromium"), "--version"), cwd=Path("/")))
+        return find_version(run((self.path("chromium"), "--version"), cwd=Path("/")))

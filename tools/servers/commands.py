@@ -9,113 +9,124 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tools.servers.fleet import PROGRAMS, bring_up, standings, take_down
-from tools.servers.machine import CannotBeHad
-from tools.servers.running import run_among
-from tools.servers.server import Program
-from tools.servers.standings import environment
+from tools.servers.cluster import DEPENDENCIES, bring_up, get_statuses, take_down
+from tools.servers.packages import ServerUnavailable
+from tools.servers.running import run_with_servers
+from tools.servers.server import Dependency
+from tools.servers.status import environment
 
-Command = Callable[[list[Program], argparse.Namespace], int]
+Command = Callable[[list[Dependency], argparse.Namespace], int]
 
 _EXAMPLES: Final = """\
 examples:
-  tools/services up                      bring everything up
+  tools/services up                      start everything
   eval "$(tools/services env)"           let Timba use it: PostgreSQL, Redis, VersityGW, Kafka
   eval "$(tools/services env mariadb redis minio)"
-  tools/services down                    end exactly what was started
-  tools/services run --tests -- pytest   all of that around one command
+  tools/services down                    stop exactly what was started
+  tools/services run --tests -- pytest   start, run one command, stop
 
-Several sets of servers live side by side when each has a folder in TIMBA_SERVICES_DIR.
+Several sets of servers can run side by side if each has its own folder in TIMBA_SERVICES_DIR.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; return what the shell gets."""
+    """Run one command; return the exit code."""
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     options = _parser().parse_args(arguments[:cut])
     options.program = arguments[cut + 1 :]
-    programs = [PROGRAMS[name] for name in options.names or PROGRAMS]
+    dependencies = [DEPENDENCIES[name] for name in options.names or DEPENDENCIES]
     try:
-        code: int = options.command(programs, options)
-    except CannotBeHad as reason:
+        code: int = options.command(dependencies, options)
+    except ServerUnavailable as reason:
         print(reason, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130  # what was started is written down: `down` ends it
+        return 130  # every started server is recorded, so `down` stops it
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tools/services",
-        description="Real servers for tests, benches and demos, on loopback, without Docker.",
+        description="Real servers for tests, benchmarks and demos, on loopback, without Docker.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="up|down|status|env|run")
 
-    def add(name: str, command: Command, meaning: str, **flags: str) -> None:
-        added = commands.add_parser(name, help=meaning, description=f"{meaning.capitalize()}.")
-        added.add_argument("names", nargs="*", type=_name, metavar="name", help=", ".join(PROGRAMS))
+    def add(name: str, command: Command, summary: str, **flags: str) -> None:
+        added = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        added.add_argument(
+            "names", nargs="*", type=_name, metavar="name", help=", ".join(DEPENDENCIES)
+        )
         for flag, purpose in flags.items():
             added.add_argument(f"--{flag}", action="store_true", help=purpose)
         added.set_defaults(command=command)
 
-    durable = "survive power cuts, as in production: for benches"
-    tests = "only what leads tests to servers: Timba itself stays on its defaults"
-    up = "install and build what is missing, then start all, or those named"
+    durable = "survive power cuts, as in production: for benchmarks"
+    tests = "only the variables of the tests: Timba itself keeps its defaults"
+    up = "install and build what is missing, then start all servers, or those named"
     add("up", _up, up, durable=durable)
-    add("down", _down, "end what was started and remove its data")
-    add("status", _status, "name each server: version, address, pid", json="for programs")
+    add("down", _down, "stop what was started and remove its data")
+    add("status", _status, "show each server: version, address, pid", json="machine-readable")
     add("env", _env, "print the environment that makes Timba and its tests use them", tests=tests)
     add(
-        "run", _run, "bring up, run what follows “--” with that environment, take down", tests=tests
+        "run",
+        _run,
+        "start servers, run the command after “--” with that environment, stop them",
+        tests=tests,
     )
     return parser
 
 
-def _name(given: str) -> str:
-    if given not in PROGRAMS:
-        raise argparse.ArgumentTypeError(f"“{given}” is none of {', '.join(PROGRAMS)}")
-    return given
+def _name(text: str) -> str:
+    if text not in DEPENDENCIES:
+        raise argparse.ArgumentTypeError(f"“{text}” is none of {', '.join(DEPENDENCIES)}")
+    return text
 
 
-def _up(programs: list[Program], options: argparse.Namespace) -> int:
-    return _tell(bring_up(programs, durable=options.durable))
+def _up(dependencies: list[Dependency], options: argparse.Namespace) -> int:
+    return _print_errors(bring_up(dependencies, durable=options.durable))
 
 
-def _down(programs: list[Program], _options: argparse.Namespace) -> int:
-    return _tell(take_down(programs))
+def _down(dependencies: list[Dependency], _options: argparse.Namespace) -> int:
+    return _print_errors(take_down(dependencies))
 
 
-def _status(programs: list[Program], options: argparse.Namespace) -> int:
-    found = standings(programs)
+def _status(dependencies: list[Dependency], options: argparse.Namespace) -> int:
+    statuses = get_statuses(dependencies)
     if options.json:
-        print(json.dumps([standing.facts() for standing in found], indent=1))
+        print(json.dumps([status.as_dict() for status in statuses], indent=1))
     else:
-        for standing in found:
-            print(standing.line())
-    return 0 if all(standing.is_there for standing in found) else 1
+        for status in statuses:
+            print(status.summary())
+    return 0 if all(status.is_available for status in statuses) else 1
 
 
-def _env(programs: list[Program], options: argparse.Namespace) -> int:
-    found = standings(programs)
-    for name, value in environment(found, for_timba=not options.tests).items():
+def _env(dependencies: list[Dependency], options: argparse.Namespace) -> int:
+    statuses = get_statuses(dependencies)
+    for name, value in environment(statuses, for_timba=not options.tests).items():
         print(f"export {name}={shlex.quote(value)}")
     if options.names:
-        return _tell({one.program.name: one.reason for one in found if not one.is_there})
-    if options.tests or any(one.instance for one in found):
+        return _print_errors(
+            {
+                status.dependency.name: status.reason
+                for status in statuses
+                if not status.is_available
+            }
+        )
+    if options.tests or any(status.instance for status in statuses):
         return 0
-    return _tell({"": "No server is up. Bring them up first: tools/services up"})
+    return _print_errors({"": "No server is up. Bring them up first: tools/services up"})
 
 
-def _run(programs: list[Program], options: argparse.Namespace) -> int:
+def _run(dependencies: list[Dependency], options: argparse.Namespace) -> int:
     if not options.program:
-        return _tell({"": "Say what to run: tools/services run … -- command"})
-    return run_among(programs, options.program, for_timba=not options.tests)
+        return _print_errors({"": "Say what to run: tools/services run … -- command"})
+    return run_with_servers(dependencies, options.program, for_timba=not options.tests)
 
 
-def _tell(reasons: dict[str, str]) -> int:
+def _print_errors(reasons: dict[str, str]) -> int:
     for reason in reasons.values():
         print(reason, file=sys.stderr)
     return 1 if reasons else 0

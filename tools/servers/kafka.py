@@ -1,4 +1,4 @@
-"""Apache Kafka: one broker that is its own controller, run from the jars that Maven fetches."""
+"""Apache Kafka: one broker that is its own controller, run from jars downloaded by Maven."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.servers.cache import cached, is_cached
-from tools.servers.machine import CannotBeHad, find, run
+from tools.servers.packages import ServerUnavailable, find_executable, run
 from tools.servers.ports import LOOPBACK
 from tools.servers.server import Command, Instance, Server
 
@@ -20,7 +20,7 @@ _POM: Final = Path(__file__).resolve().parents[1] / "kafka" / "pom.xml"
 _COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _OLDEST_JAVA: Final = 17
 _API_VERSIONS: Final = 18
-_STARTS_QUICKLY: Final = ("-XX:TieredStopAtLevel=1",)  # and is slower later: not for benches
+_STARTS_QUICKLY: Final = ("-XX:TieredStopAtLevel=1",)  # slower later, so not for benchmarks
 _CONFIGURATION: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -43,7 +43,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
-# One that was killed may register again when its old session ends.
+# A killed broker may register again only when its old session has expired.
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 """
@@ -59,37 +59,37 @@ appender.s.layout.pattern=%d %p %c %m%n
 
 
 class Kafka(Server):
-    """Topics are made by those who publish; nothing is made by asking for it."""
+    """A broker that creates no topics automatically: publishers create them."""
 
     name = "kafka"
     title = "Apache Kafka"
     ports = 2
 
     @property
-    def packages(self) -> dict[str, str]:  # type: ignore[override]  # Maven is needed only once
+    def packages(self) -> dict[str, str]:  # type: ignore[override]  # Maven is needed for the download only
         java = {"java": "default-jre-headless"}
         return java if is_cached(_cache_name()) else {**java, "mvn": "maven"}
 
     def version(self) -> str:
-        found = re.search(r"<kafka>(.+?)</kafka>", _POM.read_text())
-        return found.group(1) if found else "of unknown version"
+        match = re.search(r"<kafka>(.+?)</kafka>", _POM.read_text())
+        return match.group(1) if match else "of unknown version"
 
     def build(self) -> None:
         java = self.path("java")
-        found = re.search(r'version "(\d+)', run((java, "-version"), cwd=Path("/")))
-        if found is None or int(found.group(1)) < _OLDEST_JAVA:
-            raise CannotBeHad(
+        match = re.search(r'version "(\d+)', run((java, "-version"), cwd=Path("/")))
+        if match is None or int(match.group(1)) < _OLDEST_JAVA:
+            raise ServerUnavailable(
                 f"Apache Kafka runs on Java {_OLDEST_JAVA} or later, and {java} is older. "
                 "Put a later one first on the search path."
             )
         _jars()
 
-    def make_data(self, instance: Instance) -> None:
+    def initialize(self, instance: Instance) -> None:
         command = self.configure(instance)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         format_storage = (
             *(*command.arguments[:-2], "kafka.tools.StorageTool", "format", "--standalone"),
-            # With “=”, for the name of a cluster may begin with “-”.
+            # With “=”, because the id of a cluster may begin with “-”.
             *(f"--cluster-id={cluster}", "--config", command.arguments[-1]),
         )
         run(format_storage, cwd=instance.folder)
@@ -110,13 +110,13 @@ class Kafka(Server):
             )
         )
 
-    def answers(self, instance: Instance) -> bool:
-        """Ask which requests it takes, as every client does first."""
+    def is_ready(self, instance: Instance) -> bool:
+        """Send ApiVersions, the first request of every client."""
         request = struct.pack(">hhih", _API_VERSIONS, 0, 1, -1)
         try:
-            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as line:
-                line.sendall(struct.pack(">i", len(request)) + request)
-                return line.makefile("rb").read(10)[4:] == struct.pack(">ih", 1, 0)
+            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as connection:
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                return connection.makefile("rb").read(10)[4:] == struct.pack(">ih", 1, 0)
         except OSError:
             return False
 
@@ -132,14 +132,16 @@ def _cache_name() -> str:
 
 
 def _jars() -> Path:
-    return cached(_cache_name(), _fetch)
+    return cached(_cache_name(), _download)
 
 
-def _fetch(folder: Path) -> None:
-    maven = find("mvn")
+def _download(folder: Path) -> None:
+    maven = find_executable("mvn")
     if maven is None:
-        raise CannotBeHad("Apache Kafka is fetched by Maven, and there is no mvn on this machine.")
-    print("Fetching Apache Kafka with Maven, once.", flush=True)
+        raise ServerUnavailable(
+            "Apache Kafka is downloaded by Maven, and there is no mvn on this machine."
+        )
+    print("Downloading Apache Kafka with Maven, once.", flush=True)
     run(
         (
             *("nice", "-n", "10", maven, "-q", "-B", "-f", _POM, _COPY),

@@ -1,4 +1,4 @@
-"""MariaDB from Debian's packages, with Debian's defaults for text: Timba has to ask for its own."""
+"""MariaDB from Debian's packages, with Debian's default collation: Timba must set its own."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from tools.servers.machine import run, version_in
+from tools.servers.packages import find_version, run
 from tools.servers.ports import LOOPBACK
 from tools.servers.server import Command, Instance, Server
 
 _CONNECTIONS: Final = 200
-_PROTOCOL: Final = b"\x0a"  # the first byte of the greeting, after its length and number
-# A killed server still keeps all that was committed, for the system has it. Only a crash of the
-# machine loses it, and nothing here outlives one.
+_PROTOCOL: Final = b"\x0a"  # the first byte of the handshake, after its 4-byte header
+# A killed server loses nothing that was committed, because the kernel has it. Only a crash of the
+# machine does, and no test outlives one.
 _UNSAFE_ON_POWER_LOSS: Final = (
     "--innodb-flush-log-at-trx-commit=2",
     "--skip-innodb-doublewrite",
 )
-# Run at every start, before anybody is let in. A new installation lets root in without a password.
+# Run at every start, before connections are accepted. A new installation has no root password.
 _INIT: Final = """\
 DELETE FROM mysql.global_priv WHERE User = 'root';
 FLUSH PRIVILEGES;
@@ -29,7 +29,7 @@ GRANT ALL ON *.* TO timba@'127.0.0.1';
 
 
 class MariaDB(Server):
-    """A server with one database that tells letters apart, and one user who may make more."""
+    """A server with one database of a binary collation, and one user who may create more."""
 
     name = "mariadb"
     title = "MariaDB"
@@ -38,9 +38,9 @@ class MariaDB(Server):
     account = "mysql"
 
     def version(self) -> str:
-        return version_in(run((self.path("mariadbd"), "--version"), cwd=Path("/")))
+        return find_version(run((self.path("mariadbd"), "--version"), cwd=Path("/")))
 
-    def make_data(self, instance: Instance) -> None:
+    def initialize(self, instance: Instance) -> None:
         run(
             (
                 *(self.path("mariadb-install-db"), "--no-defaults", f"--datadir={instance.data}"),
@@ -49,7 +49,7 @@ class MariaDB(Server):
             ),
             cwd=instance.folder,
             account=self.account,
-            # Ours may be shut to its account.
+            # The account may not enter ours.
             environment={"TMPDIR": str(instance.folder)},
         )
 
@@ -66,10 +66,10 @@ class MariaDB(Server):
             )
         )
 
-    def answers(self, instance: Instance) -> bool:
+    def is_ready(self, instance: Instance) -> bool:
         try:
-            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as line:
-                return line.recv(5)[4:] == _PROTOCOL
+            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as connection:
+                return connection.recv(5)[4:] == _PROTOCOL
         except OSError:
             return False
 

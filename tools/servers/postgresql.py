@@ -1,4 +1,4 @@
-"""PostgreSQL from Debian's packages, sorting text as people do: most installations do, too."""
+"""PostgreSQL from Debian's packages, with a linguistic collation, as most installations have."""
 
 from __future__ import annotations
 
@@ -6,39 +6,44 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from tools.servers.machine import CannotBeHad, find, run, version_in
+from tools.servers.packages import (
+    ServerUnavailable,
+    find_executable,
+    find_version,
+    run,
+)
 from tools.servers.ports import LOOPBACK
 from tools.servers.server import Command, Instance, Server
 
-_CONNECTIONS: Final = 200  # enough for several test processes with a pool each
-# A killed server still keeps all that was committed, for the system has it. Only a crash of the
-# machine loses it, and nothing here outlives one.
+_CONNECTIONS: Final = 200  # enough for several test processes with a connection pool each
+# A killed server loses nothing that was committed, because the kernel has it. Only a crash of the
+# machine does, and no test outlives one.
 _UNSAFE_ON_POWER_LOSS: Final = ("fsync=off", "full_page_writes=off")
 
 
 class PostgreSQL(Server):
-    """A cluster with one database, and one user who may make more of them."""
+    """A cluster with one database, and one user who may create more."""
 
     name = "postgres"
     title = "PostgreSQL"
     packages = {"initdb": "postgresql", "pg_isready": "postgresql"}
     service = "postgresql"
     account = "postgres"
-    stop_signal = signal.SIGINT  # ends now, without waiting for those who are connected
+    stop_signal = signal.SIGINT  # fast shutdown: does not wait for clients to disconnect
 
     def find(self, executable: str) -> str | None:
-        """Look into the newest version first: Debian has a folder for each, off the search path."""
+        """Prefer the newest version: Debian has a folder for each, outside the search path."""
         folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
         folders.sort(key=lambda folder: float(folder.parent.name), reverse=True)
         for folder in folders:
             if (folder / executable).exists():
                 return str(folder / executable)
-        return find(executable)
+        return find_executable(executable)
 
     def version(self) -> str:
-        return version_in(run([self.path("postgres"), "--version"], cwd=Path("/")))
+        return find_version(run([self.path("postgres"), "--version"], cwd=Path("/")))
 
-    def make_data(self, instance: Instance) -> None:
+    def initialize(self, instance: Instance) -> None:
         password = instance.write("password", instance.password)
         initdb = (
             *(self.path("initdb"), "--pgdata", instance.data, "--no-sync"),
@@ -65,11 +70,11 @@ class PostgreSQL(Server):
         options = [option for setting in settings for option in ("-c", setting)]
         return Command(arguments=(self.path("postgres"), "-D", str(instance.data), *options))
 
-    def answers(self, instance: Instance) -> bool:
+    def is_ready(self, instance: Instance) -> bool:
         port = str(instance.ports[0])
         try:
             run((self.path("pg_isready"), "-h", LOOPBACK, "-p", port), cwd=Path("/"))
-        except CannotBeHad:
+        except ServerUnavailable:
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Redis from Debian's package, keeping nothing: to Timba it is a bell and a cache."""
+"""Redis from Debian's package, without persistence: to Timba it is a broker and a cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from tools.servers.machine import run, version_in
+from tools.servers.packages import find_version, run
 from tools.servers.ports import LOOPBACK
 from tools.servers.server import Command, Instance, Server
 
@@ -22,7 +22,7 @@ appendonly {append}
 
 
 class Redis(Server):
-    """A server with many small databases, so that each test process can have its own."""
+    """A server with 64 databases, so that each test process can have its own."""
 
     name = "redis"
     title = "Redis"
@@ -31,10 +31,10 @@ class Redis(Server):
     account = "redis"
 
     def version(self) -> str:
-        return version_in(run((self.path("redis-server"), "--version"), cwd=Path("/")))
+        return find_version(run((self.path("redis-server"), "--version"), cwd=Path("/")))
 
-    def make_data(self, instance: Instance) -> None:
-        """Leave that to the server: it starts with nothing."""
+    def initialize(self, instance: Instance) -> None:
+        """Do nothing: the server needs no data to start."""
 
     def configure(self, instance: Instance) -> Command:
         configuration = _CONFIGURATION.format(
@@ -47,12 +47,12 @@ class Redis(Server):
         path = instance.write("redis.conf", configuration)
         return Command(arguments=(self.path("redis-server"), str(path)))
 
-    def answers(self, instance: Instance) -> bool:
+    def is_ready(self, instance: Instance) -> bool:
         try:
-            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as line:
-                line.sendall(f"AUTH {instance.password}\r\nPING\r\n".encode())
-                said = line.makefile("rb")
-                return [said.readline(), said.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+            with socket.create_connection((LOOPBACK, instance.ports[0]), timeout=1) as connection:
+                connection.sendall(f"AUTH {instance.password}\r\nPING\r\n".encode())
+                replies = connection.makefile("rb")
+                return [replies.readline(), replies.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
         except OSError:
             return False
 

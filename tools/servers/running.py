@@ -1,4 +1,4 @@
-"""Runs one command among the servers, and takes down what it brought up, come what may."""
+"""Runs one command while the servers are up, and always stops those that it started."""
 
 from __future__ import annotations
 
@@ -8,39 +8,43 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.servers.fleet import bring_up, standings, take_down
-from tools.servers.machine import CannotBeHad
-from tools.servers.server import Program
-from tools.servers.standings import environment
+from tools.servers.cluster import bring_up, get_statuses, take_down
+from tools.servers.packages import ServerUnavailable
+from tools.servers.server import Dependency
+from tools.servers.status import environment
 
 
-def run_among(programs: Sequence[Program], command: Sequence[str], *, for_timba: bool) -> int:
-    """Return the command's exit code. What was up before stays up, for it is somebody's.
+def run_with_servers(
+    dependencies: Sequence[Dependency], command: Sequence[str], *, for_timba: bool
+) -> int:
+    """Return the command's exit code. Servers that were up before stay up.
 
-    Outside CI the command runs without those servers that cannot be had, and is told why.
+    Outside CI the command runs even if servers are unavailable; the environment holds the reasons.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    were_up = {one.program.name for one in standings(programs) if one.instance}
+        signal.signal(number, _exit)
+    already_up = {
+        status.dependency.name for status in get_statuses(dependencies) if status.instance
+    }
     try:
-        reasons = bring_up(programs)
+        reasons = bring_up(dependencies)
         for reason in reasons.values():
             print(reason, file=sys.stderr)
         if reasons and os.environ.get("CI") == "true":
             return 1
-        return _run(command, environment(standings(programs), for_timba=for_timba))
+        return _run(command, environment(get_statuses(dependencies), for_timba=for_timba))
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # it ends soon anyway, and now in order
-        take_down([program for program in programs if program.name not in were_up])
+            signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
+        take_down([one for one in dependencies if one.name not in already_up])
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:
     try:
         process = subprocess.Popen(command, env={**os.environ, **variables})
-    except OSError as refused:
-        raise CannotBeHad(f"“{command[0]}” cannot be run: {refused.strerror}.") from refused
-    # Ctrl-C reaches the command itself, which may need a while to end.
+    except OSError as error:
+        raise ServerUnavailable(f"“{command[0]}” cannot be run: {error.strerror}.") from error
+    # Ctrl-C reaches the command itself, which may need a while to exit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         code = process.wait()
@@ -51,5 +55,5 @@ def _run(command: Sequence[str], variables: dict[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _end(number: int, _frame: object) -> None:
+def _exit(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""Two S3 servers, built from their source: VersityGW, and the last MinIO there was."""
+"""Two S3 servers, built from source: VersityGW, and the last release of MinIO."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tools.servers.cache import cached
-from tools.servers.machine import CannotBeHad, find, run
+from tools.servers.packages import ServerUnavailable, find_executable, run
 from tools.servers.server import Command, Instance, Server
 
 _ACCESS_KEY: Final = "timba"
-_BUCKET: Final = "timba"  # whoever uses it makes it
-# From here on, Go fetches by itself the newer Go that a module asks for.
+_BUCKET: Final = "timba"  # created by its users
+# From this version on, Go downloads the newer toolchain that a module requires.
 _OLDEST_GO: Final = (1, 21)
 
 
 class _GoServer(Server):
-    """A server that is one executable, built once by `go install`."""
+    """A server that is a single executable, built once by `go install`."""
 
     module: ClassVar[str]
-    release: ClassVar[str]  # as Go's module proxy knows it
+    release: ClassVar[str]  # the version in Go's module proxy
     packages = {}
 
     def path(self, executable: str) -> str:
@@ -32,7 +32,7 @@ class _GoServer(Server):
     def build(self) -> None:
         cached(self._cache_name(), self._install)
 
-    def make_data(self, instance: Instance) -> None:
+    def initialize(self, instance: Instance) -> None:
         instance.data.mkdir()
 
     def timba_variables(self, instance: Instance) -> dict[str, str]:
@@ -45,10 +45,10 @@ class _GoServer(Server):
         return f"{self.name}-{self.release}"
 
     def _install(self, folder: Path) -> None:
-        go = find("go")
+        go = find_executable("go")
         if go is None or _go_version(go) < _OLDEST_GO:
             oldest = ".".join(map(str, _OLDEST_GO))
-            raise CannotBeHad(
+            raise ServerUnavailable(
                 f"{self.title} is built with Go, and Go {oldest} or later is not on this machine. "
                 "Install it (https://go.dev/dl), then bring it up again."
             )
@@ -61,7 +61,7 @@ class _GoServer(Server):
 
 
 class VersityGW(_GoServer):
-    """A folder behind S3: each object is a plain file."""
+    """An S3 gateway to a folder: each object is a plain file."""
 
     name = "versitygw"
     title = "VersityGW"
@@ -71,15 +71,15 @@ class VersityGW(_GoServer):
     def version(self) -> str:
         return self.release.removeprefix("v")
 
-    def make_data(self, instance: Instance) -> None:
-        super().make_data(instance)
+    def initialize(self, instance: Instance) -> None:
+        super().initialize(instance)
         try:
             os.setxattr(instance.data, "user.timba", b"")
-        except OSError as refused:
-            raise CannotBeHad(
-                f"VersityGW keeps facts in extended attributes, and {instance.folder} takes none. "
+        except OSError as error:
+            raise ServerUnavailable(
+                f"VersityGW stores metadata in extended attributes, which {instance.folder} lacks. "
                 "Name a folder on another file system in TIMBA_SERVICES_DIR."
-            ) from refused
+            ) from error
 
     def configure(self, instance: Instance) -> Command:
         return Command(
@@ -90,12 +90,12 @@ class VersityGW(_GoServer):
             environment={"ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": instance.password},
         )
 
-    def answers(self, instance: Instance) -> bool:
+    def is_ready(self, instance: Instance) -> bool:
         return _status(f"http://{instance.address}/") is not None
 
 
 class MinIO(_GoServer):
-    """The server whose repository was archived in 2026; many installations still run it."""
+    """MinIO, whose repository was archived in 2026; many installations still run it."""
 
     name = "minio"
     title = "MinIO"
@@ -120,7 +120,7 @@ class MinIO(_GoServer):
             },
         )
 
-    def answers(self, instance: Instance) -> bool:
+    def is_ready(self, instance: Instance) -> bool:
         return _status(f"http://{instance.address}/minio/health/live") == 200
 
 
@@ -129,17 +129,17 @@ def _url(instance: Instance) -> str:
 
 
 def _status(url: str) -> int | None:
-    """Return the status of an answer, any answer: a server that refuses is a server that serves."""
+    """Return the status of the response, an error too; None if there is no response."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=1) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refusal:
-        return refusal.code
+        with opener.open(url, timeout=1) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
     except OSError:
         return None
 
 
 def _go_version(go: str) -> tuple[int, ...]:
-    found = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION"), cwd=Path("/")))
-    return tuple(map(int, found.groups())) if found else (0,)
+    match = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION"), cwd=Path("/")))
+    return tuple(map(int, match.groups())) if match else (0,)

@@ -1,4 +1,4 @@
-"""What a server has to say about itself, so that all of them are had, started and ended alike."""
+"""The interface of a dependency and of a server: how it is installed, started and checked."""
 
 from __future__ import annotations
 
@@ -11,46 +11,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tools.servers.machine import CannotBeHad, credentials_of, find, run
+from tools.servers.packages import ServerUnavailable, credentials_of, find_executable, run
 from tools.servers.ports import LOOPBACK
 
 _READY: Final = "prepared"
 
 
-class Program(ABC):
-    """A program that tests need on the machine, from a Debian package or from our cache."""
+class Dependency(ABC):
+    """A program that tests need on the machine, from a Debian package or from the build cache."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     packages: ClassVar[Mapping[str, str]]  # the Debian package of each executable
-    service: ClassVar[str] = ""  # the system's own server that the package starts
+    service: ClassVar[str] = ""  # the system-wide server that the package starts
 
     def find(self, executable: str) -> str | None:
-        """Return where one of its executables is, if it is here."""
-        return find(executable)
+        """Return the path of one of its executables, or None."""
+        return find_executable(executable)
 
     def path(self, executable: str) -> str:
-        """Return where one of its executables is; raise CannotBeHad where it is not."""
+        """Return the path of one of its executables; raise ServerUnavailable if there is none."""
         path = self.find(executable)
         if path is None:
-            raise CannotBeHad(f"{self.title} is not on this machine: there is no {executable}.")
+            raise ServerUnavailable(
+                f"{self.title} is not on this machine: there is no {executable}."
+            )
         return path
 
     def missing_packages(self) -> list[str]:
-        """Return the Debian packages that it still needs."""
+        """Return the Debian packages that are still missing."""
         return [package for name, package in self.packages.items() if not self.find(name)]
 
-    def build(self) -> None:  # noqa: B027 - for most a package brings it all
-        """Make what no package brings, once; raise CannotBeHad where that fails."""
+    def build(self) -> None:  # noqa: B027 - packages contain all that most of them need
+        """Build what no package contains, once; raise ServerUnavailable if that fails."""
 
     @abstractmethod
     def version(self) -> str:
-        """Return the version that is here."""
+        """Return the installed version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """One server of a run: where it keeps what it has, where it listens, who may come in."""
+    """One server of a run: its folder, ports, password, options and version."""
 
     folder: Path
     ports: tuple[int, ...]
@@ -60,7 +62,7 @@ class Instance:
 
     @property
     def address(self) -> str:
-        """Return where it listens."""
+        """Return the host and port on which it listens."""
         return f"{LOOPBACK}:{self.ports[0]}"
 
     @property
@@ -69,7 +71,7 @@ class Instance:
         return self.folder / "data"
 
     def write(self, name: str, text: str) -> Path:
-        """Write a file that the server, and no other user, can read."""
+        """Write a file that only the server's account can read."""
         path = self.folder / name
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
@@ -82,41 +84,41 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What a server's process runs, and what its environment adds to the bare minimum."""
+    """The command line of a server, and additions to its minimal environment."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Server(Program):
-    """A program that is started, listens, and is ended again."""
+class Server(Dependency):
+    """A dependency that is started, listens on ports, and is stopped again."""
 
-    account: ClassVar[str] = ""  # whom it runs as when we are root
+    account: ClassVar[str] = ""  # the account it runs under when this is run by root
     ports: ClassVar[int] = 1
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @abstractmethod
-    def make_data(self, instance: Instance) -> None:
-        """Fill the folder of a server that never ran."""
+    def initialize(self, instance: Instance) -> None:
+        """Create the data of a server that has never run."""
 
     @abstractmethod
     def configure(self, instance: Instance) -> Command:
-        """Write what it reads at every start; return what starts it."""
+        """Write the configuration, before every start; return the command."""
 
     @abstractmethod
-    def answers(self, instance: Instance) -> bool:
-        """Ask it something, in its own language: it serves only when it answers."""
+    def is_ready(self, instance: Instance) -> bool:
+        """Whether the server answers a request of its own protocol."""
 
     @abstractmethod
     def timba_variables(self, instance: Instance) -> dict[str, str]:
-        """Return the environment that makes Timba use it."""
+        """Return the environment variables that make Timba use it."""
 
     @abstractmethod
     def test_variables(self, instance: Instance) -> dict[str, str]:
-        """Return the environment that leads tests to it, whatever Timba uses."""
+        """Return the environment variables by which tests find it, whatever Timba uses."""
 
     def prepare(self, instance: Instance) -> None:
-        """Make the data, unless an earlier start did; what it left half-done is made anew."""
+        """Create the data unless an earlier start did; partial data is replaced."""
         ready = instance.folder / _READY
         if ready.exists():
             return
@@ -124,15 +126,15 @@ class Server(Program):
         instance.folder.mkdir(mode=0o700)
         if credentials := credentials_of(self.account):
             os.chown(instance.folder, credentials["user"], credentials["group"])
-            self._check_way_to(instance.folder)
-        self.make_data(instance)
+            self._check_access(instance.folder)
+        self.initialize(instance)
         ready.touch()
 
-    def _check_way_to(self, folder: Path) -> None:
+    def _check_access(self, folder: Path) -> None:
         try:
             run(["test", "-w", folder], cwd=Path("/"), account=self.account)
-        except CannotBeHad as barred:
-            raise CannotBeHad(
-                f"{self.title} runs as “{self.account}”, who cannot enter {folder}. "
-                "Name a folder that everyone may pass through in TIMBA_SERVICES_DIR."
-            ) from barred
+        except ServerUnavailable as error:
+            raise ServerUnavailable(
+                f"{self.title} runs as “{self.account}”, which cannot enter {folder}. "
+                "Name a folder that every account may pass through in TIMBA_SERVICES_DIR."
+            ) from error

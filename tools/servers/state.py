@@ -1,6 +1,6 @@
-"""What one set of servers has on disk: who was started, where it listens, why another is missing.
+"""The state of one set of servers on disk: processes, ports, passwords, reasons for failures.
 
-`down` needs nothing but this folder, so it works after a crash of whatever called `up`.
+`down` needs nothing but this folder, so it works after the process that called `up` has crashed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tools.servers.machine import CannotBeHad
+from tools.servers.packages import ServerUnavailable
 from tools.servers.processes import Identity
 from tools.servers.server import Instance
 
@@ -27,49 +27,49 @@ _LOCK: Final = "lock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where one server of a run keeps what belongs to it."""
+class ServerState:
+    """The files of one server in the run folder."""
 
     run: Path
     name: str
 
     @property
     def folder(self) -> Path:
-        """Return the folder that is the server's own."""
+        """Return the folder for the server's configuration and data."""
         return self.run / self.name
 
     @property
     def log(self) -> Path:
-        """Return the file that gets what the server prints."""
+        """Return the file for the server's output."""
         return self.run / f"{self.name}.log"
 
     @property
     def process(self) -> Path:
-        """Return the file in which the process says who it is."""
+        """Return the file in which the process records its identity."""
         return self.run / f"{self.name}.process"
 
     def identity(self) -> Identity | None:
         """Return the server's process, if it still runs."""
-        recorded = Identity.recorded(self.process)
+        recorded = Identity.read(self.process)
         return recorded if recorded and recorded.is_alive() else None
 
     def instance(self) -> Instance | None:
-        """Return what was decided for the server when it was last started."""
+        """Return the ports, password and options of the last start."""
         try:
-            kept = json.loads(self._record.read_text())
+            stored = json.loads(self._record.read_text())
         except FileNotFoundError:
             return None
         return Instance(
             folder=self.folder,
-            ports=tuple(kept["ports"]),
-            password=kept["password"],
-            durable=kept["durable"],
-            version=kept["version"],
+            ports=tuple(stored["ports"]),
+            password=stored["password"],
+            durable=stored["durable"],
+            version=stored["version"],
         )
 
-    def keep(self, instance: Instance) -> None:
-        """Write down what was decided, before the server starts."""
-        kept: dict[str, Any] = {
+    def save(self, instance: Instance) -> None:
+        """Write `instance` to disk, before the server starts."""
+        values: dict[str, Any] = {
             "ports": instance.ports,
             "password": instance.password,
             "durable": instance.durable,
@@ -78,26 +78,26 @@ class Place:
         draft = self.run / f".{self.name}.json"
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
-        draft.write_text(json.dumps(kept))
+        draft.write_text(json.dumps(values))
         draft.replace(self._record)
 
     @property
     def reason(self) -> str:
-        """Return why the server cannot be had, if that is known."""
+        """Return the saved reason why the server is unavailable, or an empty string."""
         try:
             return self._reason.read_text()
         except FileNotFoundError:
             return ""
 
-    def remember_reason(self, reason: str) -> None:
-        """Keep why the server cannot be had, for those who ask later; empty: it can."""
+    def save_reason(self, reason: str) -> None:
+        """Save why the server is unavailable; an empty reason means that it is available."""
         if reason:
             self._reason.write_text(reason)
         else:
             self._reason.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove everything of the server. It must not run any more."""
+        """Remove all files of the server, which must have stopped."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for path in (self._record, self.process, self.log, self._reason):
             path.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class Place:
 
 
 def run_folder() -> Path:
-    """Return the folder of this checkout's and this user's servers, or the one that was named."""
+    """Return TIMBA_SERVICES_DIR, by default a folder for this checkout and user."""
     named = os.environ.get("TIMBA_SERVICES_DIR")
     if named:
         return Path(named).resolve()
@@ -121,17 +121,17 @@ def run_folder() -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for oneself: two that start servers at once take turns.
+def run_lock(folder: Path) -> Iterator[None]:
+    """Lock the folder exclusively, so that concurrent commands run one after the other.
 
-    The folder is made here, and removed again if nothing is left in it.
+    The folder is created here, and removed again if it ends up empty.
     """
     while True:
-        _make(folder)
+        _create_folder(folder)
         with (folder / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is_still(lock.fileno(), folder / _LOCK):
-                continue  # the one before us left and took the folder away
+            if not _is_same_file(lock.fileno(), folder / _LOCK):
+                continue  # the previous holder removed the folder
             try:
                 yield
             finally:
@@ -140,19 +140,19 @@ def locked(folder: Path) -> Iterator[None]:
             return
 
 
-def _make(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir(parents=True)
-        # Servers that run as users of their own pass through, and see nothing else on their way.
+        # Servers that run under other accounts may pass through it, but not list it.
         folder.chmod(0o711)
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-        raise CannotBeHad(
-            f"{folder} belongs to somebody else. Name another folder in TIMBA_SERVICES_DIR."
+    info = folder.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
+        raise ServerUnavailable(
+            f"{folder} belongs to another user. Name another folder in TIMBA_SERVICES_DIR."
         )
 
 
-def _is_still(descriptor: int, path: Path) -> bool:
+def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
