@@ -60,7 +60,7 @@ class OwnServer:
         stop(self._server, self._state)
         shutil.rmtree(self._folder)
 
-    def ensure_running(self) -> None:
+    def start(self) -> None:
         """Start it, or start it again where it was, with what it kept."""
         with warnings.catch_warnings():
             # The process is known by what it wrote down; nobody holds its Popen.

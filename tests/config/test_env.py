@@ -16,7 +16,7 @@ def test_a_number_that_makes_no_sense_is_refused_by_name(
 ) -> None:
     monkeypatch.setenv("TIMBA_SOMETHING", text)
     with pytest.raises(ImproperlyConfigured) as refused:
-        env.whole_number("TIMBA_SOMETHING", default=8, least=1, most=65_535)
+        env.get_int("TIMBA_SOMETHING", default=8, minimum=1, maximum=65_535)
     assert str(refused.value) == (
         f"TIMBA_SOMETHING is {text!r}. Give a whole number from 1 to 65,535."
     )
@@ -27,13 +27,13 @@ def test_the_bounds_themselves_are_accepted(
     monkeypatch: pytest.MonkeyPatch, text: str, number: int
 ) -> None:
     monkeypatch.setenv("TIMBA_SOMETHING", text)
-    assert env.whole_number("TIMBA_SOMETHING", default=8, least=1, most=65_535) == number
+    assert env.get_int("TIMBA_SOMETHING", default=8, minimum=1, maximum=65_535) == number
 
 
 def test_a_number_that_is_not_set_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert env.whole_number("TIMBA_NOT_SET", default=8, least=1, most=9) == 8
+    assert env.get_int("TIMBA_NOT_SET", default=8, minimum=1, maximum=9) == 8
     monkeypatch.setenv("TIMBA_NOT_SET", "")
-    assert env.whole_number("TIMBA_NOT_SET", default=8, least=1, most=9) == 8
+    assert env.get_int("TIMBA_NOT_SET", default=8, minimum=1, maximum=9) == 8
 
 
 def test_a_key_comes_from_the_environment_first(
@@ -41,7 +41,7 @@ def test_a_key_comes_from_the_environment_first(
 ) -> None:
     monkeypatch.setattr(env, "DATA_DIR", tmp_path)
     monkeypatch.setenv("TIMBA_SOME_KEY", "from outside")
-    assert env.kept_key("TIMBA_SOME_KEY", "some_key") == "from outside"
+    assert env.get_or_create_key("TIMBA_SOME_KEY", "some_key") == "from outside"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -49,8 +49,8 @@ def test_a_key_is_made_once_and_kept_for_its_owner_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(env, "DATA_DIR", tmp_path)
-    first = env.kept_key("TIMBA_NOT_SET", "some_key")
-    assert env.kept_key("TIMBA_NOT_SET", "some_key") == first
+    first = env.get_or_create_key("TIMBA_NOT_SET", "some_key")
+    assert env.get_or_create_key("TIMBA_NOT_SET", "some_key") == first
     assert len(first) >= 64
     [kept] = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -58,7 +58,7 @@ def test_a_key_is_made_once_and_kept_for_its_owner_only(
 
 def test_the_data_folder_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "some" / "where"))
-    assert env.data_folder() == tmp_path / "some" / "where"
+    assert env.create_data_folder() == tmp_path / "some" / "where"
     assert (tmp_path / "some" / "where").is_dir()
 
 
@@ -68,7 +68,7 @@ def test_a_data_folder_that_cannot_be_made_is_refused_in_words(
     (tmp_path / "file").touch()
     monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "file" / "data"))
     with pytest.raises(ImproperlyConfigured) as refused:
-        env.data_folder()
+        env.create_data_folder()
     assert str(refused.value) == (
         f"TIMBA_DATA_DIR is {tmp_path / 'file' / 'data'}, which cannot be made: Not a directory."
     )
@@ -80,7 +80,7 @@ def test_a_key_may_come_from_a_file_that_the_variable_names(
     secret = tmp_path / "secret"
     secret.write_text("from a file\n")
     monkeypatch.setenv("TIMBA_FILED_KEY_FILE", str(secret))
-    assert env.kept_key("TIMBA_FILED_KEY", "some_key") == "from a file"
+    assert env.get_or_create_key("TIMBA_FILED_KEY", "some_key") == "from a file"
 
 
 def test_a_file_that_cannot_be_read_is_named(
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setenv("TIMBA_LOST_KEY_FILE", str(tmp_path / "none"))
     with pytest.raises(ImproperlyConfigured) as refused:
-        env.text("TIMBA_LOST_KEY")
+        env.get_str("TIMBA_LOST_KEY")
     assert str(refused.value) == (
         f"TIMBA_LOST_KEY_FILE names a file that cannot be read: {tmp_path / 'none'}."
     )
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_named(
 def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ecret", "what a reference would find")
     monkeypatch.setenv("TIMBA_SOME_PASSWORD", "$ecret")
-    assert env.text("TIMBA_SOME_PASSWORD") == "$ecret"
+    assert env.get_str("TIMBA_SOME_PASSWORD") == "$ecret"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> Non
     [("127.0.0.1", "http://127.0.0.1:8001"), ("::1", "http://[::1]:8001")],
 )
 def test_the_address_is_the_one_that_is_served_unless_it_is_told(host: str, address: str) -> None:
-    assert env.public_url(host, 8001).geturl() == address
+    assert env.get_public_url(host, 8001).geturl() == address
 
 
 @pytest.mark.parametrize("url", ["http://[timba", "https://timba.example:443x"])
@@ -114,7 +114,7 @@ def test_an_address_that_cannot_be_read_is_refused_in_words(
 ) -> None:
     monkeypatch.setenv("TIMBA_URL", url)
     with pytest.raises(ImproperlyConfigured) as refused:
-        env.public_url("127.0.0.1", 8000)
+        env.get_public_url("127.0.0.1", 8000)
     assert str(refused.value) == (
         f"TIMBA_URL is {url!r}, which is no address of a site. Give it as people type it, without "
         "a path: https://timba.example"
@@ -123,16 +123,16 @@ def test_an_address_that_cannot_be_read_is_refused_in_words(
 
 def test_blanks_in_a_list_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIMBA_NAMES", " timba.example, .yard.example,,")
-    assert env.names("TIMBA_NAMES") == ["timba.example", ".yard.example"]
-    assert env.names("TIMBA_NOT_SET") == []
+    assert env.get_list("TIMBA_NAMES") == ["timba.example", ".yard.example"]
+    assert env.get_list("TIMBA_NOT_SET") == []
 
 
 def test_a_network_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5, 192.168.7.9/24,fe80::/10")
-    assert env.networks("TIMBA_NETWORKS") == ["10.0.0.5", "192.168.7.9/24", "fe80::/10"]
+    assert env.get_networks("TIMBA_NETWORKS") == ["10.0.0.5", "192.168.7.9/24", "fe80::/10"]
     monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5,proxy.local")
     with pytest.raises(ImproperlyConfigured) as refused:
-        env.networks("TIMBA_NETWORKS")
+        env.get_networks("TIMBA_NETWORKS")
     assert str(refused.value) == (
         "TIMBA_NETWORKS names 'proxy.local', which is no address or network. Give addresses or "
         "networks with commas between: 10.0.0.5,192.168.7.0/24"

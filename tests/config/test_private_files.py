@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from timba.config.private_files import is_open, make_private
+from timba.config.private_files import is_accessible_to_others, make_private
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -73,7 +73,7 @@ def test_links_lead_nowhere_and_other_peoples_folders_stay_open(tmp_path: Path) 
 def test_what_cannot_be_closed_is_told_and_ends_nothing(tmp_path: Path) -> None:
     kept_open = Path("/proc/self/status")  # its rights cannot be changed
     make_private(kept_open)
-    assert is_open(kept_open)
+    assert is_accessible_to_others(kept_open)
     tmp_path.chmod(0o1755)
     checked = run_timba(tmp_path, "check", "--tag", "security")
     assert checked.stderr.count("(timba.W024)") == 1

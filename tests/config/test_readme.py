@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.timba_process import ROOT
 
-READERS = r"(?:text|whole_number|kept_key|names|networks|env\.\w+)\(\s*\"([A-Z_]+)\""
+READERS = r"(?:get_str|get_int|get_or_create_key|get_list|get_networks|env\.\w+)\(\s*\"([A-Z_]+)\""
 
 
 def variables_read() -> set[str]:

@@ -1,4 +1,4 @@
-"""The demo company is made through the services, once, with numbers that make sense."""
+"""The demo company is created through the services, once, with plausible numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from timba.accounts.services import make_administrator
 from timba.consignments.models import Consignment, Log
 from timba.demo import company
 from timba.demo.consignments import LOADS
-from timba.demo.files import SHOTS, YARDS, month_of_readings
+from timba.demo.files import PHOTOS, YARDS, month_of_readings
 from timba.demo.photos import draw_photo
 from timba.events.models import OutboxEvent
 from timba.files.models import File
@@ -43,22 +43,22 @@ def data_folder(settings: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_company_has_people_loads_and_evidence(db: None, data_folder: Path) -> None:
+def test_the_company_has_users_consignments_files_and_notes(db: None, data_folder: Path) -> None:
     make_administrator(username="admin", password="admin")
-    assert company.is_wanted()
-    told = company.load_company(administrator="admin")
-    assert not company.is_wanted()
+    assert company.should_load()
+    message = company.load_company(administrator="admin")
+    assert not company.should_load()
 
     client = Client.unscoped.get(name="Abava Timber")
     people = User.unscoped.filter(client=client).order_by("id")
     assert [user.role.name for user in people] == ["owner", "manager", "operator", "viewer"]
     for user in people:
-        [line] = [line for line in told.splitlines() if f" {user.username} " in line]
+        [line] = [line for line in message.splitlines() if f" {user.username} " in line]
         assert user.check_password(line.split()[2])
 
-    [kept] = data_folder.glob("demo-sign-ins*")
-    assert kept.stat().st_mode & 0o777 == 0o600
-    assert kept.read_text().strip() in told
+    [stored] = data_folder.glob("demo-sign-ins*")
+    assert stored.stat().st_mode & 0o777 == 0o600
+    assert stored.read_text().strip() in message
 
     consignments = Consignment.unscoped.annotate(logs_there=Count("logs"), sum=Sum("logs__volume"))
     assert {c.name for c in consignments} == {load.name for load in LOADS}
@@ -83,7 +83,7 @@ def test_the_company_has_people_loads_and_evidence(db: None, data_folder: Path) 
     assert OutboxEvent.objects.filter(topic="log_events").count() == Log.unscoped.count()
 
 
-def test_the_tally_sheet_adds_its_good_rows_and_marks_its_slips(
+def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones(
     db: None, data_folder: Path
 ) -> None:
     make_administrator(username="admin", password="admin")
@@ -97,7 +97,7 @@ def test_the_tally_sheet_adds_its_good_rows_and_marks_its_slips(
     assert Decimal(10) < Consignment.unscoped.get(pk=sheet.consignment_id).volume < Decimal(30)
 
 
-def test_an_interrupted_start_is_finished_by_the_next_one(
+def test_the_next_start_completes_an_interrupted_one(
     db: None, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_administrator(username="admin", password="admin")
@@ -105,33 +105,33 @@ def test_an_interrupted_start_is_finished_by_the_next_one(
     def power_cut(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(company, "SHOTS", SHOTS[:1])
+    monkeypatch.setattr(company, "PHOTOS", PHOTOS[:1])
     with monkeypatch.context() as cut:
-        cut.setattr(company, "_notes", power_cut)
+        cut.setattr(company, "_write_notes", power_cut)
         with pytest.raises(KeyboardInterrupt):
             company.load_company(administrator="admin")
     before = OutboxEvent.objects.count()
-    assert company.is_wanted()
-    told = company.load_company(administrator="admin")
+    assert company.should_load()
+    message = company.load_company(administrator="admin")
     assert OutboxEvent.objects.count() == before + 4, "only the four notes were missing"
     owner = User.unscoped.get(username="anna")
-    assert owner.check_password(told.split("anna")[1].split()[0])
+    assert owner.check_password(message.split("anna")[1].split()[0])
 
 
-def test_photos_are_photos_with_their_cameras_facts_and_all_differ() -> None:
-    drawn = {shot: draw_photo(shot.view(now=NOW)) for shot in SHOTS}
-    assert len(set(drawn.values())) == len(SHOTS)
-    for shot, content in drawn.items():
+def test_photos_have_exif_metadata_and_all_differ() -> None:
+    drawn = {photo: draw_photo(photo.scene(now=NOW)) for photo in PHOTOS}
+    assert len(set(drawn.values())) == len(PHOTOS)
+    for photo, content in drawn.items():
         picture = Image.open(io.BytesIO(content), formats=["JPEG"])
         assert picture.size == (1600, 1200)
         colours = picture.resize((40, 30)).getcolors(1200)
         assert colours is not None
         assert len(colours) > 500, "there is something to see"
-        facts = picture.getexif()
-        assert (facts[ExifTags.Base.Make], facts[ExifTags.Base.Model]) == shot.camera
-        taken_at = facts.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
+        exif = picture.getexif()
+        assert (exif[ExifTags.Base.Make], exif[ExifTags.Base.Model]) == photo.camera
+        taken_at = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
         assert taken_at.startswith("2026:11:21")
-        assert bool(facts.get_ifd(ExifTags.IFD.GPSInfo)) == (shot.place is not None)
+        assert bool(exif.get_ifd(ExifTags.IFD.GPSInfo)) == (photo.place is not None)
 
 
 @pytest.mark.parametrize("yard", YARDS, ids=lambda yard: yard.city)
@@ -142,9 +142,9 @@ def test_a_month_of_readings_is_hourly_and_fits_the_season(
     until = NOW.replace(month=month)
     header, *lines = month_of_readings(yard, until=until).splitlines()
     assert header == b"city_id,temperature,timestamp"
-    judged = [parse_line(line) for line in lines]
-    readings = [one for one in judged if isinstance(one, Reading)]
-    assert len(judged) - len(readings) == len(yard.flaws)
+    parsed = [parse_line(line) for line in lines]
+    readings = [one for one in parsed if isinstance(one, Reading)]
+    assert len(parsed) - len(readings) == len(yard.invalid_lines)
     assert len(readings) == 30 * 24
     assert {one.city for one in readings} == {yard.city_id}
     assert all(coldest * 100 < one.hundredths < warmest * 100 for one in readings)

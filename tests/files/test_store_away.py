@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from tests.files.conftest import Receive, let_an_hour_pass
 from tests.own_servers import OwnServer, note_calls
 from timba.accounts.models import User
-from timba.config.env import storage_options
+from timba.config.env import parse_storage_url
 from timba.errors import Unavailable
 from timba.files.models import File
 from timba.files.processing import process_file
@@ -35,7 +35,7 @@ READINGS = "7,21.50,2026-01-01T00:00:00Z\n7,22.50,2026-01-02T00:00:00Z\n"
 @pytest.fixture(scope="module")
 def own() -> Iterator[OwnServer]:
     with OwnServer(VersityGW()) as own:
-        made = S3Storage(**storage_options(own.variables()["STORAGE_URL"]))
+        made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
         made.client.create_bucket(Bucket=made.bucket)
         made.client.close()
         yield own
@@ -44,7 +44,7 @@ def own() -> Iterator[OwnServer]:
 @pytest.fixture
 def s3(own: OwnServer, settings: Settings) -> Iterator[S3Storage]:
     """Keep files there, as STORAGE_URL would have it."""
-    options = storage_options(own.variables()["STORAGE_URL"])
+    options = parse_storage_url(own.variables()["STORAGE_URL"])
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": options},

@@ -24,7 +24,7 @@ from django.db import transaction
 from tests.own_servers import OwnServer, note_calls
 from tests.proxies import Proxy
 from tests.servers import S3Server
-from timba.config.env import storage_options
+from timba.config.env import parse_storage_url
 from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.storage import LocalStorage, ObjectStore, StorageUnavailable, new_key
 from tools.servers.s3 import VersityGW
@@ -37,7 +37,7 @@ BIG = 40 * 1024 * 1024
 def bucket_of(server: S3Server) -> S3Storage:
     """Make a bucket of one's own."""
     bucket = f"facts-{uuid.uuid4().hex[:12]}"
-    made = S3Storage(**storage_options(server.storage_url(bucket)))
+    made = S3Storage(**parse_storage_url(server.storage_url(bucket)))
     made.client.create_bucket(Bucket=bucket)
     return made
 
@@ -329,7 +329,7 @@ class cut_off:  # noqa: N801 - reads as what it does
         through = server.storage_url(s3.bucket).replace(
             f":{address.port}/", f":{self._proxy.port}/"
         )
-        self._store = S3Storage(**storage_options(through))
+        self._store = S3Storage(**parse_storage_url(through))
 
     def __enter__(self) -> tuple[Proxy, S3Storage]:
         return self._proxy, self._store
@@ -347,7 +347,7 @@ def own() -> Iterator[OwnServer]:
 
 @pytest.fixture
 def own_s3(own: OwnServer) -> Iterator[S3Storage]:
-    made = S3Storage(**storage_options(own.variables()["STORAGE_URL"]))
+    made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
     with suppress(ClientError):
         made.client.create_bucket(Bucket=made.bucket)
     yield made
@@ -423,7 +423,7 @@ class TestASetUpThatIsWrong:
     def test_each_mistake_is_a_sentence(
         self, server: S3Server, s3: S3Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        right = storage_options(server.storage_url(s3.bucket))
+        right = parse_storage_url(server.storage_url(s3.bucket))
         assert mistake(right) == ""
         assert mistake({**right, "key": "nobody"}) == (
             "STORAGE_URL names a key that the S3 server does not know. Correct it."
@@ -449,7 +449,7 @@ class TestASetUpThatIsWrong:
         self, server: S3Server, s3: S3Storage
     ) -> None:
         key = put(s3, b"larch")
-        right = storage_options(server.storage_url(s3.bucket))
+        right = parse_storage_url(server.storage_url(s3.bucket))
         revoked = S3Storage(**{**right, "secret": "of another key"})
         for way in (partial(put, revoked, b"larch"), partial(get, revoked, key)):
             with pytest.raises(StorageUnavailable):

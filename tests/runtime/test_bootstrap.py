@@ -1,4 +1,4 @@
-"""What is looked after before anything is served, and what is refused."""
+"""What is prepared before the processes start, and what prevents the start."""
 
 from __future__ import annotations
 
@@ -21,54 +21,54 @@ from timba.runtime.management.commands import serve
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_the_known_password_serves_this_machine(settings: Any, host: str) -> None:
+def test_the_default_password_is_accepted_on_loopback(settings: Any, host: str) -> None:
     settings.TIMBA_HOST = host
-    bootstrap.refuse_known_password("admin")
+    bootstrap.check_password_is_not_default("admin")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.20", "timba.example"])
-def test_the_known_password_serves_no_other_machine(settings: Any, host: str) -> None:
+def test_the_default_password_is_refused_beyond_loopback(settings: Any, host: str) -> None:
     settings.TIMBA_HOST = host
-    with pytest.raises(CommandError) as refused:
-        bootstrap.refuse_known_password("admin")
-    assert str(refused.value) == (
+    with pytest.raises(CommandError) as error:
+        bootstrap.check_password_is_not_default("admin")
+    assert str(error.value) == (
         f"With the password “admin” Timba serves this machine only, and TIMBA_HOST is {host}. "
         "Set TIMBA_ADMIN_PASSWORD to another password first."
     )
-    bootstrap.refuse_known_password("Another-1-altogether")
+    bootstrap.check_password_is_not_default("Another-1-altogether")
 
 
-def test_an_administrator_with_the_known_password_serves_no_other_machine(
+def test_an_administrator_with_the_default_password_is_refused_beyond_loopback(
     db: None, settings: Any
 ) -> None:
     make_administrator(username="admin", password="admin")
-    bootstrap.refuse_known_administrator("admin")
+    bootstrap.check_administrator_password("admin")
     settings.TIMBA_HOST = "0.0.0.0"
     with pytest.raises(CommandError, match="still has the password “admin”"):
-        bootstrap.refuse_known_administrator("admin")
+        bootstrap.check_administrator_password("admin")
     administrator = User.unscoped.get(username="admin")
     administrator.set_password("Another-1-altogether")
     administrator.save()
-    bootstrap.refuse_known_administrator("admin")
+    bootstrap.check_administrator_password("admin")
 
 
-def test_a_port_that_is_taken_is_refused_in_words(settings: Any) -> None:
+def test_a_taken_port_is_refused_with_a_sentence(settings: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings.TIMBA_PORT = other.getsockname()[1]
-        with pytest.raises(CommandError) as refused:
-            bootstrap.refuse_taken_port()
-    assert str(refused.value) == (
+        with pytest.raises(CommandError) as error:
+            bootstrap.check_port_is_free()
+    assert str(error.value) == (
         f"Timba cannot listen on port {settings.TIMBA_PORT} of 127.0.0.1: Address already in use. "
         "Stop what uses that port, or choose another one with TIMBA_PORT."
     )
 
 
 @pytest.mark.parametrize("command", [serve.Command(), demo.Command()])
-def test_the_set_up_is_not_checked_before_it_is_prepared(
+def test_system_checks_run_only_once_during_the_preparation(
     settings: Any, monkeypatch: pytest.MonkeyPatch, command: BaseCommand
 ) -> None:
     def check(**_: Any) -> list[CheckMessage]:
-        pytest.fail("What `prepare` checks was checked before.")
+        pytest.fail("The checks ran before `prepare`.")
 
     monkeypatch.setattr(registry, "registered_checks", {check})
     check.tags = ()
@@ -80,18 +80,16 @@ def test_the_set_up_is_not_checked_before_it_is_prepared(
 
 def test_a_free_port_is_not_refused(settings: Any) -> None:
     settings.TIMBA_PORT = free_port()
-    bootstrap.refuse_taken_port()
+    bootstrap.check_port_is_free()
 
 
-def test_a_host_that_is_not_this_machine_is_refused_in_words(settings: Any) -> None:
+def test_a_host_that_is_not_this_machine_is_refused_with_a_sentence(settings: Any) -> None:
     settings.TIMBA_HOST = "not a host"
     with pytest.raises(CommandError, match="TIMBA_HOST is not a host, which is no address"):
-        bootstrap.refuse_taken_port()
+        bootstrap.check_port_is_free()
 
 
-def test_a_folder_of_files_that_cannot_be_written_to_is_refused_in_words(
-    settings: Any, tmp_path: Path
-) -> None:
+def test_an_unwritable_file_store_is_refused_with_a_sentence(settings: Any, tmp_path: Path) -> None:
     in_the_way = tmp_path / "files"
     in_the_way.write_text("a file where the folder should be")
     settings.STORAGES = {
@@ -101,14 +99,14 @@ def test_a_folder_of_files_that_cannot_be_written_to_is_refused_in_words(
             "OPTIONS": {"location": in_the_way},
         },
     }
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(CommandError) as error:
         bootstrap._check_store()
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"Timba cannot write to the folder of files, {in_the_way}: File exists."
     )
 
 
-def test_static_files_are_collected_again_only_when_they_changed(
+def test_static_files_are_collected_again_only_if_they_changed(
     settings: Any, tmp_path: Path
 ) -> None:
     source = tmp_path / "source" / "one.css"

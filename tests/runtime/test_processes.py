@@ -1,4 +1,4 @@
-"""What runs together: with a broker, Celery takes the embedded worker's place."""
+"""The processes of an installation: with a broker, Celery replaces the embedded worker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from timba.runtime.processes import processes
 
 def test_without_a_broker_the_embedded_worker_runs(settings: Any) -> None:
     settings.BROKER_URL = ""
-    assert [program.name for program in processes()] == ["web", "worker", "relay"]
+    assert [spec.name for spec in processes()] == ["web", "worker", "relay"]
 
 
 def test_with_a_broker_celerys_worker_and_beat_run(settings: Any) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:6379/0"
-    assert [program.name for program in processes()] == [
+    assert [spec.name for spec in processes()] == [
         "web",
         "bulk worker",
         "fast worker",
@@ -35,12 +35,12 @@ def test_the_web_server_listens_where_it_is_told(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["web", "fast worker", "beat"])
-def test_a_program_of_others_knows_all_of_its_options(
+def test_third_party_commands_accept_all_their_options(
     settings: Any, tmp_path: Path, name: str
 ) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:6379/0"
-    [program] = [program for program in processes() if program.name == name]
-    asked = subprocess.run(
-        [*program.command, "--help"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
+    [spec] = [spec for spec in processes() if spec.name == name]
+    result = subprocess.run(
+        [*spec.command, "--help"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
     )
-    assert asked.stdout.startswith("Usage:")
+    assert result.stdout.startswith("Usage:")

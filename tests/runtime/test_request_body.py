@@ -1,4 +1,4 @@
-"""A body may be slow, but not too slow; and one caller cannot take all the slots."""
+"""Request bodies have a minimum rate, and one caller cannot take all the slots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from timba.runtime.request_body import (
 
 
 def body_of(messages: Iterable[dict[str, Any]], *, length: int | None) -> RequestBody:
-    """Return a body that comes in these messages, after which its caller says nothing more."""
+    """Return a body that arrives in these messages, after which its caller sends nothing more."""
     waiting = iter(messages)
 
     async def receive() -> dict[str, Any]:
@@ -33,39 +33,39 @@ def body_of(messages: Iterable[dict[str, Any]], *, length: int | None) -> Reques
     return RequestBody(receive, length=length)
 
 
-def piece(content: bytes, *, more: bool = True) -> dict[str, Any]:
+def chunk(content: bytes, *, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": content, "more_body": more}
 
 
 DISCONNECT = {"type": "http.disconnect"}
 
 
-def test_a_kilobyte_a_second_is_enough_for_ever() -> None:
+def test_one_kilobyte_per_second_is_enough() -> None:
     rate = MinimumRate()
     for _ in range(10_000):
         rate.record(seconds=1, size=1000)
-        assert rate.patience > 0
+        assert rate.remaining_seconds > 0
 
 
-def test_less_than_30_kilobytes_in_some_30_seconds_is_too_slow() -> None:
+def test_less_than_30_kilobytes_in_any_30_seconds_is_too_slow() -> None:
     rate = MinimumRate()
     rate.record(seconds=1, size=10_000_000)
     rate.record(seconds=15, size=14_999)
-    assert rate.patience == 15
+    assert rate.remaining_seconds == 15
     rate.record(seconds=14.5, size=14_999)
-    assert rate.patience == 0.5
+    assert rate.remaining_seconds == 0.5
 
 
-def test_what_has_come_before_does_not_count_for_later() -> None:
+def test_earlier_data_does_not_count_for_later_windows() -> None:
     rate = MinimumRate()
     rate.record(seconds=0, size=1_000_000)
     rate.record(seconds=29, size=1)
-    assert rate.patience == 1
+    assert rate.remaining_seconds == 1
 
 
-def test_a_body_that_stands_still_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_body_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.01)
-    body = body_of([piece(b"ab")], length=4)
+    body = body_of([chunk(b"ab")], length=4)
 
     async def read_all() -> None:
         assert await body.read() == b"ab"
@@ -76,15 +76,15 @@ def test_a_body_that_stands_still_is_too_slow(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("length", [4, None])
-def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(length: int | None) -> None:
-    body = body_of([piece(b"ab"), DISCONNECT], length=length)
+def test_a_body_that_is_cut_off_is_not_complete(length: int | None) -> None:
+    body = body_of([chunk(b"ab"), DISCONNECT], length=length)
     with pytest.raises(Disconnected):
         asyncio.run(body.read_up_to(100))
 
 
 def test_a_thread_reads_a_body_while_it_arrives() -> None:
-    pieces = [bytes([number]) * 70_000 for number in range(100)]
-    messages = [piece(one) for one in pieces] + [piece(b"", more=False)]
+    chunks = [bytes([number]) * 70_000 for number in range(100)]
+    messages = [chunk(one) for one in chunks] + [chunk(b"", more=False)]
 
     async def copy() -> bytes:
         body = body_of(messages, length=None)
@@ -93,12 +93,12 @@ def test_a_thread_reads_a_body_while_it_arrives() -> None:
         _, content = await asyncio.gather(body.copy_to(stream), reading)
         return content
 
-    assert asyncio.run(copy()) == b"".join(pieces)
+    assert asyncio.run(copy()) == b"".join(chunks)
 
 
-def test_a_thread_that_reads_learns_that_the_body_broke_off() -> None:
+def test_the_reading_thread_gets_the_disconnect() -> None:
     async def copy() -> None:
-        body = body_of([piece(b"ab"), DISCONNECT], length=4)
+        body = body_of([chunk(b"ab"), DISCONNECT], length=4)
         stream = BodyStream(b"")
         reading = asyncio.to_thread(io.BufferedReader(stream).read)
         await asyncio.gather(body.copy_to(stream), reading)
@@ -107,13 +107,13 @@ def test_a_thread_that_reads_learns_that_the_body_broke_off() -> None:
         asyncio.run(copy())
 
 
-def test_no_more_pieces_are_queued_than_a_thread_has_left_room_for() -> None:
+def test_the_queue_is_bounded() -> None:
     taken = 0
 
     async def receive() -> dict[str, Any]:
         nonlocal taken
         taken += 1
-        return piece(b"a")
+        return chunk(b"a")
 
     async def copy() -> None:
         stream = BodyStream(b"")
@@ -122,24 +122,28 @@ def test_no_more_pieces_are_queued_than_a_thread_has_left_room_for() -> None:
         copying.cancel()
 
     asyncio.run(copy())
-    assert taken == request_body._QUEUED_PIECES + 1
+    assert taken == request_body._QUEUED_CHUNKS + 1
 
 
-def test_one_address_gets_some_of_the_slots_and_another_the_rest(
+def test_one_address_gets_only_some_of_the_slots(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(request_body, "SLOT_SECONDS", 0.01)
 
     async def take_all() -> None:
         slots = Slots(3, per_address=2)
-        async with slots.take("192.0.2.1"), slots.take("192.0.2.1"):
+        async with slots.acquire("192.0.2.1"), slots.acquire("192.0.2.1"):
             with pytest.raises(NoSlot):
-                await slots.take("192.0.2.1").__aenter__()
-            async with slots.take("192.0.2.2"):
+                await slots.acquire("192.0.2.1").__aenter__()
+            async with slots.acquire("192.0.2.2"):
                 with pytest.raises(NoSlot):
-                    await slots.take("192.0.2.3").__aenter__()
-        async with slots.take("192.0.2.1"), slots.take("192.0.2.1"), slots.take("192.0.2.3"):
+                    await slots.acquire("192.0.2.3").__aenter__()
+        async with (
+            slots.acquire("192.0.2.1"),
+            slots.acquire("192.0.2.1"),
+            slots.acquire("192.0.2.3"),
+        ):
             pass
-        assert not slots._shares
+        assert not slots._by_address
 
     asyncio.run(take_all())

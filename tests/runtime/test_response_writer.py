@@ -1,4 +1,4 @@
-"""A caller that does not read its answer loses its connection."""
+"""The connection of a caller that does not read its response is closed."""
 
 from __future__ import annotations
 

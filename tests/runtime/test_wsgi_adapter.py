@@ -1,4 +1,4 @@
-"""The adapter gives the WSGI application whole requests, and slow callers none of its threads."""
+"""The adapter passes complete requests to the WSGI application; slow callers get no thread."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from tests.asgi import Caller, call
 from timba.runtime import request_body, response_writer, wsgi_adapter
-from timba.runtime.wsgi_adapter import REFUSAL, Environ, WSGIAdapter
+from timba.runtime.wsgi_adapter import BODY_ERROR, Environ, WSGIAdapter
 
 
 class Application:
-    """A WSGI application that reads as much of the body as it is told, and notes what it saw."""
+    """A WSGI application that reads up to `reads` bytes of the body, and records what it got."""
 
     def __init__(self, *, reads: int = -1) -> None:
         self.environ: Environ = {}
@@ -24,9 +24,9 @@ class Application:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.environ = environ
-        if REFUSAL in environ:
+        if BODY_ERROR in environ:
             start_response("503 Service Unavailable", [])
-            return [str(environ[REFUSAL]).encode()]
+            return [str(environ[BODY_ERROR]).encode()]
         self.read.append(environ["wsgi.input"].read(self._reads))
         start_response("200 OK", [("Content-Length", "4")])
         return [b"lar", b"ch"]
@@ -50,14 +50,14 @@ def test_a_chunked_body_is_read_with_its_length() -> None:
 
 def test_a_large_chunked_body_is_read_to_its_end() -> None:
     application = Application()
-    pieces = [bytes([number]) * 100_000 for number in range(30)]
-    serve(application, Caller(*pieces, transfer_encoding="chunked"))
-    assert application.read == [b"".join(pieces)]
+    chunks = [bytes([number]) * 100_000 for number in range(30)]
+    serve(application, Caller(*chunks, transfer_encoding="chunked"))
+    assert application.read == [b"".join(chunks)]
     assert "CONTENT_LENGTH" not in application.environ
     assert application.environ["wsgi.input_terminated"] is True
 
 
-def test_the_environ_tells_the_request_and_nothing_of_the_process(
+def test_the_environ_contains_the_request_but_no_process_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TIMBA_SECRET_KEY", "larch")
@@ -81,7 +81,7 @@ def test_the_environ_tells_the_request_and_nothing_of_the_process(
     }
 
 
-def test_a_body_that_stands_still_reaches_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_body_reaches_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.05)
     application, slow = Application(), Caller(b"ab", whole=False, content_length="1000")
     serve(application, slow)
@@ -90,20 +90,20 @@ def test_a_body_that_stands_still_reaches_no_thread(monkeypatch: pytest.MonkeyPa
     assert slow.headers[b"connection"] == b"close"
 
 
-def test_an_upload_that_stands_still_is_refused_whatever_the_application_made_of_it(
+def test_a_stalled_upload_is_refused_whatever_the_application_responds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.05)
     failures = []
 
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if REFUSAL not in environ:
+        if BODY_ERROR not in environ:
             try:
                 environ["wsgi.input"].read()
             except OSError as failure:
                 failures.append(type(failure))
         start_response("400 Bad Request", [])
-        return [str(environ.get(REFUSAL)).encode()]
+        return [str(environ.get(BODY_ERROR)).encode()]
 
     slow = Caller(b"a" * 300_000, whole=False, content_length="1000000")
     serve(application, slow)
@@ -129,21 +129,21 @@ def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
     ]
 
 
-def test_small_bodies_that_are_slow_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_slow_bodies_do_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "SLOT_SECONDS", 0.05)
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.5)
-    monkeypatch.setattr(wsgi_adapter, "_BODIES", 1)
-    monkeypatch.setattr(wsgi_adapter, "_BODIES_PER_ADDRESS", 1)
+    monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES", 1)
+    monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES_PER_ADDRESS", 1)
     slow = [Caller(b"{", whole=False, content_length="1000") for _ in range(40)]
-    honest = Caller(b"a" * 100_000, content_length="100000")
-    serve(Application(), *slow, honest)
-    assert honest.content == b"larch"
+    fast = Caller(b"a" * 100_000, content_length="100000")
+    serve(Application(), *slow, fast)
+    assert fast.content == b"larch"
     assert {one.content for one in slow} == {
         b"The body came too slowly: send at least 1 kB a second."
     }
 
 
-def test_a_large_body_is_refused_where_it_is_not_known_who_sends_it() -> None:
+def test_a_large_body_is_refused_before_authentication() -> None:
     application, caller = (
         Application(),
         Caller(b"a" * 300_000, whole=False, content_length="9999999"),
@@ -154,14 +154,14 @@ def test_a_large_body_is_refused_where_it_is_not_known_who_sends_it() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, chunked"])
-def test_another_transfer_coding_than_chunked_is_refused(coding: str) -> None:
+def test_other_transfer_codings_than_chunked_are_refused(coding: str) -> None:
     application, caller = Application(), Caller(b"ab", transfer_encoding=coding)
     serve(application, caller)
     assert caller.content == b"The body's transfer coding is not supported: only chunked is."
     assert application.read == []
 
 
-def test_an_answer_before_the_end_of_a_body_keeps_the_connection_where_little_is_left() -> None:
+def test_an_early_response_keeps_the_connection_if_little_of_the_body_is_left() -> None:
     caller = Caller(*[b"a" * 100_000] * 10, content_length="1000000")
     serve(Application(reads=1), caller)
     assert caller.status == HTTPStatus.OK
@@ -169,22 +169,22 @@ def test_an_answer_before_the_end_of_a_body_keeps_the_connection_where_little_is
     assert caller.has_sent_all
 
 
-def test_an_answer_before_the_end_of_a_large_body_closes_the_connection() -> None:
+def test_an_early_response_to_a_large_body_closes_the_connection() -> None:
     caller = Caller(*[b"a" * 100_000] * 40, content_length="4000000")
     serve(Application(reads=1), caller)
     assert caller.headers[b"connection"] == b"close"
-    # With the last byte the server closes, so that it is held back while the caller still sends.
+    # The server closes after the last byte, so it is held back while the caller still sends.
     assert [message["body"] for message in caller.sent[1:]] == [b"larc", b"h"]
     assert caller.has_sent_all
 
 
 class Stream:
-    """An answer made piece by piece, as Django's StreamingHttpResponse is."""
+    """A streaming response, like Django's StreamingHttpResponse."""
 
     streaming = True
 
     def __init__(self) -> None:
-        self.made = 0
+        self.yielded = 0
         self.is_closed = False
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Stream:
@@ -193,28 +193,28 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         for _ in range(100):
-            self.made += 1
+            self.yielded += 1
             yield b"larch"
 
     def close(self) -> None:
         self.is_closed = True
 
 
-def test_pieces_are_sent_as_they_are_made_and_closed_at_the_end() -> None:
+def test_chunks_are_streamed_and_the_response_is_closed() -> None:
     stream, caller = Stream(), Caller()
     serve(stream, caller)
     assert caller.content == b"larch" * 100
     assert stream.is_closed
 
 
-def test_no_piece_is_made_for_head() -> None:
+def test_a_head_request_consumes_no_chunk() -> None:
     stream, caller = Stream(), Caller()
     caller.scope["method"] = "HEAD"
     serve(stream, caller)
-    assert (stream.made, stream.is_closed, caller.content) == (0, True, b"")
+    assert (stream.yielded, stream.is_closed, caller.content) == (0, True, b"")
 
 
-def test_a_reader_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_reads_nothing_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_writer, "_SEND_SECONDS", 0.05)
     aborted = []
     monkeypatch.setattr(response_writer.ResponseWriter, "abort", lambda _: aborted.append(True))
@@ -227,4 +227,4 @@ def test_a_reader_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
 
     caller.send = send  # type: ignore[method-assign]
     serve(stream, caller)
-    assert (stream.made, stream.is_closed, aborted) == (2, True, [True])
+    assert (stream.yielded, stream.is_closed, aborted) == (2, True, [True])

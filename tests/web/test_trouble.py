@@ -17,7 +17,7 @@ from django.urls import reverse
 from tests.conftest import AsUser, MakeUser
 from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import SignIn
-from timba.config.middleware import RefusalMiddleware
+from timba.config.middleware import DomainErrorMiddleware
 from timba.files.storage import StorageUnavailable, store
 from timba.notes.models import Note
 from timba.notes.services import write_note
@@ -100,7 +100,7 @@ def test_a_page_whose_readings_are_away_says_so(make_user: MakeUser, person: Sig
 
 def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
     request = RequestFactory().get("/files/", headers={"accept": "text/html"})
-    answer = RefusalMiddleware(lambda _: pytest.fail("asked")).process_exception(
+    answer = DomainErrorMiddleware(lambda _: pytest.fail("asked")).process_exception(
         request, StorageUnavailable("no route")
     )
     assert_busy(answer, "The store of files cannot be reached just now.")
@@ -157,5 +157,5 @@ def test_a_session_that_cannot_be_written_is_no_500(
 
 
 def test_what_nobody_expected_is_no_refusal() -> None:
-    refusals = RefusalMiddleware(lambda _: pytest.fail("asked"))
+    refusals = DomainErrorMiddleware(lambda _: pytest.fail("asked"))
     assert refusals.process_exception(RequestFactory().get("/files/"), OSError("what")) is None

@@ -1,4 +1,4 @@
-"""The composition root: it may import everything, and nothing imports it."""
+"""The composition root: may import every other package, and is imported by none."""
 
 from timba.config.celery import app as celery_app
 

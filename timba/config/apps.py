@@ -1,4 +1,4 @@
-"""Makes the composition root known to Django, and has it check the set-up."""
+"""Registers the system checks."""
 
 from django.apps import AppConfig
 from django.core.checks import Tags, register

@@ -1,6 +1,6 @@
-"""The entrance for ASGI servers, `granian --interface asgi timba.config.asgi`: what Timba runs on.
+"""The ASGI application that Timba's web server runs: `granian --interface asgi timba.config.asgi`.
 
-`timba.config.wsgi` is the same application for WSGI servers, which need a proxy that buffers.
+`timba.config.wsgi` is the same application for WSGI servers, which need a buffering proxy.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from django.core.wsgi import get_wsgi_application
 from timba.accounts.addresses import address_group, caller_of, parse_networks
 from timba.runtime.wsgi_adapter import WSGIAdapter
 
-# Twice what granian lets in (`programs.py`): a connection may have a file or a database beside it.
+# Twice the connections that granian accepts (`runtime/processes.py`), because a request may also
+# need an open file or a database connection.
 _OPEN_FILES: Final = 4096
-
-
-# Their views read a body before they know who sends it.
-_PUBLIC: Final = frozenset(
+# The views that read a body before they authenticate the caller.
+_PUBLIC_PATHS: Final = frozenset(
     {
         "/api/token",
         "/api/token/refresh",
@@ -34,24 +33,24 @@ _PUBLIC: Final = frozenset(
 
 
 def _is_public(environ: dict[str, Any]) -> bool:
-    return environ["PATH_INFO"].rstrip("/") in _PUBLIC
+    return environ["PATH_INFO"].rstrip("/") in _PUBLIC_PATHS
 
 
 def _address(environ: dict[str, Any]) -> str:
-    """Return what a request's share of the slots is counted for."""
+    """Return the address for which a request's slots are counted."""
     forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
     return address_group(caller_of(environ["REMOTE_ADDR"], forwarded_for, _trusted))
 
 
-def _allow_open_files() -> None:
+def _raise_open_files_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
-        most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
-_allow_open_files()
+_raise_open_files_limit()
 _trusted = parse_networks(settings.TIMBA_TRUSTED_PROXIES)
 application = WSGIAdapter(
     get_wsgi_application(),

@@ -1,4 +1,4 @@
-"""The Celery application: used only where BROKER_URL names a broker."""
+"""The Celery application, used only if BROKER_URL is set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
 app = Celery("timba")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# By its name: it must not be imported before Django is set up.
+# By name, because it must not be imported before Django is set up.
 app.steps["worker"].add("timba.runtime.watchdog.Watchdog")
 
 
 @setup_logging.connect
-def leave_logging_alone(**_: Any) -> None:
-    """Do nothing: where this is connected, Celery keeps what the settings say of logs."""
+def keep_logging_settings(**_: Any) -> None:
+    """Do nothing: a receiver of this signal keeps Celery from configuring logging itself."""

@@ -1,4 +1,4 @@
-"""Refuses to start where a promise of Timba would not hold, with a sentence that says why."""
+"""System checks: unsafe settings are reported with a reason, and errors prevent the start."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
 from timba.accounts.addresses import parse_networks
-from timba.config.private_files import is_open, private_paths
+from timba.config.private_files import is_accessible_to_others, private_paths
 
 _KEY_CHARACTERS: Final = 50
 _KEY_DIFFERENT_CHARACTERS: Final = 10
-# Earlier ones read JSON bodies of any size into memory.
+# Earlier versions read JSON bodies of any size into memory.
 _OLDEST_REST_FRAMEWORK: Final = (3, 17, 2)
-# The widest networks that can be one's own: 10.0.0.0/8 and fc00::/7.
-_WIDEST_PREFIXES: Final = {4: 8, 6: 7}
+# The shortest prefixes of private networks: 10.0.0.0/8 and fc00::/7.
+_SHORTEST_PREFIXES: Final = {4: 8, 6: 7}
 
 
 def check_secret_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
-    """Sessions and tokens are only as safe as the keys that sign them."""
+    """Check that the keys that sign sessions and tokens cannot be guessed, and differ."""
     if settings.DEBUG:
         return []
     problems: list[CheckMessage] = [
@@ -57,10 +57,10 @@ def check_public_url(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """Cookies, redirects and links are made for the address that people type."""
+    """Check the public address, from which cookies, redirects and links are derived."""
     url = urlsplit(settings.TIMBA_URL)
-    more = url.username or url.query or url.fragment or url.path not in {"", "/"}
-    if url.scheme in {"http", "https"} and url.hostname and not more:
+    has_extra_parts = url.username or url.query or url.fragment or url.path not in {"", "/"}
+    if url.scheme in {"http", "https"} and url.hostname and not has_extra_parts:
         return []
     return [
         Error(
@@ -75,7 +75,7 @@ def check_trusted_proxies(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """Who is trusted to name a caller's address can claim any, past every limit per address."""
+    """Check that trusted networks are narrow: a trusted peer can claim any caller address."""
     return [
         Error(
             f"TIMBA_TRUSTED_PROXIES names {network}: nobody's proxies are so many.",
@@ -83,7 +83,7 @@ def check_trusted_proxies(
             id="timba.E004",
         )
         for network in parse_networks(settings.TIMBA_TRUSTED_PROXIES)
-        if network.prefixlen < _WIDEST_PREFIXES[network.version]
+        if network.prefixlen < _SHORTEST_PREFIXES[network.version]
     ]
 
 
@@ -91,7 +91,7 @@ def check_allowed_hosts(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """With any host let in, whoever asks writes the addresses that Timba answers with."""
+    """Check for wildcards, with which a caller could choose the host of generated URLs."""
     return [
         Error(
             f"TIMBA_ALLOWED_HOSTS names {host!r}, which lets in any host or none.",
@@ -107,9 +107,9 @@ def check_rest_framework_version(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """A small request must not take all the memory."""
-    found = tuple(int(part) for part in rest_framework.VERSION.split(".")[:3] if part.isdigit())
-    if found >= _OLDEST_REST_FRAMEWORK:
+    """Check the version of DRF: old ones let a small request exhaust the memory."""
+    version = tuple(int(part) for part in rest_framework.VERSION.split(".")[:3] if part.isdigit())
+    if version >= _OLDEST_REST_FRAMEWORK:
         return []
     return [
         Error(
@@ -124,7 +124,7 @@ def check_no_failpoint(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """What tests do to Timba must never happen to people."""
+    """Check that no failpoint of the tests is active."""
     if not settings.TIMBA_FAILPOINT:
         return []
     return [
@@ -140,7 +140,7 @@ def check_private_data(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
     **_: Any,
 ) -> list[CheckMessage]:
-    """What is stored is for Timba's own account alone: at start it is made so where that works."""
+    """Check that other accounts cannot read stored data; the settings have tried to restrict it."""
     paths = private_paths(settings.TIMBA_DATA_DIR, settings.DATABASES["default"])
     return [
         CheckWarning(
@@ -150,5 +150,5 @@ def check_private_data(
             id="timba.W024",
         )
         for path in paths
-        if is_open(path)
+        if is_accessible_to_others(path)
     ]

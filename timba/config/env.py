@@ -1,7 +1,7 @@
-"""Reads the environment, once: every variable that Timba knows is named here and in README's table.
+"""Reads the environment variables; README's table lists all of them.
 
-A secret may also come from a file, named by the same variable with `_FILE` (as Docker and systemd
-hand secrets over). A key that is set nowhere is made once and kept in the data folder.
+A secret may also come from a file that is named by the same variable with `_FILE`, as Docker and
+systemd provide secrets. A key that is not set is generated once and stored in the data folder.
 """
 
 from __future__ import annotations
@@ -23,32 +23,31 @@ from timba.db.outages import is_disk_full
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
-    """The environment, as its people mean it: an empty variable is one that is not set.
+    """The environment, in which an empty variable counts as unset.
 
-    The newline that ends a secret's file is not part of the secret.
+    The newline at the end of a secret's file is not part of the secret.
     """
 
     def __getitem__(self, key: str) -> str:
         try:
             value: str = super().__getitem__(key).rstrip("\r\n")
-        except OSError as unreadable:
+        except OSError as error:
             raise ImproperlyConfigured(
-                f"{key}_FILE names a file that cannot be read: {unreadable.filename}."
-            ) from unreadable
+                f"{key}_FILE names a file that cannot be read: {error.filename}."
+            ) from error
         if not value:
             raise KeyError(key)
         return value
 
 
 class Env(environ.Env):  # type: ignore[misc]  # it has no types
-    """Reads values of every type from the variables above."""
+    """django-environ's Env, reading the variables above."""
 
     ENVIRON = Variables()
 
 
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"
-_CACHE_SECONDS: Final = 1
-
+_CACHE_TIMEOUT_SECONDS: Final = 1
 
 env = Env()
 
@@ -57,58 +56,58 @@ if (PROJECT_DIR / ".env").is_file():
     env.read_env(str(PROJECT_DIR / ".env"))
 
 
-def text(variable: str, default: str = "") -> str:
-    """Return what `variable` holds to the letter: `env.str` takes a leading `$` for a reference."""
+def get_str(variable: str, default: str = "") -> str:
+    """Return the value literally; `env.str` would resolve a leading `$` as a reference."""
     value: str = Env.ENVIRON.get(variable, default)
     return value
 
 
-def data_folder() -> Path:
-    """Return the folder of everything that is kept, made if it is absent."""
-    folder = Path(text("TIMBA_DATA_DIR", str(PROJECT_DIR / "var"))).resolve()
+def create_data_folder() -> Path:
+    """Return the data folder, created if it is absent; raise ImproperlyConfigured if unwritable."""
+    folder = Path(get_str("TIMBA_DATA_DIR", str(PROJECT_DIR / "var"))).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as refused:
+    except OSError as error:
         raise ImproperlyConfigured(
-            f"TIMBA_DATA_DIR is {folder}, which cannot be made: {refused.strerror}."
-        ) from refused
+            f"TIMBA_DATA_DIR is {folder}, which cannot be made: {error.strerror}."
+        ) from error
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as refused:
-        # On a full disk all that is stored can still be read.
-        if not is_disk_full(refused):
+    except OSError as error:
+        # With a full disk, stored files can still be read.
+        if not is_disk_full(error):
             raise ImproperlyConfigured(
-                f"TIMBA_DATA_DIR is {folder}, which cannot be written to: {refused.strerror}."
-            ) from refused
+                f"TIMBA_DATA_DIR is {folder}, which cannot be written to: {error.strerror}."
+            ) from error
     return folder
 
 
-# Every process reads the environment before it makes anything.
+# Every process reads the environment before it creates any file.
 os.umask(UMASK)
-DATA_DIR = data_folder()
+DATA_DIR = create_data_folder()
 
 
-def kept_key(variable: str, file_name: str) -> str:
-    """Return the key that `variable` holds, else the one kept in the data folder, made if absent.
+def get_or_create_key(variable: str, file_name: str) -> str:
+    """Return the key in `variable`, else the one stored in the data folder, generated if absent.
 
-    The file is linked into place without overwrite, so that two processes that start at once
-    agree on one key.
+    The file is linked into place without overwriting, so that two processes that start at the same
+    time use the same key.
     """
-    key = text(variable)
+    key = get_str(variable)
     if key:
         return key
     path = DATA_DIR / file_name
     try:
-        return _key_in(path)
-    except OSError as refused:
+        return _read_or_create_key(path)
+    except OSError as error:
         raise ImproperlyConfigured(
-            f"{variable} is not set, and {path} cannot be read or made: {refused.strerror}."
-        ) from refused
+            f"{variable} is not set, and {path} cannot be read or made: {error.strerror}."
+        ) from error
 
 
-def _key_in(path: Path) -> str:
-    """Return the key kept in a file, made if absent."""
+def _read_or_create_key(path: Path) -> str:
+    """Return the key in a file, which is created if absent."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
@@ -122,57 +121,57 @@ def _key_in(path: Path) -> str:
     return path.read_text().strip()
 
 
-def whole_number(variable: str, *, default: int, least: int, most: int) -> int:
-    """Return the number that `variable` holds; refuse to start with one that makes no sense."""
-    given = text(variable, str(default))
-    if not (given.isascii() and given.isdigit() and least <= int(given) <= most):
+def get_int(variable: str, *, default: int, minimum: int, maximum: int) -> int:
+    """Return a whole number; raise ImproperlyConfigured outside [minimum, maximum]."""
+    value = get_str(variable, str(default))
+    if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
         raise ImproperlyConfigured(
-            f"{variable} is {given!r}. Give a whole number from {least:,} to {most:,}."
+            f"{variable} is {value!r}. Give a whole number from {minimum:,} to {maximum:,}."
         )
-    return int(given)
+    return int(value)
 
 
-def names(variable: str) -> list[str]:
-    """Return what `variable` lists, with commas between."""
-    return [name.strip() for name in text(variable).split(",") if name.strip()]
+def get_list(variable: str) -> list[str]:
+    """Return the items of a comma-separated list."""
+    return [name.strip() for name in get_str(variable).split(",") if name.strip()]
 
 
-def networks(variable: str) -> list[str]:
-    """Return the addresses and networks that `variable` lists; refuse to start with another word.
+def get_networks(variable: str) -> list[str]:
+    """Return a list of addresses and networks; raise ImproperlyConfigured for anything else.
 
-    Found only by a request that needs it, such a word would fail every one.
+    Checked at start, because an invalid item would otherwise fail every request.
     """
-    listed = names(variable)
-    for name in listed:
+    items = get_list(variable)
+    for item in items:
         try:
-            parse_networks([name])
-        except ValueError as refused:
+            parse_networks([item])
+        except ValueError as error:
             raise ImproperlyConfigured(
-                f"{variable} names {name!r}, which is no address or network. Give addresses or "
+                f"{variable} names {item!r}, which is no address or network. Give addresses or "
                 "networks with commas between: 10.0.0.5,192.168.7.0/24"
-            ) from refused
-    return listed
+            ) from error
+    return items
 
 
-def public_url(host: str, port: int) -> SplitResult:
-    """Return `TIMBA_URL`, the address that people type; by default the one served here."""
+def get_public_url(host: str, port: int) -> SplitResult:
+    """Return `TIMBA_URL`, the public address; by default the one that is served."""
     served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    given = text("TIMBA_URL", served)
+    value = get_str("TIMBA_URL", served)
     try:
-        url = urlsplit(given)
+        url = urlsplit(value)
         _ = url.port
-    except ValueError as refused:
+    except ValueError as error:
         raise ImproperlyConfigured(
-            f"TIMBA_URL is {given!r}, which is no address of a site. Give it as people type it, "
+            f"TIMBA_URL is {value!r}, which is no address of a site. Give it as people type it, "
             "without a path: https://timba.example"
-        ) from refused
+        ) from error
     return url
 
 
-def storage_options(url: str) -> dict[str, str]:
-    """Return what S3Storage needs to know of `s3://KEY:SECRET@HOST[:PORT]/BUCKET[?region=…]`.
+def parse_storage_url(url: str) -> dict[str, str]:
+    """Return the arguments of S3Storage for `s3://KEY:SECRET@HOST[:PORT]/BUCKET[?region=…]`.
 
-    `s3+http://` is the same without TLS. Raises ImproperlyConfigured where a part is missing.
+    `s3+http://` is the same without TLS. Raises ImproperlyConfigured if a part is missing.
     """
     parts = urlsplit(url)
     schemes = {"s3": "https", "s3+http": "http"}
@@ -193,17 +192,17 @@ def storage_options(url: str) -> dict[str, str]:
 
 
 def with_timeouts(cache: dict[str, Any]) -> dict[str, Any]:
-    """Return the cache's settings with time limits, where it is a Redis."""
+    """Return the cache settings, with timeouts if the cache is Redis."""
     if cache["BACKEND"] != _REDIS:
         return cache
-    # Where there is no Redis, its client is not loaded.
+    # Without Redis, its client is not loaded.
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 
-    limits = {
-        "socket_connect_timeout": _CACHE_SECONDS,
-        "socket_timeout": _CACHE_SECONDS,
-        # The client's own habit is to try again for many seconds.
+    options = {
+        "socket_connect_timeout": _CACHE_TIMEOUT_SECONDS,
+        "socket_timeout": _CACHE_TIMEOUT_SECONDS,
+        # The client's default is to retry for many seconds.
         "retry": Retry(NoBackoff(), retries=0),
     }
-    return {**cache, "OPTIONS": {**limits, **cache.get("OPTIONS", {})}}
+    return {**cache, "OPTIONS": {**options, **cache.get("OPTIONS", {})}}

@@ -1,4 +1,4 @@
-"""How Timba speaks to its operator: one JSON object a line, or coloured lines while developing."""
+"""The logging configuration: one JSON object per line, or coloured lines during development."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
-# Without the variables of each frame: they may hold a password, or what a client uploaded.
+# Without local variables, which may contain passwords or uploaded data.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def logging_config(*, pretty: bool) -> dict[str, Any]:
-    """Return the `LOGGING` dict, and make structlog hand its events to the same handlers."""
+    """Return the `LOGGING` dict, and configure structlog to use the same handlers."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -53,7 +53,7 @@ def logging_config(*, pretty: bool) -> dict[str, Any]:
         "loggers": {
             "timba": {"level": "INFO"},
             "celery": {"level": "INFO"},
-            # A 4xx is the caller's affair and an ordinary answer, not the operator's warning.
+            # A 4xx is an ordinary response, not a warning to the operator.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "ERROR"},
             "django_structlog": {"level": "WARNING"},

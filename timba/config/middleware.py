@@ -1,4 +1,4 @@
-"""What every request carries whichever door it takes: its id and its caller's true address."""
+"""Middleware for every request: its id, its caller's address, its body, errors, cache headers."""
 
 from __future__ import annotations
 
@@ -24,59 +24,59 @@ from timba.accounts.addresses import (
     parse_networks,
 )
 from timba.api.problems import prefers_html, problem
-from timba.config.error_views import refuse
+from timba.config.error_views import error_response
 from timba.db.outages import database_errors
 from timba.errors import NotSignedIn
-from timba.runtime.wsgi_adapter import REFUSAL
+from timba.runtime.wsgi_adapter import BODY_ERROR
 from timba.web.pages import render_error
 
-Next = Callable[[HttpRequest], HttpResponse]
-_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
-    """Give each request an id, the caller's where it is well formed, and answer with it."""
+    """Set `X-Request-ID` on request and response: the caller's id if valid, else a new one."""
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request.META.get("HTTP_X_REQUEST_ID", "")
-        if not _GOOD_ID.fullmatch(request_id):
+        if not _VALID_ID.fullmatch(request_id):
             request_id = str(uuid.uuid4())
-        # django-structlog reads the header; it binds the id to every log line of this request.
+        # django-structlog reads the header and binds the id to every log line of this request.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
 
 
-class CachingMiddleware:
-    """Say who may keep an answer: its caller alone, and only where an ETag tells it from others.
+class CacheHeadersMiddleware:
+    """Set `Cache-Control` and `Vary`: only the caller may cache a response, and only with an ETag.
 
-    Static files, whose names change with what they hold, are WhiteNoise's to speak for.
+    WhiteNoise sets the headers of static files, whose names change with their content.
     """
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if not isinstance(response, WhiteNoiseFileResponse):
             patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
-            kept = "private, no-cache" if response.has_header("ETag") else "no-store"
-            response.headers.setdefault("Cache-Control", kept)
+            policy = "private, no-cache" if response.has_header("ETag") else "no-store"
+            response.headers.setdefault("Cache-Control", policy)
         return response
 
 
-class UnmeasuredBodyMiddleware:
-    """Let a body be read to its end that comes without a Content-Length, as a chunked one may.
+class ChunkedBodyMiddleware:
+    """Make bodies without a Content-Length readable, as a chunked one may be.
 
-    Django would take it for empty. Where its server says that the body ends by itself, it is read
-    until it does; what limits its size is who reads it.
+    Django would treat such a body as empty. If the server sets `wsgi.input_terminated`, the body is
+    read until its end; its readers limit its size.
     """
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -84,15 +84,15 @@ class UnmeasuredBodyMiddleware:
         if meta.get("wsgi.input_terminated") and not meta.get("CONTENT_LENGTH"):
             body = io.BufferedReader(_WSGIInput(meta["wsgi.input"]), buffer_size=1)
             if body.peek():
-                request._stream = body  # noqa: SLF001 - Django's own
-                # Where Content-Length is absent, Django and DRF ask this whether there is a body.
+                request._stream = body  # noqa: SLF001 - Django has no public attribute
+                # Without CONTENT_LENGTH, Django and DRF read this to know whether there is a body.
                 meta.pop("CONTENT_LENGTH", None)
                 meta["HTTP_CONTENT_LENGTH"] = str(sys.maxsize)
         return self.get_response(request)
 
 
 class _WSGIInput(io.RawIOBase):
-    """A server's `wsgi.input`, of which no more is known than that it can be read."""
+    """A raw stream over `wsgi.input`, which PEP 3333 only guarantees to have `read`."""
 
     def __init__(self, source: Any) -> None:
         super().__init__()
@@ -102,15 +102,15 @@ class _WSGIInput(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        piece = self._source.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+        chunk = self._source.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
 
-class WellFormedMiddleware:
-    """Refuse NUL in a header, where a server has let it through: PostgreSQL stores none."""
+class HeaderValidationMiddleware:
+    """Reject NUL in headers, which some servers let through and PostgreSQL cannot store."""
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -119,40 +119,40 @@ class WellFormedMiddleware:
         return self.get_response(request)
 
 
-class RefusalMiddleware:
-    """Translate what plain Django views refuse, as DRF's exception handler does for its own.
+class DomainErrorMiddleware:
+    """Convert errors of plain Django views to responses, as DRF's exception handler does.
 
-    The server's refusals too: of a body that came too slowly no view sees anything.
+    Also converts errors that the server found while it read the body, before any view was called.
     """
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        refusal = request.META.get(REFUSAL)
-        response = self.process_exception(request, refusal) if refusal else None
+        body_error = request.META.get(BODY_ERROR)
+        response = self.process_exception(request, body_error) if body_error else None
         response = response or self.get_response(request)
         if not isinstance(response, HttpResponseNotAllowed):
             return response
         if prefers_html(request):
-            answer = render_error("405.html", status=response.status_code)
+            refusal = render_error("405.html", status=response.status_code)
         else:
             sentence = f"This address does not take {request.method}."
-            answer = problem(response.status_code, sentence)
-        answer["Allow"] = response["Allow"]
-        return answer
+            refusal = problem(response.status_code, sentence)
+        refusal["Allow"] = response["Allow"]
+        return refusal
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return refuse(request, error)
+        return error_response(request, error)
 
 
-class SignInBeforeFormMiddleware:
-    """Send strangers to sign in before the form that they send is read.
+class LoginBeforeBodyMiddleware:
+    """Require a login before a form is read.
 
-    Views exempt from the check for CSRF authenticate by themselves, before they read a body.
+    Views that are exempt from the CSRF check authenticate by themselves, before they read a body.
     """
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -173,16 +173,18 @@ class SignInBeforeFormMiddleware:
             if request.user.is_authenticated:
                 return None
         except database_errors() as error:
-            return refuse(request, error)  # where it is no outage, the view meets it again
+            return error_response(
+                request, error
+            )  # None unless it is an outage: then the view fails too
         if request.htmx:  # type: ignore[attr-defined]
             return HttpResponseClientRefresh()
-        return refuse(request, NotSignedIn())
+        return error_response(request, NotSignedIn())
 
 
-class CallerAddressMiddleware:
-    """Believe forwarding headers only from the proxies in `TIMBA_TRUSTED_PROXIES`."""
+class ForwardedHeadersMiddleware:
+    """Apply `X-Forwarded-For` and `-Proto` only from the proxies in `TIMBA_TRUSTED_PROXIES`."""
 
-    def __init__(self, get_response: Next) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -196,8 +198,8 @@ class CallerAddressMiddleware:
         return self.get_response(request)
 
 
-def caller_address(request: HttpRequest) -> str:
-    """Return what sign-in guards count a caller's attempts for."""
+def rate_limit_address(request: HttpRequest) -> str:
+    """Return the address or network for which django-axes counts attempts."""
     return address_group(str(request.META.get("REMOTE_ADDR", "")))
 
 

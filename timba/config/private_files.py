@@ -1,4 +1,4 @@
-"""Keeps what Timba stores from the other accounts of the machine: folders 0700, files 0600."""
+"""Restricts stored data to Timba's own account: folders 0700, files 0600."""
 
 from __future__ import annotations
 
@@ -8,72 +8,72 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-# What a process makes is for its own account alone.
+# New files are accessible to their owner only.
 UMASK: Final = 0o077
 _SQLITE_FILES: Final = ("", "-journal", "-shm", "-wal")
-# File systems make it for themselves.
-_FOREIGN: Final = "lost+found"
+# Created by file systems, and owned by root.
+_LOST_AND_FOUND: Final = "lost+found"
 
 
 def private_paths(data_folder: Path, database: Mapping[str, Any]) -> list[Path]:
-    """Return what is private: the data folder, and what it may have links to in its place."""
+    """Return the private paths: the data folder, and files and folders that it may link to."""
     paths = [data_folder, data_folder / "files"]
     if database["ENGINE"].endswith("sqlite"):
-        paths += [Path(f"{database['NAME']}{ending}") for ending in _SQLITE_FILES]
+        paths += [Path(f"{database['NAME']}{suffix}") for suffix in _SQLITE_FILES]
     return paths
 
 
 def make_private(path: Path) -> None:
-    """Take every right to a file, or to a folder and all in it, from other accounts.
+    """Remove the permissions of other accounts from a file, or from a folder and its contents.
 
-    A folder that is not Timba's alone is left as it is, and so is what cannot be changed:
-    `is_open` tells. Links within a folder are not followed.
+    A folder that other accounts use too is left unchanged, and so is a path whose mode cannot be
+    changed; `is_accessible_to_others` reports both. Links within a folder are not followed.
     """
     with contextlib.suppress(OSError):
         if not path.is_dir():
-            _close(path)
+            _restrict(path)
         elif not _is_shared(path):
-            _close(path)  # before all that is in it, which may take a while
+            _restrict(path)  # before its contents, which may take a while
             for entry in path.iterdir():
-                _close_tree(entry)
+                _restrict_tree(entry)
 
 
-def is_open(path: Path) -> bool:
-    """Whether other accounts have rights to it; what is absent is not open."""
+def is_accessible_to_others(path: Path) -> bool:
+    """Whether other accounts have permissions for an existing path."""
     try:
         return bool(path.stat().st_mode & UMASK)
     except OSError:
         return False
 
 
-def _close_tree(path: Path) -> None:
+def _restrict_tree(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.is_symlink():
             return
         if path.is_dir():
-            if not is_open(path):
-                return  # it was closed after all that is in it
+            if not is_accessible_to_others(path):
+                return  # a folder is restricted after its contents
             for entry in path.iterdir():
-                _close_tree(entry)
-        _close(path)
+                _restrict_tree(entry)
+        _restrict(path)
 
 
-def _close(path: Path) -> None:
-    if is_open(path):
+def _restrict(path: Path) -> None:
+    if is_accessible_to_others(path):
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~UMASK)
 
 
 def _is_shared(folder: Path) -> bool:
-    """Whether others keep things in it, as in /tmp or /var/lib: it is not ours to close."""
-    facts = folder.stat()
-    if facts.st_mode & stat.S_ISVTX:
+    """Whether other accounts own files in it, as in /tmp or /var/lib."""
+    info = folder.stat()
+    if info.st_mode & stat.S_ISVTX:
         return True
-    owners = {_owner(entry) for entry in folder.iterdir() if entry.name != _FOREIGN}
-    return not owners <= {facts.st_uid, None}
+    owners = {_owner(entry) for entry in folder.iterdir() if entry.name != _LOST_AND_FOUND}
+    return not owners <= {info.st_uid, None}
 
 
 def _owner(path: Path) -> int | None:
-    """Return its owner; None where it was removed meanwhile."""
+    """Return the uid of its owner; None if it was removed meanwhile."""
     try:
         return path.lstat().st_uid
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How the staff's pages look: Timba's name and sign, its style sheet, what the side bar lists."""
+"""The settings of django-unfold, for the admin site: title, icon, style sheet, side bar."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _from_here(path: str) -> Callable[[HttpRequest], str]:
-    """Return how django-unfold asks for the address of a static file."""
+def _static_url(path: str) -> Callable[[HttpRequest], str]:
+    """Return a function of the request, as django-unfold expects it."""
     return lambda _: static(path)
 
 
-def _room(title: str, symbol: str, noun: str) -> dict[str, Any]:
-    return {"title": title, "icon": symbol, "link": reverse_lazy(f"admin:{noun}_changelist")}
+def _changelist(title: str, symbol: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": symbol, "link": reverse_lazy(f"admin:{model}_changelist")}
 
 
-_ICON: Final = _from_here("images/icon.svg")
-LOOK: Final[dict[str, Any]] = {
+_ICON: Final = _static_url("images/icon.svg")
+UNFOLD_SETTINGS: Final[dict[str, Any]] = {
     "SITE_TITLE": "Timba",
     "SITE_HEADER": "Timba",
     "SITE_ICON": _ICON,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _ICON}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "STYLES": [_from_here("staff/staff.css")],
-    "SCRIPTS": [_from_here("staff/staff.js")],
+    "STYLES": [_static_url("staff/staff.css")],
+    "SCRIPTS": [_static_url("staff/staff.js")],
     "SIDEBAR": {
         "navigation": [
             {
                 "title": "People",
                 "items": [
-                    _room("Clients", "apartment", "accounts_client"),
-                    _room("Subscriptions", "event_repeat", "accounts_subscription"),
-                    _room("Users", "group", "accounts_user"),
-                    _room("Roles", "badge", "accounts_role"),
+                    _changelist("Clients", "apartment", "accounts_client"),
+                    _changelist("Subscriptions", "event_repeat", "accounts_subscription"),
+                    _changelist("Users", "group", "accounts_user"),
+                    _changelist("Roles", "badge", "accounts_role"),
                 ],
             },
             {
                 "title": "Timber",
                 "items": [
-                    _room("Consignments", "local_shipping", "consignments_consignment"),
-                    _room("Logs", "forest", "consignments_log"),
+                    _changelist("Consignments", "local_shipping", "consignments_consignment"),
+                    _changelist("Logs", "forest", "consignments_log"),
                 ],
             },
             {
-                "title": "Beside it",
+                "title": "Evidence",
                 "items": [
-                    _room("Files", "draft", "files_file"),
-                    _room("Notes", "sticky_note_2", "notes_note"),
-                    _room("Cities", "location_on", "places_city"),
+                    _changelist("Files", "draft", "files_file"),
+                    _changelist("Notes", "sticky_note_2", "notes_note"),
+                    _changelist("Cities", "location_on", "places_city"),
                 ],
             },
-            {"title": "History", "items": [_room("Events", "history", "events_outboxevent")]},
+            {
+                "title": "History",
+                "items": [_changelist("Events", "history", "events_outboxevent")],
+            },
         ],
     },
 }

@@ -1,7 +1,7 @@
-"""The entrance for WSGI servers, `gunicorn timba.config.wsgi`: behind a proxy that buffers bodies.
+"""The WSGI application, `gunicorn timba.config.wsgi`, for servers behind a buffering proxy.
 
-Under WSGI a chunked body that breaks off half-way reads like a whole one, so none is accepted here:
-the proxy sends on what it has buffered with its length.
+Under WSGI a chunked body that is cut off cannot be told from a complete one, so chunked bodies are
+rejected: a proxy that buffers them forwards them with a Content-Length.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 
 from timba.errors import LengthRequired
-from timba.runtime.wsgi_adapter import REFUSAL
+from timba.runtime.wsgi_adapter import BODY_ERROR
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
 
@@ -21,7 +21,7 @@ _application = get_wsgi_application()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer 411 to a chunked body, and hand everything else to Django."""
+    """Respond with 411 to a chunked body, and pass everything else to Django."""
     if environ.get("HTTP_TRANSFER_ENCODING"):
-        environ[REFUSAL] = LengthRequired()
+        environ[BODY_ERROR] = LengthRequired()
     return _application(environ, start_response)

@@ -1,1 +1,1 @@
-"""The demo company, made through the same services that users use."""
+"""The demo company, created through the same services that users call."""

@@ -1,8 +1,7 @@
-"""Makes the demo company through the services that its users would use themselves.
+"""Creates the demo company through the same services that its users call.
 
-Every step looks first whether its work is there, so that a first start that was interrupted is
-finished by the next one. Passwords are made for this installation alone; they are kept beside the
-data until the last step, and after it, for their owner only.
+Every step is skipped if its result exists, so that the next start completes an interrupted one.
+The passwords are random. They are stored in the data folder, readable by its owner only.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from timba.accounts.services import add_user, open_client
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
-from timba.demo.files import REMARKS, SHOTS, YARDS, gate_note, month_of_readings
+from timba.demo.files import NOTES, PHOTOS, YARDS, gate_note, month_of_readings
 from timba.demo.photos import draw_photo
 from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
@@ -34,7 +33,7 @@ _TREES: Final = ("alder", "aspen", "birch", "larch", "maple", "pine", "rowan", "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
-    """Somebody who works there."""
+    """A user of the demo company."""
 
     username: str
     name: str
@@ -50,14 +49,14 @@ PEOPLE: Final = (
 )
 
 
-def is_wanted() -> bool:
-    """Whether nothing is there yet, or an interrupted start left the company half made."""
-    return _draft().exists() or not Client.unscoped.exists()
+def should_load() -> bool:
+    """Whether there is no client yet, or an earlier start was interrupted."""
+    return _draft_path().exists() or not Client.unscoped.exists()
 
 
 def load_company(*, administrator: str) -> str:
-    """Make what is missing of the company; return how its people sign in."""
-    passwords = _passwords()
+    """Create what is missing of the company; return a text with the passwords of its users."""
+    passwords = _get_or_create_passwords()
     staff = User.unscoped.get(username=administrator)
     client = Client.unscoped.filter(name=NAME).first() or open_client(
         actor=staff,
@@ -67,24 +66,25 @@ def load_company(*, administrator: str) -> str:
         email="office@abava-timber.example",
     )
     people = {
-        person.role: _person(staff, client, person, passwords[person.username]) for person in PEOPLE
+        person.role: _get_or_add_user(staff, client, person, passwords[person.username])
+        for person in PEOPLE
     }
     for yard in YARDS:
         name_city_and_invalidate_cache(
             actor=people["manager"], client=client, city_id=yard.city_id, name=yard.city
         )
-    consignments = _consignments(client, people)
-    _files(client, people["operator"], consignments)
-    _notes(client, people, consignments)
-    sign_ins = _table(passwords)
-    kept = settings.TIMBA_DATA_DIR / "demo-sign-ins.txt"
-    kept.touch(mode=0o600)
-    kept.write_text(f"{sign_ins}\n")
-    _draft().unlink()
-    return f"The people of {NAME} sign in with these (kept in {kept}):\n{sign_ins}"
+    consignments = _open_consignments(client, people)
+    _upload_files(client, people["operator"], consignments)
+    _write_notes(client, people, consignments)
+    sign_ins = _format_sign_ins(passwords)
+    path = settings.TIMBA_DATA_DIR / "demo-sign-ins.txt"
+    path.touch(mode=0o600)
+    path.write_text(f"{sign_ins}\n")
+    _draft_path().unlink()
+    return f"The people of {NAME} sign in with these (kept in {path}):\n{sign_ins}"
 
 
-def _person(staff: User, client: Client, person: Person, password: str) -> User:
+def _get_or_add_user(staff: User, client: Client, person: Person, password: str) -> User:
     return User.unscoped.filter(username=person.username).first() or add_user(
         actor=staff,
         client=client,
@@ -96,8 +96,8 @@ def _person(staff: User, client: Client, person: Person, password: str) -> User:
     )
 
 
-def _consignments(client: Client, people: dict[str, User]) -> dict[str, Consignment]:
-    """Open each consignment and add the logs it lacks; return them, with their totals, by name."""
+def _open_consignments(client: Client, people: dict[str, User]) -> dict[str, Consignment]:
+    """Open missing consignments and add missing logs; return the consignments by name."""
     opened = {}
     for load in LOADS:
         consignment = Consignment.unscoped.filter(
@@ -122,8 +122,8 @@ def _consignments(client: Client, people: dict[str, User]) -> dict[str, Consignm
     return opened
 
 
-def _files(client: Client, operator: User, consignments: dict[str, Consignment]) -> None:
-    there = set(File.unscoped.live().filter(client=client).values_list("name", flat=True))
+def _upload_files(client: Client, operator: User, consignments: dict[str, Consignment]) -> None:
+    existing = set(File.unscoped.live().filter(client=client).values_list("name", flat=True))
 
     def send(name: str, content: bytes, consignment: Consignment | None = None) -> None:
         upload = Upload(name=name)
@@ -135,53 +135,55 @@ def _files(client: Client, operator: User, consignments: dict[str, Consignment])
     now = timezone.localtime()
     for yard in YARDS:
         name = f"{yard.city} {now:%Y-%m}.csv"
-        if name not in there:
+        if name not in existing:
             send(name, month_of_readings(yard, until=now))
-    for shot in SHOTS:
-        if shot.name not in there:
-            send(shot.name, draw_photo(shot.view(now=now)), consignments[shot.load])
-    if SHEET_NAME not in there:
+    for photo in PHOTOS:
+        if photo.name not in existing:
+            send(photo.name, draw_photo(photo.scene(now=now)), consignments[photo.load])
+    if SHEET_NAME not in existing:
         send(SHEET_NAME, tally_sheet(), consignments[SHEET_LOAD])
     newest = consignments[LOADS[-1].name]
     name = f"gate note {newest.name}.txt"
-    if name not in there:
+    if name not in existing:
         send(name, gate_note(newest, at=now), newest)
 
 
-def _notes(client: Client, people: dict[str, User], consignments: dict[str, Consignment]) -> None:
-    there = set(Note.unscoped.filter(client=client).values_list("title", flat=True))
-    for remark in REMARKS:
-        if remark.title not in there:
+def _write_notes(
+    client: Client, people: dict[str, User], consignments: dict[str, Consignment]
+) -> None:
+    existing = set(Note.unscoped.filter(client=client).values_list("title", flat=True))
+    for note in NOTES:
+        if note.title not in existing:
             write_note(
-                actor=people[remark.role],
+                actor=people[note.role],
                 client=client,
-                title=remark.title,
-                content=remark.content,
-                consignment=consignments[remark.load] if remark.load else None,
+                title=note.title,
+                content=note.content,
+                consignment=consignments[note.load] if note.load else None,
             )
 
 
-def _passwords() -> dict[str, str]:
-    """Return each person's password: those that an interrupted start made, else new ones."""
-    draft = _draft()
+def _get_or_create_passwords() -> dict[str, str]:
+    """Return the passwords by username: those of an interrupted start, else new ones."""
+    draft = _draft_path()
     if draft.exists():
-        kept = dict(line.split("\t") for line in draft.read_text().splitlines())
-        if len(kept) == len(PEOPLE):
-            return kept
-    made = {
+        passwords = dict(line.split("\t") for line in draft.read_text().splitlines())
+        if len(passwords) == len(PEOPLE):
+            return passwords
+    passwords = {
         person.username: f"{secrets.choice(_TREES)}-{secrets.token_hex(4)}" for person in PEOPLE
     }
     draft.touch(mode=0o600)
-    draft.write_text("".join(f"{name}\t{password}\n" for name, password in made.items()))
-    return made
+    draft.write_text("".join(f"{name}\t{password}\n" for name, password in passwords.items()))
+    return passwords
 
 
-def _table(passwords: dict[str, str]) -> str:
+def _format_sign_ins(passwords: dict[str, str]) -> str:
     return "\n".join(
         f"  {person.role:<9} {person.username:<8} {passwords[person.username]:<18} {person.name}"
         for person in PEOPLE
     )
 
 
-def _draft() -> Path:
+def _draft_path() -> Path:
     return Path(settings.TIMBA_DATA_DIR / "demo-sign-ins.draft")

@@ -1,4 +1,4 @@
-"""The lorry loads of the demo company: what came in, measured as a gate measures logs."""
+"""The consignments and the tally sheet of the demo company, with generated measures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from openpyxl.styles import Font
 SHEET_NAME: Final = "forest tally AB-0183.xlsx"
 SHEET_LOAD: Final = "AB-0183"
 _ROWS: Final = 14
-# By row, what was written instead of a thickness.
-_SLIPS: Final = {5: None, 11: "31?"}
+# Cells by row that are no valid thickness, so that the demo shows rejected rows.
+_INVALID_THICKNESS: Final = {5: None, 11: "31?"}
 _HEADER: Final = ("Tag no.", "Length (m)", "Width (cm)", "Thickness (cm)")
 
 
@@ -31,7 +31,7 @@ class Measures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """One lorry: `lengths` are what the forest cut them to, most often the first."""
+    """One lorry load; `lengths` in metres, the first most frequent, `thickness` a range in cm."""
 
     name: str
     type: str
@@ -42,14 +42,14 @@ class Load:
     thickness: tuple[int, int]
 
     def logs(self) -> Sequence[Measures]:
-        """Return its logs, the same ones every time."""
-        chance = random.Random(self.name)  # noqa: S311 - measures need no secrets
+        """Return its logs, always the same ones."""
+        rng = random.Random(self.name)  # noqa: S311 - measures need no secrets
         weights = [6, *[1] * (len(self.lengths) - 1)]
         return [
             Measures(
-                length=Decimal(chance.choices(self.lengths, weights)[0]),
-                breadth=_half_centimetres(chance, self.thickness),
-                height=_half_centimetres(chance, self.thickness),
+                length=Decimal(rng.choices(self.lengths, weights)[0]),
+                breadth=_half_centimetres(rng, self.thickness),
+                height=_half_centimetres(rng, self.thickness),
             )
             for _ in range(self.log_count)
         ]
@@ -79,9 +79,9 @@ def _hardwood(name: str, vehicle_number: str, *, city_id: int, log_count: int) -
     )
 
 
-def _half_centimetres(chance: random.Random, thickness: tuple[int, int]) -> Decimal:
+def _half_centimetres(rng: random.Random, thickness: tuple[int, int]) -> Decimal:
     thinnest, thickest = thickness
-    return Decimal(chance.randint(thinnest * 2, thickest * 2)) / 2
+    return Decimal(rng.randint(thinnest * 2, thickest * 2)) / 2
 
 
 # From the oldest to the newest; the cities are those of `timba.demo.files`.
@@ -96,7 +96,7 @@ LOADS = (
 
 
 def tally_sheet() -> bytes:
-    """Return the workbook of a forest with its own columns, under a title of its own."""
+    """Return an .xlsx workbook whose columns have a forest owner's own titles."""
     book = Workbook()
     page = book.worksheets[0]
     page.title = "Tally"
@@ -114,13 +114,13 @@ def tally_sheet() -> bytes:
 
 
 def _rows() -> list[tuple[Any, ...]]:
-    chance = random.Random(SHEET_NAME)  # noqa: S311 - measures need no secrets
+    rng = random.Random(SHEET_NAME)  # noqa: S311 - measures need no secrets
     return [
         (
             f"RF-{4471 + number}",
-            chance.choice((3.1, 2.8, 3.4)),
-            chance.randint(56, 90) / 2,
-            _SLIPS.get(number, chance.randint(56, 90) / 2),
+            rng.choice((3.1, 2.8, 3.4)),
+            rng.randint(56, 90) / 2,
+            _INVALID_THICKNESS.get(number, rng.randint(56, 90) / 2),
         )
         for number in range(_ROWS)
     ]

@@ -1,4 +1,4 @@
-"""What the demo company keeps beside its loads: photos, a gate note, remarks."""
+"""The files and notes of the demo company: photos, a gate note, temperature files, notes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from timba.consignments.models import Consignment
-from timba.demo.photos import View
+from timba.demo.photos import Scene
 
-# Means of the months in Latvia, °C, from January on.
-_MONTHS = (-3.1, -3.3, 0.4, 6.4, 11.9, 15.4, 17.8, 16.9, 12.3, 6.9, 2.2, -1.2)
+# Monthly mean temperatures in Latvia in °C, from January.
+_MONTHLY_MEANS = (-3.1, -3.3, 0.4, 6.4, 11.9, 15.4, 17.8, 16.9, 12.3, 6.9, 2.2, -1.2)
 _HOURS = 30 * 24
 
 _YARD_PHONE: Final = ("Samsung", "SM-G736B")
@@ -23,8 +23,8 @@ _VALMIERA: Final = (57.5411, 25.4275)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shot:
-    """One photo of a load: which, how long ago, and what the camera saw."""
+class PhotoSpec:
+    """A photo to draw: its file name, consignment and age, and the parameters of its scene."""
 
     name: str
     load: str
@@ -36,9 +36,9 @@ class Shot:
     camera: tuple[str, str] = _YARD_PHONE
     place: tuple[float, float] | None = _KULDIGA
 
-    def view(self, *, now: datetime) -> View:
-        """Return the view to draw."""
-        return View(
+    def scene(self, *, now: datetime) -> Scene:
+        """Return the scene to draw."""
+        return Scene(
             seed=self.seed,
             species=self.species,
             taken_at=now - timedelta(minutes=self.minutes_ago),
@@ -49,8 +49,8 @@ class Shot:
         )
 
 
-SHOTS: Final = (
-    Shot(
+PHOTOS: Final = (
+    PhotoSpec(
         name="AB-0185 left side.jpg",
         load="AB-0185",
         minutes_ago=131,
@@ -60,7 +60,7 @@ SHOTS: Final = (
         warmth=-0.2,
         place=_VALMIERA,
     ),
-    Shot(
+    PhotoSpec(
         name="AB-0186 at the gate.jpg",
         load="AB-0186",
         minutes_ago=76,
@@ -69,7 +69,7 @@ SHOTS: Final = (
         log_radius=66,
         warmth=0.5,
     ),
-    Shot(
+    PhotoSpec(
         name="AB-0187 at the gate.jpg",
         load="AB-0187",
         minutes_ago=38,
@@ -78,7 +78,7 @@ SHOTS: Final = (
         log_radius=82,
         warmth=0.2,
     ),
-    Shot(
+    PhotoSpec(
         name="AB-0187 butt ends.jpg",
         load="AB-0187",
         minutes_ago=35,
@@ -93,8 +93,8 @@ SHOTS: Final = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Remark:
-    """A note, and whose role writes it."""
+class NoteSpec:
+    """A note to write, and the role of its author."""
 
     role: str
     load: str | None
@@ -102,27 +102,27 @@ class Remark:
     content: str
 
 
-REMARKS: Final = (
-    Remark(
+NOTES: Final = (
+    NoteSpec(
         role="manager",
         load=None,
         title="Buyers on Thursday",
         content="Two buyers come on Thursday at 10:00 to see the pinewood of this week. "
         "Keep lane 3 free and have the photos at hand.",
     ),
-    Remark(
+    NoteSpec(
         role="operator",
         load="AB-0185",
         title="Vehicle came without a cover",
         content="LM 8830 came uncovered through the rain. The bark is wet, the ends are sound.",
     ),
-    Remark(
+    NoteSpec(
         role="operator",
         load="AB-0187",
         title="Seal number",
         content="Seal 88412 intact at the gate.",
     ),
-    Remark(
+    NoteSpec(
         role="manager",
         load="AB-0187",
         title="Two logs split at the butt",
@@ -133,7 +133,7 @@ REMARKS: Final = (
 
 
 def gate_note(consignment: Consignment, *, at: datetime) -> bytes:
-    """Return what the gate wrote down of a load, with the load's own totals."""
+    """Return a text file with the totals of a consignment, as written at the gate."""
     return f"""Abava Timber, gate, {at:%Y-%m-%d}
 
 Consignment  {consignment.name}, {consignment.type}
@@ -152,13 +152,13 @@ Stacked in lane 3, tags towards the road.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Yard:
-    """A place where a logger hangs: `offset` is how much milder it is than the country."""
+    """A yard with a temperature logger; `offset` is its deviation from the national mean in °C."""
 
     city_id: int
     city: str
     offset: float
     seed: int
-    flaws: tuple[str, ...]
+    invalid_lines: tuple[str, ...]
 
 
 YARDS = (
@@ -167,57 +167,60 @@ YARDS = (
         city="Ventspils",
         offset=1.3,
         seed=3,
-        flaws=("3,--.-,logger restarted", "3;4.10;battery changed"),
+        invalid_lines=("3,--.-,logger restarted", "3;4.10;battery changed"),
     ),
     Yard(
         city_id=7,
         city="Kuldīga",
         offset=0.2,
         seed=1,
-        flaws=("7,sensor off", "7,,", "7,999999,1970-01-01T00:00:00Z"),
+        invalid_lines=("7,sensor off", "7,,", "7,999999,1970-01-01T00:00:00Z"),
     ),
     Yard(
         city_id=12,
         city="Valmiera",
         offset=-0.8,
         seed=2,
-        flaws=("LOGGER RESTART", "12,-O.45,battery low"),
+        invalid_lines=("LOGGER RESTART", "12,-O.45,battery low"),
     ),
 )
 
 
 def month_of_readings(yard: Yard, *, until: datetime) -> bytes:
-    """Return a temperature file: hourly up to `until`, with the lines the logger spoilt."""
+    """Return a temperature file: 30 days of hourly readings up to `until`, and invalid lines."""
     lines = ["city_id,temperature,timestamp"]
     lines += [
         f"{yard.city_id},{celsius:.2f},{at:%Y-%m-%dT%H:%M:%SZ}"
         for at, celsius in _readings(yard, until=until)
     ]
-    for number, flaw in enumerate(yard.flaws, start=1):
-        lines.insert(len(lines) * number // (len(yard.flaws) + 1), flaw)
+    for number, line in enumerate(yard.invalid_lines, start=1):
+        lines.insert(len(lines) * number // (len(yard.invalid_lines) + 1), line)
     return ("\n".join(lines) + "\n").encode()
 
 
 def _readings(yard: Yard, *, until: datetime) -> Iterator[tuple[datetime, float]]:
-    chance = random.Random(yard.seed)  # noqa: S311 - weather needs no secrets
+    rng = random.Random(yard.seed)  # noqa: S311 - weather needs no secrets
     last = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    front = chance.gauss(0, 3)
+    drift = rng.gauss(0, 3)
     for hour in range(_HOURS - 1, -1, -1):
         at = last - timedelta(hours=hour)
-        front = 0.988 * front + chance.gauss(0, 0.46)
-        yield at, _season(at) + yard.offset + front + _day(at) + chance.gauss(0, 0.12)
+        drift = 0.988 * drift + rng.gauss(0, 0.46)
+        yield (
+            at,
+            _seasonal_mean(at) + yard.offset + drift + _daily_deviation(at) + rng.gauss(0, 0.12),
+        )
 
 
-def _season(at: datetime) -> float:
-    """Return the mean of the season, from the middle of one month to that of the next."""
+def _seasonal_mean(at: datetime) -> float:
+    """Return the mean in °C, interpolated linearly between the middles of two months."""
     months = at.month - 1 + (at.day - 15) / 30
     before = math.floor(months)
     share = months - before
-    return _MONTHS[before % 12] * (1 - share) + _MONTHS[(before + 1) % 12] * share
+    return _MONTHLY_MEANS[before % 12] * (1 - share) + _MONTHLY_MEANS[(before + 1) % 12] * share
 
 
-def _day(at: datetime) -> float:
-    """Return how far this hour is from the day's mean: warmest at two in the afternoon there."""
+def _daily_deviation(at: datetime) -> float:
+    """Return the deviation from the daily mean in °C, with its maximum at 12:00 UTC."""
     summer = 0.5 - 0.5 * math.cos(math.tau * (at.month - 1 + at.day / 30) / 12)
     swing = 1.2 + 4.3 * summer
     return swing * math.cos(math.tau * (at.hour - 12) / 24)

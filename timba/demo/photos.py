@@ -1,7 +1,7 @@
-"""Draws photos of log stacks, so that the demo has pictures without carrying anybody's.
+"""Draws photos of log stacks, so that the demo needs no third-party pictures.
 
-Each is a pure function of its `View`: a stack of log ends between the stakes of a lorry, under a
-grey sky, with the facts a camera writes beside the picture.
+Each is a pure function of its `Scene`: a stack of log ends between the stakes of a lorry, under a
+grey sky, with EXIF metadata.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SPECIES: dict[str, tuple[Colour, Colour, Colour]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
-    """What the camera saw: `seed` decides everything that is chance."""
+class Scene:
+    """The parameters of a photo; `seed` determines everything that is random."""
 
     seed: int
     species: str
@@ -41,17 +41,17 @@ class View:
     place: tuple[float, float] | None = None
 
 
-def draw_photo(view: View) -> bytes:
-    """Return the view as a JPEG with its EXIF facts."""
-    chance = random.Random(view.seed)  # noqa: S311 - a picture needs no secrets
-    picture = _yard(chance)
+def draw_photo(scene: Scene) -> bytes:
+    """Return the scene as a JPEG with EXIF metadata."""
+    rng = random.Random(scene.seed)  # noqa: S311 - a picture needs no secrets
+    picture = _draw_background(rng)
     pen = ImageDraw.Draw(picture)
-    _stack(pen, view, chance)
-    _stakes(pen)
-    return _developed(picture, view)
+    _draw_stack(pen, scene, rng)
+    _draw_stakes(pen)
+    return _encode_jpeg(picture, scene)
 
 
-def _yard(chance: random.Random) -> Image.Image:
+def _draw_background(rng: random.Random) -> Image.Image:
     """Return sky, a line of trees and the ground."""
     width, height = _SIZE
     horizon = int(height * 0.34)
@@ -66,100 +66,98 @@ def _yard(chance: random.Random) -> Image.Image:
     pen = ImageDraw.Draw(picture)
     left = -40.0
     while left < width:
-        half, top = chance.uniform(24, 60), horizon - chance.uniform(70, 240)
-        shade = chance.randint(44, 74)
+        half, top = rng.uniform(24, 60), horizon - rng.uniform(70, 240)
+        shade = rng.randint(44, 74)
         pen.polygon(
             [(left - half, horizon + 6), (left, top), (left + half, horizon + 6)],
             fill=(shade, shade + 14, shade + 2),
         )
-        left += chance.uniform(18, 46)
+        left += rng.uniform(18, 46)
     return picture.filter(ImageFilter.GaussianBlur(5))
 
 
-def _stack(pen: ImageDraw.ImageDraw, view: View, chance: random.Random) -> None:
+def _draw_stack(pen: ImageDraw.ImageDraw, scene: Scene, rng: random.Random) -> None:
     """Draw rows of log ends, each row lying in the hollows of the one below."""
-    step, rise = view.log_radius * 1.93, view.log_radius * 1.68
+    step, rise = scene.log_radius * 1.93, scene.log_radius * 1.68
     rows = int((_BED - _STAKE_TOP) / rise)
     logs = []
     for row in range(rows):
-        across = _LEFT + view.log_radius * (1.9 if row % 2 else 1.0)
-        while across < _RIGHT - view.log_radius * 0.9:
-            if row < rows - 1 or chance.random() < 0.6:
-                up = _BED - view.log_radius - row * rise
-                centre = (across + chance.uniform(-6, 6), up + chance.uniform(-5, 5))
-                logs.append((centre, view.log_radius * chance.uniform(0.88, 1.06)))
+        across = _LEFT + scene.log_radius * (1.9 if row % 2 else 1.0)
+        while across < _RIGHT - scene.log_radius * 0.9:
+            if row < rows - 1 or rng.random() < 0.6:
+                up = _BED - scene.log_radius - row * rise
+                centre = (across + rng.uniform(-6, 6), up + rng.uniform(-5, 5))
+                logs.append((centre, scene.log_radius * rng.uniform(0.88, 1.06)))
             across += step
-    # What lies behind the ends is dark: the shade between them, in the shape of the stack.
+    # The gaps between the log ends are dark.
     for (across, up), radius in logs:
         reach = radius * 1.12
         pen.ellipse((across - reach, up - reach * 0.9, across + reach, up + reach), fill=_SHADE)
     for centre, radius in logs:
-        _log_end(pen, centre, radius, view.species, chance)
+        _draw_log_end(pen, centre, radius, scene.species, rng)
 
 
-def _log_end(
+def _draw_log_end(
     pen: ImageDraw.ImageDraw,
     centre: Point,
     radius: float,
     species: str,
-    chance: random.Random,
+    rng: random.Random,
 ) -> None:
-    """Draw one sawn end: bark, and wood with its year rings around the heart."""
+    """Draw one sawn end: bark, and wood with its growth rings around the pith."""
     bark, sap, heart = _SPECIES[species]
-    light = chance.uniform(0.78, 1.06)
-    waves = [(chance.uniform(0.01, 0.035), n, chance.uniform(0, math.tau)) for n in (2, 3, 5)]
-    off = (chance.uniform(-0.12, 0.12) * radius, chance.uniform(-0.12, 0.12) * radius)
+    light = rng.uniform(0.78, 1.06)
+    waves = [(rng.uniform(0.01, 0.035), n, rng.uniform(0, math.tau)) for n in (2, 3, 5)]
+    off = (rng.uniform(-0.12, 0.12) * radius, rng.uniform(-0.12, 0.12) * radius)
 
-    edge = [_on_edge(math.radians(degrees), waves) for degrees in range(0, 360, 6)]
+    edge = [_edge_point(math.radians(degrees), waves) for degrees in range(0, 360, 6)]
 
     def outline(share: float) -> list[Point]:
         left, top = (centre[0] + off[0] * (1 - share), centre[1] + off[1] * (1 - share))
         return [(left + radius * share * x, top + radius * share * y) for x, y in edge]
 
-    pen.polygon(outline(1.0), fill=_lit(bark, light * 0.9))
+    pen.polygon(outline(1.0), fill=_scale_brightness(bark, light * 0.9))
     rings = max(8, int(radius / 5))
     for ring in range(rings):
         share = 0.93 * (1 - ring / rings)
         blend = min(1.0, max(0.0, (0.62 - share) / 0.25))
-        wood = _mixed(sap, heart, blend)
+        wood = _blend(sap, heart, blend)
         line = outline(share)
-        pen.polygon(line, fill=_lit(wood, light * chance.uniform(0.95, 1.03)))
-        late = _lit(_mixed(wood, bark, 0.22), light)
+        pen.polygon(line, fill=_scale_brightness(wood, light * rng.uniform(0.95, 1.03)))
+        late = _scale_brightness(_blend(wood, bark, 0.22), light)
         pen.line([*line, line[0]], fill=late, width=1)
-    _marks(pen, centre, radius, off, chance)
+    _draw_marks(pen, centre, radius, off, rng)
 
 
-def _marks(
+def _draw_marks(
     pen: ImageDraw.ImageDraw,
     centre: Point,
     radius: float,
     off: Point,
-    chance: random.Random,
+    rng: random.Random,
 ) -> None:
-    """Draw what tells one log from the next: drying cracks, a barcode tag."""
+    """Draw what distinguishes logs: drying cracks, a barcode tag."""
     heart = (centre[0] + off[0], centre[1] + off[1])
-    for _ in range(chance.choice((0, 1, 1, 2))):
-        angle, reach = chance.uniform(0, math.tau), chance.uniform(0.3, 0.8) * radius
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        angle, reach = rng.uniform(0, math.tau), rng.uniform(0.3, 0.8) * radius
         tip = (heart[0] + reach * math.cos(angle), heart[1] + reach * math.sin(angle))
-        pen.line([heart, tip], fill=(70, 46, 30), width=chance.choice((2, 3)))
-    if chance.random() < 0.55:
-        left, top = centre[0] - 19 + chance.uniform(-16, 16), centre[1] - 11 + chance.uniform(4, 22)
+        pen.line([heart, tip], fill=(70, 46, 30), width=rng.choice((2, 3)))
+    if rng.random() < 0.55:
+        left, top = centre[0] - 19 + rng.uniform(-16, 16), centre[1] - 11 + rng.uniform(4, 22)
         pen.rectangle((left, top, left + 38, top + 24), fill=(238, 236, 226))
         for bar in range(9):
             at = left + 4 + bar * 3.4
-            pen.rectangle(
-                (at, top + 4, at + chance.choice((0.6, 1.6)), top + 16), fill=(24, 24, 24)
-            )
+            pen.rectangle((at, top + 4, at + rng.choice((0.6, 1.6)), top + 16), fill=(24, 24, 24))
 
 
-def _on_edge(angle: float, waves: list[tuple[float, int, float]]) -> Point:
-    """Return where the edge lies at this angle, around a middle and a radius of one."""
+def _edge_point(angle: float, waves: list[tuple[float, int, float]]) -> Point:
+    """Return a point of the outline, whose mean radius is 1, at `angle` in radians."""
     wobble = 1 + sum(size * math.sin(n * angle + phase) for size, n, phase in waves)
     return (wobble * math.cos(angle), wobble * math.sin(angle))
 
 
-def _stakes(pen: ImageDraw.ImageDraw) -> None:
-    """Draw the steel that holds the load: two stakes and the bed of the lorry."""
+def _draw_stakes(pen: ImageDraw.ImageDraw) -> None:
+    """Draw two steel stakes and the bed of the lorry."""
     width, height = _SIZE
     pen.rectangle((40, _BED - 12, width - 40, height), fill=(44, 46, 48))
     pen.rectangle((40, _BED - 12, width - 40, _BED - 4), fill=(116, 120, 122))
@@ -172,22 +170,22 @@ def _stakes(pen: ImageDraw.ImageDraw) -> None:
         pen.rectangle((left, _STAKE_TOP, left + 38, _STAKE_TOP + 12), fill=(178, 74, 34))
 
 
-def _developed(picture: Image.Image, view: View) -> bytes:
-    """Return the picture with a lens's softness, vignette and grain, as a JPEG with its facts."""
+def _encode_jpeg(picture: Image.Image, scene: Scene) -> bytes:
+    """Add blur, vignette and grain; return a JPEG with EXIF metadata."""
     pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.9)), np.float64)
-    grain = np.random.default_rng(view.seed)
+    grain = np.random.default_rng(scene.seed)
     width, height = _SIZE
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     pixels *= (1 - 0.22 * (down**2 + across**2) / 2)[..., None]
-    pixels *= 1 + view.warmth * np.array([0.08, 0.0, -0.10])
+    pixels *= 1 + scene.warmth * np.array([0.08, 0.0, -0.10])
     pixels += grain.normal(0, 5, (height, width, 1))
     exif = Image.Exif()
-    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = view.camera
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = view.taken_at.strftime(
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = scene.camera
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = scene.taken_at.strftime(
         "%Y:%m:%d %H:%M:%S"
     )
-    if view.place is not None:
-        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*view.place))
+    if scene.place is not None:
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*scene.place))
     out = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(
         out, "JPEG", quality=86, exif=exif
@@ -208,11 +206,11 @@ def _gps(latitude: float, longitude: float) -> dict[int, object]:
     }
 
 
-def _lit(colour: Colour, light: float) -> Colour:
+def _scale_brightness(colour: Colour, light: float) -> Colour:
     red, green, blue = (min(255, int(part * light)) for part in colour)
     return red, green, blue
 
 
-def _mixed(one: Colour, other: Colour, share: float) -> Colour:
+def _blend(one: Colour, other: Colour, share: float) -> Colour:
     red, green, blue = (int(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
     return red, green, blue

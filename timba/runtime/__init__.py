@@ -1,1 +1,1 @@
-"""What keeps a Timba running: its server, its processes and their supervisor."""
+"""Runs an installation: the web server, the processes and their supervisor."""

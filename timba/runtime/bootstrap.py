@@ -1,6 +1,6 @@
-"""Makes an installation ready for its processes: tables, cache table, static files, an open port.
+"""Prepares an installation before its processes start: tables, cache table, static files, port.
 
-Every step finds what is done already and leaves it, so that a second start is quick.
+Every step is skipped if it is already done, so that a second start is quick.
 """
 
 from __future__ import annotations
@@ -24,68 +24,69 @@ from timba.db.outages import is_disk_full
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
 
-KNOWN_PASSWORD: Final = "admin"  # noqa: S105 - the one everybody knows, refused beyond loopback
-# Pages of packages that Timba serves nobody.
-_LEFT_OUT: Final = ["rest_framework", "redoc"]
+DEFAULT_PASSWORD: Final = "admin"  # noqa: S105 - of the demo, refused beyond loopback
+# Files of packages whose pages Timba does not serve.
+_IGNORED_STATIC_FILES: Final = ["rest_framework", "redoc"]
 _log = structlog.get_logger(__name__)
 
 
 def prepare() -> None:
-    """Check the set-up, then bring tables and static files up to date."""
+    """Run the system checks, then bring tables and static files up to date."""
     BaseCommand().check(databases=["default"])
-    _warn_of_forgetfulness()
-    missing_protections()  # whatever is missing is logged
+    _warn_about_durability()
+    missing_protections()  # logs each missing protection
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     _check_store()
     _collect_static_files()
 
 
-def refuse_known_password(password: str) -> None:
-    """Refuse to serve other machines with the password for the administrator everybody knows."""
-    if password == KNOWN_PASSWORD and not is_loopback(settings.TIMBA_HOST):
+def check_password_is_not_default(password: str) -> None:
+    """Raise CommandError if the default password would be used beyond loopback."""
+    if password == DEFAULT_PASSWORD and not is_loopback(settings.TIMBA_HOST):
         raise CommandError(
-            f"With the password “{KNOWN_PASSWORD}” Timba serves this machine only, and TIMBA_HOST "
-            f"is {settings.TIMBA_HOST}. Set TIMBA_ADMIN_PASSWORD to another password first."
+            f"With the password “{DEFAULT_PASSWORD}” Timba serves this machine only, and "
+            f"TIMBA_HOST is {settings.TIMBA_HOST}. "
+            "Set TIMBA_ADMIN_PASSWORD to another password first."
         )
 
 
-def refuse_known_administrator(username: str) -> None:
-    """The same for an administrator who was made with that password and has it still."""
-    if not is_loopback(settings.TIMBA_HOST) and has_known_password(username):
+def check_administrator_password(username: str) -> None:
+    """Raise CommandError if the administrator still has the default password beyond loopback."""
+    if not is_loopback(settings.TIMBA_HOST) and has_default_password(username):
         raise CommandError(
-            f"The administrator “{username}” still has the password “{KNOWN_PASSWORD}”, and "
+            f"The administrator “{username}” still has the password “{DEFAULT_PASSWORD}”, and "
             f"TIMBA_HOST is {settings.TIMBA_HOST}. Give another password first: "
             f"python manage.py changepassword {username}"
         )
 
 
-def has_known_password(username: str) -> bool:
-    """Whether the administrator signs in with the password that everybody knows."""
+def has_default_password(username: str) -> bool:
+    """Whether the active administrator has the default password."""
     administrator = User.unscoped.filter(username=username, is_active=True).first()
-    return administrator is not None and administrator.check_password(KNOWN_PASSWORD)
+    return administrator is not None and administrator.check_password(DEFAULT_PASSWORD)
 
 
-def refuse_taken_port() -> None:
-    """Refuse to start where something else listens already."""
+def check_port_is_free() -> None:
+    """Raise CommandError unless TIMBA_HOST and TIMBA_PORT can be listened on."""
     host, port = settings.TIMBA_HOST, settings.TIMBA_PORT
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as unknown:
+    except socket.gaierror as error:
         raise CommandError(
             f"TIMBA_HOST is {host}, which is no address of this machine. Give one, as 127.0.0.1."
-        ) from unknown
+        ) from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
-        except OSError as refused:
+        except OSError as error:
             raise CommandError(
-                f"Timba cannot listen on port {port} of {host}: {refused.strerror}. Stop what "
+                f"Timba cannot listen on port {port} of {host}: {error.strerror}. Stop what "
                 "uses that port, or choose another one with TIMBA_PORT."
-            ) from refused
+            ) from error
 
 
 def is_loopback(host: str) -> bool:
@@ -96,8 +97,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _warn_of_forgetfulness() -> None:
-    """Say what `check --deploy` refuses: the servers of tests and trials are quick that way."""
+def _warn_about_durability() -> None:
+    """Log durability problems as warnings; only `check --deploy` treats them as errors."""
     for problem in run_checks(
         tags=[DURABILITY], include_deployment_checks=True, databases=["default"]
     ):
@@ -105,36 +106,38 @@ def _warn_of_forgetfulness() -> None:
 
 
 def _check_store() -> None:
-    """Refuse a store that refuses us; one that is merely away will be back."""
+    """Raise CommandError for a misconfigured store; an unavailable one is only logged."""
     try:
         store().check()
     except StorageUnavailable:
-        _log.warning("the store of files is away: uploads wait for it")
-    except ImproperlyConfigured as misfit:
-        raise CommandError(str(misfit)) from misfit
-    except OSError as refused:
-        if is_disk_full(refused):
-            _log.warning("the disk of the files is full: nothing can be uploaded")
+        _log.warning("the file store is unavailable: uploads fail until it is back")
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        if is_disk_full(error):
+            _log.warning("the disk of the file store is full: nothing can be uploaded")
             return
         raise CommandError(
-            f"Timba cannot write to the folder of files, {refused.filename}: {refused.strerror}."
-        ) from refused
+            f"Timba cannot write to the folder of files, {error.filename}: {error.strerror}."
+        ) from error
 
 
 def _collect_static_files() -> None:
-    """Collect static files unless the very same ones were collected before: it takes a while."""
-    seen = hashlib.sha256()
+    """Collect static files if any has changed since the last time, because it is slow."""
+    digest = hashlib.sha256()
     for finder in get_finders():
-        for name, storage in finder.list(_LEFT_OUT):
-            facts = Path(storage.path(name)).stat()
-            seen.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    kept = Path(settings.STATIC_ROOT) / ".collected"
-    if kept.exists() and kept.read_text() == seen.hexdigest():
+        for name, storage in finder.list(_IGNORED_STATIC_FILES):
+            info = Path(storage.path(name)).stat()
+            digest.update(f"{name} {info.st_size} {info.st_mtime_ns}\n".encode())
+    marker = Path(settings.STATIC_ROOT) / ".collected"
+    if marker.exists() and marker.read_text() == digest.hexdigest():
         return
     try:
-        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=_LEFT_OUT)
-        kept.write_text(seen.hexdigest())
-    except OSError as refused:
+        call_command(
+            "collectstatic", interactive=False, verbosity=0, ignore_patterns=_IGNORED_STATIC_FILES
+        )
+        marker.write_text(digest.hexdigest())
+    except OSError as error:
         raise CommandError(
-            f"Timba cannot write its static files, {refused.filename}: {refused.strerror}."
-        ) from refused
+            f"Timba cannot write its static files, {error.filename}: {error.strerror}."
+        ) from error

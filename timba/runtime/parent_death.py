@@ -1,7 +1,7 @@
-"""Starts a command that cannot outlive its supervisor: `python parent_death.py PARENT COMMAND …`.
+"""Executes a command that cannot outlive its parent: `python parent_death.py PARENT_PID COMMAND …`.
 
-The kernel itself sends SIGTERM when the parent is gone, so that even a supervisor that was
-killed leaves no process behind. Elsewhere than on Linux the command is just started.
+The kernel sends SIGTERM when the parent dies (PR_SET_PDEATHSIG), so that even a supervisor that is
+killed leaves no orphans. On other systems than Linux the command is just executed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Become `command`, unless `parent` ended before the kernel knew of the leash."""
+    """Execute `command`, unless `parent` has exited before the signal was set."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == parent:

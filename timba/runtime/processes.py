@@ -1,4 +1,4 @@
-"""The programs that make up a running Timba: the web server, what processes files, the relay."""
+"""The processes of an installation: the web server, the workers and the relay."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.conf import settings
 from timba.files.processors.base import BULK, FAST
 from timba.runtime.supervisor import ProcessSpec
 
-# Of each worker of the web server; one that sends no headers in time makes room for another.
+# Of each web worker. A connection that sends no headers in time is closed.
 _CONNECTIONS: Final = 2048
 _HEADER_SECONDS: Final = 10
-# Of each connection; more makes nothing faster.
+# Of each connection; larger buffers measured no faster.
 _BUFFER_BYTES: Final = 64 * 1024
 
 
 def processes() -> list[ProcessSpec]:
-    """Return what runs on this machine; with a broker, Celery takes the worker's place."""
+    """Return the processes of this machine; with a broker, Celery replaces the embedded worker."""
     manage = (sys.executable, str(settings.BASE_DIR / "manage.py"))
     relay = ProcessSpec(name="relay", command=(*manage, "relay"))
     if settings.BROKER_URL:
@@ -35,8 +35,8 @@ def _web() -> ProcessSpec:
             "granian",
             "--interface=asgi",
             "--loop=uvloop",
-            # Under HTTP/2 many requests share a connection, whose limits are not its callers' own;
-            # and without it a connection that sends nothing is closed after the headers' time.
+            # Under HTTP/2 many requests share a connection and its limits; and with HTTP/2 enabled
+            # granian does not apply the header timeout to connections that send nothing.
             "--http=1",
             f"--http1-header-read-timeout={_HEADER_SECONDS * 1000}",
             f"--http1-buffer-size={_BUFFER_BYTES}",
@@ -60,7 +60,7 @@ def _celery() -> list[ProcessSpec]:
         *(sys.executable, "-m", "celery", "--quiet"),
         *("--app=timba.config", f"--workdir={settings.BASE_DIR}"),
     )
-    at_once = settings.TIMBA_WORKER_THREADS
+    threads = settings.TIMBA_WORKER_THREADS
     return [
         *(
             ProcessSpec(
@@ -75,9 +75,9 @@ def _celery() -> list[ProcessSpec]:
                     "--without-mingle",
                 ),
             )
-            # One more for quick files: the last free one is kept for the other clients.
-            for queue, children in ((BULK, at_once), (FAST, at_once + 1))
+            # One more for quick files: the last idle child is reserved for other clients.
+            for queue, children in ((BULK, threads), (FAST, threads + 1))
         ),
-        # No pidfile: one left by a crash would keep the next beat from starting.
+        # No pidfile, because one left by a crash would prevent the next start.
         ProcessSpec(name="beat", command=(*celery, "beat", "--pidfile=")),
     ]

@@ -1,8 +1,9 @@
-"""Keeps a handful of programs running under one foreground command, and ends them all with it.
+"""Keeps a few processes running under one foreground command, and stops them with it.
 
-A program that dies is started again, the sooner the longer it had lived. SIGINT, SIGTERM or
-SIGHUP ends every program, politely first; a second one at once. What cannot be told, because the
-disk is full, ends nothing. `timba.runtime.parent_death` sees to the supervisor that dies itself.
+A process that exits is restarted after a delay, which doubles each time until the process has run
+for half a minute. SIGINT, SIGTERM or SIGHUP stops every process, with SIGTERM first; a second
+signal kills at once. A message that cannot be written, because the disk is full, stops nothing.
+`timba.runtime.parent_death` handles the death of the supervisor itself.
 """
 
 from __future__ import annotations
@@ -23,60 +24,63 @@ _TICK_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 3.5
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 30.0
-_SETTLED_SECONDS: Final = 30.0
+_STABLE_SECONDS: Final = 30.0
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessSpec:
-    """What is kept running: its name in messages, and its command with an absolute path."""
+    """A process to run: its name in messages, and its command with an absolute path."""
 
     name: str
     command: tuple[str, ...]
 
 
 class Supervisor:
-    """Runs programs until it is told to stop."""
+    """Runs processes until it gets a signal."""
 
     def __init__(
-        self, programs: Sequence[ProcessSpec], *, say: Say, output: IO[bytes] | None = None
+        self, specs: Sequence[ProcessSpec], *, report: Report, output: IO[bytes] | None = None
     ) -> None:
-        """Take `programs`; `output` gets what they print, else they share this process's."""
-        self._children = [_Child(program, output) for program in programs]
-        self._say = say
+        """`report` is called with messages; `output` gets the output of all processes.
+
+        By default they inherit the standard output and error of this process.
+        """
+        self._children = [_Child(spec, output) for spec in specs]
+        self._report_message = report
         self._signals = 0
 
     def run(self, *, each_tick: Callable[[], None] = lambda: None) -> None:
-        """Return after a signal, when no program is left."""
+        """Return after a signal, when every process has exited."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._told_to_stop)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under nohup
-            signal.signal(signal.SIGHUP, self._told_to_stop)
+            signal.signal(number, self._handle_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
+            signal.signal(signal.SIGHUP, self._handle_signal)
         try:
             while not self._signals:
                 for child in self._children:
-                    child.keep_running(self._tell)
+                    child.keep_running(self._report)
                 with suppress(OSError):
                     each_tick()
                 time.sleep(_TICK_SECONDS)
         finally:
             self._stop()
 
-    def _tell(self, sentence: str) -> None:
+    def _report(self, message: str) -> None:
         with suppress(OSError):
-            self._say(sentence)
+            self._report_message(message)
 
-    def _told_to_stop(self, *_: object) -> None:
+    def _handle_signal(self, *_: object) -> None:
         self._signals += 1
 
     def _stop(self) -> None:
-        told = self._signals
+        signals = self._signals
         for child in self._children:
-            child.ask_to_end()
+            child.terminate()
         deadline = time.monotonic() + _GRACE_SECONDS
         while any(child.is_running for child in self._children):
-            if time.monotonic() > deadline or self._signals > told:
+            if time.monotonic() > deadline or self._signals > signals:
                 break
             time.sleep(_TICK_SECONDS / 2)
         for child in self._children:
@@ -84,10 +88,10 @@ class Supervisor:
 
 
 class _Child:
-    """One program and its process, which leads a group of its own."""
+    """One process, which leads a process group of its own."""
 
-    def __init__(self, program: ProcessSpec, output: IO[bytes] | None) -> None:
-        self._program = program
+    def __init__(self, spec: ProcessSpec, output: IO[bytes] | None) -> None:
+        self._spec = spec
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._start_at = time.monotonic()
@@ -97,45 +101,45 @@ class _Child:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def keep_running(self, say: Say) -> None:
-        """Start the program once its time has come; bury a process that died."""
+    def keep_running(self, report: Report) -> None:
+        """Start the process when its delay is over; clean up after one that has exited."""
         if self._process is None:
             if time.monotonic() >= self._start_at:
                 try:
                     self._start()
                 except OSError as failure:
-                    self._put_off(say, f"did not start ({failure.strerror})")
+                    self._schedule_restart(report, f"did not start ({failure.strerror})")
         elif not self.is_running:
-            if time.monotonic() - self._start_at > _SETTLED_SECONDS:
+            if time.monotonic() - self._start_at > _STABLE_SECONDS:
                 self._delay = _FIRST_DELAY_SECONDS
-            cause = _cause(self._process)
+            cause = _describe_exit(self._process)
             self.kill_group()
-            self._put_off(say, f"ended ({cause})")
+            self._schedule_restart(report, f"ended ({cause})")
 
-    def _put_off(self, say: Say, what: str) -> None:
-        say(f"The {self._program.name} process {what}. It is started again in {self._delay:g} s.")
+    def _schedule_restart(self, report: Report, event: str) -> None:
+        report(f"The {self._spec.name} process {event}. It is started again in {self._delay:g} s.")
         self._start_at = time.monotonic() + self._delay
         self._delay = min(self._delay * 2, _LONGEST_DELAY_SECONDS)
 
     def _start(self) -> None:
-        leash = (sys.executable, "-I", parent_death.__file__, str(os.getpid()))
-        self._process = subprocess.Popen(  # noqa: S603 - programs are fixed, no shell reads them
-            (*leash, *self._program.command),
+        wrapper = (sys.executable, "-I", parent_death.__file__, str(os.getpid()))
+        self._process = subprocess.Popen(  # noqa: S603 - commands are fixed, and no shell runs them
+            (*wrapper, *self._spec.command),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            # Ctrl-C in the terminal is for the supervisor alone, which then ends the rest.
+            # Ctrl-C in the terminal reaches only the supervisor, which then stops the rest.
             start_new_session=True,
         )
         self._start_at = time.monotonic()
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM to the program, which knows how to end its own children."""
+    def terminate(self) -> None:
+        """Send SIGTERM to the process, which stops its own children."""
         if self._process is not None and self.is_running:
             self._process.terminate()
 
     def kill_group(self) -> None:
-        """End what is left of the program, its own children too, and forget it."""
+        """Kill what is left of the process group, and reap the process."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -144,7 +148,7 @@ class _Child:
         self._process = None
 
 
-def _cause(process: subprocess.Popen[bytes]) -> str:
+def _describe_exit(process: subprocess.Popen[bytes]) -> str:
     if process.returncode < 0:
         return signal.Signals(-process.returncode).name
     return f"exit code {process.returncode}"

@@ -1,8 +1,8 @@
-"""Ends a Celery worker that has gone deaf, so that what keeps it running starts it again.
+"""Ends a Celery worker that has stopped consuming, so that its supervisor restarts it.
 
-After a broker was reset, a worker may live on and take nothing any more. No file is lost by that,
-for its row waits; but it would wait until somebody looks. So each worker is asked, by a thread of
-its own: does the broker hold messages for you, are your hands empty, and have you taken none?
+After a broker was reset, a worker may keep running without receiving messages. No file is lost,
+because its row is still pending, but it would wait until an operator restarts the worker. So a
+thread of each worker checks: are messages queued, is the worker idle, and has it received none?
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from celery.worker import state
 
 from timba.files.tasks import queued_messages
 
-_LOOK_SECONDS: Final = 5.0
-_DEAF_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 5.0
+_STALL_SECONDS: Final = 20.0
 _GRACE_SECONDS: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
 class Watchdog(bootsteps.StartStopStep):
-    """Watches over the worker that it is a part of."""
+    """A bootstep that monitors its own worker."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -38,7 +38,7 @@ class Watchdog(bootsteps.StartStopStep):
         self._queues: list[str] = []
 
     def start(self, parent: Any) -> None:
-        # As they are now: a worker that is told to leave a queue is deaf to it too.
+        # The queues at start: a worker that cancelled a consumer has stopped consuming too.
         self._queues = list(parent.app.amqp.queues.consume_from)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
@@ -46,24 +46,27 @@ class Watchdog(bootsteps.StartStopStep):
         self._stopping.set()
 
     def _watch(self) -> None:
-        heard_at, taken = time.monotonic(), -1
-        while not self._stopping.wait(_LOOK_SECONDS):
+        progress_at, received = time.monotonic(), -1
+        while not self._stopping.wait(_POLL_SECONDS):
             now = time.monotonic()
-            if taken != state.all_total_count[0] or state.reserved_requests or not self._is_rung():
-                heard_at, taken = now, state.all_total_count[0]
-            elif now - heard_at > _DEAF_SECONDS:
-                _log.error("this worker takes nothing any more and ends", queues=self._queues)
+            total = state.all_total_count[0]
+            if received != total or state.reserved_requests or not self._has_messages():
+                progress_at, received = now, total
+            elif now - progress_at > _STALL_SECONDS:
+                _log.error(
+                    "this worker receives no messages any more and ends", queues=self._queues
+                )
                 self._end()
 
-    def _is_rung(self) -> bool:
-        """Whether messages wait; a broker that is away has none for anybody."""
+    def _has_messages(self) -> bool:
+        """Whether messages are queued; False if the broker is unavailable."""
         try:
             return queued_messages(self._app, self._queues) > 0
-        except Exception:  # noqa: BLE001 - whatever ails the broker, the watch goes on
+        except Exception:  # noqa: BLE001 - no failure of the broker may end the thread
             return False
 
     def _end(self) -> None:
-        """End politely, and a moment later without asking: it may be deaf to signals too."""
+        """Send SIGTERM, and exit after a grace period, in case the signal has no effect."""
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._stopping.wait(_GRACE_SECONDS):
             for child in active_children():

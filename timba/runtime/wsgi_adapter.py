@@ -1,7 +1,7 @@
-"""Runs a WSGI application under an ASGI server, so that slow callers hold none of its threads.
+"""Runs a WSGI application under an ASGI server, so that slow callers occupy none of its threads.
 
-The event loop reads bodies (`request_body.py`) and writes answers (`response_writer.py`) under
-deadlines; the threads of a pool run the application. Measurements: docs/adr/0011.
+The event loop reads bodies (`request_body.py`) and writes responses (`response_writer.py`) under
+deadlines; a thread pool runs the application. Measurements: docs/adr/0011.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from timba.runtime.response_writer import Header, ResponseWriter, Send
 Environ = dict[str, Any]
 T = TypeVar("T")
 
-# The key in `environ` of the reason why a body was not read: the application answers with it.
-REFUSAL: Final = "timba.refusal"
-# Bodies that are read into memory at once: each may hold 256 KiB, and no thread.
-_BODIES: Final = 256
-_BODIES_PER_ADDRESS: Final = 32
+# The key in `environ` of the DomainError due to which a body was not read.
+BODY_ERROR: Final = "timba.body_error"
+# Bodies that are buffered concurrently: each takes up to 256 KiB of memory, and no thread.
+_BUFFERED_BODIES: Final = 256
+_BUFFERED_BODIES_PER_ADDRESS: Final = 32
 _log = structlog.get_logger(__name__)
 
 
 class WSGIApplication(Protocol):
-    """What PEP 3333 calls an application."""
+    """An application as defined by PEP 3333."""
 
     def __call__(self, environ: Environ, start_response: Any, /) -> Iterable[bytes]: ...
 
 
 @dataclass(kw_only=True, slots=True)
-class _Answer:
-    """What the application answered: all of the bytes, or pieces that are made one by one."""
+class _Response:
+    """A response of the application: its whole content, or an iterable of chunks."""
 
     status: int
     headers: list[Header]
     content: bytes = b""
-    pieces: Any = None
+    chunks: Any = None
 
 
 class WSGIAdapter:
-    """An ASGI application around a WSGI one."""
+    """An ASGI application that wraps a WSGI application."""
 
     def __init__(
         self,
@@ -70,25 +70,25 @@ class WSGIAdapter:
         address_of: Callable[[Environ], str],
         is_public: Callable[[Environ], bool] = lambda _: False,
     ) -> None:
-        """Run `application` in `threads`; requests of one `address_of` share its slots.
+        """Run `application` in `threads` threads; slots are counted by `address_of(environ)`.
 
-        The body of a request that `is_public` is read before it is known who sends it: a large one
-        is refused, for it would take an upload's slot.
+        The view of a request that `is_public` reads the body before it authenticates the caller,
+        so a large body is rejected: it would take the slot of an upload.
         """
         self._application = application
         self._address_of = address_of
         self._is_public = is_public
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="web")
-        self._bodies = Slots(_BODIES, per_address=_BODIES_PER_ADDRESS)
+        self._bodies = Slots(_BUFFERED_BODIES, per_address=_BUFFERED_BODIES_PER_ADDRESS)
         self._uploads = Slots(threads // 2, per_address=max(1, threads // 4))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._handle_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            await self._handle_request(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _handle_lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
@@ -96,21 +96,21 @@ class WSGIAdapter:
                 self._pool.shutdown(wait=False)
                 return
 
-    async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        environ = environ_of(scope)
-        body = RequestBody(receive, length=_length_of(environ))
-        answer = await self._answer(environ, body)
+    async def _handle_request(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        environ = build_environ(scope)
+        body = RequestBody(receive, length=_content_length(environ))
+        response = await self._respond(environ, body)
         await body.drain()
         if not body.is_complete:
-            answer.headers.append((b"connection", b"close"))
+            response.headers.append((b"connection", b"close"))
         writer = ResponseWriter(scope, receive, send)
         try:
-            await self._write(answer, writer, body)
+            await self._write(response, writer, body)
         except TimeoutError:
-            _log.warning("an answer was cut: its reader is too slow", path=scope["path"])
+            _log.warning("a response was aborted: its caller reads too slowly", path=scope["path"])
             writer.abort()
 
-    async def _answer(self, environ: Environ, body: RequestBody) -> _Answer:
+    async def _respond(self, environ: Environ, body: RequestBody) -> _Response:
         address = self._address_of(environ)
         try:
             if environ.pop("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
@@ -118,87 +118,87 @@ class WSGIAdapter:
             async with AsyncExitStack() as slots:
                 beginning = await body.read_up_to(SMALL_BYTES)
                 if not body.is_complete:
-                    await slots.enter_async_context(self._bodies.take(address))
+                    await slots.enter_async_context(self._bodies.acquire(address))
                     beginning += await body.read_up_to(BUFFERED_BYTES - len(beginning))
                 if not body.is_complete:
                     if self._is_public(environ):
                         raise TooLarge("The body is larger than is accepted here.")
-                    await slots.enter_async_context(self._uploads.take(address))
-                    return await self._answer_upload(environ, beginning, body)
-        except DomainError as refusal:
-            return await self._refuse(environ, refusal)
+                    await slots.enter_async_context(self._uploads.acquire(address))
+                    return await self._respond_to_upload(environ, beginning, body)
+        except DomainError as error:
+            return await self._reject(environ, error)
         except NoSlot:
             busy = "Too many uploads are arriving just now. Try again in a moment."
-            return await self._refuse(environ, Unavailable(busy))
+            return await self._reject(environ, Unavailable(busy))
         except BodyTooSlow:
-            return await self._refuse(environ, BodyTimeout())
+            return await self._reject(environ, BodyTimeout())
         except Disconnected:
-            # Who has only closed the sending half of the connection still reads.
+            # A caller that has closed only its sending half still reads the response.
             broken = "The body broke off before its end. Send it again."
-            return await self._refuse(environ, Invalid(broken))
+            return await self._reject(environ, Invalid(broken))
         environ["wsgi.input"] = io.BytesIO(beginning)
         environ["CONTENT_LENGTH"] = str(len(beginning))
         return await self._in_thread(self._call, environ)
 
-    async def _answer_upload(
+    async def _respond_to_upload(
         self, environ: Environ, beginning: bytes, body: RequestBody
-    ) -> _Answer:
-        """Run the application while the body arrives."""
+    ) -> _Response:
+        """Run the application in a thread while the body arrives."""
         stream = BodyStream(beginning)
         environ["wsgi.input"] = io.BufferedReader(stream)
         copying = asyncio.create_task(body.copy_to(stream))
         try:
-            answer = await self._in_thread(self._call, environ)
+            response = await self._in_thread(self._call, environ)
         finally:
             copying.cancel()
             with suppress(asyncio.CancelledError):
                 await copying
         if body.failure is not None:
-            # What the application makes of a body that breaks off is not the caller's answer.
-            await self._in_thread(_close, answer.pieces)
+            # The application has responded to an incomplete body; the caller gets the real cause.
+            await self._in_thread(_close, response.chunks)
             raise body.failure
-        return answer
+        return response
 
-    async def _refuse(self, environ: Environ, refusal: DomainError) -> _Answer:
-        without_body = {REFUSAL: refusal, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    async def _reject(self, environ: Environ, error: DomainError) -> _Response:
+        without_body = {BODY_ERROR: error, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         return await self._in_thread(self._call, environ | without_body)
 
-    async def _write(self, answer: _Answer, writer: ResponseWriter, body: RequestBody) -> None:
-        await writer.start(answer.status, answer.headers)
-        if answer.pieces is not None:
-            await self._write_pieces(answer.pieces, writer)
+    async def _write(self, response: _Response, writer: ResponseWriter, body: RequestBody) -> None:
+        await writer.start(response.status, response.headers)
+        if response.chunks is not None:
+            await self._write_chunks(response.chunks, writer)
             await writer.end()
         elif body.is_complete:
-            await writer.end(answer.content)
+            await writer.end(response.content)
         else:
-            # With its last byte the server takes the answer for sent, and closes the connection.
-            await writer.write(answer.content[:-1])
+            # The server closes the connection as soon as the last byte of the response is sent.
+            await writer.write(response.content[:-1])
             await body.linger()
-            await writer.end(answer.content[-1:])
+            await writer.end(response.content[-1:])
 
-    async def _write_pieces(self, pieces: Any, writer: ResponseWriter) -> None:
-        """Send pieces as they are made, until the caller leaves."""
-        iterator = iter(pieces)
+    async def _write_chunks(self, chunks: Any, writer: ResponseWriter) -> None:
+        """Send chunks as the application yields them, until the caller disconnects."""
+        iterator = iter(chunks)
         try:
-            with writer.watched():
-                while not writer.is_abandoned:
-                    piece = await self._in_thread(next, iterator, None)
-                    if piece is None:
+            with writer.watch_for_disconnect():
+                while not writer.is_disconnected:
+                    chunk = await self._in_thread(next, iterator, None)
+                    if chunk is None:
                         return
-                    await writer.write(piece)
+                    await writer.write(chunk)
         finally:
-            await self._in_thread(_close, pieces)
+            await self._in_thread(_close, chunks)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
-    def _call(self, environ: Environ) -> _Answer:
-        """Run the application; in a thread."""
-        answer = _Answer(status=500, headers=[])
+    def _call(self, environ: Environ) -> _Response:
+        """Run the application; called in a thread."""
+        response = _Response(status=500, headers=[])
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
-            answer.status = int(status.partition(" ")[0])
-            answer.headers = [
+            response.status = int(status.partition(" ")[0])
+            response.headers = [
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
@@ -206,17 +206,17 @@ class WSGIAdapter:
         if environ["REQUEST_METHOD"] == "HEAD":
             _close(result)
         elif getattr(result, "streaming", False):
-            answer.pieces = result
+            response.chunks = result
         else:
             try:
-                answer.content = b"".join(result)
+                response.content = b"".join(result)
             finally:
                 _close(result)
-        return answer
+        return response
 
 
-def environ_of(scope: Mapping[str, Any]) -> Environ:
-    """Return what PEP 3333 says of a request; of the process's own environment, nothing."""
+def build_environ(scope: Mapping[str, Any]) -> Environ:
+    """Return the PEP 3333 environ of a request, without variables of the process."""
     server, client = scope.get("server") or ("", ""), scope.get("client") or ("", "")
     environ: Environ = {
         "REQUEST_METHOD": scope["method"],
@@ -242,10 +242,10 @@ def environ_of(scope: Mapping[str, Any]) -> Environ:
 
 
 def _headers(headers: Iterable[Header]) -> Iterator[tuple[str, str]]:
-    """Give each header by its name in `environ`.
+    """Yield each header with its name in `environ`.
 
-    One with an underscore is left out: it would be taken for its twin with a hyphen, which a proxy
-    may have set.
+    Names with an underscore are skipped: they would become the same key as the header with a
+    hyphen, which a proxy may have set.
     """
     for raw, value in headers:
         if b"_" in raw:
@@ -256,8 +256,8 @@ def _headers(headers: Iterable[Header]) -> Iterator[tuple[str, str]]:
         yield name, value.decode("latin-1")
 
 
-def _length_of(environ: Environ) -> int | None:
-    """Return the length of the body; None of a chunked one, whose pieces the server has joined."""
+def _content_length(environ: Environ) -> int | None:
+    """Return the length of the body; None if it is chunked, which the server has decoded."""
     if "HTTP_TRANSFER_ENCODING" in environ:
         environ.pop("CONTENT_LENGTH", None)
         return None

@@ -1,1 +1,1 @@
-"""One module an environment; all values come from the environment variables."""
+"""One module per environment; all values come from environment variables."""

@@ -1,4 +1,4 @@
-"""Composes Timba: which apps, servers and limits, all from the environment (see README's table)."""
+"""The settings: apps, servers and limits, all from environment variables (see README's table)."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from timba.config.env import (
     DATA_DIR,
     PROJECT_DIR,
     env,
-    kept_key,
-    names,
-    networks,
-    public_url,
-    storage_options,
-    text,
-    whole_number,
+    get_int,
+    get_list,
+    get_networks,
+    get_or_create_key,
+    get_public_url,
+    get_str,
+    parse_storage_url,
     with_timeouts,
 )
 from timba.config.logs import logging_config
 from timba.config.private_files import make_private, private_paths
-from timba.config.unfold_settings import LOOK
+from timba.config.unfold_settings import UNFOLD_SETTINGS
 from timba.db.connections import database
 from timba.failpoints import arm
 
-# --- Who and where -------------------------------------------------------------------------------
+# --- Installation --------------------------------------------------------------------------------
 
 DEBUG = env.bool("TIMBA_DEBUG", default=False)
-SECRET_KEY = kept_key("TIMBA_SECRET_KEY", "secret_key")
-TIMBA_JWT_KEY = kept_key("TIMBA_JWT_KEY", "jwt_key")
+SECRET_KEY = get_or_create_key("TIMBA_SECRET_KEY", "secret_key")
+TIMBA_JWT_KEY = get_or_create_key("TIMBA_JWT_KEY", "jwt_key")
 BASE_DIR = PROJECT_DIR
 TIMBA_DATA_DIR = DATA_DIR
 
-TIMBA_HOST = text("TIMBA_HOST", "127.0.0.1")
-TIMBA_PORT = whole_number("TIMBA_PORT", default=8000, least=1, most=65_535)
-_url = public_url(TIMBA_HOST, TIMBA_PORT)
+TIMBA_HOST = get_str("TIMBA_HOST", "127.0.0.1")
+TIMBA_PORT = get_int("TIMBA_PORT", default=8000, minimum=1, maximum=65_535)
+_url = get_public_url(TIMBA_HOST, TIMBA_PORT)
 TIMBA_URL = _url.geturl()
 ALLOWED_HOSTS = sorted(
     {
@@ -51,19 +51,19 @@ ALLOWED_HOSTS = sorted(
         "127.0.0.1",
         "[::1]",
     }
-    | set(names("TIMBA_ALLOWED_HOSTS"))
+    | set(get_list("TIMBA_ALLOWED_HOSTS"))
 )
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
-TIMBA_TRUSTED_PROXIES = networks("TIMBA_TRUSTED_PROXIES")
-TIMBA_WEB_WORKERS = whole_number("TIMBA_WEB_WORKERS", default=1, least=1, most=64)
-TIMBA_WEB_THREADS = whole_number("TIMBA_WEB_THREADS", default=16, least=4, most=512)
-TIMBA_WORKER_THREADS = whole_number("TIMBA_WORKER_THREADS", default=2, least=1, most=64)
-TIMBA_FAILPOINT = arm(text("TIMBA_FAILPOINT"))  # for tests alone
+TIMBA_TRUSTED_PROXIES = get_networks("TIMBA_TRUSTED_PROXIES")
+TIMBA_WEB_WORKERS = get_int("TIMBA_WEB_WORKERS", default=1, minimum=1, maximum=64)
+TIMBA_WEB_THREADS = get_int("TIMBA_WEB_THREADS", default=16, minimum=4, maximum=512)
+TIMBA_WORKER_THREADS = get_int("TIMBA_WORKER_THREADS", default=2, minimum=1, maximum=64)
+TIMBA_FAILPOINT = arm(get_str("TIMBA_FAILPOINT"))  # for tests only
 
-# --- Rooms ---------------------------------------------------------------------------------------
+# --- Applications --------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    # Each before the one whose templates or commands it replaces; which pages there are says
+    # Each before the app whose templates or commands it overrides. The admin site is
     # `web.admin.site`.
     "timba.config",
     "timba.runtime",
@@ -95,15 +95,15 @@ INSTALLED_APPS = [
     "timba.api",
 ]
 if find_spec("django_extensions"):
-    # One of the developers' packages: `manage.py show_urls` and its like.
+    # A development package: `manage.py show_urls` and others.
     INSTALLED_APPS.append("django_extensions")
 
 MIDDLEWARE = [
     "timba.config.middleware.RequestIdMiddleware",
-    "timba.config.middleware.CachingMiddleware",
-    "timba.config.middleware.UnmeasuredBodyMiddleware",
-    "timba.config.middleware.WellFormedMiddleware",
-    "timba.config.middleware.CallerAddressMiddleware",
+    "timba.config.middleware.CacheHeadersMiddleware",
+    "timba.config.middleware.ChunkedBodyMiddleware",
+    "timba.config.middleware.HeaderValidationMiddleware",
+    "timba.config.middleware.ForwardedHeadersMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -111,18 +111,18 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    # Before the check for CSRF, which reads the form.
-    "timba.config.middleware.SignInBeforeFormMiddleware",
+    # Before the CSRF check, which reads the form.
+    "timba.config.middleware.LoginBeforeBodyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "timba.config.middleware.RefusalMiddleware",
+    "timba.config.middleware.DomainErrorMiddleware",
 ]
 ROOT_URLCONF = "timba.config.urls"
 WSGI_APPLICATION = "timba.config.wsgi.application"
-APPEND_SLASH = False  # both spellings are one route: see timba.urls
+APPEND_SLASH = False  # a route matches with and without it: see timba.urls
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -138,34 +138,34 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# --- What it stands on ---------------------------------------------------------------------------
+# --- Servers -------------------------------------------------------------------------------------
 
 DATABASES = {
     "default": database(
         env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
-        # Each process has a pool: the web server's has its threads, the embedded worker's has its
-        # own, one more for the other clients, and the sweeper; heartbeats are short. Who finds none
-        # free fails after a few seconds, and again for ever.
+        # Each process has a pool. The web server needs one connection per thread; the embedded
+        # worker one per thread, one for the thread reserved for other clients and one for the
+        # sweeper. Heartbeats are short. A thread that gets no connection fails after a few seconds.
         pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 2) + 4,
     )
 }
 for _path in private_paths(DATA_DIR, DATABASES["default"]):
-    make_private(_path)  # an earlier version left it open to others
+    make_private(_path)  # earlier versions did not restrict it
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SERIALIZATION_MODULES = {"json": "timba.db.exact_json"}
-# What may take long refuses to run inside a transaction: a mistake of ours, found while developing.
+# Slow operations raise an error inside a transaction, to find such mistakes during development.
 TIMBA_CHECK_TRANSACTIONS = DEBUG
 
 CACHES = {"default": with_timeouts(env.cache_url("CACHE_URL", default="dbcache://cache_table"))}
 
-KAFKA_BOOTSTRAP_SERVERS = text("KAFKA_BOOTSTRAP_SERVERS")
+KAFKA_BOOTSTRAP_SERVERS = get_str("KAFKA_BOOTSTRAP_SERVERS")
 TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher" if KAFKA_BOOTSTRAP_SERVERS else ""
-TIMBA_EVENT_DAYS = whole_number("TIMBA_EVENT_DAYS", default=0, least=0, most=36_500)
+TIMBA_EVENT_DAYS = get_int("TIMBA_EVENT_DAYS", default=0, minimum=0, maximum=36_500)
 
-BROKER_URL = text("BROKER_URL")
+BROKER_URL = get_str("BROKER_URL")
 CELERY_BROKER_URL = BROKER_URL or None
 CELERY_TASK_DEFAULT_QUEUE = "fast"
-CELERY_TASK_ACKS_LATE = False  # the lease in the row recovers a lost file, not the broker
+CELERY_TASK_ACKS_LATE = False  # a lost file is recovered by the lease in its row, not by the broker
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -175,10 +175,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long it is away, it will be back
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # keep trying for ever
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
-    # A bell is tried once, and given up within two seconds: an upload does not wait for a broker.
+    # A message is sent once and fails within two seconds: an upload does not wait for the broker.
     "max_retries": 0,
     "socket_connect_timeout": 1,
     "socket_timeout": 2,
@@ -186,13 +186,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
     "global_keyprefix": "timba:",
 }
-# The schedule has one fixed entry: beat keeps it in memory, without a file or a table.
+# The schedule has one fixed entry, which beat keeps in memory, without a file or a table.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "timba.files.tasks.sweep", "schedule": timedelta(seconds=10)},
 }
 
-# What every sweep calls, to delete rows that have expired.
+# Called by every sweep, to delete expired rows.
 PURGES = [
     "timba.accounts.purging.purge_expired",
     "timba.api.idempotency.purge_expired",
@@ -200,7 +200,7 @@ PURGES = [
 
 # --- Consignments --------------------------------------------------------------------------------
 
-# What becomes of the rows above when a consignment or a log is deleted.
+# Called when a consignment or a log is deleted, to detach the rows of other apps.
 CONSIGNMENT_DELETION_HOOKS = [
     "timba.files.services.unlink_files",
     "timba.notes.services.unlink_notes",
@@ -208,9 +208,9 @@ CONSIGNMENT_DELETION_HOOKS = [
 
 # --- Files ---------------------------------------------------------------------------------------
 
-_storage_url = text("STORAGE_URL")
+_storage_url = get_str("STORAGE_URL")
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": storage_options(_storage_url)}
+    "default": {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": parse_storage_url(_storage_url)}
     if _storage_url
     else {
         "BACKEND": "timba.files.storage.LocalStorage",
@@ -225,17 +225,17 @@ FILE_PROCESSORS = [
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
 ]
-TIMBA_MAX_UPLOAD_BYTES = whole_number(
-    "TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3, least=1024, most=1024**5
+TIMBA_MAX_UPLOAD_BYTES = get_int(
+    "TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3, minimum=1024, maximum=1024**5
 )
-TIMBA_TRASH_DAYS = whole_number("TIMBA_TRASH_DAYS", default=7, least=0, most=3_650)
-TIMBA_LEASE_SECONDS = whole_number("TIMBA_LEASE_SECONDS", default=30, least=1, most=3_600)
+TIMBA_TRASH_DAYS = get_int("TIMBA_TRASH_DAYS", default=7, minimum=0, maximum=3_650)
+TIMBA_LEASE_SECONDS = get_int("TIMBA_LEASE_SECONDS", default=30, minimum=1, maximum=3_600)
 
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
-# The views that take files have a handler of their own.
+# The views that accept files set their own handler.
 FILE_UPLOAD_HANDLERS = ["timba.web.upload_targets.RefuseFiles"]
-# More than a batch may hold, so that a batch that is too large gets Timba's own sentence.
+# More than the limit of a batch, so that a batch that is too large gets Timba's own error.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
@@ -257,7 +257,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/consignments/"
 LOGOUT_REDIRECT_URL = "/login/"
-TIMBA_ADMIN_PASSWORD = text("TIMBA_ADMIN_PASSWORD")
+TIMBA_ADMIN_PASSWORD = get_str("TIMBA_ADMIN_PASSWORD")
 TIMBA_OPEN_SIGNUP = env.bool("TIMBA_OPEN_SIGNUP", default=False)
 TIMBA_ACCESS_LIFETIME = timedelta(minutes=15)
 TIMBA_REFRESH_LIFETIME = timedelta(days=7)
@@ -266,12 +266,12 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "timba.config.middleware.caller_address"
+AXES_CLIENT_IP_CALLABLE = "timba.config.middleware.rate_limit_address"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 
-# --- Doors ---------------------------------------------------------------------------------------
+# --- HTTP ----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -307,7 +307,7 @@ SPECTACULAR_SETTINGS = {
         "timba.api.openapi.extract_components",
     ],
 }
-CORS_ALLOWED_ORIGINS = names("TIMBA_CORS_ORIGINS")
+CORS_ALLOWED_ORIGINS = get_list("TIMBA_CORS_ORIGINS")
 CORS_ALLOW_HEADERS = [
     *default_headers,
     "idempotency-key",
@@ -328,9 +328,9 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 SILENCED_SYSTEM_CHECKS = [
-    # Whoever signs somebody in asks axes itself and answers 429 in its own words.
+    # Views that sign users in call axes themselves, and respond with their own 429.
     "axes.W002",
-    # Browsers remember HSTS for as long as it says: the operator turns it on, and for one host.
+    # HSTS cannot be revoked before it expires, so the operator enables it, for one host.
     "security.W004",
     "security.W005",
     "security.W021",
@@ -339,8 +339,8 @@ SILENCED_SYSTEM_CHECKS = [
 _https = _url.scheme == "https"
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
-# For this host alone: of its domain's other hosts, and of browsers' lists, Timba knows nothing.
-SECURE_HSTS_SECONDS = whole_number("TIMBA_HSTS_SECONDS", default=0, least=0, most=63_072_000)
+# For this host only: Timba knows nothing about other hosts of the domain or preload lists.
+SECURE_HSTS_SECONDS = get_int("TIMBA_HSTS_SECONDS", default=0, minimum=0, maximum=63_072_000)
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-timba" if _https else "timba"
@@ -359,9 +359,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-UNFOLD = LOOK
+UNFOLD = UNFOLD_SETTINGS
 
-# --- Words, times, logs --------------------------------------------------------------------------
+# --- Languages, times, logs ----------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -371,14 +371,14 @@ FORMAT_MODULE_PATH = ["timba.web.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-# Source maps are for nobody's browser but a developer's: squeezing them takes longer than all else.
+# Only developers load source maps, and compressing them takes longer than everything else.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(pretty=DEBUG)
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
-# The header has been checked, and the address found, by middleware of Timba's own.
+# Timba's own middleware has validated the header and determined the address.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]
-# An answer of 4xx is the caller's affair.
+# A 4xx is an ordinary response.
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO

@@ -1,6 +1,6 @@
-"""The settings of the test suite: the embedded defaults in a folder of its own.
+"""The settings of the test suite: the embedded defaults, in a temporary folder.
 
-Of the servers that the environment names, each test process takes a part for itself.
+On servers named by the environment, each test process uses its own database, cache and bucket.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-# One folder a test process, made before the real settings read where the data lives.
+# One folder per test process, created before the settings read TIMBA_DATA_DIR.
 _folder = Path(tempfile.mkdtemp(prefix="timba-test-"))
 os.environ.update(
     {
@@ -30,7 +30,7 @@ STORAGES["staticfiles"] = {  # noqa: F405
 }
 
 _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-if "CACHE_URL" in os.environ:  # of a Redis the database that it names, and those that follow
+if "CACHE_URL" in os.environ:  # in Redis, the named database and the following ones
     _redis, _, _first = CACHES["default"]["LOCATION"].rpartition("/")  # noqa: F405
     CACHES["default"]["LOCATION"] = f"{_redis}/{int(_first) + _number}"  # noqa: F405
 else:
@@ -39,6 +39,6 @@ if "STORAGE_URL" in os.environ:
     STORAGES["default"]["OPTIONS"]["bucket"] += f"-{_number}-{os.getpid()}"  # noqa: F405
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-# Static files come straight from the rooms that own them.
+# Static files are served from the source folders of their apps.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True

@@ -1,4 +1,4 @@
-"""Runs all of Timba for a first look: what `make demo` starts."""
+"""Runs Timba with a demo company, for `make demo`."""
 
 from __future__ import annotations
 
@@ -17,96 +17,97 @@ from django.db import connections
 
 from timba.accounts.management.commands.csu import USERNAME
 from timba.accounts.services import make_administrator
-from timba.demo.company import is_wanted, load_company
+from timba.demo.company import load_company, should_load
 from timba.runtime.bootstrap import (
-    KNOWN_PASSWORD,
-    has_known_password,
+    DEFAULT_PASSWORD,
+    check_administrator_password,
+    check_password_is_not_default,
+    check_port_is_free,
+    has_default_password,
     prepare,
-    refuse_known_administrator,
-    refuse_known_password,
-    refuse_taken_port,
 )
 from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
 from timba.serialization import dumps
 
-_LOOK_SECONDS: Final = 0.5
-_LONG_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.5
+_COMPLAINT_SECONDS: Final = 60.0
 
 
 class Command(BaseCommand):
     help = "Sets up and runs Timba with a demo company until SIGTERM or Ctrl-C."
-    requires_system_checks = ()  # `prepare` checks, the database too
+    requires_system_checks = ()  # `prepare` runs them, with the database checks
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        password = settings.TIMBA_ADMIN_PASSWORD or KNOWN_PASSWORD
-        refuse_known_password(password)
-        refuse_taken_port()
-        self._tell("Making Timba ready: database, cache table, static files.")
+        password = settings.TIMBA_ADMIN_PASSWORD or DEFAULT_PASSWORD
+        check_password_is_not_default(password)
+        check_port_is_free()
+        self._print("Preparing Timba: database, cache table, static files.")
         prepare()
-        refuse_known_administrator(USERNAME)
+        check_administrator_password(USERNAME)
         make_administrator(username=USERNAME, password=password)
-        if is_wanted():
-            self._tell("Loading the demo company: its people, consignments, photos, readings.")
-            self._tell(load_company(administrator=USERNAME))
+        if should_load():
+            self._print("Loading the demo company: its people, consignments, photos, readings.")
+            self._print(load_company(administrator=USERNAME))
         greeting = self._greeting()
         connections.close_all()
         log_path = settings.TIMBA_DATA_DIR / "log" / "timba.log"
-        with _opened(log_path) as log:
-            say = self._telling(log)
-            herald = ReadyAnnouncer(say, greeting=greeting, log_path=log_path)
-            Supervisor(processes(), say=say, output=log).run(each_tick=herald.look)
-        self._tell("Timba has stopped.")
+        with _open_log(log_path) as log:
+            report = self._reporter(log)
+            announcer = ReadyAnnouncer(report, greeting=greeting, log_path=log_path)
+            Supervisor(processes(), report=report, output=log).run(each_tick=announcer.poll)
+        self._print("Timba has stopped.")
 
     def _greeting(self) -> str:
-        known = has_known_password(USERNAME)
-        how = f"the password “{KNOWN_PASSWORD}”" if known else "its own password"
+        is_default = has_default_password(USERNAME)
+        credential = f"the password “{DEFAULT_PASSWORD}”" if is_default else "its own password"
         return (
             f"Timba is ready at {settings.TIMBA_URL}/ "
-            f"Sign in as “{USERNAME}” with {how}. Ctrl-C ends Timba."
+            f"Sign in as “{USERNAME}” with {credential}. Ctrl-C ends Timba."
         )
 
-    def _telling(self, log: IO[bytes]) -> Callable[[str], None]:
-        """Return what speaks to the terminal and, with the time, to the log."""
+    def _reporter(self, log: IO[bytes]) -> Callable[[str], None]:
+        """Return a function that prints a message to the terminal and logs it with the time."""
 
-        def say(sentence: str) -> None:
-            self._tell(sentence)
+        def report(sentence: str) -> None:
+            self._print(sentence)
             log.write(dumps({"event": sentence, "timestamp": datetime.now(UTC)}) + b"\n")
             log.flush()
 
-        return say
+        return report
 
-    def _tell(self, sentence: str) -> None:
+    def _print(self, sentence: str) -> None:
         self.stdout.write(sentence)
         self.stdout.flush()
 
 
 class ReadyAnnouncer:
-    """Asks whether Timba answers yet, and says so once."""
+    """Polls the readiness endpoint, and reports once when Timba is ready."""
 
-    def __init__(self, say: Callable[[str], None], *, greeting: str, log_path: Path) -> None:
-        self._say = say
+    def __init__(self, report: Callable[[str], None], *, greeting: str, log_path: Path) -> None:
+        self._report = report
         self._greeting = greeting
         self._log_path = log_path
         self._done = False
-        self._look_at = time.monotonic()
-        self._complain_at = time.monotonic() + _LONG_SECONDS
+        self._poll_at = time.monotonic()
+        self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
 
-    def look(self) -> None:
+    def poll(self) -> None:
+        """Check readiness if it is time to; report every minute that Timba is not ready."""
         now = time.monotonic()
-        if self._done or now < self._look_at:
+        if self._done or now < self._poll_at:
             return
-        self._look_at = now + _LOOK_SECONDS
+        self._poll_at = now + _POLL_SECONDS
         if _is_ready():
             self._done = True
-            self._say(self._greeting)
+            self._report(self._greeting)
         elif now > self._complain_at:
-            self._complain_at = now + _LONG_SECONDS
-            self._say(f"Timba does not answer yet. Its log says why: {self._log_path}")
+            self._complain_at = now + _COMPLAINT_SECONDS
+            self._report(f"Timba does not answer yet. Its log says why: {self._log_path}")
 
 
 def _is_ready() -> bool:
-    connection = HTTPConnection(_near_host(), settings.TIMBA_PORT, timeout=_LOOK_SECONDS)
+    connection = HTTPConnection(_local_host(), settings.TIMBA_PORT, timeout=_POLL_SECONDS)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == HTTPStatus.OK
@@ -116,8 +117,8 @@ def _is_ready() -> bool:
         connection.close()
 
 
-def _near_host() -> str:
-    """Return where this machine reaches what listens on `TIMBA_HOST`."""
+def _local_host() -> str:
+    """Return the address under which this machine reaches a server on `TIMBA_HOST`."""
     try:
         address = ip_address(settings.TIMBA_HOST)
     except ValueError:
@@ -127,6 +128,6 @@ def _near_host() -> str:
     return "127.0.0.1" if address.version == 4 else "::1"
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_log(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("ab")

@@ -1,4 +1,4 @@
-"""Runs all of Timba under one foreground command: what a service manager starts."""
+"""Runs all processes under one foreground command, for service managers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand
 
 from timba.accounts.management.commands.csu import USERNAME
 from timba.runtime.bootstrap import (
+    check_administrator_password,
+    check_password_is_not_default,
+    check_port_is_free,
     prepare,
-    refuse_known_administrator,
-    refuse_known_password,
-    refuse_taken_port,
 )
 from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
@@ -22,12 +22,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Runs web server, worker and relay together until SIGTERM or Ctrl-C."
-    requires_system_checks = ()  # `prepare` checks, the database too
+    help = "Runs the web server, the workers and the relay until SIGTERM or Ctrl-C."
+    requires_system_checks = ()  # `prepare` runs them, with the database checks
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        refuse_known_password(settings.TIMBA_ADMIN_PASSWORD)
-        refuse_taken_port()
+        check_password_is_not_default(settings.TIMBA_ADMIN_PASSWORD)
+        check_port_is_free()
         prepare()
-        refuse_known_administrator(USERNAME)
-        Supervisor(processes(), say=_log.warning).run()
+        check_administrator_password(USERNAME)
+        Supervisor(processes(), report=_log.warning).run()
