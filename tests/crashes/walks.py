@@ -13,8 +13,8 @@ from django.utils import timezone
 from tests.crashes.world import World
 from tests.files.samples import photo
 from timba.failpoints import arm
+from timba.files.leases import MAX_ATTEMPTS
 from timba.files.models import File
-from timba.files.processing import MAX_ATTEMPTS
 from timba.files.receiving import Upload
 
 READINGS = (
@@ -114,8 +114,8 @@ OF_POINT: Mapping[str, str] = {
     "receiving.object_stored": "text",
     "receiving.pending_written": "readings",
     "receiving.event_written": "readings",
-    "receiving.debris_erased": "readings",
-    "tasks.bell_due": "text",
+    "receiving.object_deleted": "readings",
+    "tasks.notification_due": "text",
     "storage.begun": "readings",
     "storage.written": "readings",
     "storage.synced": "readings",
@@ -147,7 +147,7 @@ OF_POINT: Mapping[str, str] = {
     "sweeping.totals_discarded": "debris",
     "sweeping.derivatives_erased": "trash",
     "sweeping.original_erased": "trash",
-    "sweeping.bells_noted": "text",
+    "sweeping.notifications_recorded": "text",
     "outbox.numbered": "readings",
     "relay.delivered": "text",
     "relay.marked": "text",

@@ -122,7 +122,7 @@ class World:
             try:
                 process_file(file_id)
             except Exception as trouble:  # noqa: BLE001 - as the worker's own loop
-                print(f"work_interrupted {trouble!r}", flush=True)
+                print(f"processing_interrupted {trouble!r}", flush=True)
         close_sandbox()
 
     def sweep(self) -> None:
@@ -132,7 +132,7 @@ class World:
         except Exception as trouble:  # noqa: BLE001 - as the worker's own loop
             print(f"sweep_interrupted {trouble!r}", flush=True)
         for queue in QUEUES:
-            notify_workers(claim_unnotified(queue=queue, bells=0))
+            notify_workers(claim_unnotified(queue=queue, queued_messages=0))
 
     def relay(self) -> None:
         """Send what is to be sent."""

@@ -109,10 +109,10 @@ def _environment(_: str) -> Findings:
     return {"names": sorted(os.environ), "modules": sorted(sys.modules)}
 
 
-def repeat_beside(source: Any) -> ReadResult:
-    """Return what is given beside a file, and the file."""
-    with source.open() as stream, source.open_beside() as beside:
-        return ReadResult(findings={}, objects={"beside": beside.read(), "file": stream.read()})
+def repeat_extra(source: Any) -> ReadResult:
+    """Return the extra input and the file."""
+    with source.open() as stream, source.open_extra() as extra:
+        return ReadResult(findings={}, objects={"extra": extra.read(), "file": stream.read()})
 
 
 _DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
@@ -145,9 +145,9 @@ _DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
 
 
 class HostileProcessor(Processor):
-    """Reads in the sandbox, and adds to the findings how large the objects of the result are."""
+    """Reads in the sandbox, and adds the sizes of the result's objects to the findings."""
 
-    extra_readers = (repeat_beside,)
+    extra_readers = (repeat_extra,)
 
     def stage(self, _: Any, result: ReadResult) -> Findings:
         sizes = {name: len(content) for name, content in result.objects.items()}

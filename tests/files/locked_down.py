@@ -73,7 +73,7 @@ class _Bytes:
     def open(self) -> io.BytesIO:
         return io.BytesIO(self._content)
 
-    def open_beside(self) -> io.BytesIO:
+    def open_extra(self) -> io.BytesIO:
         return io.BytesIO(self._beside)
 
 
@@ -154,7 +154,7 @@ def _main() -> None:
     if any(name == "read" for name, *_ in attempts):
         for reader in _READERS:
             importlib.import_module(reader)
-        sandbox_child._load_late_modules()
+        sandbox_child._preload_lazy_modules()
     if int(user) != os.geteuid():
         os.setgroups([])
         os.setgid(int(user))

@@ -18,7 +18,7 @@ from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import ROOT, Program, TimbaProcess
 from tests.own_servers import OwnServer
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
-from timba.files.tasks import TaskBroken, log_exceptions, queued_messages
+from timba.files.tasks import TaskFailed, log_exceptions, queued_messages
 from tools.servers.redis import Redis
 
 pytestmark = pytest.mark.journey
@@ -148,7 +148,7 @@ def test_a_task_fails_alone(failure: BaseException) -> None:
     def task() -> None:
         raise failure
 
-    with pytest.raises(TaskBroken):
+    with pytest.raises(TaskFailed):
         task()
 
 

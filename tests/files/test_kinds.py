@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tests.tallies.sheets import tally
 from timba.files.kinds import (
     HEAD_BYTES,
-    KINDS_OF,
+    KINDS_BY_EXTENSION,
     Detected,
     UnknownKind,
     detect,
-    ending_of,
+    extension_of,
     looks_like_text,
     size_limit,
 )
@@ -46,7 +46,7 @@ def is_readings(head: bytes) -> bool:
 
 
 def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
-    return detect(name=name, head=head, asked=asked, sniffers={"temperatures": is_readings})
+    return detect(name=name, head=head, requested=asked, sniffers={"temperatures": is_readings})
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_a_file_is_what_its_bytes_say(
     [
         ("a.exe", b"MZ", None, "files ending in “.exe” cannot be read here."),
         ("a.svg", b"<svg/>", None, "files ending in “.svg” cannot be read here."),
-        ("a", TEXT, None, "without an ending in its name, nobody can tell what it is."),
-        (".txt", TEXT, None, "without an ending in its name, nobody can tell what it is."),
-        ("a.", TEXT, None, "without an ending in its name, nobody can tell what it is."),
+        ("a", TEXT, None, "the file name has no extension."),
+        (".txt", TEXT, None, "the file name has no extension."),
+        ("a.", TEXT, None, "the file name has no extension."),
         ("a.jpg", PNG, None, "its name ends in “.jpg”, but its bytes are a PNG image."),
         ("a.png", JPEG, None, "its name ends in “.png”, but its bytes are a JPEG photo."),
         ("a.pdf", WEBP, None, "its name ends in “.pdf”, but its bytes are a WebP image."),
@@ -201,7 +201,7 @@ def test_a_file_of_no_known_kind_is_refused_with_its_reason(
     assert str(refusal.value) == sentence
 
 
-@pytest.mark.parametrize("ending", sorted(KINDS_OF))
+@pytest.mark.parametrize("ending", sorted(KINDS_BY_EXTENSION))
 def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
     noise = random.Random(ending)
     for _ in range(50):
@@ -210,7 +210,7 @@ def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
 
 
 @given(
-    name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_OF]),
+    name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_BY_EXTENSION]),
     start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED, BOOK, OLE]),
     rest=st.binary(max_size=200),
     asked=st.none() | st.sampled_from(sorted(ALL_KINDS)),
@@ -258,7 +258,7 @@ def test_text_is_told_from_other_bytes(bytes_: bytes, is_text: bool) -> None:
     [("a.TXT", "txt"), ("a.b.Csv", "csv"), (".txt", ""), ("txt", ""), ("a.", ""), ("..", "")],
 )
 def test_the_ending_of_a_name(name: str, ending: str) -> None:
-    assert ending_of(name) == ending
+    assert extension_of(name) == ending
 
 
 @pytest.mark.parametrize(

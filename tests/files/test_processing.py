@@ -19,19 +19,19 @@ from tests.files.conftest import Objects, Receive, let_an_hour_pass, lose_worker
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import processing
+from timba.files.leases import claim, waiting_files
 from timba.files.models import Derivative, File
 from timba.files.processing import (
     DAMAGED,
     LOST,
     MISSING,
-    STORAGE_AWAY,
-    TOO_HEAVY,
+    OUT_OF_MEMORY,
+    STORAGE_FAILED,
     UNEXPECTED,
-    Run,
     process_file,
-    waiting_files,
 )
 from timba.files.processors.base import FileRefused, ObjectWriter, Processor, Superseded
+from timba.files.runs import Run
 from timba.files.scheduling import next_waiting
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, store
@@ -65,7 +65,7 @@ def types_of_events(file: File) -> list[str]:
 
 def claimed(file: File) -> Run:
     """Return the run of a worker that has just claimed the file."""
-    mine = processing.claim(file.pk)
+    mine = claim(file.pk)
     assert mine is not None
     return Run(file=mine)
 
@@ -116,11 +116,11 @@ def raising(trouble: BaseException) -> Read:
         (FileRefused("It is all bark."), "It is all bark."),
         (FileRefused("It\0 is\ud800 all bark."), "It\ufffd is\ufffd all bark."),
         (FileRefused("bark " * 1000), ("bark " * 1000)[:1000]),
-        (MemoryError(), TOO_HEAVY),
+        (MemoryError(), OUT_OF_MEMORY),
         (RecursionError(), UNEXPECTED),
         (SystemExit(1), UNEXPECTED),
         (ZeroDivisionError(), UNEXPECTED),
-        (OSError(errno.EIO, "input/output error"), STORAGE_AWAY),
+        (OSError(errno.EIO, "input/output error"), STORAGE_FAILED),
         (FileNotFoundError(), MISSING),
     ],
     ids=lambda value: type(value).__name__,
@@ -212,20 +212,20 @@ def test_a_database_that_is_away_is_no_fault_of_the_file(
 def test_a_file_is_claimed_once(receive: Receive) -> None:
     file = receive()
     before = timezone.now()
-    first = processing.claim(file.pk)
+    first = claim(file.pk)
     assert first is not None
     assert (first.fencing_token, first.attempts) == (1, 1)
     assert first.lease_until > before + timedelta(seconds=29)
     assert first.lease_until < timezone.now() + timedelta(seconds=31)
-    assert processing.claim(file.pk) is None
+    assert claim(file.pk) is None
     assert next_waiting() is None
 
 
 def test_a_lost_claim_is_taken_over_with_a_newer_token(receive: Receive) -> None:
     file = receive()
-    processing.claim(file.pk)
+    claim(file.pk)
     lose_worker(file)
-    second = processing.claim(file.pk)
+    second = claim(file.pk)
     assert second is not None
     assert (second.fencing_token, second.attempts) == (2, 2)
 
@@ -356,7 +356,7 @@ def test_progress_renews_the_lease_now_and_then(receive: Receive, settings: Sett
     assert renewed.lease_until > timezone.now() + timedelta(seconds=500)
     run.progress(0.5)
     assert File.unscoped.get(pk=run.file_id).progress == 0.25
-    run._renewed -= 101
+    run._renewed_at -= 101
     run.progress(7.0)
     assert File.unscoped.get(pk=run.file_id).progress == 1.0
 
@@ -513,7 +513,7 @@ def test_a_run_that_failed_midway_shows_no_rejects_and_its_debris_is_swept(
         patch.setattr(os, "fsync", disk_is_full)
         process_file(file.pk)
     file.refresh_from_db()
-    assert (file.status, file.error, file.run) == ("FAILURE", STORAGE_AWAY, None)
+    assert (file.status, file.error, file.run) == ("FAILURE", STORAGE_FAILED, None)
     assert Derivative.objects.exists()
     sweep_files()
     assert Derivative.objects.exists()

@@ -14,9 +14,10 @@ from tests.files.conftest import Receive
 from tests.files.lacking import python_lacking
 from tests.files.samples import photo
 from timba.files.models import File
-from timba.files.protections import SENTENCES, isolated_python, missing_protections
+from timba.files.protections import WARNINGS, missing_protections
 from timba.files.registry import check_sandbox
 from timba.files.sandbox_limits import PROTECTIONS
+from timba.isolated_python import isolated_python
 
 
 def test_this_machine_lacks_none() -> None:
@@ -34,9 +35,9 @@ def test_files_are_read_without_it_and_the_operator_is_told(
     for _ in range(2):
         assert settle(photo(), name="larch.jpg").status == File.Status.SUCCESS
     [warning] = [record.msg for record in caplog.records if record.levelname == "WARNING"]
-    assert (warning["event"], warning["hint"]) == SENTENCES[name]
+    assert (warning["event"], warning["hint"]) == WARNINGS[name]
     [problem] = check_sandbox(None)
-    assert (problem.msg, problem.hint, problem.id) == (*SENTENCES[name], "timba.W023")
+    assert (problem.msg, problem.hint, problem.id) == (*WARNINGS[name], "timba.W023")
 
 
 def test_no_file_is_read_where_more_is_missing_than_the_operator_was_told(

@@ -14,23 +14,24 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive, read_by
-from tests.files.hostile import repeat_beside
+from tests.files.hostile import repeat_extra
 from timba.config.settings.base import FILE_PROCESSORS
-from timba.files import processing, sandbox
+from timba.files import sandbox
+from timba.files.leases import claim
 from timba.files.models import File
-from timba.files.processing import Run
 from timba.files.processors.base import Superseded
 from timba.files.registry import processors
+from timba.files.runs import Run
 from timba.files.sandbox import (
-    CUT_OFF,
-    DIED,
-    TOO_LONG,
+    CRASHED,
+    INTERRUPTED,
+    TIMED_OUT,
     close_sandbox,
+    cpu_seconds_for,
     read_in_sandbox,
     run_in_sandbox,
-    seconds_for,
 )
-from timba.files.sandbox_child import TOO_HEAVY, TOO_TALKATIVE, UNREADABLE
+from timba.files.sandbox_child import OUT_OF_MEMORY, TOO_MANY_FINDINGS, UNREADABLE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
 
@@ -38,27 +39,27 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
 @pytest.mark.parametrize(
     ("deed", "sentence"),
     [
-        ("memory", TOO_HEAVY),
-        ("recursion", TOO_HEAVY),
+        ("memory", OUT_OF_MEMORY),
+        ("recursion", OUT_OF_MEMORY),
         ("leave", UNREADABLE),
         ("no-such-deed", UNREADABLE),
-        ("segfault", DIED),
-        ("exit", DIED),
-        ("talk 5000000", TOO_TALKATIVE),
-        ("talk 500000000", DIED),
-        ("nonsense not JSON", DIED),
-        ('nonsense {"neither": 1}', DIED),
-        ('nonsense {"findings": 7}', DIED),
-        ('nonsense {"refused": ["no", "text"]}', DIED),
-        ("nonsense " + "[" * 50_000, DIED),
-        ('nonsense {"findings": {}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": -1}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": true}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": "1"}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": 99999999999}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": 40000000, "b": 40000000}}', DIED),
-        ('nonsense {"findings": {}, "sizes": {"a": 7}}', DIED),
-        ("make 68000000", TOO_TALKATIVE),
+        ("segfault", CRASHED),
+        ("exit", CRASHED),
+        ("talk 5000000", TOO_MANY_FINDINGS),
+        ("talk 500000000", CRASHED),
+        ("nonsense not JSON", CRASHED),
+        ('nonsense {"neither": 1}', CRASHED),
+        ('nonsense {"findings": 7}', CRASHED),
+        ('nonsense {"refused": ["no", "text"]}', CRASHED),
+        ("nonsense " + "[" * 50_000, CRASHED),
+        ('nonsense {"findings": {}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": -1}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": true}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": "1"}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": 99999999999}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": 40000000, "b": 40000000}}', CRASHED),
+        ('nonsense {"findings": {}, "sizes": {"a": 7}}', CRASHED),
+        ("make 68000000", TOO_MANY_FINDINGS),
         ("refuse It has a reason.", "It has a reason."),
     ],
 )
@@ -76,9 +77,9 @@ def test_a_reader_that_never_ends_is_ended(
 ) -> None:
     pid = settle("pid").result["pid"]
     with monkeypatch.context() as impatient:
-        impatient.setattr(sandbox, "WALL_SECONDS", 1.0)
+        impatient.setattr(sandbox, "WALL_CLOCK_SECONDS", 1.0)
         file = settle(deed)
-    assert (file.status, file.error) == (File.Status.FAILURE, TOO_LONG)
+    assert (file.status, file.error) == (File.Status.FAILURE, TIMED_OUT)
     assert not Path(f"/proc/{pid}").exists()
     assert settle("pid").result["pid"] != pid
 
@@ -87,15 +88,15 @@ def test_a_reader_that_never_ends_is_ended(
     ("size", "seconds"), [(1, 15), (200_000, 16), (1024**2, 25), (5 * 1024**2, 60), (10**9, 60)]
 )
 def test_what_a_file_may_cost_goes_by_its_size(size: int, seconds: int) -> None:
-    assert seconds_for(size) == seconds
+    assert cpu_seconds_for(size) == seconds
 
 
 def test_a_reader_that_only_computes_is_ended_after_its_seconds_of_the_processor(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "_LEAST_SECONDS", 1)
+    monkeypatch.setattr(sandbox, "_MIN_CPU_SECONDS", 1)
     file = settle("loop")
-    assert (file.status, file.error) == (File.Status.FAILURE, TOO_LONG)
+    assert (file.status, file.error) == (File.Status.FAILURE, TIMED_OUT)
     assert file.result is None
 
 
@@ -103,7 +104,7 @@ def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
     receive: Receive, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TIMBA_LEASE_SECONDS = 1
-    file = processing.claim(receive("loop").pk)
+    file = claim(receive("loop").pk)
     assert file is not None
     progress = Run.progress
 
@@ -118,7 +119,7 @@ def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
 
 
 def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
-    file = processing.claim(receive("loop").pk)
+    file = claim(receive("loop").pk)
     assert file is not None
     File.unscoped.filter(pk=file.pk).update(fencing_token=file.fencing_token + 1)
     with pytest.raises(Superseded):
@@ -164,12 +165,14 @@ def kill_children(times: int, *, then: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize(("times", "sentence"), [(1, TOO_LONG), (2, CUT_OFF)])
+@pytest.mark.parametrize(("times", "sentence"), [(1, TIMED_OUT), (2, INTERRUPTED)])
 def test_a_file_whose_child_is_killed_from_outside_is_read_once_more(
     settle: Receive, monkeypatch: pytest.MonkeyPatch, times: int, sentence: str
 ) -> None:
     close_sandbox()
-    killer = kill_children(times, then=lambda: monkeypatch.setattr(sandbox, "WALL_SECONDS", 1.0))
+    killer = kill_children(
+        times, then=lambda: monkeypatch.setattr(sandbox, "WALL_CLOCK_SECONDS", 1.0)
+    )
     file = settle("loop")
     killer.join()
     assert (file.status, file.error) == (File.Status.FAILURE, sentence)
@@ -182,7 +185,7 @@ def test_each_thread_has_a_child_of_its_own_and_ends_it(settle: Receive) -> None
     def start_and_end() -> None:
         child = sandbox._Child()
         theirs.append(child.process.pid)
-        sandbox._mine.child = child
+        sandbox._local.child = child
         close_sandbox()
 
     thread = threading.Thread(target=start_and_end)
@@ -200,12 +203,12 @@ def test_objects_come_whole_beside_the_findings(settle: Receive) -> None:
         assert result["sizes"] == {"small": 7, "empty": 0, "large": size}
 
 
-def test_an_aid_reads_the_file_and_what_is_given_beside_it(receive: Receive) -> None:
-    file = processing.claim(receive("larch\n").pk)
+def test_an_extra_reader_reads_the_file_and_the_extra_input(receive: Receive) -> None:
+    file = claim(receive("larch\n").pk)
     assert file is not None
-    for beside in (b"", b"\0\nbeside", b"x" * 5_000_000):
-        made = run_in_sandbox(repeat_beside, Run(file=file), beside=beside)
-        assert made.objects == {"beside": beside, "file": b"larch\n"}
+    for extra in (b"", b"\0\nextra", b"x" * 5_000_000):
+        made = run_in_sandbox(repeat_extra, Run(file=file), extra=extra)
+        assert made.objects == {"extra": extra, "file": b"larch\n"}
 
 
 def test_what_the_reader_prints_goes_nowhere(settle: Receive) -> None:
@@ -224,7 +227,7 @@ def test_the_reader_knows_nothing(settle: Receive, settings: Settings) -> None:
 def test_the_reader_reaches_no_network(settle: Receive) -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.settimeout(0.2)
-        assert settle(f"connect {canary.getsockname()[1]}").error == DIED
+        assert settle(f"connect {canary.getsockname()[1]}").error == CRASHED
         with pytest.raises(TimeoutError):
             canary.accept()
 
@@ -233,7 +236,7 @@ def test_a_forbidden_call_ends_the_reader_and_is_logged(
     settle: Receive, caplog: pytest.LogCaptureFixture
 ) -> None:
     for deed in ("run", f"kill {os.getpid()}"):
-        assert settle(deed).error == DIED
+        assert settle(deed).error == CRASHED
     told = [record.msg for record in caplog.records if record.levelname == "WARNING"]
     assert [line["event"] for line in told] == ["sandbox_forbidden_call"] * 2
 
@@ -251,7 +254,7 @@ def test_the_reader_reads_writes_makes_and_removes_no_file(settle: Receive, tmp_
     for path in ("/etc/passwd", "/proc/self/environ", os.__file__):
         assert "prevented" in settle(f"read {path}").result
     assert "prevented" in settle(f"make-file {tmp_path}").result
-    assert settle(f"remove {secret}").error == DIED
+    assert settle(f"remove {secret}").error == CRASHED
     assert secret.read_text() == "keep me"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key", "store"]
 

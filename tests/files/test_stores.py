@@ -69,10 +69,10 @@ def calls(s3: S3Storage) -> Iterator[list[str]]:
     def note(model: Any, **_: Any) -> None:
         seen.append(model.name)
 
-    for client in (s3.client, s3.patient_client):
+    for client in (s3.client, s3.long_timeout_client):
         client.meta.events.register("before-call.s3", note)
     yield seen
-    for client in (s3.client, s3.patient_client):
+    for client in (s3.client, s3.long_timeout_client):
         client.meta.events.unregister("before-call.s3", note)
 
 
@@ -266,7 +266,7 @@ class TestS3:
             writer.write(b"x" * size)
             for client, name in (
                 (s3.client, "put_object"),
-                (s3.patient_client, "complete_multipart_upload"),
+                (s3.long_timeout_client, "complete_multipart_upload"),
             ):
                 monkeypatch.setattr(client, name, _twice(getattr(client, name)))
             writer.commit()
@@ -352,7 +352,7 @@ def own_s3(own: OwnServer) -> Iterator[S3Storage]:
         made.client.create_bucket(Bucket=made.bucket)
     yield made
     made.client.close()
-    made.patient_client.close()
+    made.long_timeout_client.close()
 
 
 class TestAServerThatDoesNotAnswer:

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from timba.files.streams import FileDamaged, VerifiedStream
+from timba.files.storage import FileDamaged, VerifiedStream
 
 CONTENT = bytes(range(256)) * 1000
 

@@ -18,10 +18,12 @@ from tests.factories import ClientFactory
 from tests.files.conftest import Objects, Receive, Take, let_an_hour_pass, lose_worker
 from timba.accounts.models import User
 from timba.files import processing, sweeping
+from timba.files.leases import MAX_ATTEMPTS, claim
 from timba.files.models import Derivative, File
-from timba.files.processing import LOST, MAX_ATTEMPTS, Run, claim
+from timba.files.processing import LOST
 from timba.files.processors.base import FAST
 from timba.files.receiving import touch_uploads
+from timba.files.runs import Run
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, StorageUnavailable, store
 from timba.files.sweeping import claim_unnotified, sweep_files
@@ -73,7 +75,7 @@ def test_an_upload_that_went_on_at_the_last_moment_is_left_alone(take: Take) -> 
     File.unscoped.filter(pk=row.pk).update(touched_at=timezone.now() - timedelta(hours=2))
     row.refresh_from_db()
     touch_uploads([row.pk])
-    sweeping._remove_abandoned(row)
+    sweeping._delete_upload(row)
     assert File.unscoped.get().deleted_at is None
 
 
@@ -252,10 +254,10 @@ def _leave_a_dead_run(file: File) -> None:
 @pytest.mark.parametrize(
     ("leave", "step"),
     [
-        (lambda _: None, "_remove_abandoned"),
-        (_lose, "_give_up"),
-        (_leave_a_dead_run, "_erase"),
-        (_put_into_trash, "_erase_file"),
+        (lambda _: None, "_delete_upload"),
+        (_lose, "_fail_lost_file"),
+        (_leave_a_dead_run, "_delete_derivative"),
+        (_put_into_trash, "_delete_file"),
     ],
     ids=["upload", "lost file", "dead run", "trash"],
 )
@@ -312,32 +314,32 @@ def waiting(receive: Receive) -> list[uuid.UUID]:
 
 
 def test_every_file_is_rung_for_again_when_all_bells_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert claim_unnotified(queue=FAST, bells=0) == waiting
-    assert claim_unnotified(queue=FAST, bells=0) == []
+    assert claim_unnotified(queue=FAST, queued_messages=0) == waiting
+    assert claim_unnotified(queue=FAST, queued_messages=0) == []
 
 
 def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> None:
-    assert claim_unnotified(queue=FAST, bells=10) == []
-    assert claim_unnotified(queue=FAST, bells=25) == []
-    assert claim_unnotified(queue=FAST, bells=7) == waiting[:3]
+    assert claim_unnotified(queue=FAST, queued_messages=10) == []
+    assert claim_unnotified(queue=FAST, queued_messages=25) == []
+    assert claim_unnotified(queue=FAST, queued_messages=7) == waiting[:3]
 
 
 def test_a_file_that_was_rung_for_just_now_is_not_rung_for_again(waiting: list[uuid.UUID]) -> None:
     File.unscoped.filter(pk=waiting[0]).update(notified_at=timezone.now())
     File.unscoped.filter(pk=waiting[1]).update(notified_at=None)
-    assert claim_unnotified(queue=FAST, bells=0) == waiting[1:]
+    assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[1:]
 
 
 def test_what_is_being_processed_is_not_rung_for(waiting: list[uuid.UUID]) -> None:
     claim(waiting[0])
-    assert claim_unnotified(queue=FAST, bells=0) == waiting[1:]
+    assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[1:]
 
 
 def test_no_more_bells_are_rung_at_once_than_so_many(
     waiting: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "_BELLS", 4)
-    assert claim_unnotified(queue=FAST, bells=0) == waiting[:4]
+    monkeypatch.setattr(sweeping, "_MAX_NOTIFICATIONS", 4)
+    assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[:4]
 
 
 def test_an_object_of_a_dead_run_is_erased_before_its_row(

@@ -20,7 +20,7 @@ from timba.db.transactions import deferred_commit
 from timba.files import tasks
 from timba.files.models import File
 from timba.files.processors.base import BULK, FAST
-from timba.files.tasks import BELL, notify_workers, process, sweep
+from timba.files.tasks import WORK_CHANNEL, notify_workers, process, sweep
 from timba.wakeup import Listener
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def refusing_port() -> int:
 
 
 def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
-    listener = Listener(BELL)
+    listener = Listener(WORK_CHANNEL)
     try:
         notify_workers([receive().pk])
         started = time.monotonic()
@@ -83,7 +83,7 @@ def test_a_broker_that_is_away_or_silent_is_called_once(
     file_ids = [receive().pk for _ in range(3)]
     broker = ("127.0.0.1", request.getfixturevalue(port))
     use_broker("redis://{}:{}/0".format(*broker))
-    monkeypatch.setattr(tasks, "_RING_SECONDS", 600)
+    monkeypatch.setattr(tasks, "_NOTIFY_SECONDS", 600)
     called = note_calls(monkeypatch)
     notify_workers(file_ids)
     assert called.count(broker) == 1
@@ -155,7 +155,7 @@ def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
 def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_stopping", tasks.Stopping())
+    monkeypatch.setattr(tasks, "_stopping", tasks.SharedFlag())
     file = receive(READING, name="a.csv")
     worker_shutting_down.send(sender="bulk@here", sig="SIGTERM", how="Warm", exitcode=0)
     process(str(file.pk))
@@ -169,7 +169,7 @@ def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
 
 
 def test_processes_that_are_forked_see_that_their_worker_stops() -> None:
-    stopping = tasks.Stopping()
+    stopping = tasks.SharedFlag()
     child = get_context("fork").Process(target=_wait_for, args=[stopping])
     child.start()
     try:
@@ -180,7 +180,7 @@ def test_processes_that_are_forked_see_that_their_worker_stops() -> None:
         child.kill()
 
 
-def _wait_for(stopping: tasks.Stopping) -> None:
+def _wait_for(stopping: tasks.SharedFlag) -> None:
     while not stopping.is_set():
         time.sleep(0.01)
 

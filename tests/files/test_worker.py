@@ -21,11 +21,13 @@ from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.db import outages
 from timba.files import processing, worker
+from timba.files.leases import claim
 from timba.files.models import File
-from timba.files.processing import LOST, claim
+from timba.files.processing import LOST
+from timba.files.runs import Run
 from timba.files.scheduling import Slots
 from timba.files.storage import LocalStorage
-from timba.files.tasks import BELL
+from timba.files.tasks import WORK_CHANNEL
 from timba.files.worker import Worker
 from timba.wakeup import notify
 
@@ -47,7 +49,7 @@ def run_worker() -> Iterator[Callable[[], Worker]]:
     yield start
     for one, thread in running:
         one.stop()
-        notify(BELL)
+        notify(WORK_CHANNEL)
         thread.join(timeout=60)
         assert not thread.is_alive()
 
@@ -72,14 +74,14 @@ def test_a_worker_takes_what_waits_and_what_comes(
 def test_a_bell_wakes_the_worker_long_before_it_would_look_again(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_LOOK_AGAIN_SECONDS", 120.0)
-    listening, wait = threading.Event(), worker.Bell.wait
+    monkeypatch.setattr(worker, "_POLL_SECONDS", 120.0)
+    listening, wait = threading.Event(), worker.Listener.wait
 
-    def listen(bell: worker.Bell, seconds: float) -> None:
+    def listen(bell: worker.Listener, seconds: float) -> None:
         listening.set()
         wait(bell, seconds)
 
-    monkeypatch.setattr(worker.Bell, "wait", listen)
+    monkeypatch.setattr(worker.Listener, "wait", listen)
     run_worker()
     assert listening.wait(60)
     receive()
@@ -90,7 +92,7 @@ def test_a_file_whose_bell_was_lost_is_found_all_the_same(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_worker()
-    monkeypatch.setattr(worker.Bell, "wait", lambda *_: time.sleep(0.1))
+    monkeypatch.setattr(worker.Listener, "wait", lambda *_: time.sleep(0.1))
     receive()
     wait_until(all_settled, seconds=60, what="the file is settled")
 
@@ -119,7 +121,7 @@ def test_a_worker_goes_on_after_trouble(
     trouble: Exception,
 ) -> None:
     """The database is away for a while, whatever is asked of it."""
-    monkeypatch.setattr(worker, "_TROUBLE_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "_ERROR_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.05)
     troubles = []
 
@@ -164,7 +166,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
     reading = threading.Event()
     read = processing._read
 
-    def read_slowly(run: processing.Run) -> object:
+    def read_slowly(run: Run) -> object:
         reading.set()
         while True:
             run.progress(0.5)
@@ -194,7 +196,7 @@ def test_one_clients_files_keep_nobody_elses_waiting(
     done, read = threading.Event(), processing._read
     theirs = UserFactory().client
 
-    def read_when_done(run: processing.Run) -> object:
+    def read_when_done(run: Run) -> object:
         if run.client_id != theirs.pk:
             assert done.wait(60)
         return read(run)

@@ -29,7 +29,7 @@ class Bytes:
     def open(self) -> io.BytesIO:
         return io.BytesIO(self._content)
 
-    def open_beside(self) -> io.BytesIO:
+    def open_extra(self) -> io.BytesIO:
         return io.BytesIO(self._beside)
 
 

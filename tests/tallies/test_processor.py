@@ -281,10 +281,10 @@ def test_a_sheet_that_cannot_be_copied_is_marked_in_a_copy_of_its_values(
 ) -> None:
     real = processor.run_in_sandbox
 
-    def refuse(mark: Any, job: Any, *, beside: bytes) -> Any:
+    def refuse(mark: Any, job: Any, *, extra: bytes) -> Any:
         if mark is processor.mark_workbook:
             raise processor.FileRefused("It needs more memory than one file may use.")
-        return real(mark, job, beside=beside)
+        return real(mark, job, extra=extra)
 
     monkeypatch.setattr(processor, "run_in_sandbox", refuse)
     sheet = read_back(bytes_of(upload(tally(ROW, ("B-2", "x", 30, 25))), "annotated"))

@@ -17,8 +17,9 @@ from tests.temperatures.reference import good_line, mutated, second_opinion
 from tests.temperatures.test_totals import one_by_one
 from timba.files.kinds import HEAD_BYTES
 from timba.files.models import Derivative, File
-from timba.files.processing import Run, process_file
+from timba.files.processing import process_file
 from timba.files.processors.base import Superseded
+from timba.files.runs import Run
 from timba.files.storage import store
 from timba.temperatures import processor, readings, services
 from timba.temperatures.models import CityTotals

@@ -25,7 +25,7 @@ from timba.api.problems import problem
 from timba.api.uploads import MAX_FILES, UploadView
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
-from timba.files.kinds import DOCUMENT, KINDS_OF, PHOTO, ending_of
+from timba.files.kinds import DOCUMENT, KINDS_BY_EXTENSION, PHOTO, extension_of
 from timba.files.models import File
 from timba.files.receiving import (
     Accepted,
@@ -95,7 +95,7 @@ class BatchView(UploadView):
         check_name(name)
         check_kind(name)
         if part.name == IMAGES:
-            _check_image(name, *KINDS_OF[ending_of(name)])
+            _check_image(name, *KINDS_BY_EXTENSION[extension_of(name)])
 
     def reject(self, number: int, rejection: UploadRejected) -> None:
         self.rejections[number] = rejection

@@ -48,7 +48,7 @@ from timba.files.receiving import (
 )
 from timba.files.schemas import FileSchema, Status, serialize_file
 from timba.files.services import (
-    Places,
+    Links,
     delete_file,
     place_file,
     retry_failed_files,
@@ -231,7 +231,7 @@ class FileView(APIView):
         file = visible_file(actor, pk)
         sent = validated(PlaceInput(data=request.data))
         consignment, log = _targets(actor, sent)
-        places: Places = {}
+        places: Links = {}
         if "consignment_id" in sent:
             places["consignment"] = consignment
         if "log_id" in sent:

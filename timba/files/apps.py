@@ -1,4 +1,4 @@
-"""Makes the files' room known to Django."""
+"""The app configuration, which registers the system checks of files."""
 
 from importlib import import_module
 
@@ -10,7 +10,7 @@ class FilesConfig(AppConfig):
     name = "timba.files"
 
     def ready(self) -> None:
-        # Not before now: the checks need models, which need the registry of apps.
-        own = import_module("timba.files.registry")
-        checks.register(own.check_processors)
-        checks.register(own.check_sandbox, own.SANDBOX, deploy=True)
+        # The checks import models, which cannot be imported before the apps are loaded.
+        registry = import_module("timba.files.registry")
+        checks.register(registry.check_processors)
+        checks.register(registry.check_sandbox, registry.SANDBOX, deploy=True)

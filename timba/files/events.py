@@ -1,4 +1,4 @@
-"""The facts that files tell."""
+"""The events that files publish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from timba.files.schemas import serialize_file
 
 
 def file_event(action: str, file: File, *, actor: User | None) -> Event:
-    """Return the fact `action`: create, update, success, failure or delete of this file."""
+    """Build the event of a file; `action` is create, update, success, failure or delete."""
     return Event(
         noun="file",
         action=action,

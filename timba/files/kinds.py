@@ -1,6 +1,6 @@
-"""Decides what kind a file is: its bytes say so, and its name's ending must agree.
+"""Detects a file's kind from its first bytes, which must agree with the extension of its name.
 
-Pure: the first bytes come in, a kind or a sentence goes out.
+A pure module: it takes a name and bytes, and returns a kind or raises UnknownKind with a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-# Enough for twenty lines of readings after any header, and for every signature.
+# Enough for every signature, and for twenty lines of readings after any header.
 HEAD_BYTES: Final = 64 * 1024
 
 PHOTO, DOCUMENT, TEXT, TEMPERATURES = "photo", "document", "text", "temperatures"
@@ -31,7 +31,7 @@ MEDIA_TYPES: Final = {
     "gz": "application/gzip",
     "xlsx": WORKBOOK,
 }
-KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+KINDS_BY_EXTENSION: Final[Mapping[str, tuple[str, ...]]] = {
     "jpg": (PHOTO,),
     "jpeg": (PHOTO,),
     "png": (PHOTO,),
@@ -44,101 +44,106 @@ KINDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "xlsx": (TALLY,),
 }
 _PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
-_MAX_STRANGE_SHARE: Final = 0.1
-# Sheets of another sort, which whoever made them can save as one that is read.
-_OTHER_SHEETS: Final = ("xls", "xlsm", "xlsb", "ods")
-_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# The head of a part in a zip archive: 26 bytes, the last four the lengths of its name and of more.
-_ZIP_PART: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# Control characters, but for tabs, line ends, form feeds and the escapes of terminals.
-_STRANGE_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_MAX_INVALID_SHARE: Final = 0.1
+# Spreadsheets in other formats, which a user can save as an Excel workbook.
+_OTHER_SPREADSHEETS: Final = ("xls", "xlsm", "xlsb", "ods")
+_UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# A zip archive's local file header (APPNOTE 4.3.7): after the signature 26 bytes, whose last four
+# are the lengths of the name and of the extra field.
+_ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+_OLE_SIGNATURE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Control characters except tabs, line ends, form feeds and ESC, which starts terminal sequences.
+_CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class UnknownKind(Exception):
-    """Why a file is refused at the door; the sentence does not name the file, its caller does."""
+    """A file is not accepted; the sentence leaves it to the caller to name the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detected:
-    """What a file is."""
+    """The detected kind and media type of a file."""
 
     kind: str
     media_type: str
 
 
-def ending_of(name: str) -> str:
-    """Return the name's ending in lower case, without the dot; empty where there is none."""
-    stem, dot, ending = name.rpartition(".")
-    return ending.lower() if dot and stem else ""
+def extension_of(name: str) -> str:
+    """Return the name's extension in lower case, without the dot; empty where there is none."""
+    stem, dot, extension = name.rpartition(".")
+    return extension.lower() if dot and stem else ""
 
 
 def size_limit(name: str, *, general: int) -> int:
-    """Return the most bytes for a file of this name; `general` is for all but photos and PDFs."""
-    narrow = {PHOTO, DOCUMENT} & set(KINDS_OF.get(ending_of(name), ()))
-    return _PHOTO_OR_PDF_BYTES if narrow else general
+    """Return the maximum size in bytes by a file's name: `general` except for photos and PDFs."""
+    limited = {PHOTO, DOCUMENT} & set(KINDS_BY_EXTENSION.get(extension_of(name), ()))
+    return _PHOTO_OR_PDF_BYTES if limited else general
 
 
 def format_size(size: int) -> str:
-    """Return a limit as people say it: 5 MB, 10 GB."""
+    """Return a number of bytes for people to read: 5 MB, 10 GB."""
     for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
     return f"{size} bytes"
 
 
-def check_ending(name: str, *, asked: str | None) -> None:
-    """Raise UnknownKind for a name whose file is refused whatever its bytes are."""
-    ending = ending_of(name)
-    possible = KINDS_OF.get(ending, ())
-    if not possible and asked != TEMPERATURES:
-        raise UnknownKind(_no_kind(ending))
-    if asked is not None and possible and asked not in possible:
-        raise UnknownKind(f"its name ends in “.{ending}”, which is not a file of kind {asked}.")
+def check_extension(name: str, *, requested: str | None) -> None:
+    """Raise UnknownKind for a name whose file cannot be accepted, whatever its bytes are."""
+    extension = extension_of(name)
+    possible = KINDS_BY_EXTENSION.get(extension, ())
+    if not possible and requested != TEMPERATURES:
+        raise UnknownKind(_unsupported_reason(extension))
+    if requested is not None and possible and requested not in possible:
+        raise UnknownKind(
+            f"its name ends in “.{extension}”, which is not a file of kind {requested}."
+        )
 
 
 def detect(
-    *, name: str, head: bytes, asked: str | None, sniffers: Mapping[str, Callable[[bytes], bool]]
+    *,
+    name: str,
+    head: bytes,
+    requested: str | None,
+    sniffers: Mapping[str, Callable[[bytes], bool]],
 ) -> Detected:
     """Return the kind of a file that is called `name` and begins with `head`.
 
-    `asked` is the kind that the caller named, if any; `sniffers` tell the text kinds apart.
-    Raises UnknownKind with a sentence.
+    `requested` is the kind that the caller chose, if any. `sniffers` tell the kinds of text
+    apart. Raises UnknownKind with a sentence.
     """
-    check_ending(name, asked=asked)
-    ending = ending_of(name)
-    possible = KINDS_OF.get(ending, ())
-    media_type = MEDIA_TYPES.get(ending, "text/plain")
-    found = _media_type_of(head)
-    # At the temperatures' own door a name may end in anything, so an archive is one by its bytes.
-    if not possible and found == "application/gzip":
-        media_type = found
-    if found != ("text/plain" if media_type.startswith("text/") else media_type):
-        raise UnknownKind(_disagreement(ending, found))
+    check_extension(name, requested=requested)
+    extension = extension_of(name)
+    possible = KINDS_BY_EXTENSION.get(extension, ())
+    media_type = MEDIA_TYPES.get(extension, "text/plain")
+    detected = _media_type_of(head)
+    # Temperature files may have any extension, so their bytes alone tell whether they are gzipped.
+    if not possible and detected == "application/gzip":
+        media_type = detected
+    if detected != ("text/plain" if media_type.startswith("text/") else media_type):
+        raise UnknownKind(_mismatch_reason(extension, detected))
     if media_type == "application/gzip":
-        _refuse_unless_text_inside(head)
-        if asked is None and not sniffers[TEMPERATURES](head):
+        _check_text_inside(head)
+        if requested is None and not sniffers[TEMPERATURES](head):
             raise UnknownKind("there are no temperature readings in this archive.")
-    elif asked == TEMPERATURES and not _looks_like_utf8(head):
+    elif requested == TEMPERATURES and not _looks_like_utf8(head):
         raise UnknownKind("its text is not UTF-8, as readings are. Save it as UTF-8.")
-    elif asked == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
+    elif requested == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
         raise UnknownKind("its text is not UTF-8. Save it as “CSV UTF-8”.")
-    kind = asked or _kind_by_bytes(possible, head, sniffers)
+    kind = requested or _kind_by_bytes(possible, head, sniffers)
     return Detected(kind=kind, media_type=media_type)
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Whether bytes read as text in UTF-8, in UTF-16 with its mark, or in an old 8-bit encoding."""
-    return (
-        _looks_like_utf8(head) or head.startswith(_UTF16_MARKS) or not _STRANGE_BYTES.search(head)
-    )
+    """Return whether bytes are text in UTF-8, in UTF-16 with a BOM, or in an 8-bit encoding."""
+    return _looks_like_utf8(head) or head.startswith(_UTF16_BOMS) or not _CONTROL_BYTES.search(head)
 
 
 def _looks_like_utf8(head: bytes) -> bool:
-    """Whether there are few bytes that text in UTF-8 does not have; some lines may be spoilt."""
+    """Return whether at most a tenth is invalid in UTF-8 text: some lines may be damaged."""
     text = head.decode("utf-8", errors="replace")
-    strange = text.count("\ufffd") + len(_STRANGE_BYTES.findall(head))
-    return strange <= _MAX_STRANGE_SHARE * len(text)
+    invalid = text.count("\ufffd") + len(_CONTROL_BYTES.findall(head))
+    return invalid <= _MAX_INVALID_SHARE * len(text)
 
 
 def _kind_by_bytes(
@@ -150,7 +155,7 @@ def _kind_by_bytes(
     return possible[0]
 
 
-def _refuse_unless_text_inside(archive: bytes) -> None:
+def _check_text_inside(archive: bytes) -> None:
     try:
         inside = zlib.decompressobj(wbits=31).decompress(archive, HEAD_BYTES)
     except zlib.error:
@@ -160,7 +165,7 @@ def _refuse_unless_text_inside(archive: bytes) -> None:
 
 
 def _media_type_of(head: bytes) -> str:
-    """Return the media type by the bytes alone; `text/plain` for every text, "" for the unknown."""
+    """Return the media type by the bytes alone: `text/plain` for any text, "" if unknown."""
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -172,46 +177,46 @@ def _media_type_of(head: bytes) -> str:
     if head.startswith(b"\x1f\x8b"):
         return "application/gzip"
     if head.startswith(b"PK\x03\x04"):
-        return WORKBOOK if _holds_workbook(head) else "application/zip"
-    if head.startswith(_OLE):
+        return WORKBOOK if _is_workbook(head) else "application/zip"
+    if head.startswith(_OLE_SIGNATURE):
         return "application/x-ole-storage"
     return "text/plain" if looks_like_text(head) else ""
 
 
-def _holds_workbook(archive: bytes) -> bool:
-    """Whether the first parts of an archive are such as a workbook has; the rest is read later.
+def _is_workbook(archive: bytes) -> bool:
+    """Return whether the entries at the start of a zip archive are those of a workbook.
 
-    Programs put them in any order: where it begins with a large sheet, no more is seen than that.
+    Programs write the entries in any order, and a large sheet at the start hides the others.
     """
     names = {
-        archive[part.end() : part.end() + int.from_bytes(part[1], "little")]
-        for part in _ZIP_PART.finditer(archive)
+        archive[entry.end() : entry.end() + int.from_bytes(entry[1], "little")]
+        for entry in _ZIP_ENTRY.finditer(archive)
     }
     if any(name.startswith(b"xl/") for name in names):
         return True
-    # What every document of Office begins with, before the parts that tell which one it is.
+    # Every Office document has this entry; the other names tell which application it belongs to.
     return b"[Content_Types].xml" in names and not any(
         name.startswith((b"word/", b"ppt/", b"visio/")) for name in names
     )
 
 
-def _no_kind(ending: str) -> str:
-    if not ending:
-        return "without an ending in its name, nobody can tell what it is."
-    refusal = f"files ending in “.{ending}” cannot be read here."
-    if ending in _OTHER_SHEETS:
-        refusal += " Save it as an Excel workbook (.xlsx)."
-    return refusal
+def _unsupported_reason(extension: str) -> str:
+    if not extension:
+        return "the file name has no extension."
+    reason = f"files ending in “.{extension}” cannot be read here."
+    if extension in _OTHER_SPREADSHEETS:
+        reason += " Save it as an Excel workbook (.xlsx)."
+    return reason
 
 
-def _disagreement(ending: str, found: str) -> str:
-    if ending == "xlsx" and found == "application/x-ole-storage":
+def _mismatch_reason(extension: str, detected: str) -> str:
+    if extension == "xlsx" and detected == "application/x-ole-storage":
         return "it is locked with a password, or of an old sort. Save it without one, as .xlsx."
-    is_called = f"its name ends in “.{ending}”" if ending else "its name has no ending"
-    return f"{is_called}, but its bytes are {_described(found)}."
+    name = f"its name ends in “.{extension}”" if extension else "its name has no ending"
+    return f"{name}, but its bytes are {_describe(detected)}."
 
 
-def _described(media_type: str) -> str:
+def _describe(media_type: str) -> str:
     return {
         "image/jpeg": "a JPEG photo",
         "image/png": "a PNG image",

@@ -1,4 +1,4 @@
-"""A file and its life. The row is the job: bells only say "look again"."""
+"""Files and the objects derived from them. A file's row is also its job in the queue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MAX_FILE_NAME = 255
 
 
 class FileQuerySet(TenantQuerySet["File"]):
-    """Files; those still being received and those deleted exist for nobody."""
+    """Files; those that are still being received or are deleted are visible to no one."""
 
     def live(self) -> FileQuerySet:
-        """Narrow to files that callers can know of."""
+        """Filter by files that have been accepted and not deleted."""
         return self.filter(deleted_at__isnull=True).exclude(status=File.Status.RECEIVING)
 
     def visible_to(self, user: Any) -> FileQuerySet:
@@ -26,11 +26,11 @@ class FileQuerySet(TenantQuerySet["File"]):
 
 
 class File(TenantModel):
-    """One upload: its bytes are in the store under `storage_key`, this row says what became of it.
+    """One upload: its bytes are in the object store under `storage_key`.
 
-    `fencing_token` is raised by every claim, retry and delete; a worker may write only while it holds the
-    newest. `run` is the fence of the claim whose results count: everything derived under another
-    run is debris.
+    Every claim, retry and deletion raises `fencing_token`, and a worker may write only with the
+    latest one. `run` is the fencing token of the claim whose results count: the objects derived
+    under any other are orphaned, and swept.
     """
 
     class Status(models.TextChoices):
@@ -48,7 +48,7 @@ class File(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
-    # Unknown only while bytes flow: an intent row is older than the form field that names it.
+    # Null only during the upload: the row is older than the form field that names the client.
     client = models.ForeignKey(  # type: ignore[assignment]
         "accounts.Client", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -68,7 +68,7 @@ class File(TenantModel):
     kind = models.CharField(max_length=20, choices=Kind, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     storage_key = models.CharField(max_length=200)
-    # Set while this is the one live temperature file with these bytes, else null.
+    # The SHA-256 while this is the client's live temperature file with these bytes, else null.
     live_digest = models.CharField(max_length=64, null=True)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVING)
@@ -87,7 +87,7 @@ class File(TenantModel):
     lease_until = models.DateTimeField(null=True)
     run = models.PositiveIntegerField(null=True)
     notified_at = models.DateTimeField(null=True)
-    # Which of the queues `fast` and `bulk` it waits in, by kind and size; empty once in neither.
+    # `fast` or `bulk`, by kind and size; empty once the file is settled or deleted.
     queue = models.CharField(max_length=10, default="fast")
     sweep_failed_at = models.DateTimeField(null=True)
 
@@ -116,9 +116,9 @@ class File(TenantModel):
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
             models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
             models.Index(fields=["status", "uploaded_at"], name="file_by_status"),
-            # The next waiting file of the next client, without a look at all that wait before it.
+            # Finds the next waiting file of the next client without reading the others.
             models.Index(fields=["queue", "client", "uploaded_at"], name="file_waiting"),
-            # Null but for the few files in work.
+            # Null except for the few files being processed.
             models.Index(fields=["lease_until"], name="file_in_work"),
             models.Index(fields=["deleted_at", "sweep_failed_at"], name="file_trash"),
         ]
@@ -128,8 +128,8 @@ class File(TenantModel):
 
     @property
     def owner_id(self) -> int:
-        """The id of the client; every accepted file has one."""
-        assert self.client_id is not None  # noqa: S101 - a named constraint says so
+        """The client's id, which every accepted file has."""
+        assert self.client_id is not None  # noqa: S101 - file_has_client_once_accepted
         return self.client_id
 
     @property
@@ -138,10 +138,10 @@ class File(TenantModel):
 
 
 class Derivative(models.Model):
-    """An object that one run made from a file; the row is older than the bytes.
+    """An object that a run creates from a file; the row is written before the bytes.
 
-    `is_current` is set when the file is settled with that run: what does not stand is at work, or
-    debris, and there is never much of it to look through.
+    `is_current` is set when the file is settled with that run. The other rows, which the sweeper
+    scans, belong to runs in progress or are orphaned, and are few.
     """
 
     class Role(models.TextChoices):
@@ -149,7 +149,7 @@ class Derivative(models.Model):
         READINGS = "readings"
         ANNOTATED = "annotated"
 
-    # The unique constraint begins with the file and is its index too.
+    # The unique constraint, which begins with the file, is its index.
     file = models.ForeignKey(
         File, on_delete=models.CASCADE, related_name="derivatives", db_index=False
     )

@@ -1,25 +1,23 @@
-"""Processes one file: claim it, read it, record what was found, settle it; at most once in effect.
+"""Processes one file: claims it, reads it, and records its outcome at most once.
 
-A claim is a lease with a fencing token. A worker that was paused beyond its lease wakes up as a
-stranger: every write of its is guarded by its token. All times of leases are the database's.
+A message may arrive twice and a worker may die or be paused at any point. Every write of a run
+also matches its fencing token (see `timba.files.leases`), and the outcome, its effects and its
+event commit in one transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import structlog
-from django.conf import settings
 from django.db import models, transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from timba.db.outages import is_database_outage
@@ -28,164 +26,57 @@ from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
-from timba.files.heartbeat import heartbeat
-from timba.files.models import Derivative, File, FileQuerySet
+from timba.files.leases import (
+    claim,
+    heartbeat,
+    lost_files,
+    renewal_interval,
+)
+from timba.files.models import File, FileQuerySet
 from timba.files.processors.base import (
     FileRefused,
     Findings,
     Locks,
-    ObjectWriter,
     Outdated,
     ReadResult,
     Stages,
     Superseded,
 )
 from timba.files.registry import processors
+from timba.files.runs import Run, WorkerStopping
 from timba.files.sandbox import read_in_sandbox
-from timba.files.storage import StorageUnavailable, new_key, store
-from timba.files.streams import FileDamaged, VerifiedStream
+from timba.files.storage import FileDamaged, StorageUnavailable
 
-MAX_ATTEMPTS: Final = 3
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."
 DAMAGED: Final = "Its bytes are not the ones that were uploaded. Upload the file again."
 MISSING: Final = "Its bytes cannot be found. Upload the file again."
-STORAGE_AWAY: Final = "The place where files are kept did not answer. The file is safe; try again."
+STORAGE_FAILED: Final = "The file storage did not answer. The file is safe; try again."
 UNEXPECTED: Final = "It could not be read. The file is safe; try again, or ask for help."
-TOO_HEAVY: Final = "It needs more memory than one file may use."
-_RENEWALS_PER_LEASE: Final = 6
-# How long a file waits for a store that is away, before it is tried again.
-_STORE_PAUSE: Final = timedelta(seconds=5)
+OUT_OF_MEMORY: Final = "It needs more memory than one file may use."
+_STORAGE_RETRY_DELAY: Final = timedelta(seconds=5)
 _log = structlog.get_logger(__name__)
 
 
-class Stopping(Exception):
-    """The worker is asked to stop: the file goes back to the queue as it was."""
-
-
-@dataclass(kw_only=True)
-class Run:
-    """One claim of a file; a Job for its processor."""
-
-    file: File
-    stopping: Any = None
-    _renewed: float = -math.inf
-    _made: list[str] = field(default_factory=list)
-
-    @property
-    def file_id(self) -> uuid.UUID:
-        return self.file.pk
-
-    @property
-    def client_id(self) -> int:
-        return self.file.owner_id
-
-    @property
-    def name(self) -> str:
-        return self.file.name
-
-    @property
-    def size(self) -> int:
-        return self.file.size
-
-    @property
-    def run(self) -> int:
-        return self.file.fencing_token
-
-    def open(self) -> BinaryIO:
-        stream = store().open_bytes(self.file.storage_key)
-        return VerifiedStream(stream, sha256=self.file.sha256)
-
-    def derive(self, role: str) -> ObjectWriter:
-        derivative = self._name_derivative(role)
-        failpoint("processing.derivative_named")
-        writer = store().create(derivative.storage_key)
-        failpoint("processing.derivative_begun")
-        self._made.append(derivative.storage_key)
-        # The row may have been swept before there was an object that could be swept with it.
-        if not self.own_row().exists():
-            writer.abort()
-            raise Superseded
-        return writer
-
-    @retry_on_deadlock
-    def _name_derivative(self, role: str) -> Derivative:
-        with self.writing():
-            return Derivative.objects.create(
-                file=self.file, run=self.run, role=role, storage_key=new_key()
-            )
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        with transaction.atomic():
-            if not self.own_row().update(lease_until=_lease_end()):
-                raise Superseded
-            yield
-
-    def progress(self, fraction: float) -> None:
-        if self.stopping is not None and self.stopping.is_set():
-            raise Stopping
-        now = time.monotonic()
-        if now - self._renewed < _renewed_every():
-            return
-        self._renewed = now
-        if not self._update(lease_until=_lease_end(), progress=min(max(fraction, 0.0), 1.0)):
-            raise Superseded
-
-    def renew(self) -> None:
-        """Make the lease last longer; where it is lost, have `progress` find out next time."""
-        if not self._update(lease_until=_lease_end()):
-            self._renewed = -math.inf
-
-    def clear_away(self) -> None:
-        """Erase what this run has made in vain, perhaps after it was swept."""
-        for key in self._made:
-            with contextlib.suppress(OSError):
-                store().delete(key)
-
-    def give_back(self, *, wait: timedelta | None = None) -> None:
-        """Let the file be claimed again, at once or after a while, as if this run had not been."""
-        later = None if wait is None else _from_now(wait)
-        self._update(lease_until=later, attempts=models.F("attempts") - 1)
-
-    @retry_on_deadlock
-    def _update(self, **values: Any) -> int:
-        return self.own_row().update(**values)
-
-    def own_row(self) -> FileQuerySet:
-        """Return the file's row while it is this run's to write."""
-        return _pending().filter(pk=self.file.pk, fencing_token=self.file.fencing_token)
-
-
-def _nothing() -> None:
+def _do_nothing() -> None:
     return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """The outcome of reading; `keep_objects` when the objects that the run made are worth keeping.
+    """What reading a file resulted in.
 
-    `lock` locks what its effects need before the file is locked.
+    `keep_objects` makes the objects that the run created the file's current ones. `lock` locks the
+    rows that have to be locked before the file's own.
     """
 
     findings: Findings | None = None
     error: str = ""
     keep_objects: bool = False
-    lock: Callable[[], None] = _nothing
-
-
-def waiting_files() -> FileQuerySet:
-    """Return the files that may be claimed."""
-    free = models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=Now())
-    return _pending().filter(free, attempts__lt=MAX_ATTEMPTS)
-
-
-def lost_files() -> FileQuerySet:
-    """Return the files whose workers were lost too often."""
-    return _pending().filter(lease_until__lt=Now(), attempts__gte=MAX_ATTEMPTS)
+    lock: Callable[[], None] = _do_nothing
 
 
 def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
-    """Process a file if it waits; return whether it was this call that took it."""
+    """Process a file if it can be claimed; return whether this call has claimed it."""
     file = claim(file_id)
     if file is not None:
         process_claimed(file, stopping=stopping)
@@ -195,9 +86,8 @@ def process_file(file_id: uuid.UUID, *, stopping: Any = None) -> bool:
 def process_claimed(file: File, *, stopping: Any = None) -> None:
     """Process a file that this worker has just claimed.
 
-    Raises nothing that a file can cause: not even MemoryError, which would end a Celery worker.
-    Raises the database's error while that is out of service: no fault of the file, which is taken
-    again after its lease.
+    Raises nothing that a file can cause, not even MemoryError, which would end a Celery worker.
+    Raises the database's error during an outage: the file is claimed again after its lease.
     """
     failpoint("processing.claimed")
     with structlog.contextvars.bound_contextvars(
@@ -205,62 +95,27 @@ def process_claimed(file: File, *, stopping: Any = None) -> None:
     ):
         run = Run(file=file, stopping=stopping)
         try:
-            with heartbeat(run.renew, seconds=_renewed_every()):
+            with heartbeat(run.renew, seconds=renewal_interval()):
                 _process(run)
         except Superseded:
             _log.info("run_superseded", run=run.run)
-            run.clear_away()
+            run.delete_created_objects()
         except Outdated:
             _log.info("run_outdated", run=run.run)
-            run.clear_away()
-            run.give_back()
-        except Stopping:
-            run.give_back()
+            run.delete_created_objects()
+            run.release()
+        except WorkerStopping:
+            run.release()
         except StorageUnavailable:
-            _log.warning("store_away", exc_info=True)
-            run.give_back(wait=_STORE_PAUSE)
+            _log.warning("storage_unavailable", exc_info=True)
+            run.release(delay=_STORAGE_RETRY_DELAY)
 
 
-def give_up(file_id: uuid.UUID) -> None:
-    """End a file whose workers were lost too often."""
-    # Superseded: its last worker was only slow and has settled it, or somebody deleted it.
+def fail_lost_file(file_id: uuid.UUID) -> None:
+    """Set a file to FAILURE whose workers were lost too often."""
+    # Superseded: the last worker was only slow and has settled the file, or a user deleted it.
     with contextlib.suppress(Superseded):
         _settle(lost_files().filter(pk=file_id), _Outcome(error=LOST), seconds=0.0)
-
-
-def _pending() -> FileQuerySet:
-    files: FileQuerySet = File.unscoped.filter(status=File.Status.PENDING, deleted_at__isnull=True)
-    return files
-
-
-@retry_on_deadlock
-def claim(file_id: uuid.UUID) -> File | None:
-    """Take the lease with a new fencing token; count the attempt before any work is done."""
-    waiting = waiting_files().filter(pk=file_id)
-    fence = waiting.values_list("fencing_token", flat=True).first()
-    if fence is None:
-        return None
-    taken = waiting.filter(fencing_token=fence).update(
-        fencing_token=fence + 1, attempts=models.F("attempts") + 1, lease_until=_lease_end()
-    )
-    return _pending().filter(pk=file_id, fencing_token=fence + 1).first() if taken else None
-
-
-def _renewed_every() -> float:
-    seconds: int = settings.TIMBA_LEASE_SECONDS
-    return seconds / _RENEWALS_PER_LEASE
-
-
-def _lease_end() -> Any:
-    return _from_now(timedelta(seconds=settings.TIMBA_LEASE_SECONDS))
-
-
-def _from_now(wait: timedelta) -> Any:
-    return models.ExpressionWrapper(Now() + wait, output_field=models.DateTimeField())
-
-
-def _is_run(run: int | None) -> Any:
-    return models.ExpressionWrapper(models.Q(run=run), output_field=models.BooleanField())
 
 
 def _process(run: Run) -> None:
@@ -269,28 +124,30 @@ def _process(run: Run) -> None:
     failpoint("processing.read")
     seconds = time.monotonic() - started
     try:
-        _settle(run.own_row(), outcome, seconds=seconds)
+        _settle(run.fenced_row(), outcome, seconds=seconds)
     except (Superseded, Outdated):
         raise
-    except Exception as problem:  # whatever was found, the file ends, and the worker goes on
-        if is_database_outage(problem):
+    except Exception as error:  # no findings, however odd, may stop the worker
+        if is_database_outage(error):
             raise
         _log.exception("findings_not_recorded")
-        _settle(run.own_row(), _Outcome(error=UNEXPECTED), seconds=seconds)
+        _settle(run.fenced_row(), _Outcome(error=UNEXPECTED), seconds=seconds)
 
 
 def _read(run: Run) -> _Outcome:
-    """Return what the file's processor says of it, or why it could say nothing."""
+    """Read the file with its kind's processor; return the findings, or the error as an outcome."""
     try:
         processor = processors()[run.file.kind]
-        read = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
-        made = read if isinstance(read, ReadResult) else ReadResult(findings=read)
-        findings = processor.stage(run, made) if isinstance(processor, Stages) else made.findings
-        lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _nothing
+        output = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
+        result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
+        findings = result.findings
+        if isinstance(processor, Stages):
+            findings = processor.stage(run, result)
+        lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _do_nothing
         return _Outcome(findings=findings, keep_objects=True, lock=lock)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), keep_objects=True)
-    except (Superseded, Stopping, StorageUnavailable):
+    except (Superseded, WorkerStopping, StorageUnavailable):
         raise
     except FileDamaged:
         _log.exception("file_damaged", storage_key=run.file.storage_key)
@@ -299,29 +156,23 @@ def _read(run: Run) -> _Outcome:
         _log.exception("file_missing", storage_key=run.file.storage_key)
         return _Outcome(error=MISSING)
     except OSError:
-        _log.exception("storage_away", storage_key=run.file.storage_key)
-        return _Outcome(error=STORAGE_AWAY)
+        _log.exception("storage_failed", storage_key=run.file.storage_key)
+        return _Outcome(error=STORAGE_FAILED)
     except MemoryError:
-        _log.exception("file_too_heavy")
-        return _Outcome(error=TOO_HEAVY)
-    except (Exception, SystemExit) as problem:  # whatever a file raises, the worker goes on
-        if is_database_outage(problem):
+        _log.exception("out_of_memory")
+        return _Outcome(error=OUT_OF_MEMORY)
+    except (Exception, SystemExit) as error:  # no file may stop the worker
+        if is_database_outage(error):
             raise
-        _log.exception("file_not_processed")
+        _log.exception("processing_failed")
         return _Outcome(error=UNEXPECTED)
-
-
-def _facts(kind: str, findings: Findings) -> dict[str, Any]:
-    """Return those of the findings that callers see."""
-    shown = processors()[kind].result_fields
-    return {name: findings[name] for name in (findings if shown is None else shown)}
 
 
 @retry_on_deadlock
 def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
-    """Write the outcome, its effects and its event in one transaction, while the row is there.
+    """Write the outcome, its effects and its event in one transaction.
 
-    Raises Superseded when it is not.
+    Raises Superseded where `rows`, the file as seen through its fencing token, is empty.
     """
     with transaction.atomic():
         outcome.lock()
@@ -339,7 +190,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
                 "name": file.name,
                 "execution_time": round(seconds, 3),
                 "random_number": file.random_number,
-                **clean(_facts(file.kind, outcome.findings)),
+                **clean(_result_fields(file.kind, outcome.findings)),
             }
         if outcome.error:
             file.live_digest = None
@@ -353,3 +204,13 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         failpoint("processing.event_written")
     failpoint("processing.settled")
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))
+
+
+def _result_fields(kind: str, findings: Findings) -> dict[str, Any]:
+    """Return the findings that become part of the file's result."""
+    names = processors()[kind].result_fields
+    return {name: findings[name] for name in (findings if names is None else names)}
+
+
+def _is_run(run: int | None) -> Any:
+    return models.ExpressionWrapper(models.Q(run=run), output_field=models.BooleanField())

@@ -1,18 +1,21 @@
-"""Says which protections of the sandbox this machine lacks, as a container or an old kernel may."""
+"""Finds the protections of the sandbox that this machine lacks, in a container or on an old kernel.
+
+The sandbox child does not import this module, which needs more than the standard library.
+"""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import structlog
 
-# name: what its absence means, and what to do about it.
-SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
+from timba.isolated_python import isolated_python
+
+# name: what its absence means, and the remedy.
+WARNINGS: Final[Mapping[str, tuple[str, str]]] = {
     "privileges": (
         "Uploaded files are read by processes that keep their privileges.",
         "Run Linux, in a container that allows prctl and capset.",
@@ -26,39 +29,33 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "Run Linux 4.14 or later on x86_64 or aarch64, in a container that allows it.",
     ),
 }
-_IMPORT_PATH: Final = str(Path(__file__).resolve().parents[2])
-_TRY: Final = (
+_PROBE: Final = (
     "import os; from timba.files.sandbox_limits import lock_down; "
     "os.write(1, ','.join(lock_down()).encode()); os._exit(0)"
 )
-_TRY_SECONDS: Final = 60
+_PROBE_SECONDS: Final = 60
 _log = structlog.get_logger(__name__)
 
 
 @cache
 def missing_protections() -> tuple[str, ...]:
-    """Return their names: each was tried, once, in a process of its own.
+    """Return the names of the protections that a child process could not put in place.
 
-    The log is told too. Raises OSError or SubprocessError where no process can be started.
+    Each is tried once per process, and a missing one is logged. Raises OSError or SubprocessError
+    where no child process can be started.
     """
-    tried = subprocess.run(  # noqa: S603 - fixed arguments, no shell
-        isolated_python(_TRY),
+    probe = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+        isolated_python(_PROBE),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env={},
         cwd="/",
         check=True,
-        timeout=_TRY_SECONDS,
+        timeout=_PROBE_SECONDS,
         text=True,
     )
-    missing = tuple(filter(None, tried.stdout.split(",")))
+    missing = tuple(filter(None, probe.stdout.split(",")))
     for name in missing:
-        sentence, remedy = SENTENCES[name]
-        _log.warning(sentence, hint=remedy)
+        warning, remedy = WARNINGS[name]
+        _log.warning(warning, hint=remedy)
     return missing
-
-
-def isolated_python(statements: str) -> tuple[str, ...]:
-    """Return a command that runs `statements` and takes nothing from environment or user."""
-    start = f"import sys; sys.path.insert(0, {_IMPORT_PATH!r})"
-    return (sys.executable, "-I", "-c", f"{start}; {statements}")

@@ -36,7 +36,7 @@ from timba.files.events import file_event
 from timba.files.kinds import (
     HEAD_BYTES,
     UnknownKind,
-    check_ending,
+    check_extension,
     detect,
     format_size,
     size_limit,
@@ -133,7 +133,7 @@ class Upload:
     def identify(self, *, kind: str | None = None) -> None:
         """Detect the file's kind; raise UploadRejected where it is unknown or not `kind`."""
         try:
-            detected = detect(name=self.name, head=self._head, asked=kind, sniffers=sniffers())
+            detected = detect(name=self.name, head=self._head, requested=kind, sniffers=sniffers())
         except UnknownKind as reason:
             raise UploadRejected(self.name, f"“{self.name}” is not accepted: {reason}") from reason
         self.row.kind, self.row.media_type = detected.kind, detected.media_type
@@ -222,7 +222,7 @@ def discard(*uploads: Upload) -> None:
             # Without a row, the sweeper was here already, perhaps before the last bytes came.
             if not rows.exclude(status=File.Status.RECEIVING).exists():
                 store().delete(upload.row.storage_key)
-                failpoint("receiving.debris_erased")
+                failpoint("receiving.object_deleted")
                 rows.filter(status=File.Status.RECEIVING).delete()
         except StorageUnavailable:
             _log.warning("upload_not_deleted", file_id=str(upload.id), exc_info=True)
@@ -256,7 +256,7 @@ def check_size(name: str, size: int) -> None:
 def check_kind(name: str, *, kind: str | None = None) -> None:
     """Raise UploadRejected for a file name of no known kind, or of another kind than `kind`."""
     try:
-        check_ending(name, asked=kind)
+        check_extension(name, requested=kind)
     except UnknownKind as reason:
         raise UploadRejected(name, f"“{name}” is not accepted: {reason}") from reason
 

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from timba.files.models import File
 from timba.files.processors.base import Processor, Sniffs
-from timba.files.protections import SENTENCES, missing_protections
+from timba.files.protections import WARNINGS, missing_protections
 
 SANDBOX: Final = "sandbox"
 
@@ -49,6 +49,6 @@ def check_processors(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # n
 def check_sandbox(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
     """Warn of each protection against hostile files that this machine lacks."""
     return [
-        CheckWarning(SENTENCES[name][0], hint=SENTENCES[name][1], id="timba.W023")
+        CheckWarning(WARNINGS[name][0], hint=WARNINGS[name][1], id="timba.W023")
         for name in missing_protections()
     ]

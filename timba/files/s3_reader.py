@@ -1,7 +1,8 @@
-"""Reads one object of S3 in windows: small ones after each jump, ever larger ones on the way.
+"""Reads one object of S3 with range requests, whose windows grow while reading is sequential.
 
-A window that is read to its end leaves its connection for the next one. A connection that is cut
-is taken up again where it broke.
+A seek starts again with a small window, so that little is fetched in vain. A window that is read to
+its end frees its connection for the next one. After a broken connection, reading resumes at the
+same position.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from timba.files.storage import StorageUnavailable
 
-_FIRST_WINDOW: Final = 1024 * 1024
-_LARGEST_WINDOW: Final = 64 * 1024 * 1024
-_CUTS_IN_A_ROW: Final = 3
+_FIRST_WINDOW_BYTES: Final = 1024 * 1024
+_LARGEST_WINDOW_BYTES: Final = 64 * 1024 * 1024
+_MAX_ATTEMPTS: Final = 3
 
-# Opens the bytes from a start up to, not including, a stop; raises what a store raises.
+# Opens the bytes of the half-open interval [start, stop); raises what an ObjectStore raises.
 Fetch = Callable[[int, int], IO[bytes]]
 
 
 class S3Reader(io.RawIOBase):
-    """An object's bytes, seekable."""
+    """A seekable stream of an object."""
 
     def __init__(self, *, fetch: Fetch, size: int) -> None:
         super().__init__()
         self._fetch = fetch
         self._size = size
-        self._at = 0
-        self._window = _FIRST_WINDOW
+        self._position = 0
+        self._window = _FIRST_WINDOW_BYTES
         self._window_end = 0
         self._body: IO[bytes] | None = None
 
@@ -41,54 +42,54 @@ class S3Reader(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         target = max(0, base + offset)
-        if target != self._at:
-            self._let_go()
-            self._window = _FIRST_WINDOW
-            self._at = target
-        return self._at
+        if target != self._position:
+            self._close_window()
+            self._window = _FIRST_WINDOW_BYTES
+            self._position = target
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        if self._at >= self._size or not len(buffer):
+        if self._position >= self._size or not len(buffer):
             return 0
         chunk = self._read(len(buffer))
         buffer[: len(chunk)] = chunk
-        self._at += len(chunk)
-        if self._at >= self._window_end:
-            self._let_go()
+        self._position += len(chunk)
+        if self._position >= self._window_end:
+            self._close_window()
         return len(chunk)
 
     def close(self) -> None:
-        self._let_go()
+        self._close_window()
         super().close()
 
-    def _read(self, most: int) -> bytes:
-        """Return the next bytes, at least one; raise StorageUnavailable where there are none to be had."""
-        for _ in range(_CUTS_IN_A_ROW):
-            body = self._body or self._open_window(most)
+    def _read(self, size: int) -> bytes:
+        """Return between 1 and `size` bytes; raise StorageUnavailable where none can be read."""
+        for _ in range(_MAX_ATTEMPTS):
+            body = self._body or self._open_window(size)
             try:
-                if chunk := body.read(most):
+                if chunk := body.read(size):
                     return chunk
-            except ReadTimeoutError as silence:
-                self._let_go()
-                raise StorageUnavailable("the S3 server fell silent") from silence
+            except ReadTimeoutError as error:
+                self._close_window()
+                raise StorageUnavailable("the S3 server stopped sending") from error
             except BotoCoreError:
-                pass  # cut off: read on from here
-            self._let_go()
-        raise StorageUnavailable("the S3 server breaks off again and again")
+                pass  # the connection broke: resume at this position
+            self._close_window()
+        raise StorageUnavailable("the S3 server breaks the connection repeatedly")
 
-    def _open_window(self, most: int) -> IO[bytes]:
-        length = max(most, self._window)
-        self._window = min(self._window * 4, _LARGEST_WINDOW)
-        stop = min(self._at + length, self._size)
-        self._body, self._window_end = self._fetch(self._at, stop), stop
+    def _open_window(self, min_size: int) -> IO[bytes]:
+        length = max(min_size, self._window)
+        self._window = min(self._window * 4, _LARGEST_WINDOW_BYTES)
+        stop = min(self._position + length, self._size)
+        self._body, self._window_end = self._fetch(self._position, stop), stop
         return self._body
 
-    def _let_go(self) -> None:
+    def _close_window(self) -> None:
         if self._body is not None:
             self._body.close()
             self._body = None

@@ -1,8 +1,7 @@
-"""The child's side of the sandbox: give up all rights, then read one file after another.
+"""The child process of the sandbox: it drops its rights, then reads one file after another.
 
-It is started with its channel as standard input and the modules of the processors as arguments.
-Nothing here may import Django or settings: what this process does not know, no file can make it
-tell.
+Its standard input is the channel to the parent. Nothing here may import Django or settings: a
+secret that this process does not have, no file can make it reveal.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from typing import Any, BinaryIO, Final
 from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.sandbox_limits import lock_down
 
-MAX_ANSWER: Final = 4 * 1024 * 1024
-MAX_OBJECTS: Final = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
+MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
-TOO_HEAVY: Final = "It needs more memory than one file may use."
+OUT_OF_MEMORY: Final = "It needs more memory than one file may use."
 UNREADABLE: Final = "It is damaged, or not quite the kind of file that it says it is."
-TOO_TALKATIVE: Final = "It holds more facts than can be shown."
+TOO_MANY_FINDINGS: Final = "It holds more facts than can be shown."
 _PR_SET_PDEATHSIG: Final = 1
-# Of names in archives, facts in PDFs and texts.
+# Encodings of names in archives, of metadata in PDFs, and of texts.
 _ENCODINGS: Final = (
     *("ascii", "cp437", "latin-1", "cp1250", "cp1251", "cp1252", "cp1257"),
     *("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"),
@@ -48,21 +47,21 @@ class _Source:
     def open(self) -> BinaryIO:
         return _open(self.descriptors[0])
 
-    def open_beside(self) -> BinaryIO:
+    def open_extra(self) -> BinaryIO:
         return _open(self.descriptors[1])
 
 
 def main() -> None:
-    """Serve questions until the parent closes the channel.
+    """Serve requests until the parent closes the channel.
 
-    The first argument names the protections that this machine is known to lack, the others are the
+    The first argument lists the protections that this machine is known to lack, the others are the
     modules of the processors.
     """
-    lacking, *names = sys.argv[1:]
+    missing, *names = sys.argv[1:]
     modules = {name: importlib.import_module(name) for name in names}
-    _load_late_modules()
+    _preload_lazy_modules()
     with socket.socket(fileno=0) as channel:
-        _give_up_rights(lacking.split(","))
+        _drop_rights(known_missing=missing.split(","))
         _serve(channel, modules)
 
 
@@ -71,39 +70,37 @@ def _serve(channel: socket.socket, modules: Mapping[str, ModuleType]) -> None:
         line, descriptors, *_ = socket.recv_fds(channel, 64 * 1024, 2)
         if not line or not descriptors:
             return
-        question = json.loads(line)
-        _limit_processor_time(question["seconds"])
-        read = getattr(modules[question["module"]], question["function"])
-        source = _Source(
-            name=question["name"], size=question["size"], descriptors=list(descriptors)
-        )
-        answer, objects = _answer(read, source)
+        request = json.loads(line)
+        _limit_cpu_time(request["cpu_seconds"])
+        function = getattr(modules[request["module"]], request["function"])
+        source = _Source(name=request["name"], size=request["size"], descriptors=list(descriptors))
+        response, objects = _run(function, source)
         for descriptor in descriptors:
             os.close(descriptor)
-        sent = json.dumps(answer).encode()
-        if len(sent) >= MAX_ANSWER or sum(map(len, objects)) > MAX_OBJECTS:
-            sent, objects = json.dumps({"refused": TOO_TALKATIVE}).encode(), []
-        channel.sendall(sent + b"\n")
+        header = json.dumps(response).encode()
+        if len(header) >= MAX_RESPONSE_BYTES or sum(map(len, objects)) > MAX_OBJECT_BYTES:
+            header, objects = json.dumps({"refused": TOO_MANY_FINDINGS}).encode(), []
+        channel.sendall(header + b"\n")
         for content in objects:
             channel.sendall(content)
 
 
-def _answer(
-    read: Callable[[Source], Findings | ReadResult], source: Source
+def _run(
+    function: Callable[[Source], Findings | ReadResult], source: Source
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the line to answer, and the objects that follow it, in the order of their sizes."""
+    """Return the response, and the objects that follow it, in the order of its `sizes`."""
     try:
-        found = read(source)
-        made = found if isinstance(found, ReadResult) else ReadResult(findings=found)
-        sizes = {name: len(content) for name, content in made.objects.items()}
-        return {"findings": dict(made.findings), "sizes": sizes}, list(made.objects.values())
+        output = function(source)
+        result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
+        sizes = {name: len(content) for name, content in result.objects.items()}
+        return {"findings": dict(result.findings), "sizes": sizes}, list(result.objects.values())
     except FileRefused as refusal:
         return {"refused": str(refusal)}, []
     except (MemoryError, RecursionError):
-        # Memory that could not be had may be half given out: the parent uses no such child again.
-        return {"refused": TOO_HEAVY, "spent": True}, []
-    except BaseException:  # noqa: BLE001 - whatever a hostile file raised, it is the file's fault
-        return {"refused": UNREADABLE, "spent": True}, []
+        # The allocation that failed may have left half-built state: the parent replaces this child.
+        return {"refused": OUT_OF_MEMORY, "replace_child": True}, []
+    except BaseException:  # noqa: BLE001 - any error here is caused by the file
+        return {"refused": UNREADABLE, "replace_child": True}, []
 
 
 def _open(descriptor: int) -> BinaryIO:
@@ -112,20 +109,20 @@ def _open(descriptor: int) -> BinaryIO:
     return stream
 
 
-def _load_late_modules() -> None:
-    """Load what Python itself loads at first use: once the rights are given up, it cannot."""
+def _preload_lazy_modules() -> None:
+    """Import what Python itself imports at first use, which is impossible after `_drop_rights`."""
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
-    datetime.strptime("2000", "%Y")  # noqa: DTZ007 - what it returns is not used
+    datetime.strptime("2000", "%Y")  # noqa: DTZ007 - the result is not used
 
 
-def _give_up_rights(lacking: Collection[str]) -> None:
-    """Set the limits, and put the protections in place.
+def _drop_rights(*, known_missing: Collection[str]) -> None:
+    """Set the resource limits and put the protections in place.
 
-    Where one more is missing than the parent has warned of, no file is read.
+    Raises SystemExit where a protection is missing that the parent has not warned of.
     """
     if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL)) != 0:
-        raise SystemExit("The sandbox cannot be made to end with its parent.")
+        raise SystemExit("The sandbox cannot be tied to the life of its parent process.")
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_FSIZE: 0,
@@ -137,11 +134,11 @@ def _give_up_rights(lacking: Collection[str]) -> None:
         _, hard = resource.getrlimit(limit)
         lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (lower, lower))
-    if missing := set(lock_down()) - set(lacking):
+    if missing := set(lock_down()) - set(known_missing):
         raise SystemExit(f"The sandbox lacks {', '.join(sorted(missing))}.")
 
 
-def _limit_processor_time(allowed: int) -> None:
+def _limit_cpu_time(allowed: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + allowed
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

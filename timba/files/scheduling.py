@@ -1,8 +1,9 @@
-"""Decides which waiting file a worker takes next, so that no client waits for another one's work.
+"""Decides which waiting file a worker claims next, so that no client blocks the others.
 
-A worker has slots: the threads of the embedded one, the child processes of Celery's. Clients take
-turns, and within a client the quick files come first. Large ones never fill all slots, and the last
-free slot is kept for the quick files of a client that no other slot works for.
+A worker has slots: the threads of the embedded worker, or the child processes of a Celery worker.
+Scheduling is round-robin over clients; of one client, small files come first. Large files never
+occupy all slots, and the last free slot is reserved for small files of a client that no other slot
+works for.
 """
 
 from __future__ import annotations
@@ -13,41 +14,43 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Any, Final
 
+from timba.files.leases import claim, waiting_files
 from timba.files.models import File
-from timba.files.processing import claim, waiting_files
 from timba.files.processors.base import BULK, FAST
 
 QUEUES: Final = (FAST, BULK)
 
 
 def next_waiting(
-    *, queues: Sequence[str] = QUEUES, after: int = 0, barred: Collection[int] = ()
+    *, queues: Sequence[str] = QUEUES, after: int = 0, excluded: Collection[int] = ()
 ) -> uuid.UUID | None:
-    """Return the file whose turn it is: of the client that comes `after` the one served last.
+    """Return the id of the next file: of the client with the lowest id above `after`, then around.
 
-    Clients that are `barred` have no turn.
+    `after` is the client that was served last; the files of `excluded` clients are left out.
     """
-    found = [first for queue in queues if (first := _first(queue, after, barred))]
-    # The sort is stable: of one client, the queue that is named first comes first.
-    found.sort(key=lambda first: (first[1] <= after, first[1]))
-    return found[0][0] if found else None
+    candidates = [first for queue in queues if (first := _first(queue, after, excluded))]
+    # The sort is stable: of one client, the queue that is listed first comes first.
+    candidates.sort(key=lambda first: (first[1] <= after, first[1]))
+    return candidates[0][0] if candidates else None
 
 
-def _first(queue: str, after: int, barred: Collection[int]) -> tuple[uuid.UUID, int] | None:
+def _first(queue: str, after: int, excluded: Collection[int]) -> tuple[uuid.UUID, int] | None:
+    """Return the ids of a queue's next file and of its client."""
     waiting = waiting_files().filter(queue=queue).order_by("client_id", "uploaded_at")
     for start in (after, 0):
         while first := waiting.filter(client_id__gt=start).values_list("pk", "client_id").first():
-            if first[1] not in barred:
+            if first[1] not in excluded:
                 return first
-            start = first[1]  # noqa: PLW2901 - one look at the index, however many files it has
+            start = first[1]  # noqa: PLW2901 - one index lookup per client, however many files it has
     return None
 
 
 class Slots:
-    """What the slots of one worker are busy with.
+    """The slots of one worker, and the client that each of them works for.
 
-    `memory` holds the client that was served last, then the client of each slot: 0 where it is
-    free, negative where it is busy with a large file. Processes share it, with a `lock` of theirs.
+    `memory` holds the id of the client that was served last, then one number per slot: the id of
+    its client, negated for a large file, or 0 where the slot is free. Processes that share `memory`
+    pass a `lock` that works between them.
     """
 
     def __init__(
@@ -58,23 +61,23 @@ class Slots:
         memory: MutableSequence[int] | memoryview[int] | None = None,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """Take how many slots there are, and how many large files may be in work at once."""
+        """Create `count` slots, of which at most `bulk` process large files at the same time."""
         self._count = count
         self._bulk = count if bulk is None else bulk
         self._memory = [0] * (count + 1) if memory is None else memory
         self._lock = Lock() if lock is None else lock
 
     def claim(self, slot: int, *, queues: Sequence[str] = QUEUES) -> File | None:
-        """Claim the file whose turn it is for a free slot, which is busy until `free`."""
+        """Claim the next file for a free slot, which is busy until `free`."""
         with self._lock:
-            busy = [who for who in self._memory[1 : self._count + 1] if who]
-            barred: set[int] = set()
+            busy = [client for client in self._memory[1 : self._count + 1] if client]
+            excluded: set[int] = set()
             if FAST in queues:
-                if sum(who < 0 for who in busy) >= self._bulk:
+                if sum(client < 0 for client in busy) >= self._bulk:
                     queues = (FAST,)
                 if 0 < len(busy) == self._count - 1:
-                    queues, barred = (FAST,), {abs(who) for who in busy}
-            while file_id := next_waiting(queues=queues, after=self._memory[0], barred=barred):
+                    queues, excluded = (FAST,), {abs(client) for client in busy}
+            while file_id := next_waiting(queues=queues, after=self._memory[0], excluded=excluded):
                 file = claim(file_id)
                 if file is not None:
                     self._memory[0] = file.owner_id
@@ -84,5 +87,5 @@ class Slots:
         return None
 
     def free(self, slot: int) -> None:
-        """Say that a slot has no file any more."""
+        """Mark a slot as free."""
         self._memory[slot + 1] = 0

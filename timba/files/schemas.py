@@ -1,4 +1,4 @@
-"""How a file looks to every caller: the API's answer and the event's body are the same."""
+"""How a file and its task look to callers, in API responses and events alike."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TaskSchema(TypedDict):
 
 
 def serialize_file(file: File) -> FileSchema:
-    """Return the file as callers see it."""
+    """Return the representation of a file."""
     return FileSchema(
         id=file.pk,
         task_id=file.task_id,
@@ -67,7 +67,7 @@ def serialize_file(file: File) -> FileSchema:
 
 
 def serialize_task(file: File) -> TaskSchema:
-    """Return how far the work on a file is."""
+    """Return the representation of a file's processing."""
     return TaskSchema(
         task_id=file.task_id,
         status=cast("Status", file.status),

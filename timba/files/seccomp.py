@@ -1,8 +1,8 @@
-"""Limits the system calls of this process to those that reading a file needs: Linux's seccomp.
+"""Restricts the system calls of this process, with Linux's seccomp, to those that reading needs.
 
-An allow-list, checked in the kernel by a small program of Berkeley Packet Filter instructions. A
-call that is on none of the lists ends the process with SIGSYS. Libraries ask for some calls and do
-without them: those are answered with an error, as if the system did not have them.
+The allow-list is a program of classic BPF instructions that the kernel runs for each call. A call
+on none of the lists ends the process with SIGSYS. Some calls fail with an error instead, because
+libraries try them and can do without.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# The machine's number (linux/audit.h) and its place in the tables below.
+# Its number in linux/audit.h, and its column in the tables below.
 _MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _Numbers = Mapping[str, tuple[int, int]]
 
@@ -59,8 +59,8 @@ ALLOWED: Final[_Numbers] = {
     "exit": (60, 93),
     "exit_group": (231, 94),
 }
-# Refused with EPERM: what is asked of files by name, of devices, of the system, and for threads;
-# with `mbind` NumPy's matrix product only asks for nearer memory.
+# Fail with EPERM: calls for named files, devices, system information and threads. NumPy's matrix
+# product uses `mbind` only to ask for nearer memory.
 REFUSED: Final[_Numbers] = {
     "open": (2, -1),
     "openat": (257, 56),
@@ -82,13 +82,14 @@ REFUSED: Final[_Numbers] = {
     "mbind": (237, 235),
     "clone": (56, 220),
 }
-# Its flags are in memory, where no filter sees them: where it is unknown, `clone` is called.
-UNKNOWN: Final[_Numbers] = {"clone3": (435, 435)}
+# Fails with ENOSYS, and the C library calls `clone` instead: its flags are in memory, where no
+# filter can check them.
+UNIMPLEMENTED: Final[_Numbers] = {"clone3": (435, 435)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """An argument, counted from 0, and the values that its masked lower half may have."""
+    """An argument, counted from 0, and the permitted values of its lower 32 bits under `mask`."""
 
     argument: int
     values: Sequence[int]
@@ -96,10 +97,10 @@ class Condition:
 
 
 _PROT_EXEC: Final = 4
-# Duplicates and flags of descriptors; others send signals when something happens to a file.
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC. Others can have signals sent.
 _FCNTL_COMMANDS: Final = (0, 1, 2, 3, 1030)
 _NOT_EXECUTABLE: Final = Condition(argument=2, mask=_PROT_EXEC, values=(0,))
-# Allowed under a condition, else refused with EPERM.
+# Allowed under a condition, else EPERM.
 CONDITIONAL: Final[Mapping[str, tuple[tuple[int, int], Condition]]] = {
     "mmap": ((9, 222), _NOT_EXECUTABLE),
     "mprotect": ((10, 226), _NOT_EXECUTABLE),
@@ -110,14 +111,14 @@ CONDITIONAL: Final[Mapping[str, tuple[tuple[int, int], Condition]]] = {
 _LOAD, _AND, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06
 _KILL_PROCESS, _ALLOW, _ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 _REFUSE: Final = _ERRNO | errno.EPERM
-# Of struct seccomp_data: each argument has two halves, on these machines the lower one first.
+# Offsets in struct seccomp_data. Arguments have 64 bits, on these machines the lower half first.
 _CALL, _MACHINE, _ARGUMENTS = 0, 4, 16
 _SECCOMP: Final = (317, 277)
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
 
 class Instruction(ctypes.Structure):
-    """One instruction, a struct sock_filter."""
+    """A BPF instruction: struct sock_filter."""
 
     _fields_ = [
         ("code", ctypes.c_uint16),
@@ -128,18 +129,20 @@ class Instruction(ctypes.Structure):
 
 
 class _Program(ctypes.Structure):
+    """struct sock_fprog."""
+
     _fields_ = [("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(Instruction))]
 
 
 def install_seccomp_filter() -> None:
-    """Limit the system calls of this process for the rest of its life.
+    """Restrict the system calls of this process for the rest of its life.
 
-    Raises OSError where the kernel refuses, or this kind of machine has no list.
+    Raises OSError where the kernel refuses the filter or this machine's architecture has no list.
     """
     machine = platform.machine()
     if machine not in _MACHINES or sys.maxsize < 2**32:
         raise OSError(errno.ENOSYS, "there is no list of system calls for this kind of machine")
-    instructions = filter_for(machine)
+    instructions = build_filter(machine)
     program = _Program(len(instructions), (Instruction * len(instructions))(*instructions))
     libc = ctypes.CDLL(None, use_errno=True)
     number = ctypes.c_long(_SECCOMP[_MACHINES[machine][1]])
@@ -148,31 +151,31 @@ def install_seccomp_filter() -> None:
         raise OSError(ctypes.get_errno(), "the kernel refuses a filter of system calls")
 
 
-def filter_for(machine: str) -> list[Instruction]:
-    """Return the filter's instructions for one kind of machine."""
-    audit_number, place = _MACHINES[machine]
+def build_filter(machine: str) -> list[Instruction]:
+    """Return the filter's instructions for an architecture."""
+    audit_number, column = _MACHINES[machine]
     return [
-        # A call made in another machine's way has another machine's number.
+        # A call through the entry of another architecture, such as 32-bit x86, has its number.
         Instruction(_LOAD, 0, 0, _MACHINE),
         Instruction(_JUMP_IF_EQUAL, 1, 0, audit_number),
         Instruction(_RETURN, 0, 0, _KILL_PROCESS),
         Instruction(_LOAD, 0, 0, _CALL),
-        *_rules(place),
+        *_rules(column),
         Instruction(_RETURN, 0, 0, _KILL_PROCESS),
     ]
 
 
-def _rules(place: int) -> Iterator[Instruction]:
+def _rules(column: int) -> Iterator[Instruction]:
     for numbers, condition in CONDITIONAL.values():
-        yield from _rule(numbers[place], list(_check(condition)))
+        yield from _rule(numbers[column], list(_check(condition)))
     for calls, action in (
         (ALLOWED, _ALLOW),
         (REFUSED, _REFUSE),
-        (UNKNOWN, _ERRNO | errno.ENOSYS),
+        (UNIMPLEMENTED, _ERRNO | errno.ENOSYS),
     ):
         for numbers in calls.values():
-            if numbers[place] >= 0:
-                yield from _rule(numbers[place], [Instruction(_RETURN, 0, 0, action)])
+            if numbers[column] >= 0:
+                yield from _rule(numbers[column], [Instruction(_RETURN, 0, 0, action)])
 
 
 def _rule(call: int, then: Sequence[Instruction]) -> Iterator[Instruction]:

@@ -1,4 +1,4 @@
-"""What people do with files that are there: place them, try them again, delete them."""
+"""The write operations on existing files: assign, retry and delete them."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ from timba.files.tasks import notify_workers
 _BATCH: Final = 100
 
 
-class Places(TypedDict, total=False):
-    """Where a file may belong; what is left out stays."""
+class Links(TypedDict, total=False):
+    """What a file can be assigned to; a key that is left out stays as it is."""
 
     consignment: Consignment | None
     log: Log | None
 
 
 @retry_on_deadlock
-def place_file(*, actor: User, file: File, **places: Unpack[Places]) -> File:
-    """Say which consignment and log a file belongs to; raise NotFound for another client's.
+def place_file(*, actor: User, file: File, **links: Unpack[Links]) -> File:
+    """Assign a file to a consignment and a log; raise NotFound for those of another client.
 
-    A file that moves without a word of its log leaves behind a log of another consignment.
+    Where `log` is left out, the file keeps its log only if that belongs to the new consignment.
     """
     require(actor, Permission.WRITE_FILES, client=file.client)
-    consignment, log = places.get("consignment"), places.get("log")
-    if any(place is not None and place.client_id != file.client_id for place in (consignment, log)):
+    consignment, log = links.get("consignment"), links.get("log")
+    if any(link is not None and link.client_id != file.client_id for link in (consignment, log)):
         raise NotFound("There is no such consignment or log.")
     with write_transaction():
         lock_targets(consignment, log)
-        file = _locked(file)
-        if "consignment" in places and file.log is not None:
-            stays = file.log.consignment_id == getattr(consignment, "pk", None)
-            places.setdefault("log", file.log if stays else None)
-        if apply_changes(file, places):
-            file.save(update_fields=list(places))
+        file = _lock_file(file)
+        if "consignment" in links and file.log is not None:
+            keeps_log = file.log.consignment_id == getattr(consignment, "pk", None)
+            links.setdefault("log", file.log if keeps_log else None)
+        if apply_changes(file, links):
+            file.save(update_fields=list(links))
             publish(file_event("update", file, actor=actor))
     return file
 
 
 @retry_on_deadlock
 def retry_file(*, actor: User, file: File) -> File:
-    """Process a FAILURE again; raise Conflict for a file in any other state."""
+    """Process a file in FAILURE again; raise Conflict for one in any other status."""
     require(actor, Permission.WRITE_FILES, client=file.client)
     with transaction.atomic():
-        file = _locked(file)
+        file = _lock_file(file)
         if file.status != File.Status.FAILURE:
             raise Conflict("Only a file in FAILURE can be tried again.")
         _make_pending(file)
@@ -74,21 +74,21 @@ def retry_file(*, actor: User, file: File) -> File:
 
 
 def retry_failed_files(*, actor: User, client: Client) -> int:
-    """Process all of a client's failures again, in small transactions; return how many.
+    """Process all of a client's failed files again, in small transactions; return how many.
 
-    A failure whose very bytes count already under another file stays as it is.
+    Temperature files whose bytes already count in another file are left out.
     """
     require(actor, Permission.WRITE_FILES, client=client)
     failed = File.unscoped.live().filter(client=client, status=File.Status.FAILURE)
     file_ids = list(failed.order_by("uploaded_at", "pk").values_list("pk", flat=True))
     return sum(
-        _retry_some(failed.filter(pk__in=file_ids[start : start + _BATCH]), actor=actor)
+        _retry_batch(failed.filter(pk__in=file_ids[start : start + _BATCH]), actor=actor)
         for start in range(0, len(file_ids), _BATCH)
     )
 
 
 @retry_on_deadlock
-def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
+def _retry_batch(failed: FileQuerySet, *, actor: User) -> int:
     retried = []
     with transaction.atomic():
         for file in failed.select_for_update().order_by("uploaded_at", "pk"):
@@ -107,16 +107,16 @@ def _retry_some(failed: FileQuerySet, *, actor: User) -> int:
 
 @retry_on_deadlock
 def delete_file(*, actor: User, file: File) -> None:
-    """Take a file out of every answer at once; its bytes stay in the trash for a while."""
+    """Delete a file; its row and bytes stay in the trash for TIMBA_TRASH_DAYS."""
     require(actor, Permission.WRITE_FILES, client=file.client)
     with transaction.atomic():
-        file = _locked(file)
+        file = _lock_file(file)
         event = file_event("delete", file, actor=actor)
         processor = processors()[file.kind]
         if isinstance(processor, HandlesDeletion):
             processor.on_delete(file)
         file.deleted_at, file.live_digest, file.queue = timezone.now(), None, ""
-        # Whoever works on it now is a stranger from here on.
+        # A worker that is processing the file can no longer write.
         file.fencing_token += 1
         file.save(update_fields=["deleted_at", "live_digest", "queue", "fencing_token"])
         failpoint("services.tombstone_written")
@@ -124,23 +124,23 @@ def delete_file(*, actor: User, file: File) -> None:
 
 
 def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Lock the files of a log that is deleted, or of a consignment and all its logs; tell of each.
+    """Lock the files of a log, or of a consignment and all its logs; return their update events.
 
-    It is a part of that deletion, which empties their columns as the foreign keys say and
-    publishes what is told here: see `CONSIGNMENT_DELETION_HOOKS`.
+    Part of the deletion of that log or consignment, which sets the files' columns to null through
+    the foreign keys and publishes these events: see `CONSIGNMENT_DELETION_HOOKS`.
     """
     logs = Log.unscoped.filter(consignment=consignment)
-    places = {"log": Q(log__in=logs), "consignment": Q(consignment=consignment)}
+    conditions = {"log": Q(log__in=logs), "consignment": Q(consignment=consignment)}
     if log is not None:
-        places = {"log": Q(log=log)}
+        conditions = {"log": Q(log=log)}
     unlinked: dict[uuid.UUID, File] = {}
-    for place, is_there in places.items():
-        for file in File.unscoped.live().filter(is_there).select_for_update().order_by("pk"):
-            setattr(unlinked.setdefault(file.pk, file), place, None)
+    for field, condition in conditions.items():
+        for file in File.unscoped.live().filter(condition).select_for_update().order_by("pk"):
+            setattr(unlinked.setdefault(file.pk, file), field, None)
     return [file_event("update", file, actor=actor) for file in unlinked.values()]
 
 
-def _locked(file: File) -> File:
+def _lock_file(file: File) -> File:
     rows = File.unscoped.live().select_for_update()
     return rows.get_or_not_found(pk=file.pk)
 
@@ -148,7 +148,7 @@ def _locked(file: File) -> File:
 def _make_pending(file: File) -> None:
     file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
     file.result, file.error, file.processed_at, file.lease_until = None, "", None, None
-    # A worker that was given up for lost may wake: it is a stranger from here on.
+    # A worker whose lease expired, and that resumes, can no longer write.
     file.fencing_token += 1
     file.notified_at = timezone.now()
     file.queue = processors()[file.kind].queue_for(file.size)

@@ -1,7 +1,8 @@
-"""Heals what crashes left: every step finds its work in rows, and may be killed at any point.
+"""Removes what crashes leave behind: abandoned uploads, orphaned objects, files of lost workers.
 
-Each step takes a small batch: what has not failed yet, longest due first, then what has failed,
-longest ago first. However many rows always fail, the others get their turn.
+Each step finds its work in the rows, and may be killed at any point. It takes a batch: first the
+rows that have not failed before, longest due first, then those that have, longest ago first. Rows
+that always fail therefore do not starve the others.
 """
 
 from __future__ import annotations
@@ -20,92 +21,96 @@ from django.utils.module_loading import import_string
 
 from timba.db.outages import is_database_outage, is_serialization_failure
 from timba.failpoints import failpoint
+from timba.files.leases import lost_files, waiting_files
 from timba.files.models import Derivative, File
-from timba.files.processing import give_up, lost_files, waiting_files
+from timba.files.processing import fail_lost_file
 from timba.files.processors.base import DiscardsRuns
 from timba.files.registry import processors
 from timba.files.storage import StorageUnavailable, store
 
-# A store may still carry out what it was asked by a worker, or an upload, that is gone since: what
-# they made is erased, with the row that names it, once nothing can come any more.
+# A store may still carry out requests of a process that is gone. Its objects are deleted, with the
+# row that names them, once no such request can arrive any more.
 ABANDONED_AFTER: Final = timedelta(hours=1)
-RING_AGAIN_AFTER: Final = timedelta(seconds=15)
+RENOTIFY_AFTER: Final = timedelta(seconds=15)
 _BATCH: Final = 500
-_BELLS: Final = 50
+_MAX_NOTIFICATIONS: Final = 50
 _log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=models.Model)
 
 
 def sweep_files(*, stopping: Any = None) -> None:
-    """Do one round: lost files, abandoned uploads, results of dead runs, trash, expired rows.
+    """Run each step once, then delete expired rows of other apps.
 
-    Raises nothing that one file causes: the others are swept all the same. While the store is away
-    only the first step is done, which needs none; once `stopping` is set, no other file is begun.
+    An error that one row causes is logged, and the other rows are swept. While the object store is
+    unavailable only lost files are swept, which needs no store. Once `stopping` is set, no other
+    row is begun.
     """
     try:
-        _each(_batch(lost_files(), since="lease_until"), _give_up, stopping)
-        _each(_batch(_abandoned_uploads(), since="touched_at"), _remove_abandoned, stopping)
-        _each(_batch(_dead_runs(), since="created_at"), _erase, stopping)
-        _each(_batch(_trash(), since="deleted_at"), _erase_file, stopping)
+        _sweep(_batch(lost_files(), due="lease_until"), _fail_lost_file, stopping)
+        _sweep(_batch(_abandoned_uploads(), due="touched_at"), _delete_upload, stopping)
+        _sweep(_batch(_orphaned_derivatives(), due="created_at"), _delete_derivative, stopping)
+        _sweep(_batch(_expired_trash(), due="deleted_at"), _delete_file, stopping)
     except (StorageUnavailable, ImproperlyConfigured):
-        _log.warning("store_away", exc_info=True)
-    purge_expired()
+        _log.warning("storage_unavailable", exc_info=True)
+    _run_purges()
 
 
-def purge_expired() -> None:
-    """Delete what has expired in other apps; one that fails keeps none of the others waiting."""
+def _run_purges() -> None:
+    """Call each function that settings list in PURGES; the failure of one is logged."""
     for path in settings.PURGES:
         try:
             import_string(path)()
-        except Exception:  # noqa: BLE001 - tried again in the next round
-            _log.exception("not_purged", purge=path)
+        except Exception:  # noqa: BLE001 - the next sweep calls it again
+            _log.exception("purge_failed", purge=path)
 
 
-def claim_unnotified(*, queue: str, bells: int) -> Sequence[uuid.UUID]:
-    """Return the oldest files of a queue whose bell is lost, to be rung for now.
+def claim_unnotified(*, queue: str, queued_messages: int) -> Sequence[uuid.UUID]:
+    """Return the oldest waiting files of a queue whose notification was lost; mark them notified.
 
-    `bells` still hang at the broker: only for so many fewer may a bell be lost, however long the
-    files have been waiting. A few are enough, for whoever has processed a file rings for the next:
-    ringing for every file again and again would flood the broker.
+    A queue lacks as many messages as it has more waiting files than `queued_messages`. At most 50
+    are returned, because each processed file notifies of the next one: notifying of all files in
+    every sweep would flood the broker.
     """
     waiting = waiting_files().filter(queue=queue)
-    lost = min(waiting.count() - bells, _BELLS)
-    if lost <= 0:
+    missing = min(waiting.count() - queued_messages, _MAX_NOTIFICATIONS)
+    if missing <= 0:
         return []
     now = timezone.now()
-    long_ago = models.Q(notified_at__isnull=True) | models.Q(notified_at__lt=now - RING_AGAIN_AFTER)
-    oldest = waiting.filter(long_ago).order_by("uploaded_at")
-    file_ids = list(oldest.values_list("pk", flat=True)[:lost])
+    not_recently = models.Q(notified_at__isnull=True) | models.Q(
+        notified_at__lt=now - RENOTIFY_AFTER
+    )
+    oldest = waiting.filter(not_recently).order_by("uploaded_at")
+    file_ids = list(oldest.values_list("pk", flat=True)[:missing])
     File.unscoped.filter(pk__in=file_ids).update(notified_at=now)
-    failpoint("sweeping.bells_noted")
+    failpoint("sweeping.notifications_recorded")
     return file_ids
 
 
-def _batch(due: models.QuerySet[T], *, since: str) -> list[T]:
-    fresh = list(due.filter(sweep_failed_at=None).order_by(since)[:_BATCH])
-    failed = due.filter(sweep_failed_at__isnull=False).order_by("sweep_failed_at")
+def _batch(rows: models.QuerySet[T], *, due: str) -> list[T]:
+    fresh = list(rows.filter(sweep_failed_at=None).order_by(due)[:_BATCH])
+    failed = rows.filter(sweep_failed_at__isnull=False).order_by("sweep_failed_at")
     return [*fresh, *failed[: _BATCH - len(fresh)]]
 
 
-def _each(found: Iterable[T], heal: Callable[[T], None], stopping: Any) -> None:
-    for one in found:
+def _sweep(rows: Iterable[T], step: Callable[[T], None], stopping: Any) -> None:
+    for row in rows:
         if stopping is not None and stopping.is_set():
             return
         try:
-            heal(one)
-        except Exception as problem:  # tried again in a later round
-            if isinstance(problem, StorageUnavailable):
-                # A store that refuses this object alone is there for the others.
+            step(row)
+        except Exception as error:  # a later sweep tries the row again
+            if isinstance(error, StorageUnavailable):
+                # Raises unless the store refuses only this object.
                 store().check()
-            if is_database_outage(problem) and not is_serialization_failure(problem):
+            if is_database_outage(error) and not is_serialization_failure(error):
                 raise
-            _log.exception("not_swept", step=heal.__name__, what=str(one))
-            failed = type(one)._base_manager.filter(pk=one.pk)  # noqa: SLF001 - Django's own name
+            _log.exception("sweep_failed", step=step.__name__, row=str(row))
+            failed = type(row)._base_manager.filter(pk=row.pk)  # noqa: SLF001 - Django's own name
             failed.update(sweep_failed_at=timezone.now())
 
 
-def _give_up(file: File) -> None:
-    give_up(file.pk)
+def _fail_lost_file(file: File) -> None:
+    fail_lost_file(file.pk)
 
 
 def _abandoned_uploads() -> models.QuerySet[File]:
@@ -113,43 +118,28 @@ def _abandoned_uploads() -> models.QuerySet[File]:
     return File.unscoped.filter(status=File.Status.RECEIVING, touched_at__lt=long_ago)
 
 
-def _remove_abandoned(file: File) -> None:
-    """Give the upload up first, so that it cannot be accepted while its bytes are erased."""
+def _delete_upload(file: File) -> None:
+    """Mark the upload as deleted first, so that it cannot be accepted meanwhile."""
     rows = File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING)
     if rows.filter(touched_at=file.touched_at).update(deleted_at=timezone.now()):
         failpoint("sweeping.upload_given_up")
         store().purge(file.storage_key)
         failpoint("sweeping.upload_purged")
         rows.delete()
-        _log.info("abandoned_upload_removed", file_id=str(file.pk))
+        _log.info("abandoned_upload_deleted", file_id=str(file.pk))
 
 
-def _dead_runs() -> models.QuerySet[Derivative]:
-    """Return what runs made that lost their file: neither the current run nor the one at work."""
+def _orphaned_derivatives() -> models.QuerySet[Derivative]:
+    """Return the derivatives of runs that are neither their file's current run nor in progress."""
     long_ago = timezone.now() - ABANDONED_AFTER
-    dead = Derivative.objects.filter(is_current=False, created_at__lt=long_ago).exclude(
+    orphaned = Derivative.objects.filter(is_current=False, created_at__lt=long_ago).exclude(
         file__status=File.Status.PENDING, run=models.F("file__fencing_token")
     )
-    return dead.select_related("file")
+    return orphaned.select_related("file")
 
 
-def _trash() -> models.QuerySet[File]:
-    kept_for = timedelta(days=settings.TIMBA_TRASH_DAYS)
-    return File.unscoped.filter(deleted_at__lt=timezone.now() - kept_for)
-
-
-def _erase_file(file: File) -> None:
-    for derivative in file.derivatives.all():
-        _erase(derivative)
-    failpoint("sweeping.derivatives_erased")
-    store().delete(file.storage_key)
-    failpoint("sweeping.original_erased")
-    file.delete()
-    _log.info("deleted_file_erased", file_id=str(file.pk))
-
-
-def _erase(derivative: Derivative) -> None:
-    """Erase the bytes, then what was staged beside them, then the row that names both."""
+def _delete_derivative(derivative: Derivative) -> None:
+    """Delete the object, then what the run has staged, then the row that names both."""
     store().purge(derivative.storage_key)
     failpoint("sweeping.run_purged")
     processor = processors()[derivative.file.kind]
@@ -157,3 +147,18 @@ def _erase(derivative: Derivative) -> None:
         processor.discard_run(derivative.file_id, derivative.run)
     failpoint("sweeping.totals_discarded")
     derivative.delete()
+
+
+def _expired_trash() -> models.QuerySet[File]:
+    retention = timedelta(days=settings.TIMBA_TRASH_DAYS)
+    return File.unscoped.filter(deleted_at__lt=timezone.now() - retention)
+
+
+def _delete_file(file: File) -> None:
+    for derivative in file.derivatives.all():
+        _delete_derivative(derivative)
+    failpoint("sweeping.derivatives_erased")
+    store().delete(file.storage_key)
+    failpoint("sweeping.original_erased")
+    file.delete()
+    _log.info("deleted_file_purged", file_id=str(file.pk))

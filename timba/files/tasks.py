@@ -1,7 +1,8 @@
-"""The doorbell and the shell around processing: rows say what to do, bells say "look again".
+"""The Celery tasks around processing, and the notifications that wake workers.
 
-With a broker, a bell is a Celery message; without one, a datagram to `manage.py work`. A bell that
-is lost, late or rung twice does no harm.
+The rows say what is to be done; a notification only makes a worker query them. With a broker it is
+a Celery message, without one a datagram to `manage.py work`. A notification that is lost, late or
+duplicated does no harm.
 """
 
 from __future__ import annotations
@@ -31,17 +32,18 @@ from timba.files.processors.base import FAST
 from timba.files.scheduling import QUEUES, Slots, next_waiting
 from timba.files.sweeping import claim_unnotified, sweep_files
 
-BELL: Final = "work"
-_RING_SECONDS: Final = 2.0
+WORK_CHANNEL: Final = "work"
+# An upload waits no longer than this for the broker.
+_NOTIFY_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 
 
-class Stopping:
-    """Set in a Celery worker's main process, and seen by all that it has forked.
+class SharedFlag:
+    """An event that a Celery worker's main process sets and its forked children see.
 
-    One byte that they share, without a lock: a signal's handler sets it, and whoever is killed
-    while looking at it keeps nobody waiting.
+    It is one byte of shared memory without a lock: a signal handler may set it, and a process that
+    is killed while reading it blocks no other.
     """
 
     def __init__(self) -> None:
@@ -55,7 +57,7 @@ class Stopping:
 
 
 class _ProcessLock:
-    """Held by one of the processes that have the same file open; no lock between threads."""
+    """A lock between processes that have the same file open; it does not lock between threads."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -69,64 +71,68 @@ class _ProcessLock:
 
 @dataclass(slots=True)
 class _Worker:
-    """This Celery worker."""
+    """The state of this Celery worker."""
 
     slots: Slots
 
 
-_stopping: Final = Stopping()
+_stopping: Final = SharedFlag()
 _worker: Final = _Worker(Slots(1))
 
 
-class TaskBroken(Exception):
-    """A task ended in a way that would have ended its worker with it."""
+class TaskFailed(Exception):
+    """A task raised an exception that would have ended its worker."""
 
 
 def log_exceptions(task: Callable[P, None]) -> Callable[P, None]:
-    """Let a task fail alone: the last three, as they are, would end the whole worker.
+    """Keep a task's exceptions from ending the worker.
 
-    Without its database a task does nothing: the row waits, and is found by the next sweep.
+    MemoryError, RecursionError and SystemExit, which would end it, become TaskFailed. A database
+    outage is logged: the row waits, and the next sweep finds it.
     """
 
     @wraps(task)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             task(*args, **kwargs)
-        except database_errors() as problem:
-            if not is_database_outage(problem):
+        except database_errors() as error:
+            if not is_database_outage(error):
                 raise
-            log_outage(problem)
-        except (MemoryError, RecursionError, SystemExit) as failure:
-            raise TaskBroken(repr(failure)) from failure
+            log_outage(error)
+        except (MemoryError, RecursionError, SystemExit) as error:
+            raise TaskFailed(repr(error)) from error
 
     return run
 
 
 def notify_workers(file_ids: Sequence[uuid.UUID]) -> None:
-    """Say that these files wait, within some two seconds; never raise: the sweeper rings again."""
-    failpoint("tasks.bell_due")
+    """Notify workers that these files wait, within some two seconds.
+
+    Raises nothing: the sweeper notifies again of files whose notification was not sent.
+    """
+    failpoint("tasks.notification_due")
     if not settings.BROKER_URL:
-        wakeup.notify(BELL)
+        wakeup.notify(WORK_CHANNEL)
         return
-    deadline = time.monotonic() + _RING_SECONDS
+    deadline = time.monotonic() + _NOTIFY_SECONDS
     queues = File.unscoped.filter(pk__in=file_ids).values_list("pk", "queue")
     for file_id, queue in queues.order_by("uploaded_at"):
         if time.monotonic() > deadline:
             return
         try:
             process.apply_async((str(file_id), queue), queue=queue)
-        except Exception:  # noqa: BLE001 - whatever ails the broker, the upload is safe
-            _log.warning("bell_not_rung", file_id=str(file_id), exc_info=True)
+        except Exception:  # noqa: BLE001 - no failure of the broker may fail the upload
+            _log.warning("notification_failed", file_id=str(file_id), exc_info=True)
             return
 
 
 @shared_task(name="timba.files.tasks.process")
 @log_exceptions
 def process(_: str, queue: str = FAST) -> None:
-    """Process the file whose turn it is in the queue: not always the one that was rung for.
+    """Process the next file of the queue, which need not be the one that the message names.
 
-    A message that comes while the last free slot is kept for other clients is spent in vain: so
-    whoever has processed a file sends another one, while files wait.
+    A message that arrives while the last free slot is reserved for other clients has no effect.
+    Therefore each processed file is followed by another message as long as files wait.
     """
     slot = getattr(current_process(), "index", 0)
     file = _worker.slots.claim(slot, queues=[queue])
@@ -141,11 +147,33 @@ def process(_: str, queue: str = FAST) -> None:
         notify_workers([waiting])
 
 
+@shared_task(name="timba.files.tasks.sweep")
+@log_exceptions
+def sweep() -> None:
+    """Clean up after crashes, and notify again of waiting files whose messages were lost."""
+    sweep_files()
+    for queue in QUEUES:
+        queued = queued_messages(process.app, [queue])
+        notify_workers(claim_unnotified(queue=queue, queued_messages=queued))
+
+
+def queued_messages(app: Any, queues: Iterable[str]) -> int:
+    """Return how many messages the broker holds in these queues."""
+    with app.connection_for_read() as connection:
+        return sum(_messages_in(queue, connection) for queue in queues)
+
+
+def _messages_in(queue: str, connection: Any) -> int:
+    # Declared because kombu, with a key prefix, takes every queue of Redis for missing.
+    declared = connection.default_channel.queue_declare(queue, durable=True, auto_delete=False)
+    return int(declared.message_count)
+
+
 @celeryd_after_setup.connect
 def share_slots(instance: Any, **_: Any) -> None:
-    """Give a Celery worker's child processes, which are forked later, one memory of their slots."""
+    """Put a Celery worker's slots into memory that its child processes, forked later, share."""
     count = max(1, instance.concurrency)
-    # POSIX locks: the system takes them from whoever is killed while holding one.
+    # With POSIX locks: the kernel releases those of a process that is killed.
     shared = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
     size = 8 * (count + 1)
     shared.truncate(size)
@@ -155,32 +183,11 @@ def share_slots(instance: Any, **_: Any) -> None:
 
 @worker_process_init.connect
 def free_slot(**_: Any) -> None:
-    """Take over the slot of a child process that has died, perhaps with a file in work."""
+    """Free the slot of the child process that this one replaces, which may have died at work."""
     _worker.slots.free(getattr(current_process(), "index", 0))
 
 
 @worker_shutting_down.connect
-def give_back_files(**_: Any) -> None:
-    """Have files in hand given back unharmed: a restart is no fault of theirs."""
+def release_files(**_: Any) -> None:
+    """Make the child processes release their files, without counting the attempt."""
     _stopping.set()
-
-
-@shared_task(name="timba.files.tasks.sweep")
-@log_exceptions
-def sweep() -> None:
-    """Remove debris, end what is lost, and ring again for files whose bell was lost."""
-    sweep_files()
-    for queue in QUEUES:
-        notify_workers(claim_unnotified(queue=queue, bells=queued_messages(process.app, [queue])))
-
-
-def queued_messages(app: Any, queues: Iterable[str]) -> int:
-    """Return how many messages the broker still holds: their files need no other one."""
-    with app.connection_for_read() as connection:
-        return sum(_messages_in(queue, connection) for queue in queues)
-
-
-def _messages_in(queue: str, connection: Any) -> int:
-    # Declared, not asked for: behind a key prefix, kombu finds that no queue of Redis exists.
-    declared = connection.default_channel.queue_declare(queue, durable=True, auto_delete=False)
-    return int(declared.message_count)

@@ -1,6 +1,6 @@
-"""The embedded worker: threads that claim waiting files by the very same query as Celery's tasks.
+"""The embedded worker: threads that claim files with the same query as the Celery tasks.
 
-Nothing is queued in memory: a worker that is killed loses nothing but its leases.
+Nothing is queued in memory: a worker that is killed loses only its leases.
 """
 
 from __future__ import annotations
@@ -16,31 +16,32 @@ from timba.files.processing import process_claimed
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import Slots
 from timba.files.sweeping import sweep_files
-from timba.files.tasks import BELL
+from timba.files.tasks import WORK_CHANNEL
 from timba.wakeup import Listener
 
-_LOOK_AGAIN_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 10.0
-_TROUBLE_SECONDS: Final = 2.0
+_ERROR_PAUSE_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Processes files until it is told to stop."""
+    """Processes and sweeps files until `stop` is called."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        # With two at once, a large file leaves one to the quick; one more is there for the others.
-        at_once = max(2, settings.TIMBA_WORKER_THREADS)
-        self._slots = Slots(at_once + 1, bulk=at_once - 1)
+        # At least two, so that a large file leaves one to the quick ones; one more is reserved
+        # for other clients.
+        threads = max(2, settings.TIMBA_WORKER_THREADS)
+        self._slots = Slots(threads + 1, bulk=threads - 1)
         self._threads = [
-            threading.Thread(target=self._serve, args=(slot,), name=f"worker-{slot}")
-            for slot in range(at_once + 1)
+            threading.Thread(target=self._process_loop, args=(slot,), name=f"worker-{slot}")
+            for slot in range(threads + 1)
         ]
-        self._threads.append(threading.Thread(target=self._keep_sweeping, name="sweeper"))
+        self._threads.append(threading.Thread(target=self._sweep_loop, name="sweeper"))
 
     def run(self) -> None:
-        """Work until `stop`; return when every file in hand is settled or given back."""
+        """Work until `stop`; return when every claimed file is settled or released."""
         for thread in self._threads:
             thread.start()
         _log.info("worker_ready", threads=len(self._threads) - 1)
@@ -48,22 +49,22 @@ class Worker:
             thread.join()
 
     def stop(self) -> None:
-        """Ask every thread to stop; files in hand are given back unharmed."""
+        """Stop every thread; claimed files are released without counting the attempt."""
         self._stopping.set()
 
-    def _serve(self, slot: int) -> None:
-        bell = Listener(BELL)
+    def _process_loop(self, slot: int) -> None:
+        listener = Listener(WORK_CHANNEL)
         try:
             while not self._stopping.is_set():
                 if not self._process_next(slot):
-                    bell.wait(_LOOK_AGAIN_SECONDS)
+                    listener.wait(_POLL_SECONDS)
         finally:
-            bell.close()
+            listener.close()
             close_sandbox()
             drop_connection()
 
     def _process_next(self, slot: int) -> bool:
-        """Process the file whose turn it is; return whether to look again at once."""
+        """Process the next file; return False where none can be claimed."""
         try:
             file = self._slots.claim(slot)
             if file is None:
@@ -72,25 +73,25 @@ class Worker:
                 process_claimed(file, stopping=self._stopping)
             finally:
                 self._slots.free(slot)
-        except Exception as problem:  # noqa: BLE001 - a thread that ended would be missed by nobody
-            self._recover("work_interrupted", problem)
+        except Exception as error:  # noqa: BLE001 - nothing would restart a thread that ended
+            self._log_and_pause("processing_interrupted", error)
         return True
 
-    def _keep_sweeping(self) -> None:
+    def _sweep_loop(self) -> None:
         try:
             while not self._stopping.wait(_SWEEP_SECONDS):
                 try:
                     sweep_files(stopping=self._stopping)
-                except Exception as problem:  # noqa: BLE001 - the same
-                    self._recover("sweep_interrupted", problem)
+                except Exception as error:  # noqa: BLE001 - the same
+                    self._log_and_pause("sweep_interrupted", error)
         finally:
             drop_connection()
 
-    def _recover(self, event: str, problem: Exception) -> None:
-        """Log what went wrong, most likely a database that is away, and wait a moment."""
-        if is_database_outage(problem):
-            log_outage(problem)
+    def _log_and_pause(self, event: str, error: Exception) -> None:
+        """Log an error, most likely a database outage, and wait a moment."""
+        if is_database_outage(error):
+            log_outage(error)
         else:
             _log.exception(event)
         drop_connection()
-        self._stopping.wait(_TROUBLE_SECONDS)
+        self._stopping.wait(_ERROR_PAUSE_SECONDS)

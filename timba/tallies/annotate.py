@@ -35,9 +35,9 @@ _COMMENT_WIDTH, _COMMENT_HEIGHT = 260, 80
 
 
 class Marks(Source, Protocol):
-    """A sheet, and beside it, as JSON, its name and `[row, column, sentence]` of each bad cell."""
+    """A sheet; its extra input is JSON: its name and `[row, column, sentence]` of each bad cell."""
 
-    def open_beside(self) -> BinaryIO: ...
+    def open_extra(self) -> BinaryIO: ...
 
 
 def mark_workbook(source: Marks) -> ReadResult:
@@ -67,9 +67,9 @@ def mark_values(source: Marks) -> ReadResult:
 
 
 def _marks(source: Marks) -> tuple[str, list[tuple[int, int, str]]]:
-    with source.open_beside() as stream:
-        beside = json.load(stream)
-    return beside["sheet"], beside["marks"]
+    with source.open_extra() as stream:
+        extra = json.load(stream)
+    return extra["sheet"], extra["marks"]
 
 
 def _tally_of(stream: BinaryIO) -> tuple[Sheet, Sequence[Sequence[Any]]]:

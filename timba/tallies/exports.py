@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import structlog
@@ -20,6 +18,7 @@ from django.utils import timezone
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.errors import Unavailable
+from timba.isolated_python import isolated_python
 from timba.places.models import City
 from timba.tallies.export_child import write_spool, writer_of
 from timba.tallies.export_slots import export_slot, export_thread
@@ -34,10 +33,7 @@ _AT_ONCE: Final = 1000
 # How often the logs are read anew, where some came or went meanwhile.
 _ATTEMPTS: Final = 3
 _SECONDS: Final = 600
-_HOUSE: Final = str(Path(__file__).resolve().parents[2])
-_START: Final = (
-    "import sys; sys.path.insert(0, {house!r}); from timba.tallies.export_child import main; main()"
-)
+_START_CHILD: Final = "from timba.tallies.export_child import main; main()"
 _log = structlog.get_logger(__name__)
 
 
@@ -86,7 +82,7 @@ def _write_elsewhere(
         _spool(actor, consignment, spool)
         spool.seek(0)
         subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            [sys.executable, "-I", "-c", _START.format(house=_HOUSE), ending],
+            [*isolated_python(_START_CHILD), ending],
             stdin=spool,
             stdout=out,
             stderr=subprocess.PIPE,

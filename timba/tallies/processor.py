@@ -34,7 +34,7 @@ from timba.files.processors.base import (
     Processor,
     ReadResult,
 )
-from timba.files.rejects import csv_lines
+from timba.files.safe_csv import csv_lines
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import MARKED, mark_values, mark_workbook
 from timba.tallies.headers import (
@@ -225,10 +225,10 @@ def _mark(job: Job, bad: Iterable[BadRow], *, sheet: str, place: Mapping[str, in
     marks = [
         (row.row, place[name], sentence) for row in bad for name, sentence in row.faults.items()
     ]
-    beside = json.dumps({"sheet": sheet, "marks": marks}).encode()
+    extra = json.dumps({"sheet": sheet, "marks": marks}).encode()
     for mark in (mark_workbook, mark_values):
         try:
-            marked = run_in_sandbox(mark, job, beside=beside).objects[MARKED]
+            marked = run_in_sandbox(mark, job, extra=extra).objects[MARKED]
         except FileRefused:
             _log.warning("tally_not_marked", by=mark.__name__, exc_info=True)
             continue

@@ -11,7 +11,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, Side
 
-from timba.files.rejects import csv_lines
+from timba.files.safe_csv import csv_lines
 from timba.tallies.facts import Tally
 
 HEADER: Final = ("barcode", "length", "breadth", "height", "volume")

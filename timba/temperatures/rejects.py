@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from io import RawIOBase
 from typing import Final
 
-from timba.files.rejects import csv_lines
+from timba.files.safe_csv import csv_lines
 from timba.temperatures.parsing import Reject
 
 HEADER: Final = ("line", "reason", "text")

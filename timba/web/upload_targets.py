@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http.multipartparser import MultiPartParserError
 
-from timba.files.kinds import KINDS_OF, TEMPERATURES, size_limit
+from timba.files.kinds import KINDS_BY_EXTENSION, TEMPERATURES, size_limit
 from timba.files.registry import processors
 from timba.web.pages import Viewer
 
@@ -40,13 +40,13 @@ class UploadTarget:
     @property
     def small_limit(self) -> int:
         """Return the limit of photos and PDFs."""
-        return max(size_limit(f"x.{ending}", general=0) for ending in KINDS_OF)
+        return max(size_limit(f"x.{ending}", general=0) for ending in KINDS_BY_EXTENSION)
 
 
 def files_target() -> UploadTarget:
     """Return the door for every kind that can be read here."""
     known = set(processors())
-    endings = tuple(ending for ending, kinds in KINDS_OF.items() if known & set(kinds))
+    endings = tuple(ending for ending, kinds in KINDS_BY_EXTENSION.items() if known & set(kinds))
     return UploadTarget(
         url="/api/upload/",
         field="files",
@@ -62,7 +62,9 @@ def readings_target() -> UploadTarget:
         url="/upload/",
         field="file",
         endings=(),
-        suggested=tuple(ending for ending, kinds in KINDS_OF.items() if TEMPERATURES in kinds),
+        suggested=tuple(
+            ending for ending, kinds in KINDS_BY_EXTENSION.items() if TEMPERATURES in kinds
+        ),
         most=1,
     )
 

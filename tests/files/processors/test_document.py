@@ -14,7 +14,7 @@ from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processors.base import FileRefused
 from timba.files.processors.document import DAMAGED, LOCKED, read_document
-from timba.files.sandbox import DIED, close_sandbox
+from timba.files.sandbox import CRASHED, close_sandbox
 from timba.files.sandbox_child import UNREADABLE
 
 
@@ -119,6 +119,6 @@ def test_spoilt_pdfs_end_with_a_sentence(settle: Receive) -> None:
         assert file.status == File.Status.SUCCESS or file.error in {
             DAMAGED,
             LOCKED,
-            DIED,
+            CRASHED,
             UNREADABLE,
         }

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from timba.files.rejects import csv_lines, escape_formula
+from timba.files.safe_csv import csv_lines, escape_formula
 
 FORMULAS = [
     "=1+1",

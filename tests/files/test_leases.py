@@ -13,10 +13,11 @@ from pytest_django.fixtures import Settings
 from tests.files.conftest import Receive
 from tests.journeys.processes import wait_until
 from timba.files import processing
-from timba.files.heartbeat import heartbeat
+from timba.files.leases import claim, heartbeat
 from timba.files.models import File
-from timba.files.processing import Run, claim, process_file
+from timba.files.processing import process_file
 from timba.files.processors.base import Processor, Superseded
+from timba.files.runs import Run
 
 
 @pytest.mark.django_db(transaction=True)
