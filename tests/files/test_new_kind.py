@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _bark_is_a_kind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(kinds.KINDS_OF, "txt", (kinds.TEXT, "bark"))
+    monkeypatch.setitem(kinds.KINDS_BY_EXTENSION, "txt", (kinds.TEXT, "bark"))
     before = settings.FILE_PROCESSORS
     read_by(settings, *before, "tests.files.new_kind.PROCESSOR")
     yield

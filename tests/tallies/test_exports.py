@@ -127,7 +127,7 @@ def test_an_export_that_fails_gives_its_place_back(
     start: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "FEW_LOGS", 4)
-    monkeypatch.setattr(exports, "_START", start)
+    monkeypatch.setattr(exports, "_START_CHILD", start)
     monkeypatch.setattr(exports, "_SECONDS", 0.2)
     for _ in range(3):
         with pytest.raises(Unavailable) as refusal:

@@ -28,9 +28,11 @@ from timba.consignments.services import (
 )
 from timba.events.models import OutboxEvent
 from timba.files import processing
+from timba.files.leases import claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Outdated
+from timba.files.runs import Run
 from timba.files.services import place_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
@@ -345,14 +347,14 @@ def test_no_more_is_added_than_a_consignment_holds(
 
 def test_a_run_that_lost_its_file_adds_nothing(wait: Upload, consignment: Consignment) -> None:
     file = wait(tally(ROW, ("B-2", "x", 1, 1)))
-    mine = processing.claim(file.pk)
+    mine = claim(file.pk)
     assert mine is not None
-    run = processing.Run(file=mine)
+    run = Run(file=mine)
     outcome = processing._read(run)
     lose_worker(file)
     assert process_file(file.pk)
     with pytest.raises(processing.Superseded):
-        processing._settle(run.own_row(), outcome, seconds=0.0)
+        processing._settle(run.fenced_row(), outcome, seconds=0.0)
     assert totals(consignment)[0] == 1
     let_an_hour_pass()
     sweep_files()

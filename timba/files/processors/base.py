@@ -93,7 +93,7 @@ class Job(Source, Protocol):
     def progress(self, fraction: float) -> None:
         """Say how far the work is, 0..1, at least every few seconds.
 
-        Raises Superseded when the work is in vain, Stopping when the worker is to end.
+        Raises Superseded when the work is in vain, WorkerStopping when the worker shuts down.
         """
 
     def derive(self, role: str) -> ObjectWriter:
