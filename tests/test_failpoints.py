@@ -53,7 +53,7 @@ def test_off_a_point_does_nothing() -> None:
 def test_a_point_fails_once_at_the_passing_that_was_ordered() -> None:
     arm("receiving.object_stored=enospc@2")
     failpoint("receiving.object_stored")
-    failpoint("storage.begun")
+    failpoint("storage.opened")
     with pytest.raises(OSError, match="No space left on device"):
         failpoint("receiving.object_stored")
     failpoint("receiving.object_stored")
@@ -64,7 +64,7 @@ def test_a_point_fails_once_at_the_passing_that_was_ordered() -> None:
     [
         ("processing.claimed=eio", OperationalError),
         ("storage.erased=eio", OSError),
-        ("s3.whole_put=reset", ConnectionResetError),
+        ("s3.object_put=reset", ConnectionResetError),
     ],
 )
 def test_a_fault_is_what_its_place_would_raise(order: str, failure: type[Exception]) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from timba.accounts.addresses import (
     address_group,
-    caller_of,
     is_within,
     parse_networks,
+    resolve_caller_address,
 )
 
 TRUSTED = parse_networks(["10.0.0.0/24", " 2001:db8:9::/48"])
@@ -51,7 +51,7 @@ def test_an_ipv6_address_is_counted_by_its_network(address: str, group: str) -> 
     ],
 )
 def test_only_trusted_proxies_name_the_caller(peer: str, forwarded_for: str, caller: str) -> None:
-    assert caller_of(peer, forwarded_for, TRUSTED) == caller
+    assert resolve_caller_address(peer, forwarded_for, TRUSTED) == caller
 
 
 def test_networks_are_parsed_or_refused() -> None:

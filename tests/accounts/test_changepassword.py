@@ -11,7 +11,7 @@ from django.test import RequestFactory
 
 from tests.conftest import MakeUser
 from timba.accounts.sign_in import check_credentials
-from timba.accounts.tokens import issue_tokens, user_of
+from timba.accounts.tokens import get_user_by_access_token, issue_tokens
 from timba.errors import NotSignedIn
 
 PASSWORD = "spruce-bark-7731"
@@ -29,4 +29,4 @@ def test_it_ends_sign_ins_and_lifts_the_lock(
     call_command("changepassword", user.username, stdout=StringIO())
     assert check_credentials(request, username=user.username, password=PASSWORD) == user
     with pytest.raises(NotSignedIn, match=r"^This sign-in is over"):
-        user_of(access)
+        get_user_by_access_token(access)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
-from timba.accounts.authorization import require, require_paid
+from timba.accounts.authorization import require, require_active_subscription
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.errors import Forbidden, Lapsed, NotFound
@@ -59,7 +59,7 @@ def test_a_lapsed_subscription_stops_writes_but_not_staffs(
     with pytest.raises(Lapsed):
         require(owner, Permission.WRITE_NOTES, client=owner.client)
     with pytest.raises(Lapsed):
-        require_paid(owner, client=owner.client)
+        require_active_subscription(owner, client=owner.client)
     require(staff, Permission.WRITE_NOTES, client=owner.client)
 
 

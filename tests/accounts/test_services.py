@@ -18,8 +18,8 @@ from timba.accounts.services import (
     add_user,
     change_client,
     change_user,
+    create_administrator,
     delete_user,
-    make_administrator,
     open_client,
     sign_up,
 )
@@ -144,7 +144,7 @@ def test_only_staff_suspend_a_client_and_let_it_in_again(make_user: MakeUser, st
         change_client(actor=owner, client=owner.client, name="Mine", is_active=False)
     for is_active in (False, True):
         change_client(actor=staff, client=owner.client, is_active=is_active)
-        assert User.unscoped.get(pk=owner.pk).may_sign_in is is_active
+        assert User.unscoped.get(pk=owner.pk).can_sign_in is is_active
     # What stays as it is is nobody's privilege.
     assert change_client(actor=owner, client=owner.client, name="A", is_active=True).name == "A"
 
@@ -493,8 +493,8 @@ def test_what_a_deleted_user_made_stays(make_user: MakeUser) -> None:
 
 
 def test_the_administrator_is_made_once(db: None) -> None:
-    assert make_administrator(username="admin", password=STRONG)
-    assert not make_administrator(username="admin", password="another")
+    assert create_administrator(username="admin", password=STRONG)
+    assert not create_administrator(username="admin", password="another")
     admin = User.unscoped.get()
     assert (admin.is_staff, admin.is_superuser, admin.client) == (True, True, None)
     assert admin.check_password(STRONG)
@@ -503,4 +503,4 @@ def test_the_administrator_is_made_once(db: None) -> None:
 def test_a_members_name_is_not_taken_over(make_user: MakeUser) -> None:
     make_user(username="admin")
     with pytest.raises(Conflict, match=r"^“admin” is a client's user: rename that user first\.$"):
-        make_administrator(username="admin", password=STRONG)
+        create_administrator(username="admin", password=STRONG)

@@ -21,10 +21,10 @@ from timba.accounts.models import RefreshToken, User
 from timba.accounts.services import change_user, delete_user
 from timba.accounts.tokens import (
     TokenPair,
+    get_user_by_access_token,
     issue_tokens,
     revoke_tokens,
     rotate_tokens,
-    user_of,
 )
 from timba.errors import NotSignedIn
 
@@ -60,7 +60,7 @@ def test_an_access_token_names_its_user_in_one_query(
     user = make_user(role="viewer")
     access = issue_tokens(user=user).access
     with django_assert_num_queries(1):
-        found = user_of(access)
+        found = get_user_by_access_token(access)
         assert found == user
         assert (found.client.subscription.status, found.role.name) == ("trial", "viewer")
 
@@ -78,10 +78,10 @@ def test_access_lives_a_quarter_of_an_hour_and_refresh_a_week(make_user: MakeUse
     with time_machine.travel(START, tick=False) as clock:
         pair = issue_tokens(user=user)
         clock.move_to(START + timedelta(minutes=15, seconds=29))
-        assert user_of(pair.access) == user
+        assert get_user_by_access_token(pair.access) == user
         clock.move_to(START + timedelta(minutes=15, seconds=30))
         with pytest.raises(NotSignedIn):
-            user_of(pair.access)
+            get_user_by_access_token(pair.access)
         clock.move_to(START + timedelta(days=7, seconds=29))
         pair = refresh(pair.refresh)
         clock.move_to(START + timedelta(days=14, seconds=59))
@@ -89,11 +89,11 @@ def test_access_lives_a_quarter_of_an_hour_and_refresh_a_week(make_user: MakeUse
             refresh(pair.refresh)
 
 
-@pytest.mark.parametrize("verb", [user_of, refresh, revoke])
+@pytest.mark.parametrize("verb", [get_user_by_access_token, refresh, revoke])
 def test_forged_tokens_are_refused(verb: Verb, make_user: MakeUser) -> None:
     pair = issue_tokens(user=make_user())
-    good = pair.access if verb is user_of else pair.refresh
-    wrong_kind = pair.refresh if verb is user_of else pair.access
+    good = pair.access if verb is get_user_by_access_token else pair.refresh
+    wrong_kind = pair.refresh if verb is get_user_by_access_token else pair.access
     forgeries = {
         "nothing": "",
         "no token": "x.y.z",
@@ -128,12 +128,12 @@ def test_forged_tokens_are_refused(verb: Verb, make_user: MakeUser) -> None:
     verb(good)
 
 
-@pytest.mark.parametrize("verb", [user_of, refresh])
+@pytest.mark.parametrize("verb", [get_user_by_access_token, refresh])
 def test_a_good_token_of_an_unknown_sign_in_or_another_user_is_refused(
     verb: Verb, make_user: MakeUser
 ) -> None:
     pair = issue_tokens(user=make_user())
-    good = pair.access if verb is user_of else pair.refresh
+    good = pair.access if verb is get_user_by_access_token else pair.refresh
     for forgery in (forge(good, sid=str(uuid.uuid4())), forge(good, sub=str(make_user().pk))):
         with pytest.raises(NotSignedIn, match=r"^This sign-in is over"):
             verb(forgery)
@@ -149,7 +149,7 @@ def test_a_refresh_token_is_good_for_one_use(make_user: MakeUser) -> None:
     assert second.refresh != first.refresh
     with pytest.raises(NotSignedIn, match=r"^This refresh token was used before"):
         refresh(first.refresh)
-    assert user_of(refresh(second.refresh).access) == user
+    assert get_user_by_access_token(refresh(second.refresh).access) == user
 
 
 def test_a_repeat_within_ten_seconds_harms_nobody(make_user: MakeUser) -> None:
@@ -160,7 +160,7 @@ def test_a_repeat_within_ten_seconds_harms_nobody(make_user: MakeUser) -> None:
         clock.shift(10)
         with pytest.raises(NotSignedIn):
             refresh(first.refresh)
-        assert user_of(second.access) == user
+        assert get_user_by_access_token(second.access) == user
         assert refresh(second.refresh)
 
 
@@ -175,10 +175,10 @@ def test_a_reuse_later_than_ten_seconds_ends_the_whole_family(make_user: MakeUse
             refresh(first.refresh)
         for pair in (second, third):
             with pytest.raises(NotSignedIn):
-                user_of(pair.access)
+                get_user_by_access_token(pair.access)
             with pytest.raises(NotSignedIn):
                 refresh(pair.refresh)
-        assert user_of(other.access) == user
+        assert get_user_by_access_token(other.access) == user
 
 
 @pytest.mark.django_db(transaction=True)
@@ -197,7 +197,7 @@ def test_of_twenty_parallel_refreshes_one_wins(make_user: MakeUser) -> None:
     with ThreadPoolExecutor(20) as pool:
         won = [new for new in pool.map(attempt, range(20)) if new]
     assert len(won) == 1
-    assert user_of(won[0].access) == user
+    assert get_user_by_access_token(won[0].access) == user
     assert RefreshToken.objects.filter(used_at__isnull=True).count() == 1
 
 
@@ -211,10 +211,10 @@ def test_revoking_ends_one_sign_in_and_may_be_repeated(make_user: MakeUser) -> N
     for token in (pair.refresh, rotated.refresh, rotated.refresh):
         revoke(token)
         with pytest.raises(NotSignedIn, match=r"^This sign-in is over"):
-            user_of(rotated.access)
+            get_user_by_access_token(rotated.access)
         with pytest.raises(NotSignedIn, match=r"^This sign-in is over"):
             refresh(rotated.refresh)
-    assert user_of(other.access) == user
+    assert get_user_by_access_token(other.access) == user
 
 
 def deactivate(user: User, owner: User) -> None:
@@ -247,7 +247,7 @@ def test_a_user_who_is_shut_out_feels_it_at_once(
     pair = issue_tokens(user=user)
     end(user, owner)
     with pytest.raises(NotSignedIn):
-        user_of(pair.access)
+        get_user_by_access_token(pair.access)
     with pytest.raises(NotSignedIn):
         refresh(pair.refresh)
 
@@ -258,4 +258,6 @@ def test_a_sign_in_that_began_with_the_old_password_is_over_before_it_begins(
     user = make_user(role="viewer")
     set_password(user, make_user())
     with pytest.raises(NotSignedIn):
-        user_of(issue_tokens(user=user).access)  # `user` was read before the change
+        get_user_by_access_token(
+            issue_tokens(user=user).access
+        )  # `user` was read before the change

@@ -231,7 +231,7 @@ def test_what_was_committed_is_not_done_again_although_nobody_heard_of_the_commi
     program: APIClient,
 ) -> None:
     broken = OperationalError(2013, "Lost connection to server during query")
-    with failing_once("idempotency.answer_committed", broken):
+    with failing_once("idempotency.response_committed", broken):
         assert note(program).status_code == 503
     assert note(program).status_code == 201
     assert Note.unscoped.count() == 1

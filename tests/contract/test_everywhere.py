@@ -29,7 +29,7 @@ from tests.contract.every import (
 from tests.doors import METHODS, Answer, Door, a_file, doors, heard
 from tests.factories import Tenant, UserFactory
 from tests.temperatures.uploads import settle_readings
-from timba.events.messages import message_of
+from timba.events.messages import build_message
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.storage import store
@@ -336,4 +336,4 @@ def test_the_same_request_id_is_in_log_lines_on_the_task_and_on_the_event(
     assert {(line["request_id"], line["ip"]) for line in lines} == {("lorry-7", "127.0.0.1")}
     assert File.unscoped.get(pk=answer.json()["id"]).request_id == "lorry-7"
     event = OutboxEvent.objects.get(topic="file_events", key=answer.json()["id"])
-    assert message_of(event).headers["ce_requestid"] == "lorry-7"
+    assert build_message(event).headers["ce_requestid"] == "lorry-7"

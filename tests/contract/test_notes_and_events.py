@@ -19,7 +19,7 @@ from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.events import history
-from timba.events.messages import message_of
+from timba.events.messages import build_message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import open_publisher
 from timba.events.relay import Relay
@@ -135,7 +135,7 @@ def test_a_notes_create_update_and_delete_are_events(program: APIClient, owner: 
 def test_a_message_is_a_cloudevent_in_binary_mode(program: APIClient, owner: User) -> None:
     note = program.post(NOTES, {"title": "Lorry"}, headers={"X-Request-ID": "r-7"}).json()
     [event] = events(program)
-    message = message_of(OutboxEvent.objects.get())
+    message = build_message(OutboxEvent.objects.get())
     assert (message.topic, message.key) == ("note_events", str(note["id"]))
     assert message.headers == {
         "ce_specversion": "1.0",
@@ -248,7 +248,7 @@ def test_consume_prints_them(
     note = program.post(NOTES, {"title": "Rīga"}).json()
     program.put("/timba/consignment", {"name": "Load", "type": "hardwood"})
     with closing(Relay(open_publisher=open_publisher)) as relay:
-        relay.turn()
+        relay.run_once()
     call_command("consume", "note_events", client=client.pk)
     said = capsys.readouterr().out
     assert f'"id":{note["id"]},"title":"Rīga"' in said

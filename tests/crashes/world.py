@@ -139,7 +139,7 @@ class World:
         publisher = LogPublisher(self.folder / "published")
         relay = Relay(open_publisher=lambda: publisher)
         for _ in range(10):
-            if relay.turn() is CycleResult.IDLE:
+            if relay.run_once() is CycleResult.IDLE:
                 break
         relay.close()
 

@@ -17,7 +17,7 @@ from tests.conftest import MakeUser
 from tests.factories import PASSWORD, ClientFactory, UserFactory
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
-from timba.db.text import containing, folded
+from timba.db.text import fold_case, text_contains
 from timba.notes.models import Note
 from timba.web.pages import viewer_of
 
@@ -136,7 +136,7 @@ def test_words_are_found_in_any_letter_case(
 ) -> None:
     found = note(text)
     note("something else")
-    assert Note.unscoped.filter(containing(words, "title", "content")).get().pk == found.pk
+    assert Note.unscoped.filter(text_contains(words, "title", "content")).get().pk == found.pk
 
 
 @pytest.mark.parametrize("stored", ["NFC", "NFD"])
@@ -148,7 +148,7 @@ def test_words_are_found_whether_accents_are_composed_or_not(
     found = note(normalize(stored, "Krāmsēdis_čiekurs Übersicht"))
     note("Kramsedis_ciekurs Ubersicht")
     words = normalize(asked, "krāmsēdis_čiekurs ÜBER")
-    assert Note.unscoped.filter(containing(words, "content")).get().pk == found.pk
+    assert Note.unscoped.filter(text_contains(words, "content")).get().pk == found.pk
 
 
 @pytest.mark.parametrize(
@@ -166,30 +166,30 @@ def test_words_are_found_whether_accents_are_composed_or_not(
 )
 def test_other_words_are_not_found(note: Callable[[str], Note], words: str, text: str) -> None:
     note(text)
-    assert not Note.unscoped.filter(containing(words, "content")).exists()
+    assert not Note.unscoped.filter(text_contains(words, "content")).exists()
 
 
 def test_every_letter_has_the_case_that_unicode_gives_it(note: Callable[[str], Note]) -> None:
     cased = [letter for letter in every_character() if letter != letter.lower()]
-    large, small = "".join(cased), "".join(folded(letter) for letter in cased)
+    large, small = "".join(cased), "".join(fold_case(letter) for letter in cased)
     assert len(cased) > 1300
     for content, words in [(large, small), (small, large)]:
         row = note(content)
-        assert Note.unscoped.filter(containing(words, "content"), pk=row.pk).exists()
-        assert not Note.unscoped.filter(containing(words + "x", "content"), pk=row.pk).exists()
+        assert Note.unscoped.filter(text_contains(words, "content"), pk=row.pk).exists()
+        assert not Note.unscoped.filter(text_contains(words + "x", "content"), pk=row.pk).exists()
 
 
 def test_a_search_may_be_long(note: Callable[[str], Note]) -> None:
     """A pattern of SQLite's LIKE may not."""
     found = note("Ābele " * 20_000)
-    assert Note.unscoped.filter(containing("āBELE " * 20_000, "content")).get().pk == found.pk
+    assert Note.unscoped.filter(text_contains("āBELE " * 20_000, "content")).get().pk == found.pk
 
 
 def test_any_field_may_hold_the_words(client_company: Client) -> None:
     one = Note.unscoped.create(client=client_company, title="Oak", content="-")
     other = Note.unscoped.create(client=client_company, title="-", content="OAK")
     Note.unscoped.create(client=client_company, title="Ash", content="-")
-    found = Note.unscoped.filter(containing("oak", "title", "content"))
+    found = Note.unscoped.filter(text_contains("oak", "title", "content"))
     assert set(found) == {one, other}
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timba.db.text import clean, clean_text
+from timba.db.text import clean_json, replace_unstorable
 
 POISON = "\0\ud800\udfff"
 
@@ -25,22 +25,22 @@ POISON = "\0\ud800\udfff"
     ],
 )
 def test_what_no_database_stores_is_shown_by_a_replacement(dirty: str, cleaned: str) -> None:
-    assert clean_text(dirty) == cleaned
+    assert replace_unstorable(dirty) == cleaned
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_null(number: float) -> None:
-    assert clean({"at": [number, 1.5, (number,)]}) == {"at": [None, 1.5, [None]]}
+    assert clean_json({"at": [number, 1.5, (number,)]}) == {"at": [None, 1.5, [None]]}
 
 
 def test_names_are_cleaned_and_other_values_kept() -> None:
     value = {"a\0": {"b": [1, True, None, "\0"]}, 7: 8}
-    assert clean(value) == {"a\ufffd": {"b": [1, True, None, "\ufffd"]}, "7": 8}
+    assert clean_json(value) == {"a\ufffd": {"b": [1, True, None, "\ufffd"]}, "7": 8}
 
 
 def test_a_text_longer_than_any_fact_is_cut_with_a_mark() -> None:
     long, longest = "ä" * 1001, "ä" * 1000
-    assert clean({"title": long, "errors": [{"text": longest}]}) == {
+    assert clean_json({"title": long, "errors": [{"text": longest}]}) == {
         "title": "ä" * 999 + "…",
         "errors": [{"text": longest}],
     }
@@ -57,7 +57,7 @@ def test_a_text_longer_than_any_fact_is_cut_with_a_mark() -> None:
     )
 )
 def test_what_is_clean_is_json_in_utf_8_without_nul(value: object) -> None:
-    text = json.dumps(clean(value), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False)
     assert "\0" not in json.loads(json.dumps(text))
     assert "\\u0000" not in text
     text.encode()

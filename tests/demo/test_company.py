@@ -14,7 +14,7 @@ from django.db.models import Count, Sum
 from PIL import ExifTags, Image
 
 from timba.accounts.models import Client, User
-from timba.accounts.services import make_administrator
+from timba.accounts.services import create_administrator
 from timba.consignments.models import Consignment, Log
 from timba.demo import company
 from timba.demo.consignments import LOADS
@@ -44,7 +44,7 @@ def data_folder(settings: Any, tmp_path: Path) -> Path:
 
 
 def test_the_company_has_users_consignments_files_and_notes(db: None, data_folder: Path) -> None:
-    make_administrator(username="admin", password="admin")
+    create_administrator(username="admin", password="admin")
     assert company.should_load()
     message = company.load_company(administrator="admin")
     assert not company.should_load()
@@ -86,7 +86,7 @@ def test_the_company_has_users_consignments_files_and_notes(db: None, data_folde
 def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones(
     db: None, data_folder: Path
 ) -> None:
-    make_administrator(username="admin", password="admin")
+    create_administrator(username="admin", password="admin")
     company.load_company(administrator="admin")
     sheet = File.unscoped.get(kind="tally")
     assert process_file(sheet.pk)
@@ -100,7 +100,7 @@ def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones(
 def test_the_next_start_completes_an_interrupted_one(
     db: None, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_administrator(username="admin", password="admin")
+    create_administrator(username="admin", password="admin")
 
     def power_cut(*_: Any) -> None:
         raise KeyboardInterrupt

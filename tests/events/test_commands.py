@@ -24,7 +24,7 @@ from pytest_django.fixtures import Settings
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
 from timba.events import consumer
-from timba.events.consumer import Deduplicator, EventFilter, messages_in_kafka, messages_in_outbox
+from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
@@ -70,7 +70,7 @@ def in_kafka(tell: Tell, kafka: MockKafka) -> None:
     tell(fact(key="1"), fact(key="9", noun="file"), fact(key="2", action="update"))
     tell(fact(key="3", client_id=2))
     for _ in range(2):
-        Relay(open_publisher=open_publisher).turn()
+        Relay(open_publisher=open_publisher).run_once()
         OutboxEvent.objects.filter(key="1").update(published_at=None)
         RelayLease.objects.all().delete()
 
@@ -88,7 +88,7 @@ def test_both_sources_tell_the_same(in_kafka: None) -> None:
     from_kafka = sorted(consume("note_events"), key=lambda line: line["id"])
     from_outbox = sorted(consume("note_events", source="outbox"), key=lambda line: line["id"])
     assert from_kafka == from_outbox
-    assert len(list(messages_in_kafka(EventFilter(topic="note_events")))) == 4
+    assert len(list(read_kafka(EventFilter(topic="note_events")))) == 4
 
 
 @pytest.mark.django_db
@@ -145,7 +145,7 @@ def test_consume_follows_until_ctrl_c(naps: None) -> None:
 def test_who_follows_the_outbox_reads_nothing_twice(naps: None) -> None:
     read: list[str] = []
     with suppress(KeyboardInterrupt):
-        for message in messages_in_outbox(EventFilter(topic="note_events", follow=True)):
+        for message in read_outbox(EventFilter(topic="note_events", follow=True)):
             read.append(message.key)  # noqa: PERF401 - the end of it is an exception
     assert read == ["1", "2", "3"]
 
@@ -267,8 +267,8 @@ def test_relays_killed_again_and_again_lose_nothing(
     last.end(signal.SIGTERM)
 
     seen = Deduplicator()
-    messages = list(messages_in_kafka(EventFilter(topic="note_events")))
-    taken = [event for message in messages if (event := seen.take(message))]
+    messages = list(read_kafka(EventFilter(topic="note_events")))
+    taken = [event for message in messages if (event := seen.accept(message))]
     assert sorted(event.sequence for event in taken) == list(range(1, told + 1))
 
 

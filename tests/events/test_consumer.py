@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from timba.events.consumer import Deduplicator, received
+from timba.events.consumer import Deduplicator, parse_message
 from timba.events.messages import Message
 
 
@@ -28,7 +28,7 @@ def message(
 
 
 def test_headers_and_value_are_read() -> None:
-    event = received(message(sequence=5))
+    event = parse_message(message(sequence=5))
     assert (event.id, event.client_id, event.epoch, event.sequence) == ("1-5", 3, 1, 5)
     assert (event.topic, event.key, event.type) == ("note_events", "7", "timba.note.updated")
     assert (event.time, event.request_id) == ("2026-03-04T05:06:07Z", "req-1")
@@ -49,7 +49,7 @@ def test_headers_and_value_are_read() -> None:
 )
 def test_repeats_are_dropped(arriving: list[tuple[int, int]], taken: list[tuple[int, int]]) -> None:
     seen = Deduplicator()
-    events = [seen.take(message(epoch=epoch, sequence=number)) for epoch, number in arriving]
+    events = [seen.accept(message(epoch=epoch, sequence=number)) for epoch, number in arriving]
     assert [(event.epoch, event.sequence) for event in events if event] == taken
 
 
@@ -57,5 +57,5 @@ def test_keys_do_not_hold_each_other_back() -> None:
     # Another partition, or a key that had to wait: its lower number comes after a higher one.
     seen = Deduplicator()
     arriving = [message(key="a", sequence=9), message(key="b", sequence=4)]
-    assert all(seen.take(each) for each in arriving)
-    assert seen.take(message(key="a", sequence=3, topic="file_events"))
+    assert all(seen.accept(each) for each in arriving)
+    assert seen.accept(message(key="a", sequence=3, topic="file_events"))

@@ -19,7 +19,7 @@ from timba.events import history
 from timba.events.history import (
     EventPage,
     events_after,
-    oldest_waiting_seconds,
+    oldest_unpublished_seconds,
     timeline_of,
     wait_for_events,
 )
@@ -30,7 +30,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 def read(after: int = 0, topic: str | None = None, limit: int = 100) -> tuple[list[str], int]:
     chapter = events_after(client_id=1, after=after, topic=topic, limit=limit)
-    return [event.key for event in chapter.events], chapter.upto
+    return [event.key for event in chapter.events], chapter.position
 
 
 def wait(seconds: float, after: int = 0, topic: str | None = None) -> EventPage:
@@ -100,7 +100,7 @@ def test_who_has_read_further_than_there_is_is_led_back(tell: Tell) -> None:
     tell(key="a")
     tell(key="b", client_id=2)
     assert read(after=5) == ([], 1)
-    assert wait(0.1, after=5) == EventPage(events=[], upto=1)
+    assert wait(0.1, after=5) == EventPage(events=[], position=1)
     tell(key="c")
     assert read(after=1) == (["c"], 2)
 
@@ -122,7 +122,7 @@ def test_waiting_ends_at_once_when_there_is_something(tell: Tell, naps: list[flo
 
 @pytest.mark.django_db
 def test_waiting_ends_empty_after_its_time(naps: list[float]) -> None:
-    assert wait(0.5) == EventPage(events=[], upto=0)
+    assert wait(0.5) == EventPage(events=[], position=0)
     assert naps == pytest.approx([0.2, 0.2, 0.1])
 
 
@@ -137,7 +137,7 @@ def test_waiting_ends_with_the_first_event_of_its_topic(tell: Tell) -> None:
     tell(key="n")
     waiter.join(60)
     assert [event.key for event in answer[0].events] == ["n"]
-    assert answer[0].upto == 2
+    assert answer[0].position == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -172,18 +172,18 @@ def test_waiting_looks_at_one_row_only(
 @time_machine.travel(NOON, tick=False)
 def test_age_of_the_oldest_waiting_event(tell: Tell, settings: Settings) -> None:
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
-    assert oldest_waiting_seconds() is None
+    assert oldest_unpublished_seconds() is None
     tell(fact(key="a"), fact(key="b"))
     OutboxEvent.objects.filter(key="a").update(time=NOON - timedelta(seconds=90))
-    assert oldest_waiting_seconds() == 90
+    assert oldest_unpublished_seconds() == 90
     OutboxEvent.objects.filter(key="a").update(published_at=NOON)
-    assert oldest_waiting_seconds() == 0
+    assert oldest_unpublished_seconds() == 0
 
 
 @pytest.mark.django_db
 def test_without_a_publisher_nothing_waits(tell: Tell) -> None:
     tell(key="a")
-    assert oldest_waiting_seconds() is None
+    assert oldest_unpublished_seconds() is None
 
 
 def _in_thread(do: Callable[[], object]) -> threading.Thread:

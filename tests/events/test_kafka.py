@@ -22,8 +22,8 @@ from timba.events.consumer import (
     Deduplicator,
     EventFilter,
     ReceivedEvent,
-    messages_in_kafka,
-    received,
+    parse_message,
+    read_kafka,
 )
 from tools.servers.kafka import Kafka
 from tools.servers.server import Command, Instance
@@ -70,7 +70,7 @@ def manager(timba: TimbaProcess) -> Program:
 def read_back(broker: OwnServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
     settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
-    return lambda topic: list(messages_in_kafka(EventFilter(topic=topic)))
+    return lambda topic: list(read_kafka(EventFilter(topic=topic)))
 
 
 def waiting(timba: TimbaProcess) -> dict[str, str]:
@@ -94,7 +94,7 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
         seconds=60,
         what="both events are in Kafka",
     )
-    ours = [received(m) for m in read_back("note_events") if m.key == str(note["id"])]
+    ours = [parse_message(m) for m in read_back("note_events") if m.key == str(note["id"])]
     assert [(event.id, event.sequence, event.type) for event in ours] == [
         (event["id"], event["sequence"], event["type"]) for event in told
     ]
@@ -165,7 +165,7 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
         taken: dict[str, list[int]] = defaultdict(list)
         first = Deduplicator()
         for message in read_back("note_events"):
-            event: ReceivedEvent | None = first.take(message)
+            event: ReceivedEvent | None = first.accept(message)
             if event is not None and event.key in notes:
                 taken[event.key].append(int(event.value["note"]["title"]))
         return taken

@@ -24,7 +24,7 @@ def test_lease_is_one_relay_s_for_fifteen_seconds() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
     assert not other.renew()
-    assert not other.hold()
+    assert not other.acquire()
     before = timezone.now()
     assert mine.renew()
     renewed = RelayLease.objects.get().expires_at - timedelta(seconds=15)
@@ -39,7 +39,7 @@ def test_expired_lease_is_taken_over_and_its_old_holder_is_fenced_off() -> None:
     expire()
     assert other.renew()
     assert not mine.renew()
-    assert not mine.hold()
+    assert not mine.acquire()
 
 
 @pytest.mark.django_db
@@ -55,16 +55,16 @@ def test_lease_that_nobody_took_is_renewed_even_late() -> None:
 def test_lease_that_was_given_back_is_free_at_once() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
-    mine.give_back()
-    assert other.hold()
-    assert not mine.hold()
+    mine.release()
+    assert other.acquire()
+    assert not mine.acquire()
 
 
 @pytest.mark.django_db
 def test_only_the_holder_can_give_the_lease_back() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
-    other.give_back()
+    other.release()
     assert not other.renew()
 
 

@@ -9,7 +9,7 @@ import structlog
 import time_machine
 
 from tests.events.conftest import Tell
-from timba.events.messages import Message, message_of
+from timba.events.messages import Message, build_message
 from timba.events.models import OutboxEvent
 
 
@@ -19,7 +19,7 @@ def test_message_has_exactly_the_headers_of_the_contract(tell: Tell) -> None:
     with structlog.contextvars.bound_contextvars(request_id="req-1"):
         tell(key="7", client_id=3, text="Ä")
     event = OutboxEvent.objects.get()
-    assert message_of(event) == Message(
+    assert build_message(event) == Message(
         topic="note_events",
         key="7",
         value='{"action":"create","note":{"id":"7","title":"Ä"}}'.encode(),

@@ -169,10 +169,10 @@ def _write(seed: int, each: int, clients: tuple[int, ...]) -> None:
 
 def _read_on(done: threading.Event, read: list[int]) -> None:
     """Follow the first client's history until nobody writes any more."""
-    upto, last_look = 0, False
+    position, last_look = 0, False
     while not last_look:
         last_look = done.is_set()
-        while (chapter := events_after(client_id=1, after=upto, topic=None, limit=7)).events:
+        while (chapter := events_after(client_id=1, after=position, topic=None, limit=7)).events:
             read.extend(event.sequence for event in chapter.events)
-            upto = chapter.upto
+            position = chapter.position
     connection.close()

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from tests.events.conftest import Tell, fact
 from timba.events import history
-from timba.events.history import prune
+from timba.events.history import delete_old_events
 from timba.events.models import OutboxEvent
 from timba.events.publishers import MemoryPublisher
 from timba.events.relay import Relay
@@ -29,9 +29,9 @@ def test_events_older_than_the_days_go(tell: Tell) -> None:
     tell(*[fact(key=key) for key in "abcd"])
     age("a", "b", days=31)
     age("c", days=29)
-    assert prune(days=30, published_only=False) == 2
+    assert delete_old_events(days=30, published_only=False) == 2
     assert left() == ["c", "d"]
-    assert prune(days=30, published_only=False) == 0
+    assert delete_old_events(days=30, published_only=False) == 0
 
 
 @pytest.mark.django_db
@@ -39,7 +39,7 @@ def test_what_waits_for_its_broker_stays_however_old(tell: Tell) -> None:
     tell(*[fact(key=key) for key in "abc"])
     age("a", "b", "c", days=31)
     OutboxEvent.objects.filter(key__in=["a", "c"]).update(published_at=timezone.now())
-    assert prune(days=30, published_only=True) == 2
+    assert delete_old_events(days=30, published_only=True) == 2
     assert left() == ["b"]
 
 
@@ -51,7 +51,7 @@ def test_chunks_are_small_and_reach_past_what_stays(
     tell(*[fact(key=key) for key in "abcdefg"])
     age(*"abcdef", days=31)
     OutboxEvent.objects.exclude(key__in=["a", "b"]).update(published_at=timezone.now())
-    assert prune(days=30, published_only=True) == 4
+    assert delete_old_events(days=30, published_only=True) == 4
     assert left() == ["a", "b", "g"]
 
 
@@ -61,15 +61,15 @@ def test_relay_prunes_only_where_days_are_set_and_only_once_an_hour(
 ) -> None:
     relay = Relay(open_publisher=MemoryPublisher)
     tell(key="a")
-    relay.turn()
+    relay.run_once()
     age("a", days=400)
-    relay.turn()
+    relay.run_once()
     assert left() == ["a"]
     settings.TIMBA_EVENT_DAYS = 30
-    relay.turn()
+    relay.run_once()
     assert left() == []
     tell(key="b")
-    relay.turn()
+    relay.run_once()
     age("b", days=400)
-    relay.turn()
+    relay.run_once()
     assert left() == ["b"]

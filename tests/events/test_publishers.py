@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.events.kafka import MockKafka
 from timba.events import publishers
-from timba.events.consumer import EventFilter, messages_in_kafka
+from timba.events.consumer import EventFilter, read_kafka
 from timba.events.messages import Message
 from timba.events.publishers import (
     Delivery,
@@ -54,7 +54,7 @@ def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
 
 
 def arrived() -> list[Message]:
-    return list(messages_in_kafka(EventFilter(topic=TOPIC)))
+    return list(read_kafka(EventFilter(topic=TOPIC)))
 
 
 def test_what_is_delivered_is_acknowledged(publisher: Publisher) -> None:

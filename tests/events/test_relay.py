@@ -17,7 +17,7 @@ from tests.broken_databases import break_at, spoil
 from tests.events.conftest import Tell, fact
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
-from timba.events.consumer import Deduplicator, EventFilter, ReceivedEvent, messages_in_kafka
+from timba.events.consumer import Deduplicator, EventFilter, ReceivedEvent, read_kafka
 from timba.events.messages import Message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import Delivery, MemoryPublisher, open_publisher
@@ -51,7 +51,7 @@ def unpublished() -> list[int]:
 
 def taken_once(messages: Sequence[Message]) -> list[ReceivedEvent]:
     seen = Deduplicator()
-    return [event for message in messages if (event := seen.take(message))]
+    return [event for message in messages if (event := seen.accept(message))]
 
 
 @pytest.mark.django_db
@@ -60,10 +60,10 @@ def test_events_leave_in_order_and_are_marked(tell: Tell) -> None:
     relay = relay_to(publisher)
     for number in range(3):
         tell(key=str(number % 2), text=str(number))
-    assert relay.turn() is CycleResult.MOVED
+    assert relay.run_once() is CycleResult.MOVED
     assert numbers(publisher.log) == [1, 2, 3]
     assert unpublished() == []
-    assert relay.turn() is CycleResult.IDLE
+    assert relay.run_once() is CycleResult.IDLE
     assert numbers(publisher.log) == [1, 2, 3]
 
 
@@ -75,22 +75,22 @@ def test_event_that_commits_late_with_a_lower_id_is_not_skipped(tell: Tell) -> N
     tell(key="2", client_id=2)
     late = OutboxEvent.objects.get(client_id=1)
     OutboxEvent.objects.filter(pk=late.pk).delete()
-    relay.turn()
+    relay.run_once()
     late.save(force_insert=True)
-    relay.turn()
+    relay.run_once()
     assert [message.key for message in publisher.log] == ["2", "1"]
 
 
 @pytest.mark.django_db
 def test_broker_that_is_away_loses_nothing_and_a_fresh_publisher_is_opened(tell: Tell) -> None:
     publishers = [MemoryPublisher(), MemoryPublisher()]
-    publishers[0].away = True
+    publishers[0].unavailable = True
     opened = iter(publishers)
     relay = Relay(open_publisher=lambda: next(opened))
     tell(key="1")
-    assert relay.turn() is CycleResult.STUCK
+    assert relay.run_once() is CycleResult.STUCK
     assert unpublished() == [1]
-    assert relay.turn() is CycleResult.MOVED
+    assert relay.run_once() is CycleResult.MOVED
     assert (publishers[0].log, numbers(publishers[1].log)) == ([], [1])
     assert unpublished() == []
 
@@ -103,13 +103,13 @@ def test_broker_that_is_away_is_told_once_and_so_is_its_return(
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
     tell(key="1")
-    publisher.away = True
+    publisher.unavailable = True
     for _ in range(3):
-        relay.turn()
-    publisher.away = False
+        relay.run_once()
+    publisher.unavailable = False
     for _ in range(3):
         tell(key="2")
-        relay.turn()
+        relay.run_once()
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     assert "the broker does not acknowledge events; they wait, and none is lost" in lines[0]
@@ -132,8 +132,8 @@ def test_database_that_does_not_answer_ends_no_relay(
         raise error
 
     with connection.execute_wrapper(refuse):
-        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
-    assert relay.turn() is CycleResult.MOVED
+        assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.run_once() is CycleResult.MOVED
     assert numbers(publisher.log) == [1]
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
@@ -150,8 +150,8 @@ def test_a_relay_whose_connection_breaks_goes_on(
     relay = relay_to(publisher)
     tell(key="1")
     with connection.execute_wrapper(break_at("events_outboxevent")):
-        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
-    assert relay.turn() is CycleResult.MOVED
+        assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.run_once() is CycleResult.MOVED
     assert [message.key for message in publisher.log] == ["1"]
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("timba")]
     assert len(lines) == 2
@@ -167,8 +167,8 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
     relay = relay_to(publisher)
     tell(key="1")
     with connection.execute_wrapper(spoil("events_outboxevent", "nowhere")):
-        assert [relay.turn() for _ in range(3)] == [CycleResult.STUCK] * 3
-    assert relay.turn() is CycleResult.MOVED
+        assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
+    assert relay.run_once() is CycleResult.MOVED
     [told] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "exc_info" in told
 
@@ -177,14 +177,14 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
 def test_failure_keeps_only_the_acknowledged_first_events_of_each_key(tell: Tell) -> None:
     publisher = PausedPublisher(lambda: None)
     relay = relay_to(publisher)
-    publisher.deaf_keys = {"b"}
+    publisher.unacknowledged_keys = {"b"}
     tell(fact(key="a"), fact(key="b"), fact(key="a"), fact(key="b"), fact(key="c"))
-    assert relay.turn() is CycleResult.STUCK
+    assert relay.run_once() is CycleResult.STUCK
     assert unpublished() == [2, 4]
 
-    publisher.deaf_keys = set()
+    publisher.unacknowledged_keys = set()
     while unpublished():
-        relay.turn()
+        relay.run_once()
     assert numbers(publisher.log) == [1, 2, 3, 4, 5, 2, 4]
     assert [event.sequence for event in taken_once(publisher.log)] == [1, 2, 3, 4, 5]
 
@@ -205,7 +205,7 @@ def test_acknowledged_event_behind_a_lost_one_of_its_key_is_delivered_again(tell
     publisher.holes = frozenset({1})
     relay = relay_to(publisher)
     tell(fact(key="a"), fact(key="a"), fact(key="a"), fact(key="b"))
-    relay.turn()
+    relay.run_once()
     assert unpublished() == [2, 3]
 
 
@@ -216,12 +216,12 @@ def test_batch_halves_while_it_fails_and_grows_again(tell: Tell) -> None:
     tell(*[fact(key=str(n)) for n in range(8)])
     sizes: list[int] = []
     publisher.deliver = _counting(publisher, sizes)  # type: ignore[method-assign]
-    publisher.away = True
+    publisher.unavailable = True
     for _ in range(5):
-        relay.turn()
-    publisher.away = False
+        relay.run_once()
+    publisher.unavailable = False
     while unpublished():
-        relay.turn()
+        relay.run_once()
     assert sizes == [8, 4, 2, 1, 1, 1, 2, 4, 1]
 
 
@@ -242,10 +242,10 @@ def test_event_too_large_for_the_broker_parks_its_key_and_the_others_go_on(
     publisher = MemoryPublisher(max_bytes=1000)
     relay = relay_to(publisher)
     tell(fact(key="a"), fact(key="a", text="x" * 2000), fact(key="a"), fact(key="b"))
-    relay.turn()
+    relay.run_once()
     tell(fact(key="b"), fact(key="a"))
-    relay.turn()
-    assert relay.turn() is CycleResult.IDLE
+    relay.run_once()
+    assert relay.run_once() is CycleResult.IDLE
     assert [(m.key, int(m.headers["ce_sequence"])) for m in publisher.log] == [
         ("a", 1),
         ("b", 4),
@@ -259,19 +259,19 @@ def test_event_too_large_for_the_broker_parks_its_key_and_the_others_go_on(
     roomier = MemoryPublisher()
     relay_after_restart = relay_to(roomier)
     relay.close()
-    relay_after_restart.turn()
+    relay_after_restart.run_once()
     assert numbers(roomier.log) == [2, 3, 6]
 
 
 @pytest.mark.django_db
 def test_event_before_one_that_is_too_large_is_not_parked_with_it(tell: Tell) -> None:
     publisher = MemoryPublisher(max_bytes=1000)
-    publisher.deaf_keys = {"a"}
+    publisher.unacknowledged_keys = {"a"}
     relay = relay_to(publisher)
     tell(fact(key="a"), fact(key="a", text="x" * 2000))
-    relay.turn()
-    publisher.deaf_keys = set()
-    relay.turn()
+    relay.run_once()
+    publisher.unacknowledged_keys = set()
+    relay.run_once()
     assert unpublished() == [2]
 
 
@@ -280,12 +280,12 @@ def test_second_relay_stands_by_and_takes_over_when_the_lease_is_given_back(tell
     first, second = MemoryPublisher(), MemoryPublisher()
     relay, standby = relay_to(first), relay_to(second)
     tell(key="1")
-    relay.turn()
+    relay.run_once()
     tell(key="2")
-    assert standby.turn() is CycleResult.STANDBY
+    assert standby.run_once() is CycleResult.STANDBY
     assert second.log == []
     relay.close()
-    assert standby.turn() is CycleResult.MOVED
+    assert standby.run_once() is CycleResult.MOVED
     assert numbers(second.log) == [2]
 
 
@@ -302,11 +302,11 @@ def test_relay_that_slept_through_its_lease_marks_nothing(tell: Tell) -> None:
     sleeper = PausedPublisher(lose_the_lease)
     zombie = relay_to(sleeper)
     tell(fact(key="a"), fact(key="a"))
-    assert zombie.turn() is CycleResult.STANDBY
+    assert zombie.run_once() is CycleResult.STANDBY
     assert unpublished() == [1, 2]
-    assert taking_over.turn() is CycleResult.MOVED
+    assert taking_over.run_once() is CycleResult.MOVED
     assert unpublished() == []
-    assert zombie.turn() is CycleResult.STANDBY
+    assert zombie.run_once() is CycleResult.STANDBY
     assert [e.sequence for e in taken_once([*sleeper.log, *heir.log])] == [1, 2]
 
 
@@ -319,9 +319,9 @@ def test_sleeper_that_sends_after_its_heir_only_repeats(tell: Tell) -> None:
 
     def be_overtaken() -> None:
         expire()
-        assert taking_over.turn() is CycleResult.MOVED
+        assert taking_over.run_once() is CycleResult.MOVED
         tell(fact(key="a", action="delete"))
-        assert taking_over.turn() is CycleResult.MOVED
+        assert taking_over.run_once() is CycleResult.MOVED
 
     class Sleeper(MemoryPublisher):
         def deliver(self, messages: Sequence[Message], *, timeout: float) -> list[Delivery]:
@@ -331,7 +331,7 @@ def test_sleeper_that_sends_after_its_heir_only_repeats(tell: Tell) -> None:
     sleeper = Sleeper()
     sleeper.log = log
     tell(fact(key="a"), fact(key="a", action="update"))
-    assert relay_to(sleeper).turn() is CycleResult.STANDBY
+    assert relay_to(sleeper).run_once() is CycleResult.STANDBY
     assert numbers(log) == [1, 2, 3, 1, 2]
     assert [e.value["action"] for e in taken_once(log)] == ["create", "update", "delete"]
 
@@ -341,9 +341,9 @@ def test_idle_relay_looks_with_one_query_and_writes_nothing(
     tell: Tell, django_assert_num_queries: Callable[..., object]
 ) -> None:
     relay = relay_to(MemoryPublisher())
-    relay.turn()
+    relay.run_once()
     with django_assert_num_queries(1):
-        assert relay.turn() is CycleResult.IDLE
+        assert relay.run_once() is CycleResult.IDLE
 
 
 @pytest.mark.django_db
@@ -351,9 +351,9 @@ def test_large_events_do_not_fill_the_memory_at_once(tell: Tell) -> None:
     publisher = MemoryPublisher(max_bytes=10_000_000)
     relay = relay_to(publisher)
     tell(*[fact(key=str(n), text="x" * 3_000_000) for n in range(4)])
-    relay.turn()
+    relay.run_once()
     assert numbers(publisher.log) == [1, 2]
-    relay.turn()
+    relay.run_once()
     assert numbers(publisher.log) == [1, 2, 3, 4]
 
 
@@ -363,7 +363,7 @@ def test_without_a_publisher_events_stay_and_old_ones_go(tell: Tell, settings: S
     tell(key="1")
     tell(key="2")
     OutboxEvent.objects.filter(key="1").update(time=timezone.now() - timedelta(days=31))
-    assert Relay(open_publisher=open_publisher).turn() is CycleResult.STANDBY
+    assert Relay(open_publisher=open_publisher).run_once() is CycleResult.STANDBY
     assert unpublished() == [2]
 
 
@@ -387,7 +387,7 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
         thread.join()
 
     arrived: defaultdict[str, list[int]] = defaultdict(list)
-    for event in taken_once(list(messages_in_kafka(EventFilter(topic="note_events")))):
+    for event in taken_once(list(read_kafka(EventFilter(topic="note_events")))):
         arrived[event.key].append(event.sequence)
     told: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in OutboxEvent.objects.order_by("id").values_list("key", "sequence"):

@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError
 
 from tests.journeys.processes import free_port
 from timba.accounts.models import User
-from timba.accounts.services import make_administrator
+from timba.accounts.services import create_administrator
 from timba.demo.management.commands import demo
 from timba.runtime import bootstrap
 from timba.runtime.management.commands import serve
@@ -41,7 +41,7 @@ def test_the_default_password_is_refused_beyond_loopback(settings: Any, host: st
 def test_an_administrator_with_the_default_password_is_refused_beyond_loopback(
     db: None, settings: Any
 ) -> None:
-    make_administrator(username="admin", password="admin")
+    create_administrator(username="admin", password="admin")
     bootstrap.check_administrator_password("admin")
     settings.TIMBA_HOST = "0.0.0.0"
     with pytest.raises(CommandError, match="still has the password “admin”"):

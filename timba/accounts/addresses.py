@@ -28,7 +28,7 @@ def address_group(address: str) -> str:
     return str(network.network_address)
 
 
-def caller_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+def resolve_caller_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """Return the caller's address: the last one that no trusted proxy has.
 
     `forwarded_for` is the value of X-Forwarded-For. It is read from its end, where the nearest

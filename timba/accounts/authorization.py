@@ -25,10 +25,10 @@ def require(actor: User, permission: Permission, *, client: Client | None) -> No
     """
     if permission not in permissions_of(actor):
         raise Forbidden(f"Your role does not allow this: it may not {permission.label}.")
-    require_paid(actor, client=client)
+    require_active_subscription(actor, client=client)
 
 
-def require_paid(actor: User, *, client: Client | None) -> None:
+def require_active_subscription(actor: User, *, client: Client | None) -> None:
     """Let `actor` write for `client` while its subscription runs; see `require`."""
     if actor.is_staff:
         return
@@ -47,12 +47,12 @@ def require_staff(actor: User, *, to: str) -> None:
 def check_may_grant(actor: User, role: Role) -> None:
     """Raise Forbidden for a role that may do more than `actor`: nobody grants what they lack."""
     if role.is_owner:
-        check_owner_right(actor)
+        check_may_manage_owners(actor)
     if not set(role.permissions) <= permissions_of(actor):
         raise Forbidden("This role may do more than yours: give one that may do less.")
 
 
-def check_owner_right(actor: User) -> None:
+def check_may_manage_owners(actor: User) -> None:
     """Raise Forbidden unless `actor` may make, change or remove owners."""
     if not (actor.is_staff or actor.is_owner):
         raise Forbidden("Only owners make, change or remove owners: ask one of them.")

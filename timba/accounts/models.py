@@ -139,7 +139,7 @@ class Role(models.Model):
 class UserQuerySet(TenantQuerySet["User"]):
     """Users: each sees the colleagues in the own client."""
 
-    def with_state(self) -> UserQuerySet:
+    def with_client_and_role(self) -> UserQuerySet:
         """Return users with what each request asks about: client, subscription and role."""
         return self.select_related("client__subscription", "role")
 
@@ -151,7 +151,7 @@ class UserManager(BaseUserManager["User"]):
         return UserQuerySet(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get_queryset().with_state().get(username=username)
+        return self.get_queryset().with_client_and_role().get(username=username)
 
     def create_superuser(self, username: str, password: str | None = None) -> User:
         """Make platform staff: a user without client, who sees all clients."""
@@ -205,7 +205,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.username
 
     @property
-    def may_sign_in(self) -> bool:
+    def can_sign_in(self) -> bool:
         """Whether this user, and the client behind, are active."""
         return self.is_active and (self.client is None or self.client.is_active)
 

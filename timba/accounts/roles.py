@@ -134,7 +134,7 @@ def _check_name(name: str) -> None:
 def _check_not_built_in(name: str) -> None:
     """The constraint lets a client take such a name, and people would give the wrong role."""
     for built_in in BUILT_IN_ROLES:
-        if looks_like(name, built_in):
+        if is_confusable(name, built_in):
             raise _taken(built_in)
 
 
@@ -155,7 +155,7 @@ def _taken(name: str) -> Conflict:
     return Conflict(f"There is a role named “{name}” already: choose another name.")
 
 
-def looks_like(name: str, other: str) -> bool:
+def is_confusable(name: str, other: str) -> bool:
     """Return whether two names can be taken for each other."""
     return _shape(name) == _shape(other)
 

@@ -15,15 +15,15 @@ from django.db import models, transaction
 
 from timba.accounts.authorization import (
     check_may_grant,
-    check_owner_right,
+    check_may_manage_owners,
     permissions_of,
     require,
-    require_paid,
+    require_active_subscription,
     require_staff,
 )
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.permissions import OWNER, Permission
-from timba.accounts.sign_in import confirm_password, hash_password, lift_lock
+from timba.accounts.sign_in import confirm_password, hash_password, unlock_username
 from timba.accounts.subscriptions import check_seats, lock_seats
 from timba.db.integrity import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
@@ -153,7 +153,7 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     """
     is_own = actor.pk == user.pk
     if is_own and changes.keys() <= _OWN_FIELDS:
-        require_paid(actor, client=user.client)
+        require_active_subscription(actor, client=user.client)
     else:
         require(actor, Permission.MANAGE_USERS, client=user.client)
         _check_may_change(actor, user, changes)
@@ -167,7 +167,7 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     with write_transaction():
         user = _locked(user)
         if user.is_owner:
-            check_owner_right(actor)
+            check_may_manage_owners(actor)
         if "role" in changes:
             changes["role"] = _role_as_it_is(actor, changes["role"])
         _apply(user, changes, new_hash)
@@ -183,13 +183,13 @@ def delete_user(*, actor: User, user: User) -> None:
     with transaction.atomic():
         user = _locked(user)
         if user.is_owner:
-            check_owner_right(actor)
+            check_may_manage_owners(actor)
             if user.is_active:
                 _check_not_last_owner(user)
         user.delete()
 
 
-def make_administrator(*, username: str, password: str) -> bool:
+def create_administrator(*, username: str, password: str) -> bool:
     """Make the first member of the platform's staff; False when there is one of that name.
 
     Raises Conflict when a client's user has that name.
@@ -231,7 +231,7 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         _check_not_last_owner(user)
     if new_hash is not None:
         user.password = new_hash
-        lift_lock(user.username)
+        unlock_username(user.username)
     if new_hash is not None or (was_active and not user.is_active):
         user.token_version += 1
     if changed or new_hash is not None:

@@ -55,11 +55,11 @@ class MemberBackend(ModelBackend):
     """Users whose client is active too; reads what each request asks about in one query."""
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.unscoped.get_queryset().with_state().filter(pk=user_id).first()
+        user = User.unscoped.get_queryset().with_client_and_role().filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
-        return cast("User", user).may_sign_in
+        return cast("User", user).can_sign_in
 
 
 @outside_transactions
@@ -84,7 +84,7 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     return user
 
 
-def lift_lock(username: str) -> None:
+def unlock_username(username: str) -> None:
     """Forget the failures of a username, from wherever they came."""
     AxesProxyHandler.reset_attempts(username=username)
 

@@ -65,7 +65,7 @@ def revoke_tokens(*, refresh: str) -> None:
     _end(_decode(refresh, expected=_REFRESH)["sid"], timezone.now())
 
 
-def user_of(access: str) -> User:
+def get_user_by_access_token(access: str) -> User:
     """Return the user, with client, subscription and role, who holds this access token."""
     return _live_family(_decode(access, expected=_ACCESS)).user
 
@@ -99,7 +99,7 @@ def _live_family(claims: dict[str, Any]) -> TokenFamily:
     for family in alive:  # one at most: first() would sort, for a third of the time of it all
         user = family.user
         named = (claims["sub"], claims["ver"]) == (str(user.pk), user.token_version)
-        if named and user.may_sign_in:
+        if named and user.can_sign_in:
             return family
     raise NotSignedIn("This sign-in is over. Sign in again.")
 

@@ -12,7 +12,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request, is_form_media_type
 
 from timba.accounts.models import User
-from timba.accounts.tokens import user_of
+from timba.accounts.tokens import get_user_by_access_token
 from timba.errors import NotSignedIn
 
 
@@ -36,7 +36,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         token = bearer_token(request._request)
-        return None if token is None else (user_of(token), token)
+        return None if token is None else (get_user_by_access_token(token), token)
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return "Bearer"
@@ -75,7 +75,7 @@ def authenticate_request(request: HttpRequest) -> User:
     """Return who is asking at a plain Django view, read only; raise when nobody is signed in."""
     token = bearer_token(request)
     if token is not None:
-        return user_of(token)
+        return get_user_by_access_token(token)
     if isinstance(request.user, User):
         return request.user
     raise NotAuthenticated("Sign in first, or send an access token.")

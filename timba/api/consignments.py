@@ -44,7 +44,7 @@ from timba.consignments.services import (
     delete_consignment,
     open_consignment,
 )
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
 
@@ -200,7 +200,7 @@ def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str,
         Consignment.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
     )
     if wanted.get("q"):
-        rows = rows.filter(containing(wanted["q"], "name", "vehicle_number"))
+        rows = rows.filter(text_contains(wanted["q"], "name", "vehicle_number"))
     if wanted.get("type"):
         rows = rows.filter(type=wanted["type"])
     if "city_id" in wanted:

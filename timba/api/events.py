@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.accounts.tokens import user_of
+from timba.accounts.tokens import get_user_by_access_token
 from timba.api.authentication import actor_of
 from timba.api.http import QuerySerializer, acting_client, validated_query
 from timba.api.openapi import page_schema
@@ -67,14 +67,14 @@ class EventsView(APIView):
         return Response(
             {
                 "events": [serialize_event(event) for event in chapter.events],
-                "next": _next_url(request, chapter.upto),
+                "next": _next_url(request, chapter.position),
             }
         )
 
 
-def _next_url(request: Request, upto: int) -> str:
+def _next_url(request: Request, position: int) -> str:
     following = request.query_params.copy()
-    following["after"] = str(upto)
+    following["after"] = str(position)
     url: str = request.build_absolute_uri(f"{request.path}?{following.urlencode()}")
     return url
 
@@ -82,6 +82,6 @@ def _next_url(request: Request, upto: int) -> str:
 def _refuse_who_left(request: Request) -> None:
     """Look again at who is asking: while an answer waited, the sign-in may have ended."""
     if isinstance(request.auth, str):
-        user_of(request.auth)
+        get_user_by_access_token(request.auth)
     elif not isinstance(get_user(request._request), User):
         raise NotSignedIn

@@ -33,7 +33,7 @@ from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.uploads import UploadView
 from timba.consignments.models import Consignment, Log
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.errors import Invalid, TooLarge
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
@@ -177,7 +177,7 @@ class FilesView(OneFileView):
                 consignment=get_or_400(consignments, wanted["consignment_id"], "consignment_id")
             )
         if wanted.get("q"):
-            files = files.filter(containing(wanted["q"], "name"))
+            files = files.filter(text_contains(wanted["q"], "name"))
         order = ("-uploaded_at", "-id")
         return Response(paginate(files, request=request, serialize=serialize_file, order=order))
 

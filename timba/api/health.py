@@ -28,7 +28,7 @@ from timba import __version__
 from timba.api.models import HealthProbe
 from timba.api.openapi import schema_of
 from timba.db.outages import is_disk_full, log_outage
-from timba.events.history import oldest_waiting_seconds
+from timba.events.history import oldest_unpublished_seconds
 from timba.files.protections import missing_protections
 from timba.files.storage import store
 
@@ -161,7 +161,7 @@ def _kafka() -> CheckStatus:
 
 
 def _events() -> CheckStatus:
-    waiting = oldest_waiting_seconds()
+    waiting = oldest_unpublished_seconds()
     return "late" if waiting is not None and waiting > _LATE_SECONDS else "ok"
 
 

@@ -143,7 +143,7 @@ def _run_and_store(
             )
             if not remembered:
                 raise Conflict("Another request with this Idempotency-Key has taken over.")
-    failpoint("idempotency.answer_committed")
+    failpoint("idempotency.response_committed")
     return response
 
 

@@ -23,7 +23,7 @@ from timba.api.idempotency import idempotent
 from timba.api.openapi import page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.notes.models import MAX_TITLE, Note
 from timba.notes.schemas import NoteSchema, serialize_note
 from timba.notes.services import change_note, delete_note, write_note
@@ -65,7 +65,7 @@ class NotesView(APIView):
         if "consignment_id" in wanted:
             notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
         if wanted.get("q"):
-            notes = notes.filter(containing(wanted["q"], "title", "content"))
+            notes = notes.filter(text_contains(wanted["q"], "title", "content"))
         return Response(paginate(notes, request=request, serialize=serialize_note))
 
     @extend_schema(request=NewNoteInput, responses={201: schema_of(NoteSchema)})

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from timba.accounts.addresses import address_group, caller_of, parse_networks
+from timba.accounts.addresses import address_group, parse_networks, resolve_caller_address
 from timba.runtime.wsgi_adapter import WSGIAdapter
 
 # Twice the connections that granian accepts (`runtime/processes.py`), because a request may also
@@ -39,7 +39,7 @@ def _is_public(environ: dict[str, Any]) -> bool:
 def _address(environ: dict[str, Any]) -> str:
     """Return the address for which a request's slots are counted."""
     forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
-    return address_group(caller_of(environ["REMOTE_ADDR"], forwarded_for, _trusted))
+    return address_group(resolve_caller_address(environ["REMOTE_ADDR"], forwarded_for, _trusted))
 
 
 def _raise_open_files_limit() -> None:

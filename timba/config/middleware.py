@@ -19,9 +19,9 @@ from whitenoise.middleware import WhiteNoiseFileResponse
 
 from timba.accounts.addresses import (
     address_group,
-    caller_of,
     is_within,
     parse_networks,
+    resolve_caller_address,
 )
 from timba.api.problems import prefers_html, problem
 from timba.config.error_views import error_response
@@ -191,7 +191,7 @@ class ForwardedHeadersMiddleware:
         peer = request.META.get("REMOTE_ADDR", "")
         trusted = _networks(tuple(settings.TIMBA_TRUSTED_PROXIES))
         forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        request.META["REMOTE_ADDR"] = caller_of(peer, forwarded_for, trusted)
+        request.META["REMOTE_ADDR"] = resolve_caller_address(peer, forwarded_for, trusted)
         if is_within(peer, trusted) and request.META.get("HTTP_X_FORWARDED_PROTO") == "https":
             request.META["wsgi.url_scheme"] = "https"
             request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]

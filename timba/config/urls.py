@@ -9,7 +9,7 @@ from django.urls import path as django_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from timba.accounts.tokens import user_of
+from timba.accounts.tokens import get_user_by_access_token
 from timba.api.authentication import bearer_token
 from timba.api.docs import IndexView
 from timba.api.files import TemperatureUploadView
@@ -46,7 +46,7 @@ def _upload_or_page(request: HttpRequest) -> HttpResponseBase:
         return _api_upload(request)
     token = bearer_token(request)
     if token is not None:
-        request.user = user_of(token)
+        request.user = get_user_by_access_token(token)
     return upload_temperatures_page(request)
 
 

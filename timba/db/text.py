@@ -20,7 +20,7 @@ from django.db.models.functions import StrIndex
 from django.db.models.lookups import GreaterThan
 from django.db.models.sql.compiler import SQLCompiler
 
-MAX_FACT: Final = 1000
+MAX_JSON_TEXT: Final = 1000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # SQLite has no such function: `timba.db.sqlite` gives this one to each connection.
@@ -37,12 +37,12 @@ _MARIADB: Final = f"CAST({_UNICODE_LOWER.format(collation='utf8mb4_uca1400_as_cs
 _MYSQL: Final = f"CAST({_UNICODE_LOWER.format(collation='utf8mb4_0900_as_cs')} AS BINARY)"
 
 
-def containing(words: str, *fields: str) -> Q:
+def text_contains(words: str, *fields: str) -> Q:
     """Return the condition that one of the fields contains `words`, in any letter case.
 
     Letters may be composed with their accents, or stand before them, as macOS writes names.
     """
-    forms = {folded(form) for form in (words, normalize("NFC", words), normalize("NFD", words))}
+    forms = {fold_case(form) for form in (words, normalize("NFC", words), normalize("NFD", words))}
     condition = Q(pk__in=[])
     for field, form in product(fields, sorted(forms)):
         place = StrIndex(_Folded(F(field)), Value(form, output_field=TextField()))
@@ -50,13 +50,13 @@ def containing(words: str, *fields: str) -> Q:
     return condition
 
 
-def folded(text: str) -> str:
+def fold_case(text: str) -> str:
     """Return `text` as it is compared: equal for all that differs in letter case only."""
     return text.replace(_DOTTED, _DOTTED_SMALL).lower().replace(_FINAL_SIGMA, _SIGMA)
 
 
 class _Folded(Func):
-    """The same as `folded`, of a column."""
+    """The same as `fold_case`, of a column."""
 
     function = SQLITE_FOLD
     arity = 1
@@ -85,19 +85,21 @@ def has_control_characters(text: str) -> bool:
     return any(category(character) == "Cc" for character in text)
 
 
-def clean_text(text: str) -> str:
+def replace_unstorable(text: str) -> str:
     """Return `text` with what no database stores shown by replacement characters."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def clean(value: Any) -> Any:
+def clean_json(value: Any) -> Any:
     """Return a JSON value with every text in it cleaned and cut, and null for what is no number."""
     if isinstance(value, str):
-        return clean_text(value if len(value) <= MAX_FACT else f"{value[: MAX_FACT - 1]}…")
+        return replace_unstorable(
+            value if len(value) <= MAX_JSON_TEXT else f"{value[: MAX_JSON_TEXT - 1]}…"
+        )
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {clean_text(str(name)): clean(inner) for name, inner in value.items()}
+        return {replace_unstorable(str(name)): clean_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(inner) for inner in value]
+        return [clean_json(inner) for inner in value]
     return value

@@ -20,7 +20,7 @@ from django.conf import settings
 
 from timba.errors import NotFound, Unavailable
 from timba.events.history import events_after
-from timba.events.messages import Message, message_of
+from timba.events.messages import Message, build_message
 from timba.events.models import Stream
 
 _LOOK_SECONDS: Final = 0.5
@@ -51,9 +51,9 @@ class Deduplicator:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, message: Message) -> ReceivedEvent | None:
+    def accept(self, message: Message) -> ReceivedEvent | None:
         """Return the event, or None where it is a repeat."""
-        event = received(message)
+        event = parse_message(message)
         place, number = (event.topic, event.key), (event.epoch, event.sequence)
         if number <= self._last.get(place, (0, 0)):
             return None
@@ -61,7 +61,7 @@ class Deduplicator:
         return event
 
 
-def received(message: Message) -> ReceivedEvent:
+def parse_message(message: Message) -> ReceivedEvent:
     """Read a message's headers and value."""
     headers = message.headers
     return ReceivedEvent(
@@ -91,7 +91,7 @@ class EventFilter:
     follow: bool = False
 
 
-def messages_in_outbox(wanted: EventFilter) -> Iterator[Message]:
+def read_outbox(wanted: EventFilter) -> Iterator[Message]:
     """Yield what the outbox holds, each client's in order.
 
     Reading goes by each client's own running number: the ids of the rows do not follow the
@@ -108,15 +108,15 @@ def messages_in_outbox(wanted: EventFilter) -> Iterator[Message]:
                 chapter = events_after(
                     client_id=client, after=position, topic=wanted.topic, limit=_BATCH
                 )
-                yield from map(message_of, chapter.events)
-                position = chapter.upto
+                yield from map(build_message, chapter.events)
+                position = chapter.position
             upto[client] = position
         if not wanted.follow:
             return
         time.sleep(_LOOK_SECONDS)
 
 
-def messages_in_kafka(wanted: EventFilter) -> Iterator[Message]:
+def read_kafka(wanted: EventFilter) -> Iterator[Message]:
     """Yield what Kafka holds, each partition's in order.
 
     Raises Unavailable when no broker answers, NotFound when it knows no such topic.

@@ -25,26 +25,26 @@ _LOOK_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventPage:
-    """A stretch of a client's history, oldest first; what follows it lies behind `upto`."""
+    """A stretch of a client's history, oldest first; what follows it lies behind `position`."""
 
     events: list[OutboxEvent]
-    upto: int
+    position: int
 
 
 def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> EventPage:
     """Return the client's events with numbers above `after`, of one topic or of all.
 
-    Numbers follow the order of commits: nothing can turn up later that `upto` has passed. Where
-    `after` lies beyond the last number, a restore from a backup has taken events back, and `upto`
+    Numbers follow the order of commits: nothing can turn up later that `position` has passed. Where
+    `after` lies beyond the last number, a restore from a backup has taken events back, and `position`
     leads back: who waited there would pass over the events that get these numbers anew.
     """
     last = _last_sequence(client_id)
     rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)
     if topic is not None:
         rows = rows.filter(topic=topic)
-    events = rows.order_by("sequence").take(limit)
+    events = rows.order_by("sequence").fetch_batch(limit)
     # Where a topic had nothing, the other topics' events need not be looked through again.
-    return EventPage(events=events, upto=events[-1].sequence if events else last)
+    return EventPage(events=events, position=events[-1].sequence if events else last)
 
 
 def timeline_of(
@@ -54,7 +54,7 @@ def timeline_of(
     rows = OutboxEvent.objects.filter(client_id=client_id, subject=subject)
     if before is not None:
         rows = rows.filter(sequence__lt=before)
-    return rows.order_by("-sequence").take(limit)
+    return rows.order_by("-sequence").fetch_batch(limit)
 
 
 def wait_for_events(
@@ -71,16 +71,16 @@ def wait_for_events(
         until = time.monotonic() + min(seconds, MAX_WAIT_SECONDS)
         while not chapter.events and (left := until - time.monotonic()) > 0:
             time.sleep(min(_LOOK_SECONDS, left))
-            if _last_sequence(client_id) > chapter.upto:
+            if _last_sequence(client_id) > chapter.position:
                 chapter = events_after(
-                    client_id=client_id, after=chapter.upto, topic=topic, limit=limit
+                    client_id=client_id, after=chapter.position, topic=topic, limit=limit
                 )
     finally:
         _waiting_places().release()
     return chapter
 
 
-def oldest_waiting_seconds() -> float | None:
+def oldest_unpublished_seconds() -> float | None:
     """Return for how long the oldest event has waited for the broker; None where there is none.
 
     Without a publisher events wait for nothing: they are the history.
@@ -101,7 +101,7 @@ def _waiting_places() -> BoundedSemaphore:
     return BoundedSemaphore(max(1, settings.TIMBA_WEB_THREADS // 4))
 
 
-def prune(*, days: int, published_only: bool) -> int:
+def delete_old_events(*, days: int, published_only: bool) -> int:
     """Delete the events that are older than `days` and return how many they were.
 
     With `published_only`, what still waits for its broker stays, however old. Events are read in

@@ -23,7 +23,7 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def message_of(event: OutboxEvent) -> Message:
+def build_message(event: OutboxEvent) -> Message:
     """Return the event as it leaves; the same, headers and all, each time it is delivered."""
     return Message(
         topic=event.topic,

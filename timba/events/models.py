@@ -18,7 +18,7 @@ class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
         """Narrow to what no publisher has acknowledged yet, in the order it must leave."""
         return self.filter(published_at__isnull=True).order_by("id")
 
-    def take(self, limit: int) -> list[OutboxEvent]:
+    def fetch_batch(self, limit: int) -> list[OutboxEvent]:
         """Return the first events: at most `limit`, and no more than fits in memory at once.
 
         There is always at least one if there is any, however large it is.

@@ -62,9 +62,9 @@ class MemoryPublisher:
 
     def __init__(self, *, max_bytes: int = 1_000_000) -> None:
         self.log: list[Message] = []
-        self.away = False
+        self.unavailable = False
         # Keys whose messages arrive while the acknowledgement is lost.
-        self.deaf_keys: set[str] = set()
+        self.unacknowledged_keys: set[str] = set()
         self._max_bytes = max_bytes
 
     @classmethod
@@ -85,13 +85,13 @@ class MemoryPublisher:
 
     def _deliver_one(self, message: Message, stopped: set[tuple[str, str]]) -> Delivery:
         place = (message.topic, message.key)
-        if self.away or place in stopped:
+        if self.unavailable or place in stopped:
             return Delivery.UNCERTAIN
         if len(message.value) > self._max_bytes:
             stopped.add(place)
             return Delivery.REFUSED
         self.log.append(message)
-        return Delivery.UNCERTAIN if message.key in self.deaf_keys else Delivery.ACKED
+        return Delivery.UNCERTAIN if message.key in self.unacknowledged_keys else Delivery.ACKED
 
 
 class RateLimitFilter(logging.Filter):

@@ -23,8 +23,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from timba.db.outages import database_errors, drop_connection, is_database_outage
-from timba.events.history import prune
-from timba.events.messages import message_of
+from timba.events.history import delete_old_events
+from timba.events.messages import build_message
 from timba.events.models import OutboxEvent, RelayLease
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
@@ -78,7 +78,7 @@ class Relay:
         pause = _FIRST_PAUSE
         try:
             while not self._stopping:
-                turn = self.turn()
+                turn = self.run_once()
                 if turn is CycleResult.IDLE:
                     bell.wait(_POLL_SECONDS)
                 elif turn is CycleResult.STANDBY:
@@ -98,11 +98,11 @@ class Relay:
             return
         self._publisher.close()
         try:
-            self._lease.give_back()
+            self._lease.release()
         except database_errors():
             _log.warning("the relay's lease was not given back; it expires by itself")
 
-    def turn(self) -> CycleResult:
+    def run_once(self) -> CycleResult:
         """Deliver one batch, if this relay is the one that may, and mark what was acknowledged.
 
         Trouble is logged when it begins and when it is over, not all the while.
@@ -131,13 +131,13 @@ class Relay:
 
     def _take_turn(self) -> CycleResult:
         self._prune_when_due()
-        if self._publisher is None or not self._lease.hold():
+        if self._publisher is None or not self._lease.acquire():
             return CycleResult.STANDBY
         events = self._next_events()
         if not events:
             return CycleResult.IDLE
         outcomes = self._publisher.deliver(
-            [message_of(event) for event in events], timeout=_DELIVERY_SECONDS
+            [build_message(event) for event in events], timeout=_DELIVERY_SECONDS
         )
         failpoint("relay.delivered")
         acked, failed = _sort_out(events, outcomes)
@@ -152,7 +152,7 @@ class Relay:
         events = OutboxEvent.objects.unpublished()
         for topic, keys in self._parked.items():
             events = events.exclude(topic=topic, key__in=keys)
-        return events.take(self._batch)
+        return events.fetch_batch(self._batch)
 
     def _mark_published(self, events: Sequence[OutboxEvent]) -> bool:
         """Record the acknowledgements; refused to a relay that has lost its lease meanwhile."""
@@ -193,7 +193,9 @@ class Relay:
 
     def _prune_when_due(self) -> None:
         if settings.TIMBA_EVENT_DAYS and time.monotonic() >= self._pruning_due:
-            prune(days=settings.TIMBA_EVENT_DAYS, published_only=self._publisher is not None)
+            delete_old_events(
+                days=settings.TIMBA_EVENT_DAYS, published_only=self._publisher is not None
+            )
             self._pruning_due = time.monotonic() + _PRUNING_SECONDS
 
     def _sleep(self, seconds: float) -> None:
@@ -232,7 +234,7 @@ class Lease:
         self._token = secrets.randbits(63)
         self._renewed_at = -math.inf
 
-    def hold(self) -> bool:
+    def acquire(self) -> bool:
         """Whether this relay may send now; takes or renews the lease where that is needed."""
         return time.monotonic() - self._renewed_at < _FRESH_SECONDS or self.renew()
 
@@ -250,7 +252,7 @@ class Lease:
         self._renewed_at = time.monotonic() if renewed else -math.inf
         return renewed
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let another relay send at once."""
         RelayLease.objects.filter(shard=_SHARD, token=self._token).update(expires_at=None)
         self._renewed_at = -math.inf

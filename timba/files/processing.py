@@ -21,7 +21,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from timba.db.outages import is_database_outage
-from timba.db.text import clean, clean_text
+from timba.db.text import clean_json, replace_unstorable
 from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
@@ -180,7 +180,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         if file is None:
             raise Superseded
         file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
-        file.error = clean_text(outcome.error)[:1000]
+        file.error = replace_unstorable(outcome.error)[:1000]
         file.progress, file.lease_until, file.queue = 1.0, None, ""
         file.run = file.fencing_token if outcome.keep_objects else None
         file.processed_at = timezone.now()
@@ -190,7 +190,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
                 "name": file.name,
                 "execution_time": round(seconds, 3),
                 "random_number": file.random_number,
-                **clean(_result_fields(file.kind, outcome.findings)),
+                **clean_json(_result_fields(file.kind, outcome.findings)),
             }
         if outcome.error:
             file.live_digest = None

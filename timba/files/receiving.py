@@ -119,7 +119,7 @@ class Upload:
         self._digest.update(chunk)
         with self._storing() as writer:
             writer.write(chunk)
-            failpoint("receiving.half_written")
+            failpoint("receiving.partly_written")
 
     def finish(self) -> None:
         """Make the bytes durable; raise UploadRejected for an empty file."""

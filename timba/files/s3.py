@@ -216,14 +216,14 @@ class S3Writer(ObjectWriter):
             self._storage.client.put_object(
                 **self._target, **_body(body), Metadata=self._metadata, IfNoneMatch="*"
             )
-            failpoint("s3.whole_put")
+            failpoint("s3.object_put")
 
     def _upload_part(self, part: bytes) -> None:
         client = self._storage.client
         with translate_errors():
             if not self._upload_id:
                 upload = client.create_multipart_upload(**self._target, Metadata=self._metadata)
-                failpoint("s3.parts_begun")
+                failpoint("s3.multipart_created")
                 self._upload_id = upload["UploadId"]
             number = len(self._parts) + 1
             response = client.upload_part(
@@ -243,7 +243,7 @@ class S3Writer(ObjectWriter):
                 MultipartUpload={"Parts": self._parts},
                 IfNoneMatch="*",
             )
-            failpoint("s3.parts_joined")
+            failpoint("s3.multipart_completed")
 
 
 def _body(data: bytes) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def _exchange(
             child.send_request(request, copy, extra_file)
         except OSError:
             raise _exit_reason(child) from None
-        failpoint("sandbox.asked")
+        failpoint("sandbox.request_sent")
         return _receive_response(child, job)
 
 

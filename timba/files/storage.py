@@ -139,7 +139,7 @@ class LocalWriter(ObjectWriter):
         super().__init__()
         self._unfinished, self._final, self._root = unfinished, final, root
         self._file = unfinished.open("xb")
-        failpoint("storage.begun")
+        failpoint("storage.opened")
 
     def writable(self) -> bool:
         return True

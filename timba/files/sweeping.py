@@ -122,7 +122,7 @@ def _delete_upload(file: File) -> None:
     """Mark the upload as deleted first, so that it cannot be accepted meanwhile."""
     rows = File.unscoped.filter(pk=file.pk, status=File.Status.RECEIVING)
     if rows.filter(touched_at=file.touched_at).update(deleted_at=timezone.now()):
-        failpoint("sweeping.upload_given_up")
+        failpoint("sweeping.upload_abandoned")
         store().purge(file.storage_key)
         failpoint("sweeping.upload_purged")
         rows.delete()

@@ -23,7 +23,7 @@ from timba.consignments.locks import lock_consignment
 from timba.consignments.measures import MAX_TOTAL, volume
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import NewLog, add_logs
-from timba.db.text import clean_text
+from timba.db.text import replace_unstorable
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
 from timba.files.models import Derivative, File
 from timba.files.processors.base import (
@@ -92,7 +92,7 @@ def stage_tally(job: Job, made: ReadResult) -> Findings:
         raise FileRefused(TOO_MUCH)
     bad = sorted([*bad, *compared.bad], key=lambda row: row.row)
     place: Mapping[str, int] = made.findings["columns"]
-    rejects = [(row.row, _reason(row, place), clean_text(row.text)) for row in bad]
+    rejects = [(row.row, _reason(row, place), replace_unstorable(row.text)) for row in bad]
     if bad:
         _keep_rejects(job, rejects)
         _mark(job, bad, sheet=made.findings["sheet"], place=place)
@@ -206,7 +206,7 @@ def _unpacked(rows: bytes) -> tuple[list[SheetLog], list[BadRow]]:
 
 
 def _reason(row: BadRow, place: Mapping[str, int]) -> str:
-    return clean_text(
+    return replace_unstorable(
         " ".join(
             f"{column_letters(place[name])}{row.row}: {row.faults[name]}"
             for name in FIELDS

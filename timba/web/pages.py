@@ -24,7 +24,7 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
-from timba.db.text import folded
+from timba.db.text import fold_case
 from timba.errors import NotSignedIn
 from timba.files.models import File
 
@@ -110,7 +110,7 @@ def of_consignment(reader: Viewer, pk: int | None) -> Consignment | None:
 
 def alphabetically(client: Client) -> tuple[str, int]:
     """Return what clients are sorted by, here and not by the database: each has an own alphabet."""
-    return folded(client.name), client.pk
+    return fold_case(client.name), client.pk
 
 
 def signed_in(view: View) -> View:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
-from timba.db.text import SQLITE_FOLD, folded
+from timba.db.text import SQLITE_FOLD, fold_case
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -20,4 +20,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else folded(text)
+    return None if text is None else fold_case(text)

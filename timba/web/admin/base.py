@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from timba.accounts.models import User
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.db.transactions import deferred_commit, retry_on_deadlock
 from timba.errors import Conflict, DomainError, Invalid
 
@@ -137,7 +137,7 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
     ) -> tuple[QuerySet[Any], bool]:
         """Find every word in one of the `search_fields`, as the other pages do."""
         for word in search_term.split():
-            queryset = queryset.filter(containing(word, *self.get_search_fields(request)))
+            queryset = queryset.filter(text_contains(word, *self.get_search_fields(request)))
         return queryset, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:  # noqa: ARG002

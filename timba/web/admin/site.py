@@ -56,7 +56,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
 
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user
-        return isinstance(user, User) and user.may_sign_in and user.is_staff
+        return isinstance(user, User) and user.can_sign_in and user.is_staff
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded: View = super().admin_view(_well_formed(csp_update(_POLICY)(view)), cacheable)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import change_consignment, delete_consignment, open_consignment
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
@@ -107,7 +107,7 @@ def _list(
     rows = reader.rows(Consignment)
     totals = rows.aggregate(count=Count("pk"), logs=Sum("log_count"), volume=Sum("volume"))
     if words := asked["q"]:
-        rows = rows.filter(containing(words, "name", "vehicle_number") | _of_log(reader, words))
+        rows = rows.filter(text_contains(words, "name", "vehicle_number") | _of_log(reader, words))
     if asked["type"]:
         rows = rows.filter(type=asked["type"])
     stretch = newest_first(

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from timba.consignments.models import Consignment
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.files.models import File
 from timba.files.services import (
     delete_file,
@@ -50,7 +50,7 @@ def files(request: HttpRequest) -> HttpResponse:
     query = form.cleaned_data
     rows = reader.rows(File)
     if query["q"]:
-        rows = rows.filter(containing(query["q"], "name"))
+        rows = rows.filter(text_contains(query["q"], "name"))
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
     if query["consignment_id"]:

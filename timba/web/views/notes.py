@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
@@ -142,7 +142,7 @@ def _list(
 
 def _narrowed(rows: TenantQuerySet[Note], query: dict[str, Any]) -> TenantQuerySet[Note]:
     if words := query["q"]:
-        rows = rows.filter(containing(words, "title", "content"))
+        rows = rows.filter(text_contains(words, "title", "content"))
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
     return rows

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from timba.accounts.models import MAX_PASSWORD, MAX_USERNAME, Client, Role, User
 from timba.accounts.sign_in import check_credentials
 from timba.consignments.models import Consignment, Log
-from timba.db.text import containing
+from timba.db.text import text_contains
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
 from timba.files.models import File
 from timba.notes.models import Note
@@ -142,7 +142,7 @@ def clients(request: HttpRequest) -> HttpResponse:
     asked = form.cleaned_data["q"] if form.is_valid() else ""
     found = Client.objects.visible_to(reader.user)
     for word in asked.split():
-        found = found.filter(containing(word, "name"))
+        found = found.filter(text_contains(word, "name"))
     offered = sorted(found[: CLIENTS_OFFERED + 1], key=alphabetically)
     context = {
         "form": form,

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from timba.accounts.models import User
-from timba.accounts.sign_in import lift_lock
+from timba.accounts.sign_in import unlock_username
 
 
 class Command(changepassword.Command):
@@ -19,5 +19,5 @@ class Command(changepassword.Command):
         username = options["username"] or getpass.getuser()
         with transaction.atomic():
             User.unscoped.filter(username=username).update(token_version=F("token_version") + 1)
-            lift_lock(username)
+            unlock_username(username)
         return said

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from timba.accounts.services import make_administrator
+from timba.accounts.services import create_administrator
 from timba.errors import DomainError
 
 USERNAME: Final = "admin"
@@ -22,7 +22,7 @@ class Command(BaseCommand):
                 "TIMBA_ADMIN_PASSWORD is not set: set it to the password that “admin” shall have."
             )
         try:
-            made = make_administrator(username=USERNAME, password=settings.TIMBA_ADMIN_PASSWORD)
+            made = create_administrator(username=USERNAME, password=settings.TIMBA_ADMIN_PASSWORD)
         except DomainError as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write(

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from timba.accounts.management.commands.csu import USERNAME
-from timba.accounts.services import make_administrator
+from timba.accounts.services import create_administrator
 from timba.demo.company import load_company, should_load
 from timba.runtime.bootstrap import (
     DEFAULT_PASSWORD,
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         self._print("Preparing Timba: database, cache table, static files.")
         prepare()
         check_administrator_password(USERNAME)
-        make_administrator(username=USERNAME, password=password)
+        create_administrator(username=USERNAME, password=password)
         if should_load():
             self._print("Loading the demo company: its people, consignments, photos, readings.")
             self._print(load_company(administrator=USERNAME))

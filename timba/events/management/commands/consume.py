@@ -10,7 +10,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
-from timba.events.consumer import Deduplicator, EventFilter, messages_in_kafka, messages_in_outbox
+from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
 from timba.serialization import dumps
 
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["source"] == "kafka" and not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS.")
-        read = messages_in_kafka if options["source"] == "kafka" else messages_in_outbox
+        read = read_kafka if options["source"] == "kafka" else read_outbox
         wanted = EventFilter(
             topic=options["topic"],
             after=options["after"],
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         seen = Deduplicator()
         try:
             for message in read(wanted):
-                event = seen.take(message)
+                event = seen.accept(message)
                 if event is not None:
                     self.stdout.write(dumps(asdict(event)).decode())
                     self.stdout.flush()
