@@ -1,34 +1,46 @@
-"""Makes OpenAPI agree with what the doors really answer: from the same shapes that are rendered.
+"""Generates the OpenAPI document from the types and serializers that the views really use.
 
-What every door does alike (who is asked, what is refused, how a key makes a write safe to repeat)
-is said here once.
+Responses are described by the TypedDicts of each app's `schemas` module, requests by serializers.
+What all operations have in common (credentials, errors, `Idempotency-Key`) is added here once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    NotRequired,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import resolve_type_hint
+from drf_spectacular.plumbing import append_meta, resolve_type_hint
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 
 Schema = dict[str, Any]
+S = TypeVar("S", bound=type)
 
 PROBLEM: Final[Schema] = {
     "title": "Problem",
     "type": "object",
     "description": "RFC 9457 problem details.",
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "one sentence that a person can act on"},
+        "type": {"type": "string", "description": "URI of the type of problem, or about:blank."},
+        "title": {"type": "string", "description": "Name of the HTTP status."},
+        "status": {"type": "integer", "description": "HTTP status code."},
+        "detail": {"type": "string", "description": "One sentence that a person can act on."},
         "errors": {
-            "description": "sentences by field; a batch of files lists its refusals instead",
+            "description": "Sentences by field; for a batch of files, the rejected files instead.",
             "oneOf": [
                 {
                     "type": "object",
@@ -41,57 +53,109 @@ PROBLEM: Final[Schema] = {
     "required": ["type", "title", "status", "detail"],
 }
 PROBLEM_TYPE: Final = "application/problem+json"
-# For the responses of doors that refuse for more reasons than most.
+# Errors that only some operations have, for their `responses`.
 CONFLICT_RESPONSE: Final = {(409, PROBLEM_TYPE): PROBLEM}
 RANGE_RESPONSE: Final = {(416, PROBLEM_TYPE): PROBLEM}
 RATE_LIMIT_RESPONSE: Final = {(429, PROBLEM_TYPE): PROBLEM}
-_REFUSALS: Final = {
-    400: "What was sent is malformed or not valid.",
-    401: "Nobody is signed in, or the credentials are not right.",
-    402: "The client's subscription has lapsed, or its seats are taken.",
-    403: "The role does not allow it, or the CSRF token is missing.",
-    404: "It does not exist, or not for this client.",
-    409: "It conflicts with what exists, or the key was used for another request.",
-    413: "It is larger than is accepted here.",
+_ERRORS: Final = {
+    400: "The request is malformed or invalid.",
+    401: "The credentials are missing or invalid.",
+    402: "The client's subscription has lapsed, or all of its seats are taken.",
+    403: "The role does not allow this, or the CSRF token is missing.",
+    404: "The object does not exist, or belongs to another client.",
+    409: "The request conflicts with what exists, or the Idempotency-Key was used for another.",
+    413: "The body is larger than is accepted here.",
     415: "The Content-Type is not supported.",
 }
 _IDEMPOTENCY_KEY: Final[Schema] = {
     "in": "header",
     "name": "Idempotency-Key",
-    "description": "The same request with the same key within 24 hours is answered as the first "
-    "time, and creates nothing.",
+    "description": "Makes the request safe to repeat: the same request with the same key within "
+    "24 hours (logs: 30 days) returns the first response and creates nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_PATH_PARAMETERS: Final = {
+    "id": "Id of the {noun}.",
+    "city_id": "Number of the city, chosen by the client.",
 }
 
 
 def schema_of(hint: Any) -> Schema:
-    """Return the schema of a shape, a TypedDict; it is named like it."""
-    schema = _with_nulls(resolve_type_hint(hint))  # type: ignore[no-untyped-call]
-    name: str = hint.__name__
-    return {"title": name.removeprefix("_").removesuffix("Schema"), **schema}
+    """Return the schema of a TypedDict, titled by its name without `Schema`.
+
+    Each field is `Annotated[type, description, example]`. A field whose type is another TypedDict,
+    or a list of them, needs no example: it is built from the fields of that type.
+    """
+    properties, required = {}, []
+    for name, field in get_type_hints(hint, include_extras=True).items():
+        if get_origin(field) is NotRequired:
+            [field] = get_args(field)  # noqa: PLW2901 - the same field, unwrapped
+        else:
+            required.append(name)
+        properties[name] = _schema_of_field(field)
+    return {
+        "title": hint.__name__.removeprefix("_").removesuffix("Schema"),
+        "type": "object",
+        "description": hint.__doc__ or "",
+        "properties": properties,
+        "required": required,
+    }
 
 
 def page_schema(hint: Any, *, key: str = "results") -> Schema:
-    """Return the schema of a page of shapes under `key`."""
+    """Return the schema of one page of a list: the objects under `key`, and `next`."""
     return {
         "type": "object",
         "properties": {
-            key: {"type": "array", "items": schema_of(hint)},
-            "next": {"type": ["string", "null"], "format": "uri"},
+            key: {
+                "type": "array",
+                "description": "The objects of this page.",
+                "items": schema_of(hint),
+            },
+            "next": {
+                "type": ["string", "null"],
+                "format": "uri",
+                "description": "URL of the next page; null on the last one.",
+                "examples": [None],
+            },
         },
         "required": [key, "next"],
     }
 
 
+def example_request(
+    value: Mapping[str, Any], *, media_type: str = "application/json"
+) -> Callable[[S], S]:
+    """Give a serializer class the example that is shown for requests with it."""
+    example = OpenApiExample("Example", value, request_only=True, media_type=media_type)
+    return extend_schema_serializer(examples=[example])
+
+
+def example_of(schema: Schema) -> Any:
+    """Return an example of a schema, built from those of its fields."""
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
+    for combination in ("allOf", "oneOf"):
+        if combination in schema:
+            return example_of(schema[combination][0])
+    if "properties" in schema:
+        return {name: example_of(field) for name, field in schema["properties"].items()}
+    if "items" in schema:
+        return [example_of(schema["items"])]
+    return None
+
+
 def extract_components(result: Schema, **_: Any) -> Schema:
-    """Move each titled object to the components, so that programs made from this know its name."""
+    """Move each titled object schema to the components, so that generated clients name it."""
     components: Schema = result.setdefault("components", {}).setdefault("schemas", {})
-    result["paths"] = _named(result["paths"], components)
+    result["paths"] = _with_references(result["paths"], components)
     return result
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How programs sign their requests."""
+    """The access token of a program."""
 
     target_class = "timba.api.authentication.BearerAuthentication"
     name = "bearer"
@@ -106,7 +170,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How browsers do."""
+    """The session cookie of a browser."""
 
     target_class = "timba.api.authentication.BrowserAuthentication"
     name = "session"
@@ -121,14 +185,18 @@ class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class TimbaSchema(AutoSchema):
-    """Names every operation by its method and path, and adds what all doors have in common."""
+    """Names every operation by its method and path, and adds what all operations have in common."""
 
     def get_operation_id(self) -> str:
         return "_".join([self.method.lower(), *re.findall(r"\w+", self.path)])
 
     def get_tags(self) -> list[str]:
-        # A module is a noun.
+        # There is one module of views for each noun.
         return [type(self.view).__module__.rpartition(".")[2]]
+
+    def get_description(self) -> str:
+        # Docstrings are written for the readers of the code.
+        return ""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -136,25 +204,37 @@ class TimbaSchema(AutoSchema):
             return None
         handler = getattr(self.view, self.method.lower())
         takes_key = getattr(handler, "takes_idempotency_key", False)
+        self._describe_path_parameters(operation)
         if takes_key:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         responses = operation["responses"]
         for status, response in responses.items():
             response["description"] = response["description"] or HTTPStatus(int(status)).phrase
-        for status in self._refusals(operation, takes_key=takes_key):
-            responses.setdefault(str(status), _refusal(_REFUSALS[status]))
+            for content in response.get("content", {}).values():
+                example = example_of(content["schema"])
+                if example is not None:
+                    content["example"] = example
+        for status in self._common_errors(operation, takes_key=takes_key):
+            responses.setdefault(str(status), _error_response(_ERRORS[status]))
         operation["responses"] = {
             **dict(sorted(responses.items())),
-            "default": _refusal("Any other refusal."),
+            "default": _error_response("Any other error."),
         }
         return operation
 
-    def _refusals(self, operation: Schema, *, takes_key: bool) -> Iterator[int]:
+    def _describe_path_parameters(self, operation: Schema) -> None:
+        noun = re.search(r"/([a-z]+)s/\{", self.path)
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                description = _PATH_PARAMETERS[parameter["name"]]
+                parameter["description"] = description.format(noun=noun[1] if noun else "object")
+
+    def _common_errors(self, operation: Schema, *, takes_key: bool) -> Iterator[int]:
         if not self.view.permission_classes:
             return
         yield from (400, 401)
         if {} not in operation["security"]:
-            if self._writes(operation):
+            if self._is_write(operation):
                 yield from (402, 403)
             if "parameters" in operation or "requestBody" in operation:
                 yield 404
@@ -163,38 +243,39 @@ class TimbaSchema(AutoSchema):
         if "requestBody" in operation:
             yield from (413, 415)
 
-    def _writes(self, operation: Schema) -> bool:
-        # A POST that creates nothing only reads, with its parameters in a body.
+    def _is_write(self, operation: Schema) -> bool:
+        # A POST that creates nothing is a read with its parameters in the body.
         creates = not operation["responses"].keys().isdisjoint({"201", "202"})
         return self.method in {"PUT", "PATCH", "DELETE"} or (self.method == "POST" and creates)
 
 
-def _refusal(description: str) -> Schema:
+def _schema_of_field(field: Any) -> Schema:
+    """Return the schema of one annotated field of a TypedDict."""
+    if get_origin(field) is not Annotated:
+        raise TypeError(f"A field of a schema has no description: {field}")
+    hint, description, *examples = get_args(field)
+    meta = {"description": description, **({"examples": examples} if examples else {})}
+    if is_typeddict(hint):
+        return {"allOf": [schema_of(hint)], **meta}
+    if get_origin(hint) is list and is_typeddict(get_args(hint)[0]):
+        return {"type": "array", "items": schema_of(get_args(hint)[0]), **meta}
+    return dict(append_meta(resolve_type_hint(hint), meta))  # type: ignore[no-untyped-call]
+
+
+def _error_response(description: str) -> Schema:
     return {
         "description": description,
         "content": {PROBLEM_TYPE: {"schema": PROBLEM}},
     }
 
 
-def _with_nulls(schema: Any) -> Any:
-    """Return a schema whose nullable parts are said as OpenAPI 3.1 says them."""
+def _with_references(schema: Any, components: Schema) -> Any:
     if isinstance(schema, list):
-        return [_with_nulls(part) for part in schema]
+        return [_with_references(part, components) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _with_nulls(part) for key, part in schema.items() if key != "nullable"}
-    if schema.get("nullable"):
-        plain["type"] = [plain["type"], "null"]
-    return plain
-
-
-def _named(schema: Any, components: Schema) -> Any:
-    if isinstance(schema, list):
-        return [_named(part, components) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    named = {key: _named(part, components) for key, part in schema.items()}
-    if named.get("type") != "object" or not isinstance(named.get("title"), str):
-        return named
-    components[named["title"]] = named
-    return {"$ref": f"#/components/schemas/{named['title']}"}
+    copy = {key: _with_references(part, components) for key, part in schema.items()}
+    if copy.get("type") != "object" or not isinstance(copy.get("title"), str):
+        return copy
+    components[copy["title"]] = copy
+    return {"$ref": f"#/components/schemas/{copy['title']}"}
