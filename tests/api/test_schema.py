@@ -74,13 +74,13 @@ def test_an_object_is_described_once_under_its_name() -> None:
         "id", "title", "content", "consignment_id", "created_at", "updated_at",
     ]  # fmt: skip
     listed = answer_of("get", "/api/notes/", 200)["properties"]["results"]
-    assert listed == {"type": "array", "items": note}
+    assert (listed["type"], listed["items"]) == ("array", note)
     assert answer_of("post", "/api/notes/", 201) == note
 
 
 def test_what_may_be_null_says_so_as_openapi_3_1_does() -> None:
     note = openapi_document()["components"]["schemas"]["Note"]["properties"]
-    assert note["consignment_id"] == {"type": ["integer", "null"]}
+    assert note["consignment_id"]["type"] == ["integer", "null"]
     assert "nullable" not in str(openapi_document())
 
 

@@ -1,49 +1,75 @@
-"""How clients, users and roles look to every caller; the API's schema is made from these types."""
+"""How clients, subscriptions, users and roles look to callers.
+
+OpenAPI describes them by these types: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from timba.accounts.models import Client, Role, Subscription, User
 
+# Times in the examples of all schemas.
+CREATED, UPDATED = "2026-03-02T08:15:00Z", "2026-03-05T14:30:00Z"
+
 
 class SubscriptionSchema(TypedDict):
-    plan: str
-    seats: int
-    status: Literal["trial", "active", "lapsed"]
-    current_period_end: datetime
+    """The subscription that a client's users work under."""
+
+    plan: Annotated[str, "The plan: trial or standard.", "standard"]
+    seats: Annotated[int, "How many users may be active at once.", 5]
+    status: Annotated[
+        Literal["trial", "active", "lapsed"],
+        "Whether the client may write: not when lapsed.",
+        "active",
+    ]
+    current_period_end: Annotated[
+        datetime, "When the paid or trial period ends (UTC, ISO 8601).", "2026-12-31T00:00:00Z"
+    ]
 
 
 class ClientSchema(TypedDict):
-    id: int
-    name: str
-    address: str
-    contact: str
-    email: str
-    is_active: bool
-    subscription: SubscriptionSchema
-    created_at: datetime
-    updated_at: datetime
+    """A timber company: the tenant that everything else belongs to."""
+
+    id: Annotated[int, "Id of the client.", 1]
+    name: Annotated[str, "Name of the company.", "Baltic Timber"]
+    address: Annotated[str, "Postal address; may be empty.", "Dock Road 4, Riga"]
+    contact: Annotated[
+        str, "Person or telephone number to contact; may be empty.", "+371 2000 0000"
+    ]
+    email: Annotated[str, "E-mail address; may be empty.", "office@baltic-timber.example"]
+    is_active: Annotated[bool, "False while the client is suspended.", True]
+    subscription: Annotated[SubscriptionSchema, "The client's subscription."]
+    created_at: Annotated[datetime, "When the client was created (UTC, ISO 8601).", CREATED]
+    updated_at: Annotated[datetime, "When the client was last changed (UTC, ISO 8601).", UPDATED]
 
 
 class UserSchema(TypedDict):
-    id: int
-    name: str
-    username: str
-    role_id: int | None
-    contact: str
-    address: str
-    client_id: int | None
-    is_active: bool
-    created_at: datetime
-    updated_at: datetime
+    """A person who signs in."""
+
+    id: Annotated[int, "Id of the user.", 3]
+    name: Annotated[str, "Full name.", "Anna Ozola"]
+    username: Annotated[str, "Name to sign in with, unique across all clients.", "anna"]
+    role_id: Annotated[int | None, "Id of the user's role; null for staff.", 2]
+    contact: Annotated[str, "Telephone number or e-mail address; may be empty.", "+371 2000 0001"]
+    address: Annotated[str, "Postal address; may be empty.", "Mill Lane 2, Riga"]
+    client_id: Annotated[int | None, "Id of the user's client; null for staff.", 1]
+    is_active: Annotated[bool, "Whether the user may sign in and takes a seat.", True]
+    created_at: Annotated[datetime, "When the user was created (UTC, ISO 8601).", CREATED]
+    updated_at: Annotated[datetime, "When the user was last changed (UTC, ISO 8601).", UPDATED]
 
 
 class RoleSchema(TypedDict):
-    id: int
-    name: str
-    permissions: list[str]
+    """A set of permissions that users are given."""
+
+    id: Annotated[int, "Id of the role.", 2]
+    name: Annotated[str, "Name of the role, unique within its client.", "manager"]
+    permissions: Annotated[
+        list[str],
+        "What its users may do; reading needs no permission.",
+        ["logs.write", "files.write"],
+    ]
 
 
 def serialize_client(client: Client) -> ClientSchema:
@@ -62,7 +88,7 @@ def serialize_client(client: Client) -> ClientSchema:
 
 
 def serialize_subscription(subscription: Subscription) -> SubscriptionSchema:
-    """Return the subscription as callers see it, and where it stands today."""
+    """Return the subscription as callers see it, with today's status."""
     return SubscriptionSchema(
         plan=subscription.plan,
         seats=subscription.seats,
@@ -72,7 +98,7 @@ def serialize_subscription(subscription: Subscription) -> SubscriptionSchema:
 
 
 def serialize_user(user: User) -> UserSchema:
-    """Return the user as callers see it: never the password."""
+    """Return the user as callers see it, without the password."""
     return UserSchema(
         id=user.pk,
         name=user.name,

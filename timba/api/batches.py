@@ -6,7 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final, Literal, TypedDict
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
@@ -17,10 +17,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
-from timba.api.http import IdField, acting_client, get_or_400, validated
+from timba.api.http import (
+    CONSIGNMENT_LINK,
+    FOR_STAFF,
+    IdField,
+    acting_client,
+    get_or_400,
+    validated,
+)
 from timba.api.idempotency import idempotent
 from timba.api.multipart import Part
-from timba.api.openapi import schema_of
+from timba.api.openapi import example_request, schema_of
 from timba.api.problems import problem
 from timba.api.uploads import MAX_FILES, UploadView
 from timba.consignments.models import Consignment
@@ -35,50 +42,60 @@ from timba.files.receiving import (
     check_kind,
     check_name,
 )
-from timba.files.schemas import TaskSchema, serialize_task
+from timba.files.schemas import FILE_ID, TASK_ID, Status, TaskSchema, serialize_task
 
 IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100
 
 
 class RejectedSchema(TypedDict):
-    name: str
-    error: str
+    """A file that was rejected."""
+
+    name: Annotated[str, "File name as sent.", "notes.exe"]
+    error: Annotated[str, "Why it was rejected, in a sentence.", "“notes.exe” cannot be read."]
 
 
-class _AcceptedSchema(TypedDict):
-    name: str
-    file_id: uuid.UUID
-    task_id: uuid.UUID
-    status: Literal["PENDING", "SUCCESS", "FAILURE"]
+class AcceptedSchema(TypedDict):
+    """A file that was accepted."""
 
-
-class AcceptedSchema(_AcceptedSchema, total=False):
-    duplicate: bool
+    name: Annotated[str, "File name as sent.", "load.jpg"]
+    file_id: Annotated[uuid.UUID, "Id of the file.", FILE_ID]
+    task_id: Annotated[uuid.UUID, "Id of the task that processes the file.", TASK_ID]
+    status: Annotated[Status, "Status of the task.", "PENDING"]
+    duplicate: NotRequired[
+        Annotated[bool, "True where the same bytes were accepted before; else absent.", False]
+    ]
 
 
 class BatchSchema(TypedDict):
-    task_ids: list[uuid.UUID]
-    valid_images: list[str]
-    files: list[AcceptedSchema]
-    errors: list[RejectedSchema]
+    """What became of each file of a batch."""
+
+    task_ids: Annotated[list[uuid.UUID], "Ids of the tasks, in the order of `files`.", [TASK_ID]]
+    valid_images: Annotated[
+        list[str], "Names of the accepted files that were sent as `images`.", ["load.jpg"]
+    ]
+    files: Annotated[list[AcceptedSchema], "The accepted files."]
+    errors: Annotated[list[RejectedSchema], "The rejected files, in the order they were sent."]
 
 
 class BatchFields(serializers.Serializer[Any]):
-    """The fields beside the files."""
+    """The fields of the form that are not files."""
 
-    consignment_id = IdField(required=False)
-    client_id = IdField(required=False, help_text="for staff")
+    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
+    client_id = IdField(required=False, help_text=FOR_STAFF)
 
 
+@example_request({"images": ["load.jpg"], "consignment_id": 12}, media_type="multipart/form-data")
 class BatchForm(BatchFields):
     """A form with up to 100 files."""
 
     images = serializers.ListField(
-        child=serializers.FileField(), required=False, help_text="jpg, png, webp, pdf"
+        child=serializers.FileField(),
+        required=False,
+        help_text="Images: jpg, png, webp or pdf, up to 10 MiB each.",
     )
     files = serializers.ListField(
-        child=serializers.FileField(), required=False, help_text="any kind"
+        child=serializers.FileField(), required=False, help_text="Files of any kind."
     )
 
 
@@ -105,6 +122,8 @@ class BatchView(UploadView):
         return self.file_count > MAX_FILES
 
     @extend_schema(
+        summary="Upload up to 100 files",
+        description="Each file is accepted or rejected by itself.",
         request={"multipart/form-data": BatchForm},
         responses={202: schema_of(BatchSchema), 200: schema_of(BatchSchema)},
     )
@@ -176,11 +195,11 @@ _UNKNOWN_TASK: Final = {
     "title": "UnknownTask",
     "type": "object",
     "properties": {
-        "task_id": {"type": "string", "format": "uuid"},
-        "status": {"const": "UNKNOWN"},
-        "progress": {"const": 0},
-        "result": {"type": "null"},
-        "error": {"type": "null"},
+        "task_id": {"type": "string", "format": "uuid", "description": "The id in the request."},
+        "status": {"const": "UNKNOWN", "description": "There is no such task."},
+        "progress": {"const": 0, "description": "Always 0."},
+        "result": {"type": "null", "description": "Always null."},
+        "error": {"type": "null", "description": "Always null."},
     },
     "required": ["task_id", "status", "progress", "result", "error"],
 }
@@ -189,6 +208,7 @@ _TASKS: Final = {
     "properties": {
         "tasks": {
             "type": "array",
+            "description": "The tasks, in the order of the ids.",
             "items": {"oneOf": [schema_of(TaskSchema), _UNKNOWN_TASK]},
         }
     },
@@ -200,9 +220,18 @@ class TaskStatusView(APIView):
     """`GET /api/task-status/?task_id=…`, for one or many."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("task_id", uuid.UUID, many=True, required=True)],
+        summary="Get the status of tasks",
+        parameters=[
+            OpenApiParameter(
+                "task_id",
+                uuid.UUID,
+                many=True,
+                required=True,
+                description=f"Id of a task; up to {MAX_TASKS} of them.",
+            )
+        ],
         responses={200: {"oneOf": [schema_of(TaskSchema), _TASKS]}},
-        description="One id answers one task; several answer `{“tasks”: […]}`.",
+        description="One id returns one task; several return `{“tasks”: […]}`.",
     )
     def get(self, request: Request) -> Response:
         task_ids = _task_ids(request.query_params.getlist("task_id"))

@@ -1,4 +1,4 @@
-"""The clients' doors: `/timba/client`, `/api/clients/` and `/api/clients/<id>/`."""
+"""The endpoints of clients: `/timba/client`, `/api/clients/` and `/api/clients/<id>/`."""
 
 from __future__ import annotations
 
@@ -48,38 +48,56 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
     message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT_RESPONSE, RATE_LIMIT_RESPONSE, page_schema, schema_of
+from timba.api.openapi import (
+    CONFLICT_RESPONSE,
+    RATE_LIMIT_RESPONSE,
+    example_request,
+    page_schema,
+    schema_of,
+)
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 SIGN_UP_RATE: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
 
+@example_request(
+    {"name": "Baltic Timber", "address": "Dock Road 4, Riga", "email": "office@baltic.example"}
+)
 class ClientInput(serializers.Serializer[Client]):
-    """What may be written about a client."""
+    """The fields of a client."""
 
-    name = serializers.CharField(max_length=MAX_NAME)
-    address = serializers.CharField(max_length=MAX_ADDRESS, allow_blank=True, required=False)
-    contact = serializers.CharField(max_length=MAX_CONTACT, allow_blank=True, required=False)
-    email = serializers.EmailField(allow_blank=True, required=False)
+    name = serializers.CharField(max_length=MAX_NAME, help_text="Name of the company.")
+    address = serializers.CharField(
+        max_length=MAX_ADDRESS, allow_blank=True, required=False, help_text="Postal address."
+    )
+    contact = serializers.CharField(
+        max_length=MAX_CONTACT,
+        allow_blank=True,
+        required=False,
+        help_text="Person or telephone number to contact.",
+    )
+    email = serializers.EmailField(allow_blank=True, required=False, help_text="E-mail address.")
 
 
 class NewClientInput(ClientInput):
-    """A new client, and with whom it begins."""
+    """A new client, and its first owner if one is created with it."""
 
     username = serializers.CharField(
         max_length=MAX_USERNAME,
         trim_whitespace=False,
         required=False,
-        help_text="of its first owner",
+        help_text="Username of the first owner; needed for an open sign-up.",
     )
     password = serializers.CharField(
-        trim_whitespace=False, required=False, write_only=True, help_text="of its first owner"
+        trim_whitespace=False,
+        required=False,
+        write_only=True,
+        help_text="Password of the first owner.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        given = {"username", "password"} & attrs.keys()
         missing = {"username", "password"} - attrs.keys()
-        if missing and (given or self.context["needs_owner"]):
+        if missing and (len(missing) == 1 or self.context["needs_owner"]):
             raise serializers.ValidationError(
                 dict.fromkeys(missing, "A first owner needs a username and a password.")
             )
@@ -87,31 +105,38 @@ class NewClientInput(ClientInput):
 
 
 class ClientChangesInput(ClientInput):
-    """What changes about a client."""
+    """The changes to a client."""
 
     is_active = serializers.BooleanField(
-        required=False, help_text="false suspends the client: for staff"
+        required=False, help_text="False suspends the client; for staff."
     )
 
 
 class ClientsQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    client_id = serializers.IntegerField(required=False, help_text="Only the client with this id.")
 
 
 class ClientView(APIView):
-    """One client: the own one, or for staff the one that is named."""
+    """One client: the user's own, or the one that staff name."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return _sign_up_permissions(self.request, opening="PUT")
+        return _sign_up_permissions(self.request, create_method="PUT")
 
-    @extend_schema(parameters=id_parameters("client"), responses={200: schema_of(ClientSchema)})
+    @extend_schema(
+        summary="Get a client (/timba)",
+        description="Staff name the client; other users get their own.",
+        parameters=id_parameters("client"),
+        responses={200: schema_of(ClientSchema)},
+    )
     def get(self, request: Request) -> Response:
         given = merge_query_and_body(request, noun="client")
         return Response(serialize_client(acting_client(actor_of(request), given.get("client_id"))))
 
     @extend_schema(
+        summary="Add a client (/timba)",
+        description="For staff, or for anyone where open sign-up is on.",
         request=NewClientInput,
         responses={201: message_and_data_schema(ClientSchema), **RATE_LIMIT_RESPONSE},
     )
@@ -121,12 +146,14 @@ class ClientView(APIView):
 
 
 class RestClientsView(APIView):
-    """All clients, for staff; everyone else sees the own one."""
+    """All clients for staff; other users see only their own."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return _sign_up_permissions(self.request, opening="POST")
+        return _sign_up_permissions(self.request, create_method="POST")
 
     @extend_schema(
+        summary="List clients",
+        description="Staff see all clients, other users their own. Newest first.",
         parameters=[ClientsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ClientSchema)},
     )
@@ -140,7 +167,10 @@ class RestClientsView(APIView):
         return Response(paginate(clients, request=request, serialize=serialize_client))
 
     @extend_schema(
-        request=NewClientInput, responses={201: schema_of(ClientSchema), **RATE_LIMIT_RESPONSE}
+        summary="Add a client",
+        description="For staff, or for anyone where open sign-up is on.",
+        request=NewClientInput,
+        responses={201: schema_of(ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -148,19 +178,21 @@ class RestClientsView(APIView):
 
 
 class RestClientView(APIView):
-    """One client. Who manages its users writes about it; staff suspend it, or let it in again."""
+    """One client. `users.manage` is needed to change it; only staff suspend or reactivate it."""
 
-    @extend_schema(responses={200: schema_of(ClientSchema)})
+    @extend_schema(summary="Get a client", responses={200: schema_of(ClientSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_client(visible_client(request, pk)))
 
     @extend_schema(
-        request=ClientChangesInput(partial=True), responses={200: schema_of(ClientSchema)}
+        summary="Change a client",
+        request=ClientChangesInput(partial=True),
+        responses={200: schema_of(ClientSchema)},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        sent = validated(ClientChangesInput(data=request.data, partial=True))
-        client = change_client(actor=actor_of(request), client=client, **sent)
+        changes = validated(ClientChangesInput(data=request.data, partial=True))
+        client = change_client(actor=actor_of(request), client=client, **changes)
         return Response(serialize_client(client))
 
     def http_method_not_allowed(
@@ -169,7 +201,7 @@ class RestClientView(APIView):
         *args: Any,  # noqa: ARG002 - DRF's signature
         **kwargs: Any,  # noqa: ARG002 - DRF's signature
     ) -> NoReturn:
-        """Say why a client cannot be deleted, to who tries."""
+        """Explain to a DELETE why a client cannot be deleted."""
         detail = None
         if request.method == "DELETE":
             detail = "Clients are suspended, not deleted: PATCH is_active to false."
@@ -177,56 +209,68 @@ class RestClientView(APIView):
 
 
 def visible_client(request: Request, pk: int) -> Client:
-    """Return the client of a path; raise NotFound alike for foreign and absent ones."""
+    """Return the client with the id of a path.
+
+    Raises the same NotFound for a client that is absent and one that the user may not see.
+    """
     clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
     return clients.get_or_not_found(pk=pk)
 
 
-def _sign_up_permissions(request: Request, *, opening: str) -> list[BasePermission]:
-    """Where anyone may sign up, the method that opens a client asks nobody who they are."""
-    open_to_all = request.method == opening and settings.TIMBA_OPEN_SIGNUP
-    return [AllowAny() if open_to_all else IsAuthenticated()]
+def _sign_up_permissions(request: Request, *, create_method: str) -> list[BasePermission]:
+    """Require a signed-in user, except to create a client where open sign-up is on."""
+    is_open = request.method == create_method and settings.TIMBA_OPEN_SIGNUP
+    return [AllowAny() if is_open else IsAuthenticated()]
 
 
 def _open_client(request: Request) -> Client:
     actor = actor_of(request)
-    signs_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
-    if signs_up:
+    is_sign_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
+    if is_sign_up:
         hit(SIGN_UP_RATE, subject=address_group(request.META["REMOTE_ADDR"]))
-    sent = validated(NewClientInput(data=request.data, context={"needs_owner": signs_up}))
+    fields = validated(NewClientInput(data=request.data, context={"needs_owner": is_sign_up}))
     owner = None
-    if "username" in sent:
-        owner = FirstOwner(username=sent.pop("username"), password=sent.pop("password"))
-    if signs_up and owner is not None:
-        return sign_up(owner=owner, **sent)
-    return open_client(actor=actor, owner=owner, **sent)
+    if "username" in fields:
+        owner = FirstOwner(username=fields.pop("username"), password=fields.pop("password"))
+    if is_sign_up and owner is not None:
+        return sign_up(owner=owner, **fields)
+    return open_client(actor=actor, owner=owner, **fields)
 
 
+@example_request({"seats": 10, "current_period_end": "2027-12-31T00:00:00Z"})
 class SubscriptionInput(serializers.Serializer[Subscription]):
-    """What changes about a subscription."""
+    """The changes to a subscription."""
 
-    plan = serializers.ChoiceField(choices=Subscription.Plan.choices)
-    seats = serializers.IntegerField(min_value=1, max_value=MAX_SEATS)
+    plan = serializers.ChoiceField(choices=Subscription.Plan.choices, help_text="The plan.")
+    seats = serializers.IntegerField(
+        min_value=1, max_value=MAX_SEATS, help_text="How many users may be active at once."
+    )
     status = serializers.ChoiceField(
         choices=STATUSES,
-        help_text="chooses the plan and the end that go with it, where those are not given",
+        help_text="Sets the plan and the end of the period to match, unless these are given.",
     )
-    current_period_end = serializers.DateTimeField()
+    current_period_end = serializers.DateTimeField(
+        help_text="When the paid or trial period ends (ISO 8601; UTC without an offset)."
+    )
 
 
 class SubscriptionView(APIView):
-    """A client's subscription: staff extend, end or resize it."""
+    """A client's subscription, which staff change."""
 
-    @extend_schema(responses={200: schema_of(SubscriptionSchema)})
+    @extend_schema(
+        summary="Get a client's subscription", responses={200: schema_of(SubscriptionSchema)}
+    )
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_subscription(visible_client(request, pk).subscription))
 
     @extend_schema(
+        summary="Change a client's subscription",
+        description="For staff.",
         request=SubscriptionInput(partial=True),
         responses={200: schema_of(SubscriptionSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        sent = validated(SubscriptionInput(data=request.data, partial=True))
-        subscription = change_subscription(actor=actor_of(request), client=client, **sent)
+        changes = validated(SubscriptionInput(data=request.data, partial=True))
+        subscription = change_subscription(actor=actor_of(request), client=client, **changes)
         return Response(serialize_subscription(subscription))

@@ -1,4 +1,4 @@
-"""The consignments' doors: `/timba/consignment(s)`, `/api/consignments/`, one by its id."""
+"""The endpoints of consignments: `/timba/consignment(s)`, `/api/consignments/`, one by its id."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from timba.accounts.models import User
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    FOR_STAFF,
+    ONLY_CLIENT,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -35,7 +37,7 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
     message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.consignments.schemas import ConsignmentSchema, serialize_consignment
@@ -49,53 +51,79 @@ from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
 
 
+@example_request(
+    {"name": "Oak, March", "type": "hardwood", "vehicle_number": "AB-1234", "city_id": 7}
+)
 class ConsignmentInput(serializers.Serializer[Any]):
-    """What may be said of a consignment; a PATCH says only what changes."""
+    """The fields of a consignment."""
 
     user_id = serializers.IntegerField(
-        required=False, allow_null=True, help_text="who does it; the caller unless said"
+        required=False,
+        allow_null=True,
+        help_text="Id of the user who creates or changes it; by default, the caller.",
     )
-    name = serializers.CharField(max_length=MAX_CONSIGNMENT_NAME, trim_whitespace=False)
-    type = serializers.ChoiceField(choices=Consignment.Type.choices)
+    name = serializers.CharField(
+        max_length=MAX_CONSIGNMENT_NAME,
+        trim_whitespace=False,
+        help_text="Name of the consignment, unique within its client.",
+    )
+    type = serializers.ChoiceField(choices=Consignment.Type.choices, help_text="Type of timber.")
     vehicle_number = serializers.CharField(
-        max_length=MAX_VEHICLE_NUMBER, allow_blank=True, required=False
+        max_length=MAX_VEHICLE_NUMBER,
+        allow_blank=True,
+        required=False,
+        help_text="Number plate of the vehicle.",
     )
     city_id = serializers.IntegerField(
-        min_value=CITY_NUMBERS[0], max_value=CITY_NUMBERS[-1], required=False, allow_null=True
+        min_value=CITY_NUMBERS[0],
+        max_value=CITY_NUMBERS[-1],
+        required=False,
+        allow_null=True,
+        help_text="Number of the city where the timber is stored.",
     )
 
 
 class NewConsignmentInput(ConsignmentInput):
-    """A new consignment; staff say of which client."""
+    """A new consignment."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True)
+    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
 
 
+@example_request({"consignment_id": 12, "vehicle_number": "AB-1235"})
 class NamedConsignmentInput(ConsignmentInput):
-    """What changes about the consignment that is named."""
+    """The changes to a consignment, and which one."""
 
-    consignment_id = serializers.IntegerField()
+    consignment_id = serializers.IntegerField(help_text="Id of the consignment.")
 
 
 class ConsignmentsQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
     q = serializers.CharField(
-        required=False, allow_blank=True, help_text="in name or vehicle number"
+        required=False,
+        allow_blank=True,
+        help_text="Only consignments with this text in name or vehicle number.",
     )
     type = serializers.ChoiceField(
-        choices=Consignment.Type.choices, required=False, allow_blank=True
+        choices=Consignment.Type.choices,
+        required=False,
+        allow_blank=True,
+        help_text="Only this type of timber.",
     )
     city_id = serializers.IntegerField(
-        min_value=CITY_NUMBERS[0], max_value=CITY_NUMBERS[-1], required=False
+        min_value=CITY_NUMBERS[0],
+        max_value=CITY_NUMBERS[-1],
+        required=False,
+        help_text="Only consignments in the city with this number.",
     )
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
 
 
 class ConsignmentView(APIView):
     """One consignment."""
 
     @extend_schema(
+        summary="Get a consignment (/timba)",
         parameters=id_parameters("consignment"),
         responses={200: schema_of(ConsignmentSchema)},
     )
@@ -104,6 +132,7 @@ class ConsignmentView(APIView):
         return Response(serialize_consignment(_named_consignment(request, given)))
 
     @extend_schema(
+        summary="Add a consignment (/timba)",
         request=NewConsignmentInput,
         responses={201: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
@@ -112,6 +141,7 @@ class ConsignmentView(APIView):
         return created_response("consignment", serialize_consignment(_open(request)))
 
     @extend_schema(
+        summary="Change a consignment (/timba)",
         parameters=id_parameters("consignment"),
         request=NamedConsignmentInput(partial=True),
         responses={200: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
@@ -121,7 +151,12 @@ class ConsignmentView(APIView):
         consignment = _change(request, _named_consignment(request, given), given)
         return changed_response("consignment", serialize_consignment(consignment))
 
-    @extend_schema(parameters=id_parameters("consignment"), responses={200: MESSAGE_SCHEMA})
+    @extend_schema(
+        summary="Delete a consignment (/timba)",
+        description="Deletes its logs, and unlinks its files and notes.",
+        parameters=id_parameters("consignment"),
+        responses={200: MESSAGE_SCHEMA},
+    )
     def delete(self, request: Request) -> Response:
         given = merge_query_and_body(request, noun="consignment")
         consignment = _named_consignment(request, given)
@@ -133,6 +168,8 @@ class ConsignmentsView(APIView):
     """All consignments, newest first."""
 
     @extend_schema(
+        summary="List consignments (/timba)",
+        description="Newest first.",
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ConsignmentSchema, key="consignments")},
     )
@@ -145,6 +182,8 @@ class RestConsignmentsView(APIView):
     """All consignments, newest first."""
 
     @extend_schema(
+        summary="List consignments",
+        description="Newest first.",
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ConsignmentSchema)},
     )
@@ -152,6 +191,7 @@ class RestConsignmentsView(APIView):
         return Response(_page(request, validated_query(ConsignmentsQuery, request), key="results"))
 
     @extend_schema(
+        summary="Add a consignment",
         request=NewConsignmentInput,
         responses={201: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
@@ -163,13 +203,14 @@ class RestConsignmentsView(APIView):
 class RestConsignmentView(APIView):
     """One consignment."""
 
-    @extend_schema(responses={200: schema_of(ConsignmentSchema)})
+    @extend_schema(summary="Get a consignment", responses={200: schema_of(ConsignmentSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(
             serialize_consignment(visible_consignments(request).get_or_not_found(pk=pk))
         )
 
     @extend_schema(
+        summary="Change a consignment",
         request=ConsignmentInput(partial=True),
         responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
@@ -177,7 +218,11 @@ class RestConsignmentView(APIView):
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
         return Response(serialize_consignment(_change(request, consignment, request.data)))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        summary="Delete a consignment",
+        description="Deletes its logs, and unlinks its files and notes.",
+        responses={204: None},
+    )
     def delete(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
         delete_consignment(actor=actor_of(request), consignment=consignment)
@@ -185,7 +230,7 @@ class RestConsignmentView(APIView):
 
 
 def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
-    """Return the consignments that the caller may know of, with what a write asks of each."""
+    """Return the consignments that the user may see, with the subscription that writes check."""
     rows = Consignment.objects.visible_to(request.user)
     return rows.select_related("client__subscription")
 

@@ -33,7 +33,13 @@ _INDEX: Final = {
     "docs": "/api/docs/",
 }
 
-_MEDIA_TYPE = "application/vnd.oai.openapi+json"
+_INDEX_SCHEMA: Final = {
+    "type": "object",
+    "description": "URLs by name.",
+    "additionalProperties": {"type": "string", "format": "uri"},
+    "examples": [{name: f"https://timba.example{path}" for name, path in _INDEX.items()}],
+}
+_MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
 # The generator fails when two threads use it at once for the first time.
 _one_at_a_time = Lock()
 
@@ -72,6 +78,9 @@ def _generated() -> dict[str, Any]:
 class IndexView(APIView):
     """`GET /api/` for programs."""
 
-    @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "string"}}})
+    @extend_schema(
+        summary="List the entry points of the API",
+        responses={200: _INDEX_SCHEMA},
+    )
     def get(self, request: Request) -> Response:
         return Response({name: request.build_absolute_uri(url) for name, url in _INDEX.items()})

@@ -36,13 +36,32 @@ _CHUNK_SIZE: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _MAX_DIGITS: Final = 18
 REJECTS_HEADER: Final = b"line,reason,text\r\n"
+_REJECTS_SCHEMA: Final = {
+    "type": "string",
+    "examples": ['line,reason,text\r\n3,the temperature is not a number,"7,warm,2025-06-01"\r\n'],
+}
+_CSV_SCHEMA: Final = {
+    "type": "string",
+    "examples": [
+        "Barcode,Length (m),Breadth (cm),Height (cm),Volume (m³)\r\nTB-1-71,4.2,30,30,0.378\r\n"
+    ],
+}
 
 
 class ContentView(APIView):
     """`GET /api/files/<id>/content/`."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("Range", str, OpenApiParameter.HEADER)],
+        summary="Download a file",
+        description="The bytes as uploaded; a single `Range` is supported.",
+        parameters=[
+            OpenApiParameter(
+                "Range",
+                str,
+                OpenApiParameter.HEADER,
+                description="One range of bytes, for example bytes=0-1023.",
+            )
+        ],
         responses={
             (200, "*/*"): OpenApiTypes.BINARY,
             (206, "*/*"): OpenApiTypes.BINARY,
@@ -84,7 +103,11 @@ class ContentView(APIView):
 class RejectsView(APIView):
     """`GET /api/files/<id>/rejects/`."""
 
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(
+        summary="Download the rejected lines of a file",
+        description="For temperature and tally files, once processed.",
+        responses={(200, "text/csv"): _REJECTS_SCHEMA},
+    )
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         if file.kind not in {TEMPERATURES, TALLY} or not file.processed:
@@ -97,7 +120,10 @@ class RejectsView(APIView):
 class AnnotatedView(APIView):
     """`GET /api/files/<id>/annotated/`: a tally's workbook with its bad cells marked."""
 
-    @extend_schema(responses={(200, WORKBOOK): OpenApiTypes.BINARY})
+    @extend_schema(
+        summary="Download a tally with its rejected cells marked",
+        responses={(200, WORKBOOK): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         marked = _current_derivative(file, Derivative.Role.ANNOTATED)
@@ -184,7 +210,10 @@ def set_download_headers(response: StreamingHttpResponse, name: str) -> None:
 class WorkbookView(APIView):
     """`GET /api/consignments/<id>/tally.xlsx`."""
 
-    @extend_schema(responses={(200, MEDIA_TYPES["xlsx"]): OpenApiTypes.BINARY})
+    @extend_schema(
+        summary="Export the tally of a consignment as XLSX",
+        responses={(200, MEDIA_TYPES["xlsx"]): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         return _export_response(request, pk, ending="xlsx")
 
@@ -192,7 +221,10 @@ class WorkbookView(APIView):
 class CsvView(APIView):
     """`GET /api/consignments/<id>/tally.csv`."""
 
-    @extend_schema(responses={(200, MEDIA_TYPES["csv"]): OpenApiTypes.STR})
+    @extend_schema(
+        summary="Export the tally of a consignment as CSV",
+        responses={(200, MEDIA_TYPES["csv"]): _CSV_SCHEMA},
+    )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         return _export_response(request, pk, ending="csv")
 
@@ -200,7 +232,10 @@ class CsvView(APIView):
 class PdfView(APIView):
     """`GET /api/consignments/<id>/tally.pdf`."""
 
-    @extend_schema(responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY})
+    @extend_schema(
+        summary="Export the tally of a consignment as PDF",
+        responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         # What draws letters is slow to load: not at every start.
         from timba.tallies.pdf import has_fonts  # noqa: PLC0415

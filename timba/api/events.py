@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tokens import get_user_by_access_token
 from timba.api.authentication import actor_of
-from timba.api.http import QuerySerializer, acting_client, validated_query
+from timba.api.http import FOR_STAFF, QuerySerializer, acting_client, validated_query
 from timba.api.openapi import page_schema
 from timba.api.pagination import LIMIT_PARAMETER, parse_limit
 from timba.errors import NotSignedIn
@@ -24,10 +24,15 @@ from timba.events.messages import EventSchema, serialize_event
 _HIGHEST: Final = 2**63 - 1
 
 
-def _answer() -> dict[str, Any]:
+def _page_schema() -> dict[str, Any]:
     schema = page_schema(EventSchema, key="events")
-    # There is always a next: what has not happened yet.
-    schema["properties"]["next"] = {"type": "string", "format": "uri"}
+    # A later page exists always: it holds the events that have not happened yet.
+    schema["properties"]["next"] = {
+        "type": "string",
+        "format": "uri",
+        "description": "URL of the events after these; never null.",
+        "examples": ["https://timba.example/api/events/?after=41"],
+    }
     return schema
 
 
@@ -35,22 +40,29 @@ class EventsQuery(QuerySerializer):
     """Where to read on, and how long to wait for something."""
 
     after = serializers.IntegerField(
-        default=0, min_value=0, max_value=_HIGHEST, help_text="the last sequence that is known"
+        default=0, min_value=0, max_value=_HIGHEST, help_text="Only events after this sequence."
     )
-    topic = serializers.CharField(required=False, help_text="for example note_events")
+    topic = serializers.CharField(
+        required=False, help_text="Only events of this topic, for example note_events."
+    )
     wait = serializers.IntegerField(
         default=0,
         min_value=0,
         max_value=MAX_WAIT_SECONDS,
-        help_text="seconds to hold an empty answer",
+        help_text="How long to hold back an empty response, in seconds.",
     )
-    client_id = serializers.IntegerField(required=False, help_text="needed by staff")
+    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
 
 
 class EventsView(APIView):
     """A client's events, oldest first."""
 
-    @extend_schema(parameters=[EventsQuery, LIMIT_PARAMETER], responses={200: _answer()})
+    @extend_schema(
+        summary="List events",
+        description="Oldest first. With `wait`, an empty response waits for an event.",
+        parameters=[EventsQuery, LIMIT_PARAMETER],
+        responses={200: _page_schema()},
+    )
     def get(self, request: Request) -> Response:
         limit = parse_limit(request)
         wanted = validated_query(EventsQuery, request)

@@ -1,9 +1,9 @@
-"""The files' doors: one upload at a time, the list, one file, and what people do with it."""
+"""The endpoints of files: upload one, list them, get, link, retry and delete one."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -18,6 +18,9 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    CONSIGNMENT_LINK,
+    FOR_STAFF,
+    ONLY_CLIENT,
     IdField,
     QuerySerializer,
     acting_client,
@@ -29,7 +32,7 @@ from timba.api.http import (
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import merge_query_and_body
 from timba.api.multipart import Part
-from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.uploads import UploadView
 from timba.consignments.models import Consignment, Log
@@ -46,7 +49,7 @@ from timba.files.receiving import (
     check_name,
     check_size,
 )
-from timba.files.schemas import FileSchema, Status, serialize_file
+from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
 from timba.files.services import (
     Links,
     delete_file,
@@ -56,54 +59,74 @@ from timba.files.services import (
 )
 
 FILE = "file"
+LOG_LINK = "Id of the log to link to."
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
 
 class FilesQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
-    status = serializers.ChoiceField(choices=STATUSES, required=False)
-    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
-    consignment_id = serializers.IntegerField(required=False)
-    q = serializers.CharField(required=False, allow_blank=True, help_text="in the name")
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    status = serializers.ChoiceField(
+        choices=STATUSES, required=False, help_text="Only files with this status."
+    )
+    kind = serializers.ChoiceField(
+        choices=File.Kind.choices, required=False, help_text="Only files of this kind."
+    )
+    consignment_id = serializers.IntegerField(
+        required=False, help_text="Only files of the consignment with this id."
+    )
+    q = serializers.CharField(
+        required=False, allow_blank=True, help_text="Only files with this text in the name."
+    )
+    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
 
 
 class FileFields(serializers.Serializer[Any]):
-    """The fields beside the file."""
+    """The fields of the form that are not the file."""
 
-    kind = serializers.ChoiceField(choices=File.Kind.choices, required=False)
-    consignment_id = IdField(required=False)
-    log_id = IdField(required=False)
-    client_id = IdField(required=False, help_text="for staff")
+    kind = serializers.ChoiceField(
+        choices=File.Kind.choices,
+        required=False,
+        help_text="Kind of file; by default, detected from its bytes.",
+    )
+    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
+    log_id = IdField(required=False, help_text=LOG_LINK)
+    client_id = IdField(required=False, help_text=FOR_STAFF)
 
 
+@example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
 class FileForm(FileFields):
     """A form with one file."""
 
-    file = serializers.FileField()
+    file = serializers.FileField(help_text="The file, with its name.")
 
 
+@example_request({"consignment_id": 12, "log_id": None})
 class PlaceInput(serializers.Serializer[Any]):
-    """Where a file belongs."""
+    """What a file is linked to."""
 
-    consignment_id = serializers.IntegerField(allow_null=True, required=False)
-    log_id = serializers.IntegerField(allow_null=True, required=False)
-
-
-class _UploadedSchema(TypedDict):
-    file_id: UUID
-    task_id: UUID
-    file_url: str
-    status: Status
+    consignment_id = serializers.IntegerField(
+        allow_null=True, required=False, help_text=CONSIGNMENT_LINK
+    )
+    log_id = serializers.IntegerField(allow_null=True, required=False, help_text=LOG_LINK)
 
 
-class UploadedSchema(_UploadedSchema, total=False):
-    duplicate: bool
+class UploadedSchema(TypedDict):
+    """An accepted temperature file."""
+
+    file_id: Annotated[UUID, "Id of the file.", FILE_ID]
+    task_id: Annotated[UUID, "Id of the task that processes the file.", TASK_ID]
+    file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
+    status: Annotated[Status, "Status of the task.", "PENDING"]
+    duplicate: NotRequired[
+        Annotated[bool, "True where the same bytes were accepted before; else absent.", False]
+    ]
 
 
 class RetriedSchema(TypedDict):
-    retried: int
+    """How many files are processed again."""
+
+    retried: Annotated[int, "Number of files that are processed again.", 2]
 
 
 class OneFileView(UploadView):
@@ -161,6 +184,8 @@ class FilesView(OneFileView):
     """All files."""
 
     @extend_schema(
+        summary="List files",
+        description="Newest first.",
         parameters=[FilesQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(FileSchema)},
     )
@@ -182,6 +207,8 @@ class FilesView(OneFileView):
         return Response(paginate(files, request=request, serialize=serialize_file, order=order))
 
     @extend_schema(
+        summary="Upload a file",
+        description="The bytes of an earlier temperature file return that file, with status 200.",
         request={"multipart/form-data": FileForm},
         responses={201: schema_of(FileSchema), 200: schema_of(FileSchema)},
     )
@@ -200,18 +227,20 @@ class TemperatureUploadView(OneFileView):
     kind = TEMPERATURES
 
     @extend_schema(
+        summary="Upload a temperature file",
+        description="Bytes that were uploaded before return the earlier file, with status 200.",
         request={"multipart/form-data": FileForm},
         responses={201: schema_of(UploadedSchema), 200: schema_of(UploadedSchema)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         accepted = self.accept_one(request)
-        look = serialize_file(accepted.file)
+        file = serialize_file(accepted.file)
         body = UploadedSchema(
-            file_id=look["id"],
-            task_id=look["task_id"],
-            file_url=look["file_url"],
-            status=look["status"],
+            file_id=file["id"],
+            task_id=file["task_id"],
+            file_url=file["file_url"],
+            status=file["status"],
         )
         if accepted.duplicate:
             return Response({**body, "duplicate": True})
@@ -221,11 +250,16 @@ class TemperatureUploadView(OneFileView):
 class FileView(APIView):
     """One file."""
 
-    @extend_schema(responses={200: schema_of(FileSchema)})
+    @extend_schema(summary="Get a file", responses={200: schema_of(FileSchema)})
     def get(self, request: Request, pk: str) -> Response:
         return Response(serialize_file(visible_file(actor_of(request), pk)))
 
-    @extend_schema(request=PlaceInput, responses={200: schema_of(FileSchema)})
+    @extend_schema(
+        summary="Link a file to a consignment or a log",
+        description="Null removes a link.",
+        request=PlaceInput,
+        responses={200: schema_of(FileSchema)},
+    )
     def patch(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = visible_file(actor, pk)
@@ -239,7 +273,7 @@ class FileView(APIView):
         file = place_file(actor=actor, file=file, **places)
         return Response(serialize_file(file))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a file", responses={204: None})
     def delete(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         delete_file(actor=actor, file=visible_file(actor, pk))
@@ -249,7 +283,11 @@ class FileView(APIView):
 class RetryView(APIView):
     """`POST /api/files/<id>/retry/`."""
 
-    @extend_schema(request=None, responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE})
+    @extend_schema(
+        summary="Process a file again",
+        request=None,
+        responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},
+    )
     def post(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = retry_file(actor=actor, file=visible_file(actor, pk))
@@ -260,7 +298,8 @@ class RetryFailedView(APIView):
     """`POST /api/files/retry-failed/`."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("client_id", int, description="needed by staff")],
+        summary="Process all failed files again",
+        parameters=[OpenApiParameter("client_id", int, description=FOR_STAFF)],
         request=None,
         responses={202: schema_of(RetriedSchema)},
     )

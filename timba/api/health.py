@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from threading import Lock
-from typing import Final, Literal, TypedDict
+from typing import Annotated, Final, Literal, TypedDict
 
 from celery import current_app
 from confluent_kafka.admin import AdminClient
@@ -46,15 +46,21 @@ _log = logging.getLogger(__name__)
 class LivenessSchema(TypedDict):
     """A process that serves."""
 
-    status: Literal["ok"]
+    status: Annotated[Literal["ok"], "Always ok.", "ok"]
 
 
 class ReadinessSchema(TypedDict):
-    """How all is, and each part that is configured."""
+    """The state of this process and of each part that is configured."""
 
-    status: Literal["ok", "degraded", "down"]
-    version: str
-    checks: dict[str, CheckStatus]
+    status: Annotated[
+        Literal["ok", "degraded", "down"],
+        "degraded: some part is not ok; down: a required one.",
+        "ok",
+    ]
+    version: Annotated[str, "Version of Timba.", __version__]
+    checks: Annotated[
+        dict[str, CheckStatus], "State of each part.", {"database": "ok", "storage": "ok"}
+    ]
 
 
 class PublicView(APIView):
@@ -67,7 +73,9 @@ class PublicView(APIView):
 class LivenessView(PublicView):
     """`/health/live`: whether the process serves."""
 
-    @extend_schema(responses={200: schema_of(LivenessSchema)})
+    @extend_schema(
+        summary="Check that the process serves", responses={200: schema_of(LivenessSchema)}
+    )
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         return Response({"status": "ok"})
 
@@ -75,7 +83,11 @@ class LivenessView(PublicView):
 class ReadinessView(PublicView):
     """`/health/ready`: whether traffic is welcome here."""
 
-    @extend_schema(responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)})
+    @extend_schema(
+        summary="Check that Timba is ready for traffic",
+        description="503 when the database or the file storage is down.",
+        responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)},
+    )
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         verdicts = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
         if any(verdicts[name] == "down" for name in _REQUIRED):

@@ -25,6 +25,10 @@ from timba.errors import Invalid, NotFound
 from timba.serialization import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
 M = TypeVar("M", bound=models.Model)
+# What OpenAPI says of parameters that several endpoints have.
+FOR_STAFF = "Id of the client; staff must give it, other users need not."
+ONLY_CLIENT = "Only rows of the client with this id."
+CONSIGNMENT_LINK = "Id of the consignment to link to."
 UNSTORABLE_TEXT = "Text may not contain NUL or half of a surrogate pair."
 
 

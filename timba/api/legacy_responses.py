@@ -71,14 +71,22 @@ def message_and_data_schema(hint: Any) -> dict[str, Any]:
     """Return the schema of what PUT and PATCH answer with."""
     return {
         "type": "object",
-        "properties": {"message": {"type": "string"}, "data": schema_of(hint)},
+        "properties": {
+            "message": _MESSAGE,
+            "data": {"allOf": [schema_of(hint)], "description": "The object after the change."},
+        },
         "required": ["message", "data"],
     }
 
 
+_MESSAGE = {
+    "type": "string",
+    "description": "What was done, in a sentence.",
+    "examples": ["It has been done."],
+}
 MESSAGE_SCHEMA = {
     "type": "object",
-    "properties": {"message": {"type": "string"}},
+    "properties": {"message": _MESSAGE},
     "required": ["message"],
 }
 
@@ -86,8 +94,10 @@ MESSAGE_SCHEMA = {
 def id_parameters(noun: str) -> list[OpenApiParameter]:
     """Return the schema of the parameters that say which one a GET or a DELETE is about."""
     return [
-        OpenApiParameter(f"{noun}_id", int, description="in the query or in a JSON body"),
-        OpenApiParameter("id", int, description=f"an alias of {noun}_id"),
+        OpenApiParameter(
+            f"{noun}_id", int, description=f"Id of the {noun}, here or in a JSON body."
+        ),
+        OpenApiParameter("id", int, description=f"An alias of {noun}_id."),
     ]
 
 

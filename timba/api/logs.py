@@ -1,4 +1,4 @@
-"""The logs' doors: `/timba/log(s)`, those of a consignment, and `/api/logs/<id>/`."""
+"""The endpoints of logs: `/timba/log(s)`, `/api/consignments/<id>/logs/` and `/api/logs/<id>/`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from timba.api.legacy_responses import (
 from timba.api.openapi import (
     CONFLICT_RESPONSE,
     Schema,
+    example_request,
     page_schema,
     schema_of,
 )
@@ -48,66 +49,91 @@ from timba.errors import Invalid, NotFound
 
 @extend_schema_field({"type": ["number", "string"], "exclusiveMinimum": 0})
 class MeasureField(serializers.DecimalField):
-    """A measure of a log, as exact as it is kept."""
+    """A measure of a log, with the digits that the database stores."""
 
-    def __init__(self, *, unit: str) -> None:
-        super().__init__(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS, help_text=unit)
+    def __init__(self, *, help_text: str) -> None:
+        super().__init__(
+            max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS, help_text=help_text
+        )
 
 
+@example_request({"barcode": "TB-1-71", "length": 4.2, "breadth": 30, "height": 30})
 class LogInput(serializers.Serializer[Any]):
-    """What may be said of a log; a PATCH says only what changes."""
+    """The fields of a log."""
 
-    barcode = serializers.CharField(max_length=MAX_BARCODE, trim_whitespace=False, required=False)
-    length = MeasureField(unit="metres")
-    breadth = MeasureField(unit="centimetres")
-    height = MeasureField(unit="centimetres")
+    barcode = serializers.CharField(
+        max_length=MAX_BARCODE,
+        trim_whitespace=False,
+        required=False,
+        help_text="Barcode on the log, unique within its client.",
+    )
+    length = MeasureField(help_text="Length in metres (m), at most 3 decimals.")
+    breadth = MeasureField(help_text="Breadth in centimetres (cm), at most 3 decimals.")
+    height = MeasureField(help_text="Height in centimetres (cm), at most 3 decimals.")
 
 
 class NewLogInput(LogInput):
-    """A new log; a barcode is made where none is given."""
+    """A new log."""
 
     barcode = serializers.CharField(
-        max_length=MAX_BARCODE, trim_whitespace=False, required=False, allow_null=True
+        max_length=MAX_BARCODE,
+        trim_whitespace=False,
+        required=False,
+        allow_null=True,
+        help_text="Barcode on the log, unique within its client; by default, one is assigned.",
     )
 
 
+@example_request({"consignment_id": 12, "length": 4.2, "breadth": 30, "height": 30})
 class PlacedLogInput(NewLogInput):
-    """A new log, and the consignment it comes with."""
+    """A new log, and the consignment that it belongs to."""
 
-    consignment_id = serializers.IntegerField()
-    client_id = serializers.IntegerField(required=False, allow_null=True)
+    consignment_id = serializers.IntegerField(help_text="Id of the consignment.")
+    client_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Id of the consignment's client."
+    )
 
 
+@example_request({"log_id": 71, "length": 4.25})
 class NamedLogInput(LogInput):
-    """What changes about the log that is named."""
+    """The changes to a log, and which one."""
 
-    log_id = serializers.IntegerField()
+    log_id = serializers.IntegerField(help_text="Id of the log.")
 
 
 class LogsQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
     barcode = serializers.CharField(
-        required=False, allow_blank=True, trim_whitespace=False, help_text="exactly this one"
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Only the log with exactly this barcode.",
     )
 
 
-def _with_consignment() -> Schema:
+def _consignment_page_schema() -> Schema:
     listed = page_schema(LogSchema, key="logs")
-    properties = {"consignment": schema_of(ConsignmentSchema), **listed["properties"]}
+    consignment = {"allOf": [schema_of(ConsignmentSchema)], "description": "The consignment."}
+    properties = {"consignment": consignment, **listed["properties"]}
     return {**listed, "properties": properties, "required": list(properties)}
 
 
 class LogView(APIView):
     """One log."""
 
-    @extend_schema(parameters=id_parameters("log"), responses={200: schema_of(LogSchema)})
+    @extend_schema(
+        summary="Get a log (/timba)",
+        parameters=id_parameters("log"),
+        responses={200: schema_of(LogSchema)},
+    )
     def get(self, request: Request) -> Response:
         return Response(
             serialize_log(_named_log(request, merge_query_and_body(request, noun="log")))
         )
 
     @extend_schema(
+        summary="Add a log (/timba)",
         request=PlacedLogInput,
         responses={201: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
     )
@@ -118,6 +144,7 @@ class LogView(APIView):
         return created_response("log", serialize_log(_add(request, consignment, sent)))
 
     @extend_schema(
+        summary="Change a log (/timba)",
         parameters=id_parameters("log"),
         request=NamedLogInput(partial=True),
         responses={200: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
@@ -128,7 +155,11 @@ class LogView(APIView):
             "log", serialize_log(_change(request, _named_log(request, given), given))
         )
 
-    @extend_schema(parameters=id_parameters("log"), responses={200: MESSAGE_SCHEMA})
+    @extend_schema(
+        summary="Delete a log (/timba)",
+        parameters=id_parameters("log"),
+        responses={200: MESSAGE_SCHEMA},
+    )
     def delete(self, request: Request) -> Response:
         log = _named_log(request, merge_query_and_body(request, noun="log"))
         delete_log(actor=actor_of(request), log=log)
@@ -139,13 +170,17 @@ class LogsView(APIView):
     """A consignment with its logs, in the order of arrival."""
 
     @extend_schema(
+        summary="List a consignment with its logs (/timba)",
+        description="In the order of arrival.",
         parameters=[
-            OpenApiParameter("consignment_id", int, description="which one's", required=True),
-            OpenApiParameter("client_id", int, description="for staff"),
+            OpenApiParameter(
+                "consignment_id", int, description="Id of the consignment.", required=True
+            ),
+            OpenApiParameter("client_id", int, description="Id of the consignment's client."),
             LogsQuery,
             *PAGE_PARAMETERS,
         ],
-        responses={200: _with_consignment()},
+        responses={200: _consignment_page_schema()},
     )
     def get(self, request: Request) -> Response:
         given = merge_body_into_query(request)
@@ -159,7 +194,10 @@ class RestLogsView(APIView):
     """The logs of a consignment, in the order of arrival."""
 
     @extend_schema(
-        parameters=[LogsQuery, *PAGE_PARAMETERS], responses={200: page_schema(LogSchema)}
+        summary="List the logs of a consignment",
+        description="In the order of arrival.",
+        parameters=[LogsQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(LogSchema)},
     )
     def get(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
@@ -167,7 +205,11 @@ class RestLogsView(APIView):
             _page(request, consignment, validated_query(LogsQuery, request), key="results")
         )
 
-    @extend_schema(request=NewLogInput, responses={201: schema_of(LogSchema), **CONFLICT_RESPONSE})
+    @extend_schema(
+        summary="Add a log to a consignment",
+        request=NewLogInput,
+        responses={201: schema_of(LogSchema), **CONFLICT_RESPONSE},
+    )
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
@@ -178,18 +220,20 @@ class RestLogsView(APIView):
 class RestLogView(APIView):
     """One log."""
 
-    @extend_schema(responses={200: schema_of(LogSchema)})
+    @extend_schema(summary="Get a log", responses={200: schema_of(LogSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_log(_logs(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
-        request=LogInput(partial=True), responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE}
+        summary="Change a log",
+        request=LogInput(partial=True),
+        responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         log = _logs(request).get_or_not_found(pk=pk)
         return Response(serialize_log(_change(request, log, request.data)))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a log", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         delete_log(actor=actor_of(request), log=_logs(request).get_or_not_found(pk=pk))
         return Response(status=204)

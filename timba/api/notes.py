@@ -1,4 +1,4 @@
-"""The notes' doors: `/api/notes/` and `/api/notes/<id>/`."""
+"""The endpoints of notes: `/api/notes/` and `/api/notes/<id>/`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    FOR_STAFF,
+    ONLY_CLIENT,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -20,7 +22,7 @@ from timba.api.http import (
     validated_query,
 )
 from timba.api.idempotency import idempotent
-from timba.api.openapi import page_schema, schema_of
+from timba.api.openapi import example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.db.text import text_contains
@@ -29,33 +31,47 @@ from timba.notes.schemas import NoteSchema, serialize_note
 from timba.notes.services import change_note, delete_note, write_note
 
 
+@example_request(
+    {"title": "Bark", "content": "Two logs have lost their bark.", "consignment_id": 12}
+)
 class NoteInput(serializers.Serializer[Note]):
-    """What a caller sends of a note."""
+    """The fields of a note."""
 
-    title = serializers.CharField(max_length=MAX_TITLE, trim_whitespace=False)
-    content = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
-    consignment_id = serializers.IntegerField(allow_null=True, default=None)
+    title = serializers.CharField(max_length=MAX_TITLE, trim_whitespace=False, help_text="Title.")
+    content = serializers.CharField(
+        allow_blank=True, default="", trim_whitespace=False, help_text="Text of the note."
+    )
+    consignment_id = serializers.IntegerField(
+        allow_null=True, default=None, help_text="Id of the consignment that the note is about."
+    )
 
 
 class NewNoteInput(NoteInput):
-    """A new note; staff say for which client."""
+    """A new note."""
 
-    client_id = serializers.IntegerField(required=False)
+    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
 
 
 class NotesQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
-    q = serializers.CharField(required=False, allow_blank=True, help_text="in title or content")
-    consignment_id = serializers.IntegerField(required=False)
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    q = serializers.CharField(
+        required=False, allow_blank=True, help_text="Only notes with this text in title or content."
+    )
+    consignment_id = serializers.IntegerField(
+        required=False, help_text="Only notes of the consignment with this id."
+    )
+    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
 
 
 class NotesView(APIView):
     """All notes."""
 
     @extend_schema(
-        parameters=[NotesQuery, *PAGE_PARAMETERS], responses={200: page_schema(NoteSchema)}
+        summary="List notes",
+        description="Newest first.",
+        parameters=[NotesQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(NoteSchema)},
     )
     def get(self, request: Request) -> Response:
         wanted = validated_query(NotesQuery, request)
@@ -68,7 +84,9 @@ class NotesView(APIView):
             notes = notes.filter(text_contains(wanted["q"], "title", "content"))
         return Response(paginate(notes, request=request, serialize=serialize_note))
 
-    @extend_schema(request=NewNoteInput, responses={201: schema_of(NoteSchema)})
+    @extend_schema(
+        summary="Write a note", request=NewNoteInput, responses={201: schema_of(NoteSchema)}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         sent = validated(NewNoteInput(data=request.data))
@@ -85,23 +103,29 @@ class NotesView(APIView):
 class NoteView(APIView):
     """One note."""
 
-    @extend_schema(responses={200: schema_of(NoteSchema)})
+    @extend_schema(summary="Get a note", responses={200: schema_of(NoteSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_note(_note(request, pk)))
 
-    @extend_schema(request=NoteInput, responses={200: schema_of(NoteSchema)})
+    @extend_schema(
+        summary="Replace a note", request=NoteInput, responses={200: schema_of(NoteSchema)}
+    )
     def put(self, request: Request, pk: int) -> Response:
         note = _note(request, pk)
         sent = validated(NoteInput(data=request.data))
         return self._change(request, note, sent)
 
-    @extend_schema(request=NoteInput(partial=True), responses={200: schema_of(NoteSchema)})
+    @extend_schema(
+        summary="Change a note",
+        request=NoteInput(partial=True),
+        responses={200: schema_of(NoteSchema)},
+    )
     def patch(self, request: Request, pk: int) -> Response:
         note = _note(request, pk)
         sent = validated(NoteInput(data=request.data, partial=True))
         return self._change(request, note, sent)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a note", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         delete_note(actor=actor_of(request), note=_note(request, pk))
         return Response(status=204)

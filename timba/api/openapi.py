@@ -194,7 +194,7 @@ class TimbaSchema(AutoSchema):
         # There is one module of views for each noun.
         return [type(self.view).__module__.rpartition(".")[2]]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         # Docstrings are written for the readers of the code.
         return ""
 

@@ -21,10 +21,13 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 LIMIT_PARAMETER = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    description="Largest number of rows on a page.",
 )
 PAGE_PARAMETERS = [
     LIMIT_PARAMETER,
-    OpenApiParameter("cursor", str, description="as the `next` of the page before has it"),
+    OpenApiParameter(
+        "cursor", str, description="Where the page starts, from the `next` of the page before."
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The roles' doors: `/timba/role` and `/timba/roles`, `/api/roles/` and `/api/roles/<id>/`."""
+"""The endpoints of roles: `/timba/role`, `/timba/roles`, `/api/roles/` and `/api/roles/<id>/`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from timba.accounts.roles import add_role, change_role, delete_role
 from timba.accounts.schemas import RoleSchema, serialize_role
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    FOR_STAFF,
+    ONLY_CLIENT,
     QuerySerializer,
     acting_client,
     requested_client,
@@ -28,46 +30,59 @@ from timba.api.legacy_responses import (
     merge_body_into_query,
     message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 
+@example_request({"name": "gatekeeper", "permissions": ["logs.write", "files.write"]})
 class RoleInput(serializers.Serializer[Role]):
-    """What may be said of a role; a PATCH says only what changes."""
+    """The fields of a role."""
 
-    name = serializers.CharField(max_length=MAX_ROLE_NAME, trim_whitespace=False)
+    name = serializers.CharField(
+        max_length=MAX_ROLE_NAME,
+        trim_whitespace=False,
+        help_text="Name of the role, unique within its client.",
+    )
     permissions = serializers.ListField(
-        child=serializers.ChoiceField(choices=Permission.values), required=False
+        child=serializers.ChoiceField(choices=Permission.values),
+        required=False,
+        help_text="What its users may do; you can give only permissions that you have.",
     )
 
 
 class NewRoleInput(RoleInput):
-    """A new role; staff say of which client."""
+    """A new role."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True)
+    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
 
 
 class RolesQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
 
 
 class RoleView(APIView):
     """Adds a role."""
 
-    @extend_schema(request=NewRoleInput, responses={201: message_and_data_schema(RoleSchema)})
+    @extend_schema(
+        summary="Add a role (/timba)",
+        request=NewRoleInput,
+        responses={201: message_and_data_schema(RoleSchema)},
+    )
     @idempotent
     def put(self, request: Request) -> Response:
         return created_response("role", serialize_role(_add(request)))
 
 
 class RolesView(APIView):
-    """The roles that users may have: the built-in ones, which were here first, then own ones."""
+    """The roles that users can have, the built-in ones first."""
 
     @extend_schema(
+        summary="List roles (/timba)",
+        description="The built-in roles come first.",
         parameters=[
-            OpenApiParameter("client_id", int, description="for staff"),
+            OpenApiParameter("client_id", int, description=ONLY_CLIENT),
             *PAGE_PARAMETERS,
         ],
         responses={200: page_schema(RoleSchema, key="roles")},
@@ -81,34 +96,46 @@ class RestRolesView(APIView):
     """All roles, the built-in ones first."""
 
     @extend_schema(
-        parameters=[RolesQuery, *PAGE_PARAMETERS], responses={200: page_schema(RoleSchema)}
+        summary="List roles",
+        description="The built-in roles come first.",
+        parameters=[RolesQuery, *PAGE_PARAMETERS],
+        responses={200: page_schema(RoleSchema)},
     )
     def get(self, request: Request) -> Response:
         client_id = validated_query(RolesQuery, request).get("client_id")
         return Response(_page(request, client_id, key="results"))
 
-    @extend_schema(request=NewRoleInput, responses={201: schema_of(RoleSchema)})
+    @extend_schema(
+        summary="Add a role", request=NewRoleInput, responses={201: schema_of(RoleSchema)}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return Response(serialize_role(_add(request)), status=201)
 
 
 class RestRoleView(APIView):
-    """One role; the built-in ones can be neither changed nor deleted: 403, for staff too."""
+    """One role. Built-in roles cannot be changed or deleted: 403, for staff too."""
 
-    @extend_schema(responses={200: schema_of(RoleSchema)})
+    @extend_schema(summary="Get a role", responses={200: schema_of(RoleSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_role(_role(request, pk)))
 
     @extend_schema(
-        request=RoleInput(partial=True), responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE}
+        summary="Change a role",
+        description="Built-in roles cannot be changed.",
+        request=RoleInput(partial=True),
+        responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         role = _role(request, pk)
         sent = validated(RoleInput(data=request.data, partial=True))
         return Response(serialize_role(change_role(actor=actor_of(request), role=role, **sent)))
 
-    @extend_schema(responses={204: None, **CONFLICT_RESPONSE})
+    @extend_schema(
+        summary="Delete a role",
+        description="Built-in roles cannot be deleted, nor can a role in use.",
+        responses={204: None, **CONFLICT_RESPONSE},
+    )
     def delete(self, request: Request, pk: int) -> Response:
         delete_role(actor=actor_of(request), role=_role(request, pk))
         return Response(status=204)

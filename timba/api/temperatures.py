@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypedDict, cast
+from typing import Annotated, Any, Final, TypedDict, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,8 +23,8 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, authenticate_request
-from timba.api.http import acting_client, check_storable, validated
-from timba.api.openapi import page_schema, schema_of
+from timba.api.http import FOR_STAFF, acting_client, check_storable, validated
+from timba.api.openapi import example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.problems import problem_for
 from timba.errors import Invalid, NotFound
@@ -40,14 +40,16 @@ from timba.temperatures.statistics import (
     read_at_one_version,
 )
 
-FROM: Final = "ISO 8601, inclusive; without an offset in UTC, a date alone is its midnight"
-TO: Final = "as `from`, but exclusive"
-FOR_STAFF: Final = "needed by staff, who belong to no client"
+FROM: Final = (
+    "Start of the bounds, inclusive (ISO 8601; UTC without an offset; a date is its midnight)."
+)
+TO: Final = "End of the bounds, exclusive; written as `from`."
 PARAMETERS: Final = [
     OpenApiParameter("from", OpenApiTypes.STR, description=FROM),
     OpenApiParameter("to", OpenApiTypes.STR, description=TO),
     OpenApiParameter("client_id", OpenApiTypes.INT, description=FOR_STAFF),
 ]
+BOUNDS_EXAMPLE: Final = {"from": "2025-06-01", "to": "2025-07-01"}
 BOUNDS_BODY: Final = inline_serializer(
     "StatisticsInput",
     {
@@ -58,16 +60,19 @@ BOUNDS_BODY: Final = inline_serializer(
 )
 
 
+@example_request({"name": "Riga"})
 class CityNameInput(serializers.Serializer[City]):
-    """A name for a city; staff say for which client."""
+    """A name for a city."""
 
-    name = serializers.CharField(allow_blank=True)
+    name = serializers.CharField(allow_blank=True, help_text="The name; empty removes it.")
     client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
 
 
 class CityNameSchema(TypedDict):
-    city_id: int
-    name: str
+    """The name of a city."""
+
+    city_id: Annotated[int, "Number of the city, chosen by the client.", 7]
+    name: Annotated[str, "Name of the city.", "Riga"]
 
 
 class PlainGetView(APIView):
@@ -92,11 +97,20 @@ class PlainGetView(APIView):
 class CityStatisticsView(PlainGetView):
     """One city's statistics."""
 
-    @extend_schema(parameters=PARAMETERS, responses={200: schema_of(CitySchema), 304: None})
+    @extend_schema(
+        summary="Get the temperature statistics of a city",
+        parameters=PARAMETERS,
+        responses={200: schema_of(CitySchema), 304: None},
+    )
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
         return conditional_response(request, _statistics(_user(request), city_id, request.GET))
 
-    @extend_schema(request=BOUNDS_BODY, responses={200: schema_of(CitySchema)})
+    @extend_schema(
+        summary="Get the temperature statistics of a city, with parameters in the body",
+        request=BOUNDS_BODY,
+        examples=[OpenApiExample("Example", BOUNDS_EXAMPLE, request_only=True)],
+        responses={200: schema_of(CitySchema)},
+    )
     def post(self, request: Request, city_id: int) -> Response:
         if not isinstance(request.data, Mapping):
             raise Invalid("The body is not a JSON object.")
@@ -107,6 +121,8 @@ class CitiesView(PlainGetView):
     """All cities of which there is a reading, by number."""
 
     @extend_schema(
+        summary="List the temperature statistics of all cities",
+        description="By city number.",
         parameters=[
             *PARAMETERS,
             *PAGE_PARAMETERS,
@@ -125,7 +141,9 @@ class CitiesView(PlainGetView):
 class CityNameView(APIView):
     """A city's name."""
 
-    @extend_schema(request=CityNameInput, responses={200: schema_of(CityNameSchema)})
+    @extend_schema(
+        summary="Name a city", request=CityNameInput, responses={200: schema_of(CityNameSchema)}
+    )
     def put(self, request: Request, city_id: int) -> Response:
         sent = validated(CityNameInput(data=request.data))
         city = name_city_and_invalidate_cache(

@@ -1,8 +1,8 @@
-"""Where programs sign in and out: `/api/token/`, `/api/token/refresh/`, `/api/token/revoke/`."""
+"""Sign-in and sign-out of programs: `/api/token/`, `/api/token/refresh/`, `/api/token/revoke/`."""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,37 +14,55 @@ from rest_framework.views import APIView
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
 from timba.api.http import validated
-from timba.api.openapi import RATE_LIMIT_RESPONSE, schema_of
+from timba.api.openapi import RATE_LIMIT_RESPONSE, example_request, schema_of
 
 
 class TokensSchema(TypedDict):
-    access: str
-    refresh: str
+    """The tokens of a sign-in."""
+
+    access: Annotated[
+        str, "Access token (JWT), valid for 15 minutes.", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"
+    ]
+    refresh: Annotated[
+        str, "Refresh token, valid for 7 days and for one use.", "eyJhbGciOiJIUzI1NiJ9.e30.cmVm"
+    ]
 
 
+@example_request({"username": "anna", "password": "four oaks in a row"})
 class Credentials(serializers.Serializer[Any]):
-    username = serializers.CharField(allow_blank=True, trim_whitespace=False)
-    password = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    """A username and its password."""
+
+    username = serializers.CharField(
+        allow_blank=True, trim_whitespace=False, help_text="Name to sign in with."
+    )
+    password = serializers.CharField(
+        allow_blank=True, trim_whitespace=False, help_text="The user's password."
+    )
 
 
+@example_request({"refresh": "eyJhbGciOiJIUzI1NiJ9.e30.cmVm"})
 class RefreshInput(serializers.Serializer[Any]):
-    refresh = serializers.CharField(trim_whitespace=False)
+    """A refresh token."""
+
+    refresh = serializers.CharField(trim_whitespace=False, help_text="The newest refresh token.")
 
 
 class TokenView(APIView):
-    """Begins a sign-in."""
+    """Starts a sign-in."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     @extend_schema(
+        summary="Sign in",
+        description="The access token is valid for 15 minutes, the refresh token for 7 days.",
         request=Credentials,
         responses={200: schema_of(TokensSchema), **RATE_LIMIT_RESPONSE},
     )
     def post(self, request: Request) -> Response:
-        sent = validated(Credentials(data=request.data))
-        user = check_credentials(request._request, **sent)
-        return _answer(issue_tokens(user=user))
+        credentials = validated(Credentials(data=request.data))
+        user = check_credentials(request._request, **credentials)
+        return _token_response(issue_tokens(user=user))
 
 
 class RefreshView(APIView):
@@ -53,9 +71,14 @@ class RefreshView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=RefreshInput, responses={200: schema_of(TokensSchema)})
+    @extend_schema(
+        summary="Exchange a refresh token for a new pair",
+        description="The old refresh token is invalid at once.",
+        request=RefreshInput,
+        responses={200: schema_of(TokensSchema)},
+    )
     def post(self, request: Request) -> Response:
-        return _answer(rotate_tokens(**validated(RefreshInput(data=request.data))))
+        return _token_response(rotate_tokens(**validated(RefreshInput(data=request.data))))
 
 
 class RevokeView(APIView):
@@ -64,13 +87,16 @@ class RevokeView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=RefreshInput, responses={204: None})
+    @extend_schema(
+        summary="Sign out",
+        description="Revokes the refresh token and all tokens of its sign-in.",
+        request=RefreshInput,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         revoke_tokens(**validated(RefreshInput(data=request.data)))
         return Response(status=204)
 
 
-def _answer(pair: TokenPair) -> Response:
-    tokens = TokensSchema(access=pair.access, refresh=pair.refresh)
-    # RFC 6749, section 5.1: nobody on the way keeps a token.
-    return Response(tokens)
+def _token_response(pair: TokenPair) -> Response:
+    return Response(TokensSchema(access=pair.access, refresh=pair.refresh))

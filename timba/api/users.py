@@ -1,4 +1,4 @@
-"""The users' doors: `/timba/user` and `/timba/users`, `/api/users/` and `/api/users/<id>/`."""
+"""The endpoints of users: `/timba/user`, `/timba/users`, `/api/users/` and `/api/users/<id>/`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    FOR_STAFF,
+    ONLY_CLIENT,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -44,14 +46,14 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
     message_and_data_schema,
 )
-from timba.api.openapi import CONFLICT_RESPONSE, page_schema, schema_of
+from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.errors import Invalid
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
 class RoleField(serializers.Field[Any, Any, Any, Any]):
-    """A role's id or its name."""
+    """The id or the name of a role."""
 
     def to_internal_value(self, data: Any) -> str | int:
         if isinstance(data, str | int) and not isinstance(data, bool):
@@ -59,57 +61,91 @@ class RoleField(serializers.Field[Any, Any, Any, Any]):
         raise serializers.ValidationError("Give a role's id or its name.")
 
 
+@example_request(
+    {"username": "anna", "name": "Anna Ozola", "role": "manager", "password": "four oaks in a row"}
+)
 class UserInput(serializers.Serializer[User]):
-    """What may be said of a user; a PATCH says only what changes."""
+    """The fields of a user."""
 
-    username = serializers.CharField(max_length=MAX_USERNAME, trim_whitespace=False)
-    name = serializers.CharField(max_length=MAX_NAME)
-    address = serializers.CharField(max_length=MAX_ADDRESS, allow_blank=True, required=False)
-    contact = serializers.CharField(max_length=MAX_CONTACT, allow_blank=True, required=False)
-    role = RoleField()
-    password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
-    is_active = serializers.BooleanField(required=False)
+    username = serializers.CharField(
+        max_length=MAX_USERNAME,
+        trim_whitespace=False,
+        help_text="Name to sign in with, unique across all clients.",
+    )
+    name = serializers.CharField(max_length=MAX_NAME, help_text="Full name.")
+    address = serializers.CharField(
+        max_length=MAX_ADDRESS, allow_blank=True, required=False, help_text="Postal address."
+    )
+    contact = serializers.CharField(
+        max_length=MAX_CONTACT,
+        allow_blank=True,
+        required=False,
+        help_text="Telephone number or e-mail address.",
+    )
+    role = RoleField(help_text="Id or name of the user's role.")
+    password = serializers.CharField(
+        trim_whitespace=False, required=False, write_only=True, help_text="The new password."
+    )
+    is_active = serializers.BooleanField(
+        required=False, help_text="Whether the user may sign in and takes a seat."
+    )
 
 
 class NewUserInput(UserInput):
-    """A new user; staff say of which client."""
+    """A new user."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True)
+    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
 
 
+@example_request({"name": "Anna Kalniņa", "contact": "+371 2000 0002"})
 class UserChangesInput(UserInput):
-    """What changes about a user; one's own password needs the current one."""
+    """The changes to a user."""
 
-    current_password = serializers.CharField(trim_whitespace=False, required=False, write_only=True)
+    current_password = serializers.CharField(
+        trim_whitespace=False,
+        required=False,
+        write_only=True,
+        help_text="The password until now; needed to change one's own.",
+    )
 
 
+@example_request({"user_id": 3, "name": "Anna Kalniņa", "contact": "+371 2000 0002"})
 class NamedUserChangesInput(UserChangesInput):
-    """What changes about the user who is named."""
+    """The changes to a user, and which one."""
 
-    user_id = serializers.IntegerField()
+    user_id = serializers.IntegerField(help_text="Id of the user.")
 
 
 class UsersQuery(QuerySerializer):
-    """What narrows the list."""
+    """Filters of the list."""
 
-    client_id = serializers.IntegerField(required=False, help_text="for staff")
+    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
 
 
 class UserView(APIView):
     """One user."""
 
-    @extend_schema(parameters=id_parameters("user"), responses={200: schema_of(UserSchema)})
+    @extend_schema(
+        summary="Get a user (/timba)",
+        parameters=id_parameters("user"),
+        responses={200: schema_of(UserSchema)},
+    )
     def get(self, request: Request) -> Response:
         return Response(
             serialize_user(_named_user(request, merge_query_and_body(request, noun="user")))
         )
 
-    @extend_schema(request=NewUserInput, responses={201: message_and_data_schema(UserSchema)})
+    @extend_schema(
+        summary="Add a user (/timba)",
+        request=NewUserInput,
+        responses={201: message_and_data_schema(UserSchema)},
+    )
     @idempotent
     def put(self, request: Request) -> Response:
         return created_response("user", serialize_user(_add(request)))
 
     @extend_schema(
+        summary="Change a user (/timba)",
         parameters=id_parameters("user"),
         request=NamedUserChangesInput(partial=True),
         responses={200: message_and_data_schema(UserSchema), **CONFLICT_RESPONSE},
@@ -121,7 +157,10 @@ class UserView(APIView):
         )
 
     @extend_schema(
-        parameters=id_parameters("user"), responses={200: MESSAGE_SCHEMA, **CONFLICT_RESPONSE}
+        summary="Delete a user (/timba)",
+        description="What the user created stays.",
+        parameters=id_parameters("user"),
+        responses={200: MESSAGE_SCHEMA, **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request) -> Response:
         user = _named_user(request, merge_query_and_body(request, noun="user"))
@@ -133,8 +172,10 @@ class UsersView(APIView):
     """All users."""
 
     @extend_schema(
+        summary="List users (/timba)",
+        description="By id.",
         parameters=[
-            OpenApiParameter("client_id", int, description="for staff"),
+            OpenApiParameter("client_id", int, description=ONLY_CLIENT),
             *PAGE_PARAMETERS,
         ],
         responses={200: page_schema(UserSchema, key="users")},
@@ -148,6 +189,8 @@ class RestUsersView(APIView):
     """All users, by id."""
 
     @extend_schema(
+        summary="List users",
+        description="By id.",
         parameters=[UsersQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(UserSchema)},
     )
@@ -155,7 +198,9 @@ class RestUsersView(APIView):
         client_id = validated_query(UsersQuery, request).get("client_id")
         return Response(_page(request, client_id, key="results"))
 
-    @extend_schema(request=NewUserInput, responses={201: schema_of(UserSchema)})
+    @extend_schema(
+        summary="Add a user", request=NewUserInput, responses={201: schema_of(UserSchema)}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return Response(serialize_user(_add(request)), status=201)
@@ -164,11 +209,12 @@ class RestUsersView(APIView):
 class RestUserView(APIView):
     """One user."""
 
-    @extend_schema(responses={200: schema_of(UserSchema)})
+    @extend_schema(summary="Get a user", responses={200: schema_of(UserSchema)})
     def get(self, request: Request, pk: int) -> Response:
         return Response(serialize_user(_users(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
+        summary="Change a user",
         request=UserChangesInput(partial=True),
         responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
@@ -176,7 +222,11 @@ class RestUserView(APIView):
         user = _users(request).get_or_not_found(pk=pk)
         return Response(serialize_user(_change(request, user, request.data)))
 
-    @extend_schema(responses={204: None, **CONFLICT_RESPONSE})
+    @extend_schema(
+        summary="Delete a user",
+        description="What the user created stays.",
+        responses={204: None, **CONFLICT_RESPONSE},
+    )
     def delete(self, request: Request, pk: int) -> Response:
         delete_user(actor=actor_of(request), user=_users(request).get_or_not_found(pk=pk))
         return Response(status=204)

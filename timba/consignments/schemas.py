@@ -1,41 +1,53 @@
-"""How consignments and logs look to every caller: answers and events are the same."""
+"""How consignments and logs look to callers, in responses and events alike.
+
+OpenAPI describes them by these types: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
+from timba.accounts.schemas import CREATED, UPDATED
 from timba.consignments.models import Consignment, Log
 
 
 class ConsignmentSchema(TypedDict):
-    id: int
-    name: str
-    type: str
-    vehicle_number: str
-    city_id: int | None
-    client_id: int
-    created_by: int | None
-    updated_by: int | None
-    created_at: datetime
-    updated_at: datetime
-    log_count: int
-    volume: Decimal
+    """A lorry load of logs."""
+
+    id: Annotated[int, "Id of the consignment.", 12]
+    name: Annotated[str, "Name of the consignment, unique within its client.", "Oak, March"]
+    type: Annotated[str, "Type of timber: hardwood or pinewood.", "hardwood"]
+    vehicle_number: Annotated[str, "Number plate of the vehicle; may be empty.", "AB-1234"]
+    city_id: Annotated[int | None, "Number of the city where the timber is stored.", 7]
+    client_id: Annotated[int, "Id of the client that it belongs to.", 1]
+    created_by: Annotated[int | None, "Id of the user who created it; null once deleted.", 3]
+    updated_by: Annotated[int | None, "Id of the user who last changed it; null once deleted.", 3]
+    created_at: Annotated[datetime, "When it was created (UTC, ISO 8601).", CREATED]
+    updated_at: Annotated[datetime, "When it was last changed (UTC, ISO 8601).", UPDATED]
+    log_count: Annotated[int, "Number of its logs.", 1]
+    volume: Annotated[Decimal, "Volume of its logs in m³, to 3 decimals.", 0.378]
 
 
 class LogSchema(TypedDict):
-    id: int
-    consignment_id: int
-    client_id: int
-    barcode: str
-    length: Decimal
-    breadth: Decimal
-    height: Decimal
-    volume: Decimal
-    created_by: int | None
-    created_at: datetime
-    updated_at: datetime
+    """A timber log: one piece of a consignment, with its measures."""
+
+    id: Annotated[int, "Id of the log.", 71]
+    consignment_id: Annotated[int, "Id of the consignment that it belongs to.", 12]
+    client_id: Annotated[int, "Id of the client that it belongs to.", 1]
+    barcode: Annotated[str, "Barcode on the log, unique within its client.", "TB-1-71"]
+    length: Annotated[Decimal, "Length in metres (m), to 3 decimals.", 4.2]
+    breadth: Annotated[Decimal, "Breadth in centimetres (cm), to 3 decimals.", 30]
+    height: Annotated[Decimal, "Height in centimetres (cm), to 3 decimals.", 30]
+    volume: Annotated[
+        Decimal,
+        "Volume in m³: length × breadth × height / 10,000, rounded half up to 3 decimals.",
+        0.378,
+    ]
+    created_by: Annotated[int | None, "Id of the user who added it; null once deleted.", 3]
+    created_at: Annotated[datetime, "When it was added (UTC, ISO 8601).", CREATED]
+    updated_at: Annotated[datetime, "When it was last changed (UTC, ISO 8601).", UPDATED]
 
 
 def serialize_consignment(consignment: Consignment) -> ConsignmentSchema:

@@ -1,11 +1,14 @@
-"""What leaves Timba: an event as a message of a broker, in CloudEvents 1.0 binary mode."""
+"""How events look outside Timba: as broker messages (CloudEvents 1.0 binary mode) and in JSON.
+
+OpenAPI describes them by `EventSchema`: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import orjson
 
@@ -15,7 +18,7 @@ from timba.serialization import format_utc
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A message as brokers know it."""
+    """A message as a broker stores it."""
 
     topic: str
     key: str
@@ -24,7 +27,7 @@ class Message:
 
 
 def build_message(event: OutboxEvent) -> Message:
-    """Return the event as it leaves; the same, headers and all, each time it is delivered."""
+    """Return the event as a message; every delivery of an event has the same headers and value."""
     return Message(
         topic=event.topic,
         key=event.key,
@@ -46,18 +49,28 @@ def build_message(event: OutboxEvent) -> Message:
 
 
 class EventSchema(TypedDict):
-    id: str
-    sequence: int
-    topic: str
-    key: str
-    type: str
-    time: datetime
-    actor_id: int | None
-    value: dict[str, Any]
+    """One change of a note, consignment, log or file."""
+
+    id: Annotated[
+        str,
+        "Id of the event, the same each time it is delivered.",
+        "0f3d9a1e-55b1-4d0c-8d8a-6c2f51b7aa03",
+    ]
+    sequence: Annotated[int, "Running number within the client, without gaps.", 41]
+    topic: Annotated[str, "Topic, named after the noun.", "note_events"]
+    key: Annotated[str, "Id of the object that changed, as text.", "7"]
+    type: Annotated[str, "Type of the event.", "timba.note.created"]
+    time: Annotated[datetime, "When the change was made (UTC, ISO 8601).", "2026-03-02T08:15:00Z"]
+    actor_id: Annotated[int | None, "Id of the user who made the change; null for Timba.", 3]
+    value: Annotated[
+        dict[str, Any],
+        "The action, and the object after it (for a delete: before it).",
+        {"action": "create", "note": {"id": 7, "title": "Bark"}},
+    ]
 
 
 def serialize_event(event: OutboxEvent) -> EventSchema:
-    """Return the event as callers see it; `value` is what brokers got."""
+    """Return the event as callers see it; `value` is the message that brokers get."""
     return EventSchema(
         id=str(event.event_id),
         sequence=event.sequence,

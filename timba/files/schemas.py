@@ -1,44 +1,77 @@
-"""How a file and its task look to callers, in API responses and events alike."""
+"""How files and their tasks look to callers, in responses and events alike.
+
+OpenAPI describes them by these types: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Final, Literal, TypedDict, cast
 from uuid import UUID
 
+from timba.accounts.schemas import CREATED, UPDATED
 from timba.files.models import File
 
 Status = Literal["PENDING", "SUCCESS", "FAILURE"]
 
+FILE_ID: Final = "6f1d2f3e-0c7b-4b7e-9a55-2d6a4f1c8e01"
+TASK_ID: Final = "b0a3c1de-58a4-4a0e-8f43-7c1f0d9e2a02"
+_RESULT: Final = {
+    "id": FILE_ID,
+    "name": "load.jpg",
+    "execution_time": 0.41,
+    "random_number": 517,
+    "width": 4032,
+    "height": 3024,
+    "format": "JPEG",
+    "taken_at": "2026-03-02T08:10:44",
+    "camera": "Pixel 8",
+    "has_gps": False,
+    "phash": "d1c4a59b6e2f3087",
+}
+_ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
+_ABOUT_PROGRESS: Final = "Share of the work that is done, from 0 to 1."
+_ABOUT_RESULT: Final = (
+    "What processing found; its fields depend on the kind of file. `execution_time` is in seconds. "
+    "Null until then."
+)
+_ABOUT_ERROR: Final = "Why processing failed, in a sentence; null unless the status is FAILURE."
+
 
 class FileSchema(TypedDict):
-    id: UUID
-    task_id: UUID
-    name: str
-    size: int
-    media_type: str
-    kind: str
-    sha256: str
-    status: Status
-    processed: bool
-    progress: float
-    result: dict[str, Any] | None
-    error: str | None
-    consignment_id: int | None
-    log_id: int | None
-    uploaded_by: int | None
-    uploaded_at: datetime
-    processed_at: datetime | None
-    file_url: str
-    preview_url: str | None
+    """An uploaded file, and what processing found in it."""
+
+    id: Annotated[UUID, "Id of the file.", FILE_ID]
+    task_id: Annotated[UUID, "Id of the task that processes the file.", TASK_ID]
+    name: Annotated[str, "File name as uploaded.", "load.jpg"]
+    size: Annotated[int, "Size in bytes.", 2481152]
+    media_type: Annotated[str, "Media type (MIME).", "image/jpeg"]
+    kind: Annotated[str, "Kind of file: photo, document, text, temperatures or tally.", "photo"]
+    sha256: Annotated[
+        str, "SHA-256 of the bytes, in hexadecimal.", "9f86d081884c7d659a2feaa0c55ad015" * 2
+    ]
+    status: Annotated[Status, _ABOUT_STATUS, "SUCCESS"]
+    processed: Annotated[bool, "Whether processing has ended.", True]
+    progress: Annotated[float, _ABOUT_PROGRESS, 1.0]
+    result: Annotated[dict[str, Any] | None, _ABOUT_RESULT, _RESULT]
+    error: Annotated[str | None, _ABOUT_ERROR, None]
+    consignment_id: Annotated[int | None, "Id of the consignment that it is linked to.", 12]
+    log_id: Annotated[int | None, "Id of the log that it is linked to.", None]
+    uploaded_by: Annotated[int | None, "Id of the user who uploaded it; null once deleted.", 3]
+    uploaded_at: Annotated[datetime, "When it was uploaded (UTC, ISO 8601).", CREATED]
+    processed_at: Annotated[datetime | None, "When processing ended (UTC, ISO 8601).", UPDATED]
+    file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
+    preview_url: Annotated[str | None, "Path of a preview, if there is one.", None]
 
 
 class TaskSchema(TypedDict):
-    task_id: UUID
-    status: Status
-    progress: float
-    result: dict[str, Any] | None
-    error: str | None
+    """The processing of one file."""
+
+    task_id: Annotated[UUID, "Id of the task.", TASK_ID]
+    status: Annotated[Status, _ABOUT_STATUS, "SUCCESS"]
+    progress: Annotated[float, _ABOUT_PROGRESS, 1.0]
+    result: Annotated[dict[str, Any] | None, _ABOUT_RESULT, _RESULT]
+    error: Annotated[str | None, _ABOUT_ERROR, None]
 
 
 def serialize_file(file: File) -> FileSchema:
@@ -67,7 +100,7 @@ def serialize_file(file: File) -> FileSchema:
 
 
 def serialize_task(file: File) -> TaskSchema:
-    """Return the representation of a file's processing."""
+    """Return the processing of a file as callers see it."""
     return TaskSchema(
         task_id=file.task_id,
         status=cast("Status", file.status),

@@ -1,20 +1,26 @@
-"""How a note looks to every caller: the API's answer and the event's body are the same."""
+"""How notes look to callers, in responses and events alike.
+
+OpenAPI describes them by this type: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
+from timba.accounts.schemas import CREATED, UPDATED
 from timba.notes.models import Note
 
 
 class NoteSchema(TypedDict):
-    id: int
-    title: str
-    content: str
-    consignment_id: int | None
-    created_at: datetime
-    updated_at: datetime
+    """A note, of a consignment or of its own."""
+
+    id: Annotated[int, "Id of the note.", 7]
+    title: Annotated[str, "Title, 1 to 100 characters.", "Bark"]
+    content: Annotated[str, "Text of the note; may be empty.", "Two logs have lost their bark."]
+    consignment_id: Annotated[int | None, "Id of the consignment that it is about.", 12]
+    created_at: Annotated[datetime, "When it was written (UTC, ISO 8601).", CREATED]
+    updated_at: Annotated[datetime, "When it was last changed (UTC, ISO 8601).", UPDATED]
 
 
 def serialize_note(note: Note) -> NoteSchema:

@@ -1,23 +1,36 @@
-"""How temperature statistics are serialized: degrees Celsius as numbers with two decimals."""
+"""How temperature statistics are serialized: °C as JSON numbers with two decimals.
+
+OpenAPI describes them by this type: a field is `Annotated[type, description, example]`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.statistics import CityStatistics
 
 
 class CitySchema(TypedDict):
-    city_id: int
-    name: str | None
-    count: int
-    min_temp: float | None
-    max_temp: float | None
-    mean_temp: float | None
-    first_at: datetime | None
-    last_at: datetime | None
+    """The temperature statistics of a city."""
+
+    city_id: Annotated[int, "Number of the city, chosen by the client.", 7]
+    name: Annotated[str | None, "Name of the city; null if it has none.", "Riga"]
+    count: Annotated[int, "Number of readings within the bounds.", 17520]
+    min_temp: Annotated[float | None, "Lowest temperature in °C; null without readings.", -21.4]
+    max_temp: Annotated[float | None, "Highest temperature in °C; null without readings.", 33.1]
+    mean_temp: Annotated[
+        float | None,
+        "Mean temperature in °C, rounded half away from zero to 2 decimals; null without readings.",
+        7.25,
+    ]
+    first_at: Annotated[
+        datetime | None, "Time of the first reading (UTC, ISO 8601).", "2024-01-01T00:00:00Z"
+    ]
+    last_at: Annotated[
+        datetime | None, "Time of the last reading (UTC, ISO 8601).", "2025-12-31T23:30:00Z"
+    ]
 
 
 def serialize_city(statistics: CityStatistics) -> CitySchema:
