@@ -1,6 +1,6 @@
-"""The short tree of failures that Timba expects; a door translates each into its own language.
+"""The failures that Timba expects. Services raise them; views translate them into responses.
 
-`str(error)` is the sentence for the person who has to act on it.
+The docstring of a class is its default message, which users see.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 
 
 class DomainError(Exception):
-    """Timba refuses, and says why."""
+    """The request was refused."""
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(sentence or (type(self).__doc__ or "").strip())
 
 
 class Invalid(DomainError):
-    """What was sent is not valid."""
+    """The request is not valid."""
 
     def __init__(
         self, sentence: str | None = None, *, fields: Mapping[str, Sequence[str]] | None = None
@@ -72,6 +72,6 @@ class TooManyAttempts(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that is needed is away: try again in a moment."""
+    """A required service is unavailable: try again in a moment."""
 
     retry_after = 5

@@ -1,8 +1,8 @@
-"""Moments at which tests make Timba fail: each stands where a crash might lose or repeat something.
+"""Failpoints: named places in the code at which tests inject a crash or an error.
 
-Off, a point costs a look at one global. `TIMBA_FAILPOINT=receiving.object_stored=exit@2` ends the
-process when it comes by that point for the second time. It is never set where Timba is in earnest:
-`manage.py check --deploy` refuses it.
+Each marks a place where a crash might lose or repeat work. A disabled failpoint costs one read of a
+global. `TIMBA_FAILPOINT=receiving.object_stored=exit@2` ends the process the second time it
+reaches that point. It must not be set in production: `manage.py check --deploy` rejects it.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ def _sqlite_error(sentence: str, code: int) -> OperationalError:
     return error
 
 
-# What can go wrong at a point: at all of them the process may end.
-_PROCESS: Final[Mapping[str, Exception]] = {}
-_ERASING: Final[Mapping[str, Exception]] = {"eio": OSError(errno.EIO, "Input/output error")}
+# The errors that can occur at each kind of failpoint; the process can exit at any of them.
+_EXIT_ONLY: Final[Mapping[str, Exception]] = {}
+_DELETING: Final[Mapping[str, Exception]] = {"eio": OSError(errno.EIO, "Input/output error")}
 _WRITING: Final[Mapping[str, Exception]] = {
-    **_ERASING,
+    **_DELETING,
     "enospc": OSError(errno.ENOSPC, "No space left on device"),
 }
-_DATABASE: Final[Mapping[str, Exception]] = {  # in SQLite's words
+_DATABASE: Final[Mapping[str, Exception]] = {  # as SQLite reports them
     "eio": _sqlite_error("disk I/O error", sqlite3.SQLITE_IOERR),
     "enospc": _sqlite_error("database or disk is full", sqlite3.SQLITE_FULL),
 }
-_SERVER: Final[Mapping[str, Exception]] = {  # it has done its work, and its answer is lost
+_SERVER: Final[Mapping[str, Exception]] = {  # the request succeeded and its response is lost
     "reset": ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
 }
 
 POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
-    "idempotency.key_reserved": _PROCESS,
+    "idempotency.key_reserved": _EXIT_ONLY,
     "idempotency.effect_written": _DATABASE,
-    "idempotency.response_committed": _PROCESS,
+    "idempotency.response_committed": _EXIT_ONLY,
     "receiving.intent_committed": _DATABASE,
     "receiving.partly_written": _WRITING,
     "receiving.object_stored": _WRITING,
     "receiving.pending_written": _DATABASE,
     "receiving.event_written": _DATABASE,
     "receiving.object_deleted": _DATABASE,
-    "tasks.notification_due": _PROCESS,
+    "tasks.notification_due": _EXIT_ONLY,
     "storage.opened": _WRITING,
     "storage.written": _WRITING,
     "storage.synced": _WRITING,
     "storage.linked": _WRITING,
     "storage.in_place": _WRITING,
-    "storage.erased": _ERASING,
+    "storage.erased": _DELETING,
     "s3.object_put": _SERVER,
     "s3.multipart_created": _SERVER,
     "s3.part_sent": _SERVER,
@@ -70,13 +70,13 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "processing.claimed": _DATABASE,
     "processing.derivative_named": _DATABASE,
     "processing.derivative_begun": _WRITING,
-    "processing.read": _PROCESS,
+    "processing.read": _EXIT_ONLY,
     "processing.recorded": _DATABASE,
     "processing.event_written": _DATABASE,
-    "processing.settled": _PROCESS,
-    "sandbox.child_started": _PROCESS,
+    "processing.settled": _EXIT_ONLY,
+    "sandbox.child_started": _EXIT_ONLY,
     "sandbox.copied": _WRITING,
-    "sandbox.request_sent": _PROCESS,
+    "sandbox.request_sent": _EXIT_ONLY,
     "temperatures.staged": _DATABASE,
     "services.retry_written": _DATABASE,
     "services.tombstone_written": _DATABASE,
@@ -86,43 +86,43 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "sweeping.totals_discarded": _DATABASE,
     "sweeping.derivatives_erased": _DATABASE,
     "sweeping.original_erased": _DATABASE,
-    "sweeping.notifications_recorded": _PROCESS,
+    "sweeping.notifications_recorded": _EXIT_ONLY,
     "outbox.numbered": _DATABASE,
     "relay.delivered": _DATABASE,
     "relay.marked": _DATABASE,
 }
 
-_alarm: Callable[[str], None] | None = None
+_hook: Callable[[str], None] | None = None
 
 
 def failpoint(name: str) -> None:
-    """Fail here, where that was asked for."""
-    if _alarm is not None:
-        _alarm(name)
+    """Fail here if this failpoint is armed."""
+    if _hook is not None:
+        _hook(name)
 
 
 def arm(order: str) -> str:
-    """Make Timba fail as ordered, once, `point=fault@passing`; an empty order makes nothing fail.
+    """Arm one failpoint by `point=fault@pass`, to fail once; an empty order disarms all.
 
-    Returns the order; raises ImproperlyConfigured for a point or a fault that there is not.
+    Return the order. Raise ImproperlyConfigured for an unknown point or fault.
     """
-    watch(_Fault(order) if order else None)
+    set_hook(_Fault(order) if order else None)
     return order
 
 
-def watch(alarm: Callable[[str], None] | None) -> None:
-    """Have `alarm` called with the name of each point that is passed; None calls nobody."""
-    global _alarm  # noqa: PLW0603 - one look at a global is what a point may cost
-    _alarm = alarm
+def set_hook(hook: Callable[[str], None] | None) -> None:
+    """Call `hook` with the name of each failpoint that is reached; None removes the hook."""
+    global _hook  # noqa: PLW0603 - a disabled failpoint may cost one read of a global
+    _hook = hook
 
 
 def faults(point: str) -> tuple[str, ...]:
-    """Return what a point can be made to do."""
+    """Return the faults that can be injected at a failpoint."""
     return ("exit", *POINTS[point])
 
 
 class _Fault:
-    """One failure, at one passing of one point."""
+    """One failure, the n-th time that one failpoint is reached."""
 
     def __init__(self, order: str) -> None:
         match = re.fullmatch(r"([a-z_.0-9]+)=([a-z]+)(?:@([1-9][0-9]*))?", order)
@@ -131,7 +131,7 @@ class _Fault:
                 f"TIMBA_FAILPOINT is {order!r}. Give it like receiving.object_stored=exit@2, or "
                 "leave it unset: it is for tests alone."
             )
-        point, fault, passing = match.groups()
+        point, fault, number = match.groups()
         if point not in POINTS:
             raise ImproperlyConfigured(
                 f"TIMBA_FAILPOINT names {point!r}, which is no point of failure. "
@@ -142,11 +142,11 @@ class _Fault:
                 f"TIMBA_FAILPOINT wants {fault!r} at {point}, where there can be "
                 f"{', '.join(faults(point))}."
             )
-        self._point, self._fault, self._passing = point, fault, int(passing or 1)
-        self._passings = itertools.count(1)
+        self._point, self._fault, self._pass = point, fault, int(number or 1)
+        self._passes = itertools.count(1)
 
     def __call__(self, name: str) -> None:
-        if name != self._point or next(self._passings) != self._passing:
+        if name != self._point or next(self._passes) != self._pass:
             return
         if self._fault == "exit":
             os._exit(EXIT_CODE)

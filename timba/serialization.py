@@ -1,6 +1,6 @@
-"""How values look to callers, in answers and events alike: one JSON encoder for both.
+"""JSON for API responses and events: both use one encoder.
 
-Times are ISO 8601 in UTC with `Z`, decimals are JSON numbers.
+Times are ISO 8601 in UTC with `Z`; decimals are JSON numbers.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import orjson
 
-# Far more than anything that Timba is told needs; far less than what code may recurse into.
+# Far more levels than any request needs, and far fewer than Python's recursion limit.
 MAX_DEPTH: Final = 32
 _TOO_DEEP: Final = "depth limit exceeded"
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
 def dumps(value: Any) -> bytes:
-    """Encode `value` as JSON in UTF-8; raise TypeError for what has no agreed look."""
-    return orjson.dumps(value, default=_number, option=_OPTIONS)
+    """Encode `value` as JSON in UTF-8; raise TypeError for an unsupported type."""
+    return orjson.dumps(value, default=_encode_decimal, option=_OPTIONS)
 
 
 def format_utc(moment: datetime) -> str:
@@ -28,13 +28,13 @@ def format_utc(moment: datetime) -> str:
 
 
 class NestedTooDeeply(ValueError):
-    """JSON with more than `MAX_DEPTH` values inside one another."""
+    """JSON nested more than `MAX_DEPTH` levels deep."""
 
 
 def loads(text: bytes | str) -> Any:
-    """Decode JSON that somebody else wrote.
+    """Decode JSON from an untrusted source.
 
-    Raises JSONDecodeError, a ValueError, for what is no JSON, and NestedTooDeeply.
+    Raises orjson.JSONDecodeError (a ValueError) for malformed JSON, and NestedTooDeeply.
     """
     try:
         value = orjson.loads(text)
@@ -42,21 +42,21 @@ def loads(text: bytes | str) -> Any:
         if error.msg == _TOO_DEEP:
             raise NestedTooDeeply from error
         raise
-    level = _containers_in([value])
+    level = _nested_containers([value])
     for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _containers_in(outer)]
+        level = [inner for outer in level for inner in _nested_containers(outer)]
     if level:
         raise NestedTooDeeply
     return value
 
 
-def _containers_in(outer: list[Any] | dict[str, Any]) -> list[Any]:
+def _nested_containers(outer: list[Any] | dict[str, Any]) -> list[Any]:
     inside = outer.values() if isinstance(outer, dict) else outer
     return [inner for inner in inside if isinstance(inner, dict | list)]
 
 
-def _number(value: object) -> float:
+def _encode_decimal(value: object) -> float:
     if isinstance(value, Decimal):
-        # Timba's decimals have at most 14 digits; a float prints up to 15 exactly.
+        # Timba's decimals have at most 14 digits; a float represents up to 15 exactly.
         return float(value)
-    raise TypeError(f"{type(value).__name__} has no agreed look on the wire")
+    raise TypeError(f"{type(value).__name__} cannot be encoded as JSON")

@@ -1,8 +1,8 @@
-"""Wakes a waiting process at once: a datagram that says "look again" and carries nothing.
+"""Wakes up waiting processes of this machine, as LISTEN and NOTIFY do in PostgreSQL.
 
-The rows are the truth. A ring that is lost costs one polling interval, never work. The sockets
-live in Linux's abstract namespace, so a killed listener leaves nothing behind; where there is no
-such namespace, waiting is plain polling.
+A notification is a datagram without content; the database holds the work. A lost one costs a
+polling interval, never work. The sockets are in Linux's abstract namespace, so a killed listener
+leaves no file behind; on other systems, waiting is plain polling.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from typing import Final
 
 from django.conf import settings
 
-_LISTENERS: Final = 8
+_MAX_LISTENERS: Final = 8  # of each name
 
 
-def _address(name: str, place: int) -> str:
-    house = hashlib.sha256(str(settings.TIMBA_DATA_DIR).encode()).hexdigest()[:16]
-    return f"\0timba-{house}-{name}-{place}"
+def _address(name: str, slot: int) -> str:
+    instance = hashlib.sha256(str(settings.TIMBA_DATA_DIR).encode()).hexdigest()[:16]
+    return f"\0timba-{instance}-{name}-{slot}"
 
 
 def notify(name: str) -> None:
     """Wake every listener of `name` on this machine; never block, never raise."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        for place in range(_LISTENERS):
+        for slot in range(_MAX_LISTENERS):
             with contextlib.suppress(OSError):
-                sender.sendto(b"!", _address(name, place))
+                sender.sendto(b"!", _address(name, slot))
 
 
 class Listener:
-    """A listener for `notify(name)`."""
+    """Receives the notifications of one name; a ninth listener of it only polls."""
 
     def __init__(self, name: str) -> None:
         self._socket: socket.socket | None = None
-        for place in range(_LISTENERS):
+        for slot in range(_MAX_LISTENERS):
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
-                listener.bind(_address(name, place))
+                listener.bind(_address(name, slot))
             except OSError:
                 listener.close()
                 continue
@@ -48,7 +48,7 @@ class Listener:
             return
 
     def wait(self, seconds: float) -> None:
-        """Return when rung, or after `seconds`; rings that came in meanwhile count as one."""
+        """Return when notified, or after `seconds`; pending notifications count as one."""
         if self._socket is None:
             time.sleep(seconds)
             return

@@ -63,11 +63,11 @@ def failing_once(point: str, failure: BaseException) -> Iterator[None]:
         if name == point and pending:
             raise pending.pop()
 
-    failpoints.watch(fail)
+    failpoints.set_hook(fail)
     try:
         yield
     finally:
-        failpoints.watch(None)
+        failpoints.set_hook(None)
     assert not pending
 
 

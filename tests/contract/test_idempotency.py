@@ -104,11 +104,11 @@ def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: C
         if point == "idempotency.effect_written":
             raise OperationalError(1021, "Disk full")
 
-    failpoints.watch(fail)
+    failpoints.set_hook(fail)
     try:
         assert_problem(good.ask(headers=KEY, keep=True), 503)
     finally:
-        failpoints.watch(None)
+        failpoints.set_hook(None)
     assert rows() == before
     assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
 

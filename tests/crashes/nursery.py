@@ -131,7 +131,7 @@ class Nursery:
 def _fail(world: World, walk: str, order: str) -> dict[str, Any]:
     """Walk with a failpoint; say which points were passed, and whether it failed."""
     failpoints.arm(order)
-    alarm = failpoints._alarm
+    alarm = failpoints._hook
     passed: Counter[str] = Counter()
     failed = []
 
@@ -144,7 +144,7 @@ def _fail(world: World, walk: str, order: str) -> dict[str, Any]:
             failed.append(name)
             raise
 
-    failpoints.watch(pass_on)
+    failpoints.set_hook(pass_on)
     WALKS[walk](world)
     troubles = [*world.failures, *(["nothing failed"] if order and not failed else [])]
     return {"passed": passed, "troubles": troubles}

@@ -19,7 +19,7 @@ from tests.factories import Tenant, UserFactory, create_tenant
 from timba.accounts.models import Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
-from timba.db.integrity import translate_integrity_errors, violated_constraint
+from timba.db.integrity import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File
@@ -141,7 +141,7 @@ def test_what_is_unique_stays_so_under_the_constraints_name(
     first, second = (MAKERS[model](tenant, word) for word in ("oak", "larch"))
     taken = {name: getattr(first, name) for name in constraint.fields}
     failure = refused(second, taken)
-    assert violated_constraint(failure) == constraint.name
+    assert get_violated_constraint(failure) == constraint.name
 
 
 @pytest.mark.parametrize(("model", "name"), [(Role, "client"), (File, "live_digest")])
@@ -162,7 +162,7 @@ def test_what_is_impossible_is_refused_under_the_constraints_name(
 ) -> None:
     row = MAKERS[model](tenant, "oak")
     for values in IMPOSSIBLE[constraint.name]:
-        assert violated_constraint(refused(row, values)) == constraint.name, values
+        assert get_violated_constraint(refused(row, values)) == constraint.name, values
 
 
 def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(tenant: Tenant) -> None:

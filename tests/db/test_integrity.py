@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory, UserFactory
 from timba.accounts.models import Role, User
-from timba.db.integrity import translate_integrity_errors, violated_constraint
+from timba.db.integrity import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 
 # What the servers say; the last argument of MySQL's and MariaDB's errors is the text.
@@ -40,14 +40,14 @@ TEXTS = {
 
 @pytest.mark.parametrize(("arguments", "name"), TEXTS.items())
 def test_the_constraint_is_known_by_name(arguments: tuple[object, ...], name: str | None) -> None:
-    assert violated_constraint(IntegrityError(*arguments)) == name
+    assert get_violated_constraint(IntegrityError(*arguments)) == name
 
 
 def test_postgresql_says_the_name_by_itself() -> None:
     failure = IntegrityError("duplicate key value …")
     failure.__cause__ = Exception()
     failure.__cause__.diag = SimpleNamespace(constraint_name="username_is_unique")
-    assert violated_constraint(failure) == "username_is_unique"
+    assert get_violated_constraint(failure) == "username_is_unique"
 
 
 def test_a_taken_username_becomes_its_sentence(make_user: MakeUser) -> None:

@@ -134,7 +134,7 @@ def test_a_cause_that_lasts_is_logged_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outages, "_logged_at", {})
-    monkeypatch.setattr(outages, "_LOG_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "_LOG_INTERVAL_SECONDS", 0.0)
     for _ in range(2):
         log_outage(OperationalError(2006, "Server has gone away"))
     assert len(caplog.records) == 2

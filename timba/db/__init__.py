@@ -1,1 +1,1 @@
-"""What the three databases need: retries, integrity errors, text search, the SQLite backend."""
+"""Support for SQLite, PostgreSQL and MariaDB: settings, checks, retries, errors and text search."""

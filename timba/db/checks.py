@@ -1,8 +1,8 @@
-"""Refuses a database on which a promise of Timba would not hold, with a sentence that says why.
+"""System checks: reject a database whose settings would break a guarantee of Timba.
 
-Every server is asked through the connection that Timba uses, not read off the settings. What only
-a power cut would show (a test's server is quick because it forgets then) is asked by
-`check --deploy`, and said in the log at every start.
+The checks query the server through Timba's own connection instead of reading the settings. Only
+`check --deploy` checks durability, because the servers of tests trade it for speed; every start
+logs its result.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from timba.db.connections import MARIADB_COLLATION, MYSQL_COLLATION
 
 DURABILITY: Final = "durability"
 _OLDEST_MARIADB: Final = (10, 11)
-_FORGETS: Final = "an acknowledged upload could be forgotten in a power cut"
+_DATA_LOSS: Final = "an acknowledged upload could be forgotten in a power cut"
 _SQLITE_PROMISES: Final = {
     "journal_mode": ("wal", "readers would wait for writers"),
-    "synchronous": (2, _FORGETS),
+    "synchronous": (2, _DATA_LOSS),
     "foreign_keys": (1, "rows could point at rows that are gone"),
 }
-# What may stand there, and what to set where it does not.
+# By setting: the safe values, and the value to recommend.
 _POSTGRESQL_DURABLE: Final[Mapping[str, tuple[set[str], str]]] = {
     "fsync": ({"on"}, "on"),
     "full_page_writes": ({"on"}, "on"),
@@ -34,11 +34,11 @@ _POSTGRESQL_DURABLE: Final[Mapping[str, tuple[set[str], str]]] = {
 _MARIADB_DURABLE: Final[Mapping[str, tuple[set[str], str]]] = {
     "innodb_flush_log_at_trx_commit": ({"1", "3"}, "1"),
     "innodb_doublewrite": ({"1", "ON", "fast"}, "ON"),
-    # Asked only where there is a binary log: at a crash it decides what was committed.
+    # Checked only if there is a binary log: after a crash, the log decides what was committed.
     "sync_binlog": ({"1"}, "1"),
 }
 
-Looks = Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[CheckMessage]]]
+Checks = Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[CheckMessage]]]
 
 
 def check_database_guarantees(
@@ -46,8 +46,8 @@ def check_database_guarantees(
     databases: Sequence[str] | None = None,
     **_: Any,
 ) -> list[CheckMessage]:
-    """Text is whole and compared to the letter; rows come in order, and writers one by one."""
-    return _found(databases, _LOOKS)
+    """Check encodings, exact comparison of text, isolation, and ids in the order of commits."""
+    return _run_checks(databases, _GUARANTEE_CHECKS)
 
 
 def check_database_durability(
@@ -55,51 +55,51 @@ def check_database_durability(
     databases: Sequence[str] | None = None,
     **_: Any,
 ) -> list[CheckMessage]:
-    """What was acknowledged survives a power cut."""
-    return _found(databases, _DURABILITY_LOOKS)
+    """Check that acknowledged writes survive a power failure."""
+    return _run_checks(databases, _DURABILITY_CHECKS)
 
 
-def _found(databases: Sequence[str] | None, looks: Looks) -> list[CheckMessage]:
-    """Return what is wrong with each database, looked at as its vendor needs it."""
+def _run_checks(databases: Sequence[str] | None, checks: Checks) -> list[CheckMessage]:
+    """Run the checks of each database's vendor."""
     return [
         problem
         for alias in databases or []
-        if connections[alias].vendor in looks
-        for problem in looks[connections[alias].vendor](connections[alias])
+        if connections[alias].vendor in checks
+        for problem in checks[connections[alias].vendor](connections[alias])
     ]
 
 
-def _look_at_sqlite(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    for pragma, (wanted, danger) in _SQLITE_PROMISES.items():
-        found = _value(connection, f"PRAGMA {pragma}")
-        if found != wanted:
+def _check_sqlite(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    for pragma, (expected, danger) in _SQLITE_PROMISES.items():
+        actual = _value(connection, f"PRAGMA {pragma}")
+        if actual != expected:
             yield Error(
-                f"SQLite runs with {pragma} = {found}: {danger}.",
-                hint=f"Timba needs {pragma} = {wanted}; keep the OPTIONS that it sets, "
+                f"SQLite runs with {pragma} = {actual}: {danger}.",
+                hint=f"Timba needs {pragma} = {expected}; keep the OPTIONS that it sets, "
                 "and the database on a local disk.",
                 id="timba.E006",
             )
     if connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":
         yield Error(
             "SQLite begins transactions without the lock to write.",
-            hint="Set OPTIONS' transaction_mode to IMMEDIATE, or two writers may refuse "
-            "each other half-way.",
+            hint="Set OPTIONS' transaction_mode to IMMEDIATE; otherwise concurrent writers may "
+            "fail half-way.",
             id="timba.E007",
         )
 
 
-def _look_at_postgresql(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+def _check_postgresql(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     encoding = _value(connection, "SHOW server_encoding")
     if encoding != "UTF8":
         yield Error(
             f"The database's encoding is {encoding}: letters of other alphabets would be refused.",
-            hint="Make it anew: CREATE DATABASE timba ENCODING 'UTF8' TEMPLATE template0",
+            hint="Recreate it: CREATE DATABASE timba ENCODING 'UTF8' TEMPLATE template0",
             id="timba.E008",
         )
-    # Asked inside a transaction: only there the level that Timba asks for is in force.
+    # The isolation level that Timba requests is only in force inside a transaction.
     with transaction.atomic(using=connection.alias):
         isolation = _value(connection, "SHOW transaction_isolation")
-    yield from _isolation(isolation)
+    yield from _check_isolation(isolation)
     for name, cached in _rows(
         connection,
         "SELECT sequencename, cache_size FROM pg_sequences"
@@ -119,7 +119,7 @@ def _look_at_postgresql(connection: BaseDatabaseWrapper) -> Iterator[CheckMessag
         )
 
 
-def _look_at_mariadb(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+def _check_mariadb(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     is_mariadb = connection.mysql_is_mariadb  # type: ignore[attr-defined]  # of that backend
     collation = MARIADB_COLLATION if is_mariadb else MYSQL_COLLATION
     version = connection.get_database_version()
@@ -130,27 +130,27 @@ def _look_at_mariadb(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
             hint=f"Use MariaDB {'.'.join(map(str, _OLDEST_MARIADB))} or later.",
             id="timba.E012",
         )
-    yield from _mariadb_text(connection, collation)
-    yield from _isolation(
+    yield from _check_mariadb_text(connection, collation)
+    yield from _check_isolation(
         _value(connection, f"SELECT @@{'tx' if is_mariadb else 'transaction'}_isolation")
     )
-    yield from _mariadb_session(connection)
+    yield from _check_mariadb_session(connection)
 
 
-def _mariadb_text(connection: BaseDatabaseWrapper, collation: str) -> Iterator[CheckMessage]:
+def _check_mariadb_text(connection: BaseDatabaseWrapper, collation: str) -> Iterator[CheckMessage]:
     danger = "names that differ in letter case, accents or blanks would be taken for the same"
-    [(name, found)] = _rows(
+    [(name, actual)] = _rows(
         connection,
         "SELECT schema_name, default_collation_name FROM information_schema.schemata"
         " WHERE schema_name = DATABASE()",
     )
-    if found != collation:
+    if actual != collation:
         yield Error(
-            f"The database's collation is {found}: {danger}.",
+            f"The database's collation is {actual}: {danger}.",
             hint=f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE {collation}",
             id="timba.E013",
         )
-    # JSON has a collation of its own, and is never compared.
+    # JSON columns have their own collation; they are never compared.
     for table, collations in _rows(
         connection,
         "SELECT table_name, GROUP_CONCAT(DISTINCT collation_name) FROM information_schema.columns"
@@ -176,7 +176,7 @@ def _mariadb_text(connection: BaseDatabaseWrapper, collation: str) -> Iterator[C
         )
 
 
-def _mariadb_session(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+def _check_mariadb_session(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     [(modes, zone, step)] = _rows(
         connection, "SELECT @@sql_mode, @@time_zone, @@auto_increment_increment"
     )
@@ -201,37 +201,39 @@ def _mariadb_session(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
         )
 
 
-def _isolation(found: str) -> Iterator[CheckMessage]:
-    if found.upper().replace("-", " ") != "READ COMMITTED":
+def _check_isolation(actual: str) -> Iterator[CheckMessage]:
+    if actual.upper().replace("-", " ") != "READ COMMITTED":
         yield Error(
-            f"Transactions are isolated as {found.upper()}: "
+            f"Transactions are isolated as {actual.upper()}: "
             "who waited for another's write would not see it.",
             hint="Keep the OPTIONS that Timba sets: their isolation_level is READ COMMITTED.",
             id="timba.E009",
         )
 
 
-def _postgresql_durability(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    for setting, (safe, wanted) in _POSTGRESQL_DURABLE.items():
-        found = _value(connection, f"SHOW {setting}")
-        if found not in safe:
-            hint = f"ALTER SYSTEM SET {setting} = {wanted}; SELECT pg_reload_conf()"
-            yield _forgetful("PostgreSQL", setting, found, hint)
+def _check_postgresql_durability(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    for setting, (safe_values, recommended) in _POSTGRESQL_DURABLE.items():
+        actual = _value(connection, f"SHOW {setting}")
+        if actual not in safe_values:
+            hint = f"ALTER SYSTEM SET {setting} = {recommended}; SELECT pg_reload_conf()"
+            yield _durability_error("PostgreSQL", setting, actual, hint)
 
 
-def _mariadb_durability(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+def _check_mariadb_durability(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     is_mariadb = connection.mysql_is_mariadb  # type: ignore[attr-defined]  # of that backend
-    for setting, (safe, wanted) in _MARIADB_DURABLE.items():
+    for setting, (safe_values, recommended) in _MARIADB_DURABLE.items():
         if setting == "sync_binlog" and not _value(connection, "SELECT @@log_bin"):
             continue
-        found = str(_value(connection, f"SELECT @@GLOBAL.{setting}"))
-        if found not in safe:
-            hint = f"Set it in the server's configuration: {setting} = {wanted}"
-            yield _forgetful("MariaDB" if is_mariadb else "MySQL", setting, found, hint)
+        actual = str(_value(connection, f"SELECT @@GLOBAL.{setting}"))
+        if actual not in safe_values:
+            hint = f"Set it in the server's configuration: {setting} = {recommended}"
+            yield _durability_error("MariaDB" if is_mariadb else "MySQL", setting, actual, hint)
 
 
-def _forgetful(server: str, setting: str, found: str, hint: str) -> CheckMessage:
-    return Error(f"{server} runs with {setting} = {found}: {_FORGETS}.", hint=hint, id="timba.E018")
+def _durability_error(server: str, setting: str, actual: str, hint: str) -> CheckMessage:
+    return Error(
+        f"{server} runs with {setting} = {actual}: {_DATA_LOSS}.", hint=hint, id="timba.E018"
+    )
 
 
 def _value(connection: BaseDatabaseWrapper, query: str) -> Any:
@@ -246,12 +248,12 @@ def _rows(
         return list(cursor.fetchall())
 
 
-_LOOKS: Final[Looks] = {
-    "sqlite": _look_at_sqlite,
-    "postgresql": _look_at_postgresql,
-    "mysql": _look_at_mariadb,
+_GUARANTEE_CHECKS: Final[Checks] = {
+    "sqlite": _check_sqlite,
+    "postgresql": _check_postgresql,
+    "mysql": _check_mariadb,
 }
-_DURABILITY_LOOKS: Final[Looks] = {
-    "postgresql": _postgresql_durability,
-    "mysql": _mariadb_durability,
+_DURABILITY_CHECKS: Final[Checks] = {
+    "postgresql": _check_postgresql_durability,
+    "mysql": _check_mariadb_durability,
 }

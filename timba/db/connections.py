@@ -1,8 +1,7 @@
-"""How Timba talks to each database, so that all three behave as one.
+"""Settings of the database connections, chosen so that all three databases behave alike.
 
-Isolation is READ COMMITTED, connections are kept and survive a restart of the server, times are
-UTC, text is compared to the letter (SQLite and PostgreSQL do so by themselves, MariaDB by its
-collation).
+The isolation level is READ COMMITTED, connections are persistent and survive a restart of the
+server, times are UTC, and text is compared exactly (on MariaDB and MySQL, by the collation).
 """
 
 from __future__ import annotations
@@ -13,51 +12,55 @@ from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-# Binary and without padding: letter case, accents and trailing blanks all make a difference.
+# Binary and without padding: letter case, accents and trailing blanks are significant.
 MARIADB_COLLATION: Final = "utf8mb4_nopad_bin"
 MYSQL_COLLATION: Final = "utf8mb4_0900_bin"
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
 _CONNECT_SECONDS: Final = 5
-# A server that is gone without a word is given up after this, not after a quarter of an hour.
-_SILENCE_SECONDS: Final = 20
+# Without this, TCP gives up a dead server only after about 15 minutes.
+_DEAD_PEER_SECONDS: Final = 20
 _LOCK_SECONDS: Final = 10
 
 
-def database(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
-    """Return Django's settings of the database that a parsed `DATABASE_URL` names."""
-    own = _own_ways(parsed["ENGINE"], str(parsed["NAME"]), pool_size)
-    # What the address says beside (as ?sslmode=require) is its people's to say.
-    own["OPTIONS"] |= parsed.get("OPTIONS", {})
+def build_database_settings(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
+    """Return Django's settings for a parsed `DATABASE_URL`."""
+    settings = _vendor_settings(parsed["ENGINE"], str(parsed["NAME"]), pool_size)
+    # Options in the URL, such as ?sslmode=require, take precedence.
+    settings["OPTIONS"] |= parsed.get("OPTIONS", {})
     return {
         **parsed,
-        # No transaction is open while bytes flow.
+        # No transaction is open while a body is received or sent.
         "ATOMIC_REQUESTS": False,
         "CONN_HEALTH_CHECKS": True,
-        **own,
+        **settings,
     }
 
 
-def _own_ways(engine: str, name: str, pool_size: int) -> dict[str, Any]:
+def _vendor_settings(engine: str, name: str, pool_size: int) -> dict[str, Any]:
     if engine == _SQLITE:
-        _refuse_unwritable(Path(name))
+        _check_writable(Path(name))
         return _sqlite()
     return _postgresql(pool_size) if engine == _POSTGRESQL else _mariadb()
 
 
-def _refuse_unwritable(database: Path) -> None:
-    """Refuse a file that is there and cannot be written to, or whose folder takes no other."""
-    is_usable = database.is_file() and os.access(database, os.R_OK | os.W_OK)
-    if database.exists() and not (is_usable and os.access(database.parent, os.W_OK | os.X_OK)):
+def _check_writable(path: Path) -> None:
+    """Raise ImproperlyConfigured if the file exists and it or its folder is not writable."""
+    is_usable = path.is_file() and os.access(
+        path, os.R_OK | os.W_OK
+    )
+    if path.exists() and not (
+        is_usable and os.access(path.parent, os.W_OK | os.X_OK)
+    ):
         raise ImproperlyConfigured(
-            f"The database is {database}, which cannot be written to. Give the user that Timba "
+            f"The database is {path}, which cannot be written to. Give the user that Timba "
             "runs as the right to, for the file and its folder."
         )
 
 
 def _sqlite() -> dict[str, Any]:
-    # FULL: a 201 promises that the row survives a power cut, which NORMAL does not.
-    # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way.
+    # FULL, unlike NORMAL, makes an acknowledged write survive a power failure.
+    # IMMEDIATE: a transaction waits for the write lock at its start instead of failing half-way.
     pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     return {
         "ENGINE": "timba.db.sqlite",
@@ -67,21 +70,21 @@ def _sqlite() -> dict[str, Any]:
 
 
 def _postgresql(pool_size: int) -> dict[str, Any]:
-    # Its driver is loaded where it is used.
+    # Only installations that use PostgreSQL load its driver.
     from django.db.backends.postgresql.psycopg_any import IsolationLevel  # noqa: PLC0415
 
     return {
         "OPTIONS": {
             "isolation_level": IsolationLevel.READ_COMMITTED,
             "connect_timeout": _CONNECT_SECONDS,
-            "keepalives_idle": _SILENCE_SECONDS,
-            "tcp_user_timeout": _SILENCE_SECONDS * 1000,
+            "keepalives_idle": _DEAD_PEER_SECONDS,
+            "tcp_user_timeout": _DEAD_PEER_SECONDS * 1000,
             "pool": {
                 "min_size": 1,
                 "max_size": pool_size,
                 "timeout": _CONNECT_SECONDS,
-                # Given up so soon, it begins anew with the next request; otherwise its pauses
-                # grow until Timba stays away as long again as the server did.
+                # After this the pool stops retrying, and the next request starts a new attempt.
+                # Otherwise its pauses grow, and an outage lasts up to twice as long for Timba.
                 "reconnect_timeout": _CONNECT_SECONDS,
             },
         },
@@ -96,7 +99,7 @@ def _mariadb() -> dict[str, Any]:
             "charset": "utf8mb4",
             "isolation_level": "read committed",
             "connect_timeout": _CONNECT_SECONDS,
-            # Django asks the server what time it is, and takes the answer for UTC.
+            # Django takes the server's current time for UTC.
             "init_command": f"SET sql_mode='{modes}', time_zone='+00:00', "
             f"innodb_lock_wait_timeout={_LOCK_SECONDS}",
         },

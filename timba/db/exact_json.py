@@ -1,6 +1,6 @@
-"""The `json` of `dumpdata` and `loaddata`, in which a time keeps its microseconds.
+"""The `json` format of `dumpdata` and `loaddata` with times to the microsecond.
 
-Django's own cuts them: rows that came in one millisecond would change places.
+Django's format truncates them to milliseconds, which would reorder rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class _Encoder(DjangoJSONEncoder):
 
 
 class Serializer(json.Serializer):
-    """Django's serializer with an encoder that cuts nothing."""
+    """Django's serializer with an encoder that keeps microseconds."""
 
     def start_serialization(self) -> None:
         self.options.setdefault("cls", _Encoder)

@@ -1,4 +1,4 @@
-"""Keeps JSON in the order it was written: what PostgreSQL and MySQL call JSON sorts the names."""
+"""A JSON field that keeps the order of keys: PostgreSQL's jsonb and MySQL's JSON sort them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from timba.serialization import dumps
 
 
 class OrderedJSONField(models.TextField):  # type: ignore[type-arg]  # generic in its stubs only
-    """A JSON value as text, for those who read it whole; the database cannot look inside.
+    """A JSON value stored as text; the database cannot query inside it.
 
-    In a dump it is that text too.
+    `dumpdata` writes the same text.
     """
 
     def from_db_value(self, value: str | None, *_: object) -> Any:

@@ -1,7 +1,7 @@
-"""Says which failures of the database are outages, by the drivers' own codes: the one definition.
+"""Classifies database errors by the drivers' codes: an outage, a lost conflict, a full disk.
 
-An outage passes by itself or by its operator's hand. Callers are told to try again (503); what
-runs for ever waits and goes on. Every other error of the database is a defect, and loud.
+An outage ends by itself or when an operator acts. Views answer it with 503, and background
+processes wait and continue. Every other database error is a defect and is raised.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 from django.db import Error, connection
 
-_LOG_AGAIN_SECONDS: Final = 60.0
+_LOG_INTERVAL_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 _logged_at: dict[tuple[str, object], float] = {}
 
@@ -35,49 +35,50 @@ _SQLITE: Final = frozenset(
     }
 )
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: connection exceptions,
-# insufficient resources, operator intervention and system errors; then, one by one, a server that
-# became read-only, a transaction that was cut for its idleness, and a lock that did not come.
+# insufficient resources, operator intervention and system errors; then single codes:
+# read_only_sql_transaction, two idle timeouts of sessions, and lock_not_available.
 _SQLSTATE_CLASSES: Final = frozenset({"08", "53", "57", "58"})
 _SQLSTATES: Final = frozenset({"25006", "25P03", "25P04", "55P03"})
 _SQLSTATE_FULL: Final = "53100"
-# Of MariaDB's and MySQL's server: full or failing disk, memory, connections and rights to connect,
-# shutdown, cut connections, limits, read-only, interrupted and timed-out statements.
+# Server errors of MariaDB and MySQL: full or failing disk, memory, connections and the right to
+# connect, shutdown, lost connections, limits, read-only, interrupted and timed-out statements.
 _SERVER_ERRORS: Final = frozenset(
     {1021, 1030, 1037, 1038, 1040, 1041, 1042, 1043, 1044, 1045, 1049, 1053, 1077, 1079, 1080}
     | {1114, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317, 1836, 1927}
     | {1969, 3024, 3032, 4031}
 )
 _FULL_ERRORS: Final = frozenset({1021, 1114})
-# Of its client's library: no way to the server, or one that was cut. 0 is a closed connection.
+# Errors of the client library: the server is unreachable or the connection was lost (0: closed).
 _CLIENT_ERRORS: Final = frozenset({0, 2002, 2003, 2004, 2005, 2006, 2012, 2013, 2026, 2055})
-# Transactions that were ended for another's sake: serialization failure, deadlock, lock timeout.
-_CONTENTION_SQLSTATES: Final = frozenset({"40001", "40P01"})
-_CONTENTION_ERRORS: Final = frozenset({1205, 1213})
-# Drivers give no code to a connection that this side has closed.
+# Serialization failure, deadlock, lock wait timeout.
+_CONFLICT_SQLSTATES: Final = frozenset({"40001", "40P01"})
+_CONFLICT_ERRORS: Final = frozenset({1205, 1213})
+# Drivers give no code if this side has closed the connection.
 _CLOSED: Final = re.compile(
     r"\b(connection|database)\b.*\bclosed\b|\bclosed (connection|database)\b"
 )
 
 
 def database_errors() -> tuple[type[Exception], ...]:
-    """Return the classes of a database's errors, to be caught.
+    """Return the exception classes of database errors: Django's and the driver's.
 
-    Django's own and, since it closes a cursor of a broken connection without translating what that
-    raises, the driver's.
+    Django does not translate errors that closing the cursor of a broken connection raises.
     """
     return Error, connection.Database.Error  # type: ignore[attr-defined]  # every backend's driver
 
 
 def is_serialization_failure(error: BaseException) -> bool:
-    """Whether the database ended this transaction so that another one could go on."""
-    if not (isinstance(error, database_errors()) and _is_a(error, "OperationalError")):
+    """Return whether the transaction lost a deadlock or a serialization conflict."""
+    if not (
+        isinstance(error, database_errors()) and _is_instance_by_name(error, "OperationalError")
+    ):
         return False
     code = _code(error)
-    return code in _CONTENTION_SQLSTATES or code in _CONTENTION_ERRORS
+    return code in _CONFLICT_SQLSTATES or code in _CONFLICT_ERRORS
 
 
 def is_database_outage(error: BaseException) -> bool:
-    """Whether the database cannot serve just now: away, full, shutting down or too busy."""
+    """Return whether the database is unavailable: unreachable, full, shutting down or too busy."""
     if not isinstance(error, database_errors()):
         return False
     if is_serialization_failure(error):
@@ -93,7 +94,7 @@ def is_database_outage(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether a disk is full: the database's, its server's, or the one that files are kept on."""
+    """Return whether a disk is full: the database's, or the one that an OSError is about."""
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
     if not isinstance(error, database_errors()):
@@ -103,29 +104,29 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def log_outage(error: BaseException) -> None:
-    """Log why something is unavailable, with its traceback, once a minute for each cause.
+    """Log an outage with its traceback, at most once a minute for each cause.
 
-    While a server is away every request meets the same error: one line says all that they would.
+    During an outage every request fails with the same error.
     """
     cause = error.__cause__ or error
     key = (type(cause).__qualname__, _code(error))
     now = time.monotonic()
-    if now - _logged_at.get(key, float("-inf")) >= _LOG_AGAIN_SECONDS:
+    if now - _logged_at.get(key, float("-inf")) >= _LOG_INTERVAL_SECONDS:
         _logged_at[key] = now
         _log.error("unavailable", cause=str(cause), exc_info=error)
 
 
 def drop_connection() -> None:
-    """Close this thread's connection, whatever ails it; the next query opens a new one.
+    """Close this thread's connection even if it is broken; the next query opens a new one.
 
-    MariaDB's driver raises when a connection that is closed is closed again.
+    MariaDB's driver raises an error when a closed connection is closed again.
     """
     with contextlib.suppress(*database_errors()):
         connection.close()
 
 
 def _code(error: BaseException) -> str | int | None:
-    """Return PostgreSQL's SQLSTATE or MariaDB's error number; None where there is neither."""
+    """Return PostgreSQL's SQLSTATE or MariaDB's error number, or None."""
     sqlstate = getattr(error.__cause__ or error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return sqlstate
@@ -134,24 +135,24 @@ def _code(error: BaseException) -> str | int | None:
 
 
 def _sqlite_code(error: BaseException) -> int | None:
-    """Return SQLite's primary result code; None of another database, and of a closed one."""
+    """Return SQLite's primary result code; None for other databases and for a closed connection."""
     code = getattr(error.__cause__ or error, "sqlite_errorcode", None)
     return None if code is None else int(code) & 0xFF
 
 
-def _is_a(error: BaseException, *names: str) -> bool:
-    """Whether an error is of a class that every driver calls so (PEP 249)."""
+def _is_instance_by_name(error: BaseException, *names: str) -> bool:
+    """Return whether an error is an instance of a class of PEP 249, which each driver defines."""
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
 def _has_no_connection(error: BaseException) -> bool:
-    """Whether the driver says, without a code, that there is no connection to the server.
+    """Return whether the driver reports, without a code, that there is no connection.
 
-    psycopg has no code for what its library meets itself, which is a connection that cannot be
-    made, was cut, or did not come out of the pool in time.
+    psycopg gives no code to errors of its client library: a connection failed, was lost, or the
+    pool timed out.
     """
     is_psycopg = hasattr(error.__cause__ or error, "sqlstate")
-    if is_psycopg and _is_a(error, "OperationalError"):
+    if is_psycopg and _is_instance_by_name(error, "OperationalError"):
         return True
-    says_so = _is_a(error, "InterfaceError", "ProgrammingError")
-    return says_so and bool(_CLOSED.search(str(error)))
+    is_about_connection = _is_instance_by_name(error, "InterfaceError", "ProgrammingError")
+    return is_about_connection and bool(_CLOSED.search(str(error)))

@@ -1,9 +1,8 @@
-"""Writes: transactions, retries of those that a database rolled back, and changed fields.
+"""Transactions of services: retries after deadlocks, deferred commits, and changed fields.
 
 PostgreSQL and MariaDB roll back one of two transactions that wait for each other (a deadlock), and
-may roll back one that conflicts with another (a serialization failure). Neither is a fault of the
-caller: the whole service call is run again, a few times, from its start. Inside a larger
-transaction only the outermost call can do so.
+may roll back one that conflicts with another (a serialization failure). The whole service call is
+then repeated, a few times, from its start. A nested call cannot be repeated; the outermost is.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from django.db.models import Model
 
 from timba.db.outages import is_serialization_failure
 
-_PAUSES: Final = (0.02, 0.1, 0.4)
+_PAUSES: Final = (0.02, 0.1, 0.4)  # seconds before each retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +31,7 @@ _deferred: Final[ContextVar[ExitStack | None]] = ContextVar("deferred_commits", 
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """Open the transaction of a service; inside `deferred_commit` its commit waits."""
+    """Open the transaction of a service; `deferred_commit` postpones its commit."""
     with ExitStack() as stack:
         stack.enter_context(transaction.atomic())
         yield
@@ -43,10 +42,11 @@ def write_transaction() -> Iterator[None]:
 
 @contextmanager
 def deferred_commit() -> Iterator[None]:
-    """Put the commits of all `write_transaction`s inside off to the end of this block.
+    """Postpone the commits of all `write_transaction` blocks inside to the end of this block.
 
-    What comes before a service's transaction, as hashing a password, so stays outside of it, and
-    what is written after the service returned is committed with the service's change, or neither.
+    Slow work before a service's transaction, such as hashing a password, stays outside of it, and
+    rows that the caller writes after the service has returned are committed together with its
+    changes, or not at all.
     """
     with ExitStack() as stack:
         token = _deferred.set(stack)
@@ -56,19 +56,19 @@ def deferred_commit() -> Iterator[None]:
             _deferred.reset(token)
 
 
-def outside_transactions(work: Callable[P, R]) -> Callable[P, R]:
-    """Let `work` refuse to run inside a transaction: see `refuse_inside_transaction`."""
+def outside_transactions(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate slow functions that must not run inside a transaction."""
 
-    @wraps(work)
+    @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        refuse_inside_transaction(work.__qualname__)
-        return work(*args, **kwargs)
+        refuse_inside_transaction(function.__qualname__)
+        return function(*args, **kwargs)
 
     return wrapped
 
 
 def refuse_inside_transaction(work: str) -> None:
-    """Raise RuntimeError inside a transaction, where `TIMBA_CHECK_TRANSACTIONS` is set."""
+    """Raise RuntimeError inside a transaction if `TIMBA_CHECK_TRANSACTIONS` is set."""
     if settings.TIMBA_CHECK_TRANSACTIONS and _in_transaction():
         raise RuntimeError(
             f"{work} may take long, and was called inside a transaction: "
@@ -77,13 +77,16 @@ def refuse_inside_transaction(work: str) -> None:
 
 
 def _in_transaction() -> bool:
-    """Whether there is a transaction, but for the one in which Django's TestCase wraps a test."""
+    """Return whether a transaction is open, not counting the one that TestCase opens for a test."""
     blocks: list[Any] = connection.atomic_blocks
     return any(not block._from_testcase for block in blocks)  # noqa: SLF001 - as `durable` does
 
 
 def retry_on_deadlock(write: Callable[P, R]) -> Callable[P, R]:
-    """Call `write` again, after a short and uneven pause, while it loses to another writer."""
+    """Retry a transaction that lost a deadlock or a serialization conflict.
+
+    It waits before each retry, with jitter, and raises the last error after the third.
+    """
 
     @wraps(write)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -95,25 +98,25 @@ def retry_on_deadlock(write: Callable[P, R]) -> Callable[P, R]:
             except OperationalError as failure:
                 if not is_serialization_failure(failure):
                     raise
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, no secret
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         return write(*args, **kwargs)
 
     return wrapped
 
 
 def yield_to_writers(seconds: float) -> None:
-    """Wait as long as a series of writes has just held the database, where one writes at a time.
+    """Sleep between the transactions of a series of writes on SQLite; elsewhere, do nothing.
 
-    Whoever waits for SQLite asks again and again: without a pause between two transactions it
-    hardly ever asks at the right moment.
+    SQLite's waiting writers poll for the lock: without a pause between two transactions they
+    hardly ever get it. `seconds` is how long the last transaction took.
     """
     if connection.vendor == "sqlite":
         time.sleep(seconds)
 
 
 def apply_changes(row: Model, changes: Mapping[str, Any]) -> bool:
-    """Set these fields; return whether any of them now holds another value."""
-    # By column, so that a related row is not fetched to be compared.
+    """Set these fields; return whether any of their values changed."""
+    # Compare columns (`client_id`), so that related rows are not fetched.
     columns = [row._meta.get_field(name).attname for name in changes]  # type: ignore[union-attr]
     before = [getattr(row, column) for column in columns]
     for name, value in changes.items():

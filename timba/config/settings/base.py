@@ -28,7 +28,7 @@ from timba.config.env import (
 from timba.config.logs import logging_config
 from timba.config.private_files import make_private, private_paths
 from timba.config.unfold_settings import UNFOLD_SETTINGS
-from timba.db.connections import database
+from timba.db.connections import build_database_settings
 from timba.failpoints import arm
 
 # --- Installation --------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ TEMPLATES: list[dict[str, Any]] = [
 # --- Servers -------------------------------------------------------------------------------------
 
 DATABASES = {
-    "default": database(
+    "default": build_database_settings(
         env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
         # Each process has a pool. The web server needs one connection per thread; the embedded
         # worker one per thread, one for the thread reserved for other clients and one for the

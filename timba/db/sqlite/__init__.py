@@ -1,1 +1,1 @@
-"""Django's SQLite backend with one more function, by which texts are searched."""
+"""Django's SQLite backend with a function for case-insensitive search."""

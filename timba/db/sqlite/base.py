@@ -1,4 +1,4 @@
-"""Gives each connection the function by which texts are searched: SQLite folds ASCII only."""
+"""Registers a case-folding function on each connection: SQLite's own folds ASCII only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from timba.db.text import SQLITE_FOLD, fold_case
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection to SQLite."""
+    """A SQLite connection with the function `SQLITE_FOLD`."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         connection: sqlite3.Connection = super().get_new_connection(conn_params)
-        connection.create_function(SQLITE_FOLD, 1, _folded, deterministic=True)
+        connection.create_function(SQLITE_FOLD, 1, _fold_or_null, deterministic=True)
         return connection
 
 
-def _folded(text: str | None) -> str | None:
+def _fold_or_null(text: str | None) -> str | None:
     return None if text is None else fold_case(text)
