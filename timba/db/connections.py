@@ -46,12 +46,8 @@ def _vendor_settings(engine: str, name: str, pool_size: int) -> dict[str, Any]:
 
 def _check_writable(path: Path) -> None:
     """Raise ImproperlyConfigured if the file exists and it or its folder is not writable."""
-    is_usable = path.is_file() and os.access(
-        path, os.R_OK | os.W_OK
-    )
-    if path.exists() and not (
-        is_usable and os.access(path.parent, os.W_OK | os.X_OK)
-    ):
+    is_usable = path.is_file() and os.access(path, os.R_OK | os.W_OK)
+    if path.exists() and not (is_usable and os.access(path.parent, os.W_OK | os.X_OK)):
         raise ImproperlyConfigured(
             f"The database is {path}, which cannot be written to. Give the user that Timba "
             "runs as the right to, for the file and its folder."
