@@ -152,10 +152,10 @@ def test_who_finds_no_place_for_a_large_export_is_told_to_come_again(
     consignment: Consignment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exports, "FEW_LOGS", 1)
-    monkeypatch.setattr(exports, "LARGE_FROM", 2)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 1)
+    monkeypatch.setattr(exports, "LARGE_MIN_LOGS", 2)
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
-    with export_slots.export_slot(consignment.client_id):
+    with export_slots.large_export_slot(consignment.client_id):
         answer = program.get(path_of(consignment, ending))
     assert (answer.status_code, answer.json()["detail"]) == (503, export_slots.BUSY)
     assert answer["Retry-After"] == "5"

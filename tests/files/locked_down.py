@@ -66,15 +66,15 @@ class _Bytes:
 
     name = "file"
 
-    def __init__(self, content: str, beside: str = "") -> None:
-        self._content, self._beside = base64.b64decode(content), base64.b64decode(beside)
+    def __init__(self, content: str, extra: str = "") -> None:
+        self._content, self._extra = base64.b64decode(content), base64.b64decode(extra)
         self.size = len(self._content)
 
     def open(self) -> io.BytesIO:
         return io.BytesIO(self._content)
 
     def open_extra(self) -> io.BytesIO:
-        return io.BytesIO(self._beside)
+        return io.BytesIO(self._extra)
 
 
 def _call(number: int, *arguments: int) -> None:

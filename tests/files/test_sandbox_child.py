@@ -26,7 +26,7 @@ _CAMERA: dict[str, Any] = {
 _INFO = {"Title": "Lorry 7", "Author": "Harald", "CreationDate": "D:20240506070809+02'00"}
 _BOM = "\ufeff".encode()
 _ROWS = "barcode;length m;breadth cm;height cm\nA;1,5;30;20\nB;2,5;30;x\n"
-_MARKS = {"sheet": "Tally", "marks": [[3, 4, "This is no number."]]}
+_MARKS = {"sheet": "Tally", "annotations": [[3, 4, "This is no number."]]}
 
 
 def _several(kind: str) -> bytes:
@@ -63,9 +63,9 @@ def _attempts() -> list[list[str]]:
             _attempt("timba.tallies.reading.read_tally", each)
             for each in (workbook, sheet, _BOM + sheet)
         ),
-        _attempt("timba.tallies.annotate.mark_workbook", workbook, marks),
-        _attempt("timba.tallies.annotate.mark_workbook", sheet, marks),
-        _attempt("timba.tallies.annotate.mark_values", workbook, marks),
+        _attempt("timba.tallies.annotate.annotate_workbook", workbook, marks),
+        _attempt("timba.tallies.annotate.annotate_workbook", sheet, marks),
+        _attempt("timba.tallies.annotate.annotate_values", workbook, marks),
     ]
 
 

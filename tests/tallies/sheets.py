@@ -16,21 +16,21 @@ _AFTER = "</sheetData></worksheet>"
 
 
 class Bytes:
-    """A source that is in memory, with something beside it."""
+    """A source in memory, with an extra input."""
 
     def __init__(
-        self, content: bytes | str, beside: bytes = b"", *, name: str = "tally.xlsx"
+        self, content: bytes | str, extra: bytes = b"", *, name: str = "tally.xlsx"
     ) -> None:
         self.name = name
         self._content = content.encode() if isinstance(content, str) else content
-        self._beside = beside
+        self._extra = extra
         self.size = len(self._content)
 
     def open(self) -> io.BytesIO:
         return io.BytesIO(self._content)
 
     def open_extra(self) -> io.BytesIO:
-        return io.BytesIO(self._beside)
+        return io.BytesIO(self._extra)
 
 
 def workbook(*rows: Sequence[Any], name: str = "Tally") -> bytes:

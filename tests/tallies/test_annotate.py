@@ -17,7 +17,7 @@ from openpyxl.styles import Font
 from tests.files.samples import forest
 from tests.tallies.sheets import HEADER, Bytes, read_back, saved, tally, with_sheet, workbook
 from timba.files.processors.base import FileRefused, ReadResult
-from timba.tallies.annotate import mark_values, mark_workbook
+from timba.tallies.annotate import annotate_values, annotate_workbook
 
 ROW = ("B-1", 4.2, 30.5, 25)
 MARK = [(2, 1, "The length is missing.")]
@@ -25,13 +25,13 @@ Mark = Callable[[Any], ReadResult]
 
 
 def marked(
-    content: bytes | str, marks: list[tuple[int, int, str]], *, by: Mark = mark_workbook
+    content: bytes | str, annotations: list[tuple[int, int, str]], *, by: Mark = annotate_workbook
 ) -> Any:
-    beside = json.dumps({"sheet": "Tally", "marks": marks}).encode()
-    return read_back(by(Bytes(content, beside)).objects["marked"])
+    extra = json.dumps({"sheet": "Tally", "annotations": annotations}).encode()
+    return read_back(by(Bytes(content, extra)).objects["annotated"])
 
 
-@pytest.mark.parametrize("by", [mark_workbook, mark_values])
+@pytest.mark.parametrize("by", [annotate_workbook, annotate_values])
 def test_a_bad_cell_is_coloured_and_says_why(by: Mark) -> None:
     sheet = marked(tally(ROW), MARK, by=by)
     assert sheet["B2"].comment.text == "The length is missing."
@@ -105,11 +105,11 @@ def test_a_csv_becomes_a_workbook_whose_texts_are_texts(delimiter: str) -> None:
 
 def test_the_values_of_a_workbook_stand_where_they_stood() -> None:
     content = workbook([], [None, "Lorry 7"], [None, *HEADER], [None, *ROW])
-    sheet = marked(content, [(4, 2, "The length is missing.")], by=mark_values)
+    sheet = marked(content, [(4, 2, "The length is missing.")], by=annotate_values)
     assert (sheet["B2"].value, sheet["B4"].value) == ("Lorry 7", "B-1")
     assert sheet["C4"].comment is not None
 
 
 def test_what_holds_no_tally_is_not_marked() -> None:
     with pytest.raises(FileRefused):
-        marked(workbook(["Nothing"]), MARK, by=mark_values)
+        marked(workbook(["Nothing"]), MARK, by=annotate_values)

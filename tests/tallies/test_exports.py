@@ -20,8 +20,8 @@ from timba.consignments.models import Consignment
 from timba.consignments.services import NewLog, add_log, add_logs, open_consignment
 from timba.errors import Unavailable
 from timba.tallies import export_slots, exports
-from timba.tallies.export_slots import BUSY, export_slot, export_thread
-from timba.tallies.exports import FAILED, export, visible_consignment
+from timba.tallies.export_slots import BUSY, export_thread_slot, large_export_slot
+from timba.tallies.exports import FAILED, export_tally, get_visible_consignment
 
 MEASURES = {"length": Decimal("4.2"), "breadth": Decimal(30), "height": Decimal(25)}
 ROW = "4.200,30.000,25.000,0.315"
@@ -43,17 +43,17 @@ def consignment(owner: User) -> Consignment:
     return made
 
 
-def content(owner: User, consignment: Consignment, ending: str = "csv") -> bytes:
-    with export(actor=owner, consignment=consignment, ending=ending) as out:
+def content(owner: User, consignment: Consignment, extension: str = "csv") -> bytes:
+    with export_tally(actor=owner, consignment=consignment, extension=extension) as out:
         out.seek(0)
         return out.read()
 
 
-def told(ending: str, made: bytes) -> Any:
+def told(extension: str, made: bytes) -> Any:
     """Return what an export says, but for the moment it was made at."""
-    if ending == "csv":
+    if extension == "csv":
         return made
-    if ending == "pdf":
+    if extension == "pdf":
         text = pypdfium2.PdfDocument(made)[0].get_textpage().get_text_bounded()
         return [line for line in text.splitlines() if not line.startswith("Exported")]
     rows = openpyxl.load_workbook(io.BytesIO(made)).worksheets[0].values
@@ -61,16 +61,16 @@ def told(ending: str, made: bytes) -> Any:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("ending", ["csv", "xlsx", "pdf"])
+@pytest.mark.parametrize("extension", ["csv", "xlsx", "pdf"])
 def test_an_export_of_many_logs_says_what_one_of_few_says(
-    ending: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+    extension: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = content(owner, consignment, ending)
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
-    monkeypatch.setattr(exports, "_AT_ONCE", 2)
-    assert told(ending, content(owner, consignment, ending)) == told(ending, few)
-    monkeypatch.setattr(exports, "LARGE_FROM", 5)
-    assert told(ending, content(owner, consignment, ending)) == told(ending, few)
+    few = content(owner, consignment, extension)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
+    monkeypatch.setattr(exports, "_BATCH_SIZE", 2)
+    assert told(extension, content(owner, consignment, extension)) == told(extension, few)
+    monkeypatch.setattr(exports, "LARGE_MIN_LOGS", 5)
+    assert told(extension, content(owner, consignment, extension)) == told(extension, few)
 
 
 @pytest.mark.django_db
@@ -80,9 +80,9 @@ def test_logs_are_read_so_many_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
-    monkeypatch.setattr(exports, "_AT_ONCE", 2)
-    asked = visible_consignment(owner, consignment.pk)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
+    monkeypatch.setattr(exports, "_BATCH_SIZE", 2)
+    asked = get_visible_consignment(owner, consignment.pk)
     with django_assert_num_queries(4):  # three times logs, and whether they have changed
         content(owner, asked)
 
@@ -99,7 +99,7 @@ def test_an_export_is_of_one_moment(
         if coming:
             add_log(actor=owner, consignment=consignment, barcode=coming.pop(0), **MEASURES)
 
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
     monkeypatch.setattr(exports, "write_spool", write_while_logs_come)
     lines = content(owner, consignment).decode().splitlines()
     assert lines[-2:] == [f"F,{ROW}", f"G,{ROW}"]
@@ -116,7 +116,7 @@ def test_where_logs_never_stop_coming_what_was_read_last_is_exported(
         write(tally, logs, spool)
         add_log(actor=owner, consignment=consignment, **MEASURES)
 
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
     monkeypatch.setattr(exports, "write_spool", write_while_logs_come)
     assert len(content(owner, consignment).decode().splitlines()) == 1 + 5 + 2
 
@@ -126,9 +126,9 @@ def test_where_logs_never_stop_coming_what_was_read_last_is_exported(
 def test_an_export_that_fails_gives_its_place_back(
     start: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
     monkeypatch.setattr(exports, "_START_CHILD", start)
-    monkeypatch.setattr(exports, "_SECONDS", 0.2)
+    monkeypatch.setattr(exports, "_TIMEOUT_SECONDS", 0.2)
     for _ in range(3):
         with pytest.raises(Unavailable) as refusal:
             content(owner, consignment)
@@ -145,11 +145,11 @@ def test_a_client_makes_one_at_a_time_and_a_machine_two(
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
     with ExitStack() as others:
         for client_id in held:
-            others.enter_context(export_slot(client_id))
-        with pytest.raises(Unavailable) as refusal, export_slot(7):
+            others.enter_context(large_export_slot(client_id))
+        with pytest.raises(Unavailable) as refusal, large_export_slot(7):
             pass
     assert str(refusal.value) == BUSY
-    with export_slot(7), export_slot(8):
+    with large_export_slot(7), large_export_slot(8):
         pass
 
 
@@ -165,11 +165,11 @@ def test_who_waits_gets_the_place_that_comes_free(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("timba.tallies.export_slots.time.sleep", sleep_and_tell)
 
     def wait_for_it() -> str:
-        with export_slot(7):
+        with large_export_slot(7):
             return "made"
 
     with ThreadPoolExecutor() as threads:
-        with export_slot(7):
+        with large_export_slot(7):
             waiting = threads.submit(wait_for_it)
             assert waits.wait(60)
         assert waiting.result(60) == "made"
@@ -179,14 +179,14 @@ def test_few_threads_make_exports_and_fewer_for_one_client(settings: Any) -> Non
     settings.TIMBA_WEB_THREADS = 16
     with ExitStack() as threads:
         for client_id in (7, 7):
-            threads.enter_context(export_thread(client_id))
-        with pytest.raises(Unavailable, match=BUSY), export_thread(7):
+            threads.enter_context(export_thread_slot(client_id))
+        with pytest.raises(Unavailable, match=BUSY), export_thread_slot(7):
             pass
         for client_id in (8, 9):
-            threads.enter_context(export_thread(client_id))
-        with pytest.raises(Unavailable, match=BUSY), export_thread(10):
+            threads.enter_context(export_thread_slot(client_id))
+        with pytest.raises(Unavailable, match=BUSY), export_thread_slot(10):
             pass
-    with export_thread(7):
+    with export_thread_slot(7):
         pass
 
 
@@ -195,6 +195,6 @@ def test_an_export_that_is_not_large_takes_no_place_of_those(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert owner.client_id is not None
-    monkeypatch.setattr(exports, "FEW_LOGS", 4)
-    with export_slot(owner.client_id), export_slot(owner.client_id + 1):
+    monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
+    with large_export_slot(owner.client_id), large_export_slot(owner.client_id + 1):
         assert content(owner, consignment).count(b"\n") == 6

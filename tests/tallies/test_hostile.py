@@ -163,7 +163,7 @@ def test_a_part_is_unpacked_no_further_than_the_limit(monkeypatch: pytest.Monkey
 
 
 def test_a_doctype_that_is_cut_between_two_pieces_is_found() -> None:
-    noise = random.Random(7).randbytes(workbooks._PIECE // 2).hex()
+    noise = random.Random(7).randbytes(workbooks._CHUNK // 2).hex()
     for shift in range(12):
         part = noise[shift:] + "<!DOCTYPE x>" + noise
         with pytest.raises(FileRefused) as refused:

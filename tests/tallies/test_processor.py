@@ -283,10 +283,10 @@ def test_a_sheet_that_cannot_be_copied_is_marked_in_a_copy_of_its_values(
 ) -> None:
     real = processor.run_in_sandbox
 
-    def refuse(mark: Any, job: Any, *, extra: bytes) -> Any:
-        if mark is processor.mark_workbook:
+    def refuse(annotate: Any, job: Any, *, extra: bytes) -> Any:
+        if annotate is processor.annotate_workbook:
             raise processor.FileRefused("It needs more memory than one file may use.")
-        return real(mark, job, extra=extra)
+        return real(annotate, job, extra=extra)
 
     monkeypatch.setattr(processor, "run_in_sandbox", refuse)
     sheet = read_back(bytes_of(upload(tally(ROW, ("B-2", "x", 30, 25))), "annotated"))
@@ -322,7 +322,7 @@ def test_whoever_may_not_write_logs_adds_none_by_a_sheet(
 
 
 def test_what_nobody_answers_for_adds_nothing(upload: Upload) -> None:
-    assert upload(tally(ROW), by=None).error == processor.NOBODY
+    assert upload(tally(ROW), by=None).error == processor.NO_UPLOADER
 
 
 def test_a_lapsed_client_adds_no_logs(wait: Upload, consignment: Consignment) -> None:

@@ -16,9 +16,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from PIL import Image
 from python_calamine import CalamineWorkbook
 
-from timba.tallies.facts import Tally, TallyLog
 from timba.tallies.pdf import write_pdf
-from timba.tallies.xlsx import HEADERS, write_csv, write_workbook
+from timba.tallies.spreadsheets import XLSX_HEADER, write_csv, write_xlsx
+from timba.tallies.tally import Tally, TallyLog
 
 OPENED = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 EXPORTED = datetime(2026, 3, 3, 9, 5, tzinfo=UTC)
@@ -48,7 +48,7 @@ def written(write: Callable[..., None], made: Tally) -> bytes:
 
 
 def sheet_of(made: Tally) -> Worksheet:
-    book = openpyxl.load_workbook(io.BytesIO(written(write_workbook, made)))
+    book = openpyxl.load_workbook(io.BytesIO(written(write_xlsx, made)))
     return book.worksheets[0]
 
 
@@ -97,7 +97,7 @@ def test_a_workbook_has_facts_logs_and_their_total() -> None:
         ["Logs", 2],
         ["Volume", 1.324],
         [],
-        list(HEADERS),
+        list(XLSX_HEADER),
         [1, "A", 4.23, 30.5, 25, 0.323],
         [2, "B", 4.23, 30.5, 25, 1.001],
         ["Total", 1.324],
@@ -119,7 +119,7 @@ def test_in_a_workbook_texts_are_texts_and_numbers_are_numbers(text: str) -> Non
         (text, "s")
     ] * 3
     assert {cells[f"{letter}12"].data_type for letter in "ACDEF"} == {"n"}
-    content = io.BytesIO(written(write_workbook, tally(log(text))))
+    content = io.BytesIO(written(write_xlsx, tally(log(text))))
     row = CalamineWorkbook.from_filelike(content).get_sheet_by_index(0).to_python()[11]
     assert row == [1.0, text, 4.23, 30.5, 25.0, 0.323]
 

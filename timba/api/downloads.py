@@ -26,7 +26,7 @@ from timba.errors import Invalid, NotFound, Unavailable
 from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
 from timba.files.storage import store
-from timba.tallies.exports import export, visible_consignment
+from timba.tallies.exports import export_tally, get_visible_consignment
 
 MAX_PRINTED: Final = 20_000
 TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PRINTED:,} logs. Export it as XLSX or CSV."
@@ -215,7 +215,7 @@ class WorkbookView(APIView):
         responses={(200, MEDIA_TYPES["xlsx"]): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        return _export_response(request, pk, ending="xlsx")
+        return _export_response(request, pk, extension="xlsx")
 
 
 class CsvView(APIView):
@@ -226,7 +226,7 @@ class CsvView(APIView):
         responses={(200, MEDIA_TYPES["csv"]): _CSV_SCHEMA},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        return _export_response(request, pk, ending="csv")
+        return _export_response(request, pk, extension="csv")
 
 
 class PdfView(APIView):
@@ -240,25 +240,25 @@ class PdfView(APIView):
         # What draws letters is slow to load: not at every start.
         from timba.tallies.pdf import has_fonts  # noqa: PLC0415
 
-        if visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
+        if get_visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
             raise Invalid(TOO_MANY_LOGS)
         if not has_fonts():
             raise Unavailable(NO_FONTS)
-        return _export_response(request, pk, ending="pdf")
+        return _export_response(request, pk, extension="pdf")
 
 
-def _export_response(request: Request, pk: int, *, ending: str) -> StreamingHttpResponse:
+def _export_response(request: Request, pk: int, *, extension: str) -> StreamingHttpResponse:
     """Send an export on: it is all there, and asks the database nothing while it is read."""
     actor = actor_of(request)
-    consignment = visible_consignment(actor, pk)
-    content = export(actor=actor, consignment=consignment, ending=ending)
+    consignment = get_visible_consignment(actor, pk)
+    content = export_tally(actor=actor, consignment=consignment, extension=extension)
     size = content.tell()
-    media_type = MEDIA_TYPES[ending]
-    if ending == "csv":
+    media_type = MEDIA_TYPES[extension]
+    if extension == "csv":
         media_type += "; charset=utf-8"
     response = StreamingHttpResponse(RangeReader(content, range(size)), content_type=media_type)
     response["Content-Length"] = str(size)
-    set_download_headers(response, f"{_file_name(consignment.name)}.{ending}")
+    set_download_headers(response, f"{_file_name(consignment.name)}.{extension}")
     return response
 
 

@@ -1,6 +1,7 @@
-"""Makes the file of a consignment's export: all of it lies on disk before its first byte is sent.
+"""Exports a consignment as CSV, XLSX or PDF; the file is complete on disk before it is sent.
 
-Logs are read in short queries, and written by a process of their own where they are many.
+Logs are read with short queries instead of one long transaction. A few are written by the thread
+that serves the request, more by a child process.
 """
 
 from __future__ import annotations
@@ -20,124 +21,129 @@ from timba.consignments.models import Consignment, Log
 from timba.errors import Unavailable
 from timba.isolated_python import isolated_python
 from timba.places.models import City
-from timba.tallies.export_child import write_spool, writer_of
-from timba.tallies.export_slots import export_slot, export_thread
-from timba.tallies.facts import Tally, TallyLog
+from timba.tallies.export_child import get_writer
+from timba.tallies.export_slots import export_thread_slot, large_export_slot
+from timba.tallies.tally import Tally, TallyLog, write_spool
 
-# So few are written by the thread that was asked; more by a process of their own, which does not
-# take turns with everybody's answers. Of the large ones two are made at a time.
-FEW_LOGS: Final = 100
-LARGE_FROM: Final = 1001
+# Up to so many logs are written by the thread itself. A child process writes more without holding
+# this process's interpreter lock; from LARGE_MIN_LOGS on, only a few may run on a machine at once.
+INLINE_MAX_LOGS: Final = 100
+LARGE_MIN_LOGS: Final = 1001
 FAILED: Final = "The export could not be made just now. Try again in a moment."
-_AT_ONCE: Final = 1000
-# How often the logs are read anew, where some came or went meanwhile.
-_ATTEMPTS: Final = 3
-_SECONDS: Final = 600
+# Logs read with each query.
+_BATCH_SIZE: Final = 1000
+# How often the logs are read at most if they change meanwhile.
+_MAX_ATTEMPTS: Final = 3
+_TIMEOUT_SECONDS: Final = 600
 _START_CHILD: Final = "from timba.tallies.export_child import main; main()"
 _log = structlog.get_logger(__name__)
 
 
-def visible_consignment(actor: User, pk: int) -> Consignment:
+def get_visible_consignment(actor: User, pk: int) -> Consignment:
     """Return a consignment that `actor` may see, with its client; raise NotFound."""
     consignments = Consignment.objects.visible_to(actor).select_related("client")
     return consignments.get_or_not_found(pk=pk)
 
 
-def export(*, actor: User, consignment: Consignment, ending: str) -> BinaryIO:
-    """Return the export of a consignment, positioned at its end, as a file without a name.
+def export_tally(*, actor: User, consignment: Consignment, extension: str) -> BinaryIO:
+    """Return the export of a consignment as an unnamed file, positioned at its end.
 
-    Raises Unavailable where too many are being made, or there is no room for it.
+    `extension` is `csv`, `xlsx` or `pdf`. Raises Unavailable if too many exports are being made, or
+    if this one fails.
     """
-    with export_thread(consignment.client_id):
+    with export_thread_slot(consignment.client_id):
         try:
-            out = _nameless()
+            out = _temporary_file()
             try:
-                _write(actor, consignment, ending, out)
+                _write(actor, consignment, extension, out)
             except BaseException:
                 out.close()
                 raise
-        except (OSError, subprocess.SubprocessError) as problem:
-            said = getattr(problem, "stderr", None) or b""
-            _log.exception("export_failed", said=said[-2000:].decode(errors="replace"))
+        except (OSError, subprocess.SubprocessError) as error:
+            stderr = getattr(error, "stderr", None) or b""
+            _log.exception("export_failed", stderr=stderr[-2000:].decode(errors="replace"))
             raise Unavailable(FAILED) from None
     return out
 
 
-def _write(actor: User, consignment: Consignment, ending: str, out: BinaryIO) -> None:
-    if consignment.log_count <= FEW_LOGS:
-        logs = list(_logs(actor, consignment))
-        writer_of(ending)(_tally(consignment, logs), out)
-    elif consignment.log_count < LARGE_FROM:
-        _write_elsewhere(actor, consignment, ending, out)
+def _write(actor: User, consignment: Consignment, extension: str, out: BinaryIO) -> None:
+    if consignment.log_count <= INLINE_MAX_LOGS:
+        logs = list(_read_logs(actor, consignment))
+        get_writer(extension)(_build_tally(consignment, logs), out)
+    elif consignment.log_count < LARGE_MIN_LOGS:
+        _write_in_child(actor, consignment, extension, out)
     else:
-        with export_slot(consignment.client_id) as slot:
-            _write_elsewhere(actor, consignment, ending, out, slot)
+        with large_export_slot(consignment.client_id) as slot:
+            _write_in_child(actor, consignment, extension, out, slot)
     out.seek(0, os.SEEK_END)
 
 
-def _write_elsewhere(
-    actor: User, consignment: Consignment, ending: str, out: BinaryIO, *inherited: int
+def _write_in_child(
+    actor: User, consignment: Consignment, extension: str, out: BinaryIO, *inherited: int
 ) -> None:
-    with _nameless() as spool:
-        _spool(actor, consignment, spool)
+    """Write the export in a child process, which inherits these file descriptors."""
+    with _temporary_file() as spool:
+        _write_snapshot(actor, consignment, spool)
         spool.seek(0)
         subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            [*isolated_python(_START_CHILD), ending],
+            [*isolated_python(_START_CHILD), extension],
             stdin=spool,
             stdout=out,
             stderr=subprocess.PIPE,
             env={},
             cwd="/",
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             pass_fds=inherited,
             check=True,
         )
 
 
-def _spool(actor: User, consignment: Consignment, spool: BinaryIO) -> None:
-    """Write the consignment as it is at one moment, without a transaction that lasts.
+def _write_snapshot(actor: User, consignment: Consignment, spool: BinaryIO) -> None:
+    """Write a consistent state of the consignment to a spool without a long transaction.
 
-    Whatever changes its logs changes its row too. Where that never stops, what was read last is
-    told: its total is the one of the logs that are in it.
+    Every change of its logs changes its row too, so an unchanged row proves a consistent read. If
+    the logs keep changing, the last read is exported; its total is that of the logs in it.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(_MAX_ATTEMPTS):
         spool.seek(0)
         spool.truncate()
-        write_spool(_tally(consignment, []), _logs(actor, consignment), spool)
-        now = visible_consignment(actor, consignment.pk)
-        if now.updated_at == consignment.updated_at:
+        write_spool(_build_tally(consignment, []), _read_logs(actor, consignment), spool)
+        current = get_visible_consignment(actor, consignment.pk)
+        if current.updated_at == consignment.updated_at:
             break
-        consignment = now
+        consignment = current
     spool.flush()
 
 
-def _logs(actor: User, consignment: Consignment) -> Iterator[TallyLog]:
-    """Yield the logs in the order of arrival, so many with each query."""
+def _read_logs(actor: User, consignment: Consignment) -> Iterator[TallyLog]:
+    """Yield the logs, oldest first, with one query for each batch."""
     rows = Log.objects.visible_to(actor).filter(consignment=consignment).order_by("pk")
-    last = 0
+    last_pk = 0
     while True:
-        some = list(rows.filter(pk__gt=last).values_list("pk", *TallyLog._fields)[:_AT_ONCE])  # noqa: SLF001 - a named tuple's own
-        for _, *values in some:
+        batch = list(
+            rows.filter(pk__gt=last_pk).values_list("pk", *TallyLog._fields)[:_BATCH_SIZE]  # noqa: SLF001 - public, in spite of its name
+        )
+        for _, *values in batch:
             yield TallyLog(*values)
-        if len(some) < _AT_ONCE:
+        if len(batch) < _BATCH_SIZE:
             return
-        last = some[-1][0]
+        last_pk = batch[-1][0]
 
 
-def _tally(consignment: Consignment, logs: list[TallyLog]) -> Tally:
+def _build_tally(consignment: Consignment, logs: list[TallyLog]) -> Tally:
     return Tally(
         client=consignment.client.name,
         name=consignment.name,
         type=consignment.type,
         vehicle_number=consignment.vehicle_number,
-        city=_city(consignment),
+        city=_format_city(consignment),
         opened_at=consignment.created_at,
         exported_at=timezone.now(),
         logs=logs,
     )
 
 
-def _city(consignment: Consignment) -> str:
+def _format_city(consignment: Consignment) -> str:
     if consignment.city_id is None:
         return ""
     number = consignment.city_id
@@ -145,5 +151,5 @@ def _city(consignment: Consignment) -> str:
     return f"{names[number]} ({number})" if number in names else str(number)
 
 
-def _nameless() -> BinaryIO:
+def _temporary_file() -> BinaryIO:
     return cast("BinaryIO", tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR))

@@ -1,4 +1,4 @@
-"""Finds the columns of a tally by their headers, however people spell them, and their units."""
+"""Finds the columns of a tally by their headers, in several spellings and languages, with units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BARCODE, LENGTH, BREADTH, HEIGHT = "barcode", "length", "breadth", "height"
 FIELDS: Final = (BARCODE, LENGTH, BREADTH, HEIGHT)
 MEASURES: Final = (LENGTH, BREADTH, HEIGHT)
 
-# The clearer word first: beside a column “Barcode”, one that is headed “No.” counts the rows.
+# The least ambiguous first: next to a column “Barcode”, the column “No.” numbers the rows.
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     BARCODE: (
         *("barcode", "bar code", "svītrkods", "strichcode", "tag", "tag no", "tag number"),
@@ -26,7 +26,7 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     BREADTH: ("breadth", "width", "platums", "breite", "b", "w"),
     HEIGHT: ("height", "thickness", "augstums", "biezums", "höhe", "hoehe", "dicke", "h", "t"),
 }
-# Metres, exactly.
+# Exact lengths in metres.
 UNITS: Final[Mapping[str, Decimal]] = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters", "metri"), Decimal(1)),
     **dict.fromkeys(("cm", "centimetre", "centimetres", "centimeter"), Decimal("0.01")),
@@ -34,24 +34,26 @@ UNITS: Final[Mapping[str, Decimal]] = {
     **dict.fromkeys(("ft", "foot", "feet", "'"), Decimal("0.3048")),
     **dict.fromkeys(("in", "inch", "inches", "zoll", '"'), Decimal("0.0254")),
 }
-# In what a log is measured, and what a header without a unit means.
-KEPT_IN: Final[Mapping[str, Decimal]] = {
+# The unit in which a measure of a log is stored, and that of a header without a unit.
+STORED_UNITS: Final[Mapping[str, Decimal]] = {
     LENGTH: UNITS["m"],
     BREADTH: UNITS["cm"],
     HEIGHT: UNITS["cm"],
 }
-_LONGEST: Final = 60
-_BLANKS: Final = str.maketrans("._-", "   ")
-_IN_BRACKETS: Final = re.compile(r"([^(\[]+)[(\[]([^)\]]*)[)\]]")
-_WORDS: Final = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
-_BEHIND: Final = re.compile(rf"(.+?)(?:[,;/:]|\s+in\s|\s)\s*({_WORDS})")
+# A longer cell is no header.
+_MAX_HEADER: Final = 60
+_SEPARATORS: Final = str.maketrans("._-", "   ")
+_UNIT_IN_BRACKETS: Final = re.compile(r"([^(\[]+)[(\[]([^)\]]*)[)\]]")
+_UNIT_NAMES: Final = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+_TRAILING_UNIT: Final = re.compile(rf"(.+?)(?:[,;/:]|\s+in\s|\s)\s*({_UNIT_NAMES})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """Where a sheet says what: the index of each field's column, and what its numbers mean.
+    """The index of each field's column in a row, and the factors of the measures' units.
 
-    `factors` turn a number of a measure's column into what a log is measured in.
+    A number times its factor is in metres for the length, and in centimetres for the breadth and
+    the height.
     """
 
     index: Mapping[str, int]
@@ -59,67 +61,67 @@ class Columns:
 
 
 def find_columns(cells: Sequence[Any]) -> Columns | frozenset[str]:
-    """Return the columns that a row heads, or the fields that it lacks when it is no header.
+    """Return the columns under a header row; for any other row, the fields without a column.
 
-    Raises FileRefused for a header whose meaning is not clear.
+    Raises FileRefused for an ambiguous header or an unknown unit.
     """
-    headings = [_heading(cell) for cell in cells]
-    found = {field: _best(field, headings) for field in FIELDS}
-    lacking = frozenset(field for field, columns in found.items() if not columns)
-    if lacking:
-        return lacking
-    for columns in found.values():
+    headers = [_parse_header(cell) for cell in cells]
+    candidates = {field: _find_candidates(field, headers) for field in FIELDS}
+    missing = frozenset(field for field, columns in candidates.items() if not columns)
+    if missing:
+        return missing
+    for columns in candidates.values():
         if len(columns) > 1:
-            raise FileRefused(_twice(cells, columns))
-    index = {field: columns[0] for field, columns in found.items()}
+            raise FileRefused(_duplicate_message(cells, columns))
+    index = {field: columns[0] for field, columns in candidates.items()}
     factors = {}
     for measure in MEASURES:
-        _, unit = headings[index[measure]]
+        _, unit = headers[index[measure]]
         if unit and unit not in UNITS:
             title = str(cells[index[measure]]).strip()
             raise FileRefused(
                 f"The header “{title}” names a unit that is not known. Use m, cm, mm, ft or in."
             )
-        factors[measure] = (UNITS[unit] if unit else KEPT_IN[measure]) / KEPT_IN[measure]
+        factors[measure] = (UNITS[unit] if unit else STORED_UNITS[measure]) / STORED_UNITS[measure]
     return Columns(index=index, factors=factors)
 
 
 def column_letters(index: int) -> str:
-    """Return the letters by which spreadsheets call a column: 0 is A, 26 is AA."""
+    """Return the letters of a column in a spreadsheet: A for 0, AA for 26."""
     letters = ""
     number = index + 1
     while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
+        number, letter = divmod(number - 1, 26)
+        letters = chr(65 + letter) + letters
     return letters
 
 
-def _best(field: str, headings: Sequence[tuple[str, str]]) -> list[int]:
-    """Return the columns headed by the clearest word for a field that any is headed by."""
-    for word in SPELLINGS[field]:
-        columns = [index for index, (name, _) in enumerate(headings) if name == word]
+def _find_candidates(field: str, headers: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the indexes of the columns headed by the field's least ambiguous spelling in use."""
+    for spelling in SPELLINGS[field]:
+        columns = [index for index, (name, _) in enumerate(headers) if name == spelling]
         if columns:
             return columns
     return []
 
 
-def _heading(cell: Any) -> tuple[str, str]:
-    """Return a header's word and its unit, as they are written in the tables above."""
-    if not isinstance(cell, str) or len(cell) > _LONGEST:
+def _parse_header(cell: Any) -> tuple[str, str]:
+    """Return the normalized name and unit in a header; the unit may be empty or unknown."""
+    if not isinstance(cell, str) or len(cell) > _MAX_HEADER:
         return "", ""
-    text = _plain(cell)
-    if any(text in words for words in SPELLINGS.values()):
+    text = _normalize(cell)
+    if any(text in spellings for spellings in SPELLINGS.values()):
         return text, ""
-    split = _IN_BRACKETS.fullmatch(text) or _BEHIND.fullmatch(text)
-    return (_plain(split[1]), _plain(split[2])) if split else (text, "")
+    match = _UNIT_IN_BRACKETS.fullmatch(text) or _TRAILING_UNIT.fullmatch(text)
+    return (_normalize(match[1]), _normalize(match[2])) if match else (text, "")
 
 
-def _plain(text: str) -> str:
-    """Return a header as it is looked up: in lower case, its words one blank apart."""
-    words = unicodedata.normalize("NFC", text).casefold().translate(_BLANKS).split()
+def _normalize(text: str) -> str:
+    """Return a text in lower case, with one blank between words and no outer punctuation."""
+    words = unicodedata.normalize("NFC", text).casefold().translate(_SEPARATORS).split()
     return " ".join(words).strip(" :,;/")
 
 
-def _twice(cells: Sequence[Any], columns: Sequence[int]) -> str:
+def _duplicate_message(cells: Sequence[Any], columns: Sequence[int]) -> str:
     titles = " and ".join(f"{column_letters(i)} (“{str(cells[i]).strip()}”)" for i in columns)
     return f"The columns {titles} say the same. Keep one of them, or rename the other."

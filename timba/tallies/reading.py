@@ -1,6 +1,7 @@
-"""Reads a tally sheet: finds the table of logs in it, and says of each of its rows what it is.
+"""Reads a tally sheet: finds its table of logs, and parses each row as a log or rejects it.
 
-Runs in the sandbox; which logs are known already, it cannot know.
+`read_tally` runs in the sandbox, without a database: whether a log exists already is decided later,
+in `processor.py`.
 """
 
 from __future__ import annotations
@@ -27,89 +28,45 @@ from timba.tallies.headers import (
 )
 from timba.tallies.workbooks import Sheet, open_sheets
 
-# More of them would be written in one transaction that others wait for.
+# Rows that a header is searched in: it is near the top of a tally.
+MAX_TITLE_ROWS: Final = 200
+# All logs are added in one transaction, which others wait for.
 MAX_ROWS: Final = 20_000
+# Characters of a rejected row that are stored, and of a cell that a message quotes.
 MAX_TEXT: Final = 1000
-# Spreadsheets keep numbers in floats: of a longer one the last digits are others than were typed.
+_MAX_QUOTED: Final = 60
+# Spreadsheets store numbers as floats, which hold at most 15 significant decimal digits exactly.
 MAX_EXACT: Final = 10**15
-TOTALS: Final = frozenset(
+TOTAL_LABELS: Final = frozenset(
     ("total", "totals", "subtotal", "grand total", "sum", "kopā", "summe", "gesamt", "итого")
 )
 UNIT_NAMES: Final = {LENGTH: "m", BREADTH: "cm", HEIGHT: "cm"}
-TOO_MANY: Final = f"It holds more than {MAX_ROWS:,} logs. Split it into several sheets."
-_TICK: Final = Decimal(1).scaleb(-MEASURE_DECIMALS)
-_TOO_LARGE: Final = Decimal(10) ** (MEASURE_DIGITS - MEASURE_DECIMALS)
-_NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:[.,][0-9]{1,20})?", re.ASCII)
-_QUOTED: Final = 60
-
-# A header stands near the top; a sheet that goes on without one is something else.
-MAX_TITLE_ROWS: Final = 200
+# The name of the object with the rows in the result of `read_tally`.
 ROWS: Final = "rows"
 NO_HEADER: Final = (
-    "It has no row that heads the columns barcode, length, breadth and height. Name them so."
+    "No row has the headers barcode, length, breadth and height. Name the columns so."
 )
+TOO_MANY: Final = f"It holds more than {MAX_ROWS:,} logs. Split it into several sheets."
+_RESOLUTION: Final = Decimal(1).scaleb(-MEASURE_DECIMALS)
+_MEASURE_LIMIT: Final = Decimal(10) ** (MEASURE_DIGITS - MEASURE_DECIMALS)
+_NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:[.,][0-9]{1,20})?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A sheet's table of logs: where its header stands, and the rows below."""
+    """A sheet's table of logs: the number of its header row, and the sheet from the next row on."""
 
     sheet: Sheet
     header_row: int
     columns: Columns
 
 
-def read_tally(source: Source) -> ReadResult:
-    """Return where the sheet says what, and its rows as the object `rows`; raise FileRefused.
-
-    Each row is `[number, barcode, length, breadth, height]`, or `[number, faults, text]` for one
-    that is no log.
-    """
-    with source.open() as stream:
-        table = find_table(open_sheets(stream))
-        first = table.header_row + 1
-        tally = read_rows(table.sheet.rows, table.columns, first=first)
-    offset = table.sheet.first_column
-    place = {name: offset + table.columns.index[name] for name in FIELDS}
-    findings = {"sheet": table.sheet.name, "columns": place}
-    return ReadResult(findings=findings, objects={ROWS: _packed(tally)})
-
-
-def find_table(sheets: Iterable[Sheet]) -> Table:
-    """Return the first table of logs; raise FileRefused where there is none."""
-    nearest: tuple[int, str] = (len(FIELDS), NO_HEADER)
-    for sheet in sheets:
-        for number, cells in enumerate(sheet.rows, start=1):
-            if number > MAX_TITLE_ROWS:
-                break
-            columns = find_columns(cells)
-            if isinstance(columns, Columns):
-                return Table(sheet=sheet, header_row=number, columns=columns)
-            if len(columns) < nearest[0] and len(columns) < len(FIELDS) - 1:
-                nearest = len(columns), _lacking(sheet, number, columns)
-    raise FileRefused(nearest[1])
-
-
-def _lacking(sheet: Sheet, number: int, fields: frozenset[str]) -> str:
-    missing = [name for name in FIELDS if name in fields]
-    place = f"Row {number} of “{sheet.name}”" if sheet.name else f"Row {number}"
-    return f"{place} names no column {' or '.join(missing)}. Name the columns so."
-
-
-def _packed(tally: Tally) -> bytes:
-    logs: list[list[Any]] = [
-        [log.row, log.barcode, *(str(log.measures[name]) for name in MEASURES)]
-        for log in tally.logs
-    ]
-    bad: list[list[Any]] = [[row.row, dict(row.faults), row.text] for row in tally.bad]
-    return json.dumps({"logs": logs, "bad": bad}, separators=(",", ":")).encode()
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetLog:
-    """A row that is a log: its number in the sheet, from 1, and what it says.
+    """A row that is a log: its number in the sheet, from 1, its barcode and measures.
 
-    Its barcode keeps the blanks around it: they may be part of one that is there already.
+    Lengths are in metres, breadths and heights in centimetres. The barcode keeps the blanks around
+    it, because an existing log may have them.
     """
 
     row: int
@@ -118,139 +75,206 @@ class SheetLog:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BadRow:
-    """A row that is none: the sentence for each field that is in the way, and what it says."""
+class RejectedRow:
+    """A row that is not a log: its number in the sheet, a message for each bad field, its text."""
 
     row: int
-    faults: Mapping[str, str]
+    errors: Mapping[str, str]
     text: str
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    """The logs of a sheet, and its rows that are none."""
+class ParsedRows:
+    """The rows of a table: those that are logs and those that are not."""
 
     logs: list[SheetLog] = field(default_factory=list)
-    bad: list[BadRow] = field(default_factory=list)
+    rejected: list[RejectedRow] = field(default_factory=list)
 
 
-def read_rows(rows: Iterable[Sequence[Any]], columns: Columns, *, first: int) -> Tally:
-    """Return the tally that stands below a header; blank rows and totals are none of it.
+def read_tally(source: Source) -> ReadResult:
+    """Return the name of the sheet and its columns, and its rows as the object `rows`.
 
-    `first` is the number of the first of these rows. Raises FileRefused for more than can be read.
+    `deserialize_rows` restores the rows. Raises FileRefused for a file without a table of logs or
+    with too many rows.
     """
-    tally = Tally()
-    seen: dict[str, int] = {}
-    for number, cells in enumerate(rows, start=first):
-        values = {name: _cell(cells, columns.index[name]) for name in FIELDS}
+    with source.open() as stream:
+        table = find_table(open_sheets(stream))
+        rows = parse_rows(table.sheet.rows, table.columns, first_row=table.header_row + 1)
+    offset = table.sheet.first_column
+    columns = {name: offset + table.columns.index[name] for name in FIELDS}
+    findings = {"sheet": table.sheet.name, "columns": columns}
+    return ReadResult(findings=findings, objects={ROWS: serialize_rows(rows)})
+
+
+def find_table(sheets: Iterable[Sheet]) -> Table:
+    """Return the first table of logs; raise FileRefused if there is none.
+
+    Its message is about the row that lacks the fewest columns, if one has at least two of them.
+    """
+    fewest_missing, message = len(FIELDS), NO_HEADER
+    for sheet in sheets:
+        for number, cells in enumerate(sheet.rows, start=1):
+            if number > MAX_TITLE_ROWS:
+                break
+            columns = find_columns(cells)
+            if isinstance(columns, Columns):
+                return Table(sheet=sheet, header_row=number, columns=columns)
+            if len(columns) < min(fewest_missing, len(FIELDS) - 1):
+                fewest_missing = len(columns)
+                message = _missing_columns_message(sheet, number, columns)
+    raise FileRefused(message)
+
+
+def parse_rows(rows: Iterable[Sequence[Any]], columns: Columns, *, first_row: int) -> ParsedRows:
+    """Return the rows below a header, without blank rows and totals.
+
+    `first_row` is the number of the first of these rows in the sheet. Raises FileRefused if there
+    are more than MAX_ROWS.
+    """
+    parsed = ParsedRows()
+    rows_by_barcode: dict[str, int] = {}
+    for number, cells in enumerate(rows, start=first_row):
+        values = {name: _cell_value(cells, columns.index[name]) for name in FIELDS}
         if not any(value != "" for value in values.values()) or _is_total(values, cells):
             continue
-        judged = _judge(number, values, columns, seen)
-        if isinstance(judged, SheetLog):
-            written = cells[columns.index[BARCODE]]
-            tally.logs.append(
-                replace(judged, barcode=written) if _is_barcode_text(written) else judged
-            )
+        row = _parse_row(number, values, columns, rows_by_barcode)
+        if isinstance(row, SheetLog):
+            barcode = cells[columns.index[BARCODE]]
+            is_valid = isinstance(barcode, str) and is_barcode(barcode)
+            parsed.logs.append(replace(row, barcode=barcode) if is_valid else row)
         else:
-            tally.bad.append(judged)
-        if len(tally.logs) + len(tally.bad) > MAX_ROWS:
+            parsed.rejected.append(row)
+        if len(parsed.logs) + len(parsed.rejected) > MAX_ROWS:
             raise FileRefused(TOO_MANY)
-    return tally
+    return parsed
 
 
-def _judge(
-    number: int, values: Mapping[str, Any], columns: Columns, seen: dict[str, int]
-) -> SheetLog | BadRow:
-    faults: dict[str, str] = {}
+def serialize_rows(rows: ParsedRows) -> bytes:
+    """Return rows as JSON, each as an array: `logs` of five items, `bad` of three."""
+    logs: list[list[Any]] = [
+        [log.row, log.barcode, *(str(log.measures[name]) for name in MEASURES)] for log in rows.logs
+    ]
+    bad: list[list[Any]] = [[row.row, dict(row.errors), row.text] for row in rows.rejected]
+    return json.dumps({"logs": logs, "bad": bad}, separators=(",", ":")).encode()
+
+
+def deserialize_rows(data: bytes) -> ParsedRows:
+    """Return the rows that `serialize_rows` made JSON of."""
+    rows = json.loads(data)
+    return ParsedRows(
+        logs=[
+            SheetLog(
+                row=row,
+                barcode=barcode,
+                measures=dict(zip(MEASURES, map(Decimal, measures), strict=True)),
+            )
+            for row, barcode, *measures in rows["logs"]
+        ],
+        rejected=[
+            RejectedRow(row=row, errors=errors, text=text) for row, errors, text in rows["bad"]
+        ],
+    )
+
+
+def format_row(values: Iterable[Any]) -> str:
+    """Return the values of a row, separated by commas, as the text of a reject."""
+    return ", ".join(_format_value(value) for value in values)[:MAX_TEXT]
+
+
+class _CellError(Exception):
+    """A cell is invalid; the message says why."""
+
+
+def _missing_columns_message(sheet: Sheet, number: int, fields: frozenset[str]) -> str:
+    missing = [name for name in FIELDS if name in fields]
+    row = f"Row {number} of “{sheet.name}”" if sheet.name else f"Row {number}"
+    return f"{row} names no column {' or '.join(missing)}. Name the columns so."
+
+
+def _parse_row(
+    number: int, values: Mapping[str, Any], columns: Columns, rows_by_barcode: dict[str, int]
+) -> SheetLog | RejectedRow:
+    """Parse a row; `rows_by_barcode` has the first row of each barcode above, and gets this one."""
+    errors: dict[str, str] = {}
     barcode = ""
     measures = {}
     try:
-        barcode = _barcode(values[BARCODE])
-        # The first row of a barcode counts, even where it is bad: which one is meant, nobody knows.
-        if (above := seen.setdefault(barcode, number)) != number:
-            raise _Fault(f"The barcode “{barcode}” is in row {above} already.")
-    except _Fault as fault:
-        faults[BARCODE] = str(fault)
+        barcode = _parse_barcode(values[BARCODE])
+        # The first row with a barcode counts even if it is bad: which one is meant is not known.
+        if (first := rows_by_barcode.setdefault(barcode, number)) != number:
+            raise _CellError(f"The barcode “{barcode}” is in row {first} already.")
+    except _CellError as error:
+        errors[BARCODE] = str(error)
     for name in MEASURES:
         try:
-            measures[name] = _measure(name, values[name], columns.factors[name])
-        except _Fault as fault:
-            faults[name] = str(fault)
-    if faults:
-        return BadRow(row=number, faults=faults, text=row_text(values.values()))
+            measures[name] = _parse_measure(name, values[name], columns.factors[name])
+        except _CellError as error:
+            errors[name] = str(error)
+    if errors:
+        return RejectedRow(row=number, errors=errors, text=format_row(values.values()))
     return SheetLog(row=number, barcode=barcode, measures=measures)
 
 
-def row_text(values: Iterable[Any]) -> str:
-    """Return the cells of a row as a person would read them out."""
-    return ", ".join(_shown(value) for value in values)[:MAX_TEXT]
-
-
-class _Fault(Exception):
-    """What is in the way in one cell."""
-
-
-def _cell(cells: Sequence[Any], index: int) -> Any:
+def _cell_value(cells: Sequence[Any], index: int) -> Any:
     value = cells[index] if index < len(cells) else ""
     return value.strip() if isinstance(value, str) else value
 
 
 def _is_total(values: Mapping[str, Any], cells: Sequence[Any]) -> bool:
-    """Whether a row adds others up: it says so, in the barcode's place or where there is none."""
-    said = [values[BARCODE]] if values[BARCODE] != "" else cells
+    """Return whether a row is labelled as a total: in place of a barcode, or else in any cell."""
+    labels = [values[BARCODE]] if values[BARCODE] != "" else cells
     return any(
-        isinstance(cell, str) and cell.strip(" :\u00a0").casefold() in TOTALS for cell in said
+        isinstance(label, str) and label.strip(" :\u00a0").casefold() in TOTAL_LABELS
+        for label in labels
     )
 
 
-def _barcode(value: Any) -> str:
+def _parse_barcode(value: Any) -> str:
     if value == "":
-        raise _Fault("The barcode is missing.")
+        raise _CellError("The barcode is missing.")
     if isinstance(value, date | time | timedelta):
-        raise _Fault("The barcode is a date or a time. Format its cell as text.")
+        raise _CellError("The barcode is a date or a time. Format its cell as text.")
     if isinstance(value, bool):
-        raise _Fault("The barcode is TRUE or FALSE. Format its cell as text.")
+        raise _CellError("The barcode is TRUE or FALSE. Format its cell as text.")
     if isinstance(value, int | float) and abs(value) >= MAX_EXACT:
-        raise _Fault(
+        raise _CellError(
             "The barcode is a number too long to be kept exactly. Format its cell as text."
         )
-    text = _shown(value)
+    text = _format_value(value)
     if not is_barcode(text):
-        raise _Fault(BARCODE_RULE)
+        raise _CellError(BARCODE_RULE)
     return text
 
 
-def _is_barcode_text(value: Any) -> bool:
-    return isinstance(value, str) and is_barcode(value)
-
-
-def _measure(name: str, value: Any, factor: Decimal) -> Decimal:
+def _parse_measure(name: str, value: Any, factor: Decimal) -> Decimal:
+    """Return a measure in the unit that logs are stored in, rounded half up to a thousandth."""
     if value == "":
-        raise _Fault(f"The {name} is missing.")
+        raise _CellError(f"The {name} is missing.")
     if isinstance(value, date | time | timedelta):
-        raise _Fault(f"The {name} is a date or a time. Format its cell as a number.")
-    number = _number(value)
+        raise _CellError(f"The {name} is a date or a time. Format its cell as a number.")
+    number = _parse_number(value)
     if number is None:
-        raise _Fault(f"The {name} “{_shown(value)[:_QUOTED]}” is not a number.")
+        raise _CellError(f"The {name} “{_format_value(value)[:_MAX_QUOTED]}” is not a number.")
     if number <= 0:
-        raise _Fault(f"The {name} must be greater than 0.")
+        raise _CellError(f"The {name} must be greater than 0.")
     unit = UNIT_NAMES[name]
-    # Before it is rounded: a number of three hundred digits would not be.
-    if number * factor >= _TOO_LARGE:
-        raise _Fault(f"The {name} is {_TOO_LARGE:,} {unit} or more.")
-    kept = (number * factor).quantize(_TICK, rounding=ROUND_HALF_UP)
-    if kept >= _TOO_LARGE:
-        raise _Fault(f"The {name} is {_TOO_LARGE:,} {unit} or more.")
-    if not kept:
-        raise _Fault(f"The {name} is less than {_TICK} {unit}.")
-    return kept
+    # Checked before rounding too, which fails for a number with more digits than its precision.
+    if number * factor >= _MEASURE_LIMIT:
+        raise _CellError(f"The {name} is {_MEASURE_LIMIT:,} {unit} or more.")
+    measure = (number * factor).quantize(_RESOLUTION, rounding=ROUND_HALF_UP)
+    if measure >= _MEASURE_LIMIT:
+        raise _CellError(f"The {name} is {_MEASURE_LIMIT:,} {unit} or more.")
+    if not measure:
+        raise _CellError(f"The {name} is less than {_RESOLUTION} {unit}.")
+    return measure
 
 
-def _number(value: Any) -> Decimal | None:
-    """Return a number as it was typed: as a number, or as text with a decimal point or comma."""
+def _parse_number(value: Any) -> Decimal | None:
+    """Return the number in a cell, or in its text with a decimal point or comma, or None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
+        # The repr of a float is the shortest decimal that stands for it: what was typed.
         number = Decimal(repr(value))
         return number if number.is_finite() else None
     if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -258,7 +282,7 @@ def _number(value: Any) -> Decimal | None:
     return None
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT:
         return str(int(value))
     if isinstance(value, datetime):

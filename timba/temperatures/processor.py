@@ -1,7 +1,7 @@
-"""Reads an uploaded temperature file: its good lines become readings, its bad ones rejects.
+"""Processes an uploaded temperature file: good lines become readings, bad lines become rejects.
 
-What a run makes is kept apart until the run is settled: the readings and the rejects as objects
-derived from the file, the totals of its cities as staged rows.
+The results of a run are separate until the file is settled with it: the readings and the rejects
+are objects derived from the file, and the totals of its cities are staged rows.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from django.conf import settings
 
 from timba.files.models import Derivative, File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
 from timba.serialization import format_utc
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.lines import UnreadableFile, read_blocks, read_lines
 from timba.temperatures.parsing import Reject, looks_like_readings, parse_block
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, iter_city_totals
-from timba.temperatures.rejects import RejectsWriter
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
     delete_staged_totals,
@@ -33,42 +33,42 @@ from timba.temperatures.services import (
 )
 from timba.temperatures.totals import CityColumns, Totals
 
-FIRST_ERRORS: Final = 20
+# Cities whose totals are staged in one transaction.
 STAGE_BATCH_SIZE: Final = 1000
-# Reading the lines is nearly all of the work; the rest is for the totals.
-READING_SHARE: Final = 0.95
+# The share of progress for parsing; the rest is for the totals.
+PARSING_SHARE: Final = 0.95
 
 FORMAT: Final = "Each line must read city_id,temperature,timestamp."
 NO_LINES: Final = f"The file holds no reading, only a header or blank lines. {FORMAT}"
 
 
 def read_temperatures(job: Job) -> Findings:
-    """Write the file's readings, rejects and staged totals; return what became of its lines.
+    """Write the readings, rejects and staged totals of a file, and return its findings.
 
-    Raises FileRefused when no line is a reading, or when the archive cannot be unpacked.
+    Raises FileRefused if no line is a reading, or if the archive cannot be decompressed.
     """
     outcome = Outcome()
     try:
         writer = _write_objects(job, outcome)
-    except UnreadableFile as problem:
-        raise FileRefused(problem.sentence(job.name)) from problem
-    for part in _iter_totals(job, writer):
-        for some in part.batches(STAGE_BATCH_SIZE):
-            job.progress(READING_SHARE)
+    except UnreadableFile as error:
+        raise FileRefused(error.sentence(job.name)) from error
+    for cities in _iter_totals(job, writer):
+        for batch in cities.batches(STAGE_BATCH_SIZE):
+            job.progress(PARSING_SHARE)
             stage_totals(
                 client_id=job.client_id,
                 file_id=job.file_id,
                 run=job.run,
-                cities=some,
+                cities=batch,
                 writing=job.writing,
             )
-            outcome.add_cities(some)
+            outcome.add_cities(batch)
     return outcome.findings()
 
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What became of a file's lines so far."""
+    """The numbers of readings and rejects in a file so far, and the totals of its cities."""
 
     accepted: int = 0
     rejected: int = 0
@@ -86,14 +86,15 @@ class Outcome:
         totals = cities.total()
         self.totals = self.totals + totals if self.totals else totals
 
-    def nothing_accepted(self) -> str:
-        """Return why a file without a single reading is refused."""
+    def refusal_message(self) -> str:
+        """Return why a file without readings is refused."""
         if not self.first_errors:
             return NO_LINES
         first = self.first_errors[0]
         return f"No line of the file is a reading. Line {first.line}: {first.reason} {FORMAT}"
 
     def findings(self) -> Findings:
+        """Return the result of the file: temperatures in degrees Celsius, times in UTC."""
         totals = self.totals
         return {
             "rows": self.accepted + self.rejected,
@@ -112,70 +113,72 @@ class Outcome:
         }
 
 
-class Metered:
-    """A file's bytes; whoever reads them says how far the job is.
+class ProgressReader:
+    """Reads a file, and reports how much of it has been read as the progress of the job.
 
-    Here and not only by lines: a gigabyte without a line end must not look like a hung worker.
+    Progress is reported for each read as well as for each block of lines: a gigabyte without a line
+    end must not look like a worker that hangs.
     """
 
     def __init__(self, stream: BinaryIO, job: Job) -> None:
         self._stream, self._job = stream, job
-        self._taken = 0
+        self._bytes_read = 0
 
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
-        self._taken += len(data)
-        self.say_how_far()
+        self._bytes_read += len(data)
+        self.report_progress()
         return data
 
-    def say_how_far(self) -> None:
-        self._job.progress(READING_SHARE * self._taken / max(self._job.size, 1))
+    def report_progress(self) -> None:
+        self._job.progress(PARSING_SHARE * self._bytes_read / max(self._job.size, 1))
 
 
 def _write_objects(job: Job, outcome: Outcome) -> ReadingsWriter:
-    """Write the objects of readings and rejects.
+    """Write the objects of readings and rejects; raise FileRefused or UnreadableFile.
 
-    Of a file that is refused the rejects are kept above all: they say what is to be mended.
+    The rejects are stored even for a refused file: they show what has to be corrected.
     """
     refusal: FileRefused | UnreadableFile | None = None
     with job.derive(Derivative.Role.REJECTS) as rejects:
         try:
             writer = _write_readings(job, outcome, RejectsWriter(rejects))
-        except (FileRefused, UnreadableFile) as problem:
-            refusal = problem
+        except (FileRefused, UnreadableFile) as error:
+            refusal = error
     if refusal is not None:
         raise refusal
     return writer
 
 
 def _write_readings(job: Job, outcome: Outcome, rejects: RejectsWriter) -> ReadingsWriter:
-    """Write the object of all readings; leave none behind and raise FileRefused in vain."""
+    """Write the object of readings; if there is none, raise FileRefused and leave no object."""
     with job.derive(Derivative.Role.READINGS) as readings:
         with ReadingsWriter(readings) as writer:
             _parse_lines(job, outcome, writer, rejects)
         outcome.accepted = writer.count
         if not outcome.accepted:
-            raise FileRefused(outcome.nothing_accepted(), findings=outcome.findings())
+            raise FileRefused(outcome.refusal_message(), findings=outcome.findings())
     return writer
 
 
 def _parse_lines(
     job: Job, outcome: Outcome, writer: ReadingsWriter, rejects: RejectsWriter
 ) -> None:
-    """Send the good lines one way and the bad ones the other, a block at a time."""
+    """Write the readings and the rejects of all lines, one block at a time."""
     with job.open() as stream:
-        metered = Metered(stream, job)
-        for block in read_blocks(metered, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES):
-            # One piece of an archive may unpack to more lines than a lease has time for.
-            metered.say_how_far()
+        reader = ProgressReader(stream, job)
+        for block in read_blocks(reader, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES):
+            # One chunk of an archive may hold more lines than can be parsed within a lease.
+            reader.report_progress()
             parsed = parse_block(block)
             writer.add(parsed.cities, parsed.times, parsed.hundredths)
             rejects.add(parsed.rejects)
             outcome.add_rejects(parsed.rejects)
-            outcome.rejects_kept = rejects.kept
+            outcome.rejects_kept = rejects.count
 
 
 def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
+    """Yield the totals by city from the writer, or from the stored object if it has none."""
     if writer.totals is not None:
         yield writer.totals
         return
