@@ -243,8 +243,8 @@ def test_new_passwords_wait_for_their_turn_and_are_refused_inside_a_transaction(
 ) -> None:
     user = make_user()
     monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(sign_in, "_hashing", ConcurrencyLimiter(at_once=1, waiting=11))
-    with sign_in._hashing.slot("others"):
+    monkeypatch.setattr(sign_in, "_hash_limiter", ConcurrencyLimiter(at_once=1, waiting=11))
+    with sign_in._hash_limiter.slot("others"):
         with pytest.raises(Unavailable):
             hash_password("spruce-bark-7731", user=user)
         with pytest.raises(Unavailable):

@@ -1,1 +1,1 @@
-"""Who may do what: clients, users, roles, subscriptions, sign-in and tenancy."""
+"""Clients, users, roles and subscriptions; authentication, authorization and tenancy."""

@@ -1,4 +1,4 @@
-"""Network addresses: who a request comes from, and as what its address is counted."""
+"""IP addresses: the address of a request's caller, and the group by which rate limits count it."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from typing import Final
 
 Network = IPv4Network | IPv6Network
 
-# A provider gives each of its customers at least one network of this size.
+# Providers assign each customer at least one network of this size.
 _IPV6_PREFIX: Final = 64
-# Some proxies write the port behind the address.
+# Some proxies append the port to the address.
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]+)?")
 
 
 def address_group(address: str) -> str:
-    """Return the address to count: an IPv4 address itself, of an IPv6 one its /64 network.
+    """Return an IPv4 address itself, and the first address of an IPv6 address's /64 network.
 
-    A network is named by its first address, so that columns for addresses take it. A text that is
-    no address is its own group.
+    The result fits a column for addresses. A malformed address is returned unchanged.
     """
-    plain = _normalized(address)
-    if plain is None or ":" not in plain:
-        return plain or address
-    network = IPv6Network((IPv6Address(plain).packed, _IPV6_PREFIX), strict=False)
+    normalized = _normalized(address)
+    if normalized is None or ":" not in normalized:
+        return normalized or address
+    network = IPv6Network((IPv6Address(normalized).packed, _IPV6_PREFIX), strict=False)
     return str(network.network_address)
 
 
 def resolve_caller_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """Return the caller's address: the last one that no trusted proxy has.
+    """Return the address of the caller: the last one that is not a trusted proxy's.
 
-    `forwarded_for` is the value of X-Forwarded-For. It is read from its end, where the nearest
-    proxy has written, and only as far as the proxies are trusted: anyone can write what stands
-    before that. Of an entry that is no address, nothing further is believed.
+    `peer` is the address of the connection, `forwarded_for` the value of X-Forwarded-For. The
+    header is read from its end, where the nearest proxy appends, and only as long as the proxies
+    are trusted: a client can forge the rest. Reading stops at a malformed entry.
     """
     caller = _normalized(peer) or peer
     for hop in reversed([hop for hop in map(str.strip, forwarded_for.split(",")) if hop]):
         if not is_within(caller, trusted):
             break
-        found = _WITH_PORT.fullmatch(hop)
-        address = _normalized(found["v6"] or found["v4"] if found else hop)
+        match = _WITH_PORT.fullmatch(hop)
+        address = _normalized(match["v6"] or match["v4"] if match else hop)
         if address is None:
             break
         caller = address
@@ -49,15 +48,15 @@ def resolve_caller_address(peer: str, forwarded_for: str, trusted: Sequence[Netw
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:
     """Return whether the address belongs to one of the networks."""
-    plain = _normalized(address)
-    if plain is None:
+    normalized = _normalized(address)
+    if normalized is None:
         return False
-    parsed = ip_address(plain)
+    parsed = ip_address(normalized)
     return any(parsed in network for network in networks)
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Return the networks that these texts name; raise ValueError where one names none."""
+    """Parse networks such as `10.0.0.0/8`; raise ValueError for a malformed one."""
     return tuple(ip_network(text.strip(), strict=False) for text in texts)
 
 

@@ -1,6 +1,6 @@
-"""Decides whether a user may do something: the first line of every service asks it here.
+"""Authorization: every service starts with one of these checks.
 
-Reading needs no permission. Platform staff may do everything, also while a subscription is lapsed.
+Reading needs no permission. Staff may do everything, also while a subscription has lapsed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from timba.errors import Forbidden, Lapsed, NotFound
 
 
 def permissions_of(user: User) -> frozenset[str]:
-    """Return what the user's role allows; staff may everything."""
+    """Return the permissions of the user's role; staff have all of them."""
     if user.is_staff:
         return frozenset(Permission.values)
     return frozenset(user.role.permissions) if user.role else frozenset()
 
 
 def require(actor: User, permission: Permission, *, client: Client | None) -> None:
-    """Let `actor` pass who may do this for `client`, now; for staff's own matters it is None.
+    """Check that `actor` has a permission for `client`; None is only possible for staff.
 
-    Raises NotFound for another client (its existence is no one's business), Forbidden where the
-    role lacks the permission, Lapsed where the subscription has run out.
+    Raises Forbidden if the role lacks the permission, NotFound for another client (so that its
+    existence is not revealed), and Lapsed if the subscription has lapsed.
     """
     if permission not in permissions_of(actor):
         raise Forbidden(f"Your role does not allow this: it may not {permission.label}.")
@@ -29,7 +29,7 @@ def require(actor: User, permission: Permission, *, client: Client | None) -> No
 
 
 def require_active_subscription(actor: User, *, client: Client | None) -> None:
-    """Let `actor` write for `client` while its subscription runs; see `require`."""
+    """Check that `actor` belongs to `client`, whose subscription is active; see `require`."""
     if actor.is_staff:
         return
     if client is None or actor.client_id != client.pk:
@@ -39,13 +39,13 @@ def require_active_subscription(actor: User, *, client: Client | None) -> None:
 
 
 def require_staff(actor: User, *, to: str) -> None:
-    """Let `actor` pass who belongs to the platform's staff; `to` says what only they do."""
+    """Raise Forbidden unless `actor` is staff; `to` completes the sentence."""
     if not actor.is_staff:
         raise Forbidden(f"Your role does not allow this: only the platform's staff {to}.")
 
 
 def check_may_grant(actor: User, role: Role) -> None:
-    """Raise Forbidden for a role that may do more than `actor`: nobody grants what they lack."""
+    """Raise Forbidden for a role with permissions that `actor` lacks."""
     if role.is_owner:
         check_may_manage_owners(actor)
     if not set(role.permissions) <= permissions_of(actor):
@@ -53,6 +53,6 @@ def check_may_grant(actor: User, role: Role) -> None:
 
 
 def check_may_manage_owners(actor: User) -> None:
-    """Raise Forbidden unless `actor` may make, change or remove owners."""
+    """Raise Forbidden unless `actor` is an owner or staff."""
     if not (actor.is_staff or actor.is_owner):
         raise Forbidden("Only owners make, change or remove owners: ask one of them.")

@@ -1,4 +1,4 @@
-"""The people of Timba: clients with their subscription, users with their role, their sign-ins."""
+"""Clients and their subscriptions, users and their roles, tokens, and rate limits."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MAX_PASSWORD = 4096
 
 
 class ClientQuerySet(TenantQuerySet["Client"]):
-    """Clients: each user sees the own one."""
+    """Clients: each user sees their own."""
 
     def _of_client(self, client_id: int) -> models.Q:
         return models.Q(pk=client_id)
 
 
 class Client(models.Model):
-    """A timber company: the tenant to whom rows belong. Suspended, never deleted."""
+    """A timber company: the tenant that rows belong to. It is suspended, never deleted."""
 
     name = models.CharField(max_length=MAX_NAME)
     address = models.CharField(max_length=MAX_ADDRESS, blank=True)
@@ -58,11 +58,12 @@ class Client(models.Model):
 
 
 def end_of_trial() -> datetime:
+    """Return the end of a trial that starts now."""
     return timezone.now() + timedelta(days=TRIAL_DAYS)
 
 
 class Subscription(models.Model):
-    """Until when a client may write, and with how many active users."""
+    """The period in which a client may write, and its number of active users."""
 
     class Plan(models.TextChoices):
         TRIAL = "trial"
@@ -84,35 +85,35 @@ class Subscription(models.Model):
 
     @property
     def status(self) -> Literal["trial", "active", "lapsed"]:
-        """Where the subscription stands today."""
+        """The status as of now: it follows from the plan and the period."""
         if self.is_lapsed:
             return "lapsed"
         return "trial" if self.plan == self.Plan.TRIAL else "active"
 
 
 class RoleQuerySet(TenantQuerySet["Role"]):
-    """Roles: the built-in ones belong to everyone."""
+    """Roles: users see the built-in roles and those of their client."""
 
     def _of_client(self, client_id: int) -> models.Q:
         return models.Q(client_id=client_id) | models.Q(client__isnull=True)
 
     def assignable_in(self, client: Client) -> RoleQuerySet:
-        """Return the built-in roles and the client's own: those its users may have."""
+        """Return the roles that the client's users can have: the built-in ones and its own."""
         return self.filter(self._of_client(client.pk))
 
     def by_name_or_id(self, name_or_id: str | int) -> Role:
-        """Return the role of this name, else of this id; raise NotFound where there is none."""
+        """Return the role with this name, or else with this id; raise NotFound."""
         if isinstance(name_or_id, str):
-            found = self.filter(name=name_or_id).first()
-            if found is not None:
-                return found
+            role = self.filter(name=name_or_id).first()
+            if role is not None:
+                return role
             if not (name_or_id.isascii() and name_or_id.isdigit()):
                 raise NotFound("There is no such role.")
         return self.get_or_not_found(pk=name_or_id)
 
 
 class Role(models.Model):
-    """A named set of permissions; without a client it is built in."""
+    """A named set of permissions; a built-in role has no client."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(max_length=MAX_ROLE_NAME)
@@ -137,15 +138,15 @@ class Role(models.Model):
 
 
 class UserQuerySet(TenantQuerySet["User"]):
-    """Users: each sees the colleagues in the own client."""
+    """Users: each sees the users of their own client."""
 
     def with_client_and_role(self) -> UserQuerySet:
-        """Return users with what each request asks about: client, subscription and role."""
+        """Fetch the client, subscription and role with each user: every request needs them."""
         return self.select_related("client__subscription", "role")
 
 
 class UserManager(BaseUserManager["User"]):
-    """Finds users by username for signing in, and makes the platform's staff."""
+    """Finds users by username for signing in, and creates staff."""
 
     def get_queryset(self) -> UserQuerySet:
         return UserQuerySet(self.model, using=self._db)
@@ -154,7 +155,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get_queryset().with_client_and_role().get(username=username)
 
     def create_superuser(self, username: str, password: str | None = None) -> User:
-        """Make platform staff: a user without client, who sees all clients."""
+        """Create a member of staff: a user without a client, who sees all clients."""
         user = self.model(username=username, name=username, is_staff=True, is_superuser=True)
         user.set_password(password)
         user.save(using=self._db)
@@ -162,13 +163,13 @@ class UserManager(BaseUserManager["User"]):
 
 
 def check_username(username: str) -> None:
-    """Raise ValidationError for a username that people could not tell or type."""
+    """Raise ValidationError for unprintable characters and surrounding blanks."""
     if not username.isprintable() or username != username.strip():
         raise ValidationError("Use printable characters, without blanks before or behind them.")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person (or a program) who signs in; belongs to one client, or is platform staff."""
+    """A person or program that signs in: a user of one client, or staff."""
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -181,7 +182,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     contact = models.CharField(max_length=MAX_CONTACT, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    # Tokens and sessions carry the version they were made for; raising it ends them all at once.
+    # Tokens and sessions contain the version; incrementing it revokes all of them.
     token_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -206,7 +207,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def can_sign_in(self) -> bool:
-        """Whether this user, and the client behind, are active."""
+        """Whether the user and the user's client are active."""
         return self.is_active and (self.client is None or self.client.is_active)
 
     @property
@@ -214,13 +215,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.role is not None and self.role.is_owner
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Bind each session to the token version too, so that both ways to sign in end alike."""
+        """Include the token version, so that it revokes sessions as well as tokens."""
         state = f"{self.token_version}:{self.password}"
         return salted_hmac("timba.session", state, secret=secret, algorithm="sha256").hexdigest()
 
 
 class TokenFamily(models.Model):
-    """One sign-in of a program: the family of its refresh tokens."""
+    """The refresh tokens that descend from one sign-in of a program."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
@@ -232,7 +233,7 @@ class TokenFamily(models.Model):
 
 
 class RefreshToken(models.Model):
-    """A refresh token that was given out; good for one use."""
+    """An issued refresh token; it can be used once."""
 
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     family = models.ForeignKey(TokenFamily, on_delete=models.CASCADE, related_name="refresh_tokens")
@@ -247,10 +248,10 @@ class RefreshToken(models.Model):
 
 
 class RateLimit(models.Model):
-    """The latest hits of one caller at something that may be tried only so often."""
+    """The latest hits of one subject under one rate; see `rate_limit`."""
 
     key = models.CharField(max_length=200, primary_key=True)
-    # Seconds since 1970, oldest first.
+    # Unix timestamps in seconds, oldest first.
     times = models.JSONField(default=list)
     expires_at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""The permissions, and the built-in roles that have them: data alone, which asks nobody."""
+"""The permissions, and those of the built-in roles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Permission(models.TextChoices):
-    """What a role may allow."""
+    """What a role can allow. The label completes a sentence."""
 
     MANAGE_USERS = "users.manage", "manage users and roles"
     WRITE_CONSIGNMENTS = "consignments.write", "write consignments"

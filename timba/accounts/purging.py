@@ -1,4 +1,4 @@
-"""Deletes what has expired, whoever it belonged to: sessions, sign-ins, counted attempts."""
+"""Deletes expired sessions, refresh tokens, rate limits and failed sign-ins of all clients."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.utils import timezone
 from timba.accounts.models import RateLimit, RefreshToken, TokenFamily
 from timba.accounts.tokens import LEEWAY
 
-# Small enough that nobody waits long for the write lock of SQLite.
+# Small enough that other writers do not wait long for SQLite's write lock.
 _BATCH: Final = 500
 
 
 def purge_expired() -> None:
-    """Delete a batch of each kind, those first that expired first."""
+    """Delete one batch of each kind, the earliest expired first."""
     now = timezone.now()
     _purge(Session.objects.filter(expire_date__lt=now).order_by("expire_date"))
     _purge(RateLimit.objects.filter(expires_at__lt=now).order_by("expires_at"))
@@ -36,7 +36,7 @@ def _purge(expired: models.QuerySet[Any]) -> None:
 
 
 def _purge_token_families(expired: models.QuerySet[RefreshToken]) -> None:
-    """Delete refresh tokens, and the sign-ins that have none left."""
+    """Delete refresh tokens, and the families that have none left."""
     batch = dict(expired.order_by("expires_at").values_list("pk", "family_id")[:_BATCH])
     if batch:
         with transaction.atomic():

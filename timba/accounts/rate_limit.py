@@ -1,7 +1,6 @@
-"""Limits how often one caller may try something costly or guessable.
+"""Rate limits, and a limit of concurrent calls, for what is costly or can be guessed.
 
-The times of a caller's latest hits are kept in one row of a table of their own, where nothing
-pushes them out before their time: a cache forgets what it has no room for.
+Hits are counted in a database table with a row for each subject: a cache could evict them early.
 """
 
 from __future__ import annotations
@@ -22,13 +21,16 @@ from timba.accounts.models import RateLimit
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import TooManyAttempts, Unavailable
 
-WAIT_SECONDS: Final = 10
+WAIT_SECONDS: Final = 10  # for a slot
 _BUSY: Final = "Many people are signing in just now. Try again in a moment."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rate:
-    """At most `limit` hits of each caller in any period as long as `window`."""
+    """At most `limit` hits of each subject in any period of length `window`.
+
+    Hits of different scopes are counted apart; `sentence` replaces the default error message.
+    """
 
     scope: str
     limit: int
@@ -37,27 +39,27 @@ class Rate:
 
 
 def check_rate(rate: Rate, *, subject: str) -> None:
-    """Raise TooManyAttempts when `subject` has no hit left; count nothing."""
+    """Raise TooManyAttempts if `subject` has reached the limit; count no hit."""
     times = RateLimit.objects.filter(key=_key(rate, subject)).values_list("times", flat=True)
-    _latest(rate, times.first() or [])
+    _check_hits(rate, times.first() or [])
 
 
 @retry_on_deadlock
 def hit(rate: Rate, *, subject: str) -> None:
-    """Count a hit of `subject`; raise TooManyAttempts, and count nothing, when none is left."""
+    """Count a hit of `subject`, or raise TooManyAttempts if it has reached the limit."""
     now = timezone.now()
     key = _key(rate, subject)
     with transaction.atomic():
-        # Makes the row or locks it: of parallel hits, each sees the one before.
+        # Inserts or locks the row: each of several concurrent hits sees the previous one.
         RateLimit.objects.bulk_create(
             [RateLimit(key=key, expires_at=now + rate.window)],
             update_conflicts=True,
             update_fields=["expires_at"],
-            # MariaDB takes any unique key that there is.
+            # MariaDB and MySQL do not accept a target: any unique key counts.
             unique_fields=["key"] if connection.vendor != "mysql" else None,
         )
         row = RateLimit.objects.get(key=key)
-        row.times = [*_latest(rate, row.times), now.timestamp()]
+        row.times = [*_check_hits(rate, row.times), now.timestamp()]
         row.save(update_fields=["times"])
 
 
@@ -65,23 +67,24 @@ def _key(rate: Rate, subject: str) -> str:
     return f"{rate.scope}:{subject}"
 
 
-def _latest(rate: Rate, times: list[float]) -> list[float]:
-    """Return the times that still count; raise TooManyAttempts when they are as many as may be."""
+def _check_hits(rate: Rate, times: list[float]) -> list[float]:
+    """Return the hits inside the window; raise TooManyAttempts if the limit is reached."""
     now = timezone.now().timestamp()
     window = rate.window.total_seconds()
-    counting = sorted(time for time in times if time > now - window)
-    if len(counting) < rate.limit:
-        return counting
-    wait = counting[-rate.limit] + window - now
+    recent = sorted(time for time in times if time > now - window)
+    if len(recent) < rate.limit:
+        return recent
+    wait = recent[-rate.limit] + window - now
     raise TooManyAttempts(rate.sentence, retry_after=max(1, math.ceil(wait)))
 
 
 class ConcurrencyLimiter:
-    """Runs a few at a time; only so many others may wait, and not for long.
+    """Allows `at_once` concurrent calls; up to `waiting` others wait for up to `WAIT_SECONDS`.
 
-    One group of callers gets half of the places at most, and never more of them than it leaves
-    free: whoever floods it leaves places to the next group, and two who do to a third. Of those
-    who wait, the first one of the group with the fewest places is next.
+    Running and waiting calls each take a place. One group of callers takes at most half of the
+    places, and never more than are left free after it: a flood from one group, or from two, leaves
+    places for the others. The next slot goes to the group with the fewest places, first come
+    first served.
     """
 
     def __init__(self, *, at_once: int, waiting: int) -> None:
@@ -93,7 +96,7 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def slot(self, group: str) -> Iterator[None]:
-        """Wait for a slot; raise Unavailable when too many others wait or it takes too long."""
+        """Wait for a slot; raise Unavailable if too many calls wait or the wait is too long."""
         with self._place(group):
             self._acquire(group)
             try:
@@ -114,7 +117,7 @@ class ConcurrencyLimiter:
         finally:
             with self._lock:
                 self._taken[group] -= 1
-                self._taken += Counter()  # drops the groups that have none
+                self._taken += Counter()  # drops groups with a count of 0
 
     def _acquire(self, group: str) -> None:
         with self._lock:
@@ -130,17 +133,17 @@ class ConcurrencyLimiter:
                     raise Unavailable(_BUSY)
 
     def _release(self) -> None:
-        """Hand the slot over: one that were merely free, a newcomer would take before its turn."""
+        """Hand the slot directly to a waiting call, so that no new call can overtake it."""
         if not self._waiting:
             self._idle += 1
             return
-        following = min(self._waiting, key=lambda ticket: self._taken[ticket.group])
-        self._waiting.remove(following)
-        following.granted.set()
+        successor = min(self._waiting, key=lambda ticket: self._taken[ticket.group])
+        self._waiting.remove(successor)
+        successor.granted.set()
 
 
 class _Ticket:
-    """One caller who waits."""
+    """A waiting call."""
 
     def __init__(self, group: str) -> None:
         self.group = group

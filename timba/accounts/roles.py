@@ -1,8 +1,7 @@
-"""What people do with their client's own roles, and the rules that keep anyone from gaining by it.
+"""A client's own roles: adding, changing and deleting them without privilege escalation.
 
-Nobody may write into a role what they may not do themselves, nor change or delete a role that may
-do more than they. The built-in roles can be neither changed nor deleted, not even by staff: that
-is Forbidden, to everyone alike.
+Users can only put permissions into a role that they have themselves, and cannot change or delete a
+role with permissions that they lack. Nobody, staff included, can change or delete a built-in role.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from timba.db.integrity import translate_integrity_errors
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
 
-# What looks like each of the Latin letters of the built-in roles' names, small or capital, after
-# case and compatibility forms are folded; see Unicode's confusables.txt (UTS 39).
+# The characters confusable with each Latin letter of the built-in roles' names, after
+# case and compatibility folding; from Unicode's confusables.txt (UTS 39).
 _LOOKALIKES: Final = {
     "a": "аαɑᴀᎪ⍺",
     "e": "еҽєεɛ℮ᴇᎬ",
@@ -37,16 +36,16 @@ _LOOKALIKES: Final = {
     # The Greek ν looks like v and its capital like N, so n and v are one letter here.
     "v": "νѵυᴠᏙ∨nпηոռɴ",
     "w": "ԝѡωшաɯᴡᎳ",
-    # Letters without a shape.
+    # Invisible letters (Hangul fillers).
     "": "\u115f\u1160",
 }
-_PLAIN: Final = str.maketrans(
-    {alike: plain for plain, letters in _LOOKALIKES.items() for alike in letters}
+_SKELETON_LETTERS: Final = str.maketrans(
+    {lookalike: letter for letter, lookalikes in _LOOKALIKES.items() for lookalike in lookalikes}
 )
 
 
 class RoleChanges(TypedDict, total=False):
-    """What may change about a role; what is left out stays."""
+    """The fields of a role to change."""
 
     name: str
     permissions: list[str]
@@ -54,54 +53,54 @@ class RoleChanges(TypedDict, total=False):
 
 @retry_on_deadlock
 def add_role(*, actor: User, client: Client, name: str, permissions: Iterable[str] = ()) -> Role:
-    """Add a role of the client's own; raise Conflict when it has one of this name."""
+    """Add a role to a client; raise Conflict if the client has one with this name."""
     require(actor, Permission.MANAGE_USERS, client=client)
-    role = Role(client=client, name=name, permissions=_in_order(permissions))
+    role = Role(client=client, name=name, permissions=_normalize_permissions(permissions))
     _check_name(name)
-    _check_gives_no_more(actor, role)
+    _check_permissions_held(actor, role)
     _check_not_built_in(name)
-    with _name_is_free(name), write_transaction():
+    with _conflict_if_name_taken(name), write_transaction():
         role.save()
     return role
 
 
 @retry_on_deadlock
 def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> Role:
-    """Change a role of the client's own; who has it may do the new things at once."""
+    """Change a client's own role; its users have the new permissions at once."""
     require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
-    with _name_is_free(changes.get("name", role.name)), write_transaction():
-        role = _locked(role)
+    with _conflict_if_name_taken(changes.get("name", role.name)), write_transaction():
+        role = _lock_role(role)
         _check_may_change(actor, role)
         if changes.get("name", role.name) != role.name:
             _check_name(changes["name"])
             _check_not_built_in(changes["name"])
             role.name = changes["name"]
         if "permissions" in changes:
-            role.permissions = _in_order(changes["permissions"])
-            _check_gives_no_more(actor, role)
+            role.permissions = _normalize_permissions(changes["permissions"])
+            _check_permissions_held(actor, role)
         role.save()
     return role
 
 
 @retry_on_deadlock
 def delete_role(*, actor: User, role: Role) -> None:
-    """Remove a role of the client's own that no user has."""
+    """Delete a client's own role; raise Conflict if a user has it."""
     require(actor, Permission.MANAGE_USERS, client=role.client or actor.client)
     with transaction.atomic():
-        role = _locked(role)
+        role = _lock_role(role)
         _check_may_change(actor, role)
         if User.unscoped.filter(role=role).exists():
             raise Conflict("This role is in use: give its users another one first.")
         role.delete()
 
 
-def _locked(role: Role) -> Role:
-    """Lock the client's people, so that nobody is given the role meanwhile; read it afresh."""
+def _lock_role(role: Role) -> Role:
+    """Lock the client's users, so that none is given the role meanwhile; return the role reread."""
     lock_seats(role.client)
-    found = Role.unscoped.filter(pk=role.pk).first()
-    if found is None:
+    locked = Role.unscoped.filter(pk=role.pk).first()
+    if locked is None:
         raise NotFound("There is no such role.")
-    return found
+    return locked
 
 
 def _check_may_change(actor: User, role: Role) -> None:
@@ -111,7 +110,7 @@ def _check_may_change(actor: User, role: Role) -> None:
         raise Forbidden("This role may do more than yours: ask an owner to change it.")
 
 
-def _check_gives_no_more(actor: User, role: Role) -> None:
+def _check_permissions_held(actor: User, role: Role) -> None:
     lacking = [name for name in role.permissions if name not in permissions_of(actor)]
     if lacking:
         raise Forbidden(
@@ -127,46 +126,46 @@ def _check_name(name: str) -> None:
         )
         raise Invalid(fields={"name": [sentence]})
     if name.isdecimal():
-        # Wherever a role is named, a number is the id of one.
+        # Calls accept a role's name or id.
         raise Invalid(fields={"name": ["A number would look like an id: give the role a word."]})
 
 
 def _check_not_built_in(name: str) -> None:
-    """The constraint lets a client take such a name, and people would give the wrong role."""
+    """Raise Conflict for a name that could be confused with a built-in role's."""
     for built_in in BUILT_IN_ROLES:
         if is_confusable(name, built_in):
-            raise _taken(built_in)
+            raise _name_taken(built_in)
 
 
-def _in_order(permissions: Iterable[str]) -> list[str]:
-    """Return each permission once, in the order in which all callers see them."""
-    wanted = set(permissions)
-    if not wanted <= set(Permission.values):
+def _normalize_permissions(permissions: Iterable[str]) -> list[str]:
+    """Return each permission once, in the order of `Permission`; raise Invalid for unknown ones."""
+    requested = set(permissions)
+    if not requested <= set(Permission.values):
         known = ", ".join(Permission.values)
         raise Invalid(fields={"permissions": [f"A role's permissions are some of: {known}."]})
-    return [permission for permission in Permission.values if permission in wanted]
+    return [permission for permission in Permission.values if permission in requested]
 
 
-def _name_is_free(name: str) -> AbstractContextManager[None]:
-    return translate_integrity_errors({"role_name_is_unique": _taken(name)})
+def _conflict_if_name_taken(name: str) -> AbstractContextManager[None]:
+    return translate_integrity_errors({"role_name_is_unique": _name_taken(name)})
 
 
-def _taken(name: str) -> Conflict:
+def _name_taken(name: str) -> Conflict:
     return Conflict(f"There is a role named “{name}” already: choose another name.")
 
 
 def is_confusable(name: str, other: str) -> bool:
-    """Return whether two names can be taken for each other."""
-    return _shape(name) == _shape(other)
+    """Return whether two names look alike to a reader."""
+    return _skeleton(name) == _skeleton(other)
 
 
-def _shape(name: str) -> str:
-    """Return the name's letters and digits without case, marks and differences between scripts."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    plain = plain.translate(_PLAIN)
-    shown = [
+def _skeleton(name: str) -> str:
+    """Return the name's skeleton (UTS 39): letters and digits without case, marks and script."""
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    folded = folded.translate(_SKELETON_LETTERS)
+    letters = [
         "o" if unicodedata.decimal(character, 1) == 0 else character
-        for character in plain
+        for character in folded
         if unicodedata.category(character)[0] in "LN"
     ]
-    return "".join(shown).replace("rv", "m").replace("vv", "w")  # rn and vv
+    return "".join(letters).replace("rv", "m").replace("vv", "w")  # rn and vv

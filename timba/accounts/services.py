@@ -1,6 +1,7 @@
-"""What people do with clients and users; every rule about who may do it is kept here.
+"""Writes of clients and users, each with its authorization.
 
-Writes that change who is active or who owns first lock the client's people (see `seats`).
+A write that can change the number of active users or of owners first locks the client's seats; see
+`subscriptions.lock_seats`.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ from timba.db.integrity import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 
-_OWN_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
-_USER_TEXTS: Final = ("username", "name", "address", "contact")
-_CLIENT_TEXTS: Final = ("name", "address", "contact", "email")
+# What users may change about themselves without `users.manage`.
+_SELF_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
+_USER_TEXT_FIELDS: Final = ("username", "name", "address", "contact")
+_CLIENT_TEXT_FIELDS: Final = ("name", "address", "contact", "email")
 
 
 class ClientTexts(TypedDict, total=False):
-    """What a client's people write about it."""
+    """The text fields of a client."""
 
     name: str
     address: str
@@ -44,13 +46,13 @@ class ClientTexts(TypedDict, total=False):
 
 
 class ClientChanges(ClientTexts, total=False):
-    """What may change about a client; what is left out stays."""
+    """The fields of a client to change."""
 
     is_active: bool
 
 
 class UserChanges(TypedDict, total=False):
-    """What may change about a user; what is left out stays."""
+    """The fields of a user to change."""
 
     username: str
     name: str
@@ -64,7 +66,7 @@ class UserChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstOwner:
-    """With whom a new client begins."""
+    """The first user of a new client."""
 
     username: str
     password: str
@@ -74,24 +76,24 @@ class FirstOwner:
 def open_client(
     *, actor: User, owner: FirstOwner | None = None, **texts: Unpack[ClientTexts]
 ) -> Client:
-    """Begin a client's trial; only staff do so for others."""
+    """Create a client with a trial subscription; for staff."""
     require_staff(actor, to="add clients")
-    return _begin_trial(owner, texts)
+    return _create_client(owner, texts)
 
 
 @retry_on_deadlock
 def sign_up(*, owner: FirstOwner, **texts: Unpack[ClientTexts]) -> Client:
-    """Begin the trial of one's own client, where the platform lets anyone do so."""
+    """Create a client without an account; raise NotSignedIn unless open sign-up is enabled."""
     if not settings.TIMBA_OPEN_SIGNUP:
         raise NotSignedIn
-    return _begin_trial(owner, texts)
+    return _create_client(owner, texts)
 
 
 @retry_on_deadlock
 def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChanges]) -> Client:
-    """Change what is written about a client; staff also suspend it, or let it in again.
+    """Change a client; only staff suspend or reactivate it.
 
-    A client that is suspended shuts its people out at once; nothing of it is lost.
+    The users of a suspended client are signed out at once; its data stays.
     """
     require(actor, Permission.MANAGE_USERS, client=client)
     with write_transaction():
@@ -100,7 +102,7 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
         if changes.get("is_active", client.is_active) != client.is_active:
             require_staff(actor, to="suspend clients")
         changed = apply_changes(client, changes)
-        _check_texts(client, _CLIENT_TEXTS)
+        _check_text_fields(client, _CLIENT_TEXT_FIELDS)
         if changed:
             client.save()
     return client
@@ -119,7 +121,7 @@ def add_user(
     password: str | None = None,
     is_active: bool = True,
 ) -> User:
-    """Add a user to a client; without a password the user cannot sign in yet."""
+    """Add a user to a client; a user without a password cannot sign in yet."""
     require(actor, Permission.MANAGE_USERS, client=client)
     check_may_grant(actor, role)
     user = User(
@@ -131,14 +133,14 @@ def add_user(
         contact=contact,
         is_active=is_active,
     )
-    _check_texts(user, _USER_TEXTS)
+    _check_text_fields(user, _USER_TEXT_FIELDS)
     _check_role_fits(user)
     user.set_unusable_password()
     if password is not None:
         user.password = hash_password(password, user=user)
     with write_transaction():
         lock_seats(client)
-        user.role = _role_as_it_is(actor, role)
+        user.role = _reload_role(actor, role)
         _save(user)
         check_seats(client)
     return user
@@ -146,13 +148,13 @@ def add_user(
 
 @retry_on_deadlock
 def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> User:
-    """Change a user: everyone the own particulars, who manages users everything.
+    """Change a user; without `users.manage`, users can change only themselves (`_SELF_FIELDS`).
 
-    A new password, or being deactivated, ends every sign-in of the user; a new password also lifts
-    the lock that failed ones have put on the username.
+    A new password or deactivation ends every session and token of the user. A new password also
+    unlocks the username after failed attempts.
     """
-    is_own = actor.pk == user.pk
-    if is_own and changes.keys() <= _OWN_FIELDS:
+    is_self = actor.pk == user.pk
+    if is_self and changes.keys() <= _SELF_FIELDS:
         require_active_subscription(actor, client=user.client)
     else:
         require(actor, Permission.MANAGE_USERS, client=user.client)
@@ -161,27 +163,27 @@ def change_user(*, actor: User, user: User, **changes: Unpack[UserChanges]) -> U
     password = changes.pop("password", None)
     new_hash = None
     if password is not None:
-        if is_own:
+        if is_self:
             confirm_password(current_password, user=user)
         new_hash = hash_password(password, user=user)
     with write_transaction():
-        user = _locked(user)
+        user = _lock_user(user)
         if user.is_owner:
             check_may_manage_owners(actor)
         if "role" in changes:
-            changes["role"] = _role_as_it_is(actor, changes["role"])
+            changes["role"] = _reload_role(actor, changes["role"])
         _apply(user, changes, new_hash)
     return user
 
 
 @retry_on_deadlock
 def delete_user(*, actor: User, user: User) -> None:
-    """Remove a user for good; what the user made stays."""
+    """Delete a user; the rows that the user created stay."""
     require(actor, Permission.MANAGE_USERS, client=user.client)
     if actor.pk == user.pk:
         raise Conflict("You cannot delete yourself: ask another owner.")
     with transaction.atomic():
-        user = _locked(user)
+        user = _lock_user(user)
         if user.is_owner:
             check_may_manage_owners(actor)
             if user.is_active:
@@ -190,28 +192,28 @@ def delete_user(*, actor: User, user: User) -> None:
 
 
 def create_administrator(*, username: str, password: str) -> bool:
-    """Make the first member of the platform's staff; False when there is one of that name.
+    """Create a member of staff; return False if one with this username exists.
 
-    Raises Conflict when a client's user has that name.
+    Raises Conflict if a client's user has this username.
     """
-    known = User.unscoped.filter(username=username).first()
-    if known is None:
-        with _username_is_free():
+    existing = User.unscoped.filter(username=username).first()
+    if existing is None:
+        with _conflict_if_username_taken():
             User.unscoped.create_superuser(username, password)
         return True
-    if not known.is_staff:
+    if not existing.is_staff:
         raise Conflict(f"“{username}” is a client's user: rename that user first.")
     return False
 
 
-def _begin_trial(owner: FirstOwner | None, texts: ClientTexts) -> Client:
+def _create_client(owner: FirstOwner | None, texts: ClientTexts) -> Client:
     client = Client(**texts)
-    _check_texts(client, _CLIENT_TEXTS)
+    _check_text_fields(client, _CLIENT_TEXT_FIELDS)
     user = None
     if owner is not None:
         role = Role.unscoped.get(client=None, name=OWNER)
         user = User(client=client, role=role, username=owner.username, name=owner.username)
-        _check_texts(user, _USER_TEXTS)
+        _check_text_fields(user, _USER_TEXT_FIELDS)
         user.password = hash_password(owner.password, user=user)
     with write_transaction():
         client.save()
@@ -225,7 +227,7 @@ def _begin_trial(owner: FirstOwner | None, texts: ClientTexts) -> Client:
 def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
     was_active, was_active_owner = user.is_active, user.is_active and user.is_owner
     changed = apply_changes(user, changes)
-    _check_texts(user, _USER_TEXTS)
+    _check_text_fields(user, _USER_TEXT_FIELDS)
     _check_role_fits(user)
     if was_active_owner and not (user.is_active and user.is_owner):
         _check_not_last_owner(user)
@@ -240,12 +242,12 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         check_seats(user.client)
 
 
-def _check_texts(row: Client | User, names: tuple[str, ...]) -> None:
+def _check_text_fields(row: Client | User, names: tuple[str, ...]) -> None:
     others = {field.name for field in row._meta.fields} - set(names)
     try:
         row.clean_fields(exclude=others)
-    except ValidationError as refused:
-        raise Invalid(fields=refused.message_dict) from refused
+    except ValidationError as error:
+        raise Invalid(fields=error.message_dict) from error
 
 
 def _check_may_change(actor: User, user: User, changes: UserChanges) -> None:
@@ -257,11 +259,11 @@ def _check_may_change(actor: User, user: User, changes: UserChanges) -> None:
         raise Forbidden("This user may do more than you: their password is not yours to set.")
 
 
-def _role_as_it_is(actor: User, role: Role) -> Role:
-    """Return the role read afresh, under the lock: it may have been changed or deleted since."""
-    found = Role.unscoped.get_or_not_found(pk=role.pk)
-    check_may_grant(actor, found)
-    return found
+def _reload_role(actor: User, role: Role) -> Role:
+    """Reread the role under the lock: it may have been changed or deleted meanwhile."""
+    reloaded = Role.unscoped.get_or_not_found(pk=role.pk)
+    check_may_grant(actor, reloaded)
+    return reloaded
 
 
 def _check_role_fits(user: User) -> None:
@@ -280,22 +282,22 @@ def _check_not_last_owner(user: User) -> None:
         raise Conflict("This is the client's last active owner: make another owner first.")
 
 
-def _locked(user: User) -> User:
-    """Lock the client's people, then read the user afresh."""
+def _lock_user(user: User) -> User:
+    """Lock the client's seats, then the user; return the user reread."""
     lock_seats(user.client)
     rows: models.QuerySet[User] = User.unscoped.select_for_update().filter(pk=user.pk)
-    found = rows.first()
-    if found is None:
+    locked = rows.first()
+    if locked is None:
         raise NotFound("There is no such user.")
-    return found
+    return locked
 
 
 def _save(user: User) -> None:
-    with _username_is_free():
+    with _conflict_if_username_taken():
         user.save()
 
 
-def _username_is_free() -> AbstractContextManager[None]:
+def _conflict_if_username_taken() -> AbstractContextManager[None]:
     return translate_integrity_errors(
         {"username_is_unique": Conflict("This username is taken: choose another one.")}
     )

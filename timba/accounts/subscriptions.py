@@ -1,7 +1,6 @@
-"""What staff do with a client's subscription: how long it runs, and for how many users.
+"""Subscriptions: their period and seats. Staff change them; Timba records no payments.
 
-Timba records the period, not payments. Where a subscription stands follows from its plan and its
-period, so that a period that ends needs nobody to notice.
+The status follows from the plan and the period, so no job is needed when a period ends.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
 class SubscriptionChanges(TypedDict, total=False):
-    """What may change about a subscription; what is left out stays.
+    """The fields of a subscription to change.
 
-    `status` chooses the plan and the end that go with it, where those are not given.
+    `status` sets the plan and the end of the period, unless these are given too.
     """
 
     plan: str
@@ -40,12 +39,12 @@ class SubscriptionChanges(TypedDict, total=False):
 def change_subscription(
     *, actor: User, client: Client, **changes: Unpack[SubscriptionChanges]
 ) -> Subscription:
-    """Extend, end or resize a subscription; there are never fewer seats than active users."""
+    """Extend, end or resize a subscription; raise Conflict for fewer seats than active users."""
     require_staff(actor, to="change subscriptions")
     with write_transaction():
         subscription = Subscription.objects.select_for_update().get(client=client)
         _apply(subscription, changes)
-        taken = seats_taken(client)
+        taken = count_seats_taken(client)
         if "seats" in changes and subscription.seats < taken:
             raise Conflict(f"{taken} users are active: deactivate some, or leave as many seats.")
         subscription.save()
@@ -53,20 +52,20 @@ def change_subscription(
 
 
 def _apply(subscription: Subscription, changes: SubscriptionChanges) -> None:
-    wanted = changes.get("status")
+    status = changes.get("status")
     if "seats" in changes:
         subscription.seats = changes["seats"]
     if "plan" in changes:
         subscription.plan = changes["plan"]
-    elif wanted in ("trial", "active"):
-        plan = Subscription.Plan.TRIAL if wanted == "trial" else Subscription.Plan.STANDARD
+    elif status in ("trial", "active"):
+        plan = Subscription.Plan.TRIAL if status == "trial" else Subscription.Plan.STANDARD
         subscription.plan = plan
     if "current_period_end" in changes:
         subscription.current_period_end = changes["current_period_end"]
-    elif wanted == "lapsed" and not subscription.is_lapsed:
+    elif status == "lapsed" and not subscription.is_lapsed:
         subscription.current_period_end = timezone.now()
     _check(subscription)
-    if wanted is not None and subscription.status != wanted:
+    if status is not None and subscription.status != status:
         sentence = (
             f"With this plan and this current_period_end it is “{subscription.status}”: "
             "change those too, or leave the status out."
@@ -85,19 +84,19 @@ def _check(subscription: Subscription) -> None:
 
 
 def lock_seats(client: Client | None) -> None:
-    """Keep everyone else from counting this client's people until the transaction ends."""
+    """Lock the client's subscription: only one transaction at a time changes its active users."""
     if client is not None:
         Subscription.objects.select_for_update().get(client=client)
 
 
-def seats_taken(client: Client) -> int:
-    """Return how many seats the client's active users take."""
+def count_seats_taken(client: Client) -> int:
+    """Return the number of the client's active users."""
     return User.unscoped.filter(client=client, is_active=True).count()
 
 
 def check_seats(client: Client | None) -> None:
-    """Raise SeatsTaken when there are more active users than seats; call it under the lock."""
+    """Raise SeatsTaken if there are more active users than seats; requires `lock_seats`."""
     if client is None:
         return
-    if seats_taken(client) > Subscription.objects.get(client=client).seats:
+    if count_seats_taken(client) > Subscription.objects.get(client=client).seats:
         raise SeatsTaken

@@ -1,8 +1,8 @@
-"""Who sees which rows: the one scoped queryset, fail-closed, that every client's noun uses.
+"""Tenancy: the managers and querysets that separate the clients' rows. They fail closed.
 
-`Model.objects` shows nothing until it is told for whom: `Model.objects.visible_to(user)`.
-`Model.unscoped` sees every client's rows; it is for code that acts for no user (processing,
-sweeping, locking a row that was found through `visible_to`) and says so by its name.
+`Model.objects` returns no rows; `Model.objects.visible_to(user)` returns those of the user's
+client. `Model.unscoped` returns the rows of all clients. It is for code that acts for no user
+(processing, sweeping) and for locking a row that was found through `visible_to`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TenantQuerySet(models.QuerySet[M]):
     """Rows that belong to a client."""
 
     def visible_to(self, user: Any) -> Self:
-        """Narrow to the rows that `user` may see: staff see all, strangers nothing."""
+        """Return the rows that `user` may see: staff see all, anonymous and inactive users none."""
         if isinstance(user, AnonymousUser) or not getattr(user, "is_active", False):
             return self.none()
         if user.is_staff:
@@ -35,9 +35,9 @@ class TenantQuerySet(models.QuerySet[M]):
         return models.Q(client_id=client_id)
 
     def get_or_not_found(self, **lookup: Any) -> M:
-        """Return the one row; raise NotFound with the same words for foreign and absent ones.
+        """Return one row; raise NotFound, with the same message for other clients' rows.
 
-        An id that no column can hold names nothing either.
+        An id that the column cannot hold is not found either.
         """
         noun = self.model._meta.verbose_name
         try:
@@ -47,7 +47,7 @@ class TenantQuerySet(models.QuerySet[M]):
 
 
 class ScopedManager(models.Manager[M]):
-    """Shows nothing but what is asked for through `visible_to`."""
+    """Returns no rows except through `visible_to`."""
 
     def get_queryset(self) -> models.QuerySet[M]:
         return TenantQuerySet(self.model, using=self._db).none()
@@ -59,7 +59,10 @@ class ScopedManager(models.Manager[M]):
 
 
 class TenantModel(models.Model):
-    """A row of one client; some index or unique constraint of each such model begins with it."""
+    """A row of one client.
+
+    Each model needs an index or unique constraint that begins with `client`.
+    """
 
     client = models.ForeignKey(
         "accounts.Client", on_delete=models.PROTECT, related_name="+", db_index=False

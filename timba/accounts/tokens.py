@@ -1,8 +1,8 @@
-"""Tokens for programs: a short access token, and a refresh token that is good for one use.
+"""JSON Web Tokens for programs: short-lived access tokens and rotating refresh tokens.
 
-Tokens carry no role and no client: every request reads those from the rows, so a change counts
-at once. A refresh token that comes a second time was copied; unless it comes so soon that it may
-be a repeated request, its whole family (the sign-in) ends. See RFC 9700, section 4.14.2.
+Tokens contain no role and no client: every request reads them from the database, so changes take
+effect at once. A refresh token that is used twice was copied: its whole family is revoked, unless
+the second use comes soon enough to be a retry. See RFC 9700, section 4.14.2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from timba.errors import NotSignedIn
 
 _ACCESS, _REFRESH = "access", "refresh"
 _REPEAT_GRACE = timedelta(seconds=10)
-# The clocks of two servers may differ by so much.
+# The tolerated difference between the clocks of two servers.
 LEEWAY = timedelta(seconds=30)
 _CLAIMS = ["typ", "sub", "sid", "ver", "jti", "iat", "exp"]
 _ALGORITHM, _AUDIENCE, _ISSUER = "HS256", "timba", "timba"
@@ -31,7 +31,7 @@ _ALGORITHM, _AUDIENCE, _ISSUER = "HS256", "timba", "timba"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPair:
-    """What a program keeps of a sign-in."""
+    """The tokens of one sign-in."""
 
     access: str
     refresh: str
@@ -39,35 +39,41 @@ class TokenPair:
 
 @retry_on_deadlock
 def issue_tokens(*, user: User) -> TokenPair:
-    """Begin a sign-in of `user`, whose credentials have been checked."""
+    """Sign in `user`, whose credentials have been checked, with a new token family."""
     with transaction.atomic():
-        return _new_pair(TokenFamily.objects.create(user=user))
+        return _issue_pair(TokenFamily.objects.create(user=user))
 
 
 @retry_on_deadlock
 def rotate_tokens(*, refresh: str) -> TokenPair:
-    """Exchange a refresh token for a new pair; the old one is dead at once."""
+    """Exchange a refresh token for a new pair; the old one cannot be used again.
+
+    Raises NotSignedIn for an invalid, expired, revoked or used token.
+    """
     claims = _decode(refresh, expected=_REFRESH)
     with transaction.atomic():
-        family = _live_family(claims)
+        family = _get_active_family(claims)
         token = RefreshToken.objects.filter(jti=claims["jti"], family=family)
         now = timezone.now()
         if token.filter(used_at__isnull=True).update(used_at=now):
-            return _new_pair(family)
+            return _issue_pair(family)
         used = token.first()
         if used and used.used_at and now - used.used_at > _REPEAT_GRACE:
-            _end(family.pk, now)
+            _revoke(family.pk, now)
     raise NotSignedIn("This refresh token was used before. Sign in again.")
 
 
 def revoke_tokens(*, refresh: str) -> None:
-    """End the sign-in that a refresh token belongs to, if it is not over already."""
-    _end(_decode(refresh, expected=_REFRESH)["sid"], timezone.now())
+    """Revoke the family of a refresh token."""
+    _revoke(_decode(refresh, expected=_REFRESH)["sid"], timezone.now())
 
 
 def get_user_by_access_token(access: str) -> User:
-    """Return the user, with client, subscription and role, who holds this access token."""
-    return _live_family(_decode(access, expected=_ACCESS)).user
+    """Return the user of an access token, with client, subscription and role.
+
+    Raises NotSignedIn for an invalid, expired or revoked token.
+    """
+    return _get_active_family(_decode(access, expected=_ACCESS)).user
 
 
 def _decode(token: str, *, expected: str) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def _decode(token: str, *, expected: str) -> dict[str, Any]:
             audience=_AUDIENCE,
             issuer=_ISSUER,
             leeway=LEEWAY,
-            # A claim that is missing is not checked: a token without `exp` would never expire.
+            # A missing claim would not be checked: a token without `exp` would never expire.
             options={"require": _CLAIMS},
         )
         if claims["typ"] == expected:
@@ -92,19 +98,19 @@ def _decode(token: str, *, expected: str) -> dict[str, Any]:
     raise NotSignedIn("The token is invalid or has expired. Sign in again.")
 
 
-def _live_family(claims: dict[str, Any]) -> TokenFamily:
-    alive = TokenFamily.objects.select_related("user__client__subscription", "user__role").filter(
-        pk=claims["sid"], revoked_at__isnull=True
-    )
-    for family in alive:  # one at most: first() would sort, for a third of the time of it all
+def _get_active_family(claims: dict[str, Any]) -> TokenFamily:
+    families = TokenFamily.objects.select_related(
+        "user__client__subscription", "user__role"
+    ).filter(pk=claims["sid"], revoked_at__isnull=True)
+    for family in families:  # at most one; first() would add a costly ORDER BY
         user = family.user
-        named = (claims["sub"], claims["ver"]) == (str(user.pk), user.token_version)
-        if named and user.can_sign_in:
+        is_current = (claims["sub"], claims["ver"]) == (str(user.pk), user.token_version)
+        if is_current and user.can_sign_in:
             return family
     raise NotSignedIn("This sign-in is over. Sign in again.")
 
 
-def _new_pair(family: TokenFamily) -> TokenPair:
+def _issue_pair(family: TokenFamily) -> TokenPair:
     now = timezone.now()
     refresh_expiry = now + settings.TIMBA_REFRESH_LIFETIME
     token = RefreshToken.objects.create(family=family, expires_at=refresh_expiry)
@@ -134,5 +140,5 @@ def _encode(
     )
 
 
-def _end(family_id: uuid.UUID, now: datetime) -> None:
+def _revoke(family_id: uuid.UUID, now: datetime) -> None:
     TokenFamily.objects.filter(pk=family_id, revoked_at__isnull=True).update(revoked_at=now)

@@ -34,9 +34,9 @@ class EventPage:
 def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> EventPage:
     """Return the client's events with numbers above `after`, of one topic or of all.
 
-    Numbers follow the order of commits: nothing can turn up later that `position` has passed. Where
-    `after` lies beyond the last number, a restore from a backup has taken events back, and `position`
-    leads back: who waited there would pass over the events that get these numbers anew.
+    Numbers follow the order of commits, so no event appears later at or before `position`. An
+    `after` above the last number means that a restore from a backup has removed events; `position`
+    is then the last number, so that the caller does not skip new events with reused numbers.
     """
     last = _last_sequence(client_id)
     rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)

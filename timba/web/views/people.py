@@ -14,7 +14,7 @@ from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import add_role
 from timba.accounts.services import add_user, change_user, delete_user
-from timba.accounts.subscriptions import seats_taken
+from timba.accounts.subscriptions import count_seats_taken
 from timba.errors import Forbidden
 from timba.web.forms import ChangedPersonForm, NewPersonForm, PasswordForm, RoleForm
 from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
@@ -129,7 +129,7 @@ def show_people(
         "roles": Role.unscoped.assignable_in(client).order_by("id"),
         "labels": dict(Permission.choices),
         "subscription": client.subscription,
-        "seats_taken": seats_taken(client),
+        "seats_taken": count_seats_taken(client),
         "adding": adding,
         "new_role": new_role or RoleForm(auto_id="role-%s"),
         "is_adding_role": new_role is not None,

@@ -1,4 +1,4 @@
-"""Sets a password as Django does, then ends the sign-ins of its user and lifts the lock."""
+"""Django's `changepassword`; it also revokes the user's sessions and tokens, and unlocks the user."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from timba.accounts.sign_in import unlock_username
 
 class Command(changepassword.Command):
     def handle(self, *args: Any, **options: Any) -> str:
-        said = str(super().handle(*args, **options))
+        message = str(super().handle(*args, **options))
         username = options["username"] or getpass.getuser()
         with transaction.atomic():
             User.unscoped.filter(username=username).update(token_version=F("token_version") + 1)
             unlock_username(username)
-        return said
+        return message

@@ -1,4 +1,4 @@
-"""Makes the administrator of a fresh installation: `admin` with `TIMBA_ADMIN_PASSWORD`."""
+"""Creates the administrator of a new installation: `admin` with `TIMBA_ADMIN_PASSWORD`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Command(BaseCommand):
                 "TIMBA_ADMIN_PASSWORD is not set: set it to the password that “admin” shall have."
             )
         try:
-            made = create_administrator(username=USERNAME, password=settings.TIMBA_ADMIN_PASSWORD)
-        except DomainError as refused:
-            raise CommandError(str(refused)) from refused
+            is_new = create_administrator(username=USERNAME, password=settings.TIMBA_ADMIN_PASSWORD)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(
             f"The administrator “{USERNAME}” "
-            + ("has been made." if made else "was there already: nothing was changed.")
+            + ("has been made." if is_new else "was there already: nothing was changed.")
         )
