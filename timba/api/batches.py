@@ -22,7 +22,7 @@ from timba.api.http import (
     FOR_STAFF,
     IdField,
     acting_client,
-    get_or_400,
+    get_optional_or_400,
     validated,
 )
 from timba.api.idempotency import idempotent
@@ -132,10 +132,10 @@ class BatchView(UploadView):
         fields = validated(BatchFields(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
-        consignment = None
-        if fields.get("consignment_id"):
-            consignments = Consignment.objects.visible_to(actor)
-            consignment = get_or_400(consignments, fields["consignment_id"], "consignment_id")
+        consignments = Consignment.objects.visible_to(actor)
+        consignment = get_optional_or_400(
+            consignments, fields.get("consignment_id"), "consignment_id"
+        )
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
         self._identify()

@@ -131,8 +131,8 @@ class ClientView(APIView):
         responses={200: schema_of(ClientSchema)},
     )
     def get(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="client")
-        return Response(serialize_client(acting_client(actor_of(request), given.get("client_id"))))
+        params = merge_query_and_body(request, noun="client")
+        return Response(serialize_client(acting_client(actor_of(request), params.get("client_id"))))
 
     @extend_schema(
         summary="Add a client (/timba)",

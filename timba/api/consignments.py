@@ -19,9 +19,10 @@ from timba.api.http import (
     ONLY_CLIENT,
     QuerySerializer,
     acting_client,
+    check_same_client,
     filter_by_client,
+    get_optional_or_400,
     get_or_400,
-    requested_client,
     validated,
     validated_query,
 )
@@ -47,7 +48,6 @@ from timba.consignments.services import (
     open_consignment,
 )
 from timba.db.text import text_contains
-from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
 
 
@@ -128,8 +128,8 @@ class ConsignmentView(APIView):
         responses={200: schema_of(ConsignmentSchema)},
     )
     def get(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="consignment")
-        return Response(serialize_consignment(_named_consignment(request, given)))
+        params = merge_query_and_body(request, noun="consignment")
+        return Response(serialize_consignment(_requested_consignment(request, params)))
 
     @extend_schema(
         summary="Add a consignment (/timba)",
@@ -138,7 +138,7 @@ class ConsignmentView(APIView):
     )
     @idempotent
     def put(self, request: Request) -> Response:
-        return created_response("consignment", serialize_consignment(_open(request)))
+        return created_response("consignment", serialize_consignment(_create(request)))
 
     @extend_schema(
         summary="Change a consignment (/timba)",
@@ -147,8 +147,8 @@ class ConsignmentView(APIView):
         responses={200: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="consignment")
-        consignment = _change(request, _named_consignment(request, given), given)
+        params = merge_query_and_body(request, noun="consignment")
+        consignment = _change(request, _requested_consignment(request, params), params)
         return changed_response("consignment", serialize_consignment(consignment))
 
     @extend_schema(
@@ -158,8 +158,8 @@ class ConsignmentView(APIView):
         responses={200: MESSAGE_SCHEMA},
     )
     def delete(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="consignment")
-        consignment = _named_consignment(request, given)
+        params = merge_query_and_body(request, noun="consignment")
+        consignment = _requested_consignment(request, params)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return deleted_response("consignment")
 
@@ -174,8 +174,8 @@ class ConsignmentsView(APIView):
         responses={200: page_schema(ConsignmentSchema, key="consignments")},
     )
     def get(self, request: Request) -> Response:
-        wanted = validated(ConsignmentsQuery(data=merge_body_into_query(request)))
-        return Response(_page(request, wanted, key="consignments"))
+        filters = validated(ConsignmentsQuery(data=merge_body_into_query(request)))
+        return Response(_page(request, filters, key="consignments"))
 
 
 class RestConsignmentsView(APIView):
@@ -197,7 +197,7 @@ class RestConsignmentsView(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response(serialize_consignment(_open(request)), status=201)
+        return Response(serialize_consignment(_create(request)), status=201)
 
 
 class RestConsignmentView(APIView):
@@ -235,43 +235,40 @@ def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
     return rows.select_related("client__subscription")
 
 
-def _named_consignment(request: Request, given: Mapping[str, Any]) -> Consignment:
-    consignment_id = get_id_or_400(given, noun="consignment")
+def _requested_consignment(request: Request, params: Mapping[str, Any]) -> Consignment:
+    consignment_id = get_id_or_400(params, noun="consignment")
     return get_or_400(visible_consignments(request), consignment_id, "consignment_id")
 
 
-def _page(request: Request, wanted: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str, Any]:
     rows = filter_by_client(
-        Consignment.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
+        Consignment.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
     )
-    if wanted.get("q"):
-        rows = rows.filter(text_contains(wanted["q"], "name", "vehicle_number"))
-    if wanted.get("type"):
-        rows = rows.filter(type=wanted["type"])
-    if "city_id" in wanted:
-        rows = rows.filter(city_id=wanted["city_id"])
+    if filters.get("q"):
+        rows = rows.filter(text_contains(filters["q"], "name", "vehicle_number"))
+    if filters.get("type"):
+        rows = rows.filter(type=filters["type"])
+    if "city_id" in filters:
+        rows = rows.filter(city_id=filters["city_id"])
     return paginate(rows, request=request, serialize=serialize_consignment, key=key)
 
 
-def _open(request: Request) -> Consignment:
-    sent = validated(NewConsignmentInput(data=request.data))
-    client = acting_client(actor_of(request), sent.pop("client_id", None))
-    author = _author(request, sent.pop("user_id", None))
-    return open_consignment(actor=actor_of(request), client=client, created_by=author, **sent)
+def _create(request: Request) -> Consignment:
+    fields = validated(NewConsignmentInput(data=request.data))
+    client = acting_client(actor_of(request), fields.pop("client_id", None))
+    author = _author(request, fields.pop("user_id", None))
+    return open_consignment(actor=actor_of(request), client=client, created_by=author, **fields)
 
 
-def _change(request: Request, consignment: Consignment, given: Any) -> Consignment:
-    sent = validated(ConsignmentInput(data=given, partial=True))
-    client = requested_client(actor_of(request), given.get("client_id"))
-    if client is not None and client.pk != consignment.client_id:
-        raise Invalid(fields={"client_id": ["A consignment stays with its client."]})
-    author = _author(request, sent.pop("user_id", None))
+def _change(request: Request, consignment: Consignment, params: Any) -> Consignment:
+    fields = validated(ConsignmentInput(data=params, partial=True))
+    sentence = "A consignment stays with its client."
+    check_same_client(actor_of(request), consignment, params.get("client_id"), sentence)
+    author = _author(request, fields.pop("user_id", None))
     return change_consignment(
-        actor=actor_of(request), consignment=consignment, updated_by=author, **sent
+        actor=actor_of(request), consignment=consignment, updated_by=author, **fields
     )
 
 
 def _author(request: Request, user_id: int | None) -> User | None:
-    if user_id is None:
-        return None
-    return get_or_400(User.objects.visible_to(actor_of(request)), user_id, "user_id")
+    return get_optional_or_400(User.objects.visible_to(actor_of(request)), user_id, "user_id")

@@ -1,4 +1,4 @@
-"""The history's door: `GET /api/events/` tells what happened, at once or as soon as it does."""
+"""The endpoint of events: `GET /api/events/` lists a client's events, or waits for the next one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HIGHEST: Final = 2**63 - 1
 
 def _page_schema() -> dict[str, Any]:
     schema = page_schema(EventSchema, key="events")
-    # A later page exists always: it holds the events that have not happened yet.
+    # There is always a next page: of events that have not happened yet.
     schema["properties"]["next"] = {
         "type": "string",
         "format": "uri",
@@ -37,7 +37,7 @@ def _page_schema() -> dict[str, Any]:
 
 
 class EventsQuery(QuerySerializer):
-    """Where to read on, and how long to wait for something."""
+    """Where to continue, and how long to wait."""
 
     after = serializers.IntegerField(
         default=0, min_value=0, max_value=_HIGHEST, help_text="Only events after this sequence."
@@ -65,34 +65,34 @@ class EventsView(APIView):
     )
     def get(self, request: Request) -> Response:
         limit = parse_limit(request)
-        wanted = validated_query(EventsQuery, request)
-        client = acting_client(actor_of(request), wanted.get("client_id"))
-        chapter = wait_for_events(
+        params = validated_query(EventsQuery, request)
+        client = acting_client(actor_of(request), params.get("client_id"))
+        page = wait_for_events(
             client_id=client.pk,
-            after=wanted["after"],
-            topic=wanted.get("topic"),
+            after=params["after"],
+            topic=params.get("topic"),
             limit=limit,
-            seconds=wanted["wait"],
+            seconds=params["wait"],
         )
-        if wanted["wait"]:
-            _refuse_who_left(request)
+        if params["wait"]:
+            _check_still_signed_in(request)
         return Response(
             {
-                "events": [serialize_event(event) for event in chapter.events],
-                "next": _next_url(request, chapter.position),
+                "events": [serialize_event(event) for event in page.events],
+                "next": _next_url(request, page.position),
             }
         )
 
 
 def _next_url(request: Request, position: int) -> str:
-    following = request.query_params.copy()
-    following["after"] = str(position)
-    url: str = request.build_absolute_uri(f"{request.path}?{following.urlencode()}")
+    query = request.query_params.copy()
+    query["after"] = str(position)
+    url: str = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
     return url
 
 
-def _refuse_who_left(request: Request) -> None:
-    """Look again at who is asking: while an answer waited, the sign-in may have ended."""
+def _check_still_signed_in(request: Request) -> None:
+    """Authenticate again: the sign-in may have ended while the response was held back."""
     if isinstance(request.auth, str):
         get_user_by_access_token(request.auth)
     elif not isinstance(get_user(request._request), User):

@@ -25,7 +25,7 @@ from timba.api.http import (
     QuerySerializer,
     acting_client,
     filter_by_client,
-    get_or_400,
+    get_optional_or_400,
     validated,
     validated_query,
 )
@@ -190,19 +190,16 @@ class FilesView(OneFileView):
         responses={200: page_schema(FileSchema)},
     )
     def get(self, request: Request) -> Response:
-        wanted = validated_query(FilesQuery, request)
+        filters = validated_query(FilesQuery, request)
         actor = actor_of(request)
-        files = filter_by_client(File.objects.visible_to(actor), actor, wanted.get("client_id"))
+        files = filter_by_client(File.objects.visible_to(actor), actor, filters.get("client_id"))
         for field in ("status", "kind"):
-            if field in wanted:
-                files = files.filter(**{field: wanted[field]})
-        if "consignment_id" in wanted:
-            consignments = Consignment.objects.visible_to(actor)
-            files = files.filter(
-                consignment=get_or_400(consignments, wanted["consignment_id"], "consignment_id")
-            )
-        if wanted.get("q"):
-            files = files.filter(text_contains(wanted["q"], "name"))
+            if field in filters:
+                files = files.filter(**{field: filters[field]})
+        if "consignment_id" in filters:
+            files = files.filter(consignment=_consignment(actor, filters))
+        if filters.get("q"):
+            files = files.filter(text_contains(filters["q"], "name"))
         order = ("-uploaded_at", "-id")
         return Response(paginate(files, request=request, serialize=serialize_file, order=order))
 
@@ -222,7 +219,7 @@ class FilesView(OneFileView):
 
 
 class TemperatureUploadView(OneFileView):
-    """`POST /upload/`: a temperature file, whatever its name ends in."""
+    """`POST /upload/`: a temperature file, with any extension."""
 
     kind = TEMPERATURES
 
@@ -263,12 +260,12 @@ class FileView(APIView):
     def patch(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = visible_file(actor, pk)
-        sent = validated(PlaceInput(data=request.data))
-        consignment, log = _targets(actor, sent)
+        fields = validated(PlaceInput(data=request.data))
+        consignment, log = _targets(actor, fields)
         places: Links = {}
-        if "consignment_id" in sent:
+        if "consignment_id" in fields:
             places["consignment"] = consignment
-        if "log_id" in sent:
+        if "log_id" in fields:
             places["log"] = log
         file = place_file(actor=actor, file=file, **places)
         return Response(serialize_file(file))
@@ -311,17 +308,18 @@ class RetryFailedView(APIView):
 
 
 def visible_file(actor: User, pk: str) -> File:
-    """Return the file that `actor` may see under this id; raise NotFound."""
+    """Return the file with this id; raise NotFound where there is none that `actor` may see."""
     files = File.objects.visible_to(actor).select_related("client__subscription")
     return files.get_or_not_found(pk=pk)
 
 
 def _targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
-    """Return the consignment and the log that fields name; blank and null name none."""
-    consignment = log = None
-    if fields.get("consignment_id") not in (None, ""):
-        consignments = Consignment.objects.visible_to(actor)
-        consignment = get_or_400(consignments, fields["consignment_id"], "consignment_id")
-    if fields.get("log_id") not in (None, ""):
-        log = get_or_400(Log.objects.visible_to(actor), fields["log_id"], "log_id")
+    """Return the consignment and the log of a form or a body, each None where null or blank."""
+    consignment = _consignment(actor, fields)
+    log = get_optional_or_400(Log.objects.visible_to(actor), fields.get("log_id"), "log_id")
     return consignment, log
+
+
+def _consignment(actor: User, fields: dict[str, Any]) -> Consignment | None:
+    consignments = Consignment.objects.visible_to(actor)
+    return get_optional_or_400(consignments, fields.get("consignment_id"), "consignment_id")

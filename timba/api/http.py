@@ -1,9 +1,9 @@
-"""Reads what a request sends, query and body, into checked values."""
+"""Parses and validates requests, finds the rows that they name, and renders JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Final, Protocol, TypeVar
 
 import orjson
 from django.conf import settings
@@ -25,15 +25,16 @@ from timba.errors import Invalid, NotFound
 from timba.serialization import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
 M = TypeVar("M", bound=models.Model)
-# What OpenAPI says of parameters that several endpoints have.
-FOR_STAFF = "Id of the client; staff must give it, other users need not."
-ONLY_CLIENT = "Only rows of the client with this id."
-CONSIGNMENT_LINK = "Id of the consignment to link to."
-UNSTORABLE_TEXT = "Text may not contain NUL or half of a surrogate pair."
+
+UNSTORABLE_TEXT: Final = "Text may not contain NUL or half of a surrogate pair."
+# Descriptions in OpenAPI of parameters that several endpoints have.
+FOR_STAFF: Final = "Id of the client; staff must give it, other users need not."
+ONLY_CLIENT: Final = "Only rows of the client with this id."
+CONSIGNMENT_LINK: Final = "Id of the consignment to link to."
 
 
 class QuerySerializer(serializers.Serializer[Any]):
-    """The parameters of one list; unknown ones are ignored."""
+    """The query parameters of a list; unknown parameters are ignored."""
 
 
 @extend_schema_field({"type": "integer"})
@@ -44,37 +45,30 @@ class IdField(serializers.CharField):
         super().__init__(allow_blank=True, **kwargs)
 
 
-def validated_query(kind: type[QuerySerializer], request: Request) -> dict[str, Any]:
-    """Return the parameters that were given; raise ValidationError naming a bad one."""
+class _RowOfClient(Protocol):
+    client_id: Any
+
+
+def validated_query(serializer_class: type[QuerySerializer], request: Request) -> dict[str, Any]:
+    """Return the valid query parameters of a request; raise ValidationError for an invalid one."""
     check_storable(request.query_params)
-    given = kind(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
+    serializer = serializer_class(data=request.query_params)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
-def validated(sent: serializers.Serializer[Any]) -> dict[str, Any]:
-    """Return the checked values of a body; raise ValidationError naming a bad one."""
-    if not isinstance(sent.initial_data, Mapping):
+def validated(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """Return the valid fields of a body; raise ValidationError for an invalid one."""
+    if not isinstance(serializer.initial_data, Mapping):
         raise Invalid("The body is not a JSON object.")
-    sent.is_valid(raise_exception=True)
-    return dict(sent.validated_data)
-
-
-def requested_client(actor: User, client_id: Any) -> Client | None:
-    """Return the client a parameter names, None where it names none.
-
-    Raises NotFound alike for an absent client and for another one than the member's own.
-    """
-    if client_id in (None, ""):
-        return None
-    clients = Client.objects.visible_to(actor).select_related("subscription")
-    return get_or_400(clients, client_id, "client_id")
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 def acting_client(actor: User, client_id: Any = None) -> Client:
-    """Return the client that a write or a statistic is for.
+    """Return the client to act for: the requested one, else the actor's own.
 
-    Raises Invalid when staff name none, NotFound as `requested_client` does.
+    Raises Invalid when staff give no `client_id`, NotFound as `requested_client` does.
     """
     client = requested_client(actor, client_id)
     if client is not None:
@@ -84,31 +78,62 @@ def acting_client(actor: User, client_id: Any = None) -> Client:
     return actor.client
 
 
+def requested_client(actor: User, client_id: Any) -> Client | None:
+    """Return the client with the requested id, or None where the id is null or blank.
+
+    Raises the same NotFound for a client that is absent and one that the actor may not see.
+    """
+    clients = Client.objects.visible_to(actor).select_related("subscription")
+    return get_optional_or_400(clients, client_id, "client_id")
+
+
 def filter_by_client(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:
-    """Narrow visible rows to the client a list's `client_id` names, if it names one."""
+    """Filter rows by the requested client, if there is one."""
     client = requested_client(actor, client_id)
     return rows if client is None else rows.filter(client_id=client.pk)
 
 
-def get_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M:
-    """Return the visible row that the id in a query or a body names.
+def check_same_client(actor: User, row: _RowOfClient, client_id: Any, sentence: str) -> None:
+    """Raise Invalid with the sentence where a change requests another client than the row's."""
+    client = requested_client(actor, client_id)
+    if client is not None and client.pk != row.client_id:
+        raise Invalid(fields={"client_id": [sentence]})
 
-    Raises Invalid for what is no id, NotFound alike for foreign and absent rows.
+
+def get_optional_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M | None:
+    """Return None where the id is null or blank, else the row as `get_or_400` does."""
+    return None if value in (None, "") else get_or_400(rows, value, field)
+
+
+def get_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M:
+    """Return the visible row with an id from a query or a body.
+
+    Raises Invalid where the value is not an id, and the same NotFound for rows that are absent and
+    rows of other clients.
     """
     return rows.get_or_not_found(pk=parse_id(value, field))
 
 
-def parse_id(value: Any, name: str) -> int:
-    """Return an id from a query, a path or a body; raise Invalid naming the field.
+def parse_id(value: Any, field: str) -> int:
+    """Return an id from a query, a path or a body.
 
-    A number that no row can have names nothing: NotFound.
+    Raises Invalid where the value is not a whole number, NotFound where it is 2**63 or more: no
+    database stores such an id.
     """
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
-        raise Invalid(fields={name: ["Give a whole number."]})
+        raise Invalid(fields={field: ["Give a whole number."]})
     if len(text) > len(str(2**63)) or int(text) >= 2**63:
-        raise NotFound(f"There is no such {name.removesuffix('_id') or 'row'}.")
+        raise NotFound(f"There is no such {field.removesuffix('_id') or 'row'}.")
     return int(text)
+
+
+def check_storable(values: QueryDict) -> None:
+    """Raise ParseError for text in a form or a query that not every database can store."""
+    for key, texts in values.lists():
+        for text in (key, *texts):
+            if not is_storable(str(text)):
+                raise ParseError(UNSTORABLE_TEXT)
 
 
 class StrictJSONParser(BaseParser):
@@ -141,29 +166,6 @@ class StrictJSONParser(BaseParser):
         return data
 
 
-def check_storable(values: QueryDict) -> None:
-    """Raise ParseError for text that cannot be stored everywhere, in a form or a query."""
-    for key, texts in values.lists():
-        for text in (key, *texts):
-            if not is_storable(str(text)):
-                raise ParseError(UNSTORABLE_TEXT)
-
-
-def _has_nul(value: Any) -> bool:
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            if "\0" in item:
-                return True
-        elif isinstance(item, dict):
-            pending.extend(item.keys())
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-    return False
-
-
 class OrjsonRenderer(BaseRenderer):
     """JSON in UTF-8."""
 
@@ -181,7 +183,7 @@ class OrjsonRenderer(BaseRenderer):
 
 
 class IgnoreAcceptNegotiation(BaseContentNegotiation):
-    """Answer JSON also to those who ask for something else: there is no 406 in the contract."""
+    """Render JSON whatever the Accept header says: the contract has no status 406."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         return next((p for p in parsers if _same_type(p.media_type, request.content_type)), None)
@@ -194,6 +196,21 @@ class IgnoreAcceptNegotiation(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         first = next(iter(renderers))
         return first, first.media_type
+
+
+def _has_nul(value: Any) -> bool:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            pending.extend(item.keys())
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return False
 
 
 def _same_type(media_type: str | None, content_type: str) -> bool:

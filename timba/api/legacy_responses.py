@@ -1,9 +1,9 @@
-"""The manner of the `/timba/…` doors: where parameters stand, and what wraps each answer."""
+"""The conventions of the `/timba/…` endpoints: where parameters are, and what wraps a response."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ParseError
@@ -14,61 +14,72 @@ from timba.api.http import check_storable
 from timba.api.openapi import schema_of
 from timba.errors import Invalid
 
+_MESSAGE: Final = {
+    "type": "string",
+    "description": "What was done, in a sentence.",
+    "examples": ["It has been done."],
+}
+MESSAGE_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"message": _MESSAGE},
+    "required": ["message"],
+}
+
 
 def merge_query_and_body(request: Request, *, noun: str) -> dict[str, Any]:
-    """Return what was sent in the query and in a JSON body, where the body counts for more.
+    """Return the parameters of the query and of the JSON body; the body takes precedence.
 
     `id` is an alias of the noun's own id, `<noun>_id`.
     """
     check_storable(request.query_params)
     if not isinstance(request.data, Mapping):
         raise ParseError("The body must be a JSON object.")
-    given = {**request.query_params.dict(), **request.data}
-    if "id" in given:
-        given.setdefault(f"{noun}_id", given["id"])
-    return given
+    params = {**request.query_params.dict(), **request.data}
+    if "id" in params:
+        params.setdefault(f"{noun}_id", params["id"])
+    return params
 
 
 def merge_body_into_query(request: Request) -> dict[str, Any]:
-    """Return the parameters of a list, and let its pages find them where those look: in the query.
+    """Return the parameters of a list, and copy those of the body into the request's query.
 
-    The address of the next page then carries what was sent in a body.
+    Pagination reads the query only, and the URL of the next page then carries all parameters.
     """
-    given = merge_query_and_body(request, noun="")
+    params = merge_query_and_body(request, noun="")
     query = request.query_params.copy()
-    for name in given.keys() - query.keys():
-        if given[name] is not None:
-            query[name] = str(given[name])
-    # Annotated as immutable, which keeps others from changing it by accident.
+    for name in params.keys() - query.keys():
+        if params[name] is not None:
+            query[name] = str(params[name])
+    # Django's annotation is an immutable QueryDict, which prevents accidental changes.
     request._request.GET = query  # type: ignore[assignment]
-    return given
+    return params
 
 
-def get_id_or_400(given: Mapping[str, Any], *, noun: str) -> Any:
-    """Return the id that says which one is meant; raise Invalid where it was left out."""
-    value = given.get(f"{noun}_id")
+def get_id_or_400(params: Mapping[str, Any], *, noun: str) -> Any:
+    """Return the noun's id from the parameters, unparsed; raise Invalid where it is missing."""
+    value = params.get(f"{noun}_id")
     if value in (None, ""):
         raise Invalid(fields={f"{noun}_id": [f"Say which {noun}: give its {noun}_id."]})
     return value
 
 
 def created_response(noun: str, data: Mapping[str, Any]) -> Response:
-    """Answer a PUT."""
-    return _enveloped(f"The {noun} has been added.", data, status=201)
+    """Return the response to a PUT."""
+    return Response({"message": f"The {noun} has been added.", "data": data}, status=201)
 
 
 def changed_response(noun: str, data: Mapping[str, Any]) -> Response:
-    """Answer a PATCH."""
-    return _enveloped(f"The {noun} has been changed.", data, status=200)
+    """Return the response to a PATCH."""
+    return Response({"message": f"The {noun} has been changed.", "data": data})
 
 
 def deleted_response(noun: str) -> Response:
-    """Answer a DELETE."""
+    """Return the response to a DELETE."""
     return Response({"message": f"The {noun} has been deleted."})
 
 
 def message_and_data_schema(hint: Any) -> dict[str, Any]:
-    """Return the schema of what PUT and PATCH answer with."""
+    """Return the schema of responses to PUT and PATCH."""
     return {
         "type": "object",
         "properties": {
@@ -79,27 +90,11 @@ def message_and_data_schema(hint: Any) -> dict[str, Any]:
     }
 
 
-_MESSAGE = {
-    "type": "string",
-    "description": "What was done, in a sentence.",
-    "examples": ["It has been done."],
-}
-MESSAGE_SCHEMA = {
-    "type": "object",
-    "properties": {"message": _MESSAGE},
-    "required": ["message"],
-}
-
-
 def id_parameters(noun: str) -> list[OpenApiParameter]:
-    """Return the schema of the parameters that say which one a GET or a DELETE is about."""
+    """Return the OpenAPI parameters that name the object of a GET, PATCH or DELETE."""
     return [
         OpenApiParameter(
             f"{noun}_id", int, description=f"Id of the {noun}, here or in a JSON body."
         ),
         OpenApiParameter("id", int, description=f"An alias of {noun}_id."),
     ]
-
-
-def _enveloped(message: str, data: Mapping[str, Any], *, status: int) -> Response:
-    return Response({"message": message, "data": data}, status=status)

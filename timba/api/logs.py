@@ -14,7 +14,15 @@ from rest_framework.views import APIView
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.consignments import visible_consignments
-from timba.api.http import QuerySerializer, get_or_400, requested_client, validated, validated_query
+from timba.api.http import (
+    QuerySerializer,
+    check_same_client,
+    get_optional_or_400,
+    get_or_400,
+    requested_client,
+    validated,
+    validated_query,
+)
 from timba.api.idempotency import idempotent_for_logs
 from timba.api.legacy_responses import (
     MESSAGE_SCHEMA,
@@ -129,7 +137,7 @@ class LogView(APIView):
     )
     def get(self, request: Request) -> Response:
         return Response(
-            serialize_log(_named_log(request, merge_query_and_body(request, noun="log")))
+            serialize_log(_requested_log(request, merge_query_and_body(request, noun="log")))
         )
 
     @extend_schema(
@@ -139,9 +147,14 @@ class LogView(APIView):
     )
     @idempotent_for_logs
     def put(self, request: Request) -> Response:
-        sent = validated(PlacedLogInput(data=request.data))
-        consignment = _consignment(request, sent.pop("consignment_id"), sent.pop("client_id", None))
-        return created_response("log", serialize_log(_add(request, consignment, sent)))
+        fields = validated(PlacedLogInput(data=request.data))
+        consignment = _consignment(
+            request, fields.pop("consignment_id"), fields.pop("client_id", None)
+        )
+        return created_response(
+            "log",
+            serialize_log(add_log(actor=actor_of(request), consignment=consignment, **fields)),
+        )
 
     @extend_schema(
         summary="Change a log (/timba)",
@@ -150,9 +163,9 @@ class LogView(APIView):
         responses={200: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="log")
+        params = merge_query_and_body(request, noun="log")
         return changed_response(
-            "log", serialize_log(_change(request, _named_log(request, given), given))
+            "log", serialize_log(_change(request, _requested_log(request, params), params))
         )
 
     @extend_schema(
@@ -161,7 +174,7 @@ class LogView(APIView):
         responses={200: MESSAGE_SCHEMA},
     )
     def delete(self, request: Request) -> Response:
-        log = _named_log(request, merge_query_and_body(request, noun="log"))
+        log = _requested_log(request, merge_query_and_body(request, noun="log"))
         delete_log(actor=actor_of(request), log=log)
         return deleted_response("log")
 
@@ -183,10 +196,10 @@ class LogsView(APIView):
         responses={200: _consignment_page_schema()},
     )
     def get(self, request: Request) -> Response:
-        given = merge_body_into_query(request)
-        consignment_id = get_id_or_400(given, noun="consignment")
-        consignment = _consignment(request, consignment_id, given.get("client_id"))
-        logs = _page(request, consignment, validated(LogsQuery(data=given)), key="logs")
+        params = merge_body_into_query(request)
+        consignment_id = get_id_or_400(params, noun="consignment")
+        consignment = _consignment(request, consignment_id, params.get("client_id"))
+        logs = _page(request, consignment, validated(LogsQuery(data=params)), key="logs")
         return Response({"consignment": serialize_consignment(consignment), **logs})
 
 
@@ -213,8 +226,11 @@ class RestLogsView(APIView):
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
-        sent = validated(NewLogInput(data=request.data))
-        return Response(serialize_log(_add(request, consignment, sent)), status=201)
+        fields = validated(NewLogInput(data=request.data))
+        return Response(
+            serialize_log(add_log(actor=actor_of(request), consignment=consignment, **fields)),
+            status=201,
+        )
 
 
 class RestLogView(APIView):
@@ -222,7 +238,7 @@ class RestLogView(APIView):
 
     @extend_schema(summary="Get a log", responses={200: schema_of(LogSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_log(_logs(request).get_or_not_found(pk=pk)))
+        return Response(serialize_log(_visible_logs(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
         summary="Change a log",
@@ -230,25 +246,25 @@ class RestLogView(APIView):
         responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        log = _logs(request).get_or_not_found(pk=pk)
+        log = _visible_logs(request).get_or_not_found(pk=pk)
         return Response(serialize_log(_change(request, log, request.data)))
 
     @extend_schema(summary="Delete a log", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_log(actor=actor_of(request), log=_logs(request).get_or_not_found(pk=pk))
+        delete_log(actor=actor_of(request), log=_visible_logs(request).get_or_not_found(pk=pk))
         return Response(status=204)
 
 
-def _logs(request: Request) -> TenantQuerySet[Log]:
+def _visible_logs(request: Request) -> TenantQuerySet[Log]:
     return Log.objects.visible_to(request.user).select_related("client__subscription")
 
 
-def _named_log(request: Request, given: Mapping[str, Any]) -> Log:
-    return get_or_400(_logs(request), get_id_or_400(given, noun="log"), "log_id")
+def _requested_log(request: Request, params: Mapping[str, Any]) -> Log:
+    return get_or_400(_visible_logs(request), get_id_or_400(params, noun="log"), "log_id")
 
 
 def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consignment:
-    """Return the consignment that is named, of the client that is named if one is."""
+    """Return the requested consignment, of the requested client if there is one."""
     client = requested_client(actor_of(request), client_id)
     consignment = get_or_400(visible_consignments(request), consignment_id, "consignment_id")
     if client is not None and consignment.client_id != client.pk:
@@ -257,27 +273,22 @@ def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consi
 
 
 def _page(
-    request: Request, consignment: Consignment, wanted: Mapping[str, Any], *, key: str
+    request: Request, consignment: Consignment, filters: Mapping[str, Any], *, key: str
 ) -> dict[str, Any]:
     logs = Log.objects.visible_to(request.user).filter(consignment=consignment)
-    if wanted.get("barcode"):
-        # With the client, for its index.
-        logs = logs.filter(client_id=consignment.client_id, barcode=wanted["barcode"])
+    if filters.get("barcode"):
+        # The index on barcodes starts with the client.
+        logs = logs.filter(client_id=consignment.client_id, barcode=filters["barcode"])
     return paginate(logs, request=request, serialize=serialize_log, order=("id",), key=key)
 
 
-def _add(request: Request, consignment: Consignment, sent: Mapping[str, Any]) -> Log:
-    return add_log(actor=actor_of(request), consignment=consignment, **sent)
-
-
-def _change(request: Request, log: Log, given: Any) -> Log:
-    sent = validated(LogInput(data=given, partial=True))
-    client = requested_client(actor_of(request), given.get("client_id"))
-    if client is not None and client.pk != log.client_id:
-        raise Invalid(fields={"client_id": ["A log stays with its client."]})
-    if given.get("consignment_id") not in (None, ""):
-        place = get_or_400(visible_consignments(request), given["consignment_id"], "consignment_id")
-        if place.pk != log.consignment_id:
-            sentence = "A log stays in its consignment: delete it, and add it to the other one."
-            raise Invalid(fields={"consignment_id": [sentence]})
-    return change_log(actor=actor_of(request), log=log, **sent)
+def _change(request: Request, log: Log, params: Any) -> Log:
+    fields = validated(LogInput(data=params, partial=True))
+    sentence = "A log stays with its client."
+    check_same_client(actor_of(request), log, params.get("client_id"), sentence)
+    consignments = visible_consignments(request)
+    consignment = get_optional_or_400(consignments, params.get("consignment_id"), "consignment_id")
+    if consignment is not None and consignment.pk != log.consignment_id:
+        sentence = "A log stays in its consignment: delete it, and add it to the other one."
+        raise Invalid(fields={"consignment_id": [sentence]})
+    return change_log(actor=actor_of(request), log=log, **fields)

@@ -17,7 +17,7 @@ from timba.api.http import (
     QuerySerializer,
     acting_client,
     filter_by_client,
-    get_or_400,
+    get_optional_or_400,
     validated,
     validated_query,
 )
@@ -74,14 +74,14 @@ class NotesView(APIView):
         responses={200: page_schema(NoteSchema)},
     )
     def get(self, request: Request) -> Response:
-        wanted = validated_query(NotesQuery, request)
+        filters = validated_query(NotesQuery, request)
         notes = filter_by_client(
-            Note.objects.visible_to(request.user), actor_of(request), wanted.get("client_id")
+            Note.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
         )
-        if "consignment_id" in wanted:
-            notes = notes.filter(consignment=_consignment(request, wanted["consignment_id"]))
-        if wanted.get("q"):
-            notes = notes.filter(text_contains(wanted["q"], "title", "content"))
+        if "consignment_id" in filters:
+            notes = notes.filter(consignment=_consignment(request, filters["consignment_id"]))
+        if filters.get("q"):
+            notes = notes.filter(text_contains(filters["q"], "title", "content"))
         return Response(paginate(notes, request=request, serialize=serialize_note))
 
     @extend_schema(
@@ -89,13 +89,13 @@ class NotesView(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        sent = validated(NewNoteInput(data=request.data))
+        fields = validated(NewNoteInput(data=request.data))
         note = write_note(
             actor=actor_of(request),
-            client=acting_client(actor_of(request), sent.get("client_id")),
-            title=sent["title"],
-            content=sent["content"],
-            consignment=_consignment(request, sent["consignment_id"]),
+            client=acting_client(actor_of(request), fields.get("client_id")),
+            title=fields["title"],
+            content=fields["content"],
+            consignment=_consignment(request, fields["consignment_id"]),
         )
         return Response(serialize_note(note), status=201)
 
@@ -105,15 +105,15 @@ class NoteView(APIView):
 
     @extend_schema(summary="Get a note", responses={200: schema_of(NoteSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_note(_note(request, pk)))
+        return Response(serialize_note(_visible_note(request, pk)))
 
     @extend_schema(
         summary="Replace a note", request=NoteInput, responses={200: schema_of(NoteSchema)}
     )
     def put(self, request: Request, pk: int) -> Response:
-        note = _note(request, pk)
-        sent = validated(NoteInput(data=request.data))
-        return self._change(request, note, sent)
+        note = _visible_note(request, pk)
+        fields = validated(NoteInput(data=request.data))
+        return self._change(request, note, fields)
 
     @extend_schema(
         summary="Change a note",
@@ -121,28 +121,28 @@ class NoteView(APIView):
         responses={200: schema_of(NoteSchema)},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        note = _note(request, pk)
-        sent = validated(NoteInput(data=request.data, partial=True))
-        return self._change(request, note, sent)
+        note = _visible_note(request, pk)
+        fields = validated(NoteInput(data=request.data, partial=True))
+        return self._change(request, note, fields)
 
     @extend_schema(summary="Delete a note", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_note(actor=actor_of(request), note=_note(request, pk))
+        delete_note(actor=actor_of(request), note=_visible_note(request, pk))
         return Response(status=204)
 
-    def _change(self, request: Request, note: Note, sent: dict[str, Any]) -> Response:
-        if "consignment_id" in sent:
-            sent["consignment"] = _consignment(request, sent.pop("consignment_id"))
-        note = change_note(actor=actor_of(request), note=note, **sent)
+    def _change(self, request: Request, note: Note, fields: dict[str, Any]) -> Response:
+        if "consignment_id" in fields:
+            fields["consignment"] = _consignment(request, fields.pop("consignment_id"))
+        note = change_note(actor=actor_of(request), note=note, **fields)
         return Response(serialize_note(note))
 
 
-def _note(request: Request, pk: int) -> Note:
+def _visible_note(request: Request, pk: int) -> Note:
     notes = Note.objects.visible_to(request.user)
     return notes.select_related("client__subscription").get_or_not_found(pk=pk)
 
 
 def _consignment(request: Request, value: Any) -> Consignment | None:
-    if value is None:
-        return None
-    return get_or_400(Consignment.objects.visible_to(request.user), value, "consignment_id")
+    return get_optional_or_400(
+        Consignment.objects.visible_to(request.user), value, "consignment_id"
+    )

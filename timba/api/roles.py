@@ -118,7 +118,7 @@ class RestRoleView(APIView):
 
     @extend_schema(summary="Get a role", responses={200: schema_of(RoleSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_role(_role(request, pk)))
+        return Response(serialize_role(_visible_role(request, pk)))
 
     @extend_schema(
         summary="Change a role",
@@ -127,9 +127,9 @@ class RestRoleView(APIView):
         responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        role = _role(request, pk)
-        sent = validated(RoleInput(data=request.data, partial=True))
-        return Response(serialize_role(change_role(actor=actor_of(request), role=role, **sent)))
+        role = _visible_role(request, pk)
+        fields = validated(RoleInput(data=request.data, partial=True))
+        return Response(serialize_role(change_role(actor=actor_of(request), role=role, **fields)))
 
     @extend_schema(
         summary="Delete a role",
@@ -137,14 +137,14 @@ class RestRoleView(APIView):
         responses={204: None, **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request, pk: int) -> Response:
-        delete_role(actor=actor_of(request), role=_role(request, pk))
+        delete_role(actor=actor_of(request), role=_visible_role(request, pk))
         return Response(status=204)
 
 
 def _add(request: Request) -> Role:
-    sent = validated(NewRoleInput(data=request.data))
-    client = acting_client(actor_of(request), sent.pop("client_id", None))
-    return add_role(actor=actor_of(request), client=client, **sent)
+    fields = validated(NewRoleInput(data=request.data))
+    client = acting_client(actor_of(request), fields.pop("client_id", None))
+    return add_role(actor=actor_of(request), client=client, **fields)
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
@@ -155,6 +155,6 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     return paginate(roles, request=request, serialize=serialize_role, order=("id",), key=key)
 
 
-def _role(request: Request, pk: int) -> Role:
+def _visible_role(request: Request, pk: int) -> Role:
     roles = Role.objects.visible_to(actor_of(request)).select_related("client__subscription")
     return roles.get_or_not_found(pk=pk)

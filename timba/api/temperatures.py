@@ -145,12 +145,12 @@ class CityNameView(APIView):
         summary="Name a city", request=CityNameInput, responses={200: schema_of(CityNameSchema)}
     )
     def put(self, request: Request, city_id: int) -> Response:
-        sent = validated(CityNameInput(data=request.data))
+        fields = validated(CityNameInput(data=request.data))
         city = name_city_and_invalidate_cache(
             actor=actor_of(request),
-            client=acting_client(actor_of(request), sent.get("client_id")),
+            client=acting_client(actor_of(request), fields.get("client_id")),
             city_id=city_id,
-            name=sent["name"],
+            name=fields["name"],
         )
         return Response(CityNameSchema(city_id=city.number, name=city.name))
 
@@ -184,24 +184,24 @@ def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpR
     return get_conditional_response(request, etag=etag, response=answer) or answer
 
 
-def _statistics(user: User, city_id: int, sent: Mapping[str, Any]) -> CitySchema:
-    client = acting_client(user, sent.get("client_id"))
-    bounds = _bounds(sent)
+def _statistics(user: User, city_id: int, fields: Mapping[str, Any]) -> CitySchema:
+    client = acting_client(user, fields.get("client_id"))
+    bounds = _bounds(fields)
     statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
         raise NotFound("There is no reading of this city.")
     return serialize_city(statistics)
 
 
-def _bounds(sent: Mapping[str, Any]) -> TimeRange:
+def _bounds(fields: Mapping[str, Any]) -> TimeRange:
     return TimeRange(
-        start=_moment(sent, "from", default=ALL_TIME.start),
-        stop=_moment(sent, "to", default=ALL_TIME.stop),
+        start=_moment(fields, "from", default=ALL_TIME.start),
+        stop=_moment(fields, "to", default=ALL_TIME.stop),
     )
 
 
-def _moment(sent: Mapping[str, Any], field: str, *, default: int) -> int:
-    text = sent.get(field)
+def _moment(fields: Mapping[str, Any], field: str, *, default: int) -> int:
+    text = fields.get(field)
     if text is None:
         return default
     try:

@@ -28,9 +28,9 @@ from timba.api.http import (
     ONLY_CLIENT,
     QuerySerializer,
     acting_client,
+    check_same_client,
     filter_by_client,
     get_or_400,
-    requested_client,
     validated,
     validated_query,
 )
@@ -132,7 +132,7 @@ class UserView(APIView):
     )
     def get(self, request: Request) -> Response:
         return Response(
-            serialize_user(_named_user(request, merge_query_and_body(request, noun="user")))
+            serialize_user(_requested_user(request, merge_query_and_body(request, noun="user")))
         )
 
     @extend_schema(
@@ -151,9 +151,9 @@ class UserView(APIView):
         responses={200: message_and_data_schema(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
-        given = merge_query_and_body(request, noun="user")
+        params = merge_query_and_body(request, noun="user")
         return changed_response(
-            "user", serialize_user(_change(request, _named_user(request, given), given))
+            "user", serialize_user(_change(request, _requested_user(request, params), params))
         )
 
     @extend_schema(
@@ -163,7 +163,7 @@ class UserView(APIView):
         responses={200: MESSAGE_SCHEMA, **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request) -> Response:
-        user = _named_user(request, merge_query_and_body(request, noun="user"))
+        user = _requested_user(request, merge_query_and_body(request, noun="user"))
         delete_user(actor=actor_of(request), user=user)
         return deleted_response("user")
 
@@ -211,7 +211,7 @@ class RestUserView(APIView):
 
     @extend_schema(summary="Get a user", responses={200: schema_of(UserSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_user(_users(request).get_or_not_found(pk=pk)))
+        return Response(serialize_user(_visible_users(request).get_or_not_found(pk=pk)))
 
     @extend_schema(
         summary="Change a user",
@@ -219,7 +219,7 @@ class RestUserView(APIView):
         responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        user = _users(request).get_or_not_found(pk=pk)
+        user = _visible_users(request).get_or_not_found(pk=pk)
         return Response(serialize_user(_change(request, user, request.data)))
 
     @extend_schema(
@@ -228,17 +228,17 @@ class RestUserView(APIView):
         responses={204: None, **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request, pk: int) -> Response:
-        delete_user(actor=actor_of(request), user=_users(request).get_or_not_found(pk=pk))
+        delete_user(actor=actor_of(request), user=_visible_users(request).get_or_not_found(pk=pk))
         return Response(status=204)
 
 
-def _users(request: Request) -> TenantQuerySet[User]:
+def _visible_users(request: Request) -> TenantQuerySet[User]:
     users = User.objects.visible_to(actor_of(request))
     return users.select_related("client__subscription", "role")
 
 
-def _named_user(request: Request, given: dict[str, Any]) -> User:
-    return get_or_400(_users(request), get_id_or_400(given, noun="user"), "user_id")
+def _requested_user(request: Request, params: dict[str, Any]) -> User:
+    return get_or_400(_visible_users(request), get_id_or_400(params, noun="user"), "user_id")
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
@@ -248,28 +248,23 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
 
 
 def _add(request: Request) -> User:
-    sent = validated(NewUserInput(data=request.data))
-    client = acting_client(actor_of(request), sent.pop("client_id", None))
-    sent["role"] = _role(client, sent["role"])
-    return add_user(actor=actor_of(request), client=client, **sent)
+    fields = validated(NewUserInput(data=request.data))
+    client = acting_client(actor_of(request), fields.pop("client_id", None))
+    fields["role"] = _role(client, fields["role"])
+    return add_user(actor=actor_of(request), client=client, **fields)
 
 
-def _change(request: Request, user: User, given: Any) -> User:
-    sent = validated(UserChangesInput(data=given, partial=True))
-    _check_stays(request, user, given.get("client_id"))
-    if "role" in sent:
-        sent["role"] = _role(user.client, sent["role"])
-    return change_user(actor=actor_of(request), user=user, **sent)
+def _change(request: Request, user: User, params: Any) -> User:
+    fields = validated(UserChangesInput(data=params, partial=True))
+    # What users have created belongs to the client that they are in.
+    sentence = "A user stays with one client: add a new user there."
+    check_same_client(actor_of(request), user, params.get("client_id"), sentence)
+    if "role" in fields:
+        fields["role"] = _role(user.client, fields["role"])
+    return change_user(actor=actor_of(request), user=user, **fields)
 
 
 def _role(client: Client | None, name_or_id: str | int) -> Role:
     if client is None:
         raise Invalid(fields={"role": ["Staff have no role: leave it out."]})
     return Role.unscoped.assignable_in(client).by_name_or_id(name_or_id)
-
-
-def _check_stays(request: Request, user: User, client_id: Any) -> None:
-    """Refuse to move a user: what they made belongs to the client they are in."""
-    client = requested_client(actor_of(request), client_id)
-    if client is not None and client.pk != user.client_id:
-        raise Invalid(fields={"client_id": ["A user stays with one client: add a new user there."]})
