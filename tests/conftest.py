@@ -65,7 +65,7 @@ def _empty_cache() -> Iterator[None]:
 @pytest.fixture
 def health_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let /health/ready look at every part anew: what it sees it remembers for seconds."""
-    fresh = {name: health.CachedCheck(check._look) for name, check in health.CHECKS.items()}
+    fresh = {name: health.CachedCheck(check._probe) for name, check in health.CHECKS.items()}
     monkeypatch.setattr(health, "CHECKS", fresh)
     monkeypatch.setattr(health, "_CACHE_SECONDS", 0.0)
 

@@ -259,7 +259,7 @@ def test_a_server_that_is_silent_holds_one_caller_only(seen: health.CheckStatus)
     finally:
         answered.set()
         one.join()
-    assert check._verdict == "late"
+    assert check._status == "late"
 
 
 def test_health_takes_no_writes(client: Browser) -> None:

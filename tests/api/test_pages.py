@@ -18,7 +18,7 @@ from tests.conftest import MakeUser
 from timba.accounts.models import Client
 from timba.api.pagination import (
     _after,
-    _decode,
+    _decode_cursor,
     paginate,
     parse_limit,
 )
@@ -122,7 +122,7 @@ def test_a_cursor_that_timba_did_not_give_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize("number", [0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, True, "7", "x", [7]])
 def test_a_number_of_any_size_in_a_cursor_is_a_page_or_a_refusal(number: Any) -> None:
     try:
-        values = _decode(cursor_of([number]), Client, ("-id",))
+        values = _decode_cursor(cursor_of([number]), Client, ("-id",))
     except Invalid:
         return
     assert list(Client.unscoped.filter(_after(("-id",), values))) == []
@@ -134,7 +134,7 @@ def test_a_number_of_any_size_in_a_cursor_is_a_page_or_a_refusal(number: Any) ->
 def test_whatever_a_cursor_holds_it_is_values_or_a_refusal(content: bytes) -> None:
     cursor = base64.urlsafe_b64encode(content).decode()
     try:
-        values = _decode(cursor, File, ORDER)
+        values = _decode_cursor(cursor, File, ORDER)
     except Invalid:
         return
     assert len(values) == len(ORDER)

@@ -1,1 +1,1 @@
-"""The JSON doors: parse, fetch what is visible, call one service, render."""
+"""The JSON API: a view parses, fetches visible rows, calls one service and renders."""

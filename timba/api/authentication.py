@@ -1,4 +1,4 @@
-"""Who is asking: a program with an access token, or a browser with its session and CSRF token."""
+"""Authenticates programs by access token, and browsers by session cookie and CSRF token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from timba.errors import NotSignedIn
 def bearer_token(request: HttpRequest) -> str | None:
     """Return the token of an `Authorization: Bearer …` header; None without such a header.
 
-    Raises NotSignedIn when there is such a header but no one token in it.
+    Raises NotSignedIn where such a header does not hold exactly one token.
     """
     words: list[str] = request.META.get("HTTP_AUTHORIZATION", "").split()
     if not words or words[0].lower() != "bearer":
@@ -43,23 +43,23 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class BrowserAuthentication(SessionAuthentication):
-    """The session cookie; every write carries the CSRF token."""
+    """The session cookie; every write needs the CSRF token."""
 
     def enforce_csrf(self, request: Request) -> None:
-        """Check the token in the header without looking into the form.
+        """Check the CSRF token of the header without reading the form.
 
-        Django looks there first, and would take in a whole upload before it knows who sends it.
-        Without that header the form is read as it is for the view, once.
+        Django reads the form first, and so would receive a whole upload before it authenticates the
+        user. Without the header, the form is parsed once, by the parsers of the view.
         """
-        read = copy(request._request)
-        read.POST = QueryDict()
-        if "HTTP_X_CSRFTOKEN" not in request.META and _takes_form(request):
-            read.POST = cast("Any", request.data)
-        super().enforce_csrf(cast("Request", read))
+        django_request = copy(request._request)
+        django_request.POST = QueryDict()
+        if "HTTP_X_CSRFTOKEN" not in request.META and _is_accepted_form(request):
+            django_request.POST = cast("Any", request.data)
+        super().enforce_csrf(cast("Request", django_request))
 
 
-def _takes_form(request: Request) -> bool:
-    """Whether a form has been sent to a view that takes one."""
+def _is_accepted_form(request: Request) -> bool:
+    """Whether the body is a form and the view has a parser for it."""
     if not is_form_media_type(request.content_type):
         return False
     negotiator = cast("BaseContentNegotiation", request.negotiator)
@@ -72,7 +72,10 @@ def actor_of(request: Request) -> User:
 
 
 def authenticate_request(request: HttpRequest) -> User:
-    """Return who is asking at a plain Django view, read only; raise when nobody is signed in."""
+    """Return the user of a read request to a plain Django view.
+
+    Raises NotSignedIn or NotAuthenticated without valid credentials. There is no CSRF check.
+    """
     token = bearer_token(request)
     if token is not None:
         return get_user_by_access_token(token)

@@ -1,4 +1,4 @@
-"""The API's schema and its pages, open to all: they hold nothing that is anyone's."""
+"""The OpenAPI document and its pages, which are public, and the index of the API."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _INDEX_SCHEMA: Final = {
 }
 _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
 # The generator fails when two threads use it at once for the first time.
-_one_at_a_time = Lock()
+_generator_lock = Lock()
 
 
 def openapi_document() -> dict[str, Any]:
-    """Return the OpenAPI schema; it is made once."""
-    with _one_at_a_time:
-        return _generated()
+    """Return the OpenAPI document; it is generated once."""
+    with _generator_lock:
+        return _generate()
 
 
 class SchemaView(APIView):
@@ -62,17 +62,11 @@ class SchemaView(APIView):
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """`GET /api/docs/`: Swagger UI, served from here."""
+    """`GET /api/docs/`: Swagger UI, with assets of our own."""
 
     url_name = "api:schema"
     template_name = "api/docs.html"
     title = "Timba’s API"
-
-
-@cache
-def _generated() -> dict[str, Any]:
-    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
-    return schema
 
 
 class IndexView(APIView):
@@ -84,3 +78,9 @@ class IndexView(APIView):
     )
     def get(self, request: Request) -> Response:
         return Response({name: request.build_absolute_uri(url) for name, url in _INDEX.items()})
+
+
+@cache
+def _generate() -> dict[str, Any]:
+    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    return schema

@@ -1,6 +1,6 @@
-"""Streams bytes out: a file as uploaded, its rejected lines, its copy with bad cells marked.
+"""Streams downloads: files as uploaded, rejected lines, annotated tallies and exports.
 
-Whatever was uploaded, a browser only ever saves it: it is never shown, run or guessed at.
+Headers make browsers save every download and never display, sniff or run it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ NO_FONTS: Final = "The fonts of PDFs are not installed here. Export it as XLSX o
 
 _CHUNK_SIZE: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+# Longer numbers are beyond any file size; parsing them would cost time.
 _MAX_DIGITS: Final = 18
 REJECTS_HEADER: Final = b"line,reason,text\r\n"
 _REJECTS_SCHEMA: Final = {
@@ -74,21 +75,23 @@ class ContentView(APIView):
         etag = f'"{file.sha256}"'
         if _matches_etag(etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=304, headers={"ETag": etag})
-        asked = request.headers.get("If-Range", etag) == etag
-        part = _parse_range(request.headers.get("Range", ""), file.size) if asked else None
-        if part is not None and not part:
+        span = None
+        if request.headers.get("If-Range", etag) == etag:
+            span = _parse_range(request.headers.get("Range", ""), file.size)
+        if span is not None and not span:
             return problem(
                 416,
                 f"There are no such bytes: the file has {file.size}.",
                 headers={"Content-Range": f"bytes */{file.size}"},
             )
-        span = part or range(file.size)
+        is_partial = span is not None
+        span = span or range(file.size)
         response = StreamingHttpResponse(
             RangeReader(_open_stored(file.storage_key), span),
-            status=206 if part else 200,
+            status=206 if is_partial else 200,
             content_type=file.media_type,
         )
-        if response.status_code == 206:
+        if is_partial:
             response["Content-Range"] = f"bytes {span[0]}-{span[-1]}/{file.size}"
         else:
             digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
@@ -118,7 +121,7 @@ class RejectsView(APIView):
 
 
 class AnnotatedView(APIView):
-    """`GET /api/files/<id>/annotated/`: a tally's workbook with its bad cells marked."""
+    """`GET /api/files/<id>/annotated/`: a tally's workbook with its rejected cells marked."""
 
     @extend_schema(
         summary="Download a tally with its rejected cells marked",
@@ -126,27 +129,29 @@ class AnnotatedView(APIView):
     )
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
-        marked = _current_derivative(file, Derivative.Role.ANNOTATED)
-        if marked is None:
+        annotated = _current_derivative(file, Derivative.Role.ANNOTATED)
+        if annotated is None:
             raise NotFound("There is no marked workbook of this file.")
-        response = StreamingHttpResponse(marked, content_type=WORKBOOK)
-        response["Content-Length"] = str(marked.size)
+        response = StreamingHttpResponse(annotated, content_type=WORKBOOK)
+        response["Content-Length"] = str(annotated.size)
         stem = file.name.rpartition(".")[0]
         set_download_headers(response, f"{stem} marked.xlsx")
         return response
 
 
 def _rejects(file: File) -> Iterable[bytes]:
-    made = _current_derivative(file, Derivative.Role.REJECTS)
-    return [REJECTS_HEADER] if made is None else made
+    rejects = _current_derivative(file, Derivative.Role.REJECTS)
+    return [REJECTS_HEADER] if rejects is None else rejects
 
 
 def _current_derivative(file: File, role: str) -> RangeReader | None:
-    """Return what the run that counts has made of a file, if it has."""
-    made = Derivative.objects.filter(file=file, run=F("file__run"), role=role).first()
-    if made is None:
+    """Return a derivative of the file's current run, or None."""
+    derivative = Derivative.objects.filter(file=file, run=F("file__run"), role=role).first()
+    if derivative is None:
         return None
-    return RangeReader(_open_stored(made.storage_key), range(store().size(made.storage_key)))
+    return RangeReader(
+        _open_stored(derivative.storage_key), range(store().size(derivative.storage_key))
+    )
 
 
 def _open_stored(key: str) -> BinaryIO:
@@ -157,7 +162,7 @@ def _open_stored(key: str) -> BinaryIO:
 
 
 class RangeReader:
-    """Some of a stream, a piece at a time; closed with its response, read or not."""
+    """Iterates over a range of a stream in chunks; its response closes the stream."""
 
     def __init__(self, stream: BinaryIO, span: range) -> None:
         self._stream, self._span = stream, span
@@ -169,31 +174,31 @@ class RangeReader:
     def __iter__(self) -> Iterator[bytes]:
         with self._stream:
             self._stream.seek(self._span.start)
-            left = len(self._span)
-            while left and (piece := self._stream.read(min(_CHUNK_SIZE, left))):
-                left -= len(piece)
-                yield piece
+            remaining = len(self._span)
+            while remaining and (chunk := self._stream.read(min(_CHUNK_SIZE, remaining))):
+                remaining -= len(chunk)
+                yield chunk
 
     def close(self) -> None:
         self._stream.close()
 
 
 def _matches_etag(etag: str, header: str) -> bool:
-    """Whether `If-None-Match` names what the caller would get (RFC 9110, 13.1.2)."""
+    """Whether an `If-None-Match` header matches the ETag (RFC 9110, 13.1.2)."""
     tags = {tag.removeprefix("W/") for tag in parse_etags(header)}
     return bool(tags & {etag, "*"})
 
 
 def _parse_range(header: str, size: int) -> range | None:
-    """Return the single range of bytes that `Range` asks for (RFC 9110, 14.1.2).
+    """Return the single range of bytes of a `Range` header (RFC 9110, 14.1.2).
 
-    It is empty where the file has none of them, and None where no one range is asked for: then the
-    whole is answered.
+    The range is empty where the file has none of these bytes. None means that the header is absent,
+    malformed or holds several ranges: then the whole file is returned.
     """
-    found = _RANGE.fullmatch(header)
-    if found is None or any(len(digits) > _MAX_DIGITS for digits in found.groups()):
+    match = _RANGE.fullmatch(header)
+    if match is None or any(len(digits) > _MAX_DIGITS for digits in match.groups()):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if first:
         if last and int(last) < int(first):
             return None
@@ -202,6 +207,7 @@ def _parse_range(header: str, size: int) -> range | None:
 
 
 def set_download_headers(response: StreamingHttpResponse, name: str) -> None:
+    """Make browsers save the response under this name, and never display or run it."""
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -237,7 +243,7 @@ class PdfView(APIView):
         responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        # What draws letters is slow to load: not at every start.
+        # The PDF library is slow to load, and few processes need it.
         from timba.tallies.pdf import has_fonts  # noqa: PLC0415
 
         if get_visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
@@ -248,7 +254,7 @@ class PdfView(APIView):
 
 
 def _export_response(request: Request, pk: int, *, extension: str) -> StreamingHttpResponse:
-    """Send an export on: it is all there, and asks the database nothing while it is read."""
+    """Return an export. It is complete before it is streamed: streaming makes no queries."""
     actor = actor_of(request)
     consignment = get_visible_consignment(actor, pk)
     content = export_tally(actor=actor, consignment=consignment, extension=extension)
@@ -263,5 +269,5 @@ def _export_response(request: Request, pk: int, *, extension: str) -> StreamingH
 
 
 def _file_name(name: str) -> str:
-    """Return a consignment's name as any system takes it for a file's."""
+    """Return a consignment's name without characters that file systems forbid."""
     return "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)

@@ -1,8 +1,8 @@
-"""Tells monitors and load balancers how this process and the parts it stands on are.
+"""Liveness and readiness checks for monitors and load balancers.
 
-Only what Timba cannot do without turns it away from traffic. A broker or Kafka that is away
-costs time, never work, a full disk leaves all that is stored readable, and files are read with
-one protection less: that is `degraded`.
+Only a failure of the database or the file storage makes a process not ready. An unavailable broker
+or Kafka delays work but loses none, a full disk leaves everything readable, and an incomplete
+sandbox still reads files: all of these are `degraded`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ from timba.files.storage import store
 CheckStatus = Literal["ok", "down", "full", "incomplete", "late"]
 
 _REQUIRED: Final = ("database", "storage")
+# Events that wait longer than this for their delivery are reported as late.
 _LATE_SECONDS: Final = 60
 _TIMEOUT_SECONDS: Final = 2
-# A look writes, or may take a while, and everybody may ask Timba.
+# Checks write or are slow, and anyone may request them.
 _CACHE_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class ReadinessSchema(TypedDict):
 
 
 class PublicView(APIView):
-    """A door that asks nobody who they are."""
+    """A view that needs no authentication."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -81,7 +82,7 @@ class LivenessView(PublicView):
 
 
 class ReadinessView(PublicView):
-    """`/health/ready`: whether traffic is welcome here."""
+    """`/health/ready`: whether the process can take traffic."""
 
     @extend_schema(
         summary="Check that Timba is ready for traffic",
@@ -89,61 +90,61 @@ class ReadinessView(PublicView):
         responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)},
     )
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
-        verdicts = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
-        if any(verdicts[name] == "down" for name in _REQUIRED):
+        statuses = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
+        if any(statuses[name] == "down" for name in _REQUIRED):
             return Response(
-                _ready("down", verdicts),
+                _readiness("down", statuses),
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 headers={"Retry-After": str(_RETRY_SECONDS)},
             )
-        well = all(verdict == "ok" for verdict in verdicts.values())
-        return Response(_ready("ok" if well else "degraded", verdicts))
+        all_ok = all(status == "ok" for status in statuses.values())
+        return Response(_readiness("ok" if all_ok else "degraded", statuses))
 
 
 class CachedCheck:
-    """A look at one part: at most every few seconds, and by one caller at a time.
+    """Checks one part at most every `_CACHE_SECONDS`, in one thread at a time.
 
-    Meanwhile all others are told what was seen last: a silent server must not hold their threads.
-    Whatever the look raises, the part is down, or full.
+    Meanwhile other threads get the last status: a server that does not respond must not block them.
+    A probe that raises means `down`, or `full` where the disk is full.
     """
 
-    def __init__(self, look: Callable[[], CheckStatus]) -> None:
-        self._look = look
+    def __init__(self, probe: Callable[[], CheckStatus]) -> None:
+        self._probe = probe
         self._lock = Lock()
-        self._verdict: CheckStatus = "down"
-        self._until = -math.inf
+        self._status: CheckStatus = "down"
+        self._expires_at = -math.inf
 
     def __call__(self) -> CheckStatus:
-        if time.monotonic() >= self._until and self._lock.acquire(blocking=False):
+        if time.monotonic() >= self._expires_at and self._lock.acquire(blocking=False):
             try:
-                self._verdict = self._take()
-                self._until = time.monotonic() + _CACHE_SECONDS
+                self._status = self._run()
+                self._expires_at = time.monotonic() + _CACHE_SECONDS
             finally:
                 self._lock.release()
-        return self._verdict
+        return self._status
 
-    def _take(self) -> CheckStatus:
+    def _run(self) -> CheckStatus:
         try:
-            return self._look()
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the answer is that it is so
-            log_outage(problem)
-            return "full" if is_disk_full(problem) else "down"
+            return self._probe()
+        except Exception as error:  # noqa: BLE001 - any failure is a status, not a crash
+            log_outage(error)
+            return "full" if is_disk_full(error) else "down"
 
 
-def _ready(
-    status: Literal["ok", "degraded", "down"], verdicts: dict[str, CheckStatus]
+def _readiness(
+    status: Literal["ok", "degraded", "down"], statuses: dict[str, CheckStatus]
 ) -> ReadinessSchema:
-    return {"status": status, "version": __version__, "checks": verdicts}
+    return {"status": status, "version": __version__, "checks": statuses}
 
 
 def _is_configured(name: str) -> bool:
-    """Whether there is such a part here: the other ones are not listed."""
-    needs = {
+    """Whether this installation has the part; the response lists no others."""
+    part_settings = {
         "broker": settings.BROKER_URL,
         "kafka": settings.KAFKA_BOOTSTRAP_SERVERS,
         "events": settings.TIMBA_EVENT_PUBLISHER,
     }
-    return bool(needs.get(name, True))
+    return bool(part_settings.get(name, True))
 
 
 def _database() -> CheckStatus:
@@ -167,8 +168,8 @@ def _broker() -> CheckStatus:
 
 
 def _kafka() -> CheckStatus:
-    asker = AdminClient({"bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS}, logger=_log)
-    asker.list_topics(timeout=_TIMEOUT_SECONDS)
+    admin = AdminClient({"bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS}, logger=_log)
+    admin.list_topics(timeout=_TIMEOUT_SECONDS)
     return "ok"
 
 

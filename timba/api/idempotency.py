@@ -1,9 +1,9 @@
-"""Makes a write that creates safe to repeat: `Idempotency-Key` answers twice what happened once.
+"""Makes requests that create objects safe to repeat, by their `Idempotency-Key` header.
 
-The reservation of a key is a short transaction of its own, so that a twin in flight sees it. Then
-the request is handled; the commit of its change waits for the answer and takes it along (see
-`deferred_commit`). A crash between the two cannot happen, and a reservation without answer means
-that nothing was done. No transaction is open while a password is hashed or the store is asked.
+A short transaction of its own reserves the key, so that a concurrent duplicate sees it. Then the
+request is handled, and its change is committed together with the response (see `deferred_commit`):
+a reservation without a response means that nothing was changed. No transaction is open while a
+password is hashed or the object store is called.
 """
 
 from __future__ import annotations
@@ -31,40 +31,41 @@ from timba.failpoints import failpoint
 from timba.serialization import dumps
 
 RETENTION: Final = timedelta(hours=24)
-# Logs are typed at a gate without reception, on a phone that may sleep for days before it sends.
+# A phone at the gate may be offline for days before it sends the logs that were typed into it.
 LOGS_RETENTION: Final = timedelta(days=30)
-# Bytes have arrived before the key is reserved: what is left to do takes a moment.
+# After this, a request without a response counts as crashed. The body has been received before the
+# key is reserved, so that what remains takes seconds.
 _IN_FLIGHT: Final = timedelta(seconds=60)
 _MAX_KEY: Final = 255
 _PURGE_BATCH: Final = 500
-# What a fingerprint leaves out: two requests that differ in nothing else are the same one.
+# Fields that are left out of fingerprints: requests that differ only in these count as equal.
 _SECRETS: Final = frozenset({"password", "current_password", "refresh", "csrfmiddlewaretoken"})
 
 Handler = Callable[..., HttpResponse]
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Let a view's method that creates honour the caller's `Idempotency-Key`.
+    """Decorate a view's method to honour `Idempotency-Key`.
 
-    The service that it calls opens a `write_transaction`.
+    The service that the method calls must open a `write_transaction`.
     """
     return _honour_key(handler, RETENTION)
 
 
 def idempotent_for_logs(handler: Handler) -> Handler:
-    """Do as `idempotent` does, for as long as a phone may keep logs that it has not sent."""
+    """Decorate as `idempotent` does, but store responses for 30 days."""
     return _honour_key(handler, LOGS_RETENTION)
 
 
 def purge_expired() -> None:
-    """Delete a batch of keys whose time is over, whoever used them: see `PURGES`."""
+    """Delete a batch of expired keys of all users; see `PURGES`."""
     expired = IdempotentRequest.objects.filter(expires_at__lte=timezone.now())
     batch = list(expired.order_by("expires_at").values_list("pk", flat=True)[:_PURGE_BATCH])
     if batch:
         expired.filter(pk__in=batch).delete()
 
 
-def _honour_key(handler: Handler, remembered: timedelta) -> Handler:
+def _honour_key(handler: Handler, retention: timedelta) -> Handler:
     @wraps(handler)
     def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         key = request.headers.get("Idempotency-Key")
@@ -75,7 +76,7 @@ def _honour_key(handler: Handler, remembered: timedelta) -> Handler:
                 f"The Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
             )
         fingerprint = _fingerprint(view, request)
-        reserved = _reserve(actor_of(request), key, fingerprint, remembered)
+        reserved = _reserve(actor_of(request), key, fingerprint, retention)
         if reserved.response_status is not None:
             return HttpResponse(
                 bytes(reserved.response_body or b""),
@@ -84,78 +85,83 @@ def _honour_key(handler: Handler, remembered: timedelta) -> Handler:
             )
         return _run_once(reserved, lambda: handler(view, request, *args, **kwargs))
 
-    # The schema shows it.
+    # OpenAPI documents the header.
     wrapped.takes_idempotency_key = True  # type: ignore[attr-defined]
     return wrapped
 
 
 @retry_on_deadlock
-def _reserve(actor: User, key: str, fingerprint: str, remembered: timedelta) -> IdempotentRequest:
-    """Return a fresh reservation, or the finished twin; raise Conflict for anything else."""
+def _reserve(actor: User, key: str, fingerprint: str, retention: timedelta) -> IdempotentRequest:
+    """Return a new reservation, or the stored request with its response.
+
+    Raises Conflict for another request with the key, and while the first is in flight.
+    """
     now = timezone.now()
-    mine = IdempotentRequest.objects.filter(user=actor, key=key)
-    mine.filter(expires_at__lte=now).delete()
+    requests = IdempotentRequest.objects.filter(user=actor, key=key)
+    requests.filter(expires_at__lte=now).delete()
     try:
         with transaction.atomic():
             return IdempotentRequest.objects.create(
-                user=actor, key=key, fingerprint=fingerprint, expires_at=now + remembered
+                user=actor, key=key, fingerprint=fingerprint, expires_at=now + retention
             )
     except IntegrityError:
-        twin = mine.first()
-    if twin is None:
+        stored = requests.first()
+    if stored is None:
         raise Conflict(
             "The first request with this Idempotency-Key has just failed; send it again."
         )
-    if not constant_time_compare(twin.fingerprint, fingerprint):
+    if not constant_time_compare(stored.fingerprint, fingerprint):
         raise Conflict("This Idempotency-Key was used for another request.")
-    if twin.response_status is None:
-        abandoned = mine.filter(pk=twin.pk, created_at=twin.created_at, response_status=None)
-        if twin.created_at > now - _IN_FLIGHT or not abandoned.update(created_at=now):
+    if stored.response_status is None:
+        abandoned = requests.filter(
+            pk=stored.pk, created_at=stored.created_at, response_status=None
+        )
+        if stored.created_at > now - _IN_FLIGHT or not abandoned.update(created_at=now):
             raise Conflict("The first request with this Idempotency-Key is still in flight.")
-        twin.created_at = now
-    return twin
+        stored.created_at = now
+    return stored
 
 
 def _run_once(reserved: IdempotentRequest, run: Callable[[], HttpResponse]) -> HttpResponse:
-    own = IdempotentRequest.objects.filter(pk=reserved.pk, created_at=reserved.created_at)
+    reservation = IdempotentRequest.objects.filter(pk=reserved.pk, created_at=reserved.created_at)
     failpoint("idempotency.key_reserved")
     try:
-        response = _run_and_store(own, run)
+        response = _run_and_store(reservation, run)
     except BaseException:
-        # Where the connection broke at the commit, the answer may be there all the same.
-        own.filter(response_status=None).delete()
+        # If the connection was lost during the commit, the response may have been stored.
+        reservation.filter(response_status=None).delete()
         raise
     if not _is_success(response):
-        own.delete()
+        reservation.delete()
     return response
 
 
 @retry_on_deadlock
 def _run_and_store(
-    own: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
+    reservation: QuerySet[IdempotentRequest], run: Callable[[], HttpResponse]
 ) -> HttpResponse:
     with deferred_commit():
         response = run()
         failpoint("idempotency.effect_written")
         if _is_success(response):
-            remembered = own.update(
+            updated = reservation.update(
                 response_status=response.status_code, response_body=dumps(response.data)
             )
-            if not remembered:
+            if not updated:
                 raise Conflict("Another request with this Idempotency-Key has taken over.")
     failpoint("idempotency.response_committed")
     return response
 
 
 def _is_success(response: HttpResponse) -> TypeGuard[Response]:
-    """Whether this is a success: failures are not remembered."""
+    """Whether the response is stored: failures are not."""
     return isinstance(response, Response) and 200 <= response.status_code < 300
 
 
 def _fingerprint(view: Any, request: Request) -> str:
-    """Digest method, path, fields, the hashes of files, and what was refused of them on arrival.
+    """Return a keyed digest of method, path, query, fields, file hashes and rejections of files.
 
-    Keyed, so that nobody who reads the table can try out what was sent; secrets are left out.
+    The key prevents guessing of values by a reader of the table; secrets are left out.
     """
     if hasattr(request.data, "lists"):
         fields: Any = {
@@ -173,5 +179,5 @@ def _fingerprint(view: Any, request: Request) -> str:
         fields,
         getattr(view, "rejection_sentences", list)(),
     ]
-    said = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
-    return salted_hmac("timba.api.idempotency", said, algorithm="sha256").hexdigest()
+    message = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return salted_hmac("timba.api.idempotency", message, algorithm="sha256").hexdigest()

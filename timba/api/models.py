@@ -1,4 +1,4 @@
-"""The rows of the API itself: answers kept by idempotency key, and the health check's row."""
+"""Rows of the API itself: responses stored by idempotency key, and the health check's row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class IdempotentRequest(models.Model):
-    """A request that was made under a key, and its answer once there is one."""
+    """A request with an Idempotency-Key, and its response once there is one."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
@@ -29,7 +29,7 @@ class IdempotentRequest(models.Model):
 
 
 class HealthProbe(models.Model):
-    """The one row that `/health/ready` writes, to see that the database takes writes."""
+    """The one row that `/health/ready` writes to check that the database accepts writes."""
 
     written_at = models.DateTimeField()
 

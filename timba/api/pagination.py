@@ -1,4 +1,4 @@
-"""Cuts lists into pages by keyset: a page never skips or repeats a row, however many come in."""
+"""Keyset pagination of lists: rows added meanwhile make no page skip or repeat a row."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def paginate(
     """Return `{key: [serialize(row), …], "next": url or None}` for `?limit=` and `?cursor=`.
 
     `order` names columns that cannot be null and together are unique; a leading minus means
-    descending. Raises Invalid for a limit outside 1..1000 or a cursor that Timba did not make.
+    descending. Raises Invalid for a limit outside 1..1000 or an invalid cursor.
     """
     limit = parse_limit(request)
     cursor = request.GET.get("cursor")
     if cursor is not None:
-        rows = rows.filter(_after(order, _decode(cursor, rows.model, order)))
-    found = list(rows.order_by(*order)[: limit + 1])
-    following = None
-    if len(found) > limit:
-        found.pop()
-        following = _next_url(request, found[-1], order)
-    return {key: [serialize(row) for row in found], "next": following}
+        rows = rows.filter(_after(order, _decode_cursor(cursor, rows.model, order)))
+    page = list(rows.order_by(*order)[: limit + 1])
+    next_url = None
+    if len(page) > limit:
+        page.pop()
+        next_url = _next_url(request, page[-1], order)
+    return {key: [serialize(row) for row in page], "next": next_url}
 
 
 def parse_limit(request: HttpRequest) -> int:
@@ -67,13 +67,13 @@ def parse_limit(request: HttpRequest) -> int:
 
 
 def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
-    """Return the condition “behind this row”: a > x, or a = x and b > y, and so on."""
+    """Return the condition for rows after these values: a > x, or a = x and b > y, and so on."""
     condition = models.Q(pk__in=[])
     equal = models.Q()
     for name, value in zip(order, values, strict=True):
         field = name.removeprefix("-")
-        side = "lt" if name.startswith("-") else "gt"
-        condition |= equal & models.Q(**{f"{field}__{side}": value})
+        lookup = "lt" if name.startswith("-") else "gt"
+        condition |= equal & models.Q(**{f"{field}__{lookup}": value})
         equal &= models.Q(**{field: value})
     return condition
 
@@ -85,24 +85,24 @@ def _next_url(request: HttpRequest, row: models.Model, order: tuple[str, ...]) -
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
-def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
+def _decode_cursor(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
     try:
         values = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if None in values:
             raise ValueError(cursor)
-        return [_value(model, name, value) for name, value in zip(order, values, strict=True)]
+        return [_parse_value(model, name, value) for name, value in zip(order, values, strict=True)]
     except (ValueError, TypeError, OverflowError, ValidationError) as error:
         raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
 
 
-def _value(model: type[models.Model], name: str, value: Any) -> Any:
-    found = _field(model, name).to_python(value)
-    if isinstance(found, datetime):
-        if found.tzinfo is None:
+def _parse_value(model: type[models.Model], name: str, value: Any) -> Any:
+    parsed = _field(model, name).to_python(value)
+    if isinstance(parsed, datetime):
+        if parsed.tzinfo is None:
             raise ValueError(value)
-        # Some moments exist only until they are told in UTC, as every database is.
-        return found.astimezone(UTC)
-    return found
+        # Databases get times in UTC; near year 1 and 9999, the conversion raises OverflowError.
+        return parsed.astimezone(UTC)
+    return parsed
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:

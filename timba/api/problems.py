@@ -1,7 +1,7 @@
-"""Every refusal that a program gets, as RFC 9457 problem details; the one translation of errors.
+"""Translates exceptions to responses: RFC 9457 problem details for programs.
 
-Used by the DRF views, by the plain Django views and by Django's own error handlers, so that one
-failure looks the same at every door; a page says of it what `describe_error` returns.
+The DRF views, plain Django views and Django's error handlers all use this translation, so that a
+failure looks the same everywhere; error pages show what `describe_error` returns.
 """
 
 from __future__ import annotations
@@ -65,14 +65,12 @@ _SENTENCES: dict[type[Exception], str] = {
     PermissionDenied: "Your role does not allow this.",
     StorageUnavailable: "The store of files cannot be reached just now. Try again in a moment.",
 }
-
-
 _BUSY: Final = "Timba is busy just now. Try again in a moment."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorResponse:
-    """An expected failure, as its caller is told of it."""
+    """An expected failure, as its response describes it."""
 
     status: HTTPStatus
     sentence: str
@@ -86,7 +84,7 @@ def problem(
     errors: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Return an `application/problem+json` answer; `errors` say more about fields or files."""
+    """Return an `application/problem+json` response; `errors` has details by field or file."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -101,43 +99,49 @@ def problem(
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """Answer for DRF; None lets an unexpected failure crash loudly, into the log and a 500."""
-    answer = problem_for(exc, context["request"]._request)
-    if answer is not None:
+    """Return the response to an expected failure for DRF; None for others, which become a 500."""
+    response = problem_for(exc, context["request"]._request)
+    if response is not None:
         set_rollback()
-    return answer
+    return response
 
 
 def problem_for(error: Exception, request: HttpRequest) -> HttpResponse | None:
-    """Translate an expected failure; a browser that is not signed in is sent to sign in."""
+    """Return the response to an expected failure; None for others.
+
+    Browsers that are not signed in are redirected to the sign-in page.
+    """
     if isinstance(error, failures.NotSignedIn | exceptions.NotAuthenticated) and prefers_html(
         request
     ):
         return HttpResponseRedirect(
-            f"{settings.LOGIN_URL}?{urlencode({'next': _page_to_go_on_to(request)})}"
+            f"{settings.LOGIN_URL}?{urlencode({'next': _page_after_sign_in(request)})}"
         )
     if isinstance(error, exceptions.APIException):
         return _problem_for_framework(error)
-    refusal = describe_error(error)
-    if refusal is None:
+    response = describe_error(error)
+    if response is None:
         return None
-    detail, fields = refusal.sentence, getattr(error, "fields", None)
+    detail, fields = response.sentence, getattr(error, "fields", None)
     if fields:
         field, sentences = next(iter(fields.items()))
         detail = f"{field}: {sentences[0]}"
-    return problem(refusal.status, detail, errors=fields, headers=refusal.headers)
+    return problem(response.status, detail, errors=fields, headers=response.headers)
 
 
 def describe_error(error: Exception) -> ErrorResponse | None:
-    """Return how an expected failure is told; None of any other. The cause of a 503 is logged."""
+    """Return status, sentence and headers of an expected failure; None for others.
+
+    The cause of a 503 is logged.
+    """
     if is_database_outage(error):
         log_outage(error)
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return ErrorResponse(status=status, sentence=_BUSY, headers=_headers(error, status))
     if isinstance(error, StorageUnavailable):
         log_outage(error)
-    for known, status in _STATUS_OF.items():
-        if isinstance(error, known):
+    for error_type, status in _STATUS_OF.items():
+        if isinstance(error, error_type):
             return ErrorResponse(
                 status=status, sentence=_sentence(error), headers=_headers(error, status)
             )
@@ -145,14 +149,14 @@ def describe_error(error: Exception) -> ErrorResponse | None:
 
 
 def prefers_html(request: HttpRequest) -> bool:
-    """Whether a person with a browser is asking, not a program."""
+    """Whether the Accept header prefers HTML, as browsers send it, to JSON."""
     return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
 
 
-def _page_to_go_on_to(request: HttpRequest) -> str:
-    """Return what a browser asks for after signing in: what was sent is not sent again.
+def _page_after_sign_in(request: HttpRequest) -> str:
+    """Return the page to open after signing in; a form is not submitted again.
 
-    A form leads back to its page, else to its own address where that is a page's.
+    After a form, this is the page that held it, else the form's own URL where that is a page.
     """
     if request.method in {"GET", "HEAD"}:
         return request.get_full_path()
@@ -162,14 +166,14 @@ def _page_to_go_on_to(request: HttpRequest) -> str:
     ):
         page = urlsplit(referer)
         return urlunsplit(("", "", page.path, page.query, ""))
-    asked = request.resolver_match
-    return request.path if asked and asked.app_name == "web" else str(settings.LOGIN_REDIRECT_URL)
+    match = request.resolver_match
+    return request.path if match and match.app_name == "web" else str(settings.LOGIN_REDIRECT_URL)
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, failures.DomainError):
         return str(error)
-    return next(text for known, text in _SENTENCES.items() if isinstance(error, known))
+    return next(text for error_type, text in _SENTENCES.items() if isinstance(error, error_type))
 
 
 def _headers(error: Exception, status: HTTPStatus) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The temperatures' doors: a city's statistics, the list of cities, and a city's name.
+"""The endpoints of temperatures: statistics of a city, the list of cities, and a city's name.
 
-GETs are plain Django views: the caller is authenticated first, then a kept answer costs less than
-the framework's machinery would.
+GETs bypass Django REST framework after authentication: its overhead exceeds the cost of a cached
+response.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class CityNameSchema(TypedDict):
 
 
 class PlainGetView(APIView):
-    """A door whose `get` is given Django's own request, of a caller who is signed in."""
+    """A view whose `get` receives Django's own request, of an authenticated user."""
 
     get: Callable[..., HttpResponseBase]
 
@@ -88,14 +88,14 @@ class PlainGetView(APIView):
             check_storable(request.GET)
             return self.get(request, *args, **kwargs)
         except Exception as error:
-            refusal = problem_for(error, request)
-            if refusal is None:
+            response = problem_for(error, request)
+            if response is None:
                 raise
-            return refusal
+            return response
 
 
 class CityStatisticsView(PlainGetView):
-    """One city's statistics."""
+    """The statistics of one city."""
 
     @extend_schema(
         summary="Get the temperature statistics of a city",
@@ -118,7 +118,7 @@ class CityStatisticsView(PlainGetView):
 
 
 class CitiesView(PlainGetView):
-    """All cities of which there is a reading, by number."""
+    """All cities that have readings, by number."""
 
     @extend_schema(
         summary="List the temperature statistics of all cities",
@@ -133,13 +133,13 @@ class CitiesView(PlainGetView):
         client = acting_client(_user(request), request.GET.get("client_id"))
         bounds = _bounds(request.GET)
         cities = partial(_city_page, request, client.pk, bounds)
-        # Without bounds one query says all of it.
+        # Without bounds, one query reads everything.
         body = cities() if bounds.is_unbounded else read_at_one_version(client.pk, cities)
         return conditional_response(request, body)
 
 
 class CityNameView(APIView):
-    """A city's name."""
+    """The name of a city."""
 
     @extend_schema(
         summary="Name a city", request=CityNameInput, responses={200: schema_of(CityNameSchema)}
@@ -160,48 +160,44 @@ def _user(request: HttpRequest) -> User:
 
 
 def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
-    found = paginate(
+    page = paginate(
         list_cities(client_id, bounds=bounds),
         request=request,
         serialize=lambda row: {"row": row},
         order=("city_id",),
         key="cities",
     )
-    rows = [entry["row"] for entry in found["cities"]]
+    rows = [entry["row"] for entry in page["cities"]]
     cities = describe_cities(client_id=client_id, rows=rows, bounds=bounds)
-    return {**found, "cities": [serialize_city(city) for city in cities]}
+    return {**page, "cities": [serialize_city(city) for city in cities]}
 
 
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
-    """Answer with an ETag; 304 to a caller who holds the same answer already."""
+    """Return the body with an ETag, or 304 where `If-None-Match` has that ETag."""
     content = dumps(body)
     etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-    answer = HttpResponse(
-        content,
-        content_type="application/json",
-        headers={"ETag": etag},
-    )
-    return get_conditional_response(request, etag=etag, response=answer) or answer
+    response = HttpResponse(content, content_type="application/json", headers={"ETag": etag})
+    return get_conditional_response(request, etag=etag, response=response) or response
 
 
-def _statistics(user: User, city_id: int, fields: Mapping[str, Any]) -> CitySchema:
-    client = acting_client(user, fields.get("client_id"))
-    bounds = _bounds(fields)
+def _statistics(user: User, city_id: int, params: Mapping[str, Any]) -> CitySchema:
+    client = acting_client(user, params.get("client_id"))
+    bounds = _bounds(params)
     statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
         raise NotFound("There is no reading of this city.")
     return serialize_city(statistics)
 
 
-def _bounds(fields: Mapping[str, Any]) -> TimeRange:
+def _bounds(params: Mapping[str, Any]) -> TimeRange:
     return TimeRange(
-        start=_moment(fields, "from", default=ALL_TIME.start),
-        stop=_moment(fields, "to", default=ALL_TIME.stop),
+        start=_parse_bound(params, "from", default=ALL_TIME.start),
+        stop=_parse_bound(params, "to", default=ALL_TIME.stop),
     )
 
 
-def _moment(fields: Mapping[str, Any], field: str, *, default: int) -> int:
-    text = fields.get(field)
+def _parse_bound(params: Mapping[str, Any], field: str, *, default: int) -> int:
+    text = params.get(field)
     if text is None:
         return default
     try:

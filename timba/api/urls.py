@@ -1,4 +1,4 @@
-"""Where each JSON door stands."""
+"""The URLs of the JSON API."""
 
 from __future__ import annotations
 
