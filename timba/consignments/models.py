@@ -1,4 +1,9 @@
-"""Consignments and their logs: what the gate writes down when a lorry comes in."""
+"""Consignments and their logs, and the locks that keep them unchanged in a transaction.
+
+A service that adds a log, or links a file or a note to a consignment, locks the consignment before
+any other row: its totals stay exact, and nothing is linked to a row that is deleted meanwhile. The
+order of locks is consignment, file or note, counter of barcodes, stream of events.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from django.db import models
 
 from timba.accounts.tenancy import TenantModel
 from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.errors import NotFound
 
 MAX_CONSIGNMENT_NAME = 100
 MAX_VEHICLE_NUMBER = 30
@@ -93,3 +99,34 @@ class BarcodeCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client}: {self.last_number}"
+
+
+def lock_consignment(consignment: Consignment) -> Consignment:
+    """Return the current row, locked; raise NotFound when it was deleted."""
+    return Consignment.unscoped.select_for_update().get_or_not_found(pk=consignment.pk)
+
+
+def lock_log(log: Log) -> tuple[Consignment, Log]:
+    """Return the locked consignment of a log, which keeps all its logs, and the current log.
+
+    Raises NotFound when the log has been deleted, alone or with its consignment.
+    """
+    consignments = Consignment.unscoped.select_for_update()
+    consignment = consignments.filter(pk=log.consignment_id).first()
+    found = Log.unscoped.filter(pk=log.pk).first()
+    if consignment is None or found is None:
+        raise NotFound("There is no such log.")
+    return consignment, found
+
+
+def lock_targets(consignment: Consignment | None, log: Log | None = None) -> None:
+    """Keep both rows from being deleted; raise NotFound when one was deleted."""
+    wanted = {consignment.pk} if consignment is not None else set()
+    if log is not None:
+        wanted.add(log.consignment_id)
+    rows = Consignment.unscoped.select_for_update().filter(pk__in=wanted).order_by("pk")
+    held = set(rows.values_list("pk", flat=True)) if wanted else set()
+    if consignment is not None and consignment.pk not in held:
+        raise NotFound("There is no such consignment.")
+    if log is not None and not Log.unscoped.filter(pk=log.pk, consignment_id__in=held).exists():
+        raise NotFound("There is no such log.")

@@ -24,14 +24,20 @@ from timba.consignments.barcodes import (
 )
 from timba.consignments.deletion import detach_related
 from timba.consignments.events import consignment_event, log_event
-from timba.consignments.locks import lock_consignment, lock_log
-from timba.consignments.measures import MAX_TOTAL, volume
-from timba.consignments.models import Consignment, Log
-from timba.consignments.rules import check_barcode, check_consignment, check_measures
+from timba.consignments.measures import MAX_TOTAL, check_barcode, check_measures, volume
+from timba.consignments.models import (
+    MAX_CONSIGNMENT_NAME,
+    MAX_VEHICLE_NUMBER,
+    Consignment,
+    Log,
+    lock_consignment,
+    lock_log,
+)
 from timba.db.integrity import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
-from timba.errors import Conflict, NotFound
+from timba.errors import Conflict, Invalid, NotFound
 from timba.events.outbox import publish
+from timba.places.services import check_city_number
 
 _AT_ONCE: Final = 500
 
@@ -91,7 +97,7 @@ def open_consignment(
         created_by=author,
         updated_by=author,
     )
-    check_consignment(consignment)
+    _check_consignment(consignment)
     with _name_is_free(name), write_transaction():
         consignment.save()
         publish(consignment_event("create", consignment, actor=actor))
@@ -114,7 +120,7 @@ def change_consignment(
         # Who did it is a change of its own only where the caller says so.
         names_author = updated_by is not None and consignment.updated_by_id != author.pk
         changed = apply_changes(consignment, changes) or names_author
-        check_consignment(consignment)
+        _check_consignment(consignment)
         if changed:
             consignment.updated_by = author
             consignment.save()
@@ -274,3 +280,20 @@ def _barcode_is_free(taken: Conflict) -> AbstractContextManager[None]:
 
 def _taken(barcode: str | None) -> Conflict:
     return Conflict(f"There is a log with the barcode “{barcode}” already.")
+
+
+def _check_consignment(consignment: Consignment) -> None:
+    """Raise Invalid, naming the field, for a value that no consignment can have."""
+    if not consignment.name.strip() or len(consignment.name) > MAX_CONSIGNMENT_NAME:
+        raise Invalid(
+            fields={
+                "name": [f"A consignment has a name of 1 to {MAX_CONSIGNMENT_NAME} characters."]
+            }
+        )
+    if consignment.type not in Consignment.Type.values:
+        raise Invalid(fields={"type": ["A consignment is hardwood or pinewood."]})
+    if len(consignment.vehicle_number) > MAX_VEHICLE_NUMBER:
+        sentence = f"A vehicle number has at most {MAX_VEHICLE_NUMBER} characters."
+        raise Invalid(fields={"vehicle_number": [sentence]})
+    if consignment.city_id is not None:
+        check_city_number(consignment.city_id)

@@ -25,8 +25,7 @@ from django.utils import timezone
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.locks import lock_targets
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, Log, lock_targets
 from timba.db.text import has_control_characters, is_storable
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import NotFound, Unavailable

@@ -9,8 +9,7 @@ from django.db import transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.locks import lock_targets
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, Log, lock_targets
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Invalid, NotFound
 from timba.events.outbox import Event, publish

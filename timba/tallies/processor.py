@@ -19,9 +19,8 @@ from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.barcodes import logs_by_barcode
-from timba.consignments.locks import lock_consignment
 from timba.consignments.measures import MAX_TOTAL, volume
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, Log, lock_consignment
 from timba.consignments.services import NewLog, add_logs
 from timba.db.text import replace_unstorable
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound

@@ -1,4 +1,4 @@
-"""Django's `changepassword`; it also revokes the user's sessions and tokens, and unlocks the user."""
+"""Django's `changepassword`, which also revokes sessions and tokens and unlocks the user."""
 
 from __future__ import annotations
 
