@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run Timba's commands: `python manage.py help` lists them."""
+"""Runs management commands: `python manage.py help` lists them."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as refusal:
-        sys.exit(f"Timba does not start: {refusal}")
-    except Error as outage:
-        if not is_database_outage(outage):
+    except ImproperlyConfigured as error:
+        sys.exit(f"Timba does not start: {error}")
+    except Error as error:
+        if not is_database_outage(error):
             raise
-        sys.exit(f"Timba does not start: its database cannot be used: {outage}")
+        sys.exit(f"Timba does not start: its database cannot be used: {error}")

@@ -1,14 +1,13 @@
-"""One client's small file while another's 100 heaviest run, against the same on an idle worker.
+"""Time of a small file while another client's 100 heaviest files wait, against an idle worker.
 
     .venv/bin/python bench/fairness.py
 
-The embedded worker as it is shipped, on a fresh SQLite database of its own. The heavy files are
-photos of 50 million pixels, in as many scans as are let in, tally sheets of 20,000 rows, and
-temperature files of two million lines. The ratio is what to look
-at: absolute times mean nothing on shared machines.
+Runs the embedded worker with its defaults, on a new SQLite database. The heavy files are photos of
+50 million pixels with the maximum number of scans, tally sheets of 20,000 rows, and temperature
+files of two million lines. Compare ratios: absolute times mean nothing on shared machines.
 """
 
-# ruff: noqa: E402 - settings are chosen, and Django is set up, before anything of Timba is imported
+# ruff: noqa: E402 - Django must be configured before Timba is imported
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-_HOUSE: Final = Path(__file__).resolve().parents[1]
+_ROOT: Final = Path(__file__).resolve().parents[1]
 _FOLDER: Final = tempfile.TemporaryDirectory()
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "timba.config.settings.base",
@@ -34,7 +33,7 @@ os.environ |= {
     "STORAGE_URL": "",
     "BROKER_URL": "",
 }
-sys.path.insert(0, str(_HOUSE))
+sys.path.insert(0, str(_ROOT))
 
 import django
 
@@ -53,28 +52,28 @@ from timba.files.receiving import Upload, accept_files
 
 HEAVY: Final = 100
 TRIES: Final = 15
-_SOON_SECONDS: Final = 0.002
+_POLL_SECONDS: Final = 0.002
 
 
 def main() -> None:
-    """Print how long each small file took, and the ratios."""
+    """Print the time of each small file, and the ratios."""
     call_command("migrate", verbosity=0)
     staff = User.unscoped.create(username="bench", is_staff=True)
     many, other = (open_client(actor=staff, name=name) for name in ("Many", "Other"))
     worker = subprocess.Popen(
-        [sys.executable, str(_HOUSE / "manage.py"), "work"], stderr=subprocess.DEVNULL
+        [sys.executable, str(_ROOT / "manage.py"), "work"], stderr=subprocess.DEVNULL
     )
-    small: dict[str, Callable[[int], bytes]] = {"note.txt": text, "load.jpg": photo}
-    for name, make in small.items():  # the sandbox's child is warm from here on
-        settle(name, make(0), staff, other)
-    idle = {name: times(name, make, staff, other) for name, make in small.items()}
-    kinds = heavy()
+    small: dict[str, Callable[[int], bytes]] = {"note.txt": small_text, "load.jpg": small_photo}
+    for name, make in small.items():  # this also starts the sandbox's child
+        seconds_to_settle(name, make(0), staff, other)
+    idle = {name: median_seconds(name, make, staff, other) for name, make in small.items()}
+    kinds = heavy_files()
     for number, (name, content) in zip(range(HEAVY), cycle(kinds), strict=False):
-        # Readings that are there already would not be taken again.
+        # Identical files would be rejected as duplicates.
         line = b"%d,21.50,2026-01-01T00:00:00Z\n" % number if name.endswith("csv") else b""
-        send(name, content + line, staff, many)
+        accept(name, content + line, staff, many)
     for name, make in small.items():
-        busy = times(name, make, staff, other)
+        busy = median_seconds(name, make, staff, other)
         left = File.unscoped.filter(client=many, status=File.Status.PENDING).count()
         print(
             f"  {name}: idle {idle[name] * 1000:.0f} ms, while {left} of {HEAVY} heavy files are "
@@ -84,23 +83,23 @@ def main() -> None:
     worker.wait()
 
 
-def times(name: str, make: Callable[[int], bytes], actor: User, client: Client) -> float:
-    """Return the median of how long a small file takes from its acceptance to its result."""
+def median_seconds(name: str, make: Callable[[int], bytes], actor: User, client: Client) -> float:
+    """Return the median time in seconds from the acceptance of a small file to its result."""
     return statistics.median(
-        settle(name, make(number), actor, client) for number in range(1, TRIES + 1)
+        seconds_to_settle(name, make(number), actor, client) for number in range(1, TRIES + 1)
     )
 
 
-def settle(name: str, content: bytes, actor: User, client: Client) -> float:
-    file = send(name, content, actor, client)
+def seconds_to_settle(name: str, content: bytes, actor: User, client: Client) -> float:
+    file = accept(name, content, actor, client)
     started = time.perf_counter()
     while File.unscoped.get(pk=file.pk).status == File.Status.PENDING:
-        time.sleep(_SOON_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return time.perf_counter() - started
 
 
-def send(name: str, content: bytes, actor: User, client: Client) -> File:
-    """Send a file in as a door does."""
+def accept(name: str, content: bytes, actor: User, client: Client) -> File:
+    """Accept a file as a view does."""
     upload = Upload(name=name)
     upload.write(content)
     upload.finish()
@@ -109,28 +108,28 @@ def send(name: str, content: bytes, actor: User, client: Client) -> File:
     return accepted.file
 
 
-def text(number: int) -> bytes:
+def small_text(number: int) -> bytes:
     return b"larch %d\n" % number
 
 
-def photo(number: int) -> bytes:
+def small_photo(number: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (640, 480), (number, 90, 60)).save(file, "JPEG")
     return file.getvalue()
 
 
-def heavy() -> list[tuple[str, bytes]]:
-    """Return the dearest file of each kind."""
+def heavy_files() -> list[tuple[str, bytes]]:
+    """Return the most expensive file of each kind."""
     return [
-        ("scans.jpg", scans()),
-        ("large.png", large()),
-        ("tally.xlsx", tally()),
+        ("scans.jpg", photo_with_many_scans()),
+        ("large.png", large_photo()),
+        ("tally.xlsx", large_tally()),
         ("readings.csv", b"7,21.50,2026-01-01T00:00:00Z\n" * 2_000_000),
     ]
 
 
-def scans() -> bytes:
-    """Return a progressive JPEG of as many scans over as many pixels as are let in."""
+def photo_with_many_scans() -> bytes:
+    """Return a progressive JPEG with the maximum number of pixels and scans."""
     side = int(MAX_PIXELS**0.5)
     file = io.BytesIO()
     Image.new("L", (side, side), 128).save(file, "JPEG", progressive=True)
@@ -140,14 +139,14 @@ def scans() -> bytes:
     return content[:-2] + content[start:-2] * more + content[-2:]
 
 
-def large() -> bytes:
+def large_photo() -> bytes:
     side = int(MAX_PIXELS**0.5)
     file = io.BytesIO()
     Image.new("RGB", (side, side), (90, 120, 60)).save(file, "PNG")
     return file.getvalue()
 
 
-def tally() -> bytes:
+def large_tally() -> bytes:
     book = Workbook(write_only=True)
     page = book.create_sheet("Tally")
     page.append(["Barcode", "Length (m)", "Breadth (cm)", "Height (cm)"])

@@ -1,10 +1,10 @@
-"""What honest callers wait while one address sends and reads as slowly as it can.
+"""Response times of normal callers while one address sends and reads as slowly as possible.
 
     .venv/bin/python bench/slow_callers.py
 
-A Timba of its own is asked for its health, a list and a statistic: first alone, then beside 200
-slow bodies, 100 slow headers and 50 slow readers from 127.0.0.1, each of which comes again when it
-is cut. Prints the 95th percentiles and their ratios, and how an upload from 127.0.0.2 ends.
+Requests the health check, a list and a statistic of a new Timba: first alone, then during 200 slow
+bodies, 100 slow headers and 50 slow readers from 127.0.0.1, which reconnect when they are
+disconnected. Prints the 95th percentiles, their ratios, and the result of an upload from 127.0.0.2.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BIG: Final = 32 * 1024 * 1024
 
 
 def main() -> None:
-    """Print the ratios."""
+    """Start Timba and print the ratios."""
     with tempfile.TemporaryDirectory() as folder:
         timba = TimbaProcess(Path(folder), TIMBA_ADMIN_PASSWORD=PASSWORD)
         timba.start()
@@ -55,7 +55,7 @@ def _measure(timba: TimbaProcess) -> None:
     city = program.get("/temperature-readings/").json()["cities"][0]["city_id"]
     headers = {"Authorization": program.authorization}
     paths = ("/health/live", "/api/notes/?limit=10", f"/temperature-readings/{city}/")
-    quiet = _waits(timba.url, paths, headers, SECONDS / 3)
+    alone = _response_times(timba.url, paths, headers, SECONDS / 3)
     counts: Queue[Counter[str]] = Queue()
     content = f"/api/files/{big['id']}/content/"
     attack = Process(
@@ -63,28 +63,29 @@ def _measure(timba: TimbaProcess) -> None:
     )
     attack.start()
     time.sleep(3)
-    beside = _waits(timba.url, paths, headers, SECONDS - 10)
+    attacked = _response_times(timba.url, paths, headers, SECONDS - 10)
     session = requests.Session()
-    session.mount("http://", _From("127.0.0.2"))
+    session.mount("http://", _SourceAddressAdapter("127.0.0.2"))
     begin = time.monotonic()
     upload = session.post(
         f"{timba.url}/api/files/", headers=headers, files={"file": ("load.txt", b"x" * 3_000_000)}
     )
-    took = time.monotonic() - begin
-    said = counts.get(timeout=60)
+    elapsed = time.monotonic() - begin
+    outcomes = counts.get(timeout=60)
     attack.join()
     for path in paths:
-        before, after = _p95(quiet[path]), _p95(beside[path])
+        before, after = _p95(alone[path]), _p95(attacked[path])
         print(
-            f"{path}: p95 {before:.1f} ms alone, {after:.1f} ms beside: {after / before:.2f} times"
-            f" ({len(quiet[path])} and {len(beside[path])} requests)"
+            f"{path}: p95 {before:.1f} ms alone, {after:.1f} ms during the attack,"
+            f" {after / before:.2f} times"
+            f" ({len(alone[path])} and {len(attacked[path])} requests)"
         )
-    print(f"an upload of 3 MB from 127.0.0.2: {upload.status_code} after {took:.2f} s")
-    print(f"the slow callers were told: {dict(said)}")
+    print(f"an upload of 3 MB from 127.0.0.2: {upload.status_code} after {elapsed:.2f} s")
+    print(f"responses to the slow callers: {dict(outcomes)}")
 
 
-class _From(HTTPAdapter):
-    """Sends requests from an address of this machine."""
+class _SourceAddressAdapter(HTTPAdapter):
+    """Sends requests from a given address of this machine."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -94,20 +95,20 @@ class _From(HTTPAdapter):
         super().init_poolmanager(*args, **options, source_address=(self._address, 0))
 
 
-def _waits(
+def _response_times(
     url: str, paths: tuple[str, ...], headers: dict[str, str], seconds: float
 ) -> dict[str, list[float]]:
     session = requests.Session()
-    waits: dict[str, list[float]] = {path: [] for path in paths}
+    times: dict[str, list[float]] = {path: [] for path in paths}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for path in paths:
             begin = time.monotonic()
             answer = session.get(url + path, headers=headers, timeout=60)
-            waits[path].append((time.monotonic() - begin) * 1000)
+            times[path].append((time.monotonic() - begin) * 1000)
             assert answer.status_code == 200, answer.text
             time.sleep(PAUSE)
-    return waits
+    return times
 
 
 def _p95(values: list[float]) -> float:
@@ -115,7 +116,7 @@ def _p95(values: list[float]) -> float:
 
 
 async def _attack(port: int, content: str, headers: dict[str, str]) -> Counter[str]:
-    said: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     auth = f"Authorization: {headers['Authorization']}"
     body = (
         b"POST /api/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -124,17 +125,20 @@ async def _attack(port: int, content: str, headers: dict[str, str]) -> Counter[s
     reader = f"GET {content} HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}\r\n\r\n".encode()
     header = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
     tasks = [
-        *(asyncio.create_task(_slow(port, body, "body", said)) for _ in range(SLOW_BODIES)),
-        *(asyncio.create_task(_slow(port, header, "headers", said)) for _ in range(SLOW_HEADERS)),
-        *(asyncio.create_task(_slow_reader(port, reader, said)) for _ in range(SLOW_READERS)),
+        *(asyncio.create_task(_slow(port, body, "body", outcomes)) for _ in range(SLOW_BODIES)),
+        *(
+            asyncio.create_task(_slow(port, header, "headers", outcomes))
+            for _ in range(SLOW_HEADERS)
+        ),
+        *(asyncio.create_task(_slow_reader(port, reader, outcomes)) for _ in range(SLOW_READERS)),
     ]
     await asyncio.sleep(SECONDS)
     for task in tasks:
         task.cancel()
-    return said
+    return outcomes
 
 
-async def _slow(port: int, beginning: bytes, name: str, said: Counter[str]) -> None:
+async def _slow(port: int, beginning: bytes, name: str, outcomes: Counter[str]) -> None:
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -143,19 +147,19 @@ async def _slow(port: int, beginning: bytes, name: str, said: Counter[str]) -> N
             while not answer.done():
                 await asyncio.wait([answer], timeout=1)
                 writer.write(b"a")
-            said[f"{name}: {answer.result()[9:].decode() or 'closed'}"] += 1
+            outcomes[f"{name}: {answer.result()[9:].decode() or 'closed'}"] += 1
             writer.close()
         await asyncio.sleep(0.1)
 
 
-async def _slow_reader(port: int, request: bytes, said: Counter[str]) -> None:
+async def _slow_reader(port: int, request: bytes, outcomes: Counter[str]) -> None:
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
             writer.write(request)
-            while await reader.read(100):  # noqa: ASYNC110 - slowness is what it is for
+            while await reader.read(100):  # noqa: ASYNC110 - the slowness is intended
                 await asyncio.sleep(1)
-            said["reader: cut"] += 1
+            outcomes["reader: disconnected"] += 1
             writer.close()
         await asyncio.sleep(0.1)
 

@@ -2,11 +2,11 @@
 
     .venv/bin/python bench/tally.py
 
-Uploaded, read in the sandbox, compared, recorded with an event a log and settled, on a fresh SQLite
-database of its own. The ratio is what to look at: absolute times mean nothing on shared machines.
+The sheet is uploaded, read in the sandbox, compared, recorded with one event per log and settled,
+on a new SQLite database. Compare ratios: absolute times mean nothing on shared machines.
 """
 
-# ruff: noqa: E402 - settings are chosen, and Django is set up, before anything of Timba is imported
+# ruff: noqa: E402 - Django must be configured before Timba is imported
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
 
 ROWS: Final = 10_000
-# The most that all of it may take.
-SECONDS: Final = 5.0
+# The limit for the whole processing, in seconds.
+MAX_SECONDS: Final = 5.0
 
 
 def main() -> None:
-    """Print the seconds of each step, and their ratio to bare reading."""
+    """Print the seconds of each step, and their ratio to calamine alone."""
     call_command("migrate", verbosity=0)
     staff = User.unscoped.create(username="bench", is_staff=True)
     client = open_client(actor=staff, name="Bench")
@@ -66,17 +66,17 @@ def main() -> None:
         )
     )
     print(f"  {ROWS:,} rows, {len(sheet):,} bytes; calamine alone {bare:.2f} s")
-    rows_to_logs = told("rows become logs", bare, lambda: send(sheet, staff, load))
-    told("the same sheet once more", bare, lambda: send(sheet, staff, load))
-    told("with 100 bad rows, marked", bare, lambda: send(bad, staff, load))
+    rows_to_logs = measure("rows become logs", bare, lambda: send(sheet, staff, load))
+    measure("the same sheet once more", bare, lambda: send(sheet, staff, load))
+    measure("with 100 bad rows, marked", bare, lambda: send(bad, staff, load))
     close_sandbox()
     assert Consignment.unscoped.get(pk=load.pk).log_count == ROWS
-    if rows_to_logs > SECONDS:
-        sys.exit(f"  rows become logs in more than {SECONDS} s")
+    if rows_to_logs > MAX_SECONDS:
+        sys.exit(f"  rows become logs in more than {MAX_SECONDS} s")
 
 
 def workbook(*, bad: int = 0) -> bytes:
-    """Return a sheet of so many logs, the first of them without a length."""
+    """Return a sheet of ROWS logs, the first `bad` of them without a valid length."""
     book = Workbook(write_only=True)
     page = book.create_sheet("Tally")
     page.append(["No.", "Barcode", "Length (m)", "Breadth (cm)", "Height (cm)", "Species"])
@@ -90,7 +90,7 @@ def workbook(*, bad: int = 0) -> bytes:
 
 
 def send(content: bytes, actor: User, consignment: Consignment) -> None:
-    """Send a sheet in as a door does, and process it as the worker does."""
+    """Accept a sheet as a view does, and process it as the worker does."""
     upload = Upload(name="tally.xlsx")
     upload.write(content)
     upload.finish()
@@ -102,15 +102,15 @@ def send(content: bytes, actor: User, consignment: Consignment) -> None:
     assert File.unscoped.get(pk=accepted.file.pk).status == File.Status.SUCCESS
 
 
-def told(name: str, bare: float, work: Callable[[], Any]) -> float:
-    """Do the work; print and return how long it took."""
-    took = seconds(work)
-    print(f"  {name:<28} {took:5.2f} s  {took / bare:5.1f} × calamine alone")
-    return took
+def measure(name: str, bare: float, work: Callable[[], Any]) -> float:
+    """Run `work`; print and return its time in seconds."""
+    elapsed = seconds(work)
+    print(f"  {name:<28} {elapsed:5.2f} s  {elapsed / bare:5.1f} × calamine alone")
+    return elapsed
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Return how long the work takes."""
+    """Return the time of `work` in seconds."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""What Timba's own ASGI application takes of callers whom it does not know."""
+"""The ASGI application rejects large bodies of unauthenticated callers without reading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from timba.config import asgi
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        # These read a body before they know who sends it.
+        # These read the body before they authenticate the caller.
         ("/api/token/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         ("/api/token", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         ("/api/token/refresh/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -23,13 +23,15 @@ from timba.config import asgi
         ("/admin/login/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         ("/timba/client", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         ("/api/clients/", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-        # These ask first, and read nothing.
+        # These authenticate first, and read nothing.
         ("/api/files/", HTTPStatus.UNAUTHORIZED),
         ("/api/notes/", HTTPStatus.UNAUTHORIZED),
         ("/notes/", HTTPStatus.UNAUTHORIZED),
     ],
 )
-def test_a_large_body_of_a_stranger_is_not_waited_for(path: str, status: HTTPStatus) -> None:
+def test_a_large_body_of_an_unauthenticated_caller_is_not_read(
+    path: str, status: HTTPStatus
+) -> None:
     caller = Caller(
         b"{" * 300_000, whole=False, content_length="2000000", content_type="application/json"
     )

@@ -1,4 +1,4 @@
-"""A shared cache that is away, or silent, is found out within a second or so."""
+"""A shared cache that is down or unresponsive is detected within about a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.own_servers import OwnServer, note_calls
 from timba.config.env import env, with_timeouts
 from tools.servers.redis import Redis
 
-Harm = Callable[[OwnServer], None]
+Action = Callable[[OwnServer], None]
 
 
 @pytest.fixture(scope="module")
@@ -24,35 +24,35 @@ def redis() -> Iterator[OwnServer]:
 
 @pytest.fixture
 def cached(redis: OwnServer, settings: Settings) -> None:
-    """Let the cache be that Redis, as CACHE_URL would have it."""
+    """Configure that Redis as the cache, as CACHE_URL would."""
     url = redis.variables()["CACHE_URL"]
     settings.CACHES = {"default": with_timeouts(env.cache_url_config(url))}
 
 
 @pytest.mark.usefixtures("cached")
 @pytest.mark.parametrize(
-    ("harm", "mend"),
+    ("disable", "restore"),
     [(OwnServer.kill, OwnServer.start), (OwnServer.freeze, OwnServer.thaw)],
-    ids=["killed", "silent"],
+    ids=["killed", "unresponsive"],
 )
-def test_a_cache_that_is_away_is_tried_once_a_look(
-    redis: OwnServer, monkeypatch: pytest.MonkeyPatch, harm: Harm, mend: Harm
+def test_an_unavailable_cache_is_tried_once_per_access(
+    redis: OwnServer, monkeypatch: pytest.MonkeyPatch, disable: Action, restore: Action
 ) -> None:
-    cache.set("kept", 7)
-    assert cache.get("kept") == 7
-    harm(redis)
+    cache.set("key", 7)
+    assert cache.get("key") == 7
+    disable(redis)
     try:
-        with monkeypatch.context() as watched:
-            called = note_calls(watched)
+        with monkeypatch.context() as patch:
+            called = note_calls(patch)
             with pytest.raises(RedisError):
-                cache.get("kept")
+                cache.get("key")
     finally:
-        mend(redis)
+        restore(redis)
     assert len(called) <= 1, called
-    cache.set("kept", 8)
-    assert cache.get("kept") == 8
+    cache.set("key", 8)
+    assert cache.get("key") == 8
 
 
-def test_other_caches_are_as_they_were() -> None:
+def test_other_caches_are_unchanged() -> None:
     table = env.cache_url_config("dbcache://cache_table")
     assert with_timeouts(table) == table

@@ -1,4 +1,4 @@
-"""Who may keep an answer: its caller alone, and only where it carries an ETag to ask again with."""
+"""A response may be cached by its caller only, and only with an ETag to revalidate it."""
 
 from __future__ import annotations
 
@@ -17,65 +17,67 @@ from tests.temperatures.uploads import settle_readings
 pytestmark = pytest.mark.django_db
 
 
-def said_of_caches(answer: Any) -> tuple[str, set[str]]:
-    vary = {name.strip().lower() for name in answer.headers.get("Vary", "").split(",")}
-    return answer.headers.get("Cache-Control", ""), vary & {"accept", "authorization", "cookie"}
+def cache_headers(response: Any) -> tuple[str, set[str]]:
+    vary = {name.strip().lower() for name in response.headers.get("Vary", "").split(",")}
+    return response.headers.get("Cache-Control", ""), vary & {"accept", "authorization", "cookie"}
 
 
-EACH = {"accept", "authorization", "cookie"}
+VARY = {"accept", "authorization", "cookie"}
 
 
 @pytest.fixture
-def good(door: Door, method: str, tenant: Tenant) -> Caller:
+def valid_caller(door: Door, method: str, tenant: Tenant) -> Caller:
     return caller(door, method, user=tenant.user, tenant=tenant)
 
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
-def test_every_answer_to_a_program_says_it(door: Door, method: str, good: Caller) -> None:
-    answer = good.ask()
-    kept = "private, no-cache" if "ETag" in answer.headers else "no-store"
-    assert said_of_caches(answer) == (kept, EACH)
+def test_every_response_to_a_program_has_cache_headers(
+    door: Door, method: str, valid_caller: Caller
+) -> None:
+    response = valid_caller.ask()
+    policy = "private, no-cache" if "ETag" in response.headers else "no-store"
+    assert cache_headers(response) == (policy, VARY)
 
 
 @pytest.mark.parametrize("path", ["/api/notes/", "/nowhere/", "/api/files/nowhere/", "/health/"])
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_refusals_say_it_too(path: str, accept: str, db: None) -> None:
-    answer = Browser().get(path, headers={"accept": accept})
-    assert said_of_caches(answer) == ("no-store", EACH)
+def test_errors_have_cache_headers(path: str, accept: str, db: None) -> None:
+    response = Browser().get(path, headers={"accept": accept})
+    assert cache_headers(response) == ("no-store", VARY)
 
 
-def test_so_do_a_host_that_is_not_served_and_a_malformed_header(db: None) -> None:
+def test_early_errors_have_cache_headers(db: None) -> None:
     for headers in ({"host": "evil.example"}, {"referer": "\0"}):
-        answer = Browser().get("/api/notes/", headers=headers)
-        assert answer.status_code == 400
-        assert said_of_caches(answer) == ("no-store", EACH)
+        response = Browser().get("/api/notes/", headers=headers)
+        assert response.status_code == 400
+        assert cache_headers(response) == ("no-store", VARY)
 
 
-def test_what_has_not_changed_may_be_kept_on(tenant: Tenant, as_user: AsUser) -> None:
+def test_a_304_has_the_headers_of_the_200(tenant: Tenant, as_user: AsUser) -> None:
     program = as_user(tenant.user)
     file = settle_readings("7,21.5,2026-01-01T12:00:00Z\n", actor=tenant.user)
     for path in ("/temperature-readings/7/", f"/api/files/{file.pk}/content/"):
         first = program.get(path)
         b"".join(first)
         etag = first["ETag"]
-        answer = program.get(path, headers={"if-none-match": etag})
-        assert answer.status_code == 304
-        assert answer["ETag"] == etag
-        assert said_of_caches(answer) == ("private, no-cache", EACH)
+        response = program.get(path, headers={"if-none-match": etag})
+        assert response.status_code == 304
+        assert response["ETag"] == etag
+        assert cache_headers(response) == ("private, no-cache", VARY)
 
 
-def test_rejects_and_tokens_are_kept_by_nobody(tenant: Tenant, as_user: AsUser) -> None:
+def test_rejects_are_not_cached(tenant: Tenant, as_user: AsUser) -> None:
     file = settle_readings("7,21.5,2026-01-01T12:00:00Z\nx\n", actor=tenant.user)
-    answer = as_user(tenant.user).get(f"/api/files/{file.pk}/rejects/")
-    b"".join(answer)
-    assert answer.status_code == 200
-    assert said_of_caches(answer) == ("no-store", EACH)
+    response = as_user(tenant.user).get(f"/api/files/{file.pk}/rejects/")
+    b"".join(response)
+    assert response.status_code == 200
+    assert cache_headers(response) == ("no-store", VARY)
 
 
-def test_static_files_are_everybodys(client: Browser) -> None:
-    answer = client.head("/static/unfold/css/styles.css")
-    assert answer.status_code == 200
-    cache_control, vary = said_of_caches(answer)
+def test_static_files_may_be_cached_by_all(client: Browser) -> None:
+    response = client.head("/static/unfold/css/styles.css")
+    assert response.status_code == 200
+    cache_control, vary = cache_headers(response)
     assert "no-store" not in cache_control
     assert vary == set()

@@ -1,4 +1,4 @@
-"""Unsafe set-ups are refused with a sentence; each check was seen to refuse."""
+"""Each system check reports the unsafe setting that it is for."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def ids(problems: list[CheckMessage]) -> list[str | None]:
     return [problem.id for problem in problems]
 
 
-def test_the_checks_are_registered_and_find_nothing_here(db: None) -> None:
-    found = run_checks(databases=["default"])
-    assert [problem for problem in found if not problem.is_silenced()] == []
+def test_the_test_settings_have_no_problems(db: None) -> None:
+    problems = run_checks(databases=["default"])
+    assert [problem for problem in problems if not problem.is_silenced()] == []
 
 
-def test_a_registered_check_refuses(settings: Any) -> None:
+def test_the_checks_are_registered(settings: Any) -> None:
     settings.TIMBA_URL = "timba"
     assert "timba.E003" in ids(run_checks())
 
@@ -35,7 +35,7 @@ def test_a_registered_check_refuses(settings: Any) -> None:
 @pytest.mark.parametrize(
     "key",
     ["", "short", "a" * 60, "django-insecure-" + GOOD_KEY],
-    ids=["none", "short", "one letter", "Django's mark of a made-up key"],
+    ids=["none", "short", "one letter", "Django's mark of a generated key"],
 )
 def test_a_key_that_can_be_guessed_is_refused(settings: Any, key: str) -> None:
     settings.SECRET_KEY, settings.TIMBA_JWT_KEY = GOOD_KEY, key
@@ -48,7 +48,7 @@ def test_one_key_for_both_is_refused(settings: Any) -> None:
     assert ids(checks.check_secret_keys(None)) == ["timba.E002"]
 
 
-def test_a_developer_may_use_any_key(settings: Any) -> None:
+def test_any_key_is_accepted_in_debug_mode(settings: Any) -> None:
     settings.DEBUG, settings.SECRET_KEY = True, "x"
     assert checks.check_secret_keys(None) == []
 
@@ -65,19 +65,19 @@ def test_a_developer_may_use_any_key(settings: Any) -> None:
         "https://anna@timba.example",
     ],
 )
-def test_an_address_that_is_none_is_refused(settings: Any, url: str) -> None:
+def test_an_invalid_public_address_is_refused(settings: Any, url: str) -> None:
     settings.TIMBA_URL = url
     assert ids(checks.check_public_url(None)) == ["timba.E003"]
 
 
 @pytest.mark.parametrize("url", ["https://timba.example", "http://127.0.0.1:8000/"])
-def test_an_address_is_accepted(settings: Any, url: str) -> None:
+def test_a_valid_public_address_is_accepted(settings: Any, url: str) -> None:
     settings.TIMBA_URL = url
     assert checks.check_public_url(None) == []
 
 
 @pytest.mark.parametrize("wide", ["0.0.0.0/0", "0.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3"])
-def test_a_network_that_is_nobodys_own_is_not_trusted(settings: Any, wide: str) -> None:
+def test_a_network_wider_than_private_ones_is_refused(settings: Any, wide: str) -> None:
     own = ["10.0.0.0/8", "192.168.7.9/24", "10.0.0.5", "fc00::/7", "fe80::/10", "::1"]
     settings.TIMBA_TRUSTED_PROXIES = [*own, wide]
     [problem] = checks.check_trusted_proxies(None)
@@ -86,7 +86,7 @@ def test_a_network_that_is_nobodys_own_is_not_trusted(settings: Any, wide: str) 
 
 
 @pytest.mark.parametrize("host", ["*", "*.example"])
-def test_a_host_that_could_be_any_is_refused(settings: Any, host: str) -> None:
+def test_a_wildcard_host_is_refused(settings: Any, host: str) -> None:
     settings.ALLOWED_HOSTS = ["timba.example", ".yard.example", "[::1]", host]
     [problem] = checks.check_allowed_hosts(None)
     assert problem.id == "timba.E006"
@@ -96,7 +96,7 @@ def test_a_host_that_could_be_any_is_refused(settings: Any, host: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "seconds"), [({}, "0"), ({"TIMBA_HSTS_SECONDS": "3600"}, "3600")]
 )
-def test_hsts_is_what_the_operator_asks_for_and_for_this_host_alone(
+def test_hsts_is_configured_by_the_operator_and_for_this_host_only(
     variables: dict[str, str], seconds: str, tmp_path: Path
 ) -> None:
     code = (
@@ -108,7 +108,7 @@ def test_hsts_is_what_the_operator_asks_for_and_for_this_host_alone(
         "TIMBA_DATA_DIR": str(tmp_path),
         "TIMBA_URL": "https://timba.example",
     }
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **own, **variables},
         cwd=ROOT,
@@ -116,16 +116,16 @@ def test_hsts_is_what_the_operator_asks_for_and_for_this_host_alone(
         text=True,
         check=True,
     )
-    assert told.stdout.split() == [seconds, "False", "False"]
+    assert result.stdout.split() == [seconds, "False", "False"]
 
 
 @pytest.mark.parametrize(
     ("version", "refused"),
     [("3.17.1", True), ("3.9.9", True), ("3.17.2", False), ("3.18.3", False), ("4.0", False)],
 )
-def test_a_rest_framework_that_reads_bodies_of_any_size_is_refused(
+def test_an_old_rest_framework_is_refused(
     monkeypatch: pytest.MonkeyPatch, version: str, refused: bool
 ) -> None:
     monkeypatch.setattr(rest_framework, "VERSION", version)
-    found = ids(checks.check_rest_framework_version(None))
-    assert found == (["timba.E005"] if refused else [])
+    problem_ids = ids(checks.check_rest_framework_version(None))
+    assert problem_ids == (["timba.E005"] if refused else [])

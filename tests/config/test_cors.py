@@ -1,4 +1,4 @@
-"""What programs in other sites' pages may send and read, as their browsers ask before."""
+"""CORS: the headers that scripts of other sites may send and read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from timba.accounts.tokens import issue_tokens
 
 pytestmark = pytest.mark.django_db
 ORIGIN = "https://gate.example"
-SENT = {
+REQUEST_HEADERS = {
     "authorization",
     "content-type",
     "idempotency-key",
@@ -22,7 +22,7 @@ SENT = {
     "x-csrftoken",
     "x-request-id",
 }
-READ = {
+RESPONSE_HEADERS = {
     "content-disposition",
     "content-range",
     "etag",
@@ -38,35 +38,35 @@ def _origin(settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
 
 
-def names(listed: str) -> set[str]:
-    return {name.strip().lower() for name in listed.split(",")}
+def names(header: str) -> set[str]:
+    return {name.strip().lower() for name in header.split(",")}
 
 
-def ask_before(origin: str = ORIGIN) -> dict[str, str]:
-    asked = {
+def preflight(origin: str = ORIGIN) -> dict[str, str]:
+    headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": ",".join(sorted(SENT)),
+        "Access-Control-Request-Headers": ",".join(sorted(REQUEST_HEADERS)),
     }
-    answer = Browser().options("/api/notes/", headers=asked)
-    assert answer.status_code == 200
-    return dict(answer.items())
+    response = Browser().options("/api/notes/", headers=headers)
+    assert response.status_code == 200
+    return dict(response.items())
 
 
-def test_every_header_that_timba_knows_may_be_sent() -> None:
-    answer = ask_before()
-    assert answer["access-control-allow-origin"] == ORIGIN
-    assert names(answer["access-control-allow-headers"]) >= SENT
+def test_every_request_header_of_timba_is_allowed() -> None:
+    response = preflight()
+    assert response["access-control-allow-origin"] == ORIGIN
+    assert names(response["access-control-allow-headers"]) >= REQUEST_HEADERS
 
 
-def test_every_header_that_timba_answers_with_may_be_read(make_user: MakeUser) -> None:
+def test_every_response_header_of_timba_is_exposed(make_user: MakeUser) -> None:
     token = issue_tokens(user=make_user()).access
     headers = {"Origin": ORIGIN, "Authorization": f"Bearer {token}"}
-    answer = Browser().get("/api/notes/", headers=headers)
-    assert answer.status_code == 200
-    assert names(answer["access-control-expose-headers"]) >= READ
+    response = Browser().get("/api/notes/", headers=headers)
+    assert response.status_code == 200
+    assert names(response["access-control-expose-headers"]) >= RESPONSE_HEADERS
 
 
-def test_other_sites_are_told_nothing() -> None:
-    answer = ask_before("https://elsewhere.example")
-    assert not [name for name in answer if name.lower().startswith("access-control")]
+def test_other_origins_get_no_cors_headers() -> None:
+    response = preflight("https://elsewhere.example")
+    assert not [name for name in response if name.lower().startswith("access-control")]

@@ -1,4 +1,4 @@
-"""The environment is read strictly: a number that makes no sense keeps Timba from starting."""
+"""Environment variables are validated strictly: an invalid value prevents the start."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from timba.config import env
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5", "1e3", "²", "0", "65536"])
-def test_a_number_that_makes_no_sense_is_refused_by_name(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_an_invalid_number_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TIMBA_SOMETHING", text)
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as error:
         env.get_int("TIMBA_SOMETHING", default=8, minimum=1, maximum=65_535)
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"TIMBA_SOMETHING is {text!r}. Give a whole number from 1 to 65,535."
     )
 
@@ -45,31 +43,31 @@ def test_a_key_comes_from_the_environment_first(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_is_made_once_and_kept_for_its_owner_only(
+def test_a_key_is_generated_once_and_readable_by_its_owner_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(env, "DATA_DIR", tmp_path)
     first = env.get_or_create_key("TIMBA_NOT_SET", "some_key")
     assert env.get_or_create_key("TIMBA_NOT_SET", "some_key") == first
     assert len(first) >= 64
-    [kept] = tmp_path.iterdir()
-    assert kept.stat().st_mode & 0o777 == 0o600
+    [stored] = tmp_path.iterdir()
+    assert stored.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_data_folder_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_data_folder_is_created(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "some" / "where"))
     assert env.create_data_folder() == tmp_path / "some" / "where"
     assert (tmp_path / "some" / "where").is_dir()
 
 
-def test_a_data_folder_that_cannot_be_made_is_refused_in_words(
+def test_a_data_folder_that_cannot_be_created_is_refused_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "file" / "data"))
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as error:
         env.create_data_folder()
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"TIMBA_DATA_DIR is {tmp_path / 'file' / 'data'}, which cannot be made: Not a directory."
     )
 
@@ -87,14 +85,14 @@ def test_a_file_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TIMBA_LOST_KEY_FILE", str(tmp_path / "none"))
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as error:
         env.get_str("TIMBA_LOST_KEY")
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"TIMBA_LOST_KEY_FILE names a file that cannot be read: {tmp_path / 'none'}."
     )
 
 
-def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_taken_literally(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ecret", "what a reference would find")
     monkeypatch.setenv("TIMBA_SOME_PASSWORD", "$ecret")
     assert env.get_str("TIMBA_SOME_PASSWORD") == "$ecret"
@@ -104,36 +102,36 @@ def test_a_secret_is_taken_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> Non
     ("host", "address"),
     [("127.0.0.1", "http://127.0.0.1:8001"), ("::1", "http://[::1]:8001")],
 )
-def test_the_address_is_the_one_that_is_served_unless_it_is_told(host: str, address: str) -> None:
+def test_the_public_address_defaults_to_the_served_one(host: str, address: str) -> None:
     assert env.get_public_url(host, 8001).geturl() == address
 
 
 @pytest.mark.parametrize("url", ["http://[timba", "https://timba.example:443x"])
-def test_an_address_that_cannot_be_read_is_refused_in_words(
+def test_an_invalid_address_is_refused_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("TIMBA_URL", url)
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as error:
         env.get_public_url("127.0.0.1", 8000)
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"TIMBA_URL is {url!r}, which is no address of a site. Give it as people type it, without "
         "a path: https://timba.example"
     )
 
 
-def test_blanks_in_a_list_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blanks_in_a_list_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIMBA_NAMES", " timba.example, .yard.example,,")
     assert env.get_list("TIMBA_NAMES") == ["timba.example", ".yard.example"]
     assert env.get_list("TIMBA_NOT_SET") == []
 
 
-def test_a_network_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_network_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5, 192.168.7.9/24,fe80::/10")
     assert env.get_networks("TIMBA_NETWORKS") == ["10.0.0.5", "192.168.7.9/24", "fe80::/10"]
     monkeypatch.setenv("TIMBA_NETWORKS", "10.0.0.5,proxy.local")
-    with pytest.raises(ImproperlyConfigured) as refused:
+    with pytest.raises(ImproperlyConfigured) as error:
         env.get_networks("TIMBA_NETWORKS")
-    assert str(refused.value) == (
+    assert str(error.value) == (
         "TIMBA_NETWORKS names 'proxy.local', which is no address or network. Give addresses or "
         "networks with commas between: 10.0.0.5,192.168.7.0/24"
     )

@@ -1,4 +1,4 @@
-"""A body means the same with a Content-Length and without one, at every entrance that reads it."""
+"""A body is handled the same with and without a Content-Length, by every view that reads it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db
 
 JSON = "application/json"
 FORM = "multipart/form-data; boundary=XX"
-Ask = Callable[..., tuple[int, Any]]
+Send = Callable[..., tuple[int, Any]]
 
 
-class RangeReader(io.RawIOBase):
-    """A body that comes in pieces of a few bytes, until it ends."""
+class ChunkedInput(io.RawIOBase):
+    """A body that is read in chunks of up to 50 kB."""
 
     def __init__(self, body: bytes) -> None:
         self._body = io.BytesIO(body)
@@ -42,21 +42,21 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def ask(owner: User) -> Ask:
-    """Return a caller whose bodies have no length."""
+def send(owner: User) -> Send:
+    """Return a function that sends requests without a Content-Length."""
     program = Client(headers={"authorization": f"Bearer {issue_tokens(user=owner).access}"})
 
     def call(
         method: str, path: str, body: bytes, content_type: str, **environ: Any
     ) -> tuple[int, Any]:
-        answer = program.generic(
+        response = program.generic(
             method,
             path,
             CONTENT_TYPE=content_type,
-            **{"wsgi.input": RangeReader(body), "wsgi.input_terminated": True},
+            **{"wsgi.input": ChunkedInput(body), "wsgi.input_terminated": True},
             **environ,
         )
-        return answer.status_code, loads(answer.content) if answer.content else None
+        return response.status_code, loads(response.content) if response.content else None
 
     return call
 
@@ -66,13 +66,13 @@ def form(content: bytes, *, field: str = "file", name: str = "a.txt") -> bytes:
     return f"--XX\r\n{disposition}\r\n\r\n".encode() + content + b"\r\n--XX--\r\n"
 
 
-def test_a_change_is_made(ask: Ask, owner: User) -> None:
+def test_a_patch_is_applied(send: Send, owner: User) -> None:
     note = Note.objects.create(client=owner.client, title="Seal", content="before")
     body = b'{"content": "after"}'
-    status, changed = ask("PATCH", f"/api/notes/{note.pk}/", body, JSON)
+    status, changed = send("PATCH", f"/api/notes/{note.pk}/", body, JSON)
     assert (status, changed["content"]) == (200, "after")
-    # An empty text is as good as none: PEP 3333 allows either.
-    status, changed = ask("PATCH", f"/api/notes/{note.pk}/", b"{}", JSON, CONTENT_LENGTH="")
+    # PEP 3333 allows an empty CONTENT_LENGTH as well as an absent one.
+    status, changed = send("PATCH", f"/api/notes/{note.pk}/", b"{}", JSON, CONTENT_LENGTH="")
     assert (status, changed["content"]) == (200, "after")
 
 
@@ -80,28 +80,28 @@ def test_a_change_is_made(ask: Ask, owner: User) -> None:
     ("url", "field", "status"),
     [("/api/files/", "file", 201), ("/api/upload/", "files", 202)],
 )
-def test_an_upload_is_taken_in_whole(ask: Ask, url: str, field: str, status: int) -> None:
+def test_an_upload_is_stored_completely(send: Send, url: str, field: str, status: int) -> None:
     content = b"larch and alder\n" * 200_000
-    assert ask("POST", url, form(content, field=field), FORM)[0] == status
+    assert send("POST", url, form(content, field=field), FORM)[0] == status
     with store().open_bytes(File.unscoped.get().storage_key) as stored:
         assert stored.read() == content
 
 
-def test_the_limits_of_sizes_hold(ask: Ask, settings: Settings) -> None:
+def test_size_limits_apply(send: Send, settings: Settings) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 2 * 1024**2
-    status, refusal = ask("POST", "/api/files/", form(b"larch\n" * 400_000), FORM)
+    status, refusal = send("POST", "/api/files/", form(b"larch\n" * 400_000), FORM)
     sentence = "“a.txt” is too large: a file like this may have 2 MB."
     assert (status, refusal["detail"]) == (413, sentence)
-    status, refusal = ask("POST", "/api/notes/", b" " * (1024**2 + 1), JSON)
+    status, refusal = send("POST", "/api/notes/", b" " * (1024**2 + 1), JSON)
     assert (status, refusal["detail"]) == (413, "The body is larger than is accepted here.")
     assert not File.unscoped.exists()
 
 
-def test_a_form_of_a_page_is_read(ask: Ask, owner: User) -> None:
+def test_an_html_form_is_parsed(send: Send, owner: User) -> None:
     fields = f"username={owner.username}&password={PASSWORD}".encode()
-    assert ask("POST", "/login/", fields, "application/x-www-form-urlencoded")[0] == 302
+    assert send("POST", "/login/", fields, "application/x-www-form-urlencoded")[0] == 302
 
 
-def test_where_there_is_no_body_there_is_none(ask: Ask) -> None:
-    assert ask("GET", "/timba/users", b"", "")[0] == 200
-    assert ask("POST", "/api/files/retry-failed/", b"", "")[0] == 202
+def test_a_request_without_a_body_has_none(send: Send) -> None:
+    assert send("GET", "/timba/users", b"", "")[0] == 200
+    assert send("POST", "/api/files/retry-failed/", b"", "")[0] == 202

@@ -1,4 +1,4 @@
-"""What Timba stores is for its own account alone, also what an earlier version left open."""
+"""Stored data is accessible to Timba's own account only, also data of earlier versions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NOBODY = 65534
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """Return the rights to a folder, and to all in it that is no link."""
+    """Return the modes of a folder and of everything in it but symbolic links."""
     paths = [folder, *(path for path in folder.rglob("*") if not path.is_symlink())]
     return {str(path.relative_to(folder)): f"{path.stat().st_mode & 0o7777:04o}" for path in paths}
 
 
-def opened(folder: Path) -> None:
-    """Make a data folder as an earlier version left it: everybody reads all of it."""
+def create_open_folder(folder: Path) -> None:
+    """Create a data folder like that of an earlier version, readable by all accounts."""
     for name in ("files/ab", "files/unfinished", "static", "log"):
         (folder / name).mkdir(parents=True)
     for name in ("timba.sqlite3", "timba.sqlite3-wal", "timba.sqlite3-shm", "files/ab/abcd"):
@@ -33,7 +33,7 @@ def opened(folder: Path) -> None:
 
 
 def run_timba(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of Timba's in a shell as most people have it."""
+    """Run a management command with the usual umask."""
     return subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
@@ -45,18 +45,23 @@ def run_timba(folder: Path, *command: str, **variables: str) -> subprocess.Compl
     )
 
 
-def test_what_is_open_is_closed(tmp_path: Path) -> None:
-    opened(tmp_path)
+def test_open_folders_and_files_are_restricted(tmp_path: Path) -> None:
+    create_open_folder(tmp_path)
     make_private(tmp_path)
-    found = modes(tmp_path)
-    assert {name: mode for name, mode in found.items() if mode not in {"0600", "0700"}} == {}
-    assert found["."] == found["files"] == found["files/ab"] == "0700"
-    assert found["timba.sqlite3-wal"] == found["files/ab/abcd"] == found["secret_key"] == "0600"
+    found_modes = modes(tmp_path)
+    assert {name: mode for name, mode in found_modes.items() if mode not in {"0600", "0700"}} == {}
+    assert found_modes["."] == found_modes["files"] == found_modes["files/ab"] == "0700"
+    assert (
+        found_modes["timba.sqlite3-wal"]
+        == found_modes["files/ab/abcd"]
+        == found_modes["secret_key"]
+        == "0600"
+    )
 
 
-def test_links_lead_nowhere_and_other_peoples_folders_stay_open(tmp_path: Path) -> None:
+def test_links_are_not_followed_and_shared_folders_stay_open(tmp_path: Path) -> None:
     website, data = tmp_path / "website", tmp_path / "data"
-    opened(website)
+    create_open_folder(website)
     before = modes(website)
     data.mkdir()
     (data / "static").symlink_to(website)
@@ -70,10 +75,10 @@ def test_links_lead_nowhere_and_other_peoples_folders_stay_open(tmp_path: Path) 
     assert modes(website) == before
 
 
-def test_what_cannot_be_closed_is_told_and_ends_nothing(tmp_path: Path) -> None:
-    kept_open = Path("/proc/self/status")  # its rights cannot be changed
-    make_private(kept_open)
-    assert is_accessible_to_others(kept_open)
+def test_what_cannot_be_restricted_is_reported_as_a_warning(tmp_path: Path) -> None:
+    unchangeable = Path("/proc/self/status")  # its mode cannot be changed
+    make_private(unchangeable)
+    assert is_accessible_to_others(unchangeable)
     tmp_path.chmod(0o1755)
     checked = run_timba(tmp_path, "check", "--tag", "security")
     assert checked.stderr.count("(timba.W024)") == 1
@@ -82,9 +87,9 @@ def test_what_cannot_be_closed_is_told_and_ends_nothing(tmp_path: Path) -> None:
     )
 
 
-def test_every_command_closes_what_there_is_and_opens_nothing(tmp_path: Path) -> None:
+def test_every_command_restricts_existing_files_and_creates_private_ones(tmp_path: Path) -> None:
     data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
-    opened(data)
+    create_open_folder(data)
     elsewhere.mkdir()
     (data / "timba.sqlite3").unlink()
     (data / "timba.sqlite3").symlink_to(elsewhere / "database")
@@ -96,16 +101,16 @@ def test_every_command_closes_what_there_is_and_opens_nothing(tmp_path: Path) ->
     run_timba(data, "shell", "--command", f"import os; os.chdir({str(data)!r}); {statement}")
     assert set(modes(data).values()) == {"0600", "0700"}
     assert modes(data)["made"] == "0600"
-    found = modes(elsewhere)
-    assert found.pop(".") == "0755"
-    assert set(found.values()) == {"0600", "0700"}
+    found_modes = modes(elsewhere)
+    assert found_modes.pop(".") == "0755"
+    assert set(found_modes.values()) == {"0600", "0700"}
 
 
-def test_no_other_account_reads_what_is_stored() -> None:
+def test_no_other_account_can_read_stored_data() -> None:
     others = [NOBODY] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory() as name:
         data = Path(name)
-        opened(data)
+        create_open_folder(data)
         stored = [path for path in data.rglob("*") if path.is_file()]
         before = [read_as(user, path) for user in others for path in stored]
         run_timba(data, "shell", "--command", "pass")
@@ -115,7 +120,7 @@ def test_no_other_account_reads_what_is_stored() -> None:
 
 
 def read_as(user: int, path: Path) -> str:
-    """Return what another account reads there; nothing where it may not."""
+    """Return what another account reads from a file; empty if it has no permission."""
     account: dict[str, Any] = {"user": user, "group": user, "extra_groups": []}
     command = ["/bin/cat", path]
     return subprocess.run(command, **account, check=False, capture_output=True, text=True).stdout

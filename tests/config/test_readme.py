@@ -1,4 +1,4 @@
-"""README's table and the example file name every variable that is read, and no other."""
+"""The documents list exactly the variables that are read, and name only files that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be written to or read when Timba starts is said in one sentence, by every command."""
+"""Every command reports a path that it cannot read or write in one sentence."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import pytest
 
 from tests.journeys.timba_process import ROOT
 
-# Root writes where nobody may; without these rights it is a user like any other.
+# Root ignores file modes unless these capabilities are dropped.
 AS_A_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if not os.geteuid() else []
 COMMANDS = ["check", "csu", "work", "relay", "serve", "demo"]
 
 
 def refusal(data_folder: Path, command: str, **variables: str) -> str:
-    """Return what a command says that does not start."""
-    kept = {
+    """Return the output of a command that does not start."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("TIMBA_", "DATABASE_", "STORAGE_", "BROKER_", "CACHE_"))
     }
-    given = {
+    settings = {
         "TIMBA_DATA_DIR": str(data_folder),
         "TIMBA_ADMIN_PASSWORD": "larch-and-alder-48",
         **variables,
     }
-    done = subprocess.run(
+    result = subprocess.run(
         [*AS_A_USER, sys.executable, str(ROOT / "manage.py"), command],
-        env={**kept, **given, "DJANGO_SETTINGS_MODULE": "timba.config.settings.base"},
+        env={**inherited, **settings, "DJANGO_SETTINGS_MODULE": "timba.config.settings.base"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout
-    return done.stdout.strip()
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    return result.stdout.strip()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,9 +84,9 @@ def test_a_folder_in_it_that_cannot_be_written_to(
     folder: str, sentence: str, tmp_path: Path
 ) -> None:
     (tmp_path / folder).mkdir(0o555)
-    said = refusal(tmp_path, "serve")
-    assert f"CommandError: {sentence.format(tmp_path)}" in said
-    assert said.endswith(": Permission denied.")
+    output = refusal(tmp_path, "serve")
+    assert f"CommandError: {sentence.format(tmp_path)}" in output
+    assert output.endswith(": Permission denied.")
 
 
 def test_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
