@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from timba.accounts.models import User
 from timba.files.worker import Worker
 
-SignIn = Callable[[User], Person]
+SignIn = Callable[[User], HttpClient]
 Open = Callable[..., Page]
 
 BUILT = Path(__file__).parents[2] / "timba/web/static/timba/timba.js"
@@ -34,15 +34,15 @@ PATIENCE_MS = 60_000
 
 
 @pytest.fixture
-def person() -> SignIn:
-    """Return a way to sign a user in with a session: `person(user).get("/files/")`."""
+def sign_in() -> SignIn:
+    """Return a way to sign a user in with a session: `sign_in(user).get("/files/")`."""
 
-    def sign_in(user: User) -> Person:
-        signed_in = Person(headers={"accept": "text/html"})
+    def start_session(user: User) -> HttpClient:
+        signed_in = HttpClient(headers={"accept": "text/html"})
         signed_in.force_login(user)
         return signed_in
 
-    return sign_in
+    return start_session
 
 
 @pytest.fixture(scope="module")
@@ -93,26 +93,28 @@ def context(browser: Browser, live_server: LiveServer, scripted: bool) -> Iterat
 
 
 @pytest.fixture
-def troubles() -> list[str]:
+def browser_errors() -> list[str]:
     """Collect what the browser complained about: broken scripts, and what the CSP forbids."""
     return []
 
 
 @pytest.fixture
 def open_page(
-    context: BrowserContext, live_server: LiveServer, person: SignIn, troubles: list[str]
+    context: BrowserContext, live_server: LiveServer, sign_in: SignIn, browser_errors: list[str]
 ) -> Open:
     """Return a way to open a page as a user: `open_page(user, "/files/")`."""
 
     def open_as(user: User, path: str) -> Page:
-        session = person(user).cookies[settings.SESSION_COOKIE_NAME]
+        session = sign_in(user).cookies[settings.SESSION_COOKIE_NAME]
         cookie = {"name": session.key, "value": session.value, "url": live_server.url}
         context.add_cookies([cookie])  # type: ignore[list-item]
         page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("pageerror", lambda error: browser_errors.append(str(error)))
         page.on(
             "console",
-            lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
+            lambda said: (
+                browser_errors.append(said.text) if "Content Security" in said.text else None
+            ),
         )
         page.goto(path)
         return page

@@ -16,7 +16,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db import OperationalError, connection, transaction
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -49,9 +49,9 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def reader(staff: User, person: SignIn) -> Person:
+def http_client(staff: User, sign_in: SignIn) -> HttpClient:
     """Return a member of the staff, with a browser."""
-    return person(staff)
+    return sign_in(staff)
 
 
 def address(row: Any, page: str = "change") -> str:
@@ -60,9 +60,9 @@ def address(row: Any, page: str = "change") -> str:
     return reverse(name, args=[] if page in {"add", "changelist"} else [row.pk])
 
 
-def form_of(reader: Person, page: str) -> dict[str, Any]:
+def form_of(http_client: HttpClient, page: str) -> dict[str, Any]:
     """Return what the form on a page would send as it stands."""
-    form = reader.get(page).context["adminform"].form
+    form = http_client.get(page).context["adminform"].form
     sent: dict[str, Any] = {}
     for bound in form:
         value = bound.value()
@@ -75,15 +75,17 @@ def form_of(reader: Person, page: str) -> dict[str, Any]:
     return sent
 
 
-def send(reader: Person, row: Any, **fields: Any) -> Any:
+def send(http_client: HttpClient, row: Any, **fields: Any) -> Any:
     """Change fields of a row on its page; what is None is left out, as an empty box sends it."""
     page = address(row)
-    sent = {**form_of(reader, page), **fields}
-    return reader.post(page, {name: value for name, value in sent.items() if value is not None})
+    sent = {**form_of(http_client, page), **fields}
+    return http_client.post(
+        page, {name: value for name, value in sent.items() if value is not None}
+    )
 
 
-def add(reader: Person, model: type[Any], **fields: Any) -> Any:
-    return reader.post(address(model, "add"), fields)
+def add(http_client: HttpClient, model: type[Any], **fields: Any) -> Any:
+    return http_client.post(address(model, "add"), fields)
 
 
 def wrong(response: Any) -> dict[str, list[str]]:
@@ -113,27 +115,27 @@ def test_every_noun_has_its_pages_and_nothing_else_has() -> None:
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_the_list_the_row_and_its_history_open(
-    model: type[Any], tenant: Tenant, reader: Person
+    model: type[Any], tenant: Tenant, http_client: HttpClient
 ) -> None:
-    answer = reader.get(address(model, "changelist"))
+    answer = http_client.get(address(model, "changelist"))
     assert answer.status_code == HTTPStatus.OK
     assert "Dzirnupe" in answer.content.decode()
     row = answer.context["cl"].result_list[0]
     for page in ("change", "history"):
-        assert reader.get(address(row, page)).status_code == HTTPStatus.OK
+        assert http_client.get(address(row, page)).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_what_is_there_is_found_whatever_its_letter_case(
-    model: type[Any], tenant: Tenant, reader: Person
+    model: type[Any], tenant: Tenant, http_client: HttpClient
 ) -> None:
     words = f"client:{tenant.client.pk}" if model is OutboxEvent else "dZIRNUPE"
     other = create_tenant(word="Ādaži", first_id=5_000_001)
-    found = reader.get(address(model, "changelist"), {"q": words}).context["cl"]
+    found = http_client.get(address(model, "changelist"), {"q": words}).context["cl"]
     assert [row for row in found.result_list if "Dzirnupe" in str(vars(row)) + _client_of(row)]
     assert not [row for row in found.result_list if "Ādaži" in str(vars(row)) + _client_of(row)]
     if model is not OutboxEvent:
-        folded = reader.get(address(model, "changelist"), {"q": "āDAŽI"}).context["cl"]
+        folded = http_client.get(address(model, "changelist"), {"q": "āDAŽI"}).context["cl"]
         assert folded.result_list
         assert not [row for row in folded.result_list if "Dzirnupe" in _client_of(row)]
     assert other.client != tenant.client
@@ -144,13 +146,21 @@ def _client_of(row: Any) -> str:
     return str(client) if not callable(client) else row.client_name
 
 
-def test_an_event_is_found_by_its_whole_key_type_or_request(tenant: Tenant, reader: Person) -> None:
+def test_an_event_is_found_by_its_whole_key_type_or_request(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     event = OutboxEvent.objects.filter(type="timba.note.created").get()
     for words in (event.key, event.type, f"client:{tenant.client.pk} {event.type}"):
-        found = reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
+        found = (
+            http_client.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
+        )
         assert event in found
     for words in ("timba.note", f"client:{tenant.client.pk + 1}", "client:x"):
-        assert not reader.get(address(event, "changelist"), {"q": words}).context["cl"].result_list
+        assert (
+            not http_client.get(address(event, "changelist"), {"q": words})
+            .context["cl"]
+            .result_list
+        )
 
 
 def _multiply(tenant: Tenant, times: int) -> None:
@@ -180,11 +190,11 @@ def _multiply(tenant: Tenant, times: int) -> None:
 
 
 def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
-    tenant: Tenant, reader: Person
+    tenant: Tenant, http_client: HttpClient
 ) -> None:
     def queries(model: type[Any]) -> tuple[int, int]:
         with CaptureQueriesContext(connection) as captured:
-            answer = reader.get(address(model, "changelist"))
+            answer = http_client.get(address(model, "changelist"))
         return len(captured), len(answer.context["cl"].result_list)
 
     few = {model: queries(model) for model in staff_site._registry}
@@ -197,16 +207,16 @@ def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_the_way_into_a_list_is_for_the_staff_alone(
-    model: type[Any], make_user: MakeUser, person: SignIn
+    model: type[Any], make_user: MakeUser, sign_in: SignIn
 ) -> None:
     page = address(model, "changelist")
-    for browser in (person(make_user()), Person(headers={"accept": "text/html"})):
+    for browser in (sign_in(make_user()), HttpClient(headers={"accept": "text/html"})):
         assert browser.get(page)["Location"].startswith("/admin/login/?next=")
         assert browser.post(page).status_code == HTTPStatus.FOUND
 
 
 def test_staff_sign_in_where_everyone_does(staff: User) -> None:
-    browser = Person(headers={"accept": "text/html"})
+    browser = HttpClient(headers={"accept": "text/html"})
     answer = browser.get("/admin/notes/note/", follow=True)
     assert unquote(answer.redirect_chain[-1][0]) == "/login/?next=/admin/notes/note/"
     form = {"username": staff.username, "password": PASSWORD, "next": "/admin/notes/note/"}
@@ -219,35 +229,39 @@ def test_staff_sign_in_where_everyone_does(staff: User) -> None:
 
 def test_five_wrong_passwords_on_the_way_to_the_admin_pages_ask_for_a_pause(staff: User) -> None:
     form = {"username": staff.username, "password": "wrong"}
-    answers = [Person().post("/login/?next=/admin/", form).status_code for _ in range(6)]
+    answers = [HttpClient().post("/login/?next=/admin/", form).status_code for _ in range(6)]
     assert answers[-1] == HTTPStatus.TOO_MANY_REQUESTS
-    assert Person().post("/admin/login/", form).status_code == HTTPStatus.FOUND
+    assert HttpClient().post("/admin/login/", form).status_code == HTTPStatus.FOUND
 
 
 def test_only_the_pages_of_the_staff_may_evaluate_scripts(
-    staff: User, reader: Person, make_user: MakeUser, person: SignIn
+    staff: User, http_client: HttpClient, make_user: MakeUser, sign_in: SignIn
 ) -> None:
-    policy = reader.get("/admin/")["Content-Security-Policy"].split("; ")
+    policy = http_client.get("/admin/")["Content-Security-Policy"].split("; ")
     assert {part for part in policy if "unsafe" in part} == {
         "script-src 'self' 'unsafe-eval'",
         "style-src-attr 'unsafe-inline'",
     }
     assert {"default-src 'self'", "style-src-elem 'self'", "form-action 'self'"} <= set(policy)
     for browser, page in (
-        (reader, "/notes/"),
-        (person(make_user()), "/admin/"),
-        (Person(), "/login/"),
+        (http_client, "/notes/"),
+        (sign_in(make_user()), "/admin/"),
+        (HttpClient(), "/login/"),
     ):
         assert "unsafe" not in browser.get(page)["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("page", ["/admin/notes/note", "/admin/notes/note/add", "/admin/jsi18n"])
-def test_pages_answer_without_the_final_slash_too(page: str, reader: Person) -> None:
-    assert reader.get(page).status_code == reader.get(f"{page}/").status_code == HTTPStatus.OK
+def test_pages_answer_without_the_final_slash_too(page: str, http_client: HttpClient) -> None:
+    assert (
+        http_client.get(page).status_code
+        == http_client.get(f"{page}/").status_code
+        == HTTPStatus.OK
+    )
 
 
-def test_nouns_are_found_by_their_names(reader: Person) -> None:
-    page = reader.get("/admin/search/", {"s": "NOTE", "extended": "1"}).content.decode()
+def test_nouns_are_found_by_their_names(http_client: HttpClient) -> None:
+    page = http_client.get("/admin/search/", {"s": "NOTE", "extended": "1"}).content.decode()
     assert "/admin/notes/note/" in page
     assert "/admin/files/file/" not in page
 
@@ -255,25 +269,25 @@ def test_nouns_are_found_by_their_names(reader: Person) -> None:
 @pytest.mark.parametrize(
     "page", ["/admin/nowhere", "/admin/nowhere/", "/admin/search/?s=note&page=x"]
 )
-def test_what_is_not_there_is_not_found(page: str, reader: Person) -> None:
-    assert reader.get(page).status_code == HTTPStatus.NOT_FOUND
+def test_what_is_not_there_is_not_found(page: str, http_client: HttpClient) -> None:
+    assert http_client.get(page).status_code == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_no_query_breaks_a_list(model: type[Any], tenant: Tenant, reader: Person) -> None:
+def test_no_query_breaks_a_list(model: type[Any], tenant: Tenant, http_client: HttpClient) -> None:
     for query in (
         "q=%00", "q=%ED%A0%80", "q=" + "x" * 5000, "p=-1", "p=99999999999", "p=x", "o=x.9", "all=",
         "e=1", "id__exact=x", "id__exact=%00", "pk=99999999999999999999", "topic__exact=%00",
         "status__exact=x", "is_active__exact=2", "lapsed=perhaps", "password__startswith=a",
         "_to_field=password", "_popup=1", "nothing=1", "q=client:99999999999999999999",
     ):  # fmt: skip
-        answer = reader.get(f"{address(model, 'changelist')}?{query}")
+        answer = http_client.get(f"{address(model, 'changelist')}?{query}")
         assert answer.status_code in {200, 302, 400}, query
 
 
-def test_what_no_column_can_hold_is_refused(tenant: Tenant, reader: Person) -> None:
+def test_what_no_column_can_hold_is_refused(tenant: Tenant, http_client: HttpClient) -> None:
     for query in ("title__exact=%00", "q=%00"):
-        assert reader.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
+        assert http_client.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -293,9 +307,9 @@ def test_what_no_column_can_hold_is_refused(tenant: Tenant, reader: Person) -> N
     ],
 )
 def test_a_list_is_filtered_by_what_it_offers_alone(
-    model: type[Any], query: str, tenant: Tenant, reader: Person
+    model: type[Any], query: str, tenant: Tenant, http_client: HttpClient
 ) -> None:
-    assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 400
+    assert http_client.get(f"{address(model, 'changelist')}?{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -310,78 +324,87 @@ def test_a_list_is_filtered_by_what_it_offers_alone(
     ],
 )
 def test_what_a_list_offers_filters_it(
-    model: type[Any], query: str, tenant: Tenant, reader: Person
+    model: type[Any], query: str, tenant: Tenant, http_client: HttpClient
 ) -> None:
-    assert reader.get(f"{address(model, 'changelist')}?{query}").status_code == 200
+    assert http_client.get(f"{address(model, 'changelist')}?{query}").status_code == 200
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_no_id_breaks_a_page(model: type[Any], reader: Person) -> None:
+def test_no_id_breaks_a_page(model: type[Any], http_client: HttpClient) -> None:
     for pk in ("0", "x", "99999999999999999999", "_00", str(uuid.UUID(int=1))):
         page = f"{address(model, 'changelist')}{pk}/change/"
-        assert reader.get(page).status_code in {302, 400, 404}, pk
+        assert http_client.get(page).status_code in {302, 400, 404}, pk
 
 
 # --- Clients and subscriptions -------------------------------------------------------------------
 
 
-def test_a_client_begins_its_trial_with_its_first_owner(reader: Person) -> None:
-    add(reader, Client, name="Venta Timber", username="venta", password="Spruce-bark-7731")
+def test_a_client_begins_its_trial_with_its_first_owner(http_client: HttpClient) -> None:
+    add(http_client, Client, name="Venta Timber", username="venta", password="Spruce-bark-7731")
     client = Client.unscoped.get(name="Venta Timber")
     assert client.subscription.status == "trial"
     assert client.users.get().is_owner
     assert LogEntry.objects.get().object_repr == "Venta Timber"
 
 
-def test_a_clients_weak_password_is_refused_in_its_place(reader: Person) -> None:
-    answer = add(reader, Client, name="Venta Timber", username="venta", password="123")
+def test_a_clients_weak_password_is_refused_in_its_place(http_client: HttpClient) -> None:
+    answer = add(http_client, Client, name="Venta Timber", username="venta", password="123")
     assert "password" in wrong(answer)
     assert not Client.unscoped.exists()
 
 
-def test_a_suspended_client_is_shut_out_and_let_in_again(tenant: Tenant, reader: Person) -> None:
-    send(reader, tenant.client, is_active=None)
+def test_a_suspended_client_is_shut_out_and_let_in_again(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
+    send(http_client, tenant.client, is_active=None)
     assert not Client.unscoped.get(pk=tenant.client.pk).is_active
-    send(reader, Client.unscoped.get(pk=tenant.client.pk), is_active="on")
+    send(http_client, Client.unscoped.get(pk=tenant.client.pk), is_active="on")
     assert Client.unscoped.get(pk=tenant.client.pk).is_active
 
 
-def test_chosen_clients_are_suspended_together(tenant: Tenant, reader: Person) -> None:
+def test_chosen_clients_are_suspended_together(tenant: Tenant, http_client: HttpClient) -> None:
     other = ClientFactory()
     chosen = {"action": "suspend", "_selected_action": [tenant.client.pk, other.pk]}
-    answer = reader.post(address(Client, "changelist"), chosen, follow=True)
+    answer = http_client.post(address(Client, "changelist"), chosen, follow=True)
     assert "2\xa0clients were suspended." in answer.content.decode()
     assert not Client.unscoped.filter(is_active=True).exists()
     assert LogEntry.objects.count() == 2
-    reader.post(address(Client, "changelist"), {**chosen, "action": "let_in_again"})
+    http_client.post(address(Client, "changelist"), {**chosen, "action": "reactivate"})
     assert not Client.unscoped.filter(is_active=False).exists()
 
 
-def test_nobody_deletes_a_client(tenant: Tenant, reader: Person) -> None:
-    assert reader.post(address(tenant.client, "delete"), {"post": "yes"}).status_code == 403
+def test_nobody_deletes_a_client(tenant: Tenant, http_client: HttpClient) -> None:
+    assert http_client.post(address(tenant.client, "delete"), {"post": "yes"}).status_code == 403
     chosen = {"action": "delete_selected", "_selected_action": [tenant.client.pk], "post": "yes"}
-    reader.post(address(Client, "changelist"), chosen)
+    http_client.post(address(Client, "changelist"), chosen)
     assert Client.unscoped.filter(pk=tenant.client.pk).exists()
 
 
-def test_a_subscription_lapses_and_is_extended(tenant: Tenant, reader: Person) -> None:
+def test_a_subscription_lapses_and_is_extended(tenant: Tenant, http_client: HttpClient) -> None:
     subscription = tenant.client.subscription
-    send(reader, subscription, current_period_end_0="2020-01-01", current_period_end_1="00:00:00")
+    send(
+        http_client,
+        subscription,
+        current_period_end_0="2020-01-01",
+        current_period_end_1="00:00:00",
+    )
     subscription.refresh_from_db()
     assert subscription.status == "lapsed"
-    lapsed = reader.get(address(Subscription, "changelist"), {"lapsed": "yes"})
+    lapsed = http_client.get(address(Subscription, "changelist"), {"lapsed": "yes"})
     assert list(lapsed.context["cl"].result_list) == [subscription]
     soon = timezone.now().astimezone(UTC) + timedelta(days=30)
     ending = {"current_period_end_0": f"{soon:%Y-%m-%d}", "current_period_end_1": "00:00:00"}
-    send(reader, subscription, plan="standard", seats=9, **ending)
+    send(http_client, subscription, plan="standard", seats=9, **ending)
     subscription.refresh_from_db()
     assert (subscription.status, subscription.seats) == ("active", 9)
-    running = reader.get(address(Subscription, "changelist"), {"lapsed": "no"})
+    running = http_client.get(address(Subscription, "changelist"), {"lapsed": "no"})
     assert list(running.context["cl"].result_list) == [subscription]
 
 
-def test_there_are_never_fewer_seats_than_active_users(tenant: Tenant, reader: Person) -> None:
-    said = wrong(send(reader, tenant.client.subscription, seats=1))
+def test_there_are_never_fewer_seats_than_active_users(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
+    said = wrong(send(http_client, tenant.client.subscription, seats=1))
     assert said == {
         "__all__": ["2 users are active: deactivate some, or leave as many seats."],
     }
@@ -391,32 +414,34 @@ def test_there_are_never_fewer_seats_than_active_users(tenant: Tenant, reader: P
 # --- Users and roles -----------------------------------------------------------------------------
 
 
-def test_a_user_is_added_changed_and_deleted(tenant: Tenant, reader: Person) -> None:
+def test_a_user_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
     fields = {"client": tenant.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
-    add(reader, User, **fields, is_active="on", password="Spruce-bark-7731")
+    add(http_client, User, **fields, is_active="on", password="Spruce-bark-7731")
     user = User.unscoped.get(username="zane")
     assert user.check_password("Spruce-bark-7731")
     assert (user.client, user.role, user.is_staff) == (tenant.client, viewer, False)
-    send(reader, user, role=tenant.role.pk, password="Larch-bark-7731")
+    send(http_client, user, role=tenant.role.pk, password="Larch-bark-7731")
     changed = User.unscoped.get(pk=user.pk)
     assert (changed.role, changed.token_version) == (tenant.role, user.token_version + 1)
     assert changed.check_password("Larch-bark-7731")
-    reader.post(address(user, "delete"), {"post": "yes"})
+    http_client.post(address(user, "delete"), {"post": "yes"})
     assert not User.unscoped.filter(pk=user.pk).exists()
 
 
-def test_a_user_without_a_password_cannot_sign_in_yet(tenant: Tenant, reader: Person) -> None:
+def test_a_user_without_a_password_cannot_sign_in_yet(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
     fields = {"client": tenant.client.pk, "username": "zane", "name": "Zane", "role": viewer.pk}
-    add(reader, User, **fields, is_active="on", password="")
+    add(http_client, User, **fields, is_active="on", password="")
     assert not User.unscoped.get(username="zane").has_usable_password()
 
 
 def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
-    tenant: Tenant, reader: Person
+    tenant: Tenant, http_client: HttpClient
 ) -> None:
-    answer = send(reader, tenant.colleague, username=tenant.user.username, name="Typed anew")
+    answer = send(http_client, tenant.colleague, username=tenant.user.username, name="Typed anew")
     assert wrong(answer) == {"__all__": ["This username is taken: choose another one."]}
     page = answer.content.decode()
     assert 'value="Typed anew"' in page
@@ -425,71 +450,75 @@ def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
     assert not LogEntry.objects.exists()
 
 
-def test_the_last_owner_stays(tenant: Tenant, reader: Person) -> None:
-    reader.post(address(tenant.colleague, "delete"), {"post": "yes"})
-    answer = reader.post(address(tenant.user, "delete"), {"post": "yes"}, follow=True)
+def test_the_last_owner_stays(tenant: Tenant, http_client: HttpClient) -> None:
+    http_client.post(address(tenant.colleague, "delete"), {"post": "yes"})
+    answer = http_client.post(address(tenant.user, "delete"), {"post": "yes"}, follow=True)
     sentence = "This is the client&#x27;s last active owner: make another owner first."
     assert sentence in answer.content.decode()
     assert answer.redirect_chain[-1][0] == address(tenant.user)
     assert User.unscoped.filter(pk=tenant.user.pk).exists()
 
 
-def test_of_chosen_users_all_are_deleted_or_none(tenant: Tenant, reader: Person) -> None:
+def test_of_chosen_users_all_are_deleted_or_none(tenant: Tenant, http_client: HttpClient) -> None:
     both = [tenant.user.pk, tenant.colleague.pk]
     chosen = {"action": "delete_selected", "_selected_action": both}
-    answer = reader.post(address(User, "changelist"), chosen)
+    answer = http_client.post(address(User, "changelist"), chosen)
     assert "What this user made stays." in answer.content.decode()
-    answer = reader.post(address(User, "changelist"), {**chosen, "post": "yes"}, follow=True)
+    answer = http_client.post(address(User, "changelist"), {**chosen, "post": "yes"}, follow=True)
     assert "Nothing was deleted, because of “Dzirnupe-" in answer.content.decode()
     assert User.unscoped.filter(pk__in=both).count() == 2
     assert not LogEntry.objects.exists()
 
 
-def test_ones_own_password_is_changed_on_the_account_page(staff: User, reader: Person) -> None:
-    assert "password" not in form_of(reader, address(staff))
-    assert reader.get("/admin/password_change/")["Location"] == reverse("web:account")
-    assert reader.post("/admin/password_change/", {"new_password1": "x"}).status_code == 302
-    send(reader, staff, name="Another name", password="Spruce-bark-7731")
+def test_ones_own_password_is_changed_on_the_account_page(
+    staff: User, http_client: HttpClient
+) -> None:
+    assert "password" not in form_of(http_client, address(staff))
+    assert http_client.get("/admin/password_change/")["Location"] == reverse("web:account")
+    assert http_client.post("/admin/password_change/", {"new_password1": "x"}).status_code == 302
+    send(http_client, staff, name="Another name", password="Spruce-bark-7731")
     changed = User.unscoped.get(pk=staff.pk)
     assert changed.name == "Another name"
     assert changed.check_password(PASSWORD)
 
 
-def test_staff_cannot_deactivate_themselves(staff: User, reader: Person) -> None:
-    said = wrong(send(reader, staff, is_active=None))
+def test_staff_cannot_deactivate_themselves(staff: User, http_client: HttpClient) -> None:
+    said = wrong(send(http_client, staff, is_active=None))
     assert said == {"__all__": ["You cannot deactivate yourself: ask another owner."]}
 
 
-def test_only_roles_of_the_users_client_are_offered(tenant: Tenant, reader: Person) -> None:
+def test_only_roles_of_the_users_client_are_offered(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     foreign = Role.unscoped.create(client=ClientFactory(), name="foreign")
-    page = reader.get(address(tenant.colleague)).content.decode()
+    page = http_client.get(address(tenant.colleague)).content.decode()
     assert "Dzirnupe" in page
     assert "foreign" not in page
-    assert "role" in wrong(send(reader, tenant.colleague, role=foreign.pk))
+    assert "role" in wrong(send(http_client, tenant.colleague, role=foreign.pk))
 
 
-def test_a_role_is_added_changed_and_deleted(tenant: Tenant, reader: Person) -> None:
-    add(reader, Role, client=tenant.client.pk, name="scaler", permissions=["logs.write"])
+def test_a_role_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
+    add(http_client, Role, client=tenant.client.pk, name="scaler", permissions=["logs.write"])
     role = Role.unscoped.get(name="scaler")
     assert role.permissions == ["logs.write"]
-    send(reader, role, permissions=["notes.write", "logs.write"])
+    send(http_client, role, permissions=["notes.write", "logs.write"])
     role.refresh_from_db()
     assert role.permissions == ["logs.write", "notes.write"]
-    answer = send(reader, role, name="viewer")
+    answer = send(http_client, role, name="viewer")
     assert wrong(answer) == {
         "__all__": ["There is a role named “viewer” already: choose another name."]
     }
-    reader.post(address(role, "delete"), {"post": "yes"})
+    http_client.post(address(role, "delete"), {"post": "yes"})
     assert not Role.unscoped.filter(pk=role.pk).exists()
 
 
-def test_the_built_in_roles_are_only_shown(reader: Person) -> None:
+def test_the_built_in_roles_are_only_shown(http_client: HttpClient) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
-    page = reader.get(address(viewer))
+    page = http_client.get(address(viewer))
     assert page.status_code == HTTPStatus.OK
     assert not page.context["has_change_permission"]
-    assert reader.post(address(viewer), {"name": "x"}).status_code == HTTPStatus.FORBIDDEN
-    assert reader.post(address(viewer, "delete"), {"post": "yes"}).status_code == 403
+    assert http_client.post(address(viewer), {"name": "x"}).status_code == HTTPStatus.FORBIDDEN
+    assert http_client.post(address(viewer, "delete"), {"post": "yes"}).status_code == 403
 
 
 # --- Consignments and logs -----------------------------------------------------------------------
@@ -501,13 +530,13 @@ def totals(consignment: Consignment) -> tuple[int, str]:
 
 
 def test_a_consignment_is_added_changed_and_deleted_with_its_events(
-    tenant: Tenant, staff: User, reader: Person
+    tenant: Tenant, staff: User, http_client: HttpClient
 ) -> None:
     fields = {"client": tenant.client.pk, "name": "Load 7", "type": "pinewood"}
-    add(reader, Consignment, **fields, city_id="")
+    add(http_client, Consignment, **fields, city_id="")
     load = Consignment.unscoped.get(name="Load 7")
-    send(reader, load, vehicle_number="LV-1", city_id=tenant.city_id)
-    reader.post(address(load, "delete"), {"post": "yes"})
+    send(http_client, load, vehicle_number="LV-1", city_id=tenant.city_id)
+    http_client.post(address(load, "delete"), {"post": "yes"})
     assert not Consignment.unscoped.filter(pk=load.pk).exists()
     said = told(Consignment)
     assert [message["action"] for message in said] == ["create", "update", "delete"]
@@ -518,42 +547,46 @@ def test_a_consignment_is_added_changed_and_deleted_with_its_events(
     }
 
 
-def test_what_did_not_change_is_no_event(tenant: Tenant, reader: Person) -> None:
-    send(reader, tenant.consignment)
-    send(reader, tenant.note)
+def test_what_did_not_change_is_no_event(tenant: Tenant, http_client: HttpClient) -> None:
+    send(http_client, tenant.consignment)
+    send(http_client, tenant.note)
     assert told(Consignment) == []
     assert len(told(Note)) == 1
 
 
-def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, reader: Person) -> None:
+def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, http_client: HttpClient) -> None:
     fields = {"client": tenant.client.pk, "name": tenant.word, "type": "pinewood"}
-    answer = add(reader, Consignment, **fields)
+    answer = add(http_client, Consignment, **fields)
     assert wrong(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
 
 
-def test_logs_that_come_change_and_go_keep_the_totals(tenant: Tenant, reader: Person) -> None:
+def test_logs_that_come_change_and_go_keep_the_totals(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
-    add(reader, Log, consignment=load.pk, barcode="", length="4", breadth="30", height="30")
+    add(http_client, Log, consignment=load.pk, barcode="", length="4", breadth="30", height="30")
     assert totals(load) == (1, "0.360")
     log = load.logs.get()
     assert log.barcode
-    send(reader, log, length="8")
+    send(http_client, log, length="8")
     assert totals(load) == (1, "0.720")
-    add(reader, Log, consignment=load.pk, barcode="B-2", length="1", breadth="10", height="10")
+    add(http_client, Log, consignment=load.pk, barcode="B-2", length="1", breadth="10", height="10")
     assert totals(load) == (2, "0.730")
     chosen = {"action": "delete_selected", "_selected_action": [log.pk], "post": "yes"}
-    reader.post(address(Log, "changelist"), chosen)
+    http_client.post(address(Log, "changelist"), chosen)
     assert totals(load) == (1, "0.010")
-    reader.post(address(load.logs.get(), "delete"), {"post": "yes"})
+    http_client.post(address(load.logs.get(), "delete"), {"post": "yes"})
     assert totals(load) == (0, "0.000")
     said = [message["action"] for message in told(Log)]
     assert said == ["create", "update", "create", "delete", "delete"]
 
 
-def test_impossible_measures_are_refused_beside_their_field(tenant: Tenant, reader: Person) -> None:
-    assert "length" in wrong(send(reader, tenant.log, length="-1"))
+def test_impossible_measures_are_refused_beside_their_field(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
+    assert "length" in wrong(send(http_client, tenant.log, length="-1"))
     taken = add(
-        reader, Log, consignment=tenant.consignment.pk, barcode=tenant.word,
+        http_client, Log, consignment=tenant.consignment.pk, barcode=tenant.word,
         length="4", breadth="30", height="30",
     )  # fmt: skip
     assert wrong(taken) == {"__all__": ["There is a log with the barcode “Dzirnupe” already."]}
@@ -562,81 +595,88 @@ def test_impossible_measures_are_refused_beside_their_field(tenant: Tenant, read
 # --- Files, notes, cities, events ----------------------------------------------------------------
 
 
-def test_a_file_is_placed_elsewhere_and_deleted(tenant: Tenant, reader: Person) -> None:
+def test_a_file_is_placed_elsewhere_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
     load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
-    page = reader.get(address(tenant.file)).content.decode()
+    page = http_client.get(address(tenant.file)).content.decode()
     assert reverse("web:file", args=[tenant.file.pk]) in page
     assert "random_number" in page
-    send(reader, tenant.file, consignment=load.pk, log="")
+    send(http_client, tenant.file, consignment=load.pk, log="")
     file = File.unscoped.get(pk=tenant.file.pk)
     assert (file.consignment, file.log) == (load, None)
     assert told(File)[-1]["file"]["consignment_id"] == load.pk
-    reader.post(address(file, "delete"), {"post": "yes"})
+    http_client.post(address(file, "delete"), {"post": "yes"})
     assert told(File)[-1]["action"] == "delete"
-    assert not reader.get(address(File, "changelist")).context["cl"].result_list
+    assert not http_client.get(address(File, "changelist")).context["cl"].result_list
 
 
-def test_a_file_is_never_tied_to_another_clients_rows(tenant: Tenant, reader: Person) -> None:
+def test_a_file_is_never_tied_to_another_clients_rows(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     other = create_tenant(word="Ādaži", first_id=5_000_001)
-    answer = send(reader, tenant.file, consignment=other.consignment.pk)
+    answer = send(http_client, tenant.file, consignment=other.consignment.pk)
     assert wrong(answer) == {"__all__": ["There is no such consignment or log."]}
 
 
-def test_failures_are_processed_again(tenant: Tenant, reader: Person) -> None:
+def test_failures_are_processed_again(tenant: Tenant, http_client: HttpClient) -> None:
     File.unscoped.update(status="FAILURE", error="It is damaged.", live_digest=None)
-    chosen = {"action": "try_again", "_selected_action": [tenant.file.pk]}
-    answer = reader.post(address(File, "changelist"), chosen, follow=True)
+    chosen = {"action": "retry_failed", "_selected_action": [tenant.file.pk]}
+    answer = http_client.post(address(File, "changelist"), chosen, follow=True)
     assert "1\xa0file is processed again." in answer.content.decode()
     assert File.unscoped.get(pk=tenant.file.pk).status == "PENDING"
 
 
 def test_a_note_is_written_changed_and_deleted_with_its_events(
-    tenant: Tenant, reader: Person
+    tenant: Tenant, http_client: HttpClient
 ) -> None:
-    add(reader, Note, client=tenant.client.pk, title="Gate key", content="", consignment="")
+    add(http_client, Note, client=tenant.client.pk, title="Gate key", content="", consignment="")
     note = Note.unscoped.get(title="Gate key")
-    send(reader, note, content="It hangs inside.", consignment=tenant.consignment.pk)
-    reader.post(address(note, "delete"), {"post": "yes"})
+    send(http_client, note, content="It hangs inside.", consignment=tenant.consignment.pk)
+    http_client.post(address(note, "delete"), {"post": "yes"})
     said = told(Note)[1:]
     assert [message["action"] for message in said] == ["create", "update", "delete"]
     assert said[-1]["note"]["title"] == "Gate key"
     assert said[-1]["note"]["content"] == "It hangs inside."
 
 
-def test_what_another_changes_meanwhile_stays(tenant: Tenant, reader: Person) -> None:
+def test_what_another_changes_meanwhile_stays(tenant: Tenant, http_client: HttpClient) -> None:
     notes, files = (type(row).unscoped.filter(pk=row.pk) for row in (tenant.note, tenant.file))
-    note, file = form_of(reader, address(tenant.note)), form_of(reader, address(tenant.file))
+    note, file = (
+        form_of(http_client, address(tenant.note)),
+        form_of(http_client, address(tenant.file)),
+    )
     with changed_once_it_is_read("notes_note", lambda: notes.update(content="Ilze has it")):
-        reader.post(address(tenant.note), {**note, "title": "Key"})
+        http_client.post(address(tenant.note), {**note, "title": "Key"})
     assert notes.values("title", "content").get() == {"title": "Key", "content": "Ilze has it"}
     with changed_once_it_is_read("files_file", lambda: files.update(log=None)):
-        reader.post(address(tenant.file), {**file, "consignment": ""})
+        http_client.post(address(tenant.file), {**file, "consignment": ""})
     assert files.values("consignment", "log").get() == {"consignment": None, "log": None}
 
 
-def test_a_city_gets_another_name_and_keeps_its_number(tenant: Tenant, reader: Person) -> None:
+def test_a_city_gets_another_name_and_keeps_its_number(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     city = City.unscoped.get(client=tenant.client)
-    send(reader, city, name="Rīga", number=9)
+    send(http_client, city, name="Rīga", number=9)
     assert (City.unscoped.get().name, City.unscoped.get().number) == ("Rīga", tenant.city_id)
-    add(reader, City, client=tenant.client.pk, number=9, name="Ogre")
+    add(http_client, City, client=tenant.client.pk, number=9, name="Ogre")
     assert City.unscoped.get(number=9).name == "Ogre"
 
 
-def test_events_are_facts(tenant: Tenant, reader: Person) -> None:
+def test_events_are_facts(tenant: Tenant, http_client: HttpClient) -> None:
     event = OutboxEvent.objects.filter(topic="note_events").get()
-    page = reader.get(address(event)).content.decode()
+    page = http_client.get(address(event)).content.decode()
     assert "&quot;action&quot;: &quot;create&quot;" in page
     assert f"{event.time:%-d %b %Y %H:%M} UTC" in page
     assert tenant.user.username in page
-    assert reader.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
-    assert reader.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
-    assert reader.post(address(event, "delete"), {"post": "yes"}).status_code == 403
+    assert http_client.get(address(OutboxEvent, "add")).status_code == HTTPStatus.FORBIDDEN
+    assert http_client.post(address(event), {"key": "9"}).status_code == HTTPStatus.FORBIDDEN
+    assert http_client.post(address(event, "delete"), {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("way", ["add", "delete", "choose"])
 def test_what_lost_to_another_writer_is_done_again(
-    way: str, tenant: Tenant, reader: Person
+    way: str, tenant: Tenant, http_client: HttpClient
 ) -> None:
     chosen = {"action": "delete_selected", "_selected_action": [tenant.note.pk], "post": "yes"}
     page, sent = {
@@ -653,7 +693,7 @@ def test_what_lost_to_another_writer_is_done_again(
         return execute(sql, *rest)
 
     with connection.execute_wrapper(lose_once):
-        assert reader.post(page, sent).status_code == HTTPStatus.FOUND
+        assert http_client.post(page, sent).status_code == HTTPStatus.FOUND
     assert lost
     assert [said["action"] for said in told(Note)] == [
         "create",
@@ -672,7 +712,7 @@ class TestBrowser:
     """Real pages under the real policy: what it forbids is a trouble."""
 
     def test_a_client_is_searched_for_and_a_consignment_picked(
-        self, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
+        self, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
     ) -> None:
         page = open_page(staff, address(User, "add"))
         page.locator(".select2-selection").first.click()
@@ -696,21 +736,21 @@ class TestBrowser:
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_text("was added successfully")).to_be_visible()
         assert tenant.consignment.logs.count() == 2
-        assert troubles == []
+        assert browser_errors == []
 
     def test_chosen_clients_are_suspended(
-        self, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
+        self, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
     ) -> None:
         page = open_page(staff, address(Client, "changelist"))
         page.locator("input.action-select").first.check()
         page.locator("select[name=action]").select_option("suspend")
         page.get_by_role("button", name="Run").click()
         expect(page.get_by_text("1\xa0client was suspended.")).to_be_visible()
-        assert troubles == []
+        assert browser_errors == []
 
     @pytest.mark.parametrize("page_of", ["changelist", "change"])
     def test_no_page_is_wider_than_a_telephone(
-        self, page_of: str, tenant: Tenant, staff: User, open_page: Open, troubles: list[str]
+        self, page_of: str, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
     ) -> None:
         page = open_page(staff, "/admin/")
         page.set_viewport_size({"width": 360, "height": 740})
@@ -719,4 +759,4 @@ class TestBrowser:
             page.wait_for_load_state("networkidle")
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width == 360, model
-        assert troubles == []
+        assert browser_errors == []

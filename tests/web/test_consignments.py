@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import pytest
 from django.db import connection
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -61,8 +61,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def reader(owner: User, person: SignIn) -> Person:
-    return person(owner)
+def http_client(owner: User, sign_in: SignIn) -> HttpClient:
+    return sign_in(owner)
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ def foreign() -> Log:
 
 
 def test_list_is_newest_first_with_the_totals_of_each_and_of_all(
-    owner: User, reader: Person, load: Consignment, foreign: Log
+    owner: User, http_client: HttpClient, load: Consignment, foreign: Log
 ) -> None:
     measured(owner, load)
     measured(owner, opened(owner, "AB-0188", type="hardwood"))
     name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
-    page = reader.get("/consignments/").content.decode()
+    page = http_client.get("/consignments/").content.decode()
     assert "2\xa0consignments, 2\xa0logs, 0.630 m³" in page
     assert page.index("AB-0188") < page.index("AB-0187")
     assert '<td class="wide">Kuldīga</td>' in page
@@ -106,11 +106,16 @@ def test_list_is_newest_first_with_the_totals_of_each_and_of_all(
     ],
 )
 def test_list_is_searched_by_name_vehicle_and_barcode(
-    owner: User, reader: Person, load: Consignment, foreign: Log, query: str, shown: list[str]
+    owner: User,
+    http_client: HttpClient,
+    load: Consignment,
+    foreign: Log,
+    query: str,
+    shown: list[str],
 ) -> None:
     other = opened(owner, "AB-0188", type="hardwood", vehicle_number="")
     measured(owner, other, "TB-walked")
-    page = reader.get(f"/consignments/{query}").content.decode()
+    page = http_client.get(f"/consignments/{query}").content.decode()
     assert re.findall(r'<a href="/consignments/\d+/">([^<]+)</a>', page) == shown
     assert ("No consignment matches" in page) == (not shown)
 
@@ -118,20 +123,20 @@ def test_list_is_searched_by_name_vehicle_and_barcode(
 @pytest.mark.parametrize(
     "query", ["?type=plywood", "?before=x", "?before=0", f"?before={2**63}", "?q=%00"]
 )
-def test_filters_that_make_no_sense_are_refused(reader: Person, query: str) -> None:
-    assert reader.get(f"/consignments/{query}").status_code == HTTPStatus.BAD_REQUEST
+def test_filters_that_make_no_sense_are_refused(http_client: HttpClient, query: str) -> None:
+    assert http_client.get(f"/consignments/{query}").status_code == HTTPStatus.BAD_REQUEST
 
 
 def test_more_of_the_list_goes_on_where_it_ended_though_others_come_meanwhile(
-    owner: User, reader: Person
+    owner: User, http_client: HttpClient
 ) -> None:
     for number in range(60):
         opened(owner, f"AB-{number:02}")
-    page = reader.get("/consignments/?q=ab").content.decode()
+    page = http_client.get("/consignments/?q=ab").content.decode()
     more = re.search(r'href="(\?[^"]*before=\d+[^"]*)"', page)
     assert more is not None
     opened(owner, "AB-60")
-    rest = reader.get(f"/consignments/{more[1].replace('&amp;', '&')}").content.decode()
+    rest = http_client.get(f"/consignments/{more[1].replace('&amp;', '&')}").content.decode()
     first, second = (re.findall(r">(AB-\d\d)</a>", text) for text in (page, rest))
     assert [*first, *second] == [f"AB-{number:02}" for number in range(59, -1, -1)]
     assert "Show more" not in rest
@@ -141,9 +146,9 @@ def test_more_of_the_list_goes_on_where_it_ended_though_others_come_meanwhile(
 # --- Opening, changing, deleting -----------------------------------------------------------------
 
 
-def test_consignment_is_opened(reader: Person, owner: User) -> None:
+def test_consignment_is_opened(http_client: HttpClient, owner: User) -> None:
     form = {"name": "AB-0187", "type": "hardwood", "vehicle_number": "KB 4417", "city_id": "7"}
-    response = reader.post("/consignments/", form)
+    response = http_client.post("/consignments/", form)
     load = Consignment.unscoped.get()
     assert response["Location"] == f"/consignments/{load.pk}/"
     assert (load.name, load.type, load.vehicle_number, load.city_id) == (
@@ -160,42 +165,42 @@ def test_consignment_is_opened(reader: Person, owner: User) -> None:
     [
         ({"name": ""}, 400, "A consignment needs a name."),
         ({"type": ""}, 400, "Say which it is, hardwood or pinewood."),
-        ({"city_id": "Kuldīga"}, 400, "A city is told by its number, such as 7."),
+        ({"city_id": "Kuldīga"}, 400, "A city is given by its number, such as 7."),
         ({"city_id": "0"}, 400, "A city&#x27;s number is from 1 to 2147483647."),
         ({"name": "AB-0187"}, 409, "There is a consignment named “AB-0187” already"),
     ],
 )
 def test_what_cannot_be_opened_is_said_beside_its_field_and_stays_typed(
-    reader: Person, load: Consignment, form: dict[str, str], status: int, sentence: str
+    http_client: HttpClient, load: Consignment, form: dict[str, str], status: int, sentence: str
 ) -> None:
     said = {"name": "AB-0188", "type": "hardwood", "vehicle_number": "KB 9", **form}
     for path in ("/consignments/", f"/consignments/{opened(load.created_by, 'X').pk}/edit/"):
-        response = reader.post(path, said)
+        response = http_client.post(path, said)
         assert response.status_code == status
         assert sentence in response.content.decode()
         assert 'value="KB 9"' in response.content.decode()
     assert Consignment.unscoped.count() == 2
 
 
-def test_consignment_is_changed(reader: Person, load: Consignment) -> None:
-    assert 'value="KB 4417"' in reader.get(f"/consignments/{load.pk}/edit/").content.decode()
+def test_consignment_is_changed(http_client: HttpClient, load: Consignment) -> None:
+    assert 'value="KB 4417"' in http_client.get(f"/consignments/{load.pk}/edit/").content.decode()
     form = {"name": "AB-0187", "type": "pinewood", "vehicle_number": "JT 2209", "city_id": ""}
-    response = reader.post(f"/consignments/{load.pk}/edit/", form)
+    response = http_client.post(f"/consignments/{load.pk}/edit/", form)
     assert response["Location"] == f"/consignments/{load.pk}/"
     load.refresh_from_db()
     assert (load.vehicle_number, load.city_id) == ("JT 2209", None)
 
 
 def test_consignment_says_what_goes_with_it_before_it_is_deleted(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     measured(owner, load)
     measured(owner, load)
     file = stored(owner.client, consignment=load)
     note = write_note(actor=owner, client=owner.client, title="Seal", consignment=load)
-    page = reader.get(f"/consignments/{load.pk}/edit/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/edit/").content.decode()
     assert "Delete AB-0187? Its 2\xa0logs go with it. 1\xa0file and 1\xa0note stay" in page
-    assert reader.post(f"/consignments/{load.pk}/delete/")["Location"] == "/consignments/"
+    assert http_client.post(f"/consignments/{load.pk}/delete/")["Location"] == "/consignments/"
     assert not Consignment.unscoped.exists()
     for left in (file, note):
         left.refresh_from_db()
@@ -205,7 +210,9 @@ def test_consignment_says_what_goes_with_it_before_it_is_deleted(
 # --- One consignment -----------------------------------------------------------------------------
 
 
-def test_page_shows_all_that_belongs_to_it(owner: User, reader: Person, load: Consignment) -> None:
+def test_page_shows_all_that_belongs_to_it(
+    owner: User, http_client: HttpClient, load: Consignment
+) -> None:
     measured(owner, load, "TB-1")
     name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
     settle_readings("7,-3.24,2026-11-20T06:00Z\n7,4.5,2026-11-20T07:00Z\n", actor=owner)
@@ -214,7 +221,7 @@ def test_page_shows_all_that_belongs_to_it(owner: User, reader: Person, load: Co
     stored(owner.client, name="elsewhere.txt")
     write_note(actor=owner, client=owner.client, title="Seal", content="88412", consignment=load)
     write_note(actor=owner, client=owner.client, title="Not of it")
-    page = reader.get(f"/consignments/{load.pk}/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
     for words in (
         "KB 4417",
         "Kuldīga",
@@ -236,7 +243,7 @@ def test_page_shows_all_that_belongs_to_it(owner: User, reader: Person, load: Co
 
 
 def test_totals_are_never_older_than_the_files_below_them(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     result = {"rows": 1, "accepted": 1, "rejected": 0, "unchanged": 0, "volume": 0.315}
     stored(load.client, kind="tally", status="PENDING", consignment=load, result=result)
@@ -246,7 +253,7 @@ def test_totals_are_never_older_than_the_files_below_them(
         File.unscoped.update(status="SUCCESS")
 
     with settled_before_they_are_read(settle):
-        page = reader.get(f"/consignments/{load.pk}/").content.decode()
+        page = http_client.get(f"/consignments/{load.pk}/").content.decode()
     assert 'data-status="SUCCESS"' in page
     assert 'data-litres="315"' in page
     assert re.search(r'<tr id="log-[1-9]', page)
@@ -255,13 +262,13 @@ def test_totals_are_never_older_than_the_files_below_them(
 @pytest.mark.parametrize("path", ["", "paper/", "history/", "gate/"])
 @pytest.mark.parametrize("is_empty", [True, False])
 def test_page_takes_the_same_queries_however_much_there_is(
-    owner: User, reader: Person, load: Consignment, path: str, is_empty: bool
+    owner: User, http_client: HttpClient, load: Consignment, path: str, is_empty: bool
 ) -> None:
     def queries() -> int:
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            assert reader.get(f"/consignments/{load.pk}/{path}").status_code == HTTPStatus.OK
+            assert http_client.get(f"/consignments/{load.pk}/{path}").status_code == HTTPStatus.OK
         return len(captured)
 
     def fill(number: int) -> None:
@@ -280,41 +287,45 @@ def test_page_takes_the_same_queries_however_much_there_is(
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_list_takes_the_same_queries_however_long_it_is(
-    owner: User, reader: Person, count: int
+    owner: User, http_client: HttpClient, count: int
 ) -> None:
     for number in range(count):
         opened(owner, f"AB-{number:02}")
     with CaptureQueriesContext(connection) as captured:
-        reader.get("/consignments/?q=AB")
+        http_client.get("/consignments/?q=AB")
     assert len(captured) == 5
 
 
 def test_logs_are_numbered_on_through_all_stretches(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     for number in range(1, 61):
         measured(owner, load, f"L{number}")
-    page = reader.get(f"/consignments/{load.pk}/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
     more = re.search(r'href="(\?before=\d+&amp;number=\d+)"', page)
     assert more is not None
-    rest = reader.get(f"/consignments/{load.pk}/{more[1].replace('&amp;', '&')}").content.decode()
+    rest = http_client.get(
+        f"/consignments/{load.pk}/{more[1].replace('&amp;', '&')}"
+    ).content.decode()
     rows = re.compile(r'<td class="n num">(\d+)</td>\s*<td class="code">.*?>L(\d+)</a>', re.DOTALL)
     found = [*rows.findall(page), *rows.findall(rest)]
     assert found == [(str(number), str(number)) for number in range(60, 0, -1)]
 
 
-def test_note_is_written_right_there(reader: Person, load: Consignment) -> None:
-    response = reader.post(f"/consignments/{load.pk}/notes/", {"title": "Seal", "content": "ok"})
+def test_note_is_written_right_there(http_client: HttpClient, load: Consignment) -> None:
+    response = http_client.post(
+        f"/consignments/{load.pk}/notes/", {"title": "Seal", "content": "ok"}
+    )
     assert response["Location"] == f"/consignments/{load.pk}/#notes"
     assert Note.unscoped.get().consignment == load
-    refused = reader.post(f"/consignments/{load.pk}/notes/", {"title": "", "content": "kept"})
+    refused = http_client.post(f"/consignments/{load.pk}/notes/", {"title": "", "content": "kept"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     assert "A note needs a title." in refused.content.decode()
     assert "kept</textarea>" in refused.content.decode()
 
 
 def test_files_and_notes_are_listed_of_one_consignment(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     Consignment.unscoped.create(pk=7_000_001, client=ClientFactory(), name="VT-1", type="pinewood")
     stored(owner.client, consignment=load, name="of it.txt")
@@ -322,11 +333,11 @@ def test_files_and_notes_are_listed_of_one_consignment(
     write_note(actor=owner, client=owner.client, title="Of it", consignment=load)
     write_note(actor=owner, client=owner.client, title="Elsewhere")
     for path in ("/files/", "/notes/"):
-        page = reader.get(f"{path}?consignment_id={load.pk}").content.decode()
+        page = http_client.get(f"{path}?consignment_id={load.pk}").content.decode()
         assert "of it" in page.lower()
         assert "elsewhere" not in page.lower()
         others, none = (
-            CSRF.sub("", reader.get(f"{path}?consignment_id={pk}").content.decode()).replace(
+            CSRF.sub("", http_client.get(f"{path}?consignment_id={pk}").content.decode()).replace(
                 str(pk), "<asked>"
             )
             for pk in (7_000_001, 7_000_002)
@@ -336,26 +347,28 @@ def test_files_and_notes_are_listed_of_one_consignment(
 
 
 def test_paper_has_every_log_in_the_order_of_arrival(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     for number in range(1, 61):
         measured(owner, load, f"L{number}")
-    page = reader.get(f"/consignments/{load.pk}/paper/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/paper/").content.decode()
     assert re.findall(r'<td class="code">L(\d+)</td>', page) == [str(n) for n in range(1, 61)]
     for words in ("18.900", "Handed over by", "by Anna Liepa"):
         assert words in page
 
 
-def test_history_is_told_stretch_by_stretch(owner: User, reader: Person, load: Consignment) -> None:
+def test_history_is_told_stretch_by_stretch(
+    owner: User, http_client: HttpClient, load: Consignment
+) -> None:
     for number in range(220):
         write_note(actor=owner, client=owner.client, title=f"Note {number}", consignment=load)
-    page = reader.get(f"/consignments/{load.pk}/history/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/history/").content.decode()
     assert "“Note 219”" in page
     assert "“Note 20”" in page
     assert "“Note 19”" not in page
     more = re.search(r'href="\?before=(\d+)"', page)
     assert more is not None
-    rest = reader.get(f"/consignments/{load.pk}/history/?before={more[1]}").content.decode()
+    rest = http_client.get(f"/consignments/{load.pk}/history/?before={more[1]}").content.decode()
     assert "“Note 19”" in rest
     assert "opened the consignment" in rest
 
@@ -364,15 +377,17 @@ def test_history_is_told_stretch_by_stretch(owner: User, reader: Person, load: C
 
 
 @pytest.mark.parametrize("where", ["logs", "gate"])
-def test_log_is_added_with_comma_or_point(reader: Person, load: Consignment, where: str) -> None:
-    response = reader.post(
+def test_log_is_added_with_comma_or_point(
+    http_client: HttpClient, load: Consignment, where: str
+) -> None:
+    response = http_client.post(
         f"/consignments/{load.pk}/{where}/", {"barcode": "", **LOG, "length": " 4,20 "}
     )
     assert response.status_code == HTTPStatus.FOUND
     log = Log.unscoped.get()
     assert (log.length, log.volume) == (Decimal("4.2"), Decimal("0.315"))
     assert log.barcode.startswith("TB-")
-    page = reader.get(response["Location"]).content.decode()
+    page = http_client.get(response["Location"]).content.decode()
     assert 'name="length" value="4.20"' in page
 
 
@@ -391,7 +406,7 @@ def test_log_is_added_with_comma_or_point(reader: Person, load: Consignment, whe
 @pytest.mark.parametrize("where", ["logs", "gate"])
 def test_log_that_cannot_be_is_said_in_place_and_stays_typed(
     owner: User,
-    reader: Person,
+    http_client: HttpClient,
     load: Consignment,
     where: str,
     typed: dict[str, str],
@@ -402,7 +417,7 @@ def test_log_that_cannot_be_is_said_in_place_and_stays_typed(
     other = measured(owner, load, "TB-other")
     form = {"barcode": "TB-new", **LOG, "height": "26,5", **typed}
     for path in (f"/consignments/{load.pk}/{where}/", f"/logs/{other.pk}/edit/"):
-        response = reader.post(path, form)
+        response = http_client.post(path, form)
         assert response.status_code == status
         page = response.content.decode()
         assert sentence in page
@@ -412,19 +427,19 @@ def test_log_that_cannot_be_is_said_in_place_and_stays_typed(
 
 
 def test_log_is_corrected_and_deleted_and_the_totals_follow(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     log = measured(owner, load, "TB-1")
-    assert 'value="30.0"' in reader.get(f"/logs/{log.pk}/edit/").content.decode()
-    response = reader.post(f"/logs/{log.pk}/edit/", {"barcode": "", **LOG, "breadth": "60"})
+    assert 'value="30.0"' in http_client.get(f"/logs/{log.pk}/edit/").content.decode()
+    response = http_client.post(f"/logs/{log.pk}/edit/", {"barcode": "", **LOG, "breadth": "60"})
     assert response["Location"] == f"/consignments/{load.pk}/#logs"
     log.refresh_from_db()
     load.refresh_from_db()
     assert (log.barcode, load.volume) == ("TB-1", Decimal("0.630"))
-    page = reader.get(f"/consignments/{load.pk}/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
     assert "corrected the breadth of TB-1 from 30.0 to 60.0 cm" in page
     gate = f"/consignments/{load.pk}/gate/"
-    assert reader.post(f"/logs/{log.pk}/delete/", {"next": gate})["Location"] == gate
+    assert http_client.post(f"/logs/{log.pk}/delete/", {"next": gate})["Location"] == gate
     load.refresh_from_db()
     assert (load.log_count, load.volume) == (0, 0)
 
@@ -434,10 +449,10 @@ def test_log_is_corrected_and_deleted_and_the_totals_follow(
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "manager"])
 def test_each_role_is_offered_what_it_may_do_and_nothing_else(
-    owner: User, make_user: MakeUser, person: SignIn, load: Consignment, role: str
+    owner: User, make_user: MakeUser, sign_in: SignIn, load: Consignment, role: str
 ) -> None:
     log = measured(owner, load)
-    visitor = person(make_user(role))
+    visitor = sign_in(make_user(role))
     pages = "".join(
         visitor.get(path).content.decode()
         for path in (
@@ -462,18 +477,18 @@ def test_each_role_is_offered_what_it_may_do_and_nothing_else(
 
 
 def test_lapsed_client_reads_on_and_is_offered_nothing_that_writes(
-    owner: User, reader: Person, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     log = measured(owner, load, "TB-1")
     lapse(owner)
-    page = reader.get(f"/consignments/{load.pk}/").content.decode()
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
     assert "TB-1" in page
     assert "The subscription lapsed on" in page
     assert "Add log" not in page
     assert "Write a note" not in page
     assert (
         "The subscription has lapsed."
-        in reader.get(f"/consignments/{load.pk}/gate/").content.decode()
+        in http_client.get(f"/consignments/{load.pk}/gate/").content.decode()
     )
     for path in (
         "/consignments/",
@@ -485,15 +500,15 @@ def test_lapsed_client_reads_on_and_is_offered_nothing_that_writes(
         f"/logs/{log.pk}/delete/",
     ):
         form = {"name": "X", "type": "pinewood", **LOG}
-        assert reader.post(path, form).status_code == HTTPStatus.PAYMENT_REQUIRED
+        assert http_client.post(path, form).status_code == HTTPStatus.PAYMENT_REQUIRED
 
 
 def test_staff_see_whose_consignments_they_are(
-    staff: User, person: SignIn, load: Consignment, foreign: Log
+    staff: User, sign_in: SignIn, load: Consignment, foreign: Log
 ) -> None:
-    page = person(staff).get("/consignments/").content.decode()
+    page = sign_in(staff).get("/consignments/").content.decode()
     assert load.client.name in page
     assert foreign.client.name in page
     assert "New consignment" not in page
-    refused = person(staff).post("/consignments/", {"name": "X", "type": "pinewood"})
+    refused = sign_in(staff).post("/consignments/", {"name": "X", "type": "pinewood"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST

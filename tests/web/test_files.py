@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -22,7 +22,7 @@ from tests.web.conftest import SignIn
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
-from timba.web.choices import RECENT_CONSIGNMENTS
+from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -66,15 +66,17 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def reader(owner: User, person: SignIn) -> Person:
-    return person(owner)
+def http_client(owner: User, sign_in: SignIn) -> HttpClient:
+    return sign_in(owner)
 
 
-def test_list_says_what_became_of_each_file(reader: Person, client_company: Client) -> None:
+def test_list_says_what_became_of_each_file(
+    http_client: HttpClient, client_company: Client
+) -> None:
     stored(client_company)
     stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="It is cut off.")
     stored(client_company, name="new.jpg", kind="photo", status="PENDING", progress=0.305)
-    page = reader.get("/files/").content.decode()
+    page = http_client.get("/files/").content.decode()
     assert "24\xa0lines, 188\xa0words" in page
     assert "It is cut off." in page
     assert 'value="0.305"' in page
@@ -83,12 +85,12 @@ def test_list_says_what_became_of_each_file(reader: Person, client_company: Clie
 
 
 def test_files_of_others_and_files_that_are_gone_are_not_listed(
-    reader: Person, client_company: Client
+    http_client: HttpClient, client_company: Client
 ) -> None:
     stored(ClientFactory(), name="theirs.txt")
     stored(client_company, name="gone.txt", deleted_at=timezone.now())
     stored(client_company, name="coming.txt", status="RECEIVING")
-    page = reader.get("/files/").content.decode()
+    page = http_client.get("/files/").content.decode()
     assert "No files yet" in page
     assert ".txt" not in page.replace(".csv,.txt", "")
 
@@ -104,89 +106,95 @@ def test_files_of_others_and_files_that_are_gone_are_not_listed(
     ],
 )
 def test_list_is_narrowed(
-    reader: Person, client_company: Client, query: str, shown: list[str]
+    http_client: HttpClient, client_company: Client, query: str, shown: list[str]
 ) -> None:
     stored(client_company)
     stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="x", result=None)
-    page = reader.get(f"/files/{query}").content.decode()
+    page = http_client.get(f"/files/{query}").content.decode()
     assert re.findall(r'title="([^"]+)"', page) == shown
     assert ("No file matches" in page) == (not shown)
 
 
 @pytest.mark.parametrize("query", ["?status=RECEIVING", "?kind=song", "?q=%00", "?q=" + "x" * 300])
-def test_filters_that_make_no_sense_are_refused(reader: Person, query: str) -> None:
-    assert reader.get(f"/files/{query}").status_code == HTTPStatus.BAD_REQUEST
+def test_filters_that_make_no_sense_are_refused(http_client: HttpClient, query: str) -> None:
+    assert http_client.get(f"/files/{query}").status_code == HTTPStatus.BAD_REQUEST
 
 
 def test_list_takes_the_same_queries_however_long_it_is(
-    reader: Person, client_company: Client, django_assert_num_queries: DjangoAssertNumQueries
+    http_client: HttpClient,
+    client_company: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for number in range(60):
         stored(client_company, name=f"note-{number:02}.txt")
     with django_assert_num_queries(7):
-        page = reader.get("/files/").content.decode()
+        page = http_client.get("/files/").content.decode()
     assert "1 to 50 of 60" in page
     assert "note-09.txt" not in page
-    assert "note-09.txt" in reader.get("/files/?page=2").content.decode()
+    assert "note-09.txt" in http_client.get("/files/?page=2").content.decode()
 
 
 def test_counts_are_never_older_than_the_rows_below_them(
-    reader: Person, client_company: Client
+    http_client: HttpClient, client_company: Client
 ) -> None:
     stored(client_company, status="PENDING")
     with settled_before_they_are_read(lambda: File.unscoped.update(status="SUCCESS")):
-        page = reader.get("/files/").content.decode()
+        page = http_client.get("/files/").content.decode()
     assert 'data-status="SUCCESS"' in page
     assert "?status=PENDING" not in page
 
 
 def test_rows_are_given_for_the_files_asked_and_no_others(
-    reader: Person, client_company: Client
+    http_client: HttpClient, client_company: Client
 ) -> None:
     mine, other = stored(client_company), stored(ClientFactory(), name="theirs.txt")
-    page = reader.get(f"/files/rows/?id={mine.pk}&id={other.pk}&id={uuid.uuid4()}").content.decode()
+    page = http_client.get(
+        f"/files/rows/?id={mine.pk}&id={other.pk}&id={uuid.uuid4()}"
+    ).content.decode()
     assert page.count("<li ") == 1
     assert f'data-file="{mine.pk}"' in page
-    assert reader.get("/files/rows/?id=seven").status_code == HTTPStatus.BAD_REQUEST
+    assert http_client.get("/files/rows/?id=seven").status_code == HTTPStatus.BAD_REQUEST
     too_many = "&".join(f"id={uuid.uuid4()}" for _ in range(101))
-    assert reader.get(f"/files/rows/?{too_many}").status_code == HTTPStatus.BAD_REQUEST
+    assert http_client.get(f"/files/rows/?{too_many}").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_temperature_file_shows_its_figures_and_rejects(owner: User, reader: Person) -> None:
+def test_temperature_file_shows_its_figures_and_rejects(
+    owner: User, http_client: HttpClient
+) -> None:
     file = settle_readings(READINGS, actor=owner)
-    page = reader.get(f"/files/{file.pk}/").content.decode()
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
     assert "−3.24" in page
     assert "7,n/a,2026-11-20T07:00Z" in page
     assert f'href="/api/files/{file.pk}/rejects/"' in page
     assert "Its 1\xa0reading leaves every figure at once." in page
     assert "Delete file and readings" in page
-    row = reader.get("/files/").content.decode()
+    row = http_client.get("/files/").content.decode()
     assert f'href="/files/{file.pk}/#rejects">1\xa0reject</a>' in row
 
 
-def test_file_with_more_rejects_than_are_kept_says_so(owner: User, reader: Person) -> None:
+def test_file_with_more_rejects_than_are_kept_says_so(owner: User, http_client: HttpClient) -> None:
     file = settle_readings(READINGS, actor=owner)
     File.unscoped.filter(pk=file.pk).update(
         result={**file.result, "rejected": 2_000_000, "rejects_kept": 1_000_000}
     )
-    page = reader.get(f"/files/{file.pk}/").content.decode()
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
     assert "The first 1,000,000 as CSV" in page
     assert "the CSV holds the first 1,000,000." in page
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILURE"])
 def test_tally_shows_its_logs_its_rejects_and_its_marked_copy(
-    reader: Person, client_company: Client, status: str
+    http_client: HttpClient, client_company: Client, status: str
 ) -> None:
     reject = {"line": 1003, "reason": "B1003: The length is missing.", "text": "B-2, , 30, 25"}
     result = {"rows": 1002, "accepted": 1000, "rejected": 1, "unchanged": 1, "volume": 1320.5}
     result = {**result, "first_errors": [reject], "execution_time": 0.214}
     file = stored(client_company, kind="tally", status=status, error="No.", result=result)
-    page = reader.get(f"/files/{file.pk}/").content.decode()
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
     address = f"/api/files/{file.pk}/annotated/"
     for words in ("1,003", reject["reason"], "B-2, , 30, 25", "Why it is no log", address):
         assert words in page
-    row = reader.get("/files/").content.decode()
+    row = http_client.get("/files/").content.decode()
     if status == "SUCCESS":
         assert '1,000 <span class="soft">of 1,002\xa0rows' in page
         assert '1,320.500 <span class="unit">m³' in page
@@ -219,62 +227,72 @@ def test_tally_shows_its_logs_its_rejects_and_its_marked_copy(
     ],
 )
 def test_result_of_each_kind_is_shown_in_rows(
-    reader: Person, client_company: Client, kind: str, result: dict[str, object], shown: list[str]
+    http_client: HttpClient,
+    client_company: Client,
+    kind: str,
+    result: dict[str, object],
+    shown: list[str],
 ) -> None:
     file = stored(client_company, kind=kind, result={**result, "execution_time": 0.214})
-    page = reader.get(f"/files/{file.pk}/").content.decode()
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
     for words in [*shown, "in 0.21 s"]:
         assert words in page
 
 
-def test_failure_says_why_and_can_be_tried_again(reader: Person, client_company: Client) -> None:
+def test_failure_says_why_and_can_be_tried_again(
+    http_client: HttpClient, client_company: Client
+) -> None:
     file = stored(client_company, status="FAILURE", error="It is cut off. Send it again.")
-    assert "It is cut off. Send it again." in reader.get(f"/files/{file.pk}/").content.decode()
-    assert reader.post(f"/files/{file.pk}/retry/")["Location"] == f"/files/{file.pk}/"
+    assert "It is cut off. Send it again." in http_client.get(f"/files/{file.pk}/").content.decode()
+    assert http_client.post(f"/files/{file.pk}/retry/")["Location"] == f"/files/{file.pk}/"
     file.refresh_from_db()
     assert file.status == "PENDING"
-    response = reader.post(f"/files/{file.pk}/retry/")
+    response = http_client.post(f"/files/{file.pk}/retry/")
     assert response.status_code == HTTPStatus.CONFLICT
     assert "Only a file in FAILURE can be tried again." in response.content.decode()
 
 
-def test_all_failures_are_tried_again_at_once(reader: Person, client_company: Client) -> None:
+def test_all_failures_are_tried_again_at_once(
+    http_client: HttpClient, client_company: Client
+) -> None:
     for number in range(3):
         stored(client_company, name=f"{number}.jpg", kind="photo", status="FAILURE", error="x")
-    assert "Retry the 3 in FAILURE" in reader.get("/files/").content.decode()
-    reader.post("/files/retry-failed/")
+    assert "Retry the 3 in FAILURE" in http_client.get("/files/").content.decode()
+    http_client.post("/files/retry-failed/")
     assert set(File.unscoped.values_list("status", flat=True)) == {"PENDING"}
 
 
 def test_a_file_is_placed_into_any_consignment_and_the_newest_are_offered(
-    reader: Person, client_company: Client, django_assert_num_queries: DjangoAssertNumQueries
+    http_client: HttpClient,
+    client_company: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     Consignment.unscoped.bulk_create(
         Consignment(client=client_company, name=f"AB-{number}", type="pinewood")
-        for number in range(RECENT_CONSIGNMENTS + 50)
+        for number in range(MAX_LISTED_CONSIGNMENTS + 50)
     )
     oldest, file = Consignment.unscoped.earliest("pk"), stored(client_company)
     page = f"/files/{file.pk}/"
     with django_assert_num_queries(5):
-        before = reader.get(page).content.decode()
-    assert reader.post(f"{page}place/", {"consignment_id": oldest.pk})["Location"] == page
+        before = http_client.get(page).content.decode()
+    assert http_client.post(f"{page}place/", {"consignment_id": oldest.pk})["Location"] == page
     with django_assert_num_queries(6):
-        after = reader.get(page).content.decode()
+        after = http_client.get(page).content.decode()
     counts = [said.count("<option") for said in (before, after)]
-    assert counts == [RECENT_CONSIGNMENTS + 1, RECENT_CONSIGNMENTS + 2]
+    assert counts == [MAX_LISTED_CONSIGNMENTS + 1, MAX_LISTED_CONSIGNMENTS + 2]
     assert f'<option value="{oldest.pk}" selected>AB-0</option>' in after
 
 
-def test_file_is_deleted(reader: Person, client_company: Client) -> None:
+def test_file_is_deleted(http_client: HttpClient, client_company: Client) -> None:
     file = stored(client_company)
-    assert reader.post(f"/files/{file.pk}/delete/")["Location"] == "/files/"
-    assert reader.get(f"/files/{file.pk}/").status_code == HTTPStatus.NOT_FOUND
+    assert http_client.post(f"/files/{file.pk}/delete/")["Location"] == "/files/"
+    assert http_client.get(f"/files/{file.pk}/").status_code == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize("where", ["", "retry/", "delete/"])
-def test_foreign_and_absent_files_are_the_same_page(reader: Person, where: str) -> None:
+def test_foreign_and_absent_files_are_the_same_page(http_client: HttpClient, where: str) -> None:
     other = stored(ClientFactory(), status="FAILURE", error="x")
-    ask = reader.post if where else reader.get
+    ask = http_client.post if where else http_client.get
     foreign, absent = (ask(f"/files/{pk}/{where}") for pk in (other.pk, uuid.uuid4()))
     assert foreign.status_code == absent.status_code == HTTPStatus.NOT_FOUND
     other.refresh_from_db()
@@ -282,27 +300,27 @@ def test_foreign_and_absent_files_are_the_same_page(reader: Person, where: str) 
 
 
 def test_upload_page_knows_the_limits_of_the_door(
-    reader: Person, client_company: Client, settings: pytest.FixtureRequest
+    http_client: HttpClient, client_company: Client, settings: pytest.FixtureRequest
 ) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 7 * 1024**3  # type: ignore[attr-defined]
     Consignment.unscoped.create(client=client_company, name="AB-0187", type="pinewood")
     Consignment.unscoped.create(client=ClientFactory(), name="VT-1", type="pinewood")
-    page = reader.get("/api/").content.decode()
+    page = http_client.get("/api/").content.decode()
     assert 'action="/api/upload/"' in page
-    assert 'data-small-limit="5242880"' in page
-    assert 'data-limit="7516192768"' in page
-    assert 'data-most="100"' in page
-    assert 'data-small-endings="jpg jpeg png webp pdf"' in page
+    assert 'data-small-max-bytes="5242880"' in page
+    assert 'data-max-bytes="7516192768"' in page
+    assert 'data-max-files="100"' in page
+    assert 'data-small-extensions="jpg jpeg png webp pdf"' in page
     assert "AB-0187" in page
     assert "VT-1" not in page
 
 
-def test_temperature_page_sends_one_file_to_its_own_door(reader: Person) -> None:
-    page = reader.get("/upload/").content.decode()
+def test_temperature_page_sends_one_file_to_its_own_door(http_client: HttpClient) -> None:
+    page = http_client.get("/upload/").content.decode()
     assert 'action="/upload/"' in page
     assert 'type="file" name="file"' in page
     assert 'accept=".txt,.csv,.gz"' in page
-    assert 'data-endings=""' in page
+    assert 'data-extensions=""' in page
 
 
 @pytest.mark.parametrize(
@@ -313,25 +331,25 @@ def test_temperature_page_sends_one_file_to_its_own_door(reader: Person) -> None
     ],
 )
 def test_whoever_cannot_upload_is_told_before_choosing(
-    make_user: MakeUser, person: SignIn, role: str, lapsed: bool, sentence: str
+    make_user: MakeUser, sign_in: SignIn, role: str, lapsed: bool, sentence: str
 ) -> None:
     user = make_user(role)
     if lapsed:
         user.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
         user.client.subscription.save()
     for path in ("/api/", "/upload/"):
-        page = person(user).get(path).content.decode()
+        page = sign_in(user).get(path).content.decode()
         assert sentence in page
-        assert "data-closed" in page
+        assert "data-blocked" in page
 
 
 def test_staff_upload_for_the_client_they_chose(
-    staff: User, client_company: Client, person: SignIn
+    staff: User, client_company: Client, sign_in: SignIn
 ) -> None:
     other = ClientFactory()
-    reader = person(staff)
-    assert "Choose a client first" in reader.get("/api/").content.decode()
-    reader.post("/client/", {"client_id": other.pk})
-    page = reader.get("/api/").content.decode()
+    http_client = sign_in(staff)
+    assert "Choose a client first" in http_client.get("/api/").content.decode()
+    http_client.post("/client/", {"client_id": other.pk})
+    page = http_client.get("/api/").content.decode()
     assert f'name="client_id" value="{other.pk}"' in page
     assert "Choose a client first" not in page

@@ -1,4 +1,4 @@
-"""Figures and times as templates show them."""
+"""The template filters for numbers, times and states."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import pytest
 
 from timba.web.templatetags.formatting import (
     celsius,
-    many,
+    file_size,
+    local_time,
     percent,
-    size,
-    when,
+    quantity,
 )
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "text"),
     [
         (0, "0\xa0bytes"),
         (1, "1\xa0byte"),
@@ -29,21 +29,21 @@ from timba.web.templatetags.formatting import (
         (10 * 1024**3, "10\xa0GB"),
     ],
 )
-def test_size_is_said_with_its_unit(number: int, said: str) -> None:
-    assert size(number) == said
+def test_size_has_its_unit(number: int, text: str) -> None:
+    assert file_size(number) == text
 
 
 @pytest.mark.parametrize(
-    ("degrees", "said"), [(-3.24, "−3.24"), (0, "0.00"), (5.5, "5.50"), (-0.0, "0.00")]
+    ("degrees", "text"), [(-3.24, "−3.24"), (0, "0.00"), (5.5, "5.50"), (-0.0, "0.00")]
 )
-def test_degrees_have_two_decimals_and_a_true_minus(degrees: float, said: str) -> None:
-    assert celsius(degrees) == said
+def test_degrees_have_two_decimals_and_a_true_minus(degrees: float, text: str) -> None:
+    assert celsius(degrees) == text
 
 
-def test_things_are_counted_in_words() -> None:
-    assert many(1, "row") == "1\xa0row"
-    assert many(2048, "row") == "2,048\xa0rows"
-    assert many(2, "city|cities") == "2\xa0cities"
+def test_quantity_has_its_noun_in_the_right_number() -> None:
+    assert quantity(1, "row") == "1\xa0row"
+    assert quantity(2048, "row") == "2,048\xa0rows"
+    assert quantity(2, "city|cities") == "2\xa0cities"
     assert percent(0.999) == "99\xa0%"
 
 
@@ -55,11 +55,11 @@ def test_things_are_counted_in_words() -> None:
         "2026-11-20T07:05:09Z",
     ],
 )
-def test_time_is_served_in_utc_for_the_browser_to_turn(moment: datetime | str) -> None:
-    assert when(moment, "full") == (
+def test_time_is_rendered_in_utc_for_the_script_to_localize(moment: datetime | str) -> None:
+    assert local_time(moment, "full") == (
         '<time datetime="2026-11-20T07:05:09Z" data-time="full">20 Nov 2026, 07:05:09 UTC</time>'
     )
 
 
 def test_text_that_is_no_time_is_shown_as_it_is() -> None:
-    assert when("<soon>") == "&lt;soon&gt;"
+    assert local_time("<soon>") == "&lt;soon&gt;"

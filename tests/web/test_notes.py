@@ -8,7 +8,7 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -18,7 +18,7 @@ from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.web.choices import RECENT_CONSIGNMENTS
+from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -30,8 +30,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def reader(owner: User, person: SignIn) -> Person:
-    return person(owner)
+def http_client(owner: User, sign_in: SignIn) -> HttpClient:
+    return sign_in(owner)
 
 
 @pytest.fixture
@@ -46,13 +46,15 @@ def foreign_note() -> Note:
     return Note.unscoped.create(client=client, title="Theirs", consignment=consignment)
 
 
-def test_note_is_added_with_its_consignment(reader: Person, client_company: Client) -> None:
+def test_note_is_added_with_its_consignment(
+    http_client: HttpClient, client_company: Client
+) -> None:
     load = Consignment.unscoped.create(client=client_company, name="AB-0187", type="pinewood")
     form = {"title": "Buyer called", "content": "40 m³\r\nof pine", "consignment_id": load.pk}
-    assert reader.post("/notes/", form)["Location"] == "/notes/"
+    assert http_client.post("/notes/", form)["Location"] == "/notes/"
     note = Note.unscoped.get()
     assert (note.title, note.consignment, note.client) == ("Buyer called", load, client_company)
-    page = reader.get("/notes/").content.decode()
+    page = http_client.get("/notes/").content.decode()
     assert "Buyer called" in page
     assert "AB-0187" in page
 
@@ -67,51 +69,57 @@ def test_note_is_added_with_its_consignment(reader: Person, client_company: Clie
     ],
 )
 def test_what_cannot_be_kept_is_said_beside_its_field_and_stays_typed(
-    reader: Person, form: dict[str, str], sentence: str
+    http_client: HttpClient, form: dict[str, str], sentence: str
 ) -> None:
-    response = reader.post("/notes/", form)
+    response = http_client.post("/notes/", form)
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert sentence in response.content.decode()
     assert not Note.unscoped.exists()
 
 
-def test_consignments_of_others_cannot_be_chosen(reader: Person, foreign_note: Note) -> None:
-    response = reader.post("/notes/", {"title": "x", "consignment_id": foreign_note.consignment_id})
+def test_consignments_of_others_cannot_be_chosen(
+    http_client: HttpClient, foreign_note: Note
+) -> None:
+    response = http_client.post(
+        "/notes/", {"title": "x", "consignment_id": foreign_note.consignment_id}
+    )
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert "VT-1" not in response.content.decode()
 
 
-def test_note_is_changed_and_shown_by_itself(reader: Person, note: Note) -> None:
-    assert "Andris has it" in reader.get(f"/notes/{note.pk}/edit/").content.decode()
-    response = reader.post(f"/notes/{note.pk}/edit/", {"title": "Key", "content": "Ilze has it"})
+def test_note_is_changed_and_shown_by_itself(http_client: HttpClient, note: Note) -> None:
+    assert "Andris has it" in http_client.get(f"/notes/{note.pk}/edit/").content.decode()
+    response = http_client.post(
+        f"/notes/{note.pk}/edit/", {"title": "Key", "content": "Ilze has it"}
+    )
     assert response["Location"] == f"/notes/{note.pk}/"
-    assert "Ilze has it" in reader.get(response["Location"]).content.decode()
+    assert "Ilze has it" in http_client.get(response["Location"]).content.decode()
 
 
-def test_note_is_deleted(reader: Person, note: Note) -> None:
-    assert reader.post(f"/notes/{note.pk}/delete/")["Location"] == "/notes/"
+def test_note_is_deleted(http_client: HttpClient, note: Note) -> None:
+    assert http_client.post(f"/notes/{note.pk}/delete/")["Location"] == "/notes/"
     assert not Note.unscoped.exists()
 
 
 @pytest.mark.parametrize("where", ["", "edit/", "delete/"])
 def test_foreign_and_absent_notes_are_the_same_page(
-    reader: Person, foreign_note: Note, where: str
+    http_client: HttpClient, foreign_note: Note, where: str
 ) -> None:
-    ask = reader.post if where else reader.get
+    ask = http_client.post if where else http_client.get
     foreign, absent = (ask(f"/notes/{pk}/{where}") for pk in (foreign_note.pk, 2**70))
     assert foreign.status_code == absent.status_code == HTTPStatus.NOT_FOUND
     assert "The page you asked for does not exist" in foreign.content.decode()
     assert Note.unscoped.filter(pk=foreign_note.pk).exists()
 
 
-def test_search_finds_titles_and_texts(reader: Person, note: Note) -> None:
-    assert "Andris has it" in reader.get("/notes/?q=andris").content.decode()
-    assert "No note matches" in reader.get("/notes/?q=nobody").content.decode()
-    assert reader.get("/notes/?q=nul%00").status_code == HTTPStatus.BAD_REQUEST
+def test_search_finds_titles_and_texts(http_client: HttpClient, note: Note) -> None:
+    assert "Andris has it" in http_client.get("/notes/?q=andris").content.decode()
+    assert "No note matches" in http_client.get("/notes/?q=nobody").content.decode()
+    assert http_client.get("/notes/?q=nul%00").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_viewer_reads_and_cannot_write(make_user: MakeUser, note: Note, person: SignIn) -> None:
-    viewer = person(make_user("viewer"))
+def test_viewer_reads_and_cannot_write(make_user: MakeUser, note: Note, sign_in: SignIn) -> None:
+    viewer = sign_in(make_user("viewer"))
     page = viewer.get("/notes/").content.decode()
     assert "Andris has it" in page
     assert "Add note" not in page
@@ -122,33 +130,33 @@ def test_viewer_reads_and_cannot_write(make_user: MakeUser, note: Note, person: 
 
 
 def test_lapsed_client_reads_and_is_told_why_it_cannot_write(
-    reader: Person, note: Note, client_company: Client
+    http_client: HttpClient, note: Note, client_company: Client
 ) -> None:
     client_company.subscription.current_period_end = timezone.now() - timedelta(days=1)
     client_company.subscription.save()
-    page = reader.get("/notes/").content.decode()
+    page = http_client.get("/notes/").content.decode()
     assert "Andris has it" in page
     assert "The subscription lapsed on" in page
-    response = reader.post("/notes/", {"title": "One more"})
+    response = http_client.post("/notes/", {"title": "One more"})
     assert response.status_code == HTTPStatus.PAYMENT_REQUIRED
 
 
-def test_what_was_typed_is_shown_as_text(owner: User, reader: Person) -> None:
+def test_what_was_typed_is_shown_as_text(owner: User, http_client: HttpClient) -> None:
     write_note(actor=owner, client=owner.client, title="<script>alert(1)</script>", content="<b>")
-    page = reader.get("/notes/").content.decode()
+    page = http_client.get("/notes/").content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
 def test_list_takes_the_same_queries_however_long_it_is(
-    owner: User, reader: Person, django_assert_num_queries: DjangoAssertNumQueries
+    owner: User, http_client: HttpClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(60):
         write_note(actor=owner, client=owner.client, title=f"Note {number}")
     with django_assert_num_queries(6):
-        page = reader.get("/notes/").content.decode()
+        page = http_client.get("/notes/").content.decode()
     assert page.count('<li class="note"') == 50
-    assert "Note 9<" in reader.get("/notes/?page=2").content.decode()
+    assert "Note 9<" in http_client.get("/notes/?page=2").content.decode()
 
 
 class TestManyConsignments:
@@ -159,54 +167,56 @@ class TestManyConsignments:
         """Return more than are offered, the oldest first."""
         Consignment.unscoped.bulk_create(
             Consignment(client=client_company, name=f"AB-{number}", type="pinewood")
-            for number in range(RECENT_CONSIGNMENTS + 50)
+            for number in range(MAX_LISTED_CONSIGNMENTS + 50)
         )
         return list(Consignment.unscoped.order_by("pk"))
 
     def test_the_newest_are_offered_by_the_same_queries(
         self,
-        reader: Person,
+        http_client: HttpClient,
         note: Note,
         loads: list[Consignment],
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         with django_assert_num_queries(8):
-            page = reader.get("/notes/?new=1").content.decode()
-        assert offered(page) == [load.pk for load in loads[: -RECENT_CONSIGNMENTS - 1 : -1]]
+            page = http_client.get("/notes/?new=1").content.decode()
+        assert offered(page) == [load.pk for load in loads[: -MAX_LISTED_CONSIGNMENTS - 1 : -1]]
         Consignment.unscoped.filter(pk__lt=loads[-2].pk).delete()
         with django_assert_num_queries(8):
-            page = reader.get("/notes/?new=1").content.decode()
+            page = http_client.get("/notes/?new=1").content.decode()
         assert offered(page) == [loads[-1].pk, loads[-2].pk]
 
     def test_so_is_the_one_that_the_note_has(
         self,
-        reader: Person,
+        http_client: HttpClient,
         note: Note,
         loads: list[Consignment],
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         Note.unscoped.update(consignment=loads[0])
         with django_assert_num_queries(10):
-            page = reader.get(f"/notes/{note.pk}/edit/").content.decode()
-        assert len(offered(page)) == RECENT_CONSIGNMENTS + 1
+            page = http_client.get(f"/notes/{note.pk}/edit/").content.decode()
+        assert len(offered(page)) == MAX_LISTED_CONSIGNMENTS + 1
         assert f'<option value="{loads[0].pk}" selected>AB-0</option>' in page
 
     def test_so_is_the_one_that_was_chosen_when_a_note_is_refused(
-        self, reader: Person, loads: list[Consignment]
+        self, http_client: HttpClient, loads: list[Consignment]
     ) -> None:
-        page = reader.post("/notes/", {"title": "", "consignment_id": loads[3].pk})
+        page = http_client.post("/notes/", {"title": "", "consignment_id": loads[3].pk})
         assert f'<option value="{loads[3].pk}" selected>AB-3</option>' in page.content.decode()
 
     @pytest.mark.parametrize("chosen", ["x", "-1", "0", str(2**70), "nul\0"])
     def test_what_names_none_is_refused_and_not_offered(
-        self, reader: Person, loads: list[Consignment], chosen: str
+        self, http_client: HttpClient, loads: list[Consignment], chosen: str
     ) -> None:
-        answer = reader.post("/notes/", {"title": "Key", "consignment_id": chosen})
+        answer = http_client.post("/notes/", {"title": "Key", "consignment_id": chosen})
         assert answer.status_code == HTTPStatus.BAD_REQUEST
-        assert len(offered(answer.content.decode())) == RECENT_CONSIGNMENTS
+        assert len(offered(answer.content.decode())) == MAX_LISTED_CONSIGNMENTS
 
-    def test_any_other_may_be_named(self, reader: Person, loads: list[Consignment]) -> None:
-        reader.post("/notes/", {"title": "Key", "consignment_id": loads[0].pk})
+    def test_any_other_may_be_named(
+        self, http_client: HttpClient, loads: list[Consignment]
+    ) -> None:
+        http_client.post("/notes/", {"title": "Key", "consignment_id": loads[0].pk})
         assert Note.unscoped.get().consignment == loads[0]
 
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import pytest
 from django.db import connection
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -30,8 +30,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def reader(owner: User, person: SignIn) -> Person:
-    return person(owner)
+def http_client(owner: User, sign_in: SignIn) -> HttpClient:
+    return sign_in(owner)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def told(**fields: object) -> dict[str, object]:
 
 
 def test_page_shows_people_roles_seats_and_subscription(
-    reader: Person, make_user: MakeUser, weigher: Role, client_company: Client
+    http_client: HttpClient, make_user: MakeUser, weigher: Role, client_company: Client
 ) -> None:
     make_user("viewer", name="Kārlis Vītols", is_active=False)
     UserFactory(client=ClientFactory(), name="Stranger")
@@ -59,7 +59,7 @@ def test_page_shows_people_roles_seats_and_subscription(
         client=Client.unscoped.last(),
         name="theirs",
     )
-    page = reader.get("/people/").content.decode()
+    page = http_client.get("/people/").content.decode()
     for words in ("Anna Liepa", "Kārlis Vītols", "deactivated", "weigher", "trial"):
         assert words in page
     assert '1 <span class="unit">of 50</span>' in page
@@ -69,22 +69,22 @@ def test_page_shows_people_roles_seats_and_subscription(
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_list_takes_the_same_queries_however_many_there_are(
-    reader: Person, make_user: MakeUser, count: int
+    http_client: HttpClient, make_user: MakeUser, count: int
 ) -> None:
     for _ in range(count):
         make_user("viewer")
     with CaptureQueriesContext(connection) as captured:
-        reader.get("/people/")
+        http_client.get("/people/")
     assert len(captured) == 6
 
 
-def test_person_is_added_and_signs_in(reader: Person) -> None:
+def test_person_is_added_and_signs_in(http_client: HttpClient) -> None:
     form = told(password=NEW_PASSWORD, contact="+371 200")
-    assert reader.post("/people/", form)["Location"] == "/people/"
+    assert http_client.post("/people/", form)["Location"] == "/people/"
     user = User.unscoped.get(username="ilze")
     assert (user.name, user.contact, user.role.name) == ("Ilze Ozola", "+371 200", "manager")
-    sign_in = {"username": "ilze", "password": NEW_PASSWORD}
-    assert Person().post("/login/", sign_in).status_code == HTTPStatus.FOUND
+    credentials = {"username": "ilze", "password": NEW_PASSWORD}
+    assert HttpClient().post("/login/", credentials).status_code == HTTPStatus.FOUND
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_person_is_added_and_signs_in(reader: Person) -> None:
     ],
 )
 def test_what_cannot_be_is_said_in_place_and_stays_typed(
-    reader: Person, fields: dict[str, object], status: int, sentence: str
+    http_client: HttpClient, fields: dict[str, object], status: int, sentence: str
 ) -> None:
-    response = reader.post("/people/", told(contact="+371 200", **fields))
+    response = http_client.post("/people/", told(contact="+371 200", **fields))
     assert response.status_code == status
     assert sentence in response.content.decode()
     assert 'value="+371 200"' in response.content.decode()
@@ -109,71 +109,75 @@ def test_what_cannot_be_is_said_in_place_and_stays_typed(
 
 
 def test_more_people_than_seats_are_refused_with_the_sentence(
-    reader: Person, client_company: Client
+    http_client: HttpClient, client_company: Client
 ) -> None:
     client_company.subscription.seats = 1
     client_company.subscription.save()
-    response = reader.post("/people/", told())
+    response = http_client.post("/people/", told())
     assert response.status_code == HTTPStatus.PAYMENT_REQUIRED
     assert "All seats of the subscription are taken" in response.content.decode()
     assert 'value="ilze"' in response.content.decode()
 
 
-def test_person_is_changed_deactivated_and_deleted(reader: Person, make_user: MakeUser) -> None:
+def test_person_is_changed_deactivated_and_deleted(
+    http_client: HttpClient, make_user: MakeUser
+) -> None:
     user = make_user("viewer", username="ilze", name="Ilze")
     page = f"/people/{user.pk}/"
-    assert 'value="ilze"' in reader.get(page).content.decode()
-    assert reader.post(page, told(is_active="on"))["Location"] == "/people/"
+    assert 'value="ilze"' in http_client.get(page).content.decode()
+    assert http_client.post(page, told(is_active="on"))["Location"] == "/people/"
     user.refresh_from_db()
     assert (user.name, user.role.name, user.is_active) == ("Ilze Ozola", "manager", True)
-    reader.post(page, told())
+    http_client.post(page, told())
     user.refresh_from_db()
     assert not user.is_active
-    assert "What they made stays" in reader.get(page).content.decode()
-    assert reader.post(f"{page}delete/")["Location"] == "/people/"
+    assert "What they made stays" in http_client.get(page).content.decode()
+    assert http_client.post(f"{page}delete/")["Location"] == "/people/"
     assert not User.unscoped.filter(username="ilze").exists()
 
 
-def test_last_owner_stays_and_the_page_says_why(reader: Person, owner: User) -> None:
+def test_last_owner_stays_and_the_page_says_why(http_client: HttpClient, owner: User) -> None:
     form = told(name="Anna", username="anna", is_active="on")
-    response = reader.post(f"/people/{owner.pk}/", form)
+    response = http_client.post(f"/people/{owner.pk}/", form)
     assert response.status_code == HTTPStatus.CONFLICT
     assert "last active owner: make another owner first" in response.content.decode()
-    response = reader.post(f"/people/{owner.pk}/delete/")
+    response = http_client.post(f"/people/{owner.pk}/delete/")
     assert response.status_code == HTTPStatus.CONFLICT
 
 
-def test_new_password_is_set(reader: Person, make_user: MakeUser, person: SignIn) -> None:
+def test_new_password_is_set(http_client: HttpClient, make_user: MakeUser, sign_in: SignIn) -> None:
     user = make_user("viewer", username="ilze")
-    visitor = person(user)
+    visitor = sign_in(user)
     page = f"/people/{user.pk}/"
-    refused = reader.post(f"{page}password/", {"password": "short"})
+    refused = http_client.post(f"{page}password/", {"password": "short"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     assert "This password is too short." in refused.content.decode()
-    assert reader.post(f"{page}password/", {"password": NEW_PASSWORD})["Location"] == "/people/"
+    assert (
+        http_client.post(f"{page}password/", {"password": NEW_PASSWORD})["Location"] == "/people/"
+    )
     assert visitor.get("/account/").status_code == HTTPStatus.FOUND
-    sign_in = {"username": "ilze", "password": NEW_PASSWORD}
-    assert Person().post("/login/", sign_in).status_code == HTTPStatus.FOUND
+    credentials = {"username": "ilze", "password": NEW_PASSWORD}
+    assert HttpClient().post("/login/", credentials).status_code == HTTPStatus.FOUND
 
 
 def test_role_of_ones_own_is_added_changed_and_deleted(
-    reader: Person, make_user: MakeUser, client_company: Client
+    http_client: HttpClient, make_user: MakeUser, client_company: Client
 ) -> None:
     form = {"name": "weigher", "permissions": ["logs.write"]}
-    assert reader.post("/people/roles/", form)["Location"] == "/people/"
+    assert http_client.post("/people/roles/", form)["Location"] == "/people/"
     role = Role.unscoped.get(client=client_company)
     assert (role.name, role.permissions) == ("weigher", ["logs.write"])
     page = f"/people/roles/{role.pk}/"
-    assert 'value="logs.write"' in reader.get(page).content.decode()
-    reader.post(page, {"name": "weigher", "permissions": ["logs.write", "notes.write"]})
+    assert 'value="logs.write"' in http_client.get(page).content.decode()
+    http_client.post(page, {"name": "weigher", "permissions": ["logs.write", "notes.write"]})
     role.refresh_from_db()
     assert role.permissions == ["logs.write", "notes.write"]
     user = make_user(role)
-    refused = reader.post(f"{page}delete/")
+    refused = http_client.post(f"{page}delete/")
     assert refused.status_code == HTTPStatus.CONFLICT
     assert "This role is in use" in refused.content.decode()
     user.delete()
-    assert reader.post(f"{page}delete/")["Location"] == "/people/"
+    assert http_client.post(f"{page}delete/")["Location"] == "/people/"
 
 
 @pytest.mark.parametrize(
@@ -186,44 +190,46 @@ def test_role_of_ones_own_is_added_changed_and_deleted(
     ],
 )
 def test_role_that_cannot_be_is_said_in_place(
-    reader: Person, weigher: Role, form: dict[str, object], status: int, sentence: str
+    http_client: HttpClient, weigher: Role, form: dict[str, object], status: int, sentence: str
 ) -> None:
     for path in ("/people/roles/", f"/people/roles/{weigher.pk}/"):
-        response = reader.post(path, form)
+        response = http_client.post(path, form)
         assert response.status_code == status
         assert sentence in response.content.decode()
 
 
-def test_built_in_roles_have_no_page(reader: Person) -> None:
-    assert reader.get(f"/people/roles/{role_id('viewer')}/").status_code == HTTPStatus.NOT_FOUND
+def test_built_in_roles_have_no_page(http_client: HttpClient) -> None:
+    assert (
+        http_client.get(f"/people/roles/{role_id('viewer')}/").status_code == HTTPStatus.NOT_FOUND
+    )
 
 
 def test_nobody_is_offered_a_role_that_may_do_more_than_they(
-    owner: User, make_user: MakeUser, person: SignIn
+    owner: User, make_user: MakeUser, sign_in: SignIn
 ) -> None:
     permissions = ["users.manage", "notes.write"]
     clerk = add_role(actor=owner, client=owner.client, name="clerk", permissions=permissions)
-    page = person(make_user(clerk)).get("/people/?new=1").content.decode()
+    page = sign_in(make_user(clerk)).get("/people/?new=1").content.decode()
     assert re.findall(r"<option value=\"\d+\">(\w+)</option>", page) == ["viewer", "clerk"]
 
 
 def test_only_owners_are_offered_to_make_owners(
-    owner: User, make_user: MakeUser, person: SignIn
+    owner: User, make_user: MakeUser, sign_in: SignIn
 ) -> None:
     everything = add_role(
         actor=owner, client=owner.client, name="deputy", permissions=Permission.values
     )
     for user, is_offered in ((owner, True), (make_user(everything), False)):
-        page = person(user).get("/people/?new=1").content.decode()
+        page = sign_in(user).get("/people/?new=1").content.decode()
         assert (">owner</option>" in page) == is_offered
         assert ">deputy</option>" in page
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
 def test_who_does_not_manage_users_has_no_such_page(
-    make_user: MakeUser, person: SignIn, owner: User, weigher: Role, role: str
+    make_user: MakeUser, sign_in: SignIn, owner: User, weigher: Role, role: str
 ) -> None:
-    visitor = person(make_user(role))
+    visitor = sign_in(make_user(role))
     for path in (
         "/people/",
         f"/people/{owner.pk}/",
@@ -237,10 +243,10 @@ def test_who_does_not_manage_users_has_no_such_page(
 
 
 def test_staff_choose_a_client_first_and_then_manage_its_people(
-    staff: User, person: SignIn, owner: User
+    staff: User, sign_in: SignIn, owner: User
 ) -> None:
     ClientFactory()
-    visitor = person(staff)
+    visitor = sign_in(staff)
     assert "Choose a client below the menu" in visitor.get("/people/").content.decode()
     assert visitor.post("/people/", told()).status_code == HTTPStatus.BAD_REQUEST
     visitor.post("/client/", {"client_id": owner.client_id})
@@ -251,23 +257,23 @@ def test_staff_choose_a_client_first_and_then_manage_its_people(
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
 def test_everyone_changes_their_own_name_and_address(
-    make_user: MakeUser, person: SignIn, role: str
+    make_user: MakeUser, sign_in: SignIn, role: str
 ) -> None:
     user = make_user(role, name="Ilze")
     form = {"name": "Ilze Ozola", "contact": "+371 200", "address": "Kuldīga"}
-    assert person(user).post("/account/", form)["Location"] == "/account/"
+    assert sign_in(user).post("/account/", form)["Location"] == "/account/"
     user.refresh_from_db()
     assert (user.name, user.contact, user.address) == ("Ilze Ozola", "+371 200", "Kuldīga")
-    refused = person(user).post("/account/", {**form, "name": ""})
+    refused = sign_in(user).post("/account/", {**form, "name": ""})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     assert "A person needs a name." in refused.content.decode()
 
 
 def test_own_password_needs_the_current_one_and_ends_every_other_sign_in(
-    make_user: MakeUser, person: SignIn
+    make_user: MakeUser, sign_in: SignIn
 ) -> None:
     user = make_user("viewer")
-    here, elsewhere = person(user), person(user)
+    here, elsewhere = sign_in(user), sign_in(user)
     wrong = {"current_password": "wrong", "password": NEW_PASSWORD}
     refused = here.post("/account/password/", wrong)
     assert refused.status_code == HTTPStatus.BAD_REQUEST
@@ -278,8 +284,8 @@ def test_own_password_needs_the_current_one_and_ends_every_other_sign_in(
     assert elsewhere.get("/account/").status_code == HTTPStatus.FOUND
 
 
-def test_guessing_at_ones_own_password_is_stopped(make_user: MakeUser, person: SignIn) -> None:
-    visitor = person(make_user("viewer"))
+def test_guessing_at_ones_own_password_is_stopped(make_user: MakeUser, sign_in: SignIn) -> None:
+    visitor = sign_in(make_user("viewer"))
     wrong = {"current_password": "wrong", "password": NEW_PASSWORD}
     statuses = [visitor.post("/account/password/", wrong).status_code for _ in range(11)]
     assert statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS
@@ -288,11 +294,11 @@ def test_guessing_at_ones_own_password_is_stopped(make_user: MakeUser, person: S
 
 
 def test_lapsed_client_sees_its_people_and_changes_none(
-    reader: Person, owner: User, weigher: Role, client_company: Client
+    http_client: HttpClient, owner: User, weigher: Role, client_company: Client
 ) -> None:
     client_company.subscription.current_period_end = timezone.now() - timedelta(days=1)
     client_company.subscription.save()
-    page = reader.get("/people/").content.decode()
+    page = http_client.get("/people/").content.decode()
     assert "lapsed" in page
     assert "Add a person" not in page
     forms = {
@@ -303,4 +309,4 @@ def test_lapsed_client_sees_its_people_and_changes_none(
         "/account/": {"name": "x"},
     }
     for path, form in forms.items():
-        assert reader.post(path, form).status_code == HTTPStatus.PAYMENT_REQUIRED
+        assert http_client.post(path, form).status_code == HTTPStatus.PAYMENT_REQUIRED

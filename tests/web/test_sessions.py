@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.signals import post_init
-from django.test import Client as Person
+from django.test import Client as HttpClient
 
 from tests.factories import PASSWORD, ClientFactory
 from tests.web.conftest import SignIn
@@ -17,20 +17,20 @@ from timba.accounts import sign_in as sign_in_service
 from timba.accounts.models import Client, User
 from timba.accounts.rate_limit import ConcurrencyLimiter
 from timba.notes.services import write_note
-from timba.web.pages import CLIENTS_OFFERED
+from timba.web.pages import MAX_LISTED_CLIENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
 HTML = {"accept": "text/html"}
 
 
-def sign_in(username: str, password: str, next_page: str = "") -> object:
+def post_credentials(username: str, password: str, next_page: str = "") -> object:
     form = {"username": username, "password": password, "next": next_page}
-    return Person(headers=HTML).post("/login/", form)
+    return HttpClient(headers=HTML).post("/login/", form)
 
 
 def test_stranger_is_sent_to_sign_in_and_then_on(make_user: MakeUser) -> None:
-    stranger = Person(headers=HTML)
+    stranger = HttpClient(headers=HTML)
     response = stranger.get("/notes/?q=key")
     assert response.status_code == HTTPStatus.FOUND
     assert response["Location"] == "/login/?next=%2Fnotes%2F%3Fq%3Dkey"
@@ -41,13 +41,13 @@ def test_stranger_is_sent_to_sign_in_and_then_on(make_user: MakeUser) -> None:
 
 
 def test_program_without_session_is_refused_rather_than_sent_elsewhere() -> None:
-    response = Person().get("/files/")
+    response = HttpClient().get("/files/")
     assert response.status_code == HTTPStatus.UNAUTHORIZED
     assert response["Content-Type"] == "application/problem+json"
 
 
 def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
-    response = Person(headers={**HTML, "HX-Request": "true"}).get("/files/")
+    response = HttpClient(headers={**HTML, "HX-Request": "true"}).get("/files/")
     assert response["HX-Refresh"] == "true"
 
 
@@ -55,13 +55,15 @@ def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
     "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""]
 )
 def test_signing_in_never_leads_out_of_the_house(make_user: MakeUser, elsewhere: str) -> None:
-    assert sign_in(make_user().username, PASSWORD, elsewhere)["Location"] == "/consignments/"
+    assert (
+        post_credentials(make_user().username, PASSWORD, elsewhere)["Location"] == "/consignments/"
+    )
 
 
 @pytest.mark.parametrize("username", ["known", "unknown", "with\0nul", "x" * 200, ""])
 def test_wrong_credentials_are_refused_in_place(make_user: MakeUser, username: str) -> None:
     make_user(username="known")
-    response = sign_in(username, "wrong" if username else "")
+    response = post_credentials(username, "wrong" if username else "")
     page = response.content.decode()
     assert response.status_code == HTTPStatus.UNAUTHORIZED
     assert 'role="alert"' in page
@@ -71,8 +73,8 @@ def test_wrong_credentials_are_refused_in_place(make_user: MakeUser, username: s
 def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
     user = make_user()
     for _ in range(5):
-        sign_in(user.username, "wrong")
-    response = sign_in(user.username, PASSWORD)
+        post_credentials(user.username, "wrong")
+    response = post_credentials(user.username, PASSWORD)
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert 0 < int(response["Retry-After"]) <= 900
     assert "There were too many attempts" in response.content.decode()
@@ -85,31 +87,31 @@ def test_a_flood_is_told_to_wait_in_place(
     monkeypatch.setattr(sign_in_service, "_limiter", limiter)
     user = make_user()
     with limiter.slot("elsewhere"):
-        response = sign_in(user.username, PASSWORD)
+        response = post_credentials(user.username, PASSWORD)
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert int(response["Retry-After"]) > 0
     assert f'value="{user.username}"' in response.content.decode()
 
 
-def test_signing_out_ends_the_session(make_user: MakeUser, person: SignIn) -> None:
-    reader = person(make_user())
-    assert reader.get("/logout/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    assert reader.post("/logout/")["Location"] == "/login/"
-    assert reader.get("/files/").status_code == HTTPStatus.FOUND
+def test_signing_out_ends_the_session(make_user: MakeUser, sign_in: SignIn) -> None:
+    http_client = sign_in(make_user())
+    assert http_client.get("/logout/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert http_client.post("/logout/")["Location"] == "/login/"
+    assert http_client.get("/files/").status_code == HTTPStatus.FOUND
 
 
 def test_signed_in_reader_who_may_not_enter_is_not_sent_in_circles(
-    make_user: MakeUser, person: SignIn
+    make_user: MakeUser, sign_in: SignIn
 ) -> None:
-    response = person(make_user()).get("/admin/", follow=True)
+    response = sign_in(make_user()).get("/admin/", follow=True)
     assert response.status_code == HTTPStatus.OK
     assert "Then you go on to the page you asked for." in response.content.decode()
 
 
 def test_forms_without_their_token_are_refused(make_user: MakeUser) -> None:
-    reader = Person(headers=HTML, enforce_csrf_checks=True)
-    reader.force_login(make_user())
-    response = reader.post("/notes/", {"title": "Key"})
+    http_client = HttpClient(headers=HTML, enforce_csrf_checks=True)
+    http_client.force_login(make_user())
+    response = http_client.post("/notes/", {"title": "Key"})
     assert response.status_code == HTTPStatus.FORBIDDEN
     assert "This is not allowed" in response.content.decode()
 
@@ -125,7 +127,7 @@ class TestForms:
 
     @pytest.mark.parametrize("address", ["/notes/", "/admin/accounts/client/add/", "/logout/"])
     def test_of_a_stranger_nothing_is_read(self, db: None, address: str) -> None:
-        stranger = Person(headers=HTML, enforce_csrf_checks=True)
+        stranger = HttpClient(headers=HTML, enforce_csrf_checks=True)
         response = stranger.generic(
             "POST",
             address,
@@ -137,10 +139,10 @@ class TestForms:
 
     @pytest.mark.parametrize("address", ["/notes/", "/login/"])
     def test_with_a_file_it_is_refused(
-        self, make_user: MakeUser, person: SignIn, address: str
+        self, make_user: MakeUser, sign_in: SignIn, address: str
     ) -> None:
         note = SimpleUploadedFile("note.txt", b"larch")
-        response = person(make_user()).post(address, {"title": "Seal", "file": note})
+        response = sign_in(make_user()).post(address, {"title": "Seal", "file": note})
         assert response.status_code == HTTPStatus.BAD_REQUEST
 
 
@@ -157,44 +159,46 @@ class TestStaff:
         write_note(actor=staff, client=other, title="Ferry on Friday")
 
     def test_all_clients_until_one_is_chosen(
-        self, staff: User, other: Client, notes: None, person: SignIn
+        self, staff: User, other: Client, notes: None, sign_in: SignIn
     ) -> None:
-        reader = person(staff)
-        page = reader.get("/notes/").content.decode()
+        http_client = sign_in(staff)
+        page = http_client.get("/notes/").content.decode()
         assert "Gate key" in page
         assert "Ferry on Friday" in page
         assert "Add note" not in page
-        reader.post("/client/", {"client_id": other.pk, "next": "/notes/"})
-        page = reader.get("/notes/").content.decode()
+        http_client.post("/client/", {"client_id": other.pk, "next": "/notes/"})
+        page = http_client.get("/notes/").content.decode()
         assert "Gate key" not in page
         assert "Ferry on Friday" in page
         assert "Add note" in page
 
     def test_the_only_client_needs_no_choosing(
-        self, staff: User, client_company: Client, person: SignIn
+        self, staff: User, client_company: Client, sign_in: SignIn
     ) -> None:
-        assert "Add note" in person(staff).get("/notes/").content.decode()
+        assert "Add note" in sign_in(staff).get("/notes/").content.decode()
 
     def test_member_cannot_choose_another_client(
-        self, make_user: MakeUser, other: Client, notes: None, person: SignIn
+        self, make_user: MakeUser, other: Client, notes: None, sign_in: SignIn
     ) -> None:
-        reader = person(make_user())
-        reader.post("/client/", {"client_id": other.pk})
-        assert "Ferry on Friday" not in reader.get("/notes/").content.decode()
+        http_client = sign_in(make_user())
+        http_client.post("/client/", {"client_id": other.pk})
+        assert "Ferry on Friday" not in http_client.get("/notes/").content.decode()
 
 
 class TestManyClients:
     """More clients than a list can hold cost a page no more than a few, and are found by name."""
 
-    MANY = 3 * CLIENTS_OFFERED
+    MANY = 3 * MAX_LISTED_CLIENTS
 
     @pytest.fixture
-    def reader(self, staff: User, person: SignIn) -> Person:
+    def http_client(self, staff: User, sign_in: SignIn) -> HttpClient:
         Client.objects.bulk_create(Client(name=f"Sawmill {n:03}") for n in range(self.MANY))
-        return person(staff)
+        return sign_in(staff)
 
     @pytest.mark.parametrize("path", ["/notes/", "/consignments/", "/files/", "/files/rows/"])
-    def test_no_page_and_no_fragment_loads_them_all(self, reader: Person, path: str) -> None:
+    def test_no_page_and_no_fragment_loads_them_all(
+        self, http_client: HttpClient, path: str
+    ) -> None:
         loaded: list[str] = []
 
         def note(instance: Client, **_: object) -> None:
@@ -202,26 +206,28 @@ class TestManyClients:
 
         post_init.connect(note, sender=Client)
         try:
-            page = reader.get(path)
+            page = http_client.get(path)
         finally:
             post_init.disconnect(note, sender=Client)
         assert page.status_code == HTTPStatus.OK
-        assert len(loaded) <= CLIENTS_OFFERED + 3
+        assert len(loaded) <= MAX_LISTED_CLIENTS + 3
         assert "Sawmill" not in page.content.decode()
 
-    def test_one_is_found_by_name_and_chosen(self, reader: Person) -> None:
-        page = reader.get("/clients/", {"q": "sawMILL 117", "next": "/notes/"}).content.decode()
+    def test_one_is_found_by_name_and_chosen(self, http_client: HttpClient) -> None:
+        page = http_client.get(
+            "/clients/", {"q": "sawMILL 117", "next": "/notes/"}
+        ).content.decode()
         wanted = Client.unscoped.get(name="Sawmill 117")
         assert page.count('name="client_id"') == 2
         assert f'value="{wanted.pk}">Sawmill 117</button>' in page
-        answer = reader.post("/client/", {"client_id": wanted.pk, "next": "/notes/"})
+        answer = http_client.post("/client/", {"client_id": wanted.pk, "next": "/notes/"})
         assert answer["Location"] == "/notes/"
-        assert "Sawmill 117" in reader.get("/notes/").content.decode()
+        assert "Sawmill 117" in http_client.get("/notes/").content.decode()
 
-    def test_of_too_many_some_are_shown(self, reader: Person) -> None:
-        page = reader.get("/clients/").content.decode()
-        assert page.count("</button></p>") == 2 + CLIENTS_OFFERED
-        assert f"There are more than {CLIENTS_OFFERED}: say more of the name." in page
+    def test_of_too_many_some_are_shown(self, http_client: HttpClient) -> None:
+        page = http_client.get("/clients/").content.decode()
+        assert page.count("</button></p>") == 2 + MAX_LISTED_CLIENTS
+        assert f"There are more than {MAX_LISTED_CLIENTS}: type more of the name." in page
 
-    def test_nobody_else_may_look_for_clients(self, make_user: MakeUser, person: SignIn) -> None:
-        assert person(make_user()).get("/clients/")["Location"] == "/"
+    def test_nobody_else_may_look_for_clients(self, make_user: MakeUser, sign_in: SignIn) -> None:
+        assert sign_in(make_user()).get("/clients/")["Location"] == "/"

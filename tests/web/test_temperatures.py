@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 import time_machine
-from django.test import Client as Person
+from django.test import Client as HttpClient
 from pytest_django import DjangoAssertNumQueries
 
 from tests.factories import ClientFactory
@@ -30,17 +30,17 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def reader(owner: User, person: SignIn) -> Person:
+def http_client(owner: User, sign_in: SignIn) -> HttpClient:
     settle_readings(READINGS, actor=owner)
-    return person(owner)
+    return sign_in(owner)
 
 
-def test_without_readings_the_page_says_how_to_begin(make_user: MakeUser, person: SignIn) -> None:
-    assert "No readings yet" in person(make_user()).get("/temperatures/").content.decode()
+def test_without_readings_the_page_says_how_to_begin(make_user: MakeUser, sign_in: SignIn) -> None:
+    assert "No readings yet" in sign_in(make_user()).get("/temperatures/").content.decode()
 
 
-def test_cities_stand_with_their_figures_and_the_first_is_chosen(reader: Person) -> None:
-    page = reader.get("/temperatures/").content.decode()
+def test_cities_stand_with_their_figures_and_the_first_is_chosen(http_client: HttpClient) -> None:
+    page = http_client.get("/temperatures/").content.decode()
     assert "2\xa0cities, 4\xa0readings, °C" in page
     assert "−3.24 to 4.50" in page
     assert "mean 0.75" in page
@@ -63,9 +63,9 @@ def test_cities_stand_with_their_figures_and_the_first_is_chosen(reader: Person)
 )
 @time_machine.travel("2026-11-20T12:00:00Z", tick=False)
 def test_figures_are_of_exactly_the_readings_within_the_bounds(
-    reader: Person, query: str, count: str, mean: str
+    http_client: HttpClient, query: str, count: str, mean: str
 ) -> None:
-    page = reader.get(f"/temperatures/7/{query}").content.decode()
+    page = http_client.get(f"/temperatures/7/{query}").content.decode()
     if count == "0":
         assert "No readings in this period" in page
     else:
@@ -73,32 +73,32 @@ def test_figures_are_of_exactly_the_readings_within_the_bounds(
         assert f"<dt>Mean</dt><dd>{mean} " in page
 
 
-def test_bounds_that_are_no_times_are_refused(reader: Person) -> None:
-    assert reader.get("/temperatures/7/?from=monday").status_code == HTTPStatus.BAD_REQUEST
+def test_bounds_that_are_no_times_are_refused(http_client: HttpClient) -> None:
+    assert http_client.get("/temperatures/7/?from=monday").status_code == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize("city_id", [8, 0, 2**31, 2**70])
-def test_city_without_readings_is_not_there(reader: Person, city_id: int) -> None:
+def test_city_without_readings_is_not_there(http_client: HttpClient, city_id: int) -> None:
     for response in (
-        reader.get(f"/temperatures/{city_id}/"),
-        reader.post(f"/temperatures/{city_id}/name/", {"name": "Nowhere"}),
+        http_client.get(f"/temperatures/{city_id}/"),
+        http_client.post(f"/temperatures/{city_id}/name/", {"name": "Nowhere"}),
     ):
         assert response.status_code == HTTPStatus.NOT_FOUND
     assert not City.unscoped.exists()
 
 
 def test_cities_of_others_are_not_there(
-    reader: Person, person: SignIn, make_user: MakeUser
+    http_client: HttpClient, sign_in: SignIn, make_user: MakeUser
 ) -> None:
-    stranger = person(make_user(client=ClientFactory()))
+    stranger = sign_in(make_user(client=ClientFactory()))
     assert "No readings yet" in stranger.get("/temperatures/").content.decode()
     assert stranger.get("/temperatures/7/").status_code == HTTPStatus.NOT_FOUND
 
 
-def test_city_gets_a_name(reader: Person) -> None:
-    response = reader.post("/temperatures/7/name/", {"name": "Kuldīga"})
+def test_city_gets_a_name(http_client: HttpClient) -> None:
+    response = http_client.post("/temperatures/7/name/", {"name": "Kuldīga"})
     assert response["Location"] == "/temperatures/7/"
-    page = reader.get("/temperatures/").content.decode()
+    page = http_client.get("/temperatures/").content.decode()
     assert "<b>Kuldīga</b>" in page
     assert 'Kuldīga <span class="soft">city 7</span>' in page
 
@@ -107,38 +107,42 @@ def test_city_gets_a_name(reader: Person) -> None:
     ("name", "sentence"),
     [(" ", "A city needs a name."), ("x" * 101, "100 characters"), ("a\nb", "no line breaks")],
 )
-def test_name_that_is_none_is_refused_in_place(reader: Person, name: str, sentence: str) -> None:
-    response = reader.post("/temperatures/7/name/", {"name": name})
+def test_name_that_is_none_is_refused_in_place(
+    http_client: HttpClient, name: str, sentence: str
+) -> None:
+    response = http_client.post("/temperatures/7/name/", {"name": name})
     assert response.status_code == HTTPStatus.BAD_REQUEST
     page = response.content.decode()
     assert sentence in page
     assert '<details class="ask" open>' in page
 
 
-def test_viewer_cannot_name_cities(reader: Person, make_user: MakeUser, person: SignIn) -> None:
-    viewer = person(make_user("viewer"))
+def test_viewer_cannot_name_cities(
+    http_client: HttpClient, make_user: MakeUser, sign_in: SignIn
+) -> None:
+    viewer = sign_in(make_user("viewer"))
     assert "Give it a name" not in viewer.get("/temperatures/").content.decode()
     response = viewer.post("/temperatures/7/name/", {"name": "Kuldīga"})
     assert response.status_code == HTTPStatus.FORBIDDEN
 
 
-def test_staff_choose_a_client_first(reader: Person, staff: User, person: SignIn) -> None:
+def test_staff_choose_a_client_first(http_client: HttpClient, staff: User, sign_in: SignIn) -> None:
     ClientFactory()
-    platform = person(staff)
+    platform = sign_in(staff)
     assert "Choose a client" in platform.get("/temperatures/").content.decode()
     assert platform.get("/temperatures/7/").status_code == HTTPStatus.NOT_FOUND
 
 
 def test_page_takes_the_same_queries_for_many_cities(
-    owner: User, person: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+    owner: User, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
-    reader = person(owner)
+    http_client = sign_in(owner)
     for queries in (7, 6):  # how much there is in all is summed up once for all views
         with django_assert_num_queries(queries):
-            page = reader.get("/temperatures/").content.decode()
+            page = http_client.get("/temperatures/").content.decode()
     assert "1 to 100 of 150" in page
     assert "150\xa0cities, 150\xa0readings" in page
     with django_assert_num_queries(9):  # beside the six: the version, what lies within, the name
-        reader.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")
+        http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")

@@ -24,7 +24,7 @@ from tests.doors import Door, ask, calls, doors, fields_of, heard
 from tests.factories import Tenant
 from tests.reading import names_read
 from timba.consignments.models import Consignment
-from timba.web import forms
+from timba.web import forms, people_forms
 
 pytestmark = pytest.mark.django_db
 
@@ -200,7 +200,7 @@ def test_every_name_of_an_id_is_tried() -> None:
             *(p["name"] for p in operation.get("parameters", []) if p["in"] == "query"),
         )
     }
-    for form in vars(forms).values():
+    for form in [*vars(forms).values(), *vars(people_forms).values()]:
         if isinstance(form, type) and issubclass(form, Form):
             named |= set(form.base_fields)
     assert {name for name in named if name == "id" or name.endswith("_id")} <= NAMES.keys()

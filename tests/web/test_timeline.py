@@ -1,4 +1,4 @@
-"""How the story of a consignment is told from its events."""
+"""The entries of a consignment's timeline."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ def event(
     return OutboxEvent(topic=f"{noun}_events", key=key, time=NOON, actor_id=actor, value=value)
 
 
-def story(*events: OutboxEvent, whole: bool = True) -> list[str]:
-    """Return what is told of events, which are given oldest first as they happened."""
-    return [f"{line.who} {line.what}" for line in describe(events[::-1], NAMES, whole=whole)]
+def sentences(*events: OutboxEvent, is_complete: bool = True) -> list[str]:
+    """Return the entries of events, which are given oldest first."""
+    entries = describe(events[::-1], NAMES, is_complete=is_complete)
+    return [f"{entry.who} {entry.what}" for entry in entries]
 
 
 @pytest.mark.parametrize(
-    ("happened", "told"),
+    ("change", "sentence"),
     [
         (event("consignment", "create", LOAD), "Anna opened the consignment"),
         (event("consignment", "update", LOAD), "Anna changed the consignment"),
@@ -55,12 +56,12 @@ def story(*events: OutboxEvent, whole: bool = True) -> list[str]:
         ),
     ],
 )
-def test_each_fact_has_its_words(happened: OutboxEvent, told: str) -> None:
-    assert story(happened) == [told]
+def test_each_event_has_its_sentence(change: OutboxEvent, sentence: str) -> None:
+    assert sentences(change) == [sentence]
 
 
-def test_that_a_file_could_be_read_goes_without_saying() -> None:
-    assert story(event("file", "success", FILE, actor=None)) == []
+def test_file_that_was_read_has_no_entry() -> None:
+    assert sentences(event("file", "success", FILE, actor=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -83,16 +84,16 @@ def test_that_a_file_could_be_read_goes_without_saying() -> None:
 def test_change_says_what_it_was_before(
     noun: str, before: dict[str, Any], changes: dict[str, Any], told: str
 ) -> None:
-    told_story = story(
+    told_story = sentences(
         event(noun, "create", before), event(noun, "update", {**before, **changes}, actor=2)
     )
     assert told_story[0] == f"Jānis {told}"
 
 
-def test_what_one_person_did_many_times_in_a_row_is_one_line() -> None:
+def test_similar_changes_in_a_row_by_one_user_are_one_entry() -> None:
     added = [event("log", "create", LOG, key=str(n), actor=2) for n in range(62)]
     uploaded = [event("file", "create", FILE, key=str(n)) for n in range(2)]
-    assert story(
+    assert sentences(
         event("consignment", "create", LOAD), *added, *uploaded, event("log", "create", LOG)
     ) == [
         "Anna added the log TB-1",
@@ -102,9 +103,9 @@ def test_what_one_person_did_many_times_in_a_row_is_one_line() -> None:
     ]
 
 
-def test_story_that_has_an_older_part_does_not_claim_to_have_counted_all() -> None:
+def test_count_of_an_incomplete_timeline_is_a_lower_bound() -> None:
     added = [event("log", "create", LOG, key=str(n)) for n in range(3)]
-    assert story(*added, whole=False) == ["Anna added at least 3\xa0logs"]
-    assert story(event("note", "create", {"title": "x"}), *added, whole=False)[0] == (
+    assert sentences(*added, is_complete=False) == ["Anna added at least 3\xa0logs"]
+    assert sentences(event("note", "create", {"title": "x"}), *added, is_complete=False)[0] == (
         "Anna added 3\xa0logs"
     )

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from timba.api.problems import describe_error, prefers_html, problem, problem_for
 from timba.db.outages import is_database_outage
-from timba.web.pages import render_error, show_refusal
+from timba.web.pages import render_error, render_refusal
 
 _SENTENCES = {
     HTTPStatus.BAD_REQUEST: "The request is malformed.",
@@ -63,7 +63,7 @@ def error_response(request: HttpRequest, error: Exception) -> HttpResponse | Non
         return problem_for(error, request)
     if refusal.status == HTTPStatus.NOT_FOUND:
         return not_found(request)
-    response = show_refusal(status=refusal.status, advice=refusal.sentence)
+    response = render_refusal(status=refusal.status, advice=refusal.sentence)
     for name, value in refusal.headers.items():
         response[name] = value
     return response

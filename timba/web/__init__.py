@@ -1,1 +1,1 @@
-"""The HTML doors: pages, templates, static files."""
+"""The HTML views: pages, templates, static files."""

@@ -1,111 +1,141 @@
-"""What the pages' forms hold; choices are only ever rows that the reader may see."""
+"""The forms of the pages, but for those of people and roles; choices are rows the user may see."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.models import ModelChoiceIterator, ModelChoiceIteratorValue
 
-from timba.accounts.authorization import permissions_of
-from timba.accounts.models import (
-    MAX_ADDRESS,
-    MAX_CONTACT,
-    MAX_NAME,
-    MAX_PASSWORD,
-    MAX_ROLE_NAME,
-    MAX_USERNAME,
-    Client,
-    Role,
-    User,
-)
-from timba.accounts.permissions import Permission
 from timba.consignments.measures import MAX_BARCODE
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment, Log
 from timba.errors import Conflict, Invalid, SeatsTaken
 from timba.files.models import File
 from timba.notes.models import MAX_TITLE, Note
 from timba.places.models import MAX_CITY_NAME
-from timba.web.choices import ConsignmentField
 from timba.web.pages import Viewer
 from timba.web.templatetags.formatting import measure
 
 T = TypeVar("T")
-FILE_STATES = (File.Status.SUCCESS, File.Status.PENDING, File.Status.FAILURE)
-_LONGEST_SEARCH = 255
-_LONGEST_MEASURE = 20
-_GREATEST_ID = 2**63 - 1
+FILE_STATUSES: Final = (File.Status.SUCCESS, File.Status.PENDING, File.Status.FAILURE)
+# A client may have more consignments than a page can offer.
+MAX_LISTED_CONSIGNMENTS: Final = 200
+MAX_SEARCH_LENGTH: Final = 255
+_MAX_MEASURE_LENGTH: Final = 20
+_MAX_ID: Final = 2**63 - 1  # of a signed 64-bit column
 
 
 class IdField(forms.IntegerField):
-    """An id in a query; it may name nothing."""
+    """An id in a query; whether a row has that id is not checked."""
 
     def __init__(self) -> None:
-        super().__init__(required=False, min_value=1, max_value=_GREATEST_ID)
+        super().__init__(required=False, min_value=1, max_value=_MAX_ID)
+
+
+class _NewestAndSelected(ModelChoiceIterator):  # type: ignore[type-arg]  # generic in its stubs only
+    def __iter__(self) -> Iterator[tuple[ModelChoiceIteratorValue | str, str]]:
+        field = cast("ConsignmentField", self.field)
+        yield "", str(field.empty_label)
+        listed = list(self.queryset[:MAX_LISTED_CONSIGNMENTS])
+        if str(field.selected) not in {str(consignment.pk) for consignment in listed}:
+            listed += field.find(field.selected)
+        for consignment in listed:
+            yield self.choice(consignment)
+
+
+class ConsignmentField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Accepts any of the client's consignments; lists the newest and the selected one."""
+
+    iterator = _NewestAndSelected
+    selected: object = None
+
+    def __init__(self) -> None:
+        none = Consignment.objects.none()
+        super().__init__(queryset=none, required=False, empty_label="No consignment")
+
+    def set_choices(self, rows: QuerySet[Consignment], *, selected: object) -> None:
+        self.selected = selected
+        self.queryset = rows.order_by("-id")
+
+    @property
+    def has_choices(self) -> bool:
+        return self.queryset is not None and self.queryset.exists()
+
+    def find(self, value: Any) -> list[Consignment]:
+        """Return the consignment with this id, in a list that is empty if there is none."""
+        try:
+            consignment = self.to_python(value)
+        except ValidationError:
+            return []
+        return [] if consignment is None else [consignment]
 
 
 class NotesQuery(forms.Form):
-    """What narrows the list of notes."""
+    """The filters of the list of notes."""
 
-    q = forms.CharField(required=False, max_length=_LONGEST_SEARCH)
+    q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
     consignment_id = IdField()
 
 
 class ConsignmentsQuery(forms.Form):
-    """What narrows the list of consignments, and from where on it is shown."""
+    """The filters of the list of consignments, and where its page starts."""
 
-    q = forms.CharField(required=False, max_length=_LONGEST_SEARCH)
+    q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
     type = forms.ChoiceField(required=False, choices=Consignment.Type.choices)
     before = IdField()
 
 
-class LogsQuery(forms.Form):
-    """From where on a consignment's logs are shown, and which number the first of them has."""
+class KeysetQuery(forms.Form):
+    """Where a page of a consignment's logs or events starts, and the number of its first row."""
 
     before = IdField()
     number = IdField()
 
 
 class FilesQuery(forms.Form):
-    """What narrows the list of files."""
+    """The filters of the list of files."""
 
-    q = forms.CharField(required=False, max_length=_LONGEST_SEARCH)
+    q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
     kind = forms.ChoiceField(required=False, choices=File.Kind.choices)
-    status = forms.ChoiceField(required=False, choices=[(state, state) for state in FILE_STATES])
+    status = forms.ChoiceField(
+        required=False, choices=[(status, status) for status in FILE_STATUSES]
+    )
     consignment_id = IdField()
 
 
 class ServiceForm(forms.Form):
-    """A form whose service has the last word; `status` is what its page is answered with then."""
+    """A form that shows the errors of its service; `status` is the HTTP status of its page then."""
 
     status = HTTPStatus.BAD_REQUEST
 
-    def attempt(self, act: Callable[[], T], *, clash: str | None = None) -> T | None:
-        """Do what the form was sent for; None where that is refused, which the form then says.
+    def attempt(self, service: Callable[[], T], *, conflict_field: str | None = None) -> T | None:
+        """Call the service; on an expected error add it to the form and return None.
 
-        `clash` is the field that is wrong when something there is already in the way.
+        A Conflict is shown beside `conflict_field`, or for the form as a whole.
         """
         try:
-            return act()
-        except Invalid as refusal:
-            self.refuse(refusal)
-        except Conflict as refusal:
-            self.add_error(clash, str(refusal))
+            return service()
+        except Invalid as error:
+            self.add_invalid(error)
+        except Conflict as error:
+            self.add_error(conflict_field, str(error))
             self.status = HTTPStatus.CONFLICT
-        except SeatsTaken as refusal:
-            self.add_error(None, str(refusal))
+        except SeatsTaken as error:
+            self.add_error(None, str(error))
             self.status = HTTPStatus.PAYMENT_REQUIRED
         return None
 
-    def refuse(self, refusal: Invalid) -> None:
-        """Say the service's refusal beside the fields it is about."""
-        for field, sentences in refusal.fields.items():
+    def add_invalid(self, error: Invalid) -> None:
+        """Show the service's sentences beside the fields they are about."""
+        for field, sentences in error.fields.items():
             self.add_error(field if field in self.fields else None, sentences)
-        if not refusal.fields:
-            self.add_error(None, str(refusal))
+        if not error.fields:
+            self.add_error(None, str(error))
 
 
 class CityNameForm(ServiceForm):
@@ -117,7 +147,7 @@ class CityNameForm(ServiceForm):
 
 
 class NoteForm(ServiceForm):
-    """A note as it is written."""
+    """A note, new or edited."""
 
     title = forms.CharField(
         max_length=MAX_TITLE,
@@ -127,7 +157,7 @@ class NoteForm(ServiceForm):
     consignment_id = ConsignmentField()
     content = forms.CharField(required=False, strip=False, widget=forms.Textarea({"rows": 6}))
 
-    def __init__(self, *args: Any, reader: Viewer, note: Note | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, viewer: Viewer, note: Note | None = None, **kwargs: Any) -> None:
         if note is not None:
             kwargs["initial"] = {
                 "title": note.title,
@@ -135,12 +165,12 @@ class NoteForm(ServiceForm):
                 "consignment_id": note.consignment_id,
             }
         super().__init__(*args, **kwargs)
-        client = note.client if note else reader.client
-        _choose_from(reader.rows(Consignment).filter(client=client), self["consignment_id"])
+        client = note.client if note else viewer.client
+        _set_choices(self["consignment_id"], viewer.rows(Consignment).filter(client=client))
 
     @property
-    def offers_consignments(self) -> bool:
-        return cast("ConsignmentField", self.fields["consignment_id"]).has_any
+    def has_consignments(self) -> bool:
+        return cast("ConsignmentField", self.fields["consignment_id"]).has_choices
 
 
 class PlaceForm(forms.Form):
@@ -149,18 +179,19 @@ class PlaceForm(forms.Form):
     consignment_id = ConsignmentField()
 
     def __init__(
-        self, said: Mapping[str, Any] | None = None, *, reader: Viewer, file: File
+        self, data: Mapping[str, Any] | None = None, *, viewer: Viewer, file: File
     ) -> None:
-        super().__init__(said, initial={"consignment_id": file.consignment_id})
-        _choose_from(reader.rows(Consignment).filter(client=file.client), self["consignment_id"])
+        super().__init__(data, initial={"consignment_id": file.consignment_id})
+        consignments = viewer.rows(Consignment).filter(client=file.client)
+        _set_choices(self["consignment_id"], consignments)
 
 
-def _choose_from(rows: QuerySet[Consignment], box: forms.BoundField) -> None:
-    cast("ConsignmentField", box.field).choose_from(rows, chosen=box.value())
+def _set_choices(bound: forms.BoundField, rows: QuerySet[Consignment]) -> None:
+    cast("ConsignmentField", bound.field).set_choices(rows, selected=bound.value())
 
 
 class ConsignmentForm(ServiceForm):
-    """A consignment as the gate writes it down."""
+    """A consignment, new or edited."""
 
     name = forms.CharField(
         max_length=MAX_CONSIGNMENT_NAME,
@@ -179,12 +210,12 @@ class ConsignmentForm(ServiceForm):
     city_id = forms.IntegerField(
         required=False,
         widget=forms.TextInput({"inputmode": "numeric", "list": "cities", "autocomplete": "off"}),
-        error_messages={"invalid": "A city is told by its number, such as 7."},
+        error_messages={"invalid": "A city is given by its number, such as 7."},
     )
 
     @classmethod
-    def of(cls, consignment: Consignment) -> ConsignmentForm:
-        """Return the form filled with a consignment's facts."""
+    def from_consignment(cls, consignment: Consignment) -> ConsignmentForm:
+        """Return the form filled in from a consignment."""
         return cls(
             initial={
                 "name": consignment.name,
@@ -196,27 +227,27 @@ class ConsignmentForm(ServiceForm):
 
 
 class MeasureField(forms.DecimalField):
-    """A measure as people type it, with a point or a comma; its limits are the service's."""
+    """A measure with a decimal point or a decimal comma; the service checks its limits."""
 
     def __init__(self, *, label: str) -> None:
-        said = f"Give the {label.split(',', maxsplit=1)[0].lower()} as a number, such as 4.20."
+        sentence = f"Give the {label.split(',', maxsplit=1)[0].lower()} as a number, such as 4.20."
         super().__init__(
             label=label,
             widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
-            error_messages={"required": said, "invalid": said},
+            error_messages={"required": sentence, "invalid": sentence},
         )
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # the stubs err
-        typed = str(value or "").strip()
-        if len(typed) > _LONGEST_MEASURE:
+        text = str(value or "").strip()
+        if len(text) > _MAX_MEASURE_LENGTH:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(typed.replace(",", "."))
+        return super().to_python(text.replace(",", "."))
 
 
 class LogForm(ServiceForm):
-    """A log as it is measured."""
+    """A log, new or corrected."""
 
-    # What is missing the page says itself: Enter goes on to it.
+    # The browser would block Enter, with which the script moves on to the missing measure.
     use_required_attribute = False
     MEASURES: Final = ("length", "breadth", "height")
 
@@ -232,7 +263,7 @@ class LogForm(ServiceForm):
     height = MeasureField(label="Height, cm")
 
     def __init__(self, *args: Any, form_id: str = "", **kwargs: Any) -> None:
-        """Make the form; in a table its boxes lie outside the element of that id, and say so."""
+        """Create the form; in a table row its inputs refer to the form element by `form_id`."""
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = field.label or "Barcode"
@@ -240,140 +271,19 @@ class LogForm(ServiceForm):
                 field.widget.attrs["form"] = form_id
 
     @classmethod
-    def of(cls, log: Log, said: Mapping[str, Any] | None = None) -> LogForm:
-        """Return the form filled with a log's measures, or with what was said of it."""
+    def from_log(cls, log: Log, data: Mapping[str, Any] | None = None) -> LogForm:
+        """Return the form filled in from a log, or with `data` sent for it."""
         initial = {"barcode": log.barcode, **_measures(log)}
-        box = f"log-{log.pk}"
-        return cls(said, initial=initial, auto_id=f"{box}-%s", form_id=f"{box}-form")
+        prefix = f"log-{log.pk}"
+        return cls(data, initial=initial, auto_id=f"{prefix}-%s", form_id=f"{prefix}-form")
 
     @classmethod
-    def like(cls, log: Log | None, *, form_id: str = "") -> LogForm:
-        """Return the form for the next log: the last one's measures are offered again."""
-        return cls(initial=_measures(log) if log else {}, form_id=form_id)
+    def for_next_log(cls, previous: Log | None, *, form_id: str = "") -> LogForm:
+        """Return the form of a new log, with the measures of the previous one as suggestions."""
+        return cls(initial=_measures(previous) if previous else {}, form_id=form_id)
 
 
 def _measures(log: Log) -> dict[str, str]:
     return {
         name: measure(getattr(log, name), 2 if name == "length" else 1) for name in LogForm.MEASURES
     }
-
-
-class OwnForm(ServiceForm):
-    """What everyone may change about themselves."""
-
-    name = forms.CharField(
-        max_length=MAX_NAME,
-        widget=forms.TextInput({"autocomplete": "name"}),
-        error_messages={"required": "A person needs a name."},
-    )
-    contact = forms.CharField(
-        required=False, max_length=MAX_CONTACT, widget=forms.TextInput({"autocomplete": "off"})
-    )
-    address = forms.CharField(
-        required=False, max_length=MAX_ADDRESS, widget=forms.TextInput({"autocomplete": "off"})
-    )
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """What was said otherwise than it was."""
-        return {name: self.cleaned_data[name] for name in self.changed_data}
-
-
-class PersonForm(OwnForm):
-    """A colleague, with a role that whoever fills it in may give."""
-
-    username = forms.CharField(
-        max_length=MAX_USERNAME,
-        strip=False,
-        widget=forms.TextInput(
-            {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-        ),
-        error_messages={"required": "A person needs a username to sign in with."},
-    )
-    role = forms.ModelChoiceField(
-        queryset=Role.objects.none(),
-        empty_label="Choose one",
-        error_messages={
-            "required": "Give a role.",
-            "invalid_choice": "Choose one of the roles that are offered.",
-        },
-    )
-
-    def __init__(self, *args: Any, actor: User, client: Client, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        held = kwargs.get("initial", {}).get("role")
-        roles = Role.unscoped.assignable_in(client)
-        offered = [role.pk for role in roles if role.pk == held or _may_give(actor, role)]
-        choices = cast("forms.ModelChoiceField[Role]", self.fields["role"])
-        choices.queryset = roles.filter(pk__in=offered)
-
-
-class NewPersonForm(PersonForm):
-    """A new colleague; without a password they cannot sign in yet."""
-
-    password = forms.CharField(
-        required=False,
-        max_length=MAX_PASSWORD,
-        strip=False,
-        widget=forms.PasswordInput({"autocomplete": "new-password"}),
-    )
-
-
-class ChangedPersonForm(PersonForm):
-    """A colleague who is there already."""
-
-    is_active = forms.BooleanField(required=False)
-
-    @classmethod
-    def of(
-        cls, user: User, said: Mapping[str, Any] | None = None, *, actor: User, client: Client
-    ) -> ChangedPersonForm:
-        names = ("name", "username", "contact", "address", "is_active")
-        initial = {**{name: getattr(user, name) for name in names}, "role": user.role_id}
-        return cls(said, initial=initial, actor=actor, client=client)
-
-
-class PasswordForm(ServiceForm):
-    """A new password for a colleague."""
-
-    password = forms.CharField(
-        max_length=MAX_PASSWORD,
-        strip=False,
-        widget=forms.PasswordInput({"autocomplete": "new-password"}),
-        error_messages={"required": "Type the new password."},
-    )
-
-
-class OwnPasswordForm(PasswordForm):
-    """A new password of one's own."""
-
-    current_password = forms.CharField(
-        max_length=MAX_PASSWORD,
-        strip=False,
-        widget=forms.PasswordInput({"autocomplete": "current-password"}),
-        error_messages={"required": "Type the password that you have now."},
-    )
-
-
-class RoleForm(ServiceForm):
-    """A role of the client's own, with permissions that whoever fills it in has."""
-
-    name = forms.CharField(
-        max_length=MAX_ROLE_NAME,
-        widget=forms.TextInput({"autocomplete": "off"}),
-        error_messages={"required": "A role needs a name."},
-    )
-    permissions = forms.MultipleChoiceField(
-        required=False, choices=Permission.choices, widget=forms.CheckboxSelectMultiple
-    )
-
-    @classmethod
-    def of(cls, role: Role, said: Mapping[str, Any] | None = None) -> RoleForm:
-        """Return the form filled with a role, or with what was said of it."""
-        return cls(said, initial={"name": role.name, "permissions": role.permissions})
-
-
-def _may_give(actor: User, role: Role) -> bool:
-    if role.is_owner and not (actor.is_staff or actor.is_owner):
-        return False
-    return set(role.permissions) <= permissions_of(actor)

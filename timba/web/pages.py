@@ -1,4 +1,4 @@
-"""What every page knows beside its own matter: who reads it, and for which client."""
+"""The context that all pages share: the signed-in user, the selected client, errors, rendering."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from timba.errors import NotSignedIn
 from timba.files.models import File
 
 CLIENT_IN_SESSION = "client_id"
-# Beyond these a list of all is no help to anybody: the client is looked for by name.
-CLIENTS_OFFERED: Final = 50
+# With more clients than this the menu shows a search box instead of a list.
+MAX_LISTED_CLIENTS: Final = 50
 M = TypeVar("M", bound=Model)
-_FACTS: Final[Mapping[HTTPStatus, str]] = {
+_ERROR_TITLES: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.PAYMENT_REQUIRED: "The subscription has lapsed",
     HTTPStatus.FORBIDDEN: "This is not allowed",
     HTTPStatus.CONFLICT: "This changed meanwhile",
@@ -44,16 +44,16 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Viewer:
-    """Who reads the page; `client` is the one whose rows are shown, None when staff see all."""
+    """The signed-in user, and the client whose rows the page shows; None when staff see all."""
 
     user: User
     client: Client | None
 
     @property
-    def offered_clients(self) -> list[Client]:
-        """The clients that staff choose from on every page; none where they are too many for it."""
-        found = list(Client.objects.visible_to(self.user)[: CLIENTS_OFFERED + 1])
-        return sorted(found, key=alphabetically) if len(found) <= CLIENTS_OFFERED else []
+    def listed_clients(self) -> list[Client]:
+        """The clients in the menu of staff, by name; empty when there are too many to list."""
+        clients = list(Client.objects.visible_to(self.user)[: MAX_LISTED_CLIENTS + 1])
+        return sorted(clients, key=client_sort_key) if len(clients) <= MAX_LISTED_CLIENTS else []
 
     @property
     def is_lapsed(self) -> bool:
@@ -61,67 +61,68 @@ class Viewer:
         return not self.user.is_staff and client is not None and client.subscription.is_lapsed
 
     @property
-    def manages_users(self) -> bool:
+    def can_manage_users(self) -> bool:
         return Permission.MANAGE_USERS in permissions_of(self.user)
 
     @property
-    def writes_consignments(self) -> bool:
+    def can_write_consignments(self) -> bool:
         return Permission.WRITE_CONSIGNMENTS in permissions_of(self.user)
 
     @property
-    def writes_logs(self) -> bool:
+    def can_write_logs(self) -> bool:
         return Permission.WRITE_LOGS in permissions_of(self.user)
 
     @property
-    def writes_files(self) -> bool:
+    def can_write_files(self) -> bool:
         return Permission.WRITE_FILES in permissions_of(self.user)
 
     @property
-    def writes_notes(self) -> bool:
+    def can_write_notes(self) -> bool:
         return Permission.WRITE_NOTES in permissions_of(self.user)
 
     @property
-    def failures(self) -> int:
+    def failure_count(self) -> int:
         return self.rows(File).filter(status=File.Status.FAILURE).count()
 
     def rows(self, model: type[M]) -> TenantQuerySet[M]:
-        """Return the model's rows that this page may show."""
+        """Return the rows of `model` that the page may show."""
         rows: TenantQuerySet[M] = model.objects.visible_to(self.user)  # type: ignore[attr-defined]
         return rows.filter(client=self.client) if self.client else rows
 
 
-def viewer_of(request: HttpRequest) -> Viewer:
+def get_viewer(request: HttpRequest) -> Viewer:
+    """Return the signed-in user with the client chosen in the session, or the user's own."""
     user = cast("User", request.user)
     if not user.is_staff:
         return Viewer(user=user, client=user.client)
     clients = Client.objects.visible_to(user)
-    chosen = request.session.get(CLIENT_IN_SESSION)
-    if chosen:
-        return Viewer(user=user, client=clients.filter(pk=chosen).first())
-    # Who has not chosen yet needs not choose where there is but one.
-    first = list(clients[:2]) if chosen is None else []
-    return Viewer(user=user, client=first[0] if len(first) == 1 else None)
+    client_id = request.session.get(CLIENT_IN_SESSION)
+    if client_id:
+        return Viewer(user=user, client=clients.filter(pk=client_id).first())
+    # Before staff have chosen (None, not 0), a client that is the only one is selected.
+    first_two = list(clients[:2]) if client_id is None else []
+    return Viewer(user=user, client=first_two[0] if len(first_two) == 1 else None)
 
 
-def of_consignment(reader: Viewer, pk: int | None) -> Consignment | None:
-    """Return the consignment that a list is narrowed to; None where that names none."""
-    return reader.rows(Consignment).filter(pk=pk).first() if pk else None
+def find_consignment(viewer: Viewer, pk: int | None) -> Consignment | None:
+    """Return the consignment that a list is filtered by; None if there is none with that id."""
+    return viewer.rows(Consignment).filter(pk=pk).first() if pk else None
 
 
-def alphabetically(client: Client) -> tuple[str, int]:
-    """Return what clients are sorted by, here and not by the database: each has an own alphabet."""
+def client_sort_key(client: Client) -> tuple[str, int]:
+    """Sort clients by name in Python: the collations of the three databases differ."""
     return fold_case(client.name), client.pk
 
 
 def signed_in(view: View) -> View:
-    """Send strangers to sign in first, and then on to the page they asked for."""
+    """Redirect anonymous users to the sign-in page, and from there back to the requested page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         if request.htmx:  # type: ignore[attr-defined]
-            # A fragment cannot hold the sign-in page: the whole page is asked for again.
+            # A fragment cannot hold the sign-in page: htmx reloads the whole page.
             return HttpResponseClientRefresh()
         raise NotSignedIn
 
@@ -129,49 +130,49 @@ def signed_in(view: View) -> View:
 
 
 def rerender_on_error(page: View) -> Callable[[View], View]:
-    """Take what the form of a page sends; whoever reads at that address gets the page itself.
+    """Handle POST with the decorated view, and GET with `page`, the page that holds the form.
 
-    It stands there when a form was refused, and is then read again: by its reader, who may have had
-    to sign in meanwhile, and by its script, which follows no redirects.
+    After a rejected POST the browser stays at the form's address. It requests that address again
+    when the user signs in anew, and for live updates, which follow no redirects.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         @require_http_methods(["GET", "HEAD", "POST"])
-        def taken(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             return (view if request.method == "POST" else page)(request, *args, **kwargs)
 
-        return taken
+        return dispatch
 
     return decorate
 
 
-def next_page(request: HttpRequest, wanted: str, *, otherwise: str = "") -> str:
-    """Return where to go on: only ever to a page of this house."""
+def safe_next_url(request: HttpRequest, url: str, *, default: str = "") -> str:
+    """Return `url` if it leads to this host, else `default` or the first page."""
     if url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
-        return wanted
-    return otherwise or settings.LOGIN_REDIRECT_URL
+        return url
+    return default or settings.LOGIN_REDIRECT_URL
 
 
-def show_refusal(*, status: HTTPStatus, advice: str) -> HttpResponse:
-    """Say on a page of its own why there is no page, or why a form did not do what it should."""
-    fact = _FACTS.get(status, "This did not go through")
-    return render_error("web/error.html", status=status, fact=fact, advice=advice)
+def render_refusal(*, status: HTTPStatus, advice: str) -> HttpResponse:
+    """Render the error page for an expected error; `advice` is the error's sentence."""
+    title = _ERROR_TITLES.get(status, "This did not go through")
+    return render_error("web/error.html", status=status, title=title, advice=advice)
 
 
-def render_error(template: str, *, status: int, **said: str) -> HttpResponse:
-    """Render a page that says what is wrong, and needs nothing that may be what is wrong.
+def render_error(template: str, *, status: int, **context: str) -> HttpResponse:
+    """Render an error page that depends on nothing that may itself have failed.
 
-    Neither a database nor a session, a user, a context processor or collected static files.
+    It needs no database, session, user, context processor or collected static files.
     """
     try:
         stylesheet = static("timba/timba.css")
-    except ValueError:  # they were not collected
+    except ValueError:  # the static files were not collected
         stylesheet = ""
-    context = {**said, "stylesheet": stylesheet}
-    return HttpResponse(render_to_string(template, context), status=status)
+    html = render_to_string(template, {**context, "stylesheet": stylesheet})
+    return HttpResponse(html, status=status)
 
 
 def render_page(
@@ -179,10 +180,10 @@ def render_page(
     template: str,
     context: Mapping[str, Any],
     *,
-    reader: Viewer,
+    viewer: Viewer,
     status: int = 200,
 ) -> HttpResponse:
-    """Render a page inside the shell; no one sees it again who goes back after signing out."""
-    response = render(request, template, {**context, "reader": reader}, status=status)
+    """Render a page with its menu, uncached: after signing out, Back does not show it again."""
+    response = render(request, template, {**context, "viewer": viewer}, status=status)
     add_never_cache_headers(response)
     return response

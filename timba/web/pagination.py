@@ -1,4 +1,4 @@
-"""Cuts long lists by keyset: more of a list never skips or repeats a row that came meanwhile."""
+"""Keyset pagination by id: the next page never skips or repeats a row that was added meanwhile."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import Generic, TypeVar
 from django.db.models import Model, QuerySet
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeysetPage(Generic[M]):
-    """Some rows, newest first; what is older lies before the id `more`, None where nothing is."""
+class KeysetPage(Generic[T]):
+    """Some rows, newest first; the next page has those before `next_before`, None on the last."""
 
-    rows: list[M]
-    more: int | None
+    rows: list[T]
+    next_before: int | None
 
 
-def newest_first(rows: QuerySet[M], *, before: int | None, size: int) -> KeysetPage[M]:
-    """Return the `size` newest of the rows, or of those with an id below `before`."""
+def paginate_newest_first(rows: QuerySet[M], *, before: int | None, size: int) -> KeysetPage[M]:
+    """Return the `size` newest rows, or the newest of those with an id below `before`."""
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    found = list(rows.order_by("-id")[: size + 1])
-    if len(found) <= size:
-        return KeysetPage(rows=found, more=None)
-    return KeysetPage(rows=found[:size], more=found[size - 1].pk)
+    page = list(rows.order_by("-id")[: size + 1])
+    if len(page) <= size:
+        return KeysetPage(rows=page, next_before=None)
+    return KeysetPage(rows=page[:size], next_before=page[size - 1].pk)

@@ -1,4 +1,4 @@
-"""What the upload pages tell their script: where files go, and what would be refused there."""
+"""What the upload pages pass to their script: the address for files, and the limits."""
 
 from __future__ import annotations
 
@@ -13,71 +13,75 @@ from timba.files.kinds import KINDS_BY_EXTENSION, TEMPERATURES, size_limit
 from timba.files.registry import processors
 from timba.web.pages import Viewer
 
-FILES_AT_A_TIME = 100
+MAX_FILES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadTarget:
-    """One upload door: its address, its form field, and its limits by the ending of a name.
+    """An upload endpoint: its address, its form field, and its limits.
 
-    Without `endings` any ending will do; `suggested` is what a choice of files begins with.
+    Without `extensions` a file may have any name. `suggested_extensions` preset the file chooser.
     """
 
     url: str
     field: str
-    endings: tuple[str, ...]
-    suggested: tuple[str, ...]
-    most: int
+    extensions: tuple[str, ...]
+    suggested_extensions: tuple[str, ...]
+    max_files: int
 
     @property
-    def limit(self) -> int:
+    def max_bytes(self) -> int:
+        """The limit of the files that have no smaller one."""
         return int(settings.TIMBA_MAX_UPLOAD_BYTES)
 
     @property
-    def small_endings(self) -> tuple[str, ...]:
-        return tuple(e for e in self.endings if size_limit(f"x.{e}", general=-1) >= 0)
+    def small_extensions(self) -> tuple[str, ...]:
+        """The extensions of photos and PDFs, which have a smaller limit."""
+        return tuple(e for e in self.extensions if size_limit(f"x.{e}", general=-1) >= 0)
 
     @property
-    def small_limit(self) -> int:
-        """Return the limit of photos and PDFs."""
-        return max(size_limit(f"x.{ending}", general=0) for ending in KINDS_BY_EXTENSION)
+    def small_max_bytes(self) -> int:
+        """The limit of photos and PDFs."""
+        return max(size_limit(f"x.{extension}", general=0) for extension in KINDS_BY_EXTENSION)
 
 
-def files_target() -> UploadTarget:
-    """Return the door for every kind that can be read here."""
-    known = set(processors())
-    endings = tuple(ending for ending, kinds in KINDS_BY_EXTENSION.items() if known & set(kinds))
+def get_files_target() -> UploadTarget:
+    """Return the endpoint for files of every kind that has a processor."""
+    readable = set(processors())
+    extensions = tuple(
+        extension for extension, kinds in KINDS_BY_EXTENSION.items() if readable & set(kinds)
+    )
     return UploadTarget(
         url="/api/upload/",
         field="files",
-        endings=endings,
-        suggested=endings,
-        most=FILES_AT_A_TIME,
+        extensions=extensions,
+        suggested_extensions=extensions,
+        max_files=MAX_FILES_AT_ONCE,
     )
 
 
-def readings_target() -> UploadTarget:
-    """Return the door for temperature files alone, one at a time, whatever their names end in."""
+def get_readings_target() -> UploadTarget:
+    """Return the endpoint for one temperature file at a time, with any extension."""
     return UploadTarget(
         url="/upload/",
         field="file",
-        endings=(),
-        suggested=tuple(
-            ending for ending, kinds in KINDS_BY_EXTENSION.items() if TEMPERATURES in kinds
+        extensions=(),
+        suggested_extensions=tuple(
+            e for e, kinds in KINDS_BY_EXTENSION.items() if TEMPERATURES in kinds
         ),
-        most=1,
+        max_files=1,
     )
 
 
-def upload_blocked_reason(reader: Viewer) -> str:
-    """Return why this reader cannot upload now; empty when nothing is in the way."""
-    if not reader.writes_files:
+def upload_blocked_reason(viewer: Viewer) -> str:
+    """Return a sentence on why the viewer cannot upload now; empty if they can."""
+    if not viewer.can_write_files:
         return (
             "Your role may look at files but not add any. An owner of your company can change that."
         )
-    if reader.is_lapsed:
+    if viewer.is_lapsed:
         return "Files can be added again once the subscription is extended."
-    if reader.client is None:
+    if viewer.client is None:
         return "Choose a client first, below the menu: a file always belongs to one."
     return ""
 

@@ -1,1 +1,1 @@
-"""The pages of the platform's staff: every noun of every client, changed through its services."""
+"""The admin site of platform staff: all models of all clients, changed through the services."""

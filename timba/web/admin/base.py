@@ -1,8 +1,7 @@
-"""What the staff's pages of every noun share: they show rows, and leave each change to a service.
+"""The base of the admin pages: they show rows, and leave every change to a service.
 
-Django's own forms would write rows past the services: without an event, with totals that no longer
-add up. Here a form only collects what is asked for. Who refuses is the service, and its sentence
-stands in the form, as if the form had said it.
+Django's own forms would write rows directly, without an event and with wrong totals. Here a form
+only collects values. The service checks them, and its error is shown in the form.
 """
 
 from __future__ import annotations
@@ -27,32 +26,33 @@ from timba.db.transactions import deferred_commit, retry_on_deadlock
 from timba.errors import Conflict, DomainError, Invalid
 
 ADD, CHANGE, DELETE = "add", "change", "delete"
-_REFUSAL: Final = "_timba_refusal"
+# The attribute of a request that holds the error of its service.
+_ERROR_ATTRIBUTE: Final = "_timba_service_error"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def labelled(
+def label_column(
     description: str, colours: Mapping[str, str], *, ordering: str | None = None
 ) -> Callable[[F], F]:
-    """Show what a column's method returns as a label in the colour of its value."""
+    """Decorate the method of a column: its value is shown as a label in the value's colour."""
     decorate: Callable[[F], F] = display(
         description=description, label=dict(colours), ordering=ordering
     )
     return decorate
 
 
-class NounForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs only
-    """Collects what is asked for; it neither judges the row nor writes it."""
+class ServiceModelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs only
+    """Collects values; it neither validates nor writes the row."""
 
-    refusal: ClassVar[DomainError | None] = None
+    service_error: ClassVar[DomainError | None] = None
 
     def _post_clean(self) -> None:
-        """Say what the service refused; the row itself stays as it was read."""
-        if self.refusal is None:
+        """Show the error of the service; unlike Django's method, leave the instance unchanged."""
+        if self.service_error is None:
             return
-        fields = self.refusal.fields if isinstance(self.refusal, Invalid) else {}
+        fields = self.service_error.fields if isinstance(self.service_error, Invalid) else {}
         if not fields:
-            self.add_error(None, str(self.refusal))
+            self.add_error(None, str(self.service_error))
         for name, sentences in fields.items():
             if name in self.fields:
                 self.add_error(name, sentences)
@@ -60,15 +60,15 @@ class NounForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stu
                 self.add_error(None, [f"{name}: {sentence}" for sentence in sentences])
 
 
-_DjangoAdmin: Any = admin.ModelAdmin  # untyped, as unfold's is, whose base it is too
+_DjangoAdmin: Any = admin.ModelAdmin  # the base of unfold's class, which is not typed
 
 
 class _WithoutTransaction(_DjangoAdmin):  # type: ignore[misc]
-    """Django's page of a form, but for the transaction in which Django does all of it.
+    """Django's form page without the transaction that Django opens around all of it.
 
-    A service hashes a password before its own transaction, whose commit then waits until Django has
-    noted in its log who did what. As a base beside unfold's class, this one comes after that and
-    before Django's.
+    Services hash passwords outside a transaction. The commit of the service's own transaction is
+    deferred until Django has written its log entry. As the second base, this class comes after
+    unfold's and before Django's in the method resolution order.
     """
 
     def changeform_view(
@@ -78,35 +78,35 @@ class _WithoutTransaction(_DjangoAdmin):  # type: ignore[misc]
             return self._changeform_view(request, object_id, form_url, extra)
 
 
-class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # django-unfold is not typed
-    """One noun's list and page; `may` says which verbs its services have."""
+class ServiceModelAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # django-unfold is not typed
+    """The list and the form of one model; `allowed_actions` are those that have a service."""
 
-    form = NounForm
-    may: frozenset[str] = frozenset()
-    # What stands on the page of a new row, and of one that is there.
+    form = ServiceModelForm
+    allowed_actions: frozenset[str] = frozenset()
+    # The fields of a new row, the editable fields of an existing one, and its other fields.
     add_fields: Sequence[str] = ()
-    asked: Sequence[str] = ()
-    shown: Sequence[str] = ()
-    # What a deletion takes along, and what it leaves.
+    change_fields: Sequence[str] = ()
+    readonly_fields: Sequence[str] = ()
+    # The sentence on what a deletion deletes too, and what it keeps.
     cascades: str = ""
     list_per_page = 50
     show_full_result_count = False
     warn_unsaved_form = True
     list_filter_sheet = True
 
-    def add(self, actor: User, given: Mapping[str, Any]) -> Model:
-        """Make the row that the form asks for."""
+    def add(self, actor: User, values: Mapping[str, Any]) -> Model:
+        """Create a row with the values of the form."""
         raise NotImplementedError
 
-    def change(self, actor: User, row: Any, given: Mapping[str, Any]) -> Model:
-        """Change the row; `given` holds what differs from it."""
+    def change(self, actor: User, row: Any, values: Mapping[str, Any]) -> Model:
+        """Change the row; `values` are those that differ from it."""
         raise NotImplementedError
 
     def delete(self, actor: User, row: Any) -> None:
-        """Take the row away."""
+        """Delete the row."""
         raise NotImplementedError
 
-    # --- Who may what: the platform's staff everything that there is a service for ----------------
+    # --- Permissions: platform staff may do everything that has a service -------------------------
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(self.admin_site.has_permission(request))
@@ -115,18 +115,18 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         return bool(self.admin_site.has_permission(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may(request, ADD)
+        return self._is_allowed(request, ADD)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return self._may(request, CHANGE)
+        return self._is_allowed(request, CHANGE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return self._may(request, DELETE)
+        return self._is_allowed(request, DELETE)
 
-    def _may(self, request: HttpRequest, verb: str) -> bool:
-        return verb in self.may and bool(self.admin_site.has_permission(request))
+    def _is_allowed(self, request: HttpRequest, action: str) -> bool:
+        return action in self.allowed_actions and bool(self.admin_site.has_permission(request))
 
-    # --- What is shown ----------------------------------------------------------------------------
+    # --- Reading ----------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.visible_to(request.user)
@@ -135,24 +135,24 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find every word in one of the `search_fields`, as the other pages do."""
+        """Match rows that contain every word in one of the `search_fields`, as on other pages."""
         for word in search_term.split():
             queryset = queryset.filter(text_contains(word, *self.get_search_fields(request)))
         return queryset, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:  # noqa: ARG002
-        """Allow what the page's own filters ask for.
+        """Allow the lookups of the page's own filters.
 
-        Any other lookup reads out what no page shows, as a password's hash letter by letter.
+        Others could probe hidden columns, such as a password hash character by character.
         """
-        offered = [getattr(one, "parameter_name", one) for one in self.list_filter]
-        return any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
+        names = [getattr(f, "parameter_name", f) for f in self.list_filter]
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in names)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
-        return self.add_fields if obj is None else [*self.asked, *self.shown]
+        return self.add_fields if obj is None else [*self.change_fields, *self.readonly_fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
-        return () if obj is None else self.shown
+        return () if obj is None else self.readonly_fields
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
@@ -161,36 +161,38 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         )
         return response
 
-    # --- What is done -----------------------------------------------------------------------------
+    # --- Writing ----------------------------------------------------------------------------------
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[NounForm]:
-        form: type[NounForm] = super().get_form(request, obj, **kwargs)
-        asked = self.get_fields(request, obj)
-        # What a form declares it would take, asked for or not.
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, **kwargs: Any
+    ) -> type[ServiceModelForm]:
+        form: type[ServiceModelForm] = super().get_form(request, obj, **kwargs)
+        names = self.get_fields(request, obj)
+        # Declared fields are in every form, whether or not `fields` lists them.
         form.base_fields = {
-            name: field for name, field in form.base_fields.items() if name in asked
+            name: field for name, field in form.base_fields.items() if name in names
         }
-        form.refusal = getattr(request, _REFUSAL, None)
+        form.service_error = getattr(request, _ERROR_ATTRIBUTE, None)
         return form
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form, or do what it asks; where the service refuses, show what it says."""
+        """Show or save the form; on an error of the service, show the form again with it."""
         view = partial(super().changeform_view, request, *args, **kwargs)
         try:
             response: HttpResponse = retry_on_deadlock(view)()
-        except DomainError as refusal:
-            setattr(request, _REFUSAL, refusal)
+        except DomainError as error:
+            setattr(request, _ERROR_ATTRIBUTE, error)
             response = view()
         return response
 
-    def save_model(self, request: Any, obj: Any, form: NounForm, change: bool) -> None:
-        given = form.cleaned_data
+    def save_model(self, request: Any, obj: Any, form: ServiceModelForm, change: bool) -> None:
+        values = form.cleaned_data
         if change:
-            given = {name: given[name] for name in form.changed_data}
-            row = self.change(request.user, obj, given) if given else obj
+            values = {name: values[name] for name in form.changed_data}
+            row = self.change(request.user, obj, values) if values else obj
         else:
-            row = self.add(request.user, given)
-        # What is said of the row from here on, is said of it as it is now.
+            row = self.add(request.user, values)
+        # Django's log entry and message use `obj`: they describe the row as the service left it.
         obj.__dict__.update(row.__dict__)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -198,8 +200,8 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
             response: HttpResponse = retry_on_deadlock(super().delete_view)(
                 request, *args, **kwargs
             )
-        except DomainError as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
             return redirect(request.path.removesuffix("delete/") + "change/")
         return response
 
@@ -207,26 +209,26 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         self.delete(request.user, obj)
 
     def delete_queryset(self, request: Any, queryset: QuerySet[Any]) -> None:
-        """Delete all of the chosen rows, or none: the transaction is `response_action`'s."""
+        """Delete all selected rows or none, in the transaction of `response_action`."""
         for row in queryset:
             try:
                 self.delete(request.user, row)
-            except DomainError as refusal:
-                raise Conflict(f"Nothing was deleted, because of “{row}”. {refusal}") from refusal
+            except DomainError as error:
+                raise Conflict(f"Nothing was deleted, because of “{row}”. {error}") from error
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         @retry_on_deadlock
-        def act() -> HttpResponse | None:
+        def run_action() -> HttpResponse | None:
             with transaction.atomic():
-                response: HttpResponse | None = super(NounAdmin, self).response_action(
+                response: HttpResponse | None = super(ServiceModelAdmin, self).response_action(
                     request, queryset
                 )
                 return response
 
         try:
-            return act()
-        except DomainError as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
+            return run_action()
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
             return redirect(request.get_full_path())
 
     def get_deleted_objects(
@@ -234,10 +236,10 @@ class NounAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc]  # djang
         objs: Any,
         request: HttpRequest,  # noqa: ARG002 - Django's signature
     ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
-        """Name what goes; it would take Django a query for every row that hangs on it."""
-        going: list[Any] = []
+        """Name the rows to delete; Django would query every related row one by one."""
+        deleted: list[Any] = []
         for row in objs:
-            going.append(str(row))
+            deleted.append(str(row))
             if self.cascades:
-                going.append([self.cascades])
-        return going, {str(self.opts.verbose_name_plural): len(objs)}, set(), []
+                deleted.append([self.cascades])
+        return deleted, {str(self.opts.verbose_name_plural): len(objs)}, set(), []

@@ -1,4 +1,4 @@
-"""The staff's own site under `/admin/`: who enters, under which policy, and which nouns it has."""
+"""The admin site under `/admin/`: who may enter, its content security policy, its models."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
-from timba.web.admin.base import NounAdmin
-from timba.web.admin.evidence import CityAdmin, FileAdmin, NoteAdmin
-from timba.web.admin.history import EventAdmin
-from timba.web.admin.people import ClientAdmin, RoleAdmin, SubscriptionAdmin, UserAdmin
-from timba.web.admin.timber import ConsignmentAdmin, LogAdmin
+from timba.web.admin.accounts import ClientAdmin, RoleAdmin, SubscriptionAdmin, UserAdmin
+from timba.web.admin.base import ServiceModelAdmin
+from timba.web.admin.consignments import ConsignmentAdmin, LogAdmin
+from timba.web.admin.events import EventAdmin
+from timba.web.admin.files import CityAdmin, FileAdmin, NoteAdmin
 
 View = Callable[..., HttpResponseBase]
-# See docs/adr/0009: what runs here was made for it, and only staff are ever sent it.
-_POLICY: Final = {
+# docs/adr/0009 says why this policy is wider than that of the other pages.
+_CSP: Final = {
     "script-src": [SELF, UNSAFE_EVAL],
     "style-src-elem": [SELF],
     "style-src-attr": [UNSAFE_INLINE],
 }
-_NOUNS: Final[dict[type[Any], type[NounAdmin]]] = {
+_ADMIN_CLASSES: Final[dict[type[Any], type[ServiceModelAdmin]]] = {
     Client: ClientAdmin,
     Subscription: SubscriptionAdmin,
     User: UserAdmin,
@@ -49,7 +49,7 @@ _NOUNS: Final[dict[type[Any], type[NounAdmin]]] = {
 
 
 class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not typed
-    """The pages of the platform's staff."""
+    """The admin site of platform staff."""
 
     empty_value_display = "–"
     index_title = "Everything of every client"
@@ -59,26 +59,28 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
         return isinstance(user, User) and user.can_sign_in and user.is_staff
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        guarded: View = super().admin_view(_well_formed(csp_update(_POLICY)(view)), cacheable)
+        guarded: View = super().admin_view(
+            _reject_unstorable_values(csp_update(_CSP)(view)), cacheable
+        )
         return guarded
 
     def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:  # noqa: ARG002
-        """Keep the colours out of the page: they are in the style sheet."""
+        """Remove unfold's inline colours, which the style sheet has instead."""
         return {**context, "colors": None}
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Find nouns by their names: there are never so many that it takes a second page."""
+        """Search the names of the models; their list is too short for a second page."""
         if "page" in request.GET:
             raise Http404
-        found: HttpResponse = super().search(request, extra_context)
-        return found
+        response: HttpResponse = super().search(request, extra_context)
+        return response
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
-        """One's own password is changed where everyone changes it, by the same rules."""
+        """Redirect to the account page, where all users change their password."""
         return redirect("web:account")
 
     def catch_all_view(self, request: HttpRequest, url: str) -> HttpResponseBase:
-        """Answer without the final slash too, as every door does: see `timba.urls`."""
+        """Accept addresses without the final slash, as all views do: see `timba.urls`."""
         try:
             match = resolve(f"{request.path_info}/")
         except Resolver404:
@@ -90,8 +92,8 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is not 
         return response
 
 
-def _well_formed(view: View) -> View:
-    """Refuse what no column can hold: pages made of filters put the query straight into SQL."""
+def _reject_unstorable_values(view: View) -> View:
+    """Answer 400 to query values that no column can hold: Django's filters pass them to SQL."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -99,17 +101,17 @@ def _well_formed(view: View) -> View:
             raise SuspiciousOperation("There is a NUL in the query.")
         try:
             return view(request, *args, **kwargs)
-        except (OverflowError, DataError) as failure:
-            raise SuspiciousOperation("A number is too large for its column.") from failure
+        except (OverflowError, DataError) as error:
+            raise SuspiciousOperation("A number is too large for its column.") from error
 
     return wrapped
 
 
-def _staff_site() -> StaffSite:
-    made = StaffSite()
-    for noun, pages in _NOUNS.items():
-        made.register(noun, pages)
-    return made
+def _build_site() -> StaffSite:
+    site = StaffSite()
+    for model, admin_class in _ADMIN_CLASSES.items():
+        site.register(model, admin_class)
+    return site
 
 
-staff_site = _staff_site()
+staff_site = _build_site()

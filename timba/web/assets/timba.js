@@ -1,23 +1,23 @@
-// The one script of every page: each module looks for the pieces it serves and leaves the rest alone.
+// The entry point of the script of all pages: each module sets up the elements it finds on the page.
 
-import { answerInPlace, showPasswords } from "./script/answers.js";
-import { renewTokens } from "./script/http.js";
-import { boundByDays } from "./script/bounds.js";
-import { serveButtons, turnPagesOnPhones } from "./script/buttons.js";
-import { takeEntries } from "./script/entry.js";
-import { openGate } from "./script/gate.js";
-import { keepLive } from "./script/live.js";
-import { tellLocalTimes } from "./script/times.js";
-import { takeUploads } from "./script/upload.js";
+import { setUpBatchUpload } from "./script/upload.js";
+import { setUpButtons, setUpPhoneLinks } from "./script/buttons.js";
+import { setUpConfirmations, setUpPasswordToggles } from "./script/confirmations.js";
+import { setUpCsrfTokens } from "./script/http.js";
+import { setUpDateInputs } from "./script/date-inputs.js";
+import { setUpGatePage } from "./script/gate.js";
+import { setUpLiveUpdates } from "./script/live-updates.js";
+import { setUpLocalTimes } from "./script/local-times.js";
+import { setUpLogEntry } from "./script/log-entry.js";
 
-tellLocalTimes();
-answerInPlace();
-showPasswords();
-boundByDays();
-renewTokens();
-keepLive();
-takeUploads();
-takeEntries();
-openGate();
-serveButtons();
-turnPagesOnPhones();
+setUpLocalTimes();
+setUpConfirmations();
+setUpPasswordToggles();
+setUpDateInputs();
+setUpCsrfTokens();
+setUpLiveUpdates();
+setUpBatchUpload();
+setUpLogEntry();
+setUpGatePage();
+setUpButtons();
+setUpPhoneLinks();

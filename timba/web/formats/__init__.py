@@ -1,1 +1,1 @@
-"""How Django itself writes figures and times, in each language that Timba speaks."""
+"""Django's formats of numbers and times, for each language that Timba has."""

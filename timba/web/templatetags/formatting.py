@@ -1,4 +1,4 @@
-"""Figures, times and states as a person reads them: number and unit never part."""
+"""Template filters for numbers, times and states. A no-break space joins number and unit."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ register = template.Library()
 
 NBSP = "\u00a0"
 MINUS = "−"
-_STEPS = ("bytes", "kB", "MB", "GB", "TB")
-_STATES = {
+_SIZE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+# status: (CSS class, icon, word)
+_STATUS_BADGES = {
     "PENDING": ("checking", "checking", "Checking"),
     "SUCCESS": ("ok", "success", "SUCCESS"),
     "FAILURE": ("failure", "failure", "FAILURE"),
@@ -40,8 +41,8 @@ _TIME_FORMATS = {
 
 
 @register.simple_tag
-def csrf_cookie() -> str:
-    """Name the cookie that the pages' script reads the CSRF token from."""
+def csrf_cookie_name() -> str:
+    """Return the name of the cookie from which the pages' script reads the CSRF token."""
     return str(settings.CSRF_COOKIE_NAME)
 
 
@@ -56,29 +57,29 @@ def kind_icon(kind: str) -> SafeString:
 
 
 @register.simple_tag
-def state(status: str) -> SafeString:
-    """Show a file's status as icon, word and at most one colour."""
-    css, icon_name, word = _STATES[status]
+def status_badge(status: str) -> SafeString:
+    """Render a file's status as an icon and a word."""
+    css, icon_name, word = _STATUS_BADGES[status]
     return format_html(
         '<span class="state {}">{}<span>{}</span></span>', css, icon(icon_name), word
     )
 
 
 @register.filter
-def size(bytes_: int) -> str:
-    """Say a size in steps of 1,024, the ones that the limits at the door are written in."""
+def file_size(bytes_: int) -> str:
+    """Format a size in steps of 1,024 bytes, as the upload limits are written."""
     if bytes_ < 1024:
-        return many(bytes_, "byte")
-    figure = float(bytes_)
-    step = 0
-    while figure >= 1024 and step < len(_STEPS) - 1:
-        figure /= 1024
-        step += 1
-    digits = 0 if step == 1 or figure >= 100 else 1 if step == 2 else 2
-    said = f"{figure:.{digits}f}"
-    if "." in said:
-        said = said.rstrip("0").rstrip(".") if float(said) == int(float(said)) else said
-    return f"{said}{NBSP}{_STEPS[step]}"
+        return quantity(bytes_, "byte")
+    scaled = float(bytes_)
+    unit = 0
+    while scaled >= 1024 and unit < len(_SIZE_UNITS) - 1:
+        scaled /= 1024
+        unit += 1
+    digits = 0 if unit == 1 or scaled >= 100 else 1 if unit == 2 else 2
+    text = f"{scaled:.{digits}f}"
+    if "." in text and float(text) == int(float(text)):
+        text = text.rstrip("0").rstrip(".")
+    return f"{text}{NBSP}{_SIZE_UNITS[unit]}"
 
 
 @register.filter
@@ -87,39 +88,39 @@ def count(number: int) -> str:
 
 
 @register.filter
-def of(labels: Mapping[str, str], name: str) -> str:
+def label_of(name: str, labels: Mapping[str, str]) -> str:
     return labels.get(name, name)
 
 
 @register.filter
-def minus(number: int, less: int) -> int:
-    return number - less
+def subtract(number: int, subtrahend: int) -> int:
+    return number - subtrahend
 
 
 @register.filter
-def many(number: int, word: str) -> str:
-    """Say a number of things: `1 row`, `2,048 rows`; two forms are given as `city|cities`."""
-    one, _, others = word.partition("|")
-    return f"{number:,}{NBSP}{one if number == 1 else others or one + 's'}"
+def quantity(number: int, noun: str) -> str:
+    """Format a number of things: `1 row`, `2,048 rows`; an irregular plural is `city|cities`."""
+    singular, _, plural = noun.partition("|")
+    return f"{number:,}{NBSP}{singular if number == 1 else plural or singular + 's'}"
 
 
 @register.filter
 def celsius(degrees: Any) -> str:
-    # Adding zero takes the sign from a minus zero.
+    # Adding zero turns -0.0 into 0.0.
     return f"{float(degrees) + 0.0:.2f}".replace("-", MINUS)
 
 
 @register.filter
-def measure(figure: Any, least: int = 0) -> str:
-    """Say a log's measure with the decimals it needs, and `least` of them at any rate."""
-    whole, _, decimals = f"{Decimal(str(figure)):.3f}".partition(".")
-    decimals = decimals.rstrip("0").ljust(least, "0")
+def measure(value: Any, min_decimals: int = 0) -> str:
+    """Format a log's measure with as many decimals as it needs, at least `min_decimals`."""
+    whole, _, decimals = f"{Decimal(str(value)):.3f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(min_decimals, "0")
     return f"{whole}.{decimals}" if decimals else whole
 
 
 @register.filter
-def cubic(volume: Any) -> str:
-    """Say cubic metres to the litre."""
+def cubic_metres(volume: Any) -> str:
+    """Format a volume in cubic metres with three decimals, that is to the litre."""
     return f"{Decimal(str(volume)):,.3f}"
 
 
@@ -129,14 +130,17 @@ def percent(part: float) -> str:
 
 
 @register.filter
-def when(moment: datetime | str, shape: str = "short") -> SafeString:
-    """Show a time; the reader's browser turns it into the reader's zone."""
+def local_time(moment: datetime | str, time_format: str = "short") -> SafeString:
+    """Render a time in UTC; the script of the page shows it in the zone of the browser.
+
+    `time_format` is `short`, `day` or `full`.
+    """
     at = parse_datetime(moment) if isinstance(moment, str) else moment
     if at is None:
         return format_html("{}", moment)
     return format_html(
         '<time datetime="{}" data-time="{}">{}</time>',
         format_utc(at),
-        shape,
-        at.astimezone(UTC).strftime(_TIME_FORMATS[shape]),
+        time_format,
+        at.astimezone(UTC).strftime(_TIME_FORMATS[time_format]),
     )

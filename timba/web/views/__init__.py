@@ -1,1 +1,1 @@
-"""The pages, one module per noun: fetch through `visible_to`, call one service, render."""
+"""The page views, one module per noun: fetch through `visible_to`, call one service, render."""

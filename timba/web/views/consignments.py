@@ -1,4 +1,4 @@
-"""The consignments: the list, and what is written down of each."""
+"""The list of consignments, and the form that opens, edits and deletes one."""
 
 from __future__ import annotations
 
@@ -18,128 +18,130 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
-from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
-from timba.web.pagination import newest_first
+from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.pagination import paginate_newest_first
 
-CONSIGNMENTS_ON_A_PAGE = 50
-OFFERED_CITIES = 200
+CONSIGNMENTS_PER_PAGE = 50
+MAX_LISTED_CITIES = 200
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def consignments(request: HttpRequest) -> HttpResponse:
+def consignments_page(request: HttpRequest) -> HttpResponse:
     """List the consignments, newest first; a POST opens one."""
-    reader = viewer_of(request)
+    viewer = get_viewer(request)
     if request.method != "POST":
-        adding = ConsignmentForm() if "new" in request.GET and reader.client else None
-        return _list(request, reader, adding=adding)
+        new_form = ConsignmentForm() if "new" in request.GET and viewer.client else None
+        return _render_list(request, viewer, new_form=new_form)
     form = ConsignmentForm(request.POST)
-    if reader.client is not None and form.is_valid():
-        opened = form.attempt(
-            partial(open_consignment, actor=reader.user, client=reader.client, **form.cleaned_data),
-            clash="name",
+    if viewer.client is not None and form.is_valid():
+        consignment = form.attempt(
+            partial(open_consignment, actor=viewer.user, client=viewer.client, **form.cleaned_data),
+            conflict_field="name",
         )
-        if opened is not None:
-            return redirect("web:consignment", pk=opened.pk)
-    return _list(request, reader, adding=form, status=form.status)
+        if consignment is not None:
+            return redirect("web:consignment", pk=consignment.pk)
+    return _render_list(request, viewer, new_form=form, status=form.status)
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_consignment(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a consignment's form, and ask before it is deleted; a POST changes it."""
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
+    """Show a consignment's form, with the button that deletes it; a POST changes it."""
+    viewer = get_viewer(request)
+    consignment = _get_consignment(viewer, pk)
     if request.method != "POST":
-        return _form(request, reader, asked, ConsignmentForm.of(asked))
+        return _render_form(
+            request, viewer, consignment, ConsignmentForm.from_consignment(consignment)
+        )
     form = ConsignmentForm(request.POST)
     if form.is_valid():
         change = partial(
-            change_consignment, actor=reader.user, consignment=asked, **form.cleaned_data
+            change_consignment, actor=viewer.user, consignment=consignment, **form.cleaned_data
         )
-        if form.attempt(change, clash="name") is not None:
-            return redirect("web:consignment", pk=asked.pk)
-    return _form(request, reader, asked, form, status=form.status)
+        if form.attempt(change, conflict_field="name") is not None:
+            return redirect("web:consignment", pk=consignment.pk)
+    return _render_form(request, viewer, consignment, form, status=form.status)
 
 
 @signed_in
 @rerender_on_error(edit_consignment)
 def remove_consignment(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = viewer_of(request)
-    delete_consignment(actor=reader.user, consignment=_asked(reader, pk))
+    viewer = get_viewer(request)
+    delete_consignment(actor=viewer.user, consignment=_get_consignment(viewer, pk))
     return redirect("web:consignments")
 
 
-def _asked(reader: Viewer, pk: int) -> Consignment:
-    return reader.rows(Consignment).select_related("client__subscription").get_or_not_found(pk=pk)
+def _get_consignment(viewer: Viewer, pk: int) -> Consignment:
+    return viewer.rows(Consignment).select_related("client__subscription").get_or_not_found(pk=pk)
 
 
-def _form(
+def _render_form(
     request: HttpRequest,
-    reader: Viewer,
-    asked: Consignment,
+    viewer: Viewer,
+    consignment: Consignment,
     form: ConsignmentForm,
     *,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     context = {
-        "room": "consignments",
-        "consignment": asked,
+        "section": "consignments",
+        "consignment": consignment,
         "form": form,
-        "cities": _offered_cities(reader, asked.client_id),
-        "file_count": reader.rows(File).filter(consignment=asked).count(),
-        "note_count": reader.rows(Note).filter(consignment=asked).count(),
+        "cities": _list_cities(viewer, consignment.client_id),
+        "file_count": viewer.rows(File).filter(consignment=consignment).count(),
+        "note_count": viewer.rows(Note).filter(consignment=consignment).count(),
     }
-    return render_page(request, "web/consignment_form.html", context, reader=reader, status=status)
+    return render_page(request, "web/consignment_form.html", context, viewer=viewer, status=status)
 
 
-def _list(
+def _render_list(
     request: HttpRequest,
-    reader: Viewer,
+    viewer: Viewer,
     *,
-    adding: ConsignmentForm | None,
+    new_form: ConsignmentForm | None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    query = ConsignmentsQuery(request.GET)
-    if not query.is_valid():
+    query_form = ConsignmentsQuery(request.GET)
+    if not query_form.is_valid():
         raise BadRequest
-    asked = query.cleaned_data
-    rows = reader.rows(Consignment)
+    query = query_form.cleaned_data
+    rows = viewer.rows(Consignment)
     totals = rows.aggregate(count=Count("pk"), logs=Sum("log_count"), volume=Sum("volume"))
-    if words := asked["q"]:
-        rows = rows.filter(text_contains(words, "name", "vehicle_number") | _of_log(reader, words))
-    if asked["type"]:
-        rows = rows.filter(type=asked["type"])
-    stretch = newest_first(
-        with_city_name(rows.select_related("client")),
-        before=asked["before"],
-        size=CONSIGNMENTS_ON_A_PAGE,
+    if text := query["q"]:
+        rows = rows.filter(text_contains(text, "name", "vehicle_number") | _has_log(viewer, text))
+    if query["type"]:
+        rows = rows.filter(type=query["type"])
+    page = paginate_newest_first(
+        annotate_city_name(rows.select_related("client")),
+        before=query["before"],
+        size=CONSIGNMENTS_PER_PAGE,
     )
     context = {
-        "room": "consignments",
-        "stretch": stretch,
+        "section": "consignments",
+        "page": page,
         "totals": totals,
         "types": Consignment.Type.choices,
-        "query": asked,
-        "adding": adding,
+        "query": query,
+        "new_form": new_form,
     }
-    if adding is not None and reader.client is not None:
-        context["cities"] = _offered_cities(reader, reader.client.pk)
-    return render_page(request, "web/consignments.html", context, reader=reader, status=status)
+    if new_form is not None and viewer.client is not None:
+        context["cities"] = _list_cities(viewer, viewer.client.pk)
+    return render_page(request, "web/consignments.html", context, viewer=viewer, status=status)
 
 
-def _of_log(reader: Viewer, barcode: str) -> Q:
-    """Return the condition that a consignment holds the log of exactly this barcode."""
-    logs = reader.rows(Log).filter(barcode=barcode)
+def _has_log(viewer: Viewer, barcode: str) -> Q:
+    """Return the condition that a consignment has the log with exactly this barcode."""
+    logs = viewer.rows(Log).filter(barcode=barcode)
     return Q(pk__in=logs.values("consignment_id"))
 
 
-def with_city_name(rows: QuerySet[Consignment]) -> QuerySet[Consignment]:
-    """Return the consignments, each with the name that its client gave its city."""
+def annotate_city_name(rows: QuerySet[Consignment]) -> QuerySet[Consignment]:
+    """Add `city_name` to the rows, the name that the client gave the city or None."""
     name = City.unscoped.name_subquery(client_id="client_id", number="city_id")
     return rows.annotate(city_name=name)
 
 
-def _offered_cities(reader: Viewer, client_id: int) -> list[City]:
-    cities = reader.rows(City).filter(client_id=client_id)
-    return list(cities.order_by("number")[:OFFERED_CITIES])
+def _list_cities(viewer: Viewer, client_id: int) -> list[City]:
+    cities = viewer.rows(City).filter(client_id=client_id)
+    return list(cities.order_by("number")[:MAX_LISTED_CITIES])

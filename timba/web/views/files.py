@@ -1,4 +1,4 @@
-"""The files: what is stored, how it stands, what was found in it, and the pages that take more."""
+"""The list of files, the page of one file, and the pages that upload files."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ from timba.files.services import (
     retry_failed_files,
     retry_file,
 )
-from timba.web.choices import RECENT_CONSIGNMENTS
-from timba.web.forms import FILE_STATES, FilesQuery, PlaceForm
+from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FilesQuery, PlaceForm
 from timba.web.pages import (
     Viewer,
-    next_page,
-    of_consignment,
+    find_consignment,
+    get_viewer,
     render_page,
     rerender_on_error,
+    safe_next_url,
     signed_in,
-    viewer_of,
 )
-from timba.web.upload_targets import files_target, readings_target, upload_blocked_reason
+from timba.web.upload_targets import get_files_target, get_readings_target, upload_blocked_reason
 
-FILES_ON_A_PAGE = 50
-ROWS_AT_ONCE = 100
+FILES_PER_PAGE = 50
+MAX_ROWS_PER_REQUEST = 100
 
 
 @signed_in
 @require_safe
-def files(request: HttpRequest) -> HttpResponse:
+def files_page(request: HttpRequest) -> HttpResponse:
     """List the files, newest first."""
-    reader = viewer_of(request)
+    viewer = get_viewer(request)
     form = FilesQuery(request.GET)
     if not form.is_valid():
         raise BadRequest
     query = form.cleaned_data
-    rows = reader.rows(File)
+    rows = viewer.rows(File)
     if query["q"]:
         rows = rows.filter(text_contains(query["q"], "name"))
     if query["kind"]:
@@ -56,108 +55,112 @@ def files(request: HttpRequest) -> HttpResponse:
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
     shown = rows.filter(status=query["status"]) if query["status"] else rows
-    pages = Paginator(shown.order_by("-uploaded_at", "-id"), FILES_ON_A_PAGE)
+    pages = Paginator(shown.order_by("-uploaded_at", "-id"), FILES_PER_PAGE)
     page = pages.get_page(request.GET.get("page"))
-    # The page follows a file until it is settled: files are counted after their states are read.
+    # The page polls a file until it is processed. The counts are read after the statuses, so that a
+    # page with the final status also shows the final counts.
     page.object_list = list(page.object_list)
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     context = {
-        "room": "files",
+        "section": "files",
         "page": page,
-        "total": reader.rows(File).count(),
+        "total": viewer.rows(File).count(),
         "kinds": File.Kind.choices,
         "query": query,
-        "of": of_consignment(reader, query["consignment_id"]),
-        "chips": _chips(request.GET, counts),
-        "failures": counts.get(File.Status.FAILURE, 0),
+        "consignment": find_consignment(viewer, query["consignment_id"]),
+        "status_links": _status_links(request.GET, counts),
+        "failure_count": counts.get(File.Status.FAILURE, 0),
     }
-    return render_page(request, "web/files.html", context, reader=reader)
+    return render_page(request, "web/files.html", context, viewer=viewer)
 
 
-def _chips(query: QueryDict, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """Return one link a state, and one for all, each with how many files it shows."""
-    chips = [("", sum(counts.values())), *((state, counts.get(state, 0)) for state in FILE_STATES)]
+def _status_links(query: QueryDict, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """Return a link for all files and one for each status, with the number of its files."""
+    totals = [
+        ("", sum(counts.values())),
+        *((status, counts.get(status, 0)) for status in FILE_STATUSES),
+    ]
     links = []
-    for status, count in chips:
+    for status, count in totals:
         if count == 0 and status not in {"", query.get("status")}:
             continue
-        target = query.copy()
-        target.pop("page", None)
-        target["status"] = status
-        links.append({"status": status, "count": count, "url": f"?{target.urlencode()}"})
+        link = query.copy()
+        link.pop("page", None)
+        link["status"] = status
+        links.append({"status": status, "count": count, "url": f"?{link.urlencode()}"})
     return links
 
 
 @signed_in
 @require_safe
 def file_rows(request: HttpRequest) -> HttpResponse:
-    """Render the rows of the files asked for, for a page that follows their states."""
-    reader = viewer_of(request)
+    """Render the rows of the files with the given ids, for a page that polls their statuses."""
+    viewer = get_viewer(request)
     try:
         ids = [uuid.UUID(text) for text in request.GET.getlist("id")]
     except ValueError as error:
         raise BadRequest from error
-    if len(ids) > ROWS_AT_ONCE:
+    if len(ids) > MAX_ROWS_PER_REQUEST:
         raise BadRequest
-    context = {"files": reader.rows(File).filter(pk__in=ids)}
-    return render_page(request, "web/partials/file_rows.html", context, reader=reader)
+    context = {"files": viewer.rows(File).filter(pk__in=ids)}
+    return render_page(request, "web/partials/file_rows.html", context, viewer=viewer)
 
 
 @signed_in
 @require_safe
-def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Show one file: its facts, or why it could not be read."""
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
+def file_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show one file: its result, or why it could not be read."""
+    viewer = get_viewer(request)
+    file = _get_file(viewer, pk)
     context = {
-        "room": "files",
-        "file": asked,
-        "placing": PlaceForm(reader=reader, file=asked) if reader.writes_files else None,
+        "section": "files",
+        "file": file,
+        "place_form": PlaceForm(viewer=viewer, file=file) if viewer.can_write_files else None,
     }
-    return render_page(request, "web/file.html", context, reader=reader)
+    return render_page(request, "web/file.html", context, viewer=viewer)
 
 
 @signed_in
-@rerender_on_error(file)
+@rerender_on_error(file_page)
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    reader = viewer_of(request)
-    retry_file(actor=reader.user, file=_asked(reader, pk))
-    wanted = request.POST.get("next", "")
-    return redirect(next_page(request, wanted, otherwise=reverse("web:file", args=[pk])))
+    viewer = get_viewer(request)
+    retry_file(actor=viewer.user, file=_get_file(viewer, pk))
+    default = reverse("web:file", args=[pk])
+    return redirect(safe_next_url(request, request.POST.get("next", ""), default=default))
 
 
 @signed_in
-@rerender_on_error(files)
-def retry_all(request: HttpRequest) -> HttpResponse:
-    reader = viewer_of(request)
-    if reader.client is not None:
-        retry_failed_files(actor=reader.user, client=reader.client)
+@rerender_on_error(files_page)
+def retry_failed(request: HttpRequest) -> HttpResponse:
+    viewer = get_viewer(request)
+    if viewer.client is not None:
+        retry_failed_files(actor=viewer.user, client=viewer.client)
     return redirect("web:files")
 
 
 @signed_in
-@rerender_on_error(file)
-def place(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Put a file into a consignment, or into none."""
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
-    form = PlaceForm(request.POST, reader=reader, file=asked)
+@rerender_on_error(file_page)
+def place_in_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Move a file into a consignment, or out of it."""
+    viewer = get_viewer(request)
+    file = _get_file(viewer, pk)
+    form = PlaceForm(request.POST, viewer=viewer, file=file)
     if not form.is_valid():
         raise BadRequest
-    place_file(actor=reader.user, file=asked, consignment=form.cleaned_data["consignment_id"])
+    place_file(actor=viewer.user, file=file, consignment=form.cleaned_data["consignment_id"])
     return redirect("web:file", pk=pk)
 
 
 @signed_in
-@rerender_on_error(file)
-def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    reader = viewer_of(request)
-    delete_file(actor=reader.user, file=_asked(reader, pk))
+@rerender_on_error(file_page)
+def remove_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    viewer = get_viewer(request)
+    delete_file(actor=viewer.user, file=_get_file(viewer, pk))
     return redirect("web:files")
 
 
-def _asked(reader: Viewer, pk: uuid.UUID) -> File:
-    rows = reader.rows(File).select_related(
+def _get_file(viewer: Viewer, pk: uuid.UUID) -> File:
+    rows = viewer.rows(File).select_related(
         "client__subscription", "consignment", "log__consignment", "uploaded_by"
     )
     return rows.get_or_not_found(pk=pk)
@@ -166,26 +169,26 @@ def _asked(reader: Viewer, pk: uuid.UUID) -> File:
 @signed_in
 @require_safe
 def upload_page(request: HttpRequest) -> HttpResponse:
-    """Show the page that takes up to a hundred files of any kind."""
-    reader = viewer_of(request)
-    consignments = reader.rows(Consignment).filter(client=reader.client).order_by("-id")
+    """Show the page that uploads up to a hundred files of any kind."""
+    viewer = get_viewer(request)
+    consignments = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
     context = {
-        "room": "files",
-        "door": files_target(),
-        "barred": upload_blocked_reason(reader),
-        "consignments": consignments[:RECENT_CONSIGNMENTS],
+        "section": "files",
+        "upload_target": get_files_target(),
+        "upload_blocked": upload_blocked_reason(viewer),
+        "consignments": consignments[:MAX_LISTED_CONSIGNMENTS],
     }
-    return render_page(request, "web/upload.html", context, reader=reader)
+    return render_page(request, "web/upload.html", context, viewer=viewer)
 
 
 @signed_in
 @require_safe
 def upload_temperatures_page(request: HttpRequest) -> HttpResponse:
-    """Show the page that takes a temperature file."""
-    reader = viewer_of(request)
+    """Show the page that uploads a temperature file."""
+    viewer = get_viewer(request)
     context = {
-        "room": "temperatures",
-        "door": readings_target(),
-        "barred": upload_blocked_reason(reader),
+        "section": "temperatures",
+        "upload_target": get_readings_target(),
+        "upload_blocked": upload_blocked_reason(viewer),
     }
-    return render_page(request, "web/upload_temperatures.html", context, reader=reader)
+    return render_page(request, "web/upload_temperatures.html", context, viewer=viewer)

@@ -1,4 +1,4 @@
-"""The logs: added at a desk by keyboard or at the gate with one hand, corrected and deleted."""
+"""Logs: added in the table of a consignment or on the gate page, corrected and deleted."""
 
 from __future__ import annotations
 
@@ -15,112 +15,118 @@ from django.views.decorators.http import require_http_methods
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
-from timba.web.forms import LogForm, LogsQuery
-from timba.web.pages import Viewer, next_page, render_page, rerender_on_error, signed_in, viewer_of
-from timba.web.views.consignment import consignment, consignment_asked, show_consignment
+from timba.web.forms import KeysetQuery, LogForm
+from timba.web.pages import (
+    Viewer,
+    get_viewer,
+    render_page,
+    rerender_on_error,
+    safe_next_url,
+    signed_in,
+)
+from timba.web.views.consignment import consignment_page, get_consignment, render_consignment
 
-LOGS_AT_THE_GATE: Final = 8
+GATE_LOGS: Final = 8
 
 
 @signed_in
-@rerender_on_error(consignment)
-def add_at_desk(request: HttpRequest, pk: int) -> HttpResponse:
-    """Add a log from the table's first row; the page's script does the same through the API."""
-    reader = viewer_of(request)
-    asked = consignment_asked(reader, pk)
+@rerender_on_error(consignment_page)
+def add_log_in_table(request: HttpRequest, pk: int) -> HttpResponse:
+    """Add a log from the first row of the table; with JavaScript the page uses the API instead."""
+    viewer = get_viewer(request)
+    consignment = get_consignment(viewer, pk)
     form = LogForm(request.POST, form_id="entry")
-    if _add(form, reader, asked):
+    if _add_log(form, viewer, consignment):
         return redirect(reverse("web:consignment", args=[pk]) + "#entry")
-    return show_consignment(request, reader, pk, adding=form, status=form.status)
+    return render_consignment(request, viewer, pk, log_form=form, status=form.status)
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def add_at_gate(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the page that adds logs on a phone; a POST adds one."""
-    reader = viewer_of(request)
-    asked = consignment_asked(reader, pk)
+def gate_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page for adding logs quickly on a phone at the gate; a POST adds one."""
+    viewer = get_viewer(request)
+    consignment = get_consignment(viewer, pk)
     if request.method != "POST":
-        return _gate(request, reader, asked)
+        return _render_gate(request, viewer, consignment)
     form = LogForm(request.POST)
-    if _add(form, reader, asked):
+    if _add_log(form, viewer, consignment):
         return redirect("web:gate", pk=pk)
-    return _gate(request, reader, asked, adding=form, status=form.status)
+    return _render_gate(request, viewer, consignment, log_form=form, status=form.status)
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_log(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a log's form, and ask before it is deleted; a POST corrects it."""
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
+    """Show a log's form, with the button that deletes it; a POST corrects the log."""
+    viewer = get_viewer(request)
+    log = _get_log(viewer, pk)
     if request.method != "POST":
-        return _form(request, reader, asked, LogForm.of(asked))
-    form = LogForm.of(asked, said=request.POST)
+        return _render_form(request, viewer, log, LogForm.from_log(log))
+    form = LogForm.from_log(log, request.POST)
     if form.is_valid():
-        said = form.cleaned_data
-        said["barcode"] = said["barcode"] or asked.barcode
-        change = partial(change_log, actor=reader.user, log=asked, **said)
-        if form.attempt(change, clash="barcode") is not None:
-            return redirect(reverse("web:consignment", args=[asked.consignment_id]) + "#logs")
-    return _form(request, reader, asked, form, status=form.status)
+        fields = {**form.cleaned_data, "barcode": form.cleaned_data["barcode"] or log.barcode}
+        change = partial(change_log, actor=viewer.user, log=log, **fields)
+        if form.attempt(change, conflict_field="barcode") is not None:
+            return redirect(reverse("web:consignment", args=[log.consignment_id]) + "#logs")
+    return _render_form(request, viewer, log, form, status=form.status)
 
 
 @signed_in
 @rerender_on_error(edit_log)
 def remove_log(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
-    delete_log(actor=reader.user, log=asked)
-    otherwise = reverse("web:consignment", args=[asked.consignment_id]) + "#logs"
-    return redirect(next_page(request, request.POST.get("next", ""), otherwise=otherwise))
+    viewer = get_viewer(request)
+    log = _get_log(viewer, pk)
+    delete_log(actor=viewer.user, log=log)
+    default = reverse("web:consignment", args=[log.consignment_id]) + "#logs"
+    return redirect(safe_next_url(request, request.POST.get("next", ""), default=default))
 
 
-def _asked(reader: Viewer, pk: int) -> Log:
-    logs = reader.rows(Log).select_related("client__subscription", "consignment")
+def _get_log(viewer: Viewer, pk: int) -> Log:
+    logs = viewer.rows(Log).select_related("client__subscription", "consignment")
     return logs.get_or_not_found(pk=pk)
 
 
-def _add(form: LogForm, reader: Viewer, asked: Consignment) -> bool:
+def _add_log(form: LogForm, viewer: Viewer, consignment: Consignment) -> bool:
+    """Add the log if the form is valid; return False if it, or the service, rejects the log."""
     if not form.is_valid():
         return False
-    said = form.cleaned_data
-    said["barcode"] = said["barcode"] or None
-    add = partial(add_log, actor=reader.user, consignment=asked, **said)
-    return form.attempt(add, clash="barcode") is not None
+    fields = {**form.cleaned_data, "barcode": form.cleaned_data["barcode"] or None}
+    add = partial(add_log, actor=viewer.user, consignment=consignment, **fields)
+    return form.attempt(add, conflict_field="barcode") is not None
 
 
-def _gate(
+def _render_gate(
     request: HttpRequest,
-    reader: Viewer,
-    asked: Consignment,
+    viewer: Viewer,
+    consignment: Consignment,
     *,
-    adding: LogForm | None = None,
+    log_form: LogForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    logs = reader.rows(Log).filter(consignment=asked).order_by("-pk")[:LOGS_AT_THE_GATE]
+    logs = viewer.rows(Log).filter(consignment=consignment).order_by("-pk")[:GATE_LOGS]
     context = {
-        "consignment": asked,
+        "consignment": consignment,
         "logs": logs,
         "blank": Log(pk=0, length=0, breadth=0, height=0, volume=0),
-        "litres": int(asked.volume * 1000),
-        "adding": adding or LogForm.like(logs[0] if logs else None),
+        "litres": int(consignment.volume * 1000),
+        "log_form": log_form or LogForm.for_next_log(logs[0] if logs else None),
     }
-    return render_page(request, "web/gate.html", context, reader=reader, status=status)
+    return render_page(request, "web/gate.html", context, viewer=viewer, status=status)
 
 
-def _form(
-    request: HttpRequest, reader: Viewer, asked: Log, form: LogForm, *, status: int = HTTPStatus.OK
+def _render_form(
+    request: HttpRequest, viewer: Viewer, log: Log, form: LogForm, *, status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    query = LogsQuery(request.GET)
+    query = KeysetQuery(request.GET)
     if not query.is_valid():
         raise BadRequest
     context = {
-        "room": "consignments",
-        "log": asked,
-        "consignment": asked.consignment,
+        "section": "consignments",
+        "log": log,
+        "consignment": log.consignment,
         "form": form,
         "number": query.cleaned_data["number"],
-        "file_count": reader.rows(File).filter(log=asked).count(),
+        "file_count": viewer.rows(File).filter(log=log).count(),
     }
-    return render_page(request, "web/log_form.html", context, reader=reader, status=status)
+    return render_page(request, "web/log_form.html", context, viewer=viewer, status=status)

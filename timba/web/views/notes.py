@@ -1,7 +1,8 @@
-"""The notes: a list that is searched as one types, written and changed in place."""
+"""The list of notes: searched while typing, with the notes added and edited in place."""
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,138 +12,119 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
 from timba.db.text import text_contains
-from timba.errors import Invalid
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.web.forms import NoteForm, NotesQuery
 from timba.web.pages import (
     Viewer,
-    of_consignment,
+    find_consignment,
+    get_viewer,
     render_page,
     rerender_on_error,
     signed_in,
-    viewer_of,
 )
 
-NOTES_ON_A_PAGE = 50
+NOTES_PER_PAGE = 50
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def notes(request: HttpRequest) -> HttpResponse:
+def notes_page(request: HttpRequest) -> HttpResponse:
     """List the notes; a POST adds one."""
-    reader = viewer_of(request)
+    viewer = get_viewer(request)
     if request.method != "POST":
-        adding = NoteForm(reader=reader) if "new" in request.GET else None
-        return _list(request, reader, adding=adding)
-    form = NoteForm(request.POST, reader=reader)
-    if reader.client is not None and form.is_valid() and _write(form, reader, reader.client):
-        return redirect("web:notes")
-    return _list(request, reader, adding=form, status=HTTPStatus.BAD_REQUEST)
+        new_form = NoteForm(viewer=viewer) if "new" in request.GET else None
+        return _render_list(request, viewer, new_form=new_form)
+    form = NoteForm(request.POST, viewer=viewer)
+    if viewer.client is not None and form.is_valid():
+        write = partial(write_note, actor=viewer.user, client=viewer.client, **_note_fields(form))
+        if form.attempt(write) is not None:
+            return redirect("web:notes")
+    return _render_list(request, viewer, new_form=form, status=form.status)
 
 
 @signed_in
 @require_safe
-def note(request: HttpRequest, pk: int) -> HttpResponse:
+def note_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one note by itself."""
-    reader = viewer_of(request)
-    return _list(request, reader, only=_asked(reader, pk))
+    viewer = get_viewer(request)
+    return _render_list(request, viewer, only=_get_note(viewer, pk))
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_note(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a note's form in its place; a POST changes the note."""
-    reader = viewer_of(request)
-    asked = _asked(reader, pk)
+    """Show a note's form in place of the note; a POST changes the note."""
+    viewer = get_viewer(request)
+    note = _get_note(viewer, pk)
     if request.method != "POST":
-        return _list(request, reader, only=asked, editing=NoteForm(reader=reader, note=asked))
-    form = NoteForm(request.POST, reader=reader, note=asked)
-    if form.is_valid() and _change(form, reader, asked):
-        return redirect("web:note", pk=asked.pk)
-    return _list(request, reader, only=asked, editing=form, status=HTTPStatus.BAD_REQUEST)
+        form = NoteForm(viewer=viewer, note=note)
+        return _render_list(request, viewer, only=note, edit_form=form)
+    form = NoteForm(request.POST, viewer=viewer, note=note)
+    if form.is_valid():
+        change = partial(change_note, actor=viewer.user, note=note, **_note_fields(form))
+        if form.attempt(change) is not None:
+            return redirect("web:note", pk=note.pk)
+    return _render_list(request, viewer, only=note, edit_form=form, status=form.status)
 
 
 @signed_in
-@rerender_on_error(note)
+@rerender_on_error(note_page)
 def remove_note(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = viewer_of(request)
-    delete_note(actor=reader.user, note=_asked(reader, pk))
+    viewer = get_viewer(request)
+    delete_note(actor=viewer.user, note=_get_note(viewer, pk))
     return redirect("web:notes")
 
 
-def _asked(reader: Viewer, pk: int) -> Note:
-    notes = reader.rows(Note).select_related("client__subscription", "consignment")
+def _get_note(viewer: Viewer, pk: int) -> Note:
+    notes = viewer.rows(Note).select_related("client__subscription", "consignment")
     return notes.get_or_not_found(pk=pk)
 
 
-def _write(form: NoteForm, reader: Viewer, client: Client) -> bool:
-    said = form.cleaned_data
-    try:
-        write_note(
-            actor=reader.user,
-            client=client,
-            title=said["title"],
-            content=said["content"],
-            consignment=said["consignment_id"],
-        )
-    except Invalid as refusal:
-        form.refuse(refusal)
-        return False
-    return True
+def _note_fields(form: NoteForm) -> dict[str, Any]:
+    """Return the keyword arguments for the services of notes."""
+    fields = form.cleaned_data
+    return {
+        "title": fields["title"],
+        "content": fields["content"],
+        "consignment": fields["consignment_id"],
+    }
 
 
-def _change(form: NoteForm, reader: Viewer, asked: Note) -> bool:
-    said = form.cleaned_data
-    try:
-        change_note(
-            actor=reader.user,
-            note=asked,
-            title=said["title"],
-            content=said["content"],
-            consignment=said["consignment_id"],
-        )
-    except Invalid as refusal:
-        form.refuse(refusal)
-        return False
-    return True
-
-
-def _list(
+def _render_list(
     request: HttpRequest,
-    reader: Viewer,
+    viewer: Viewer,
     *,
-    adding: NoteForm | None = None,
+    new_form: NoteForm | None = None,
     only: Note | None = None,
-    editing: NoteForm | None = None,
+    edit_form: NoteForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     query = NotesQuery(request.GET)
     if not query.is_valid():
         raise BadRequest
-    rows = reader.rows(Note)
+    rows = viewer.rows(Note)
     total = rows.count()
-    rows = rows.filter(pk=only.pk) if only is not None else _narrowed(rows, query.cleaned_data)
-    pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_ON_A_PAGE)
+    rows = rows.filter(pk=only.pk) if only is not None else _filter(rows, query.cleaned_data)
+    pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_PER_PAGE)
     context = {
-        "room": "notes",
+        "section": "notes",
         "total": total,
         "page": pages.get_page(request.GET.get("page")),
         "query": query.cleaned_data,
-        "of": of_consignment(reader, query.cleaned_data["consignment_id"]),
-        "adding": adding,
+        "consignment": find_consignment(viewer, query.cleaned_data["consignment_id"]),
+        "new_form": new_form,
         "only": only,
-        "editing": editing,
+        "edit_form": edit_form,
     }
-    return render_page(request, "web/notes.html", context, reader=reader, status=status)
+    return render_page(request, "web/notes.html", context, viewer=viewer, status=status)
 
 
-def _narrowed(rows: TenantQuerySet[Note], query: dict[str, Any]) -> TenantQuerySet[Note]:
-    if words := query["q"]:
-        rows = rows.filter(text_contains(words, "title", "content"))
+def _filter(rows: TenantQuerySet[Note], query: dict[str, Any]) -> TenantQuerySet[Note]:
+    if text := query["q"]:
+        rows = rows.filter(text_contains(text, "title", "content"))
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
     return rows

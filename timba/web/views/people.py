@@ -1,4 +1,4 @@
-"""The people of a client: who may sign in, what each may do, and how many seats are left."""
+"""The users and roles of a client: who may sign in, what each may do, how many seats are left."""
 
 from __future__ import annotations
 
@@ -12,152 +12,193 @@ from django.views.decorators.http import require_http_methods
 
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import Permission
-from timba.accounts.roles import add_role
+from timba.accounts.roles import add_role, change_role, delete_role
 from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.subscriptions import count_seats_taken
 from timba.errors import Forbidden
-from timba.web.forms import ChangedPersonForm, NewPersonForm, PasswordForm, RoleForm
-from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
-
-
-def manager_of(request: HttpRequest) -> Viewer:
-    """Return the reader, who manages users; raise Forbidden for everyone else."""
-    reader = viewer_of(request)
-    if not reader.manages_users:
-        raise Forbidden("Your role does not allow this: an owner of your company can change it.")
-    return reader
+from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.people_forms import EditPersonForm, NewPersonForm, PasswordForm, RoleForm
 
 
 @sensitive_post_parameters("password")
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def people(request: HttpRequest) -> HttpResponse:
+def people_page(request: HttpRequest) -> HttpResponse:
     """List a client's users and roles; a POST adds a user."""
-    reader = manager_of(request)
-    client = reader.client
+    viewer = _get_user_manager(request)
+    client = viewer.client
     if client is None:
         status = HTTPStatus.OK if request.method != "POST" else HTTPStatus.BAD_REQUEST
-        return render_page(
-            request, "web/people.html", {"room": "people"}, reader=reader, status=status
-        )
+        context = {"section": "people"}
+        return render_page(request, "web/people.html", context, viewer=viewer, status=status)
     if request.method != "POST":
-        adding = NewPersonForm(actor=reader.user, client=client) if "new" in request.GET else None
-        return show_people(request, reader, client, adding=adding)
-    form = NewPersonForm(request.POST, actor=reader.user, client=client)
+        new_person = (
+            NewPersonForm(actor=viewer.user, client=client) if "new" in request.GET else None
+        )
+        return _render_people(request, viewer, client, new_person=new_person)
+    form = NewPersonForm(request.POST, actor=viewer.user, client=client)
     if form.is_valid():
-        said = form.cleaned_data
-        said["password"] = said["password"] or None
-        add = partial(add_user, actor=reader.user, client=client, **said)
-        if form.attempt(add, clash="username") is not None:
+        fields = {**form.cleaned_data, "password": form.cleaned_data["password"] or None}
+        add = partial(add_user, actor=viewer.user, client=client, **fields)
+        if form.attempt(add, conflict_field="username") is not None:
             return redirect("web:people")
-    return show_people(request, reader, client, adding=form, status=form.status)
+    return _render_people(request, viewer, client, new_person=form, status=form.status)
 
 
 @signed_in
-@rerender_on_error(people)
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a user's form; a POST changes the user."""
+    viewer = _get_user_manager(request)
+    person, client = _get_person(viewer, pk)
+    if request.method != "POST":
+        form = EditPersonForm.from_user(person, actor=viewer.user, client=client)
+        return _render_person(request, viewer, person, form)
+    form = EditPersonForm.from_user(person, request.POST, actor=viewer.user, client=client)
+    if form.is_valid():
+        change = partial(change_user, actor=viewer.user, user=person, **form.changes)
+        conflict_field = "username" if "username" in form.changed_data else None
+        if form.attempt(change, conflict_field=conflict_field) is not None:
+            return redirect("web:people")
+    return _render_person(request, viewer, person, form, status=form.status)
+
+
+@sensitive_post_parameters("password")
+@signed_in
+@rerender_on_error(person_page)
+def set_password(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a user a new password, which ends all their sessions."""
+    viewer = _get_user_manager(request)
+    person, client = _get_person(viewer, pk)
+    form = PasswordForm(request.POST)
+    if form.is_valid():
+        change = partial(change_user, actor=viewer.user, user=person, **form.cleaned_data)
+        if form.attempt(change) is not None:
+            return redirect("web:people")
+    person_form = EditPersonForm.from_user(person, actor=viewer.user, client=client)
+    return _render_person(request, viewer, person, person_form, password=form, status=form.status)
+
+
+@signed_in
+@rerender_on_error(person_page)
+def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
+    viewer = _get_user_manager(request)
+    person, _ = _get_person(viewer, pk)
+    delete_user(actor=viewer.user, user=person)
+    return redirect("web:people")
+
+
+@signed_in
+@rerender_on_error(people_page)
 def new_role(request: HttpRequest) -> HttpResponse:
-    """Add a role of the client's own."""
-    reader = manager_of(request)
-    client = reader.client
+    """Add a role to the client."""
+    viewer = _get_user_manager(request)
+    client = viewer.client
     if client is None:
         return redirect("web:people")
     form = RoleForm(request.POST)
     if form.is_valid():
-        add = partial(add_role, actor=reader.user, client=client, **form.cleaned_data)
-        if form.attempt(add, clash="name") is not None:
+        add = partial(add_role, actor=viewer.user, client=client, **form.cleaned_data)
+        if form.attempt(add, conflict_field="name") is not None:
             return redirect("web:people")
-    return show_people(request, reader, client, new_role=form, status=form.status)
+    return _render_people(request, viewer, client, new_role=form, status=form.status)
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def person(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a user's form; a POST changes the user."""
-    reader = manager_of(request)
-    asked, client = _asked(reader, pk)
+def role_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a role's form; a POST changes the role."""
+    viewer = _get_user_manager(request)
+    role = _get_role(viewer, pk)
     if request.method != "POST":
-        form = ChangedPersonForm.of(asked, actor=reader.user, client=client)
-        return _show_person(request, reader, asked, form)
-    form = ChangedPersonForm.of(asked, request.POST, actor=reader.user, client=client)
+        return _render_role(request, viewer, role, RoleForm.from_role(role))
+    form = RoleForm.from_role(role, request.POST)
     if form.is_valid():
-        change = partial(change_user, actor=reader.user, user=asked, **form.changes)
-        clash = "username" if "username" in form.changed_data else None
-        if form.attempt(change, clash=clash) is not None:
+        change = partial(change_role, actor=viewer.user, role=role, **form.cleaned_data)
+        if form.attempt(change, conflict_field="name") is not None:
             return redirect("web:people")
-    return _show_person(request, reader, asked, form, status=form.status)
-
-
-@sensitive_post_parameters("password")
-@signed_in
-@rerender_on_error(person)
-def set_password(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give a user a new password; all their sign-ins end."""
-    reader = manager_of(request)
-    asked, client = _asked(reader, pk)
-    form = PasswordForm(request.POST)
-    if form.is_valid():
-        change = partial(change_user, actor=reader.user, user=asked, **form.cleaned_data)
-        if form.attempt(change) is not None:
-            return redirect("web:people")
-    person_form = ChangedPersonForm.of(asked, actor=reader.user, client=client)
-    return _show_person(request, reader, asked, person_form, password=form, status=form.status)
+    return _render_role(request, viewer, role, form, status=form.status)
 
 
 @signed_in
-@rerender_on_error(person)
-def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
-    reader = manager_of(request)
-    asked, _ = _asked(reader, pk)
-    delete_user(actor=reader.user, user=asked)
+@rerender_on_error(role_page)
+def remove_role(request: HttpRequest, pk: int) -> HttpResponse:
+    viewer = _get_user_manager(request)
+    delete_role(actor=viewer.user, role=_get_role(viewer, pk))
     return redirect("web:people")
 
 
-def show_people(
+def _get_user_manager(request: HttpRequest) -> Viewer:
+    """Return the viewer; raise Forbidden if they may not manage users."""
+    viewer = get_viewer(request)
+    if not viewer.can_manage_users:
+        raise Forbidden("Your role does not allow this: an owner of your company can change it.")
+    return viewer
+
+
+def _get_person(viewer: Viewer, pk: int) -> tuple[User, Client]:
+    """Return a user and their client; platform staff, who have no client, are not found."""
+    users = viewer.rows(User).select_related("client__subscription", "role")
+    person = users.filter(client__isnull=False).get_or_not_found(pk=pk)
+    assert person.client is not None  # noqa: S101 - the filter above excludes it
+    return person, person.client
+
+
+def _get_role(viewer: Viewer, pk: int) -> Role:
+    """Return a role of a client; the built-in roles have no page."""
+    roles = viewer.rows(Role).filter(client__isnull=False).select_related("client__subscription")
+    return roles.get_or_not_found(pk=pk)
+
+
+def _render_people(
     request: HttpRequest,
-    reader: Viewer,
+    viewer: Viewer,
     client: Client,
     *,
-    adding: NewPersonForm | None = None,
+    new_person: NewPersonForm | None = None,
     new_role: RoleForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    """Render the list, with a form of it that was refused."""
-    users = reader.rows(User).filter(client=client).select_related("role")
+    users = viewer.rows(User).filter(client=client).select_related("role")
     context = {
-        "room": "people",
+        "section": "people",
         "people": users.order_by("id"),
         "roles": Role.unscoped.assignable_in(client).order_by("id"),
-        "labels": dict(Permission.choices),
+        "permission_labels": dict(Permission.choices),
         "subscription": client.subscription,
         "seats_taken": count_seats_taken(client),
-        "adding": adding,
+        "new_person": new_person,
         "new_role": new_role or RoleForm(auto_id="role-%s"),
         "is_adding_role": new_role is not None,
     }
-    return render_page(request, "web/people.html", context, reader=reader, status=status)
+    return render_page(request, "web/people.html", context, viewer=viewer, status=status)
 
 
-def _asked(reader: Viewer, pk: int) -> tuple[User, Client]:
-    """Return a client's user, and the client; staff have no place among the people."""
-    users = reader.rows(User).select_related("client__subscription", "role")
-    found = users.filter(client__isnull=False).get_or_not_found(pk=pk)
-    assert found.client is not None  # noqa: S101 - the line above says so
-    return found, found.client
-
-
-def _show_person(
+def _render_person(
     request: HttpRequest,
-    reader: Viewer,
-    asked: User,
-    form: ChangedPersonForm,
+    viewer: Viewer,
+    person: User,
+    form: EditPersonForm,
     *,
     password: PasswordForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     context = {
-        "room": "people",
-        "person": asked,
+        "section": "people",
+        "person": person,
         "form": form,
         "password": password or PasswordForm(),
     }
-    return render_page(request, "web/person.html", context, reader=reader, status=status)
+    return render_page(request, "web/person.html", context, viewer=viewer, status=status)
+
+
+def _render_role(
+    request: HttpRequest,
+    viewer: Viewer,
+    role: Role,
+    form: RoleForm,
+    *,
+    status: int = HTTPStatus.OK,
+) -> HttpResponse:
+    context = {"section": "people", "role": role, "form": form}
+    return render_page(request, "web/role.html", context, viewer=viewer, status=status)

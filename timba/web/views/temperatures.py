@@ -1,10 +1,11 @@
-"""The temperatures: a client's cities with their figures, and one of them within bounds."""
+"""The temperatures: a client's cities with their statistics, and those of one city in a period."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
-from timba.errors import Invalid, NotFound
+from timba.errors import NotFound
 from timba.temperatures.bounds import (
     MAX_TIME,
     MIN_TIME,
@@ -34,9 +35,9 @@ from timba.temperatures.statistics import (
     list_cities,
 )
 from timba.web.forms import CityNameForm
-from timba.web.pages import Viewer, render_page, rerender_on_error, signed_in, viewer_of
+from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
 
-CITIES_ON_A_PAGE = 100
+CITIES_PER_PAGE = 100
 PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "24h": ("24 h", timedelta(hours=24)),
     "7d": ("7 d", timedelta(days=7)),
@@ -47,11 +48,11 @@ PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """The stretch of time a reader asks about."""
+class Period:
+    """The period that the page shows; `key` names one of PERIODS, or is empty."""
 
     bounds: TimeRange
-    period: str = ""
+    key: str = ""
 
     @property
     def start(self) -> datetime | None:
@@ -64,96 +65,101 @@ class Asked:
 
 @signed_in
 @require_safe
-def temperatures(request: HttpRequest, city_id: int | None = None) -> HttpResponse:
-    """Show all cities, and the figures of one."""
-    return _show(request, viewer_of(request), city_id)
+def temperatures_page(request: HttpRequest, city_id: int | None = None) -> HttpResponse:
+    """List the cities, with the statistics of one of them."""
+    return _render(request, get_viewer(request), city_id)
 
 
 @signed_in
-@rerender_on_error(temperatures)
-def rename(request: HttpRequest, city_id: int) -> HttpResponse:
+@rerender_on_error(temperatures_page)
+def rename_city(request: HttpRequest, city_id: int) -> HttpResponse:
     """Give a city its name."""
-    reader = viewer_of(request)
-    if (
-        reader.client is None
-        or city_statistics(client_id=reader.client.pk, city_id=city_id) is None
-    ):
+    viewer = get_viewer(request)
+    client = viewer.client
+    if client is None or city_statistics(client_id=client.pk, city_id=city_id) is None:
         raise NotFound
     form = CityNameForm(request.POST)
-    if form.is_valid() and _name(form, reader, reader.client, city_id):
-        return redirect("web:city", city_id=city_id)
-    return _show(request, reader, city_id, renaming=form, status=HTTPStatus.BAD_REQUEST)
-
-
-def _name(form: CityNameForm, reader: Viewer, client: Client, city_id: int) -> bool:
-    try:
-        name_city_and_invalidate_cache(
-            actor=reader.user, client=client, city_id=city_id, name=form.cleaned_data["name"]
+    if form.is_valid():
+        rename = partial(
+            name_city_and_invalidate_cache,
+            actor=viewer.user,
+            client=client,
+            city_id=city_id,
+            name=form.cleaned_data["name"],
         )
-    except Invalid as refusal:
-        form.refuse(refusal)
-        return False
-    return True
+        if form.attempt(rename) is not None:
+            return redirect("web:city", city_id=city_id)
+    return _render(request, viewer, city_id, rename_form=form, status=form.status)
 
 
-def _show(
+def _render(
     request: HttpRequest,
-    reader: Viewer,
+    viewer: Viewer,
     city_id: int | None,
     *,
-    renaming: CityNameForm | None = None,
+    rename_form: CityNameForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    context: dict[str, Any] = {"room": "temperatures"}
-    if reader.client is not None:
-        context |= _figures(request, reader.client, city_id)
-        context["renaming"] = renaming or _name_form(context["city"])
-        context["asking_name"] = renaming is not None
+    context: dict[str, Any] = {"section": "temperatures"}
+    if viewer.client is not None:
+        context |= _statistics_context(request, viewer.client, city_id)
+        context["rename_form"] = rename_form or _name_form(context["city"])
+        context["is_renaming"] = rename_form is not None
     elif city_id is not None:
         raise NotFound
-    return render_page(request, "web/temperatures.html", context, reader=reader, status=status)
+    return render_page(request, "web/temperatures.html", context, viewer=viewer, status=status)
 
 
-def _figures(request: HttpRequest, client: Client, city_id: int | None) -> dict[str, Any]:
-    """Return the page of cities, the chosen one over all time, and within what was asked."""
+def _statistics_context(
+    request: HttpRequest, client: Client, city_id: int | None
+) -> dict[str, Any]:
+    """Return a page of cities, and the statistics of one: over all time and in the period."""
     overview = get_overview(client.pk)
-    paginator = Paginator(list_cities(client.pk), CITIES_ON_A_PAGE)
-    # It would sum up all cities again to count them.
+    paginator = Paginator(list_cities(client.pk), CITIES_PER_PAGE)
+    # The query that counts them would aggregate the totals of all cities once more.
     paginator.count = overview.cities
     page = paginator.get_page(request.GET.get("page"))
-    found = {
+    cities = {
         city.city_id: city
         for city in describe_cities(client_id=client.pk, rows=list(page.object_list))
     }
-    chosen = city_id if city_id is not None else next(iter(found), None)
-    asked = _asked(request)
+    selected_id = city_id if city_id is not None else next(iter(cities), None)
+    period = _parse_period(request)
     context: dict[str, Any] = {
         "page": page,
-        "cities": [serialize_city(city) for city in found.values()],
+        "cities": [serialize_city(city) for city in cities.values()],
         "readings": overview.readings,
-        "periods": [(key, words) for key, (words, _) in PERIODS.items()],
-        "asked": asked,
+        "periods": [(key, label) for key, (label, _) in PERIODS.items()],
+        "period": period,
         "city": None,
     }
-    if chosen is not None:
-        whole = found.get(chosen) or city_statistics(client_id=client.pk, city_id=chosen)
-        within = whole
-        if not asked.bounds.is_unbounded:
-            within = city_statistics(client_id=client.pk, city_id=chosen, bounds=asked.bounds)
-        if whole is None or within is None:
+    if selected_id is not None:
+        all_time = cities.get(selected_id) or city_statistics(
+            client_id=client.pk, city_id=selected_id
+        )
+        in_period = all_time
+        if not period.bounds.is_unbounded:
+            in_period = city_statistics(
+                client_id=client.pk, city_id=selected_id, bounds=period.bounds
+            )
+        if all_time is None or in_period is None:
             raise NotFound
-        context |= {"city": serialize_city(whole), "within": serialize_city(within)}
+        context |= {
+            "city": serialize_city(all_time),
+            "in_period": serialize_city(in_period),
+        }
     return context
 
 
-def _asked(request: HttpRequest) -> Asked:
-    """Return the bounds of the query; a period counts back from now, by whole minutes."""
-    period = request.GET.get("last", "")
-    if period in PERIODS:
+def _parse_period(request: HttpRequest) -> Period:
+    """Return the period of the query; `last` counts back from now, in whole minutes.
+
+    `from` is included, `to` is not.
+    """
+    key = request.GET.get("last", "")
+    if key in PERIODS:
         now = timezone.now().replace(second=0, microsecond=0)
-        return Asked(
-            bounds=TimeRange(start=to_microseconds(now - PERIODS[period][1])), period=period
-        )
+        return Period(bounds=TimeRange(start=to_microseconds(now - PERIODS[key][1])), key=key)
     try:
         start = (
             parse_timestamp(request.GET.get("from") or "") if request.GET.get("from") else MIN_TIME
@@ -161,7 +167,7 @@ def _asked(request: HttpRequest) -> Asked:
         stop = parse_timestamp(request.GET.get("to") or "") if request.GET.get("to") else MAX_TIME
     except ValueError as error:
         raise BadRequest from error
-    return Asked(bounds=TimeRange(start=start, stop=stop))
+    return Period(bounds=TimeRange(start=start, stop=stop))
 
 
 def _name_form(city: CitySchema | None) -> CityNameForm | None:

@@ -1,84 +1,84 @@
-// The batch: which files are in it, how each stands, and the queue that sends them in the order of the drop.
+// The batch of uploads: its files, the state of each, and the queue that sends them in order.
 
-import { ask } from "./http.js";
-import { keep, recall, release } from "./persistence.js";
-import { redraw } from "./live.js";
-import { draw, fetchRows, makeElement } from "./rows.js";
-import { limitsOf, refusal } from "./rules.js";
-import { newKey, send } from "./send.js";
-import { drawThumb } from "./thumbs.js";
-import { unwatch, watch } from "./watch.js";
+import { sendRequest } from "./http.js";
+import { releaseRows, restoreRows, saveRows } from "./persistence.js";
+import { scheduleRefresh } from "./live-updates.js";
+import { createElement, fetchRows, updateElement } from "./upload-rows.js";
+import { readLimits, validate } from "./validation.js";
+import { newIdempotencyKey, uploadFile } from "./upload-request.js";
+import { drawThumbnail } from "./thumbnails.js";
+import { unwatchTask, watchTask } from "./polling.js";
 
-const AT_A_TIME = 3;
-const TOGETHER = 150; // settled files are fetched as one list
-const PATIENCE = 3000;
-const SETTLED = { SUCCESS: "ok", FAILURE: "failure" };
+const MAX_PARALLEL_UPLOADS = 3;
+const FETCH_DELAY_MS = 150; // files that finish close to each other are fetched in one request
+const FETCH_RETRY_MS = 3000;
+const FINAL_STATES = { SUCCESS: "ok", FAILURE: "failure" };
 
 export class Batch {
   #sending = 0;
   #toFetch = new Map();
-  #fetching = 0;
+  #fetchTimer = 0;
 
   constructor(form, list, onChange) {
     this.form = form;
     this.list = list;
-    this.limits = limitsOf(form);
-    this.place = `timba.batch.${form.dataset.reader}.${form.dataset.field}${form.dataset.into ? `.${form.dataset.into}` : ""}`;
-    this.handsOver = list.dataset.handOver !== undefined;
+    this.limits = readLimits(form);
+    this.storageName = `timba.batch.${form.dataset.user}.${form.dataset.field}${form.dataset.consignment ? `.${form.dataset.consignment}` : ""}`;
+    this.isHandedOver = list.dataset.handOver !== undefined;
     this.onChange = onChange;
     this.rows = [];
   }
 
-  /** Bring back what a reload left behind. */
+  /** Restore the rows that were stored before a reload. */
   restore() {
-    for (const row of recall(this.place)) {
+    for (const row of restoreRows(this.storageName)) {
       this.#append(row);
       if (row.id) this.#fetch(row);
     }
     this.#changed();
-    window.addEventListener("pagehide", () => release(this.place, this.rows));
+    window.addEventListener("pagehide", () => releaseRows(this.storageName, this.rows));
   }
 
   async add(files) {
-    const fresh = [...files].map((file) => ({ file, name: file.name, size: file.size, key: newKey(), fields: this.#fields(), state: "queued", progress: 0 }));
-    const room = this.#makeRoom(fresh.length);
-    for (const [at, row] of fresh.entries()) {
-      row.sentence = at < room ? await refusal(row.file, this.limits) || undefined : this.#full();
+    const newRows = [...files].map((file) => ({ file, name: file.name, size: file.size, key: newIdempotencyKey(), fields: this.#fields(), state: "queued", progress: 0 }));
+    const capacity = this.#makeRoom(newRows.length);
+    for (const [index, row] of newRows.entries()) {
+      row.sentence = index < capacity ? await validate(row.file, this.limits) || undefined : this.#batchFullSentence();
       row.state = row.sentence ? "refused" : "queued";
       this.#append(row);
-      if (!row.sentence && /^image\//.test(row.file.type)) drawThumb(row.file, row);
+      if (!row.sentence && /^image\//.test(row.file.type)) drawThumbnail(row.file, row);
     }
     this.#changed();
     this.#sendNext();
   }
 
-  leave(row) {
-    row.left = true;
+  remove(row) {
+    row.isRemoved = true;
     row.abort?.();
-    if (row.task) unwatch(row.task);
+    if (row.task) unwatchTask(row.task);
     row.element.remove();
     this.rows = this.rows.filter((other) => other !== row);
     this.#changed();
   }
 
-  /** Send a file once more, under the same key: the answer alone may have been lost. */
-  again(row) {
-    Object.assign(row, { state: "queued", sentence: undefined, again: false, progress: 0 });
-    draw(row);
+  /** Send a file again under the same key: perhaps only the response was lost. */
+  sendAgain(row) {
+    Object.assign(row, { state: "queued", sentence: undefined, canSendAgain: false, progress: 0 });
+    updateElement(row);
     this.#changed();
     this.#sendNext();
   }
 
-  /** Have a file in FAILURE processed again. */
+  /** Have a file with the status FAILURE processed again. */
   async retry(row) {
-    const { status, body } = await ask(`/api/files/${row.id}/retry/`, { method: "POST" });
-    if (status === 202 || status === 409) this.#follow(row);
-    else if (status === 404) this.leave(row);
-    else row.element.querySelector(".say").textContent = body.detail ?? "It could not be asked for again. The file is safe; try again.";
+    const { status, body } = await sendRequest(`/api/files/${row.id}/retry/`, { method: "POST" });
+    if (status === 202 || status === 409) this.#watch(row);
+    else if (status === 404) this.remove(row);
+    else row.element.querySelector(".summary").textContent = body.detail ?? "It could not be asked for again. The file is safe; try again.";
   }
 
   clear() {
-    for (const row of [...this.rows]) if (row.state === "ok" || row.state === "refused" || row.state === "failure") this.leave(row);
+    for (const row of [...this.rows]) if (row.state === "ok" || row.state === "refused" || row.state === "failure") this.remove(row);
   }
 
   rowOf(element) {
@@ -86,43 +86,43 @@ export class Batch {
     return this.rows.find((row) => row.element === item);
   }
 
-  /** What is lost with the page: also what was refused and can be tried again. */
+  /** The rows that are lost with the page, including rejected files that can be sent again. */
   get unsent() {
-    return this.rows.filter(({ state, again }) => state === "queued" || state === "sending" || again);
+    return this.rows.filter(({ state, canSendAgain }) => state === "queued" || state === "sending" || canSendAgain);
   }
 
-  // Files that are done make room for new ones: they stay under Files.
-  #makeRoom(wanted) {
+  // Removes rows of finished files to make room for new ones.
+  #makeRoom(count) {
     for (const state of ["ok", "refused", "failure"]) {
       for (const row of [...this.rows]) {
-        if (this.rows.length + wanted <= this.limits.most) break;
-        if (row.state === state) this.leave(row);
+        if (this.rows.length + count <= this.limits.maxFiles) break;
+        if (row.state === state) this.remove(row);
       }
     }
-    return this.limits.most - this.rows.length;
+    return this.limits.maxFiles - this.rows.length;
   }
 
-  #full() {
-    return this.limits.most === 1
+  #batchFullSentence() {
+    return this.limits.maxFiles === 1
       ? "Not sent: one file at a time here. Send it once the other is sent."
-      : `Not sent: a batch holds ${this.limits.most} files. Send it with the next.`;
+      : `Not sent: a batch holds ${this.limits.maxFiles} files. Send it with the next.`;
   }
 
   #append(row) {
-    row.element = makeElement(row);
+    row.element = createElement(row);
     this.rows.push(row);
     this.list.append(row.element);
-    draw(row);
+    updateElement(row);
   }
 
-  // Read at the drop: choosing another consignment later must not move what is still queued.
+  // Read when the files are added: a consignment chosen later does not apply to queued files.
   #fields() {
     const fields = [...new FormData(this.form).entries()];
     return Object.fromEntries(fields.filter(([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken"));
   }
 
   #sendNext() {
-    while (this.#sending < AT_A_TIME) {
+    while (this.#sending < MAX_PARALLEL_UPLOADS) {
       const row = this.rows.find(({ state }) => state === "queued");
       if (!row) return;
       this.#sending += 1;
@@ -135,110 +135,110 @@ export class Batch {
 
   async #send(row) {
     row.state = "sending";
-    draw(row);
+    updateElement(row);
     this.#changed();
-    const answer = await send(row, { url: this.form.action, field: this.form.dataset.field }, {
+    const result = await uploadFile(row, { url: this.form.action, field: this.form.dataset.field }, {
       onProgress: (progress) => {
         Object.assign(row, { progress, sentence: undefined });
-        draw(row);
+        updateElement(row);
         this.onChange(this);
       },
-      onPause: (why, seconds) => {
-        row.sentence = `${why}. It goes on by itself in ${seconds} s.`;
-        draw(row);
+      onPause: (reason, seconds) => {
+        row.sentence = `${reason}. It goes on by itself in ${seconds} s.`;
+        updateElement(row);
       },
     });
-    if (answer.left) return;
-    if (answer.refused) this.#refuse(row, answer);
-    else this.#taken(row, answer);
+    if (result.isRemoved) return;
+    if (result.error) this.#reject(row, result);
+    else this.#accept(row, result);
   }
 
-  #refuse(row, { refused, again }) {
-    Object.assign(row, { state: "refused", sentence: refused, again });
-    draw(row);
+  #reject(row, { error, canSendAgain }) {
+    Object.assign(row, { state: "refused", sentence: error, canSendAgain });
+    updateElement(row);
     this.#changed();
   }
 
-  #taken(row, { id, task, status, duplicate }) {
-    if (this.handsOver && !duplicate) {
-      // The page shows it among its files from here on.
-      this.#gone(row);
+  #accept(row, { id, task, status, duplicate }) {
+    if (this.isHandedOver && !duplicate) {
+      // The page shows it in its list of files from here on.
+      this.#drop(row);
       this.#changed();
-      redraw();
+      scheduleRefresh();
       return;
     }
     Object.assign(row, { id, task, duplicate, sentence: undefined });
-    row.file = undefined; // the browser may let the bytes go
-    if (SETTLED[status]) this.#fetch(row);
-    else this.#follow(row);
+    row.file = undefined; // so that the browser can free the bytes
+    if (FINAL_STATES[status]) this.#fetch(row);
+    else this.#watch(row);
   }
 
-  #follow(row) {
-    if (row.state === "ok" || row.state === "failure") this.#redraw(row);
+  #watch(row) {
+    if (row.state === "ok" || row.state === "failure") this.#resetElement(row);
     Object.assign(row, { state: "checking", progress: 0 });
-    draw(row);
+    updateElement(row);
     this.#changed();
-    watch(row.task, ({ status, progress }) => {
+    watchTask(row.task, ({ status, progress }) => {
       if (status === "PENDING") {
         row.progress = progress;
-        draw(row);
+        updateElement(row);
       } else this.#fetch(row);
     });
   }
 
-  #redraw(row) {
-    const element = makeElement(row);
-    if (row.thumb) element.querySelector(".thumb").replaceWith(row.thumb);
+  #resetElement(row) {
+    const element = createElement(row);
+    if (row.thumbnail) element.querySelector(".thumb").replaceWith(row.thumbnail);
     row.element.replaceWith(element);
     row.element = element;
   }
 
-  #fetch(row, after = TOGETHER) {
+  #fetch(row, delay = FETCH_DELAY_MS) {
     this.#toFetch.set(row.key, row);
-    clearTimeout(this.#fetching);
-    this.#fetching = setTimeout(() => this.#fetchAll(), after);
+    clearTimeout(this.#fetchTimer);
+    this.#fetchTimer = setTimeout(() => this.#fetchAll(), delay);
   }
 
   async #fetchAll() {
     const rows = [...this.#toFetch.values()];
     this.#toFetch.clear();
-    const drawn = await fetchRows(this.form.dataset.rows, [...new Set(rows.map(({ id }) => id))]);
+    const elements = await fetchRows(this.form.dataset.rowsUrl, [...new Set(rows.map(({ id }) => id))]);
     for (const row of rows) {
-      if (!drawn) this.#fetch(row, PATIENCE);
-      else if (drawn.has(row.id)) this.#settle(row, drawn.get(row.id).cloneNode(true));
-      else this.#gone(row);
+      if (!elements) this.#fetch(row, FETCH_RETRY_MS);
+      else if (elements.has(row.id)) this.#showResult(row, elements.get(row.id).cloneNode(true));
+      else this.#drop(row);
     }
     this.#changed();
   }
 
-  #settle(row, element) {
-    const state = SETTLED[element.dataset.status];
+  #showResult(row, element) {
+    const state = FINAL_STATES[element.dataset.status];
     if (!state) {
       row.task = element.dataset.task;
-      this.#follow(row);
+      this.#watch(row);
       return;
     }
     row.state = state;
     element.dataset.state = state;
-    if (row.thumb) element.querySelector(".thumb").replaceWith(row.thumb);
-    if (row.duplicate && state === "ok") tellTwin(element);
+    if (row.thumbnail) element.querySelector(".thumb").replaceWith(row.thumbnail);
+    if (row.duplicate && state === "ok") showDuplicate(element);
     row.element.replaceWith(element);
     row.element = element;
   }
 
-  // Deleted meanwhile, here or elsewhere: nothing is left to show.
-  #gone(row) {
+  // Used when the file was deleted meanwhile: nothing is left to show.
+  #drop(row) {
     row.element.remove();
     this.rows = this.rows.filter((other) => other !== row);
   }
 
   #changed() {
-    keep(this.place, this.rows);
+    saveRows(this.storageName, this.rows);
     this.onChange(this);
   }
 }
 
-function tellTwin(element) {
+function showDuplicate(element) {
   const since = element.querySelector(".when time")?.cloneNode(true);
-  if (since) element.querySelector(".say").replaceChildren("Already here since ", since, "; kept once.");
+  if (since) element.querySelector(".summary").replaceChildren("Already here since ", since, "; kept once.");
 }

@@ -1,25 +1,25 @@
-// Figures as a person reads them: unit and number never part.
+// Formats sizes, shares, counts and durations. A no-break space joins number and unit.
 
 const NBSP = "\u00a0";
-const STEPS = ["bytes", "kB", "MB", "GB", "TB"];
+const SIZE_UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
-/** Say a size; `round` is Math.ceil where a limit was passed, so that 5.01 MB never reads as 5 MB. */
-export function size(bytes, round = Math.round) {
+/** Format a size; with Math.ceil as `round`, a size above a limit of 5 MB never reads as 5 MB. */
+export function formatSize(bytes, round = Math.round) {
   if (bytes < 1024) return `${bytes}${NBSP}${bytes === 1 ? "byte" : "bytes"}`;
-  let step = 0;
-  let figure = bytes;
-  while (figure >= 1024 && step < STEPS.length - 1) { figure /= 1024; step += 1; }
-  const digits = step === 1 || figure >= 100 ? 0 : step >= 3 ? 2 : 1;
-  const rounded = round(figure * 10 ** digits) / 10 ** digits;
-  return `${rounded.toFixed(rounded % 1 ? digits : 0)}${NBSP}${STEPS[step]}`;
+  let unit = 0;
+  let scaled = bytes;
+  while (scaled >= 1024 && unit < SIZE_UNITS.length - 1) { scaled /= 1024; unit += 1; }
+  const digits = unit === 1 || scaled >= 100 ? 0 : unit >= 3 ? 2 : 1;
+  const rounded = round(scaled * 10 ** digits) / 10 ** digits;
+  return `${rounded.toFixed(rounded % 1 ? digits : 0)}${NBSP}${SIZE_UNITS[unit]}`;
 }
 
-export const percent = (part) => `${Math.floor(part * 100)}${NBSP}%`;
+export const formatPercent = (part) => `${Math.floor(part * 100)}${NBSP}%`;
 
-export const many = (count, word, words = `${word}s`) => `${count}${NBSP}${count === 1 ? word : words}`;
+export const formatCount = (count, singular, plural = `${singular}s`) => `${count}${NBSP}${count === 1 ? singular : plural}`;
 
-/** Say roughly how long; nothing while it is too early to know. */
-export function about(seconds) {
+/** Format a rough duration; empty when it is not known. */
+export function formatDuration(seconds) {
   if (!Number.isFinite(seconds) || seconds <= 0) return "";
   if (seconds < 60) return `about ${Math.max(5, Math.ceil(seconds / 5) * 5)}${NBSP}s`;
   if (seconds < 5400) return `about ${Math.ceil(seconds / 60)}${NBSP}min`;

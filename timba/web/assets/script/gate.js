@@ -1,93 +1,93 @@
-// Adding logs on a phone: keys on the page type into whichever of the three boxes was last used.
+// The page for adding logs on a phone: its number keys type into the measure that was focused last.
 
-import { iconOf } from "./rows.js";
-import { cubic, measure } from "./measures.js";
+import { iconOf } from "./upload-rows.js";
+import { formatMeasure, formatVolume } from "./measures.js";
 import { Totals } from "./totals.js";
-import { MEASURES, STAYS, TypedLogs } from "./typed.js";
+import { KEPT_MEASURE, LogForm, MEASURES } from "./log-form.js";
 
-const LONGEST = 8;
-const SHOWN = 8;
+const MAX_CHARACTERS = 8;
+const MAX_ROWS = 8;
 
-/** Serve the page's keys, if it has some. */
-export function openGate() {
+/** Set up the number keys of the page, if it has them. */
+export function setUpGatePage() {
   const page = document.querySelector("[data-gate]");
-  if (page?.querySelector("[data-keys]")) new Gate(page);
+  if (page?.querySelector("[data-keys]")) new GatePage(page);
 }
 
-class Gate extends TypedLogs {
+class GatePage extends LogForm {
   constructor(page) {
     const form = page.querySelector("#log");
     super(form, page.dataset.consignment);
     this.form = form;
-    this.boxes = MEASURES.map((name) => this.inputs[name]);
-    this.first = this.inputs.breadth;
+    this.measureInputs = MEASURES.map((name) => this.inputs[name]);
+    this.firstInput = this.inputs.breadth;
     this.totals = new Totals(page);
-    this.saved = page.querySelector("[data-saved]");
-    this.go = page.querySelector("[data-go]");
+    this.saveState = page.querySelector("[data-save-state]");
+    this.addButton = page.querySelector("[data-go]");
     this.rows = page.querySelector("[data-rows]");
     this.keys = page.querySelector("[data-keys]");
     this.keys.hidden = false;
-    for (const box of this.boxes) {
-      box.inputMode = "none";
-      box.addEventListener("focus", () => {
-        this.box = box;
-        box.select();
+    for (const input of this.measureInputs) {
+      input.inputMode = "none";
+      input.addEventListener("focus", () => {
+        this.input = input;
+        input.select();
       });
     }
-    // The last log's measures are offered, not taken for this one's; the length mostly stays.
-    if (!this.wrong.childElementCount) this.empty();
+    // The previous measures become placeholders; the length is kept, since it rarely changes.
+    if (!this.errors.childElementCount) this.clearInputs();
     this.#listen();
-    this.show();
-    this.boxes[this.boxes[0].value ? 1 : 0].focus();
+    this.update();
+    this.measureInputs[this.measureInputs[0].value ? 1 : 0].focus();
   }
 
-  empty() {
+  clearInputs() {
     this.inputs.barcode.value = "";
-    for (const box of this.boxes) if (box.name !== STAYS) this.#offer(box);
+    for (const input of this.measureInputs) if (input.name !== KEPT_MEASURE) this.#suggest(input);
   }
 
-  // One big key under the thumb: it goes on to the next box until there is a log to add.
+  // The largest key moves on to the next measure until the log is complete, then adds it.
   showVolume(volume) {
-    this.hint.textContent = volume ? `= ${cubic(volume)} m³` : "– m³";
-    this.go.textContent = volume ? "Add log" : "Next";
-    this.go.classList.toggle("next", !volume);
+    this.volumeHint.textContent = volume ? `= ${formatVolume(volume)} m³` : "– m³";
+    this.addButton.textContent = volume ? "Add log" : "Next";
+    this.addButton.classList.toggle("next", !volume);
     this.volume = volume;
   }
 
-  showStand() {
-    const { queue: { waiting }, unsaved, saved } = this;
-    const [state, words] = waiting ? ["sending", `Saving ${waiting}`] : unsaved ? ["refused", `${unsaved} not saved`] : ["ok", "All saved"];
-    // What went back to the boxes has its own sentence, and is not saved either.
-    saved.hidden = state === "ok" && this.wrong.childElementCount > 0;
-    saved.className = `state ${state}`;
-    saved.replaceChildren(drawIcon(state), words);
-    this.#offerUndo();
+  showStatus() {
+    const { queue: { waiting }, unsavedCount, saveState } = this;
+    const [state, text] = waiting ? ["sending", `Saving ${waiting}`] : unsavedCount ? ["refused", `${unsavedCount} not saved`] : ["ok", "All saved"];
+    // A log that went back into the inputs has its own error, and is not saved either.
+    saveState.hidden = state === "ok" && this.errors.childElementCount > 0;
+    saveState.className = `state ${state}`;
+    saveState.replaceChildren(createIcon(state), text);
+    this.#updateUndo();
   }
 
-  drawWaiting(values) {
-    const row = this.#draw({ ...values, volume: this.volume / 1000 });
+  addWaitingRow(values) {
+    const row = this.#createRow({ ...values, volume: this.volume / 1000 });
     row.classList.add("saving");
     this.rows.prepend(row);
     return row;
   }
 
-  drawSaved(waiting, log) {
-    const row = this.#draw(log);
+  showSaved(waiting, log) {
+    const row = this.#createRow(log);
     row.dataset.log = log.id;
     row.querySelector("[data-number]").textContent = this.totals.add(log.volume).toLocaleString("en-GB");
     waiting.replaceWith(row);
   }
 
   #listen() {
-    // The box keeps the focus while keys are pressed.
+    // The input keeps the focus while keys are pressed.
     this.keys.addEventListener("pointerdown", (event) => event.preventDefault());
     this.keys.addEventListener("click", (event) => {
       const key = event.target.closest("button");
-      if (key && key !== this.go) this.#press(key);
+      if (key && key !== this.addButton) this.#press(key);
     });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#goOn();
+      this.#submit();
     });
     this.rows.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -96,53 +96,53 @@ class Gate extends TypedLogs {
   }
 
   #press(key) {
-    const { box } = this;
-    const does = key.dataset.key;
-    const marked = box.selectionEnd > box.selectionStart;
-    if (does === "back") {
-      this.#step(-1);
+    const { input } = this;
+    const action = key.dataset.key;
+    const hasSelection = input.selectionEnd > input.selectionStart;
+    if (action === "back") {
+      this.#moveFocus(-1);
       return;
     }
-    if (does === "clear") box.value = "";
-    else if (does === "erase") box.value = marked ? "" : box.value.slice(0, -1);
+    if (action === "clear") input.value = "";
+    else if (action === "erase") input.value = hasSelection ? "" : input.value.slice(0, -1);
     else {
-      const typed = key.textContent.trim();
-      const old = marked ? "" : box.value;
-      if (typed !== "." || !/[.,]/.test(old)) box.value = (old + typed).slice(0, LONGEST);
+      const character = key.textContent.trim();
+      const text = hasSelection ? "" : input.value;
+      if (character !== "." || !/[.,]/.test(text)) input.value = (text + character).slice(0, MAX_CHARACTERS);
     }
-    box.setSelectionRange(box.value.length, box.value.length);
-    box.removeAttribute("aria-invalid");
-    this.show();
+    input.setSelectionRange(input.value.length, input.value.length);
+    input.removeAttribute("aria-invalid");
+    this.update();
   }
 
-  #offer(box) {
-    box.placeholder = box.value;
-    box.value = "";
+  #suggest(input) {
+    input.placeholder = input.value;
+    input.value = "";
   }
 
-  #step(by) {
-    const at = this.boxes.indexOf(this.box);
-    this.boxes[(at + by + MEASURES.length) % MEASURES.length].focus();
+  #moveFocus(step) {
+    const index = this.measureInputs.indexOf(this.input);
+    this.measureInputs[(index + step + MEASURES.length) % MEASURES.length].focus();
   }
 
-  // What is offered is taken by going on; whoever presses sees the whole log before it is added.
-  #goOn() {
-    const { box } = this;
-    const takes = !box.value && box.placeholder;
-    if (takes) box.value = box.placeholder;
-    this.show();
-    const at = this.boxes.indexOf(box);
-    const missing = [...this.boxes.slice(at), ...this.boxes].find(({ value }) => !value);
+  // Moving on accepts a suggested measure: the complete log is visible before the press that adds it.
+  #submit() {
+    const { input } = this;
+    const acceptsSuggestion = !input.value && input.placeholder;
+    if (acceptsSuggestion) input.value = input.placeholder;
+    this.update();
+    const index = this.measureInputs.indexOf(input);
+    const missing = [...this.measureInputs.slice(index), ...this.measureInputs].find(({ value }) => !value);
     if (missing) missing.focus();
-    else if (!takes) this.add();
+    else if (!acceptsSuggestion) this.add();
   }
 
-  #draw({ length, breadth, height, volume }) {
+  #createRow({ length, breadth, height, volume }) {
     const row = document.getElementById("gate-row").content.firstElementChild.cloneNode(true);
-    const said = [measure(point(length), 2), measure(point(breadth), 1), measure(point(height), 1)];
+    const measures = [formatMeasure(withPoint(length), 2), formatMeasure(withPoint(breadth), 1), formatMeasure(withPoint(height), 1)];
     row.querySelector("[data-number]").textContent = "";
-    row.querySelector("[data-measures]").textContent = said.join(" × ");
-    row.querySelector("[data-cubic]").textContent = cubic(Math.round(volume * 1000));
+    row.querySelector("[data-measures]").textContent = measures.join(" × ");
+    row.querySelector("[data-cubic]").textContent = formatVolume(Math.round(volume * 1000));
     row.querySelector("[data-undo]").hidden = true;
     return row;
   }
@@ -150,30 +150,30 @@ class Gate extends TypedLogs {
   async #undo(row) {
     const button = row.querySelector("[data-undo] button");
     button.disabled = true;
-    const refused = await this.queue.remove(row.dataset.log);
+    const error = await this.queue.remove(row.dataset.log);
     button.disabled = false;
-    if (refused) this.say(refused);
+    if (error) this.showError(error);
     else {
-      this.totals.take(Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
+      this.totals.subtract(Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
       row.remove();
     }
-    this.showStand();
+    this.showStatus();
   }
 
-  // Only the newest of the logs that are saved can be taken back from here.
-  #offerUndo() {
-    const saved = [...this.rows.querySelectorAll("tr:not(.saving, .unsaved)")];
-    for (const old of saved.splice(SHOWN)) old.remove();
-    for (const [at, row] of saved.entries()) {
+  // Only the newest saved log can be undone here.
+  #updateUndo() {
+    const savedRows = [...this.rows.querySelectorAll("tr:not(.saving, .unsaved)")];
+    for (const old of savedRows.splice(MAX_ROWS)) old.remove();
+    for (const [index, row] of savedRows.entries()) {
       const form = row.querySelector("[data-undo]");
-      row.classList.toggle("fresh", at === 0);
-      form.hidden = at > 0;
+      row.classList.toggle("fresh", index === 0);
+      form.hidden = index > 0;
       form.querySelector("button").setAttribute("aria-label", `Undo log ${row.querySelector("[data-number]").textContent}`);
     }
   }
 }
 
-function drawIcon(state) {
+function createIcon(state) {
   const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   icon.setAttribute("class", "ico");
   icon.setAttribute("aria-hidden", "true");
@@ -183,4 +183,4 @@ function drawIcon(state) {
   return icon;
 }
 
-const point = (typed) => String(typed).trim().replace(",", ".");
+const withPoint = (text) => String(text).trim().replace(",", ".");

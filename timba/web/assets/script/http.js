@@ -1,31 +1,31 @@
-// How the page asks the server: with the session, the CSRF token, and a word when the session is over.
+// Requests to the server with the session and its CSRF token, and the notice that the session is over.
 
-/** Read the token from its cookie: signing in in another tab makes a new one. */
+/** Read the token from its cookie: signing in in another tab replaces it. */
 export function csrfToken() {
-  const said = document.querySelector('meta[name="csrf-token"]');
-  const start = `${said?.dataset.cookie}=`;
-  const kept = document.cookie.split("; ").find((cookie) => cookie.startsWith(start));
-  return kept?.slice(start.length) ?? said?.content ?? "";
+  const meta = document.querySelector('meta[name="csrf-token"]');
+  const prefix = `${meta?.dataset.cookie}=`;
+  const cookie = document.cookie.split("; ").find((pair) => pair.startsWith(prefix));
+  return cookie?.slice(prefix.length) ?? meta?.content ?? "";
 }
 
-/** Let the page's own forms be sent with the token of now. */
-export function renewTokens() {
+/** Submit the forms of the page with the current token. */
+export function setUpCsrfTokens() {
   document.addEventListener("formdata", ({ formData }) => {
     if (formData.has("csrfmiddlewaretoken")) formData.set("csrfmiddlewaretoken", csrfToken());
   }, true);
 }
 
-export const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+export const sleep = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/** Say when an answer shows that the session is over, and no longer once another shows that it goes on. */
-export function tellSession(status) {
+/** Show the notice that the session is over after a 401, and hide it after a success. */
+export function updateSessionNotice(status) {
   const notice = document.getElementById("signed-out");
-  const isGood = status >= 200 && status < 300;
-  if (notice && (isGood || status === 401)) notice.hidden = isGood;
+  const isSuccess = status >= 200 && status < 300;
+  if (notice && (isSuccess || status === 401)) notice.hidden = isSuccess;
 }
 
-/** Read JSON; whatever is none says nothing. */
-export function parsed(text) {
+/** Parse JSON; return an empty object for other text. */
+export function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -34,17 +34,17 @@ export function parsed(text) {
 }
 
 /**
- * Fetch as the signed-in reader: resolves to {status, ok, text, body}, `body` being what JSON says.
- * A failed connection is an answer like any other, with status 0, also where it breaks off in the middle.
+ * Send a request with the session; resolve to {status, ok, text, body}, where `body` is the parsed JSON.
+ * A connection that fails, also in the middle of the response, resolves with status 0.
  */
-export async function ask(url, options = {}) {
+export async function sendRequest(url, options = {}) {
   const headers = { "X-CSRFToken": csrfToken(), Accept: "application/json", ...options.headers };
   try {
     const response = await fetch(url, { credentials: "same-origin", redirect: "error", ...options, headers });
     const { status, ok } = response;
     const text = await response.text();
-    tellSession(status);
-    return { status, ok, text, body: parsed(text) };
+    updateSessionNotice(status);
+    return { status, ok, text, body: parseJson(text) };
   } catch {
     return { status: 0, ok: false, text: "", body: {} };
   }

@@ -1,63 +1,63 @@
-// What a reload must not lose: which files this reader's batch holds. The states themselves are asked again.
+// Stores the batch of uploads over a reload: which files it has. Their states are requested again.
 
-import { newKey } from "./send.js";
+import { newIdempotencyKey } from "./upload-request.js";
 
-const CUT_OFF = "The page was closed while it was being sent. Look under Files, or choose it again.";
+const INTERRUPTED = "The page was closed while it was being sent. Look under Files, or choose it again.";
 const UNSENT = "Not sent: the page was closed first. Choose it again.";
 const TAB = "timba.tab";
-const WEEK = 6048e5; // nothing is heard any more of a tab that crashed
+const WEEK_MS = 6048e5; // after which a tab that never closed must have crashed
 
-const saved = ({ key, name, size, state, sentence, id, task, duplicate }) => ({ key, name, size, state, sentence, id, task, duplicate });
+const toStored = ({ key, name, size, state, sentence, id, task, duplicate }) => ({ key, name, size, state, sentence, id, task, duplicate });
 
-/** Keep the rows under `place` for this tab; a browser that keeps nothing only loses the list over a reload. */
-export function keep(place, rows) {
-  write(place, rows, false);
+/** Store the rows under `name` for this tab. Without storage, a reload loses the list but no file. */
+export function saveRows(name, rows) {
+  write(name, rows, false);
 }
 
-/** Keep the rows for whichever tab comes next: this page is left. */
-export function release(place, rows) {
-  write(place, rows, true);
+/** Store the rows for the next tab that opens the page, since this one leaves it. */
+export function releaseRows(name, rows) {
+  write(name, rows, true);
 }
 
-/** Return the rows as they stand after a reload: what had not been sent cannot go on, for its bytes are gone. */
-export function recall(place) {
+/** Return the stored rows; files that were not sent are marked so, because a reload loses their bytes. */
+export function restoreRows(name) {
   let rows;
   try {
-    rows = takeUp(place);
+    rows = claimRows(name);
   } catch {
     return [];
   }
   return rows.map((row) => {
     if (row.id) return { ...row, state: "checking", progress: 0, sentence: undefined };
     if (row.state === "refused") return row;
-    return { ...row, state: "refused", sentence: row.state === "sending" ? CUT_OFF : UNSENT };
+    return { ...row, state: "refused", sentence: row.state === "sending" ? INTERRUPTED : UNSENT };
   });
 }
 
-function write(place, rows, isLeft) {
+function write(name, rows, isLeft) {
   try {
-    const own = ownName(place);
-    if (rows.length) localStorage.setItem(own, JSON.stringify({ isLeft, at: Date.now(), rows: rows.map(saved) }));
+    const own = keyOfTab(name);
+    if (rows.length) localStorage.setItem(own, JSON.stringify({ isLeft, at: Date.now(), rows: rows.map(toStored) }));
     else localStorage.removeItem(own);
   } catch {
-    // Storage is full or switched off.
+    // The storage is full or disabled.
   }
 }
 
-// Each tab has an entry of its own: what another is still sending is none of this one's business.
-function takeUp(place) {
-  const own = ownName(place);
-  const names = Object.keys(localStorage).filter((name) => name.startsWith(`${place}|`));
-  return names.flatMap((name) => {
-    const { isLeft, at, rows } = JSON.parse(localStorage.getItem(name));
-    if (name !== own && !isLeft && at > Date.now() - WEEK) return [];
-    localStorage.removeItem(name);
+// Each tab has its own entry: the rows of a tab that is still open are not claimed.
+function claimRows(name) {
+  const own = keyOfTab(name);
+  const keys = Object.keys(localStorage).filter((key) => key.startsWith(`${name}|`));
+  return keys.flatMap((key) => {
+    const { isLeft, at, rows } = JSON.parse(localStorage.getItem(key));
+    if (key !== own && !isLeft && at > Date.now() - WEEK_MS) return [];
+    localStorage.removeItem(key);
     return rows;
   });
 }
 
-function ownName(place) {
-  const tab = sessionStorage.getItem(TAB) ?? newKey();
+function keyOfTab(name) {
+  const tab = sessionStorage.getItem(TAB) ?? newIdempotencyKey();
   sessionStorage.setItem(TAB, tab);
-  return `${place}|${tab}`;
+  return `${name}|${tab}`;
 }

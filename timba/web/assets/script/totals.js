@@ -1,9 +1,9 @@
-// A consignment's totals as its page shows them, kept right to the litre while logs come and go.
+// Updates the totals of a consignment on its page while logs are added and deleted.
 
-import { cubic } from "./measures.js";
+import { formatVolume } from "./measures.js";
 
 export class Totals {
-  /** `holder` says in litres what the page began with; a page drawn anew says it again. */
+  /** `holder` has the total volume in `data-litres`, and after a refresh the new one. */
   constructor(holder) {
     this.holder = holder;
   }
@@ -12,13 +12,13 @@ export class Totals {
     return Number(document.querySelector("[data-log-count]").textContent.replaceAll(",", ""));
   }
 
-  /** Count a log in, and return its number. */
+  /** Add a log of this volume in cubic metres; return its number. */
   add(volume) {
     return this.#change(1, Math.round(volume * 1000));
   }
 
-  /** Count a log out, and return how many are left. */
-  take(litres) {
+  /** Subtract a log; return the number of logs left. */
+  subtract(litres) {
     return this.#change(-1, -litres);
   }
 
@@ -26,7 +26,7 @@ export class Totals {
     const count = this.count + logs;
     const volume = Number(this.holder.dataset.litres) + litres;
     this.holder.dataset.litres = volume;
-    for (const element of document.querySelectorAll("[data-volume]")) element.textContent = cubic(volume);
+    for (const element of document.querySelectorAll("[data-volume]")) element.textContent = formatVolume(volume);
     for (const element of document.querySelectorAll("[data-log-count]")) element.textContent = count.toLocaleString("en-GB");
     for (const element of document.querySelectorAll("[data-log-word]")) element.textContent = count === 1 ? "log" : "logs";
     return count;

@@ -1,26 +1,26 @@
-// The upload pages: files come by drop, by choice, by camera or by paste, and go into the batch.
+// The upload pages: adds files to the batch by drop, file chooser, camera or paste.
 
 import { Batch } from "./batch.js";
-import { Summary } from "./summary.js";
+import { BatchSummary } from "./batch-summary.js";
 
-/** Serve the page's upload form, if it has one. */
-export function takeUploads() {
+/** Set up the upload form of the page, if it has one. */
+export function setUpBatchUpload() {
   const form = document.querySelector("form[data-upload]");
   if (!form) return;
   const page = document.getElementById("main");
   const list = page.querySelector("[data-batch]");
-  const summary = new Summary(page);
+  const summary = new BatchSummary(page);
   const batch = new Batch(form, list, (changed) => summary.draw(changed));
   batch.restore();
-  takeChoices(page, batch);
-  if (form.dataset.closed === undefined) takeDrops(form, batch);
-  answerRows(page, list, batch);
+  setUpFileChoosers(page, batch);
+  if (form.dataset.blocked === undefined) setUpDropZone(form, batch);
+  setUpRowActions(page, list, batch);
   window.addEventListener("beforeunload", (event) => {
     if (batch.unsent.length) event.preventDefault();
   });
 }
 
-function takeChoices(page, batch) {
+function setUpFileChoosers(page, batch) {
   for (const button of page.querySelectorAll("[data-choose]")) {
     const input = document.getElementById(button.dataset.choose);
     button.addEventListener("click", () => {
@@ -30,28 +30,28 @@ function takeChoices(page, batch) {
   for (const input of page.querySelectorAll("input[type=file]")) {
     input.addEventListener("change", () => {
       const files = [...input.files];
-      input.value = ""; // so that the same file can be chosen again
+      input.value = ""; // otherwise choosing the same file again fires no event
       batch.add(files);
     });
   }
 }
 
-function takeDrops(form, batch) {
-  const words = form.querySelector("[data-drop-words]");
-  const usual = words.textContent;
+function setUpDropZone(form, batch) {
+  const label = form.querySelector("[data-drop-label]");
+  const initialText = label.textContent;
   let depth = 0;
   const leave = () => {
     depth = 0;
     form.classList.remove("over");
-    words.textContent = usual;
+    label.textContent = initialText;
   };
   window.addEventListener("dragenter", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     depth += 1;
     const count = event.dataTransfer.items.length;
-    const into = form.elements.consignment_id?.selectedOptions?.[0];
+    const consignment = form.elements.consignment_id?.selectedOptions?.[0];
     form.classList.add("over");
-    words.textContent = `Let go: ${count === 1 ? "1 file" : `${count} files`}${into?.value ? ` for ${into.textContent.trim()}` : ""}`;
+    label.textContent = `Let go: ${count === 1 ? "1 file" : `${count} files`}${consignment?.value ? ` for ${consignment.textContent.trim()}` : ""}`;
   });
   window.addEventListener("dragleave", () => {
     depth -= 1;
@@ -68,14 +68,14 @@ function takeDrops(form, batch) {
   });
 }
 
-function answerRows(page, list, batch) {
+function setUpRowActions(page, list, batch) {
   list.addEventListener("click", (event) => {
     const row = batch.rowOf(event.target);
     if (!row) return;
-    if (event.target.closest("[data-leave]")) batch.leave(row);
-    else if (event.target.closest("[data-again]")) batch.again(row);
+    if (event.target.closest("[data-remove]")) batch.remove(row);
+    else if (event.target.closest("[data-send-again]")) batch.sendAgain(row);
   });
-  // A settled row is the server's own; its retry form works without this page, too.
+  // The server renders the rows of processed files; their retry form works without a script, too.
   list.addEventListener("submit", (event) => {
     const row = batch.rowOf(event.target);
     if (!row || !event.target.matches("[data-retry]")) return;

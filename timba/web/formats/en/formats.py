@@ -1,4 +1,4 @@
-"""How Django itself writes times in English: the pages of the staff show them so."""
+"""The English formats of times on the admin pages."""
 
 from typing import Final
 

@@ -1,0 +1,207 @@
+"""Addresses that a form is sent to: whoever is led there to read finds the form's page."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client as HttpClient
+
+from tests.doors import doors
+from tests.factories import PASSWORD, Tenant, create_tenant
+from tests.web.conftest import SignIn
+from timba.accounts.models import User
+from timba.consignments.models import Consignment
+from timba.files.models import File
+from timba.notes.models import Note
+from timba.web.urls import urlpatterns
+
+pytestmark = pytest.mark.django_db
+HTML = {"accept": "text/html"}
+HOST = "http://testserver"
+# Nobody is led to it: it ends a session that is over already.
+NO_PAGE = {"logout/"}
+ROUTES = {str(part.pattern) for part in urlpatterns}
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return create_tenant(word="Dzirnupe", first_id=7_000_001)
+
+
+@pytest.fixture
+def http_client(tenant: Tenant, sign_in: SignIn) -> HttpClient:
+    return sign_in(tenant.user)
+
+
+def filled(address: str, tenant: Tenant) -> str:
+    return address.format(**tenant.ids)
+
+
+def heads(page: Any) -> list[tuple[str, str]]:
+    return re.findall(r"<(title|h1)[^>]*>(.*?)</\1>", page.content.decode())
+
+
+def pieces(page: Any) -> set[str]:
+    return {piece.name for piece in page.templates if piece.name.startswith("web/")}
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/consignments/{consignment_id}/delete/", "/consignments/{consignment_id}/edit/"),
+        ("/consignments/{consignment_id}/logs/", "/consignments/{consignment_id}/"),
+        ("/consignments/{consignment_id}/notes/", "/consignments/{consignment_id}/"),
+        ("/logs/{log_id}/delete/", "/logs/{log_id}/edit/"),
+        ("/files/retry-failed/", "/files/"),
+        ("/files/{file_id}/place/", "/files/{file_id}/"),
+        ("/files/{file_id}/retry/", "/files/{file_id}/"),
+        ("/files/{file_id}/delete/", "/files/{file_id}/"),
+        ("/temperatures/{city_id}/name/", "/temperatures/{city_id}/"),
+        ("/notes/{note_id}/delete/", "/notes/{note_id}/"),
+        ("/people/roles/", "/people/"),
+        ("/people/roles/{role_id}/delete/", "/people/roles/{role_id}/"),
+        ("/people/{user_id}/password/", "/people/{user_id}/"),
+        ("/people/{user_id}/delete/", "/people/{user_id}/"),
+        ("/account/password/", "/account/"),
+        ("/client/", "/consignments/"),
+    ],
+)
+def test_reading_where_a_form_is_sent_shows_the_forms_page(
+    tenant: Tenant, http_client: HttpClient, address: str, page: str
+) -> None:
+    found = http_client.get(filled(address, tenant), follow=True)
+    meant = http_client.get(filled(page, tenant))
+    assert found.status_code == meant.status_code == HTTPStatus.OK
+    assert heads(found) == heads(meant)
+    assert pieces(found) == pieces(meant)
+    assert http_client.head(filled(address, tenant), follow=True).status_code == HTTPStatus.OK
+
+
+def test_a_browser_reads_at_every_address_and_changes_nothing(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
+    pages = [door for door in doors() if door.route in ROUTES]
+    answers = {door.route: http_client.get(door.path(tenant.ids)).status_code for door in pages}
+    refused = {where for where, status in answers.items() if status >= HTTPStatus.BAD_REQUEST}
+    assert (len(pages), refused) == (len(ROUTES), NO_PAGE)
+    assert Note.unscoped.filter(pk=tenant.note.pk).exists()
+    assert Consignment.unscoped.filter(pk=tenant.consignment.pk).exists()
+    assert File.unscoped.live().filter(pk=tenant.file.pk).exists()
+    assert http_client.get("/account/").status_code == HTTPStatus.OK
+
+
+def test_the_page_of_a_refused_note_is_drawn_anew_where_it_stands(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
+    address = filled("/consignments/{consignment_id}/notes/", tenant)
+    refused = http_client.post(address, {"title": "", "content": "Ilze has it"})
+    assert refused.status_code == HTTPStatus.BAD_REQUEST
+    anew = http_client.get(address)
+    # The script follows no redirect: that would be the way to sign in.
+    assert anew.status_code == HTTPStatus.OK
+    live = re.compile(r'id="([\w-]+)"[^>]* data-live')
+    assert live.findall(anew.content.decode()) == live.findall(refused.content.decode()) != []
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_a_method_that_no_page_has_is_said_on_a_page(http_client: HttpClient, method: str) -> None:
+    answer = getattr(http_client, method)("/notes/")
+    assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert answer["Allow"] == "GET, HEAD, POST"
+    assert answer["Content-Type"].startswith("text/html")
+    assert "There is nothing to read at this address" in answer.content.decode()
+
+
+class TestSessionIsOver:
+    """A form that is sent after the session ended leads to sign in, and then back to its page."""
+
+    @pytest.fixture
+    def address(self, tenant: Tenant) -> str:
+        return filled("/consignments/{consignment_id}/notes/", tenant)
+
+    def sign_in(self, user: User, address: str, **headers: str) -> tuple[str, Any]:
+        """Send a form as a stranger, then sign in; return where that led, and what is there."""
+        stranger = HttpClient(headers={**HTML, **headers})
+        sent = stranger.post(address, {"title": "Key"})
+        assert sent.status_code == HTTPStatus.FOUND
+        [wanted] = parse_qs(urlsplit(sent["Location"]).query)["next"]
+        form = {"username": user.username, "password": PASSWORD, "next": wanted}
+        answer = stranger.post("/login/", form, follow=True)
+        return answer.redirect_chain[-1][0], answer
+
+    def test_back_to_the_page_that_the_form_stands_on(self, tenant: Tenant, address: str) -> None:
+        page = filled("/consignments/{consignment_id}/", tenant)
+        where, answer = self.sign_in(tenant.user, address, referer=f"{HOST}{page}?before=9")
+        assert where == f"{page}?before=9"
+        assert answer.status_code == HTTPStatus.OK
+
+    @pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "//elsewhere.example"])
+    def test_without_it_to_the_page_that_the_address_belongs_to(
+        self, tenant: Tenant, address: str, referer: str
+    ) -> None:
+        _, answer = self.sign_in(tenant.user, address, referer=referer)
+        assert answer.status_code == HTTPStatus.OK
+        assert f"<h1>{tenant.consignment.name}" in answer.content.decode()
+
+    def test_from_a_door_without_a_page_home(self, tenant: Tenant) -> None:
+        where, answer = self.sign_in(tenant.user, filled("/api/files/{file_id}/retry/", tenant))
+        assert where == "/consignments/"
+        assert answer.status_code == HTTPStatus.OK
+
+    def test_never_out_of_the_house(self, tenant: Tenant, address: str) -> None:
+        where, _ = self.sign_in(tenant.user, address, referer=f"{HOST}//elsewhere.example/")
+        assert where == "/consignments/"
+
+
+class TestAnotherClientIsChosen:
+    """Staff who choose a client are led on to a page that is there for it."""
+
+    @pytest.fixture
+    def other(self) -> Tenant:
+        return create_tenant(word="Kalnamuiza", first_id=5_000_001)
+
+    @pytest.fixture
+    def platform(self, staff: User, sign_in: SignIn) -> HttpClient:
+        return sign_in(staff)
+
+    @pytest.mark.parametrize(
+        ("page", "noun"),
+        [
+            ("/consignments/{consignment_id}/", "/consignments/"),
+            ("/consignments/{consignment_id}/edit/", "/consignments/"),
+            ("/consignments/{consignment_id}/notes/", "/consignments/"),
+            ("/logs/{log_id}/edit/", "/consignments/"),
+            ("/files/{file_id}/", "/files/"),
+            ("/temperatures/{city_id}/", "/temperatures/"),
+            ("/notes/{note_id}/", "/notes/"),
+            ("/people/{user_id}/", "/people/"),
+            ("/people/roles/{role_id}/", "/people/"),
+        ],
+    )
+    def test_from_another_clients_row_to_the_list(
+        self, tenant: Tenant, other: Tenant, platform: HttpClient, page: str, noun: str
+    ) -> None:
+        chosen = {"client_id": other.client.pk, "next": filled(page, tenant)}
+        answer = platform.post("/client/", chosen, follow=True)
+        assert [where for where, _ in answer.redirect_chain] == [noun]
+        assert answer.status_code == HTTPStatus.OK
+        assert platform.get(filled(page, other)).status_code == HTTPStatus.OK
+
+    @pytest.mark.parametrize("client_id", ["own", "all"])
+    def test_from_a_row_that_is_still_shown_nowhere_else(
+        self, tenant: Tenant, other: Tenant, platform: HttpClient, client_id: str
+    ) -> None:
+        page = filled("/files/{file_id}/", tenant)
+        chosen = {"client_id": tenant.client.pk if client_id == "own" else "", "next": page}
+        assert platform.post("/client/", chosen)["Location"] == page
+
+    @pytest.mark.parametrize("page", ["/people/", "/notes/?q=key", "/nowhere/7/", "/admin/"])
+    def test_from_a_page_of_no_row_nowhere_else(
+        self, tenant: Tenant, platform: HttpClient, page: str
+    ) -> None:
+        chosen = {"client_id": tenant.client.pk, "next": page}
+        assert platform.post("/client/", chosen)["Location"] == page

@@ -1,0 +1,161 @@
+"""What a browser is shown while something that a page needs is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client as HttpClient
+from django.test import RequestFactory
+from django.urls import reverse
+
+from tests.conftest import AsUser, MakeUser
+from tests.temperatures.uploads import settle_readings
+from tests.web.conftest import SignIn
+from timba.config.middleware import DomainErrorMiddleware
+from timba.files.storage import StorageUnavailable, store
+from timba.notes.models import Note
+from timba.notes.services import write_note
+
+pytestmark = pytest.mark.django_db
+AWAY = OperationalError(2006, "Server has gone away")
+BUSY = "Timba is busy just now. Try again in a moment."
+
+
+@contextmanager
+def database_fails(*, on: str = "", of: str = "", with_: Exception = AWAY) -> Iterator[None]:
+    """Have the database give up whatever it is asked that holds these words."""
+
+    def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if on in sql and of in sql:
+            raise with_
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(give_up):
+        yield
+
+
+def assert_busy(page: Any, sentence: str = BUSY) -> None:
+    assert page.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert page["Content-Type"].startswith("text/html")
+    assert int(page["Retry-After"]) > 0
+    said = page.content.decode()
+    assert "<h1>Timba is busy</h1>" in said
+    assert sentence in said
+
+
+@pytest.fixture
+def http_client(make_user: MakeUser, sign_in: SignIn) -> HttpClient:
+    return sign_in(make_user())
+
+
+@pytest.mark.parametrize("on", ["notes_note", ""])
+def test_a_page_whose_database_is_busy_says_so(http_client: HttpClient, on: str) -> None:
+    with database_fails(on=on):
+        assert_busy(http_client.get("/notes/"))
+        assert_busy(http_client.post("/notes/", {"title": "Key"}))
+    assert not Note.unscoped.exists()
+    assert http_client.get("/notes/").status_code == HTTPStatus.OK
+
+
+def test_so_does_the_way_in(make_user: MakeUser) -> None:
+    form = {"username": make_user().username, "password": "larch"}
+    with database_fails():
+        assert_busy(HttpClient(headers={"accept": "text/html"}).post("/login/", form))
+
+
+def test_so_do_the_pages_of_staff(staff: Any, client_company: Any, sign_in: SignIn) -> None:
+    note = write_note(actor=staff, client=client_company, title="Key")
+    http_client, page = sign_in(staff), reverse("admin:notes_note_change", args=[note.pk])
+    with database_fails(on="notes_note"):
+        assert_busy(http_client.get(page))
+
+
+def test_a_program_is_told_the_same_in_its_own_words(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    program = HttpClient(headers={"accept": "application/json"})
+    program.force_login(user)
+    with database_fails(on="notes_note"):
+        answers = [program.get("/notes/"), as_user(user).get("/api/notes/")]
+    for answer in answers:
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["detail"] == BUSY
+
+
+def test_a_page_whose_readings_are_away_says_so(make_user: MakeUser, sign_in: SignIn) -> None:
+    owner = make_user()
+    readings = "7,21.5,2026-01-01T12:00:00Z\n7,22.5,2026-01-01T14:00:00Z\n"
+    file = settle_readings(readings, actor=owner)
+    for derivative in file.derivatives.all():
+        store().delete(derivative.storage_key)
+    page = sign_in(owner).get("/temperatures/7/?from=2026-01-01T13:00:00Z")
+    assert_busy(page, "Some readings cannot be read just now.")
+
+
+def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
+    request = RequestFactory().get("/files/", headers={"accept": "text/html"})
+    answer = DomainErrorMiddleware(lambda _: pytest.fail("asked")).process_exception(
+        request, StorageUnavailable("no route")
+    )
+    assert_busy(answer, "The store of files cannot be reached just now.")
+
+
+def broken(request: object) -> dict[str, str]:
+    """Fail, as a context processor whose server is away does."""
+    raise ConnectionRefusedError
+
+
+@pytest.fixture
+def nothing_else_works(settings: Any, tmp_path: Path) -> None:
+    """Have no context for a template, and no static files that were collected."""
+    options = {"context_processors": [f"{__name__}.broken"]}
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": options}]
+    collected = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": collected}
+    settings.STATIC_ROOT = tmp_path
+
+
+@pytest.mark.usefixtures("nothing_else_works")
+@pytest.mark.parametrize(
+    ("error", "status", "fact"),
+    [
+        (ZeroDivisionError(), 500, "This did not work"),
+        (OperationalError(2006, "Server has gone away"), 503, "Timba is busy"),
+    ],
+    ids=str,
+)
+def test_the_page_that_says_so_needs_nothing(
+    http_client: HttpClient, error: Exception, status: int, fact: str
+) -> None:
+    http_client.raise_request_exception = False
+    with database_fails(with_=error):
+        page = http_client.get("/notes/")
+    assert page.status_code == status
+    assert f"<h1>{fact}</h1>" in page.content.decode()
+    assert page["X-Request-ID"]
+    assert page["Content-Security-Policy"]
+
+
+def test_a_session_that_cannot_be_written_is_no_500(
+    staff: Any, client_company: Any, sign_in: SignIn
+) -> None:
+    """Django's own middleware writes it, whose failures come to no other handler."""
+    http_client = sign_in(staff)
+    http_client.raise_request_exception = False
+    choice = {"client_id": str(client_company.pk), "next": "/notes/"}
+    with database_fails(on="UPDATE", of="django_session"):
+        assert_busy(http_client.post("/client/", choice))
+        http_client.defaults["HTTP_ACCEPT"] = "application/json"
+        answer = http_client.post("/client/", choice)
+    assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+
+
+def test_what_nobody_expected_is_no_refusal() -> None:
+    refusals = DomainErrorMiddleware(lambda _: pytest.fail("asked"))
+    assert refusals.process_exception(RequestFactory().get("/files/"), OSError("what")) is None

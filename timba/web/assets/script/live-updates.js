@@ -1,0 +1,80 @@
+// Keeps server-rendered parts of a page current: progress bars move, and processed files refresh the page.
+
+import { sendRequest } from "./http.js";
+import { formatPercent } from "./format.js";
+import { watchTask } from "./polling.js";
+
+// A part with a form being edited is left alone: saving or closing the form loads it anew.
+const LIVE = "[data-live]:not(:has(.editing))";
+const REFRESH_DELAY_MS = 400; // files that finish close to each other cause one refresh
+const FIRST_RETRY_MS = 2000;
+const MAX_RETRY_MS = 30_000;
+
+let timer = 0;
+let isRefreshing = false;
+let failures = 0;
+let localChanges = 0;
+
+/** Load the live parts of the page again after a delay; further calls restart the delay. */
+export function scheduleRefresh(delay = REFRESH_DELAY_MS) {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, delay);
+}
+
+/** Record that the script changed a live part: a response on its way may be older than the change. */
+export function recordLocalChange() {
+  localChanges += 1;
+}
+
+async function refresh() {
+  // One at a time: of two responses on their way, the older could arrive last.
+  if (isRefreshing) {
+    scheduleRefresh();
+    return;
+  }
+  isRefreshing = true;
+  const isDone = await loadLiveParts().finally(() => { isRefreshing = false; });
+  failures = isDone ? 0 : failures + 1;
+  if (failures) scheduleRefresh(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)));
+}
+
+async function loadLiveParts() {
+  if (!document.querySelector(LIVE)) return true;
+  const changesBefore = localChanges;
+  const response = await sendRequest(location.href, { headers: { Accept: "text/html" } });
+  if (response.status === 404) return true; // the row was deleted: the page keeps its last state
+  if (!response.ok) return false;
+  if (localChanges !== changesBefore) {
+    scheduleRefresh();
+    return true;
+  }
+  const [first, ...others] = document.querySelectorAll(LIVE);
+  const selectOOB = others.map(({ id }) => `#${id}:outerMorph`).join();
+  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text: response.text });
+  return true;
+}
+
+function showProgress(task, progress) {
+  for (const bar of document.querySelectorAll(`[data-task="${CSS.escape(task)}"] progress`)) {
+    bar.value = progress;
+    const label = bar.parentElement.querySelector("[data-percent]");
+    if (label) label.textContent = formatPercent(progress);
+  }
+}
+
+function watchPending() {
+  for (const element of document.querySelectorAll('[data-live] [data-status="PENDING"]:not([data-watched])')) {
+    const { task } = element.dataset;
+    element.dataset.watched = "";
+    watchTask(task, ({ status, progress }) => {
+      if (status === "PENDING") showProgress(task, progress);
+      else scheduleRefresh();
+    });
+  }
+}
+
+/** Poll every pending file in the live parts of the page. */
+export function setUpLiveUpdates() {
+  watchPending();
+  document.addEventListener("htmx:after:swap", watchPending);
+}

@@ -1,0 +1,130 @@
+// The form of a new log, for the table of a consignment and for the gate page. A log that is rejected goes
+// back into the inputs, or waits in its row while they hold another one.
+
+import { LogQueue } from "./log-queue.js";
+import { computeLitres } from "./measures.js";
+import { newIdempotencyKey } from "./upload-request.js";
+
+export const MEASURES = ["length", "breadth", "height"];
+export const KEPT_MEASURE = "length";
+
+export class LogForm {
+  // The key of the log that went back into the inputs. It is reused while they are unchanged, because
+  // the server may have saved the log already.
+  #returned = {};
+
+  constructor(form, consignment) {
+    this.inputs = Object.fromEntries(["barcode", ...MEASURES].map((name) => [name, form.elements.namedItem(name)]));
+    this.errors = document.querySelector("[data-errors]");
+    this.volumeHint = document.querySelector("[data-volume-hint]");
+    this.queue = new LogQueue(consignment, () => this.showStatus());
+    for (const input of Object.values(this.inputs)) {
+      input.addEventListener("input", () => {
+        input.removeAttribute("aria-invalid");
+        this.update();
+      });
+    }
+    window.addEventListener("beforeunload", (event) => {
+      if (this.queue.waiting || this.unsavedCount) event.preventDefault();
+    });
+  }
+
+  get values() {
+    return Object.fromEntries(Object.entries(this.inputs).map(([name, input]) => [name, input.value]));
+  }
+
+  /** The number of rows whose log was rejected. */
+  get unsavedCount() {
+    return document.querySelectorAll("tr.unsaved").length;
+  }
+
+  /** Called whenever the number of waiting or unsaved logs changes; for subclasses. */
+  showStatus() {}
+
+  /** Show the volume of the measures in the inputs. */
+  update() {
+    const { length, breadth, height } = this.values;
+    if (this.#returned.values !== JSON.stringify(this.values)) this.#returned = {};
+    this.showVolume(computeLitres(length, breadth, height));
+  }
+
+  async add() {
+    const { values } = this;
+    const { key = newIdempotencyKey() } = this.#returned;
+    const row = this.addWaitingRow(values);
+    this.clearInputs();
+    this.showError("");
+    this.update();
+    this.firstInput.focus();
+    const { log, error, fields } = await this.queue.add(values, key, (reason) => showRowError(row, reason));
+    const returnToInputs = () => {
+      row.remove();
+      this.#returnToInputs(values, key, error, fields);
+    };
+    if (log) this.showSaved(row, log);
+    else if (this.#isEmpty()) returnToInputs();
+    else this.#keepInRow(row, error, returnToInputs);
+    this.showStatus();
+  }
+
+  /** Show why the log in the inputs was not saved; an empty sentence hides the error. */
+  showError(sentence) {
+    this.errors.replaceChildren(...(sentence ? [createError(sentence)] : []));
+  }
+
+  #isEmpty() {
+    return Object.entries(this.inputs).every(([name, input]) => name === KEPT_MEASURE || !input.value);
+  }
+
+  #returnToInputs(values, key, error, fields) {
+    for (const [name, input] of Object.entries(this.inputs)) {
+      input.value = values[name];
+      if (fields[name]) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+    this.#returned = { key, values: JSON.stringify(this.values) };
+    this.update();
+    this.showError(error);
+    (Object.entries(this.inputs).find(([name]) => fields[name])?.[1] ?? this.firstInput).focus();
+  }
+
+  #keepInRow(row, error, returnToInputs) {
+    row.className = "unsaved";
+    const actions = document.createElement("div");
+    actions.className = "actions";
+    actions.append(createButton("Correct it", () => {
+      returnToInputs();
+      this.showStatus();
+    }), createButton("Drop it", () => {
+      row.remove();
+      this.firstInput.focus();
+      this.showStatus();
+    }));
+    showRowError(row, error).after(actions);
+  }
+}
+
+function showRowError(row, sentence) {
+  const error = createError(sentence);
+  error.setAttribute("role", "alert");
+  const cell = row.children[1];
+  cell.querySelector(".wrong")?.remove();
+  cell.append(error);
+  return error;
+}
+
+function createError(sentence) {
+  const element = document.createElement("p");
+  element.className = "wrong";
+  element.textContent = sentence;
+  return element;
+}
+
+function createButton(label, onClick) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn slim";
+  button.textContent = label;
+  button.addEventListener("click", onClick);
+  return button;
+}

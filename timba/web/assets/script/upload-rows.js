@@ -1,0 +1,73 @@
+// Draws the rows of the upload pages until their files are processed; then the server renders them.
+
+import { sendRequest } from "./http.js";
+import { formatPercent, formatSize } from "./format.js";
+import { extensionOf } from "./validation.js";
+
+const LABELS = { queued: "Queued", sending: "Sending", checking: "Checking", refused: "Refused" };
+const ICONS = {
+  jpg: "photo", jpeg: "photo", png: "photo", webp: "photo", heic: "photo", pdf: "document", xlsx: "sheet", csv: "temperatures", gz: "temperatures",
+};
+const MAX_IDS_PER_REQUEST = 100;
+
+export const labelOf = (state) => ({ ok: "SUCCESS", failure: "FAILURE", ...LABELS })[state];
+export const iconOf = (state) => (state === "ok" ? "success" : state);
+
+/** Create the element of a row from the template of the page. */
+export function createElement(row) {
+  const element = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
+  element.querySelector(".thumb use").setAttribute("href", `#i-${ICONS[extensionOf(row.name)] ?? "files"}`);
+  const name = element.querySelector(".name");
+  name.textContent = row.name;
+  name.title = row.name;
+  element.querySelector(".size").textContent = formatSize(row.size);
+  return element;
+}
+
+/** Update the element of a row whose file has not been processed yet. */
+export function updateElement(row) {
+  const { element, state } = row;
+  element.dataset.state = state;
+  element.classList.toggle("is-bad", state === "refused");
+  const badge = element.querySelector(".state");
+  badge.className = `state ${state}`;
+  badge.querySelector("use").setAttribute("href", `#i-${iconOf(state)}`);
+  badge.querySelector("span").textContent = LABELS[state];
+  updateSummary(row);
+  updateActions(row);
+}
+
+function updateSummary({ element, state, progress, sentence, name }) {
+  const bar = element.querySelector(".bar-row");
+  const words = element.querySelector(".words");
+  bar.hidden = Boolean(sentence) || (state !== "sending" && state !== "checking");
+  words.textContent = sentence ?? "";
+  if (bar.hidden) return;
+  const progressBar = bar.querySelector("progress");
+  progressBar.value = progress;
+  progressBar.setAttribute("aria-label", `${LABELS[state]} ${name}`);
+  bar.querySelector("[data-percent]").textContent = formatPercent(progress);
+}
+
+function updateActions({ element, state, canSendAgain, name, file }) {
+  const remove = element.querySelector("[data-remove]");
+  const sendAgain = element.querySelector("[data-send-again]");
+  remove.hidden = state === "checking";
+  remove.setAttribute("aria-label", `${state === "refused" ? "Remove" : "Leave out"} ${name}`);
+  sendAgain.hidden = !(canSendAgain && file);
+  sendAgain.setAttribute("aria-label", `Try ${name} again`);
+}
+
+/** Fetch the rendered rows of the files, as a map from file id to element; null if a request fails. */
+export async function fetchRows(url, ids) {
+  const rows = new Map();
+  for (let from = 0; from < ids.length; from += MAX_IDS_PER_REQUEST) {
+    const query = new URLSearchParams(ids.slice(from, from + MAX_IDS_PER_REQUEST).map((id) => ["id", id]));
+    const { ok, text } = await sendRequest(`${url}?${query}`, { headers: { Accept: "text/html" } });
+    if (!ok) return null;
+    const template = document.createElement("template");
+    template.innerHTML = text;
+    for (const element of template.content.querySelectorAll("li[data-file]")) rows.set(element.dataset.file, element);
+  }
+  return rows;
+}
