@@ -1,4 +1,4 @@
-"""Readers of the pages: people signed in with a session, and a real browser with a real worker."""
+"""Fixtures of the pages: a client with a session, a browser and a worker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATIENCE_MS = 60_000
 
 @pytest.fixture
 def sign_in() -> SignIn:
-    """Return a way to sign a user in with a session: `sign_in(user).get("/files/")`."""
+    """Return a function that signs a user in: `sign_in(user).get("/files/")`."""
 
     def start_session(user: User) -> HttpClient:
         signed_in = HttpClient(headers={"accept": "text/html"})
@@ -52,8 +52,8 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     assert BUILT.is_file(), "The pages' script is not built: make front"
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's event loop lives in this thread for as long as the browser does. Django sees
-        # it and would refuse the database to tests that only ask between the browser's steps.
+        # Playwright's event loop runs in this thread as long as the browser. Django detects it and
+        # would refuse the synchronous database calls of the tests.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         expect.set_options(timeout=PATIENCE_MS)
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
@@ -74,13 +74,13 @@ def worker(live_server: LiveServer) -> Iterator[None]:
 
 @pytest.fixture
 def scripted() -> bool:
-    """Say whether the browser runs scripts."""
+    """Whether the browser runs scripts."""
     return True
 
 
 @pytest.fixture
 def context(browser: Browser, live_server: LiveServer, scripted: bool) -> Iterator[BrowserContext]:
-    """Return a browser of one's own, in Riga."""
+    """Return a new browser context in the time zone of Riga."""
     context = browser.new_context(
         base_url=live_server.url,
         timezone_id="Europe/Riga",
@@ -94,7 +94,7 @@ def context(browser: Browser, live_server: LiveServer, scripted: bool) -> Iterat
 
 @pytest.fixture
 def browser_errors() -> list[str]:
-    """Collect what the browser complained about: broken scripts, and what the CSP forbids."""
+    """Collect the errors of scripts and the violations of the content security policy."""
     return []
 
 
@@ -102,7 +102,7 @@ def browser_errors() -> list[str]:
 def open_page(
     context: BrowserContext, live_server: LiveServer, sign_in: SignIn, browser_errors: list[str]
 ) -> Open:
-    """Return a way to open a page as a user: `open_page(user, "/files/")`."""
+    """Return a function that opens a page as a user: `open_page(user, "/files/")`."""
 
     def open_as(user: User, path: str) -> Page:
         session = sign_in(user).cookies[settings.SESSION_COOKIE_NAME]

@@ -1,5 +1,5 @@
-"""The staff's pages: every noun is found, shown in a constant number of queries, and changed only
-through its services."""
+"""The admin pages: every model is listed in a constant number of queries and changed only through
+its services."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def tenant() -> Tenant:
 
 @pytest.fixture
 def http_client(staff: User, sign_in: SignIn) -> HttpClient:
-    """Return a member of the staff, with a browser."""
+    """Return the session of a member of platform staff."""
     return sign_in(staff)
 
 
@@ -61,7 +61,7 @@ def address(row: Any, page: str = "change") -> str:
 
 
 def form_of(http_client: HttpClient, page: str) -> dict[str, Any]:
-    """Return what the form on a page would send as it stands."""
+    """Return the values that the form on a page would send unchanged."""
     form = http_client.get(page).context["adminform"].form
     sent: dict[str, Any] = {}
     for bound in form:
@@ -76,7 +76,7 @@ def form_of(http_client: HttpClient, page: str) -> dict[str, Any]:
 
 
 def send(http_client: HttpClient, row: Any, **fields: Any) -> Any:
-    """Change fields of a row on its page; what is None is left out, as an empty box sends it."""
+    """Change fields of a row on its page; None leaves a field out, as an unchecked box does."""
     page = address(row)
     sent = {**form_of(http_client, page), **fields}
     return http_client.post(
@@ -89,7 +89,7 @@ def add(http_client: HttpClient, model: type[Any], **fields: Any) -> Any:
 
 
 def wrong(response: Any) -> dict[str, list[str]]:
-    """Return what a form says is wrong, and where."""
+    """Return the errors of a form by field."""
     assert response.status_code == HTTPStatus.OK
     errors: dict[str, list[str]] = response.context["adminform"].form.errors
     said = response.content.decode()
@@ -99,15 +99,15 @@ def wrong(response: Any) -> dict[str, list[str]]:
 
 
 def told(model: type[Any]) -> list[Any]:
-    """Return the messages of all events so far, of one noun."""
+    """Return the messages of all events about one model so far."""
     rows = OutboxEvent.objects.filter(topic=f"{model._meta.model_name}_events")
     return [orjson.loads(value) for value in rows.values_list("value", flat=True)]
 
 
-# --- Every noun ----------------------------------------------------------------------------------
+# --- Every model ---------------------------------------------------------------------------------
 
 
-def test_every_noun_has_its_pages_and_nothing_else_has() -> None:
+def test_exactly_the_expected_models_have_admin_pages() -> None:
     nouns = {Client, Subscription, User, Role, Consignment, Log, File, Note, City, OutboxEvent}
     assert set(staff_site._registry) == nouns
     assert not admin.site._registry
@@ -126,7 +126,7 @@ def test_the_list_the_row_and_its_history_open(
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_what_is_there_is_found_whatever_its_letter_case(
+def test_search_ignores_letter_case(
     model: type[Any], tenant: Tenant, http_client: HttpClient
 ) -> None:
     words = f"client:{tenant.client.pk}" if model is OutboxEvent else "dZIRNUPE"
@@ -164,7 +164,7 @@ def test_an_event_is_found_by_its_whole_key_type_or_request(
 
 
 def _multiply(tenant: Tenant, times: int) -> None:
-    """Let every noun have many rows, each with another client, author and so on."""
+    """Create many rows of every model, each with its own client, author and so on."""
     for number in range(times):
         client = ClientFactory(name=f"Sawmill of {number}")
         role = Role.unscoped.create(client=client, name=f"{number}", permissions=["logs.write"])
@@ -206,7 +206,7 @@ def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_the_way_into_a_list_is_for_the_staff_alone(
+def test_only_staff_open_the_admin_lists(
     model: type[Any], make_user: MakeUser, sign_in: SignIn
 ) -> None:
     page = address(model, "changelist")
@@ -215,7 +215,7 @@ def test_the_way_into_a_list_is_for_the_staff_alone(
         assert browser.post(page).status_code == HTTPStatus.FOUND
 
 
-def test_staff_sign_in_where_everyone_does(staff: User) -> None:
+def test_staff_use_the_common_sign_in_page(staff: User) -> None:
     browser = HttpClient(headers={"accept": "text/html"})
     answer = browser.get("/admin/notes/note/", follow=True)
     assert unquote(answer.redirect_chain[-1][0]) == "/login/?next=/admin/notes/note/"
@@ -227,14 +227,14 @@ def test_staff_sign_in_where_everyone_does(staff: User) -> None:
     assert browser.get("/admin/notes/note/").status_code == HTTPStatus.FOUND
 
 
-def test_five_wrong_passwords_on_the_way_to_the_admin_pages_ask_for_a_pause(staff: User) -> None:
+def test_five_wrong_passwords_for_the_admin_site_are_rate_limited(staff: User) -> None:
     form = {"username": staff.username, "password": "wrong"}
     answers = [HttpClient().post("/login/?next=/admin/", form).status_code for _ in range(6)]
     assert answers[-1] == HTTPStatus.TOO_MANY_REQUESTS
     assert HttpClient().post("/admin/login/", form).status_code == HTTPStatus.FOUND
 
 
-def test_only_the_pages_of_the_staff_may_evaluate_scripts(
+def test_only_admin_pages_allow_unsafe_eval(
     staff: User, http_client: HttpClient, make_user: MakeUser, sign_in: SignIn
 ) -> None:
     policy = http_client.get("/admin/")["Content-Security-Policy"].split("; ")
@@ -260,7 +260,7 @@ def test_pages_answer_without_the_final_slash_too(page: str, http_client: HttpCl
     )
 
 
-def test_nouns_are_found_by_their_names(http_client: HttpClient) -> None:
+def test_models_are_found_by_name(http_client: HttpClient) -> None:
     page = http_client.get("/admin/search/", {"s": "NOTE", "extended": "1"}).content.decode()
     assert "/admin/notes/note/" in page
     assert "/admin/files/file/" not in page
@@ -269,7 +269,7 @@ def test_nouns_are_found_by_their_names(http_client: HttpClient) -> None:
 @pytest.mark.parametrize(
     "page", ["/admin/nowhere", "/admin/nowhere/", "/admin/search/?s=note&page=x"]
 )
-def test_what_is_not_there_is_not_found(page: str, http_client: HttpClient) -> None:
+def test_absent_rows_are_not_found(page: str, http_client: HttpClient) -> None:
     assert http_client.get(page).status_code == HTTPStatus.NOT_FOUND
 
 
@@ -285,7 +285,9 @@ def test_no_query_breaks_a_list(model: type[Any], tenant: Tenant, http_client: H
         assert answer.status_code in {200, 302, 400}, query
 
 
-def test_what_no_column_can_hold_is_refused(tenant: Tenant, http_client: HttpClient) -> None:
+def test_values_that_no_column_can_hold_are_rejected(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     for query in ("title__exact=%00", "q=%00"):
         assert http_client.get(f"{address(Note, 'changelist')}?{query}").status_code == 400
 
@@ -306,7 +308,7 @@ def test_what_no_column_can_hold_is_refused(tenant: Tenant, http_client: HttpCli
         (Note, "title__exact=x"),
     ],
 )
-def test_a_list_is_filtered_by_what_it_offers_alone(
+def test_lists_reject_lookups_without_a_filter(
     model: type[Any], query: str, tenant: Tenant, http_client: HttpClient
 ) -> None:
     assert http_client.get(f"{address(model, 'changelist')}?{query}").status_code == 400
@@ -323,7 +325,7 @@ def test_a_list_is_filtered_by_what_it_offers_alone(
         (OutboxEvent, "topic=note_events"),
     ],
 )
-def test_what_a_list_offers_filters_it(
+def test_lists_accept_the_lookups_of_their_filters(
     model: type[Any], query: str, tenant: Tenant, http_client: HttpClient
 ) -> None:
     assert http_client.get(f"{address(model, 'changelist')}?{query}").status_code == 200
@@ -339,7 +341,7 @@ def test_no_id_breaks_a_page(model: type[Any], http_client: HttpClient) -> None:
 # --- Clients and subscriptions -------------------------------------------------------------------
 
 
-def test_a_client_begins_its_trial_with_its_first_owner(http_client: HttpClient) -> None:
+def test_a_new_client_has_a_trial_and_its_first_owner(http_client: HttpClient) -> None:
     add(http_client, Client, name="Venta Timber", username="venta", password="Spruce-bark-7731")
     client = Client.unscoped.get(name="Venta Timber")
     assert client.subscription.status == "trial"
@@ -347,22 +349,20 @@ def test_a_client_begins_its_trial_with_its_first_owner(http_client: HttpClient)
     assert LogEntry.objects.get().object_repr == "Venta Timber"
 
 
-def test_a_clients_weak_password_is_refused_in_its_place(http_client: HttpClient) -> None:
+def test_a_weak_password_is_rejected_beside_its_field(http_client: HttpClient) -> None:
     answer = add(http_client, Client, name="Venta Timber", username="venta", password="123")
     assert "password" in wrong(answer)
     assert not Client.unscoped.exists()
 
 
-def test_a_suspended_client_is_shut_out_and_let_in_again(
-    tenant: Tenant, http_client: HttpClient
-) -> None:
+def test_a_client_is_suspended_and_reactivated(tenant: Tenant, http_client: HttpClient) -> None:
     send(http_client, tenant.client, is_active=None)
     assert not Client.unscoped.get(pk=tenant.client.pk).is_active
     send(http_client, Client.unscoped.get(pk=tenant.client.pk), is_active="on")
     assert Client.unscoped.get(pk=tenant.client.pk).is_active
 
 
-def test_chosen_clients_are_suspended_together(tenant: Tenant, http_client: HttpClient) -> None:
+def test_selected_clients_are_suspended_together(tenant: Tenant, http_client: HttpClient) -> None:
     other = ClientFactory()
     chosen = {"action": "suspend", "_selected_action": [tenant.client.pk, other.pk]}
     answer = http_client.post(address(Client, "changelist"), chosen, follow=True)
@@ -459,7 +459,7 @@ def test_the_last_owner_stays(tenant: Tenant, http_client: HttpClient) -> None:
     assert User.unscoped.filter(pk=tenant.user.pk).exists()
 
 
-def test_of_chosen_users_all_are_deleted_or_none(tenant: Tenant, http_client: HttpClient) -> None:
+def test_selected_users_are_all_deleted_or_none(tenant: Tenant, http_client: HttpClient) -> None:
     both = [tenant.user.pk, tenant.colleague.pk]
     chosen = {"action": "delete_selected", "_selected_action": both}
     answer = http_client.post(address(User, "changelist"), chosen)
@@ -512,7 +512,7 @@ def test_a_role_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpCl
     assert not Role.unscoped.filter(pk=role.pk).exists()
 
 
-def test_the_built_in_roles_are_only_shown(http_client: HttpClient) -> None:
+def test_the_built_in_roles_are_read_only(http_client: HttpClient) -> None:
     viewer = Role.unscoped.get(client=None, name="viewer")
     page = http_client.get(address(viewer))
     assert page.status_code == HTTPStatus.OK
@@ -547,7 +547,9 @@ def test_a_consignment_is_added_changed_and_deleted_with_its_events(
     }
 
 
-def test_what_did_not_change_is_no_event(tenant: Tenant, http_client: HttpClient) -> None:
+def test_saving_without_a_change_publishes_no_event(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     send(http_client, tenant.consignment)
     send(http_client, tenant.note)
     assert told(Consignment) == []
@@ -560,7 +562,7 @@ def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, http_client: 
     assert wrong(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
 
 
-def test_logs_that_come_change_and_go_keep_the_totals(
+def test_adding_changing_and_deleting_logs_updates_the_totals(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
@@ -595,7 +597,7 @@ def test_impossible_measures_are_refused_beside_their_field(
 # --- Files, notes, cities, events ----------------------------------------------------------------
 
 
-def test_a_file_is_placed_elsewhere_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
+def test_a_file_is_moved_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
     load = Consignment.objects.create(client=tenant.client, name="Load 7", type="pinewood")
     page = http_client.get(address(tenant.file)).content.decode()
     assert reverse("web:file", args=[tenant.file.pk]) in page
@@ -609,7 +611,7 @@ def test_a_file_is_placed_elsewhere_and_deleted(tenant: Tenant, http_client: Htt
     assert not http_client.get(address(File, "changelist")).context["cl"].result_list
 
 
-def test_a_file_is_never_tied_to_another_clients_rows(
+def test_a_file_cannot_be_moved_to_another_clients_rows(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     other = create_tenant(word="Ādaži", first_id=5_000_001)
@@ -638,7 +640,9 @@ def test_a_note_is_written_changed_and_deleted_with_its_events(
     assert said[-1]["note"]["content"] == "It hangs inside."
 
 
-def test_what_another_changes_meanwhile_stays(tenant: Tenant, http_client: HttpClient) -> None:
+def test_a_concurrent_change_of_another_field_is_kept(
+    tenant: Tenant, http_client: HttpClient
+) -> None:
     notes, files = (type(row).unscoped.filter(pk=row.pk) for row in (tenant.note, tenant.file))
     note, file = (
         form_of(http_client, address(tenant.note)),
@@ -662,7 +666,7 @@ def test_a_city_gets_another_name_and_keeps_its_number(
     assert City.unscoped.get(number=9).name == "Ogre"
 
 
-def test_events_are_facts(tenant: Tenant, http_client: HttpClient) -> None:
+def test_events_are_read_only(tenant: Tenant, http_client: HttpClient) -> None:
     event = OutboxEvent.objects.filter(topic="note_events").get()
     page = http_client.get(address(event)).content.decode()
     assert "&quot;action&quot;: &quot;create&quot;" in page
@@ -675,9 +679,7 @@ def test_events_are_facts(tenant: Tenant, http_client: HttpClient) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("way", ["add", "delete", "choose"])
-def test_what_lost_to_another_writer_is_done_again(
-    way: str, tenant: Tenant, http_client: HttpClient
-) -> None:
+def test_a_lost_transaction_is_retried(way: str, tenant: Tenant, http_client: HttpClient) -> None:
     chosen = {"action": "delete_selected", "_selected_action": [tenant.note.pk], "post": "yes"}
     page, sent = {
         "add": (address(Note, "add"), {"client": tenant.client.pk, "title": "Gate key"}),
@@ -709,7 +711,7 @@ def test_what_lost_to_another_writer_is_done_again(
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 class TestBrowser:
-    """Real pages under the real policy: what it forbids is a trouble."""
+    """The pages in a browser; a violation of the content security policy fails the test."""
 
     def test_a_client_is_searched_for_and_a_consignment_picked(
         self, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
@@ -738,7 +740,7 @@ class TestBrowser:
         assert tenant.consignment.logs.count() == 2
         assert browser_errors == []
 
-    def test_chosen_clients_are_suspended(
+    def test_selected_clients_are_suspended(
         self, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
     ) -> None:
         page = open_page(staff, address(Client, "changelist"))
@@ -749,7 +751,7 @@ class TestBrowser:
         assert browser_errors == []
 
     @pytest.mark.parametrize("page_of", ["changelist", "change"])
-    def test_no_page_is_wider_than_a_telephone(
+    def test_every_page_fits_a_phone(
         self, page_of: str, tenant: Tenant, staff: User, open_page: Open, browser_errors: list[str]
     ) -> None:
         page = open_page(staff, "/admin/")

@@ -1,4 +1,4 @@
-"""A consignment in a real browser: logs by keyboard and with one thumb, tallies, paper."""
+"""A consignment in a browser: logs by keyboard and on the gate page, tallies, print."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sheet(name: str, content: bytes) -> FilePayload:
 
 
 def type_log(page: Page, *boxes: str) -> None:
-    """Type a log as a person does who never looks up: box after box, then Enter."""
+    """Type a log field by field, then Enter."""
     for box in boxes[:-1]:
         page.keyboard.type(box)
         page.keyboard.press("Tab")
@@ -109,7 +109,7 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
     assert browser_errors == []
 
 
-def test_whatever_speaks_of_the_logs_is_drawn_anew_once_a_tally_is_in(
+def test_all_parts_about_logs_refresh_after_a_tally_is_processed(
     owner: User, open_page: Open, load: Consignment, worker: None, browser_errors: list[str]
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -129,7 +129,7 @@ def test_whatever_speaks_of_the_logs_is_drawn_anew_once_a_tally_is_in(
     assert browser_errors == []
 
 
-def test_scanner_ends_a_barcode_with_enter_and_escape_clears(
+def test_enter_of_a_scanner_moves_on_and_escape_clears(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -150,7 +150,7 @@ def test_scanner_ends_a_barcode_with_enter_and_escape_clears(
     assert not Log.unscoped.exists()
 
 
-def test_log_that_is_refused_comes_back_with_its_sentence_and_nothing_is_lost(
+def test_rejected_log_returns_to_the_inputs_with_its_error(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     measured(owner, load, "TB-1")
@@ -168,7 +168,7 @@ def test_log_that_is_refused_comes_back_with_its_sentence_and_nothing_is_lost(
     expect(page.get_by_text("There is a log with the barcode")).to_have_count(0)
 
 
-def test_typing_goes_on_while_logs_are_saved_and_what_fails_waits_in_its_row(
+def test_logs_are_saved_while_typing_and_rejected_ones_stay_in_their_rows(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     measured(owner, load, "TB-1")
@@ -199,7 +199,7 @@ def test_typing_goes_on_while_logs_are_saved_and_what_fails_waits_in_its_row(
     assert set(Log.unscoped.values_list("barcode", flat=True)) == {"TB-1", "TB-2", "TB-4"}
 
 
-def test_log_whose_answer_is_lost_is_added_once(
+def test_log_whose_response_is_lost_is_added_once(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -220,7 +220,7 @@ def test_log_whose_answer_is_lost_is_added_once(
     assert Log.unscoped.count() == 1
 
 
-def test_log_is_corrected_in_its_row_and_deleted_after_a_question(
+def test_log_is_corrected_in_its_row_and_deleted_after_confirmation(
     owner: User, open_page: Open, load: Consignment, browser_errors: list[str]
 ) -> None:
     log = measured(owner, load, "TB-1")
@@ -253,9 +253,7 @@ def test_log_is_corrected_on_a_page_of_its_own_on_a_phone(
     expect(page.locator("#totals")).to_contain_text("0.630 m³")
 
 
-def test_more_logs_come_below_those_that_are_there(
-    owner: User, open_page: Open, load: Consignment
-) -> None:
+def test_older_logs_are_appended(owner: User, open_page: Open, load: Consignment) -> None:
     for number in range(1, 121):
         measured(owner, load, f"L{number}")
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -269,7 +267,7 @@ def test_more_logs_come_below_those_that_are_there(
     assert numbers == [str(number) for number in range(120, 0, -1)]
 
 
-def test_logs_are_added_with_one_thumb_on_a_phone_and_taken_back(
+def test_logs_are_added_on_the_gate_page_and_undone(
     owner: User, open_page: Open, load: Consignment, browser_errors: list[str]
 ) -> None:
     measured(owner, load, "TB-1")
@@ -290,7 +288,7 @@ def test_logs_are_added_with_one_thumb_on_a_phone_and_taken_back(
     expect(page.get_by_label("Breadth, cm")).to_be_focused()
     assert Log.unscoped.get(volume=Decimal("0.357")).consignment == load
 
-    # The same log again: each box offers what the last one had.
+    # The same log again: each input suggests the previous value.
     for _ in range(2):
         page.get_by_role("button", name="Next", exact=True).click()
     page.get_by_role("button", name="Add log").click()
@@ -332,7 +330,7 @@ def test_without_scripts_logs_are_added_corrected_and_deleted(
     expect(page.locator(".sum")).to_have_text(re.compile("1 log$"))
 
 
-def test_photos_are_shown_as_soon_as_they_are_checked(
+def test_photos_appear_as_soon_as_they_are_processed(
     owner: User, open_page: Open, worker: None, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")

@@ -1,4 +1,4 @@
-"""The pages in a real browser: Debian's Chromium on the live server, files processed for real."""
+"""The pages in a browser: Chromium on the live server, with a worker that processes files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_dropped_files_end_with_their_results_and_survive_a_reload(
     assert browser_errors == []
 
 
-def test_bad_files_are_refused_by_name_before_a_byte_is_sent(owner: User, open_page: Open) -> None:
+def test_bad_files_are_rejected_before_a_byte_is_sent(owner: User, open_page: Open) -> None:
     page = open_page(owner, "/api/")
     sent: list[str] = []
     page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
@@ -111,7 +111,7 @@ def test_bad_files_are_refused_by_name_before_a_byte_is_sent(owner: User, open_p
     assert sent == []
 
 
-def test_batch_holds_a_hundred_files_and_all_of_them_end(
+def test_all_files_of_a_full_batch_are_processed(
     owner: User, open_page: Open, worker: None
 ) -> None:
     page = open_page(owner, "/api/")
@@ -141,7 +141,7 @@ def test_file_dropped_on_the_page_goes_into_the_chosen_consignment(
     assert File.unscoped.get().consignment.name == "AB-0187"
 
 
-def test_lost_answer_is_asked_for_again_and_the_file_is_stored_once(
+def test_file_whose_response_is_lost_is_stored_once(
     owner: User, open_page: Open, worker: None
 ) -> None:
     page = open_page(owner, "/api/")
@@ -161,7 +161,7 @@ def test_lost_answer_is_asked_for_again_and_the_file_is_stored_once(
     assert File.unscoped.count() == 1
 
 
-def test_queued_file_can_be_left_out(owner: User, open_page: Open) -> None:
+def test_queued_file_can_be_removed(owner: User, open_page: Open) -> None:
     page = open_page(owner, "/api/")
     held: list[Route] = []
 
@@ -172,19 +172,19 @@ def test_queued_file_can_be_left_out(owner: User, open_page: Open) -> None:
     choose(page, *(text(f"{number}.txt", "Seal") for number in range(4)))
     expect(page.get_by_role("status")).to_contain_text("0 of 4 sent")
     for _ in range(PATIENCE_MS // 20):
-        if len(held) == 3:  # as many are sent at a time
+        if len(held) == 3:  # the maximum of parallel uploads
             break
         page.wait_for_timeout(20)
     page.get_by_role("button", name="Leave out 3.txt").click()
     page.get_by_role("button", name="Leave out 0.txt").click()
     expect(page.get_by_role("status")).to_contain_text("0 of 2 sent")
     for route in held:
-        route.continue_()  # does nothing for the one that was aborted
+        route.continue_()  # has no effect on the aborted request
     expect(page.get_by_role("status")).to_contain_text("All 2 sent")
     assert set(File.unscoped.values_list("name", flat=True)) == {"1.txt", "2.txt"}
 
 
-def test_signed_out_meanwhile_is_said_and_nothing_is_lost(
+def test_expired_session_is_shown_and_the_file_is_kept(
     owner: User, context: BrowserContext, open_page: Open, worker: None
 ) -> None:
     page = open_page(owner, "/api/")
@@ -210,7 +210,7 @@ def test_temperature_page_shows_state_and_result_in_place(
     expect(page.get_by_text("1 city, 2 readings, °C")).to_be_visible()
 
 
-def test_list_shows_what_becomes_of_a_file_without_reloading(owner: User, open_page: Open) -> None:
+def test_list_shows_the_result_of_a_file_without_reloading(owner: User, open_page: Open) -> None:
     file = receive_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
     expect(row(page, "readings.csv")).to_contain_text("Checking")
@@ -221,7 +221,7 @@ def test_list_shows_what_becomes_of_a_file_without_reloading(owner: User, open_p
     expect(search).to_be_focused()
 
 
-def test_list_is_drawn_anew_though_the_first_answers_are_lost(
+def test_list_refreshes_after_failed_requests(
     owner: User, open_page: Open, browser_errors: list[str]
 ) -> None:
     file = receive_readings(READINGS, actor=owner)
@@ -258,7 +258,7 @@ def test_list_is_searched_while_typing(
     assert browser_errors == []
 
 
-def test_file_asks_in_place_before_it_is_deleted(owner: User, open_page: Open) -> None:
+def test_deletion_of_a_file_is_confirmed_in_place(owner: User, open_page: Open) -> None:
     file = settle_readings(READINGS, actor=owner)
     page = open_page(owner, f"/files/{file.pk}/")
     delete = page.locator("summary", has_text="Delete")
@@ -275,7 +275,7 @@ def test_file_asks_in_place_before_it_is_deleted(owner: User, open_page: Open) -
     expect(page.get_by_text("No files yet")).to_be_visible()
 
 
-def test_times_and_days_are_the_readers_own(owner: User, open_page: Open) -> None:
+def test_times_and_days_are_in_the_browsers_time_zone(owner: User, open_page: Open) -> None:
     file = settle_readings(READINGS, actor=owner)
     page = open_page(owner, f"/files/{file.pk}/")
     expect(page.locator(".facts", has_text="First reading")).to_contain_text(
@@ -363,7 +363,7 @@ def test_password_can_be_shown(context: BrowserContext) -> None:
     expect(password).to_be_focused()
 
 
-def test_phone_has_its_map_above_and_its_work_below(owner: User, open_page: Open) -> None:
+def test_phone_has_the_menu_above_and_the_buttons_below(owner: User, open_page: Open) -> None:
     page = open_page(owner, "/files/")
     page.set_viewport_size({"width": 360, "height": 740})
     notes = page.get_by_role("link", name="Notes")
@@ -379,7 +379,7 @@ def test_phone_has_its_map_above_and_its_work_below(owner: User, open_page: Open
 
 @pytest.fixture
 def lived_in(owner: User) -> list[str]:
-    """Fill a company with one of everything; return its pages."""
+    """Create one row of everything; return the pages."""
     load = open_consignment(
         actor=owner, client=owner.client, name="AB-0187", type="pinewood", city_id=7
     )
@@ -416,7 +416,7 @@ def lived_in(owner: User) -> list[str]:
     ]
 
 
-def test_every_page_is_accessible_fits_and_asks_nobody_else(
+def test_every_page_is_accessible_fits_and_loads_nothing_from_other_hosts(
     owner: User, lived_in: list[str], open_page: Open, browser_errors: list[str]
 ) -> None:
     page = open_page(owner, "/files/")
@@ -428,7 +428,7 @@ def test_every_page_is_accessible_fits_and_asks_nobody_else(
         page.evaluate(AXE.read_text())
         for width, scheme in product((1280, 360), ("light", "dark")):
             page.set_viewport_size({"width": width, "height": 800})
-            # A colour on its way to another is nobody's to judge.
+            # Colours in transition would fail the contrast rules.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             report = page.evaluate(
                 "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES

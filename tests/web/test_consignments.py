@@ -1,4 +1,4 @@
-"""The consignments' pages, as a browser without any script would use them."""
+"""The pages of consignments, without JavaScript."""
 
 from __future__ import annotations
 
@@ -123,11 +123,11 @@ def test_list_is_searched_by_name_vehicle_and_barcode(
 @pytest.mark.parametrize(
     "query", ["?type=plywood", "?before=x", "?before=0", f"?before={2**63}", "?q=%00"]
 )
-def test_filters_that_make_no_sense_are_refused(http_client: HttpClient, query: str) -> None:
+def test_invalid_filters_are_rejected(http_client: HttpClient, query: str) -> None:
     assert http_client.get(f"/consignments/{query}").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_more_of_the_list_goes_on_where_it_ended_though_others_come_meanwhile(
+def test_next_page_skips_and_repeats_nothing_when_rows_are_added(
     owner: User, http_client: HttpClient
 ) -> None:
     for number in range(60):
@@ -170,7 +170,7 @@ def test_consignment_is_opened(http_client: HttpClient, owner: User) -> None:
         ({"name": "AB-0187"}, 409, "There is a consignment named “AB-0187” already"),
     ],
 )
-def test_what_cannot_be_opened_is_said_beside_its_field_and_stays_typed(
+def test_invalid_consignment_is_rejected_beside_its_field_and_kept_in_the_form(
     http_client: HttpClient, load: Consignment, form: dict[str, str], status: int, sentence: str
 ) -> None:
     said = {"name": "AB-0188", "type": "hardwood", "vehicle_number": "KB 9", **form}
@@ -191,7 +191,7 @@ def test_consignment_is_changed(http_client: HttpClient, load: Consignment) -> N
     assert (load.vehicle_number, load.city_id) == ("JT 2209", None)
 
 
-def test_consignment_says_what_goes_with_it_before_it_is_deleted(
+def test_confirmation_names_what_is_deleted_with_a_consignment(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     measured(owner, load)
@@ -242,7 +242,7 @@ def test_page_shows_all_that_belongs_to_it(
     assert "Not of it" not in page
 
 
-def test_totals_are_never_older_than_the_files_below_them(
+def test_totals_are_never_older_than_the_statuses_of_files(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     result = {"rows": 1, "accepted": 1, "rejected": 0, "unchanged": 0, "volume": 0.315}
@@ -296,7 +296,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
     assert len(captured) == 5
 
 
-def test_logs_are_numbered_on_through_all_stretches(
+def test_logs_are_numbered_across_pages(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     for number in range(1, 61):
@@ -312,7 +312,9 @@ def test_logs_are_numbered_on_through_all_stretches(
     assert found == [(str(number), str(number)) for number in range(60, 0, -1)]
 
 
-def test_note_is_written_right_there(http_client: HttpClient, load: Consignment) -> None:
+def test_note_is_added_on_the_page_of_the_consignment(
+    http_client: HttpClient, load: Consignment
+) -> None:
     response = http_client.post(
         f"/consignments/{load.pk}/notes/", {"title": "Seal", "content": "ok"}
     )
@@ -346,7 +348,7 @@ def test_files_and_notes_are_listed_of_one_consignment(
         assert "VT-1" not in others
 
 
-def test_paper_has_every_log_in_the_order_of_arrival(
+def test_print_page_has_every_log_oldest_first(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     for number in range(1, 61):
@@ -357,9 +359,7 @@ def test_paper_has_every_log_in_the_order_of_arrival(
         assert words in page
 
 
-def test_history_is_told_stretch_by_stretch(
-    owner: User, http_client: HttpClient, load: Consignment
-) -> None:
+def test_timeline_is_paginated(owner: User, http_client: HttpClient, load: Consignment) -> None:
     for number in range(220):
         write_note(actor=owner, client=owner.client, title=f"Note {number}", consignment=load)
     page = http_client.get(f"/consignments/{load.pk}/history/").content.decode()
@@ -404,7 +404,7 @@ def test_log_is_added_with_comma_or_point(
     ],
 )
 @pytest.mark.parametrize("where", ["logs", "gate"])
-def test_log_that_cannot_be_is_said_in_place_and_stays_typed(
+def test_invalid_log_is_rejected_in_place_and_kept_in_the_form(
     owner: User,
     http_client: HttpClient,
     load: Consignment,
@@ -444,7 +444,7 @@ def test_log_is_corrected_and_deleted_and_the_totals_follow(
     assert (load.log_count, load.volume) == (0, 0)
 
 
-# --- Who may -------------------------------------------------------------------------------------
+# --- Permissions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "manager"])
@@ -476,7 +476,7 @@ def test_each_role_is_offered_what_it_may_do_and_nothing_else(
     assert ("Delete consignment" in edit) == writes_consignments
 
 
-def test_lapsed_client_reads_on_and_is_offered_nothing_that_writes(
+def test_lapsed_client_reads_and_sees_no_forms_that_write(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     log = measured(owner, load, "TB-1")

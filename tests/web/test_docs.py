@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/docs"])
-def test_the_operations_are_shown_with_nothing_from_elsewhere(
+def test_operations_are_shown_without_requests_to_other_hosts(
     path: str, context: BrowserContext, live_server: LiveServer
 ) -> None:
     page = context.new_page()

@@ -1,4 +1,4 @@
-"""Whatever goes wrong around the pages, nothing typed is lost, and nothing is saved twice."""
+"""Failures around the pages: nothing typed is lost, and nothing is saved twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOGS = "**/api/consignments/*/logs/"
 UNSURE = "Not sure whether it was"
 SIGNED_OUT = '{"title": "Unauthorized", "status": 401, "detail": "Sign in."}'
 NO_PAUSES = "(later => { window.setTimeout = (act) => later(act, 1) })(setTimeout)"
-# As when a proxy or the network dies between an answer's head and its end.
+# As when the network fails between the head and the end of a response.
 BREAK_OFF = """(address) => {
   const whole = window.fetch;
   window.fetch = async (...asked) => {
@@ -51,7 +51,7 @@ def load(owner: User) -> Consignment:
 
 @pytest.fixture
 def asked_to_stay(context: BrowserContext) -> list[str]:
-    """Collect the browser's questions whether to leave a page that holds something unsaved."""
+    """Collect the dialogs that ask whether to leave a page with unsaved data."""
     questions: list[str] = []
 
     def answer(dialog: Dialog) -> None:
@@ -63,7 +63,7 @@ def asked_to_stay(context: BrowserContext) -> list[str]:
 
 
 def coming(owner: User, load: Consignment) -> File:
-    """Return a file of the consignment that waits to be processed."""
+    """Return a pending file of the consignment."""
     file = receive_readings(READINGS, actor=owner)
     file.consignment = load
     file.save()
@@ -71,7 +71,7 @@ def coming(owner: User, load: Consignment) -> File:
 
 
 def sign_out_while_logs_wait(page: Page) -> Callable[[], None]:
-    """Hold the first log back; the way that is returned refuses it, and all that follow."""
+    """Hold back the first log; the returned function rejects it and all later ones."""
     held: list[Route] = []
 
     def refuse(route: Route) -> None:
@@ -88,7 +88,7 @@ def sign_out_while_logs_wait(page: Page) -> Callable[[], None]:
 
 
 def lose_answers(keys: list[str]) -> Callable[[Route], None]:
-    """Have the first request done, but lose its answer and all others; collect the keys sent."""
+    """Process the first request, but lose its response and all others; collect the keys sent."""
 
     def lose(route: Route) -> None:
         keys.append(route.request.headers["idempotency-key"])
@@ -106,7 +106,7 @@ def add_at_gate(page: Page, breadth: str, height: str) -> None:
     page.get_by_role("button", name="Add log").click()
 
 
-def test_logs_refused_at_the_gate_wait_until_each_is_corrected_or_dropped(
+def test_rejected_logs_at_the_gate_wait_until_corrected_or_dropped(
     owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
 ) -> None:
     measured(owner, load, "TB-1")
@@ -136,7 +136,7 @@ def test_logs_refused_at_the_gate_wait_until_each_is_corrected_or_dropped(
     assert [log.breadth for log in Log.unscoped.order_by("pk")[1:]] == [31, 32]
 
 
-def test_all_is_saved_at_the_gate_only_once_nothing_is_refused(
+def test_gate_shows_all_saved_only_without_rejected_logs(
     owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/gate/")
@@ -157,7 +157,7 @@ def test_all_is_saved_at_the_gate_only_once_nothing_is_refused(
     assert asked_to_stay == []
 
 
-def test_log_is_taken_back_once_however_often_undo_is_pressed(
+def test_undo_pressed_twice_deletes_one_log(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     for barcode in ("TB-1", "TB-2", "TB-3"):
@@ -170,7 +170,7 @@ def test_log_is_taken_back_once_however_often_undo_is_pressed(
     assert Log.unscoped.count() == 2
 
 
-def test_redraw_leaves_logs_that_could_not_be_saved(
+def test_refresh_keeps_rejected_logs(
     owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
 ) -> None:
     file = coming(owner, load)
@@ -191,7 +191,7 @@ def test_redraw_leaves_logs_that_could_not_be_saved(
     assert asked_to_stay == ["beforeunload"]
 
 
-def test_redraw_that_was_asked_for_before_a_log_was_saved_does_not_take_it_away(
+def test_refresh_requested_before_a_log_was_saved_keeps_the_log(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     file = coming(owner, load)
@@ -220,7 +220,7 @@ def test_redraw_that_was_asked_for_before_a_log_was_saved_does_not_take_it_away(
     assert "0.315 m³" in totals(page)
 
 
-def test_redraw_leaves_the_log_that_is_being_corrected(
+def test_refresh_keeps_the_log_being_corrected(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     log = measured(owner, load, "TB-1")
@@ -239,7 +239,7 @@ def test_redraw_leaves_the_log_that_is_being_corrected(
     expect(page.locator("#rows")).to_contain_text("TB-4")
 
 
-def test_signing_in_in_another_tab_lets_the_page_go_on(
+def test_page_continues_after_signing_in_in_another_tab(
     owner: User, context: BrowserContext, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -267,7 +267,7 @@ def test_signing_in_in_another_tab_lets_the_page_go_on(
 
 
 @pytest.mark.parametrize("corrected", [False, True])
-def test_log_whose_answers_are_all_lost_is_added_once_if_it_is_tried_again(
+def test_log_whose_responses_are_all_lost_is_added_once_when_sent_again(
     owner: User, open_page: Open, load: Consignment, corrected: bool
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -288,7 +288,7 @@ def test_log_whose_answers_are_all_lost_is_added_once_if_it_is_tried_again(
     assert Log.unscoped.count() == 1 + corrected
 
 
-def test_log_that_waits_in_its_row_keeps_its_key_beside_its_twin(
+def test_waiting_log_keeps_its_own_key_beside_an_equal_one(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -310,7 +310,7 @@ def test_log_that_waits_in_its_row_keeps_its_key_beside_its_twin(
     assert Log.unscoped.count() == 2
 
 
-def test_log_that_was_saved_after_all_is_shown_and_counted_once(
+def test_log_saved_despite_lost_responses_is_shown_and_counted_once(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     file = coming(owner, load)
@@ -329,7 +329,7 @@ def test_log_that_was_saved_after_all_is_shown_and_counted_once(
     assert "0.315 m³" in totals(page)
 
 
-def test_file_whose_answers_are_all_lost_is_stored_once_if_it_is_tried_again(
+def test_file_whose_responses_are_all_lost_is_stored_once_when_sent_again(
     owner: User, open_page: Open, worker: None
 ) -> None:
     page = open_page(owner, "/api/")
@@ -345,7 +345,7 @@ def test_file_whose_answers_are_all_lost_is_stored_once_if_it_is_tried_again(
     assert File.unscoped.count() == 1
 
 
-def test_page_is_not_left_unasked_while_a_file_can_be_tried_again(
+def test_leaving_the_page_is_confirmed_while_a_file_can_be_sent_again(
     owner: User, context: BrowserContext, open_page: Open, asked_to_stay: list[str]
 ) -> None:
     page = open_page(owner, "/api/")
@@ -373,7 +373,7 @@ def test_each_tab_remembers_its_own_batch(
     expect(row(page, "gate.txt")).to_contain_text("The page was closed while it was being sent")
     expect(page.locator("[data-batch] li")).to_have_count(1)
 
-    # What a closed tab leaves behind is there for whoever comes back.
+    # The rows of a closed tab are restored by the next one.
     second.close()
     third = context.new_page()
     third.goto("/api/")
@@ -381,7 +381,7 @@ def test_each_tab_remembers_its_own_batch(
     expect(row(third, "load.txt")).to_contain_text("Checking")
 
 
-def test_file_is_followed_though_an_answer_breaks_off(owner: User, open_page: Open) -> None:
+def test_polling_continues_after_an_interrupted_response(owner: User, open_page: Open) -> None:
     file = receive_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
     page.evaluate(BREAK_OFF, "/api/task-status/")
@@ -391,7 +391,7 @@ def test_file_is_followed_though_an_answer_breaks_off(owner: User, open_page: Op
     expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
 
 
-def test_list_is_drawn_anew_though_an_answer_breaks_off(owner: User, open_page: Open) -> None:
+def test_list_refreshes_after_an_interrupted_response(owner: User, open_page: Open) -> None:
     file = receive_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
     page.evaluate(BREAK_OFF, "/files/")
@@ -399,7 +399,7 @@ def test_list_is_drawn_anew_though_an_answer_breaks_off(owner: User, open_page: 
     expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
 
 
-def test_log_whose_answer_breaks_off_is_added_once(
+def test_log_whose_response_is_interrupted_is_added_once(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")

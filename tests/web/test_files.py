@@ -1,4 +1,4 @@
-"""The files' pages: the list, one file, what the upload pages tell their script."""
+"""The pages of files: the list, one file, the data of the upload pages for their script."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXT_RESULT = {"lines": 24, "words": 188, "chars": 1200, "encoding": "utf-8", "p
 
 
 def stored(client: Client, **fields: object) -> File:
-    """Return a file as the pipeline leaves it."""
+    """Return a processed file."""
     known: dict[str, object] = {
         "name": "gate note.txt",
         "kind": "text",
@@ -46,7 +46,7 @@ def stored(client: Client, **fields: object) -> File:
 
 @contextmanager
 def settled_before_they_are_read(settle: Callable[[], object]) -> Iterator[None]:
-    """Have files settled by someone else just before a page reads how they stand."""
+    """Finish the processing of files just before a page reads their statuses."""
     seen: list[str] = []
 
     def watch(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -70,7 +70,7 @@ def http_client(owner: User, sign_in: SignIn) -> HttpClient:
     return sign_in(owner)
 
 
-def test_list_says_what_became_of_each_file(
+def test_list_shows_the_result_of_each_file(
     http_client: HttpClient, client_company: Client
 ) -> None:
     stored(client_company)
@@ -84,7 +84,7 @@ def test_list_says_what_became_of_each_file(
     assert page.index("new.jpg") < page.index("cut.jpg") < page.index("gate note.txt")
 
 
-def test_files_of_others_and_files_that_are_gone_are_not_listed(
+def test_foreign_and_deleted_files_are_not_listed(
     http_client: HttpClient, client_company: Client
 ) -> None:
     stored(ClientFactory(), name="theirs.txt")
@@ -105,7 +105,7 @@ def test_files_of_others_and_files_that_are_gone_are_not_listed(
         ("?status=&kind=&q=", ["cut.jpg", "gate note.txt"]),
     ],
 )
-def test_list_is_narrowed(
+def test_list_is_filtered(
     http_client: HttpClient, client_company: Client, query: str, shown: list[str]
 ) -> None:
     stored(client_company)
@@ -116,7 +116,7 @@ def test_list_is_narrowed(
 
 
 @pytest.mark.parametrize("query", ["?status=RECEIVING", "?kind=song", "?q=%00", "?q=" + "x" * 300])
-def test_filters_that_make_no_sense_are_refused(http_client: HttpClient, query: str) -> None:
+def test_invalid_filters_are_rejected(http_client: HttpClient, query: str) -> None:
     assert http_client.get(f"/files/{query}").status_code == HTTPStatus.BAD_REQUEST
 
 
@@ -134,7 +134,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
     assert "note-09.txt" in http_client.get("/files/?page=2").content.decode()
 
 
-def test_counts_are_never_older_than_the_rows_below_them(
+def test_counts_are_never_older_than_the_rows(
     http_client: HttpClient, client_company: Client
 ) -> None:
     stored(client_company, status="PENDING")
@@ -144,7 +144,7 @@ def test_counts_are_never_older_than_the_rows_below_them(
     assert "?status=PENDING" not in page
 
 
-def test_rows_are_given_for_the_files_asked_and_no_others(
+def test_only_the_requested_rows_are_rendered(
     http_client: HttpClient, client_company: Client
 ) -> None:
     mine, other = stored(client_company), stored(ClientFactory(), name="theirs.txt")
@@ -158,7 +158,7 @@ def test_rows_are_given_for_the_files_asked_and_no_others(
     assert http_client.get(f"/files/rows/?{too_many}").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_temperature_file_shows_its_figures_and_rejects(
+def test_temperature_file_shows_its_result_and_rejects(
     owner: User, http_client: HttpClient
 ) -> None:
     file = settle_readings(READINGS, actor=owner)
@@ -183,7 +183,7 @@ def test_file_with_more_rejects_than_are_kept_says_so(owner: User, http_client: 
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILURE"])
-def test_tally_shows_its_logs_its_rejects_and_its_marked_copy(
+def test_tally_shows_its_logs_rejects_and_annotated_copy(
     http_client: HttpClient, client_company: Client, status: str
 ) -> None:
     reject = {"line": 1003, "reason": "B1003: The length is missing.", "text": "B-2, , 30, 25"}
@@ -239,7 +239,7 @@ def test_result_of_each_kind_is_shown_in_rows(
         assert words in page
 
 
-def test_failure_says_why_and_can_be_tried_again(
+def test_failure_has_a_reason_and_can_be_retried(
     http_client: HttpClient, client_company: Client
 ) -> None:
     file = stored(client_company, status="FAILURE", error="It is cut off. Send it again.")
@@ -252,9 +252,7 @@ def test_failure_says_why_and_can_be_tried_again(
     assert "Only a file in FAILURE can be tried again." in response.content.decode()
 
 
-def test_all_failures_are_tried_again_at_once(
-    http_client: HttpClient, client_company: Client
-) -> None:
+def test_all_failures_are_retried_at_once(http_client: HttpClient, client_company: Client) -> None:
     for number in range(3):
         stored(client_company, name=f"{number}.jpg", kind="photo", status="FAILURE", error="x")
     assert "Retry the 3 in FAILURE" in http_client.get("/files/").content.decode()
@@ -262,7 +260,7 @@ def test_all_failures_are_tried_again_at_once(
     assert set(File.unscoped.values_list("status", flat=True)) == {"PENDING"}
 
 
-def test_a_file_is_placed_into_any_consignment_and_the_newest_are_offered(
+def test_a_file_is_moved_to_any_consignment_and_the_newest_are_listed(
     http_client: HttpClient,
     client_company: Client,
     django_assert_num_queries: DjangoAssertNumQueries,
@@ -299,7 +297,7 @@ def test_foreign_and_absent_files_are_the_same_page(http_client: HttpClient, whe
     assert (other.status, other.deleted_at) == ("FAILURE", None)
 
 
-def test_upload_page_knows_the_limits_of_the_door(
+def test_upload_page_has_the_limits_of_its_endpoint(
     http_client: HttpClient, client_company: Client, settings: pytest.FixtureRequest
 ) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 7 * 1024**3  # type: ignore[attr-defined]
@@ -315,7 +313,7 @@ def test_upload_page_knows_the_limits_of_the_door(
     assert "VT-1" not in page
 
 
-def test_temperature_page_sends_one_file_to_its_own_door(http_client: HttpClient) -> None:
+def test_temperature_page_uploads_one_file_to_its_own_endpoint(http_client: HttpClient) -> None:
     page = http_client.get("/upload/").content.decode()
     assert 'action="/upload/"' in page
     assert 'type="file" name="file"' in page
@@ -330,7 +328,7 @@ def test_temperature_page_sends_one_file_to_its_own_door(http_client: HttpClient
         ("owner", True, "Files can be added again once the subscription is extended."),
     ],
 )
-def test_whoever_cannot_upload_is_told_before_choosing(
+def test_users_who_cannot_upload_see_the_reason(
     make_user: MakeUser, sign_in: SignIn, role: str, lapsed: bool, sentence: str
 ) -> None:
     user = make_user(role)

@@ -1,4 +1,4 @@
-"""Addresses that a form is sent to: whoever is led there to read finds the form's page."""
+"""Addresses of forms: a GET there shows the page of the form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from timba.web.urls import urlpatterns
 pytestmark = pytest.mark.django_db
 HTML = {"accept": "text/html"}
 HOST = "http://testserver"
-# Nobody is led to it: it ends a session that is over already.
+# Takes POST only.
 NO_PAGE = {"logout/"}
 ROUTES = {str(part.pattern) for part in urlpatterns}
 
@@ -70,7 +70,7 @@ def pieces(page: Any) -> set[str]:
         ("/client/", "/consignments/"),
     ],
 )
-def test_reading_where_a_form_is_sent_shows_the_forms_page(
+def test_get_at_the_address_of_a_form_shows_its_page(
     tenant: Tenant, http_client: HttpClient, address: str, page: str
 ) -> None:
     found = http_client.get(filled(address, tenant), follow=True)
@@ -81,7 +81,7 @@ def test_reading_where_a_form_is_sent_shows_the_forms_page(
     assert http_client.head(filled(address, tenant), follow=True).status_code == HTTPStatus.OK
 
 
-def test_a_browser_reads_at_every_address_and_changes_nothing(
+def test_get_at_every_address_succeeds_and_changes_nothing(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     pages = [door for door in doors() if door.route in ROUTES]
@@ -94,21 +94,21 @@ def test_a_browser_reads_at_every_address_and_changes_nothing(
     assert http_client.get("/account/").status_code == HTTPStatus.OK
 
 
-def test_the_page_of_a_refused_note_is_drawn_anew_where_it_stands(
+def test_page_of_a_rejected_note_refreshes_at_its_address(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     address = filled("/consignments/{consignment_id}/notes/", tenant)
     refused = http_client.post(address, {"title": "", "content": "Ilze has it"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     anew = http_client.get(address)
-    # The script follows no redirect: that would be the way to sign in.
+    # The script follows no redirects, because those lead to the sign-in page.
     assert anew.status_code == HTTPStatus.OK
     live = re.compile(r'id="([\w-]+)"[^>]* data-live')
     assert live.findall(anew.content.decode()) == live.findall(refused.content.decode()) != []
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_a_method_that_no_page_has_is_said_on_a_page(http_client: HttpClient, method: str) -> None:
+def test_other_methods_get_an_error_page(http_client: HttpClient, method: str) -> None:
     answer = getattr(http_client, method)("/notes/")
     assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert answer["Allow"] == "GET, HEAD, POST"
@@ -117,14 +117,14 @@ def test_a_method_that_no_page_has_is_said_on_a_page(http_client: HttpClient, me
 
 
 class TestSessionIsOver:
-    """A form that is sent after the session ended leads to sign in, and then back to its page."""
+    """A form sent after the session ended redirects to sign-in, and then back to its page."""
 
     @pytest.fixture
     def address(self, tenant: Tenant) -> str:
         return filled("/consignments/{consignment_id}/notes/", tenant)
 
-    def sign_in(self, user: User, address: str, **headers: str) -> tuple[str, Any]:
-        """Send a form as a stranger, then sign in; return where that led, and what is there."""
+    def post_then_sign_in(self, user: User, address: str, **headers: str) -> tuple[str, Any]:
+        """Send a form without a session, then sign in; return the final address and response."""
         stranger = HttpClient(headers={**HTML, **headers})
         sent = stranger.post(address, {"title": "Key"})
         assert sent.status_code == HTTPStatus.FOUND
@@ -133,32 +133,38 @@ class TestSessionIsOver:
         answer = stranger.post("/login/", form, follow=True)
         return answer.redirect_chain[-1][0], answer
 
-    def test_back_to_the_page_that_the_form_stands_on(self, tenant: Tenant, address: str) -> None:
+    def test_redirects_to_the_page_of_the_form(self, tenant: Tenant, address: str) -> None:
         page = filled("/consignments/{consignment_id}/", tenant)
-        where, answer = self.sign_in(tenant.user, address, referer=f"{HOST}{page}?before=9")
+        where, answer = self.post_then_sign_in(
+            tenant.user, address, referer=f"{HOST}{page}?before=9"
+        )
         assert where == f"{page}?before=9"
         assert answer.status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "//elsewhere.example"])
-    def test_without_it_to_the_page_that_the_address_belongs_to(
+    def test_without_referer_redirects_to_the_page_of_the_address(
         self, tenant: Tenant, address: str, referer: str
     ) -> None:
-        _, answer = self.sign_in(tenant.user, address, referer=referer)
+        _, answer = self.post_then_sign_in(tenant.user, address, referer=referer)
         assert answer.status_code == HTTPStatus.OK
         assert f"<h1>{tenant.consignment.name}" in answer.content.decode()
 
-    def test_from_a_door_without_a_page_home(self, tenant: Tenant) -> None:
-        where, answer = self.sign_in(tenant.user, filled("/api/files/{file_id}/retry/", tenant))
+    def test_redirects_home_from_an_endpoint_without_a_page(self, tenant: Tenant) -> None:
+        where, answer = self.post_then_sign_in(
+            tenant.user, filled("/api/files/{file_id}/retry/", tenant)
+        )
         assert where == "/consignments/"
         assert answer.status_code == HTTPStatus.OK
 
-    def test_never_out_of_the_house(self, tenant: Tenant, address: str) -> None:
-        where, _ = self.sign_in(tenant.user, address, referer=f"{HOST}//elsewhere.example/")
+    def test_never_redirects_to_another_host(self, tenant: Tenant, address: str) -> None:
+        where, _ = self.post_then_sign_in(
+            tenant.user, address, referer=f"{HOST}//elsewhere.example/"
+        )
         assert where == "/consignments/"
 
 
 class TestAnotherClientIsChosen:
-    """Staff who choose a client are led on to a page that is there for it."""
+    """Staff who choose a client are redirected to a page that exists for it."""
 
     @pytest.fixture
     def other(self) -> Tenant:
@@ -182,7 +188,7 @@ class TestAnotherClientIsChosen:
             ("/people/roles/{role_id}/", "/people/"),
         ],
     )
-    def test_from_another_clients_row_to_the_list(
+    def test_redirects_from_another_clients_row_to_the_list(
         self, tenant: Tenant, other: Tenant, platform: HttpClient, page: str, noun: str
     ) -> None:
         chosen = {"client_id": other.client.pk, "next": filled(page, tenant)}
@@ -192,7 +198,7 @@ class TestAnotherClientIsChosen:
         assert platform.get(filled(page, other)).status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("client_id", ["own", "all"])
-    def test_from_a_row_that_is_still_shown_nowhere_else(
+    def test_stays_on_a_row_that_is_still_visible(
         self, tenant: Tenant, other: Tenant, platform: HttpClient, client_id: str
     ) -> None:
         page = filled("/files/{file_id}/", tenant)
@@ -200,7 +206,7 @@ class TestAnotherClientIsChosen:
         assert platform.post("/client/", chosen)["Location"] == page
 
     @pytest.mark.parametrize("page", ["/people/", "/notes/?q=key", "/nowhere/7/", "/admin/"])
-    def test_from_a_page_of_no_row_nowhere_else(
+    def test_stays_on_a_page_without_a_row(
         self, tenant: Tenant, platform: HttpClient, page: str
     ) -> None:
         chosen = {"client_id": tenant.client.pk, "next": page}

@@ -61,5 +61,5 @@ def test_time_is_rendered_in_utc_for_the_script_to_localize(moment: datetime | s
     )
 
 
-def test_text_that_is_no_time_is_shown_as_it_is() -> None:
+def test_text_that_is_not_a_time_is_unchanged() -> None:
     assert local_time("<soon>") == "&lt;soon&gt;"

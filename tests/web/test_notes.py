@@ -1,4 +1,4 @@
-"""The notes' pages, as a browser without any script would use them."""
+"""The pages of notes, without JavaScript."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_note_is_added_with_its_consignment(
         ({"title": "Long", "content": "ž" * 100_001}, "This is more text than a note holds."),
     ],
 )
-def test_what_cannot_be_kept_is_said_beside_its_field_and_stays_typed(
+def test_invalid_note_is_rejected_beside_its_field_and_kept_in_the_form(
     http_client: HttpClient, form: dict[str, str], sentence: str
 ) -> None:
     response = http_client.post("/notes/", form)
@@ -141,7 +141,7 @@ def test_lapsed_client_reads_and_is_told_why_it_cannot_write(
     assert response.status_code == HTTPStatus.PAYMENT_REQUIRED
 
 
-def test_what_was_typed_is_shown_as_text(owner: User, http_client: HttpClient) -> None:
+def test_typed_text_is_escaped(owner: User, http_client: HttpClient) -> None:
     write_note(actor=owner, client=owner.client, title="<script>alert(1)</script>", content="<b>")
     page = http_client.get("/notes/").content.decode()
     assert "<script>alert" not in page
@@ -164,14 +164,14 @@ class TestManyConsignments:
 
     @pytest.fixture
     def loads(self, client_company: Client) -> list[Consignment]:
-        """Return more than are offered, the oldest first."""
+        """Return more consignments than are listed, oldest first."""
         Consignment.unscoped.bulk_create(
             Consignment(client=client_company, name=f"AB-{number}", type="pinewood")
             for number in range(MAX_LISTED_CONSIGNMENTS + 50)
         )
         return list(Consignment.unscoped.order_by("pk"))
 
-    def test_the_newest_are_offered_by_the_same_queries(
+    def test_the_newest_are_listed_in_a_constant_number_of_queries(
         self,
         http_client: HttpClient,
         note: Note,
@@ -186,7 +186,7 @@ class TestManyConsignments:
             page = http_client.get("/notes/?new=1").content.decode()
         assert offered(page) == [loads[-1].pk, loads[-2].pk]
 
-    def test_so_is_the_one_that_the_note_has(
+    def test_the_current_consignment_of_the_note_is_listed_too(
         self,
         http_client: HttpClient,
         note: Note,
@@ -199,21 +199,21 @@ class TestManyConsignments:
         assert len(offered(page)) == MAX_LISTED_CONSIGNMENTS + 1
         assert f'<option value="{loads[0].pk}" selected>AB-0</option>' in page
 
-    def test_so_is_the_one_that_was_chosen_when_a_note_is_refused(
+    def test_the_selected_consignment_of_a_rejected_note_is_listed_too(
         self, http_client: HttpClient, loads: list[Consignment]
     ) -> None:
         page = http_client.post("/notes/", {"title": "", "consignment_id": loads[3].pk})
         assert f'<option value="{loads[3].pk}" selected>AB-3</option>' in page.content.decode()
 
     @pytest.mark.parametrize("chosen", ["x", "-1", "0", str(2**70), "nul\0"])
-    def test_what_names_none_is_refused_and_not_offered(
+    def test_an_id_without_a_consignment_is_rejected_and_not_listed(
         self, http_client: HttpClient, loads: list[Consignment], chosen: str
     ) -> None:
         answer = http_client.post("/notes/", {"title": "Key", "consignment_id": chosen})
         assert answer.status_code == HTTPStatus.BAD_REQUEST
         assert len(offered(answer.content.decode())) == MAX_LISTED_CONSIGNMENTS
 
-    def test_any_other_may_be_named(
+    def test_an_unlisted_consignment_may_be_chosen(
         self, http_client: HttpClient, loads: list[Consignment]
     ) -> None:
         http_client.post("/notes/", {"title": "Key", "consignment_id": loads[0].pk})

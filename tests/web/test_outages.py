@@ -1,4 +1,4 @@
-"""What a browser is shown while something that a page needs is away."""
+"""The pages during outages of the database or the object store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BUSY = "Timba is busy just now. Try again in a moment."
 
 @contextmanager
 def database_fails(*, on: str = "", of: str = "", with_: Exception = AWAY) -> Iterator[None]:
-    """Have the database give up whatever it is asked that holds these words."""
+    """Let every SQL statement fail that contains both strings."""
 
     def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if on in sql and of in sql:
@@ -63,20 +63,22 @@ def test_a_page_whose_database_is_busy_says_so(http_client: HttpClient, on: str)
     assert http_client.get("/notes/").status_code == HTTPStatus.OK
 
 
-def test_so_does_the_way_in(make_user: MakeUser) -> None:
+def test_sign_in_page_with_a_busy_database_says_so(make_user: MakeUser) -> None:
     form = {"username": make_user().username, "password": "larch"}
     with database_fails():
         assert_busy(HttpClient(headers={"accept": "text/html"}).post("/login/", form))
 
 
-def test_so_do_the_pages_of_staff(staff: Any, client_company: Any, sign_in: SignIn) -> None:
+def test_admin_page_with_a_busy_database_says_so(
+    staff: Any, client_company: Any, sign_in: SignIn
+) -> None:
     note = write_note(actor=staff, client=client_company, title="Key")
     http_client, page = sign_in(staff), reverse("admin:notes_note_change", args=[note.pk])
     with database_fails(on="notes_note"):
         assert_busy(http_client.get(page))
 
 
-def test_a_program_is_told_the_same_in_its_own_words(make_user: MakeUser, as_user: AsUser) -> None:
+def test_a_program_gets_the_same_as_problem_details(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user()
     program = HttpClient(headers={"accept": "application/json"})
     program.force_login(user)
@@ -88,7 +90,9 @@ def test_a_program_is_told_the_same_in_its_own_words(make_user: MakeUser, as_use
         assert answer.json()["detail"] == BUSY
 
 
-def test_a_page_whose_readings_are_away_says_so(make_user: MakeUser, sign_in: SignIn) -> None:
+def test_a_page_whose_readings_are_unavailable_says_so(
+    make_user: MakeUser, sign_in: SignIn
+) -> None:
     owner = make_user()
     readings = "7,21.5,2026-01-01T12:00:00Z\n7,22.5,2026-01-01T14:00:00Z\n"
     file = settle_readings(readings, actor=owner)
@@ -98,7 +102,7 @@ def test_a_page_whose_readings_are_away_says_so(make_user: MakeUser, sign_in: Si
     assert_busy(page, "Some readings cannot be read just now.")
 
 
-def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
+def test_an_unavailable_object_store_has_its_sentence() -> None:
     request = RequestFactory().get("/files/", headers={"accept": "text/html"})
     answer = DomainErrorMiddleware(lambda _: pytest.fail("asked")).process_exception(
         request, StorageUnavailable("no route")
@@ -107,13 +111,13 @@ def test_a_store_that_is_away_is_said_as_at_the_other_doors() -> None:
 
 
 def broken(request: object) -> dict[str, str]:
-    """Fail, as a context processor whose server is away does."""
+    """Fail as a context processor does whose server is unavailable."""
     raise ConnectionRefusedError
 
 
 @pytest.fixture
 def nothing_else_works(settings: Any, tmp_path: Path) -> None:
-    """Have no context for a template, and no static files that were collected."""
+    """Break the context of templates, and the collected static files."""
     options = {"context_processors": [f"{__name__}.broken"]}
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": options}]
     collected = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
@@ -130,7 +134,7 @@ def nothing_else_works(settings: Any, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_the_page_that_says_so_needs_nothing(
+def test_error_page_needs_no_context_and_no_static_files(
     http_client: HttpClient, error: Exception, status: int, fact: str
 ) -> None:
     http_client.raise_request_exception = False
@@ -142,10 +146,8 @@ def test_the_page_that_says_so_needs_nothing(
     assert page["Content-Security-Policy"]
 
 
-def test_a_session_that_cannot_be_written_is_no_500(
-    staff: Any, client_company: Any, sign_in: SignIn
-) -> None:
-    """Django's own middleware writes it, whose failures come to no other handler."""
+def test_failure_to_save_a_session_is_503(staff: Any, client_company: Any, sign_in: SignIn) -> None:
+    """Django's session middleware raises it, outside the reach of the refusal middleware."""
     http_client = sign_in(staff)
     http_client.raise_request_exception = False
     choice = {"client_id": str(client_company.pk), "next": "/notes/"}
@@ -156,6 +158,6 @@ def test_a_session_that_cannot_be_written_is_no_500(
     assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
 
 
-def test_what_nobody_expected_is_no_refusal() -> None:
+def test_unexpected_errors_are_not_handled() -> None:
     refusals = DomainErrorMiddleware(lambda _: pytest.fail("asked"))
     assert refusals.process_exception(RequestFactory().get("/files/"), OSError("what")) is None

@@ -1,4 +1,4 @@
-"""The pages of people, roles and one's own account, as a browser without any script uses them."""
+"""The pages of people, roles and one's own account, without JavaScript."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def role_id(name: str) -> int:
 
 
 def told(**fields: object) -> dict[str, object]:
-    """Return what the form of a user says."""
+    """Return the values of the form of a user."""
     known = {"name": "Ilze Ozola", "username": "ilze", "role": role_id("manager")}
     return {**known, **fields}
 
@@ -98,7 +98,7 @@ def test_person_is_added_and_signs_in(http_client: HttpClient) -> None:
         ({"username": "anna"}, 409, "This username is taken: choose another one."),
     ],
 )
-def test_what_cannot_be_is_said_in_place_and_stays_typed(
+def test_invalid_person_is_rejected_in_place_and_kept_in_the_form(
     http_client: HttpClient, fields: dict[str, object], status: int, sentence: str
 ) -> None:
     response = http_client.post("/people/", told(contact="+371 200", **fields))
@@ -189,7 +189,7 @@ def test_role_of_ones_own_is_added_changed_and_deleted(
         ({"name": "x", "permissions": ["all"]}, 400, "all is not one of the available choices"),
     ],
 )
-def test_role_that_cannot_be_is_said_in_place(
+def test_invalid_role_is_rejected_in_place(
     http_client: HttpClient, weigher: Role, form: dict[str, object], status: int, sentence: str
 ) -> None:
     for path in ("/people/roles/", f"/people/roles/{weigher.pk}/"):
@@ -204,7 +204,7 @@ def test_built_in_roles_have_no_page(http_client: HttpClient) -> None:
     )
 
 
-def test_nobody_is_offered_a_role_that_may_do_more_than_they(
+def test_roles_with_more_permissions_than_ones_own_are_not_offered(
     owner: User, make_user: MakeUser, sign_in: SignIn
 ) -> None:
     permissions = ["users.manage", "notes.write"]
@@ -213,7 +213,7 @@ def test_nobody_is_offered_a_role_that_may_do_more_than_they(
     assert re.findall(r"<option value=\"\d+\">(\w+)</option>", page) == ["viewer", "clerk"]
 
 
-def test_only_owners_are_offered_to_make_owners(
+def test_only_owners_may_assign_the_owner_role(
     owner: User, make_user: MakeUser, sign_in: SignIn
 ) -> None:
     everything = add_role(
@@ -226,7 +226,7 @@ def test_only_owners_are_offered_to_make_owners(
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
-def test_who_does_not_manage_users_has_no_such_page(
+def test_page_is_forbidden_without_the_permission_to_manage_users(
     make_user: MakeUser, sign_in: SignIn, owner: User, weigher: Role, role: str
 ) -> None:
     visitor = sign_in(make_user(role))
@@ -284,7 +284,7 @@ def test_own_password_needs_the_current_one_and_ends_every_other_sign_in(
     assert elsewhere.get("/account/").status_code == HTTPStatus.FOUND
 
 
-def test_guessing_at_ones_own_password_is_stopped(make_user: MakeUser, sign_in: SignIn) -> None:
+def test_guessing_ones_own_password_is_rate_limited(make_user: MakeUser, sign_in: SignIn) -> None:
     visitor = sign_in(make_user("viewer"))
     wrong = {"current_password": "wrong", "password": NEW_PASSWORD}
     statuses = [visitor.post("/account/password/", wrong).status_code for _ in range(11)]

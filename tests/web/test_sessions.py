@@ -1,4 +1,4 @@
-"""Signing in and out with a browser, and staff who look at one client's rows."""
+"""Sign-in and sign-out on the pages, and the client selected by platform staff."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def post_credentials(username: str, password: str, next_page: str = "") -> objec
     return HttpClient(headers=HTML).post("/login/", form)
 
 
-def test_stranger_is_sent_to_sign_in_and_then_on(make_user: MakeUser) -> None:
+def test_anonymous_user_signs_in_and_returns_to_the_page(make_user: MakeUser) -> None:
     stranger = HttpClient(headers=HTML)
     response = stranger.get("/notes/?q=key")
     assert response.status_code == HTTPStatus.FOUND
@@ -40,13 +40,13 @@ def test_stranger_is_sent_to_sign_in_and_then_on(make_user: MakeUser) -> None:
     assert stranger.post("/login/", form)["Location"] == "/notes/?q=key"
 
 
-def test_program_without_session_is_refused_rather_than_sent_elsewhere() -> None:
+def test_program_without_session_is_rejected_not_redirected() -> None:
     response = HttpClient().get("/files/")
     assert response.status_code == HTTPStatus.UNAUTHORIZED
     assert response["Content-Type"] == "application/problem+json"
 
 
-def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
+def test_anonymous_request_for_a_fragment_reloads_the_page() -> None:
     response = HttpClient(headers={**HTML, "HX-Request": "true"}).get("/files/")
     assert response["HX-Refresh"] == "true"
 
@@ -54,14 +54,14 @@ def test_fragment_asked_by_a_stranger_reloads_the_whole_page() -> None:
 @pytest.mark.parametrize(
     "elsewhere", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""]
 )
-def test_signing_in_never_leads_out_of_the_house(make_user: MakeUser, elsewhere: str) -> None:
+def test_sign_in_never_redirects_to_another_host(make_user: MakeUser, elsewhere: str) -> None:
     assert (
         post_credentials(make_user().username, PASSWORD, elsewhere)["Location"] == "/consignments/"
     )
 
 
 @pytest.mark.parametrize("username", ["known", "unknown", "with\0nul", "x" * 200, ""])
-def test_wrong_credentials_are_refused_in_place(make_user: MakeUser, username: str) -> None:
+def test_wrong_credentials_are_rejected_in_place(make_user: MakeUser, username: str) -> None:
     make_user(username="known")
     response = post_credentials(username, "wrong" if username else "")
     page = response.content.decode()
@@ -70,7 +70,7 @@ def test_wrong_credentials_are_refused_in_place(make_user: MakeUser, username: s
     assert 'value="wrong"' not in page
 
 
-def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
+def test_fifth_failure_is_rate_limited(make_user: MakeUser) -> None:
     user = make_user()
     for _ in range(5):
         post_credentials(user.username, "wrong")
@@ -80,7 +80,7 @@ def test_fifth_failure_asks_for_a_pause(make_user: MakeUser) -> None:
     assert "There were too many attempts" in response.content.decode()
 
 
-def test_a_flood_is_told_to_wait_in_place(
+def test_too_many_concurrent_sign_ins_are_told_to_wait(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limiter = ConcurrencyLimiter(at_once=1, waiting=0)
@@ -100,7 +100,7 @@ def test_signing_out_ends_the_session(make_user: MakeUser, sign_in: SignIn) -> N
     assert http_client.get("/files/").status_code == HTTPStatus.FOUND
 
 
-def test_signed_in_reader_who_may_not_enter_is_not_sent_in_circles(
+def test_user_without_access_is_not_redirected_in_a_loop(
     make_user: MakeUser, sign_in: SignIn
 ) -> None:
     response = sign_in(make_user()).get("/admin/", follow=True)
@@ -108,7 +108,7 @@ def test_signed_in_reader_who_may_not_enter_is_not_sent_in_circles(
     assert "Then you go on to the page you asked for." in response.content.decode()
 
 
-def test_forms_without_their_token_are_refused(make_user: MakeUser) -> None:
+def test_forms_without_a_csrf_token_are_rejected(make_user: MakeUser) -> None:
     http_client = HttpClient(headers=HTML, enforce_csrf_checks=True)
     http_client.force_login(make_user())
     response = http_client.post("/notes/", {"title": "Key"})
@@ -117,7 +117,7 @@ def test_forms_without_their_token_are_refused(make_user: MakeUser) -> None:
 
 
 class TestForms:
-    """What a form holds is read for those who are signed in, and its files never."""
+    """The body of a form is read only with a session, and files in it never."""
 
     class Unread(io.BytesIO):
         """A body that must not be read."""
@@ -126,7 +126,7 @@ class TestForms:
             raise AssertionError("the form was read")
 
     @pytest.mark.parametrize("address", ["/notes/", "/admin/accounts/client/add/", "/logout/"])
-    def test_of_a_stranger_nothing_is_read(self, db: None, address: str) -> None:
+    def test_body_of_an_anonymous_request_is_not_read(self, db: None, address: str) -> None:
         stranger = HttpClient(headers=HTML, enforce_csrf_checks=True)
         response = stranger.generic(
             "POST",
@@ -138,7 +138,7 @@ class TestForms:
         assert response["Location"].startswith("/login/?next=")
 
     @pytest.mark.parametrize("address", ["/notes/", "/login/"])
-    def test_with_a_file_it_is_refused(
+    def test_form_with_a_file_is_rejected(
         self, make_user: MakeUser, sign_in: SignIn, address: str
     ) -> None:
         note = SimpleUploadedFile("note.txt", b"larch")
@@ -158,7 +158,7 @@ class TestStaff:
         write_note(actor=staff, client=client_company, title="Gate key")
         write_note(actor=staff, client=other, title="Ferry on Friday")
 
-    def test_all_clients_until_one_is_chosen(
+    def test_rows_of_all_clients_are_shown_until_one_is_chosen(
         self, staff: User, other: Client, notes: None, sign_in: SignIn
     ) -> None:
         http_client = sign_in(staff)
@@ -172,7 +172,7 @@ class TestStaff:
         assert "Ferry on Friday" in page
         assert "Add note" in page
 
-    def test_the_only_client_needs_no_choosing(
+    def test_the_only_client_is_selected(
         self, staff: User, client_company: Client, sign_in: SignIn
     ) -> None:
         assert "Add note" in sign_in(staff).get("/notes/").content.decode()
@@ -186,7 +186,7 @@ class TestStaff:
 
 
 class TestManyClients:
-    """More clients than a list can hold cost a page no more than a few, and are found by name."""
+    """With too many clients to list, pages load only a few, and staff search by name."""
 
     MANY = 3 * MAX_LISTED_CLIENTS
 
@@ -196,7 +196,7 @@ class TestManyClients:
         return sign_in(staff)
 
     @pytest.mark.parametrize("path", ["/notes/", "/consignments/", "/files/", "/files/rows/"])
-    def test_no_page_and_no_fragment_loads_them_all(
+    def test_no_page_and_no_fragment_loads_all_clients(
         self, http_client: HttpClient, path: str
     ) -> None:
         loaded: list[str] = []
@@ -213,7 +213,7 @@ class TestManyClients:
         assert len(loaded) <= MAX_LISTED_CLIENTS + 3
         assert "Sawmill" not in page.content.decode()
 
-    def test_one_is_found_by_name_and_chosen(self, http_client: HttpClient) -> None:
+    def test_client_is_found_by_name_and_chosen(self, http_client: HttpClient) -> None:
         page = http_client.get(
             "/clients/", {"q": "sawMILL 117", "next": "/notes/"}
         ).content.decode()
@@ -224,10 +224,10 @@ class TestManyClients:
         assert answer["Location"] == "/notes/"
         assert "Sawmill 117" in http_client.get("/notes/").content.decode()
 
-    def test_of_too_many_some_are_shown(self, http_client: HttpClient) -> None:
+    def test_long_list_of_clients_is_cut(self, http_client: HttpClient) -> None:
         page = http_client.get("/clients/").content.decode()
         assert page.count("</button></p>") == 2 + MAX_LISTED_CLIENTS
         assert f"There are more than {MAX_LISTED_CLIENTS}: type more of the name." in page
 
-    def test_nobody_else_may_look_for_clients(self, make_user: MakeUser, sign_in: SignIn) -> None:
+    def test_only_staff_may_search_clients(self, make_user: MakeUser, sign_in: SignIn) -> None:
         assert sign_in(make_user()).get("/clients/")["Location"] == "/"

@@ -1,4 +1,4 @@
-"""The temperatures' page: cities, figures within bounds, names."""
+"""The page of temperatures: cities, statistics within bounds, names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_without_readings_the_page_says_how_to_begin(make_user: MakeUser, sign_i
     assert "No readings yet" in sign_in(make_user()).get("/temperatures/").content.decode()
 
 
-def test_cities_stand_with_their_figures_and_the_first_is_chosen(http_client: HttpClient) -> None:
+def test_cities_have_their_statistics_and_the_first_is_selected(http_client: HttpClient) -> None:
     page = http_client.get("/temperatures/").content.decode()
     assert "2\xa0cities, 4\xa0readings, °C" in page
     assert "−3.24 to 4.50" in page
@@ -62,7 +62,7 @@ def test_cities_stand_with_their_figures_and_the_first_is_chosen(http_client: Ht
     ],
 )
 @time_machine.travel("2026-11-20T12:00:00Z", tick=False)
-def test_figures_are_of_exactly_the_readings_within_the_bounds(
+def test_statistics_cover_exactly_the_readings_within_the_bounds(
     http_client: HttpClient, query: str, count: str, mean: str
 ) -> None:
     page = http_client.get(f"/temperatures/7/{query}").content.decode()
@@ -73,12 +73,12 @@ def test_figures_are_of_exactly_the_readings_within_the_bounds(
         assert f"<dt>Mean</dt><dd>{mean} " in page
 
 
-def test_bounds_that_are_no_times_are_refused(http_client: HttpClient) -> None:
+def test_invalid_bounds_are_rejected(http_client: HttpClient) -> None:
     assert http_client.get("/temperatures/7/?from=monday").status_code == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize("city_id", [8, 0, 2**31, 2**70])
-def test_city_without_readings_is_not_there(http_client: HttpClient, city_id: int) -> None:
+def test_city_without_readings_is_not_found(http_client: HttpClient, city_id: int) -> None:
     for response in (
         http_client.get(f"/temperatures/{city_id}/"),
         http_client.post(f"/temperatures/{city_id}/name/", {"name": "Nowhere"}),
@@ -87,7 +87,7 @@ def test_city_without_readings_is_not_there(http_client: HttpClient, city_id: in
     assert not City.unscoped.exists()
 
 
-def test_cities_of_others_are_not_there(
+def test_foreign_cities_are_not_found(
     http_client: HttpClient, sign_in: SignIn, make_user: MakeUser
 ) -> None:
     stranger = sign_in(make_user(client=ClientFactory()))
@@ -107,7 +107,7 @@ def test_city_gets_a_name(http_client: HttpClient) -> None:
     ("name", "sentence"),
     [(" ", "A city needs a name."), ("x" * 101, "100 characters"), ("a\nb", "no line breaks")],
 )
-def test_name_that_is_none_is_refused_in_place(
+def test_invalid_name_is_rejected_in_place(
     http_client: HttpClient, name: str, sentence: str
 ) -> None:
     response = http_client.post("/temperatures/7/name/", {"name": name})
@@ -139,10 +139,12 @@ def test_page_takes_the_same_queries_for_many_cities(
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
     http_client = sign_in(owner)
-    for queries in (7, 6):  # how much there is in all is summed up once for all views
+    for queries in (7, 6):  # the overview is cached after the first request
         with django_assert_num_queries(queries):
             page = http_client.get("/temperatures/").content.decode()
     assert "1 to 100 of 150" in page
     assert "150\xa0cities, 150\xa0readings" in page
-    with django_assert_num_queries(9):  # beside the six: the version, what lies within, the name
+    with django_assert_num_queries(
+        9
+    ):  # plus the data version, the statistics within the bounds, the name
         http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")

@@ -81,7 +81,7 @@ def test_file_that_was_read_has_no_entry() -> None:
         ),
     ],
 )
-def test_change_says_what_it_was_before(
+def test_change_has_the_previous_value(
     noun: str, before: dict[str, Any], changes: dict[str, Any], told: str
 ) -> None:
     told_story = sentences(
