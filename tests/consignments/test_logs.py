@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
-from timba.consignments.barcodes import logs_by_barcode
+from timba.consignments.barcodes import find_logs_by_barcode
 from timba.consignments.measures import MAX_TOTAL
 from timba.consignments.models import BarcodeCounter, Consignment, Log
 from timba.consignments.services import (
@@ -151,7 +151,7 @@ def test_logs_are_found_by_their_barcodes_within_their_client(
     add_logs(actor=stranger, consignment=theirs, logs=new("A", "C"))
     barcodes = [str(number) for number in range(600)]
     logs = add_logs(actor=owner, consignment=load, logs=new(*barcodes, "A"))
-    found = logs_by_barcode(owner.client, [*barcodes, "A", "a", "C"])
+    found = find_logs_by_barcode(owner.client, [*barcodes, "A", "a", "C"])
     assert found == {log.barcode: log for log in logs}
 
 

@@ -95,7 +95,7 @@ def test_both_sources_tell_the_same(in_kafka: None) -> None:
 def test_outbox_is_read_in_small_steps_to_its_end(
     tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "_BATCH", 1)
+    monkeypatch.setattr(consumer, "_BATCH_SIZE", 1)
     for key in "abc":
         tell(fact(key=key), fact(key="f", noun="file"))
     assert [line["key"] for line in consume("note_events")] == ["a", "b", "c"]
@@ -110,7 +110,7 @@ def test_consume_says_that_kafka_has_no_such_topic(kafka: MockKafka) -> None:
 
 @pytest.mark.django_db
 def test_consume_says_that_kafka_is_away(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(consumer, "_TIMEOUT_SECONDS", 1)
     kafka.go_away()
     with pytest.raises(CommandError, match="Kafka does not answer: look at KAFKA_BOOTSTRAP"):
         consume("note_events")

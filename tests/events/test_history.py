@@ -29,8 +29,8 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def read(after: int = 0, topic: str | None = None, limit: int = 100) -> tuple[list[str], int]:
-    chapter = events_after(client_id=1, after=after, topic=topic, limit=limit)
-    return [event.key for event in chapter.events], chapter.position
+    page = events_after(client_id=1, after=after, topic=topic, limit=limit)
+    return [event.key for event in page.events], page.position
 
 
 def wait(seconds: float, after: int = 0, topic: str | None = None) -> EventPage:
@@ -50,9 +50,9 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def places(settings: Settings) -> Iterator[int]:
     """Return how many may wait at once, with eight threads to serve."""
     settings.TIMBA_WEB_THREADS = 8
-    history._waiting_places.cache_clear()
+    history._wait_slots.cache_clear()
     yield 2
-    history._waiting_places.cache_clear()
+    history._wait_slots.cache_clear()
 
 
 @pytest.mark.django_db
@@ -150,7 +150,7 @@ def test_only_a_quarter_of_the_threads_wait_and_the_rest_are_answered_at_once(
     tell(key="a")
     for thread in threads:
         thread.join()
-    assert [len(chapter.events) for chapter in answers] == [0] * 3 + [1] * places
+    assert [len(page.events) for page in answers] == [0] * 3 + [1] * places
     # The places are free again.
     began = time.monotonic()
     wait(0.3, after=1)

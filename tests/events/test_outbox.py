@@ -172,7 +172,7 @@ def _read_on(done: threading.Event, read: list[int]) -> None:
     position, last_look = 0, False
     while not last_look:
         last_look = done.is_set()
-        while (chapter := events_after(client_id=1, after=position, topic=None, limit=7)).events:
-            read.extend(event.sequence for event in chapter.events)
-            position = chapter.position
+        while (page := events_after(client_id=1, after=position, topic=None, limit=7)).events:
+            read.extend(event.sequence for event in page.events)
+            position = page.position
     connection.close()

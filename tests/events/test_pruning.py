@@ -47,7 +47,7 @@ def test_what_waits_for_its_broker_stays_however_old(tell: Tell) -> None:
 def test_chunks_are_small_and_reach_past_what_stays(
     tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "_CHUNK", 2)
+    monkeypatch.setattr(history, "_BATCH_SIZE", 2)
     tell(*[fact(key=key) for key in "abcdefg"])
     age(*"abcdef", days=31)
     OutboxEvent.objects.exclude(key__in=["a", "b"]).update(published_at=timezone.now())

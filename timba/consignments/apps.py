@@ -1,4 +1,4 @@
-"""Makes the consignments' room known to Django."""
+"""The app's configuration; it registers the check of the deletion hooks."""
 
 from importlib import import_module
 
@@ -10,5 +10,5 @@ class ConsignmentsConfig(AppConfig):
     name = "timba.consignments"
 
     def ready(self) -> None:
-        # Not before now: the checks need models, which need the registry of apps.
+        # Imported here because the checks import models, which need the registry of apps.
         checks.register(import_module("timba.consignments.deletion").check_deletion_hooks)

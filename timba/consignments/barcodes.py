@@ -1,4 +1,4 @@
-"""Finds logs by their barcodes, and makes barcodes where none are given: no gaps, no twins."""
+"""Finds logs by barcode, and generates unique barcodes `TB-<client>-<number>` without gaps."""
 
 from __future__ import annotations
 
@@ -9,80 +9,85 @@ from typing import Final
 from timba.accounts.models import Client
 from timba.consignments.models import BarcodeCounter, Log
 
-# Every database takes so many values in one query.
-_AT_ONCE: Final = 500
+# Every database accepts this many parameters in a query.
+_BATCH_SIZE: Final = 500
 
 
-def logs_by_barcode(client: Client, barcodes: Iterable[str]) -> dict[str, Log]:
-    """Return those of the client's logs that have one of these barcodes, each under its own."""
-    wanted = list(barcodes)
+def find_logs_by_barcode(client: Client, barcodes: Iterable[str]) -> dict[str, Log]:
+    """Return the client's logs with these barcodes, by barcode."""
+    requested = list(barcodes)
     return {
         log.barcode: log
-        for start in range(0, len(wanted), _AT_ONCE)
-        for log in Log.unscoped.filter(client=client, barcode__in=wanted[start : start + _AT_ONCE])
+        for start in range(0, len(requested), _BATCH_SIZE)
+        for log in Log.unscoped.filter(
+            client=client, barcode__in=requested[start : start + _BATCH_SIZE]
+        )
     }
 
 
-def taken_barcodes(client_id: int, barcodes: Iterable[str]) -> set[str]:
-    """Return which of these barcodes the client's logs have."""
-    wanted = list(barcodes)
+def find_taken_barcodes(client_id: int, barcodes: Iterable[str]) -> set[str]:
+    """Return those of these barcodes that the client's logs already have."""
+    requested = list(barcodes)
     return {
         barcode
-        for start in range(0, len(wanted), _AT_ONCE)
+        for start in range(0, len(requested), _BATCH_SIZE)
         for barcode in Log.unscoped.filter(
-            client_id=client_id, barcode__in=wanted[start : start + _AT_ONCE]
+            client_id=client_id, barcode__in=requested[start : start + _BATCH_SIZE]
         ).values_list("barcode", flat=True)
     }
 
 
-def assign_barcodes(client_id: int, given: Sequence[str | None]) -> list[str]:
-    """Return the barcodes, with one made in the place of each None: `TB-<client>-<number>`.
+def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]:
+    """Return the barcodes, with each None replaced by a generated one.
 
-    Made ones step over those that are taken by hand.
+    Numbers whose barcodes were entered manually are skipped.
     """
-    by_hand = {barcode for barcode in given if barcode is not None}
-    missing = given.count(None)
+    manual = {barcode for barcode in barcodes if barcode is not None}
+    missing = barcodes.count(None)
     if missing == 0:
-        advance_counter(client_id, by_hand)
-        return [barcode for barcode in given if barcode is not None]
-    counter = _locked_counter(client_id)
-    free = _free_numbers(client_id, after=counter.last_number, at_once=missing, besides=by_hand)
+        lock_counter_for(client_id, manual)
+        return [barcode for barcode in barcodes if barcode is not None]
+    counter = _lock_counter(client_id)
+    free = _free_numbers(client_id, after=counter.last_number, count=missing, reserved=manual)
     numbers = list(islice(free, missing))
     counter.last_number = numbers[-1]
     counter.save(update_fields=["last_number"])
-    fresh = iter(numbers)
-    return [_format(client_id, next(fresh)) if each is None else each for each in given]
+    generated = iter(numbers)
+    return [
+        _format(client_id, next(generated)) if barcode is None else barcode for barcode in barcodes
+    ]
 
 
-def advance_counter(client_id: int, by_hand: Collection[str]) -> None:
-    """Wait for those who have barcodes made, where one that is typed looks like these.
+def lock_counter_for(client_id: int, manual: Collection[str]) -> None:
+    """Lock the counter if one of the manual barcodes looks like a generated one.
 
-    Else one could be made that is just being taken by hand, and not yet to be seen.
+    Otherwise a concurrent transaction, which cannot see this one yet, could generate the same
+    barcode.
     """
-    if any(barcode.startswith(_format(client_id, "")) for barcode in by_hand):
-        _locked_counter(client_id)
+    if any(barcode.startswith(_format(client_id, "")) for barcode in manual):
+        _lock_counter(client_id)
 
 
-def _locked_counter(client_id: int) -> BarcodeCounter:
+def _lock_counter(client_id: int) -> BarcodeCounter:
     BarcodeCounter.objects.get_or_create(client_id=client_id)
     return BarcodeCounter.objects.select_for_update().get(client_id=client_id)
 
 
 def _free_numbers(
-    client_id: int, *, after: int, at_once: int, besides: Collection[str]
+    client_id: int, *, after: int, count: int, reserved: Collection[str]
 ) -> Iterator[int]:
-    """Yield the numbers above `after` whose barcodes are free, looking further each time."""
+    """Yield the numbers above `after` whose barcodes are free; the first query checks `count`."""
     start = after + 1
     while True:
-        numbers = {_format(client_id, number): number for number in range(start, start + at_once)}
-        taken = taken_barcodes(client_id, numbers)
+        numbers = {_format(client_id, number): number for number in range(start, start + count)}
+        taken = find_taken_barcodes(client_id, numbers)
         yield from (
             number
             for barcode, number in numbers.items()
-            if barcode not in taken and barcode not in besides
+            if barcode not in taken and barcode not in reserved
         )
-        start += at_once
-        at_once = min(2 * at_once, _AT_ONCE)
+        start += count
+        count = min(2 * count, _BATCH_SIZE)
 
 
 def _format(client_id: int, number: int | str) -> str:

@@ -1,7 +1,7 @@
-"""Who lets go when a consignment or a log is deleted: what `CONSIGNMENT_DELETION_HOOKS` lists.
+"""Deletion hooks: what happens to related rows when a consignment or a log is deleted.
 
-Consignments know nothing of the nouns above them. Each of those says by one function what becomes
-of its rows; a system check fails start-up when one is forgotten.
+This app cannot import the apps whose rows refer to consignments or logs. Each of them provides one
+function, listed in `CONSIGNMENT_DELETION_HOOKS`; a system check fails if one is missing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from timba.events.outbox import Event
 
 
 class DeletionHook(Protocol):
-    """Lets go of `log`, or of the consignment and all its logs when that is None.
+    """Detaches an app's rows from `log`, or if it is None, from the consignment and all its logs.
 
-    It is called inside the deleting transaction, under the lock of the consignment, and returns
-    what there is to tell: the events are published together, last.
+    It is called inside the transaction of the deletion, with the consignment locked. The returned
+    events are published at the end of the transaction.
     """
 
     def __call__(
@@ -34,44 +34,44 @@ class DeletionHook(Protocol):
 
 @cache
 def deletion_hooks() -> tuple[DeletionHook, ...]:
-    """Return every follower of `CONSIGNMENT_DELETION_HOOKS`."""
+    """Return the functions that `CONSIGNMENT_DELETION_HOOKS` lists."""
     return tuple(import_string(name) for name in settings.CONSIGNMENT_DELETION_HOOKS)
 
 
 def detach_related(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Let every follower go; return the events of what that changed."""
+    """Call every deletion hook; return the events of their changes."""
     return [
         event
-        for follower in deletion_hooks()
-        for event in follower(actor=actor, consignment=consignment, log=log)
+        for hook in deletion_hooks()
+        for event in hook(actor=actor, consignment=consignment, log=log)
     ]
 
 
 def check_deletion_hooks(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
-    """Refuse to start unless `CONSIGNMENT_DELETION_HOOKS` names one function of every app above."""
+    """Check that `CONSIGNMENT_DELETION_HOOKS` names one function of every app with related rows."""
     errors: list[CheckMessage] = []
-    followed: list[str] = []
+    labels: list[str] = []
     for name in settings.CONSIGNMENT_DELETION_HOOKS:
         try:
-            follower = import_string(name)
-        except ImportError as reason:
-            errors.append(Error(f"CONSIGNMENT_DELETION_HOOKS: {reason}.", id="timba.E021"))
+            hook = import_string(name)
+        except ImportError as error:
+            errors.append(Error(f"CONSIGNMENT_DELETION_HOOKS: {error}.", id="timba.E021"))
             continue
-        app = apps.get_containing_app_config(follower.__module__)
-        followed.append(follower.__module__ if app is None else app.label)
-    above = _apps_that_point_here()
+        app = apps.get_containing_app_config(hook.__module__)
+        labels.append(hook.__module__ if app is None else app.label)
+    related = _related_apps()
     return errors + [
         Error(
-            f"CONSIGNMENT_DELETION_HOOKS names {followed.count(label)} functions of “{label}”; "
+            f"CONSIGNMENT_DELETION_HOOKS names {labels.count(label)} functions of “{label}”; "
             "it must name exactly one of every app whose rows belong to consignments or logs.",
             id="timba.E021",
         )
-        for label in sorted(above | set(followed))
-        if followed.count(label) != 1 or label not in above
+        for label in sorted(related | set(labels))
+        if labels.count(label) != 1 or label not in related
     ]
 
 
-def _apps_that_point_here() -> set[str]:
+def _related_apps() -> set[str]:
     relations = [*Consignment._meta.related_objects, *Log._meta.related_objects]
-    labels = {relation.related_model._meta.app_label for relation in relations}
-    return labels - {Consignment._meta.app_label}
+    apps_with_relations = {relation.related_model._meta.app_label for relation in relations}
+    return apps_with_relations - {Consignment._meta.app_label}

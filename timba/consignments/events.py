@@ -1,4 +1,4 @@
-"""The facts that consignments and logs tell."""
+"""The events of consignments and logs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from timba.events.outbox import Event
 
 
 def subject_of(consignment_id: int | None) -> str:
-    """Return by which name events belong to the story of a consignment; empty without one."""
+    """Return the event subject of a consignment, or an empty string for None."""
     return "" if consignment_id is None else f"consignment/{consignment_id}"
 
 
 def consignment_event(action: str, consignment: Consignment, *, actor: User) -> Event:
-    """Return the fact that `actor` did `action` (create, update, delete) to this consignment."""
+    """Return the event that `actor` did `action` (create, update or delete) to a consignment."""
     return Event(
         noun="consignment",
         action=action,
@@ -27,7 +27,7 @@ def consignment_event(action: str, consignment: Consignment, *, actor: User) -> 
 
 
 def log_event(action: str, log: Log, *, actor: User) -> Event:
-    """Return the fact that `actor` did `action` (create, update, delete) to this log."""
+    """Return the event that `actor` did `action` (create, update or delete) to a log."""
     return Event(
         noun="log",
         action=action,

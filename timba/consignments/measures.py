@@ -1,6 +1,7 @@
-"""What the measures and the barcode of a log can be, and its volume: pure, exact, in decimals.
+"""The rules for a log's measures and barcode, and its volume in exact decimal arithmetic.
 
-The same rules hold for logs that are typed in one by one and for those of a tally sheet.
+They apply to logs that are entered one by one and to those of a tally sheet. The module is pure,
+because the sandbox imports it.
 """
 
 from __future__ import annotations
@@ -15,29 +16,29 @@ MEASURE_DIGITS: Final = 7
 MEASURE_DECIMALS: Final = 3
 MAX_BARCODE: Final = 50
 BARCODE_RULE: Final = f"A barcode has 1 to {MAX_BARCODE} printable characters."
-# What the column of a consignment's volume holds.
+# The largest value of the column for a consignment's volume, in m³.
 MAX_TOTAL: Final = Decimal("99999999999.999")
 _WHOLE_DIGITS: Final = MEASURE_DIGITS - MEASURE_DECIMALS
-_CUBIC_METRE: Final = Decimal(10_000)
-_LITRE: Final = Decimal("0.001")
+_CM2_PER_M2: Final = Decimal(10_000)
+_LITRE: Final = Decimal("0.001")  # in m³
 
 
 def volume(*, length: Decimal, breadth: Decimal, height: Decimal) -> Decimal:
-    """Return m³ of a log of `length` in metres, `breadth` and `height` in centimetres.
+    """Return the volume in m³ of a log with `length` in m, `breadth` and `height` in cm.
 
-    The product divided by 10,000, rounded half up to three decimals; half a litre counts as one.
+    It is rounded half up to three decimals (a litre).
     """
-    product = length * breadth * height / _CUBIC_METRE
+    product = length * breadth * height / _CM2_PER_M2
     return product.quantize(_LITRE, rounding=ROUND_HALF_UP)
 
 
 def is_barcode(text: str) -> bool:
-    """Return whether a log can have this barcode."""
+    """Return whether `text` can be a barcode; see `BARCODE_RULE`."""
     return 1 <= len(text) <= MAX_BARCODE and text.isprintable()
 
 
 def check_measures(measures: Mapping[str, Decimal]) -> None:
-    """Raise Invalid, naming the measure, for a measure that no log can have."""
+    """Raise Invalid for the first measure that is not valid."""
     for name, value in measures.items():
         if not value.is_finite() or value <= 0:
             raise Invalid(fields={name: ["Give a number greater than 0."]})

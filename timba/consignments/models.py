@@ -1,8 +1,8 @@
-"""Consignments and their logs, and the locks that keep them unchanged in a transaction.
+"""Consignments and their logs, and their row locks.
 
-A service that adds a log, or links a file or a note to a consignment, locks the consignment before
-any other row: its totals stay exact, and nothing is linked to a row that is deleted meanwhile. The
-order of locks is consignment, file or note, counter of barcodes, stream of events.
+A transaction that adds a log, or links a file or note, locks the consignment before any other row:
+its totals stay exact, and nothing is linked to a consignment that is being deleted. The order of
+locks is always consignment, file or note, barcode counter, event stream.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_VEHICLE_NUMBER = 30
 
 
 class Consignment(TenantModel):
-    """A lorry load of logs; its totals are kept with every log that comes or goes."""
+    """A lorry load of logs; every change of a log updates its totals."""
 
     class Type(models.TextChoices):
         HARDWOOD = "hardwood"
@@ -59,7 +59,7 @@ class Consignment(TenantModel):
 class Log(TenantModel):
     """A timber log: length in metres, breadth and height in centimetres, volume in m³."""
 
-    # Its index is the one by arrival, which begins with it.
+    # The index `log_by_arrival` begins with this column.
     consignment = models.ForeignKey(
         Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
     )
@@ -90,7 +90,7 @@ class Log(TenantModel):
 
 
 class BarcodeCounter(models.Model):
-    """The last number that was made into a barcode for a client."""
+    """The last number of a generated barcode of a client."""
 
     client = models.OneToOneField(
         "accounts.Client", on_delete=models.CASCADE, primary_key=True, related_name="+"
@@ -102,31 +102,31 @@ class BarcodeCounter(models.Model):
 
 
 def lock_consignment(consignment: Consignment) -> Consignment:
-    """Return the current row, locked; raise NotFound when it was deleted."""
+    """Lock a consignment and return it reread; raise NotFound if it has been deleted."""
     return Consignment.unscoped.select_for_update().get_or_not_found(pk=consignment.pk)
 
 
 def lock_log(log: Log) -> tuple[Consignment, Log]:
-    """Return the locked consignment of a log, which keeps all its logs, and the current log.
+    """Lock a log's consignment, and so all its logs; return both reread.
 
-    Raises NotFound when the log has been deleted, alone or with its consignment.
+    Raises NotFound if the log has been deleted.
     """
     consignments = Consignment.unscoped.select_for_update()
     consignment = consignments.filter(pk=log.consignment_id).first()
-    found = Log.unscoped.filter(pk=log.pk).first()
-    if consignment is None or found is None:
+    reloaded = Log.unscoped.filter(pk=log.pk).first()
+    if consignment is None or reloaded is None:
         raise NotFound("There is no such log.")
-    return consignment, found
+    return consignment, reloaded
 
 
 def lock_targets(consignment: Consignment | None, log: Log | None = None) -> None:
-    """Keep both rows from being deleted; raise NotFound when one was deleted."""
-    wanted = {consignment.pk} if consignment is not None else set()
+    """Prevent the deletion of both; raise NotFound if one has been deleted."""
+    ids = {consignment.pk} if consignment is not None else set()
     if log is not None:
-        wanted.add(log.consignment_id)
-    rows = Consignment.unscoped.select_for_update().filter(pk__in=wanted).order_by("pk")
-    held = set(rows.values_list("pk", flat=True)) if wanted else set()
-    if consignment is not None and consignment.pk not in held:
+        ids.add(log.consignment_id)
+    rows = Consignment.unscoped.select_for_update().filter(pk__in=ids).order_by("pk")
+    locked = set(rows.values_list("pk", flat=True)) if ids else set()
+    if consignment is not None and consignment.pk not in locked:
         raise NotFound("There is no such consignment.")
-    if log is not None and not Log.unscoped.filter(pk=log.pk, consignment_id__in=held).exists():
+    if log is not None and not Log.unscoped.filter(pk=log.pk, consignment_id__in=locked).exists():
         raise NotFound("There is no such log.")

@@ -1,6 +1,6 @@
-"""What people do with consignments and logs.
+"""Writes of consignments and logs.
 
-Every write locks the consignment first (see `locks`) and keeps its totals: they are never counted.
+Every write of a log locks its consignment first (see `lock_consignment`) and updates its totals.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.barcodes import (
-    advance_counter,
     assign_barcodes,
-    logs_by_barcode,
-    taken_barcodes,
+    find_logs_by_barcode,
+    find_taken_barcodes,
+    lock_counter_for,
 )
 from timba.consignments.deletion import detach_related
 from timba.consignments.events import consignment_event, log_event
@@ -39,11 +39,11 @@ from timba.errors import Conflict, Invalid, NotFound
 from timba.events.outbox import publish
 from timba.places.services import check_city_number
 
-_AT_ONCE: Final = 500
+_BATCH_SIZE: Final = 500
 
 
 class ConsignmentChanges(TypedDict, total=False):
-    """What may change about a consignment; what is left out stays."""
+    """The fields of a consignment to change."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ class ConsignmentChanges(TypedDict, total=False):
 
 
 class LogChanges(TypedDict, total=False):
-    """What may change about a log; what is left out stays."""
+    """The fields of a log to change."""
 
     barcode: str
     length: Decimal
@@ -62,7 +62,7 @@ class LogChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewLog:
-    """A log that is to be added; without a barcode one is made."""
+    """A log to add; a missing barcode is generated."""
 
     barcode: str | None = None
     length: Decimal
@@ -80,14 +80,14 @@ def open_consignment(
     actor: User,
     client: Client,
     name: str,
-    type: str,  # noqa: A002 - the contract's word
+    type: str,  # noqa: A002 - the name in the API
     vehicle_number: str = "",
     city_id: int | None = None,
     created_by: User | None = None,
 ) -> Consignment:
     """Register a lorry load; raise Conflict when the client has one of this name."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=client)
-    author = _author(created_by or actor, client_id=client.pk)
+    author = _resolve_author(created_by or actor, client_id=client.pk)
     consignment = Consignment(
         client=client,
         name=name,
@@ -98,7 +98,7 @@ def open_consignment(
         updated_by=author,
     )
     _check_consignment(consignment)
-    with _name_is_free(name), write_transaction():
+    with _conflict_if_name_taken(name), write_transaction():
         consignment.save()
         publish(consignment_event("create", consignment, actor=actor))
     return consignment
@@ -112,14 +112,14 @@ def change_consignment(
     updated_by: User | None = None,
     **changes: Unpack[ConsignmentChanges],
 ) -> Consignment:
-    """Change what is written of a lorry load; raise Conflict for the name of another one."""
+    """Change a consignment; raise Conflict if another one of the client has the new name."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
-    author = _author(updated_by or actor, client_id=consignment.client_id)
-    with _name_is_free(changes.get("name", consignment.name)), write_transaction():
+    author = _resolve_author(updated_by or actor, client_id=consignment.client_id)
+    with _conflict_if_name_taken(changes.get("name", consignment.name)), write_transaction():
         consignment = lock_consignment(consignment)
-        # Who did it is a change of its own only where the caller says so.
-        names_author = updated_by is not None and consignment.updated_by_id != author.pk
-        changed = apply_changes(consignment, changes) or names_author
+        # A new author is a change of its own only if the caller names one.
+        changes_author = updated_by is not None and consignment.updated_by_id != author.pk
+        changed = apply_changes(consignment, changes) or changes_author
         _check_consignment(consignment)
         if changed:
             consignment.updated_by = author
@@ -130,7 +130,7 @@ def change_consignment(
 
 @retry_on_deadlock
 def delete_consignment(*, actor: User, consignment: Consignment) -> None:
-    """Take a consignment away with its logs; its files and notes stay, and belong to none."""
+    """Delete a consignment and its logs, and unlink its files and notes."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
     with transaction.atomic():
         consignment = lock_consignment(consignment)
@@ -152,78 +152,82 @@ def add_log(
     height: Decimal,
     barcode: str | None = None,
 ) -> Log:
-    """Add a log, make its barcode where none is given, and keep the consignment's totals.
+    """Add a log, generating a missing barcode, and update the consignment's totals.
 
-    Raises Invalid for impossible measures, Conflict when the client has a log of this barcode.
+    Raises Invalid for invalid measures, and Conflict if the client has a log with this barcode.
     """
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
     new = NewLog(barcode=barcode, length=length, breadth=breadth, height=height)
-    _check(new)
-    with _barcode_is_free(_taken(barcode)), write_transaction():
-        [log] = _add(actor, lock_consignment(consignment), [new])
+    _check_log(new)
+    with _conflict_if_barcode_taken(_barcode_conflict(barcode)), write_transaction():
+        [log] = _insert_logs(actor, lock_consignment(consignment), [new])
     return log
 
 
 @retry_on_deadlock
 def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -> list[Log]:
-    """Add many logs, all or none, in this order; see `add_log`.
+    """Add all of these logs, in this order, or none; see `add_log`.
 
-    Inside the caller's transaction it is the caller who does all again after a contention.
+    Inside a transaction of the caller, the caller must retry after a deadlock.
     """
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
     for new in logs:
-        _check(new)
-    given = [new.barcode for new in logs if new.barcode is not None]
-    met: set[str] = set()
-    for barcode in given:
-        if barcode in met:
+        _check_log(new)
+    barcodes = [new.barcode for new in logs if new.barcode is not None]
+    seen: set[str] = set()
+    for barcode in barcodes:
+        if barcode in seen:
             raise Conflict(f"The barcode “{barcode}” is given twice: a log has one of its own.")
-        met.add(barcode)
-    # Whose barcode is taken between the question and the write is told without its name.
-    taken = Conflict("A barcode of these has been given to another log meanwhile. Look again.")
-    with _barcode_is_free(taken), transaction.atomic():
+        seen.add(barcode)
+    # A barcode that is taken between the check and the insert is not known by name.
+    race_lost = Conflict(
+        "One of these barcodes was just taken by another log. Reload and try again."
+    )
+    with _conflict_if_barcode_taken(race_lost), transaction.atomic():
         consignment = lock_consignment(consignment)
-        known = taken_barcodes(consignment.client_id, given)
-        for barcode in given:
-            if barcode in known:
-                raise _taken(barcode)
-        return _add(actor, consignment, logs)
+        taken = find_taken_barcodes(consignment.client_id, barcodes)
+        for barcode in barcodes:
+            if barcode in taken:
+                raise _barcode_conflict(barcode)
+        return _insert_logs(actor, consignment, logs)
 
 
 @retry_on_deadlock
 def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
-    """Correct a log, and with it the consignment's totals; see `add_log`."""
+    """Change a log, and update the consignment's totals; see `add_log`."""
     require(actor, Permission.WRITE_LOGS, client=log.client)
-    with _barcode_is_free(_taken(changes.get("barcode"))), write_transaction():
+    with _conflict_if_barcode_taken(_barcode_conflict(changes.get("barcode"))), write_transaction():
         consignment, log = lock_log(log)
         changed = apply_changes(log, changes)
-        now = NewLog(barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height)
-        _check(now)
+        current = NewLog(
+            barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height
+        )
+        _check_log(current)
         if not changed:
             return log
-        before, log.volume = log.volume, volume(**now.measures)
-        advance_counter(log.client_id, [log.barcode])
+        before, log.volume = log.volume, volume(**current.measures)
+        lock_counter_for(log.client_id, [log.barcode])
         log.save()
-        _keep_totals(consignment, count=0, volume=log.volume - before, actor=actor)
+        _update_totals(consignment, count=0, volume=log.volume - before, actor=actor)
         publish(log_event("update", log, actor=actor))
     return log
 
 
 @retry_on_deadlock
 def delete_log(*, actor: User, log: Log) -> None:
-    """Take a log away, and out of the consignment's totals; its files stay."""
+    """Delete a log, update the consignment's totals, and unlink the log's files."""
     require(actor, Permission.WRITE_LOGS, client=log.client)
     with transaction.atomic():
         consignment, log = lock_log(log)
         events = detach_related(actor=actor, consignment=consignment, log=log)
         events.append(log_event("delete", log, actor=actor))
-        _keep_totals(consignment, count=-1, volume=-log.volume, actor=actor)
+        _update_totals(consignment, count=-1, volume=-log.volume, actor=actor)
         log.delete()
         publish(*events)
 
 
-def _add(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[Log]:
-    """Write logs into a locked consignment, and tell of them."""
+def _insert_logs(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[Log]:
+    """Insert logs into a locked consignment, and publish their events."""
     barcodes = assign_barcodes(consignment.client_id, [each.barcode for each in new])
     logs = [
         Log(
@@ -236,19 +240,19 @@ def _add(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[L
         )
         for each, barcode in zip(new, barcodes, strict=True)
     ]
-    Log.unscoped.bulk_create(logs, batch_size=_AT_ONCE)
+    Log.unscoped.bulk_create(logs, batch_size=_BATCH_SIZE)
     if not connection.features.can_return_rows_from_bulk_insert:
-        # MySQL does not say which ids it gave.
-        written = logs_by_barcode(consignment.client, barcodes)
-        logs = [written[barcode] for barcode in barcodes]
+        # MySQL does not return the new ids.
+        inserted = find_logs_by_barcode(consignment.client, barcodes)
+        logs = [inserted[barcode] for barcode in barcodes]
     total = sum((log.volume for log in logs), Decimal(0))
-    _keep_totals(consignment, count=len(logs), volume=total, actor=actor)
+    _update_totals(consignment, count=len(logs), volume=total, actor=actor)
     publish(*(log_event("create", log, actor=actor) for log in logs))
     return logs
 
 
-def _keep_totals(consignment: Consignment, *, count: int, volume: Decimal, actor: User) -> None:
-    """Add to the totals of a locked consignment, and say who did."""
+def _update_totals(consignment: Consignment, *, count: int, volume: Decimal, actor: User) -> None:
+    """Add to the totals of a locked consignment; `actor` is its last author."""
     consignment.log_count += count
     consignment.volume += volume
     if consignment.volume > MAX_TOTAL:
@@ -257,33 +261,33 @@ def _keep_totals(consignment: Consignment, *, count: int, volume: Decimal, actor
     consignment.save(update_fields=["log_count", "volume", "updated_by", "updated_at"])
 
 
-def _check(new: NewLog) -> None:
+def _check_log(new: NewLog) -> None:
     check_measures(new.measures)
     check_barcode(new.barcode)
 
 
-def _author(author: User, *, client_id: int) -> User:
-    """Return who is named as the author; raise NotFound for another client's people."""
+def _resolve_author(author: User, *, client_id: int) -> User:
+    """Return the author; raise NotFound for another client's user."""
     if author.client_id not in {client_id, None}:
         raise NotFound("There is no such user.")
     return author
 
 
-def _name_is_free(name: str) -> AbstractContextManager[None]:
-    taken = Conflict(f"There is a consignment named “{name}” already.")
-    return translate_integrity_errors({"consignment_name_is_unique": taken})
+def _conflict_if_name_taken(name: str) -> AbstractContextManager[None]:
+    conflict = Conflict(f"There is a consignment named “{name}” already.")
+    return translate_integrity_errors({"consignment_name_is_unique": conflict})
 
 
-def _barcode_is_free(taken: Conflict) -> AbstractContextManager[None]:
-    return translate_integrity_errors({"log_barcode_is_unique": taken})
+def _conflict_if_barcode_taken(conflict: Conflict) -> AbstractContextManager[None]:
+    return translate_integrity_errors({"log_barcode_is_unique": conflict})
 
 
-def _taken(barcode: str | None) -> Conflict:
+def _barcode_conflict(barcode: str | None) -> Conflict:
     return Conflict(f"There is a log with the barcode “{barcode}” already.")
 
 
 def _check_consignment(consignment: Consignment) -> None:
-    """Raise Invalid, naming the field, for a value that no consignment can have."""
+    """Raise Invalid for the first field that is not valid."""
     if not consignment.name.strip() or len(consignment.name) > MAX_CONSIGNMENT_NAME:
         raise Invalid(
             fields={

@@ -1,1 +1,1 @@
-"""The outbox: every committed change leaves as an event, in order, and none is lost."""
+"""The transactional outbox: every committed change is published as an event, in order."""

@@ -1,9 +1,9 @@
-"""The reference consumer: what a program does to take each event exactly once.
+"""The reference consumer: it shows how a program processes each event exactly once.
 
-Delivery is at least once and in order per key: the first occurrences of a key's events come in
-the order of their numbers, and everything else is a repeat. So it is enough to keep the last
-(epoch, number) of each key, best beside what the key's row has become in the consumer's own
-database. The epoch rises when Timba is restored from a backup and counts on from there.
+Delivery is at least once and in order per key: the first deliveries of a key's events come in the
+order of their sequence numbers, and all others are duplicates. So a consumer needs to store only
+the last (epoch, sequence) of each key, in the same transaction as the effect of the event. The
+epoch rises when Timba is restored from a backup, from which the numbers continue.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from timba.events.history import events_after
 from timba.events.messages import Message, build_message
 from timba.events.models import Stream
 
-_LOOK_SECONDS: Final = 0.5
-_PATIENCE_SECONDS: Final = 10
-_BATCH: Final = 500
-_SILENT: Final = "Kafka does not answer: look at KAFKA_BOOTSTRAP_SERVERS."
+_POLL_SECONDS: Final = 0.5
+_TIMEOUT_SECONDS: Final = 10
+_BATCH_SIZE: Final = 500
+_NO_RESPONSE: Final = "Kafka does not answer: look at KAFKA_BOOTSTRAP_SERVERS."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceivedEvent:
-    """An event as it arrived from a broker."""
+    """An event that was read from a message."""
 
     id: str
     client_id: int
@@ -46,23 +46,23 @@ class ReceivedEvent:
 
 
 class Deduplicator:
-    """Remembers what has been taken, and lets each event pass once."""
+    """Passes each event once; it remembers the last (epoch, sequence) of each key."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
     def accept(self, message: Message) -> ReceivedEvent | None:
-        """Return the event, or None where it is a repeat."""
+        """Return the event of a message, or None for a duplicate."""
         event = parse_message(message)
-        place, number = (event.topic, event.key), (event.epoch, event.sequence)
-        if number <= self._last.get(place, (0, 0)):
+        key, number = (event.topic, event.key), (event.epoch, event.sequence)
+        if number <= self._last.get(key, (0, 0)):
             return None
-        self._last[place] = number
+        self._last[key] = number
         return event
 
 
 def parse_message(message: Message) -> ReceivedEvent:
-    """Read a message's headers and value."""
+    """Return the event in a message's headers and value."""
     headers = message.headers
     return ReceivedEvent(
         id=headers["ce_id"],
@@ -80,9 +80,10 @@ def parse_message(message: Message) -> ReceivedEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventFilter:
-    """Which events to read: a topic's, of one client or of all, with numbers above `after`.
+    """Which events to read: those of a topic with numbers above `after`.
 
-    Who follows is also given those that come later, without an end.
+    `client_id` selects the events of one client; None, of all. With `follow`, later events are
+    yielded too, without end.
     """
 
     topic: str
@@ -91,60 +92,63 @@ class EventFilter:
     follow: bool = False
 
 
-def read_outbox(wanted: EventFilter) -> Iterator[Message]:
-    """Yield what the outbox holds, each client's in order.
+def read_outbox(event_filter: EventFilter) -> Iterator[Message]:
+    """Yield messages of the outbox, those of each client in order.
 
-    Reading goes by each client's own running number: the ids of the rows do not follow the
-    commits, so that reading on from the last id would skip some.
+    Reads by each client's sequence number: rows are not committed in the order of their ids, so
+    that reading on from the last id could skip some.
     """
-    upto: dict[int, int] = {}
+    positions: dict[int, int] = {}
     streams = Stream.objects.order_by("client_id").values_list("client_id", "last_sequence")
-    if wanted.client_id is not None:
-        streams = streams.filter(client_id=wanted.client_id)
+    if event_filter.client_id is not None:
+        streams = streams.filter(client_id=event_filter.client_id)
     while True:
         for client, last in streams.all():
-            position = upto.get(client, wanted.after)
+            position = positions.get(client, event_filter.after)
             while position < last:
-                chapter = events_after(
-                    client_id=client, after=position, topic=wanted.topic, limit=_BATCH
+                page = events_after(
+                    client_id=client, after=position, topic=event_filter.topic, limit=_BATCH_SIZE
                 )
-                yield from map(build_message, chapter.events)
-                position = chapter.position
-            upto[client] = position
-        if not wanted.follow:
+                yield from map(build_message, page.events)
+                position = page.position
+            positions[client] = position
+        if not event_filter.follow:
             return
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
-def read_kafka(wanted: EventFilter) -> Iterator[Message]:
-    """Yield what Kafka holds, each partition's in order.
+def read_kafka(event_filter: EventFilter) -> Iterator[Message]:
+    """Yield messages of Kafka, those of each partition in order.
 
-    Raises Unavailable when no broker answers, NotFound when it knows no such topic.
+    Raises Unavailable if no broker responds, and NotFound if the topic does not exist.
     """
     consumer = Consumer(
         {
             "bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS,
-            # Required, but never used: every run reads from the beginning and commits nothing.
+            # Required by the library; every run reads from the beginning and commits no offset.
             "group.id": "timba-consume",
             "enable.auto.commit": False,
-            "enable.partition.eof": not wanted.follow,
+            "enable.partition.eof": not event_filter.follow,
         }
     )
     try:
-        unread = _partitions(consumer, wanted.topic)
-        consumer.assign([TopicPartition(wanted.topic, p, OFFSET_BEGINNING) for p in unread])
-        heard_at = time.monotonic()
+        unread = _partitions(consumer, event_filter.topic)
+        consumer.assign([TopicPartition(event_filter.topic, p, OFFSET_BEGINNING) for p in unread])
+        last_response_at = time.monotonic()
         while unread:
-            record = consumer.poll(_LOOK_SECONDS)
+            record = consumer.poll(_POLL_SECONDS)
             if record is None:
-                if not wanted.follow and time.monotonic() - heard_at > _PATIENCE_SECONDS:
-                    raise Unavailable(_SILENT)
+                if (
+                    not event_filter.follow
+                    and time.monotonic() - last_response_at > _TIMEOUT_SECONDS
+                ):
+                    raise Unavailable(_NO_RESPONSE)
                 continue
-            heard_at = time.monotonic()
+            last_response_at = time.monotonic()
             error = record.error()
             if error is None:
                 message = _message(record)
-                if _is_wanted(message, wanted):
+                if _matches(message, event_filter):
                     yield message
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 unread.discard(record.partition())
@@ -154,17 +158,17 @@ def read_kafka(wanted: EventFilter) -> Iterator[Message]:
 
 def _partitions(consumer: Consumer, topic: str) -> set[int]:
     try:
-        found = consumer.list_topics(topic, timeout=_PATIENCE_SECONDS).topics[topic]
+        metadata = consumer.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic]
     except KafkaException as error:
-        raise Unavailable(_SILENT) from error
-    if not found.partitions:
+        raise Unavailable(_NO_RESPONSE) from error
+    if not metadata.partitions:
         raise NotFound(f"Kafka has no topic {topic} yet.")
-    return set(found.partitions)
+    return set(metadata.partitions)
 
 
-def _is_wanted(message: Message, wanted: EventFilter) -> bool:
+def _matches(message: Message, event_filter: EventFilter) -> bool:
     client_id, sequence = (int(message.headers[name]) for name in ("ce_clientid", "ce_sequence"))
-    return sequence > wanted.after and wanted.client_id in (None, client_id)
+    return sequence > event_filter.after and event_filter.client_id in (None, client_id)
 
 
 def _message(record: KafkaMessage) -> Message:

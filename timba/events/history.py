@@ -1,4 +1,4 @@
-"""Reads a client's events back: who did what, when; at once or as soon as there is something."""
+"""The history: reads a client's events from the outbox, waits for new ones, deletes old ones."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from django.utils import timezone
 from timba.events.models import OutboxEvent, Stream
 
 _log = structlog.get_logger(__name__)
-# Small enough that nobody waits long for the write lock of SQLite.
-_CHUNK: Final = 1000
+# Small enough that other writers do not wait long for SQLite's write lock.
+_BATCH_SIZE: Final = 1000
 
 MAX_WAIT_SECONDS: Final = 25
-_LOOK_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventPage:
-    """A stretch of a client's history, oldest first; what follows it lies behind `position`."""
+    """Some of a client's events, oldest first; the next page is read with `after=position`."""
 
     events: list[OutboxEvent]
     position: int
@@ -43,14 +43,17 @@ def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -
     if topic is not None:
         rows = rows.filter(topic=topic)
     events = rows.order_by("sequence").fetch_batch(limit)
-    # Where a topic had nothing, the other topics' events need not be looked through again.
+    # If the topic has no new events, the next page need not scan those of the other topics again.
     return EventPage(events=events, position=events[-1].sequence if events else last)
 
 
 def timeline_of(
     subject: str, *, client_id: int, limit: int, before: int | None = None
 ) -> list[OutboxEvent]:
-    """Return what happened to a larger thing and all that belongs to it, newest first."""
+    """Return the events of a subject, such as `consignment/7`, newest first.
+
+    With `before`, only events with lower sequence numbers are returned.
+    """
     rows = OutboxEvent.objects.filter(client_id=client_id, subject=subject)
     if before is not None:
         rows = rows.filter(sequence__lt=before)
@@ -60,30 +63,30 @@ def timeline_of(
 def wait_for_events(
     *, client_id: int, after: int, topic: str | None, limit: int, seconds: float
 ) -> EventPage:
-    """Do as `events_after`, but hold an empty answer for up to `seconds`.
+    """Return `events_after`, waiting up to `seconds` for an event if there is none.
 
-    At most a quarter of the server's threads wait; whoever comes on top is answered at once.
+    At most a quarter of the server's threads wait; further calls return at once.
     """
-    chapter = events_after(client_id=client_id, after=after, topic=topic, limit=limit)
-    if chapter.events or seconds <= 0 or not _waiting_places().acquire(blocking=False):
-        return chapter
+    page = events_after(client_id=client_id, after=after, topic=topic, limit=limit)
+    if page.events or seconds <= 0 or not _wait_slots().acquire(blocking=False):
+        return page
     try:
         until = time.monotonic() + min(seconds, MAX_WAIT_SECONDS)
-        while not chapter.events and (left := until - time.monotonic()) > 0:
-            time.sleep(min(_LOOK_SECONDS, left))
-            if _last_sequence(client_id) > chapter.position:
-                chapter = events_after(
-                    client_id=client_id, after=chapter.position, topic=topic, limit=limit
+        while not page.events and (left := until - time.monotonic()) > 0:
+            time.sleep(min(_POLL_SECONDS, left))
+            if _last_sequence(client_id) > page.position:
+                page = events_after(
+                    client_id=client_id, after=page.position, topic=topic, limit=limit
                 )
     finally:
-        _waiting_places().release()
-    return chapter
+        _wait_slots().release()
+    return page
 
 
 def oldest_unpublished_seconds() -> float | None:
-    """Return for how long the oldest event has waited for the broker; None where there is none.
+    """Return the age of the oldest unpublished event in seconds, or None if there is none.
 
-    Without a publisher events wait for nothing: they are the history.
+    Without a publisher, events are not waiting to be published: None.
     """
     if not settings.TIMBA_EVENT_PUBLISHER:
         return None
@@ -97,15 +100,15 @@ def _last_sequence(client_id: int) -> int:
 
 
 @cache
-def _waiting_places() -> BoundedSemaphore:
+def _wait_slots() -> BoundedSemaphore:
     return BoundedSemaphore(max(1, settings.TIMBA_WEB_THREADS // 4))
 
 
 def delete_old_events(*, days: int, published_only: bool) -> int:
-    """Delete the events that are older than `days` and return how many they were.
+    """Delete events older than `days`, and return their number.
 
-    With `published_only`, what still waits for its broker stays, however old. Events are read in
-    the order of their ids, which is nearly that of their times, and only as far as the old reach.
+    With `published_only`, unpublished events are kept at any age. Events are read in the order of
+    their ids, which is roughly that of their times, until a batch ends with a newer one.
     """
     cutoff = timezone.now() - timedelta(days=days)
     deleted, last_id = 0, 0
@@ -113,7 +116,7 @@ def delete_old_events(*, days: int, published_only: bool) -> int:
         rows = list(
             OutboxEvent.objects.filter(pk__gt=last_id)
             .order_by("pk")
-            .values_list("pk", "time", "published_at")[:_CHUNK]
+            .values_list("pk", "time", "published_at")[:_BATCH_SIZE]
         )
         old = [
             pk
@@ -121,7 +124,7 @@ def delete_old_events(*, days: int, published_only: bool) -> int:
             if at < cutoff and (published_at is not None or not published_only)
         ]
         deleted += OutboxEvent.objects.filter(pk__in=old).delete()[0]
-        if len(rows) < _CHUNK or rows[-1][1] >= cutoff:
+        if len(rows) < _BATCH_SIZE or rows[-1][1] >= cutoff:
             break
         last_id = rows[-1][0]
     if deleted:

@@ -1,4 +1,4 @@
-"""The outbox: events wait here beside the rows they tell of, and stay as the history."""
+"""The outbox table: events are stored with the changes they describe, and stay as the history."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from typing import Final, Self
 
 from django.db import models
 
-_BUDGET_CHARACTERS: Final = 8 * 1024**2
+_MAX_BATCH_CHARACTERS: Final = 8 * 1024**2
 _CHUNK: Final = 50
 
 
 class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
-    """Events, narrowed by what the relay and the history ask for."""
+    """The queries of the relay and the history."""
 
     def unpublished(self) -> Self:
-        """Narrow to what no publisher has acknowledged yet, in the order it must leave."""
+        """Return the events that no publisher has acknowledged, in the order of delivery."""
         return self.filter(published_at__isnull=True).order_by("id")
 
     def fetch_batch(self, limit: int) -> list[OutboxEvent]:
-        """Return the first events: at most `limit`, and no more than fits in memory at once.
+        """Return the first events: at most `limit`, and about 8 million characters of values.
 
-        There is always at least one if there is any, however large it is.
+        The first event is returned whatever its size.
         """
-        taken: list[OutboxEvent] = []
+        batch: list[OutboxEvent] = []
         size = 0
         for event in self[:limit].iterator(chunk_size=_CHUNK):
             size += len(event.value)
-            if taken and size > _BUDGET_CHARACTERS:
+            if batch and size > _MAX_BATCH_CHARACTERS:
                 break
-            taken.append(event)
-        return taken
+            batch.append(event)
+        return batch
 
 
 class Stream(models.Model):
-    """One client's running number; its row is locked last, so numbers follow commit order."""
+    """A client's event stream: the sequence number of its last event.
+
+    A transaction locks this row last, so numbers are in the order of commits.
+    """
 
     client_id = models.BigIntegerField(primary_key=True)
     last_sequence = models.BigIntegerField(default=0)
-    # Raised by a restore, so that consumers do not take new events for old ones.
+    # A restore increments it, so that consumers can tell reused numbers from duplicates.
     epoch = models.PositiveIntegerField(default=1)
 
     def __str__(self) -> str:
@@ -46,7 +49,7 @@ class Stream(models.Model):
 
 
 class OutboxEvent(models.Model):
-    """One change that was committed, in the words that leave Timba."""
+    """One committed change, as it is published."""
 
     event_id = models.UUIDField(default=uuid.uuid4, editable=False)
     client_id = models.BigIntegerField()
@@ -59,9 +62,9 @@ class OutboxEvent(models.Model):
     time = models.DateTimeField()
     actor_id = models.BigIntegerField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
-    # The larger thing whose story the change belongs to, such as `consignment/7`; empty: none.
+    # The object whose timeline includes the event, such as `consignment/7`; may be empty.
     subject = models.CharField(max_length=64, blank=True)
-    # Text, not a JSON column: the bytes that were promised are the bytes that are sent.
+    # Text, not a JSON column: every delivery sends exactly the same bytes.
     value = models.TextField()
     published_at = models.DateTimeField(null=True)
 
@@ -72,7 +75,7 @@ class OutboxEvent(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["event_id"], name="event_id_is_unique"),
-            # A restored outbox goes on counting where its backup ended, under the next epoch.
+            # A restored outbox continues with the numbers of its backup, in the next epoch.
             models.UniqueConstraint(
                 fields=["client_id", "sequence"], name="event_sequence_is_unique"
             ),
@@ -87,11 +90,11 @@ class OutboxEvent(models.Model):
 
 
 class RelayLease(models.Model):
-    """Which relay may send now; its token fences off one that slept through its lease."""
+    """The lease of the relay that may publish; `token` identifies the holder."""
 
-    # One shard so far: a client's and a key's events must never be split between two.
+    # There is one shard; the events of a client must never be split between two.
     shard = models.PositiveSmallIntegerField(primary_key=True)
-    # Drawn by each relay for itself; the lease is free once it has expired or was given back.
+    # Random, chosen by each relay. The lease is free after it has expired or been released.
     token = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True)
 

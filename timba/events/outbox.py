@@ -1,4 +1,4 @@
-"""Writes events into the outbox, in the transaction of the change they tell of."""
+"""Writes events to the outbox, in the transaction of the change that they describe."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from timba.failpoints import failpoint
 from timba.serialization import dumps
 from timba.wakeup import notify
 
-# Even quoted, and with one event of a megabyte, a statement stays far below MariaDB's packet of
-# 16 MB, the smallest of any database.
-_AT_ONCE: Final = 50
-_BYTES_AT_ONCE: Final = 500_000
+# Even quoted and with one event of a megabyte, a statement stays far below MariaDB's packet limit
+# of 16 MB, the smallest of the supported databases.
+_BATCH_SIZE: Final = 50
+_BATCH_BYTES: Final = 500_000
 _PAST_TENSE = {
     "create": "created",
     "update": "updated",
@@ -32,9 +32,9 @@ _PAST_TENSE = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A fact about one row: `noun` is its singular name, `body` its look in the API.
+    """A change of one row: `noun` is its singular name, `body` its representation in the API.
 
-    `subject` names the larger thing whose story it belongs to, such as `consignment/7`.
+    `subject` is the object whose timeline includes the event, such as `consignment/7`.
     """
 
     noun: str
@@ -59,20 +59,20 @@ class Event:
 
 
 def publish(*events: Event) -> None:
-    """Number the events and write them; the last act of the caller's transaction.
+    """Number and insert the events; call it last in the transaction of the change.
 
-    The client's stream row stays locked until the commit: numbers are gapless and in commit
-    order, so a reader who asks for what comes after one can never skip another.
-    Raises TransactionManagementError outside a transaction, where the event could outlive a
-    change that fails, or the change the event.
+    The client's stream stays locked until the commit, so numbers are gapless and in the order of
+    commits, and a reader of the events after a number cannot skip one.
+    Raises TransactionManagementError outside a transaction, where an event could be stored without
+    its change, or a change without its event.
     """
     if not transaction.get_connection().in_atomic_block:
         raise TransactionManagementError("An event is written in the transaction of its change.")
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    # In the order of their ids, so that two transactions never wait for each other's stream.
+    # Lock streams in the order of client ids, so that two transactions cannot deadlock.
     ordered = sorted(events, key=lambda event: event.client_id)
     for client_id, group in groupby(ordered, key=lambda event: event.client_id):
-        stream = _locked_stream(client_id)
+        stream = _lock_stream(client_id)
         now = timezone.now()
         rows = [
             OutboxEvent(
@@ -91,22 +91,22 @@ def publish(*events: Event) -> None:
             )
             for offset, event in enumerate(group, start=1)
         ]
-        for some in _batches(rows):
-            OutboxEvent.objects.bulk_create(some)
+        for batch in _split_into_batches(rows):
+            OutboxEvent.objects.bulk_create(batch)
         failpoint("outbox.numbered")
         stream.last_sequence = rows[-1].sequence
         stream.save(update_fields=["last_sequence"])
-    # Robust: what is committed is done, and an event that is not rung for is found by polling.
+    # Robust: the change is committed, and the relay finds the event by polling if notify fails.
     transaction.on_commit(_wake_relay, robust=True)
 
 
-def _batches(rows: Iterable[OutboxEvent]) -> Iterator[list[OutboxEvent]]:
-    """Yield all rows in order, as many at a time as one statement may hold, and at least one."""
+def _split_into_batches(rows: Iterable[OutboxEvent]) -> Iterator[list[OutboxEvent]]:
+    """Yield the rows in order, in batches of at least one that fit into a statement."""
     batch: list[OutboxEvent] = []
     size = 0
     for row in rows:
         length = len(row.value.encode())
-        if batch and (len(batch) == _AT_ONCE or size + length > _BYTES_AT_ONCE):
+        if batch and (len(batch) == _BATCH_SIZE or size + length > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(row)
@@ -114,8 +114,8 @@ def _batches(rows: Iterable[OutboxEvent]) -> Iterator[list[OutboxEvent]]:
     yield batch
 
 
-def _locked_stream(client_id: int) -> Stream:
-    """Return the client's stream row, made with its first event, locked until the commit."""
+def _lock_stream(client_id: int) -> Stream:
+    """Return the client's stream, locked until the commit; create it if necessary."""
     streams = Stream.objects.select_for_update()
     try:
         return streams.get(client_id=client_id)

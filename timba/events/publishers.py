@@ -1,7 +1,7 @@
-"""Where the relay hands messages over: its small interface, Kafka behind it, and the fake.
+"""Publishers: the interface of the relay to a broker, its Kafka implementation, and a fake.
 
-A publisher never lets a key's later message overtake an earlier one: once one of them has failed,
-those behind it in its key fail too or come only after it.
+A publisher keeps the order of each key's messages: once one has failed, later ones of its key fail
+too or are delivered after it.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from timba.events.messages import Message
 
 
 class Delivery(enum.Enum):
-    """What became of a message."""
+    """The outcome of delivering a message."""
 
     ACKED = enum.auto()
-    # Perhaps delivered, perhaps not: it has to be delivered again.
+    # It may or may not have been delivered: it must be delivered again.
     UNCERTAIN = enum.auto()
-    # It would be refused as often as it were delivered, for it is too large.
+    # The broker rejects it permanently: it is too large.
     REFUSED = enum.auto()
 
 
 class Publisher(Protocol):
-    """A broker, as far as the relay knows one."""
+    """The relay's interface to a broker."""
 
     def deliver(self, messages: Sequence[Message], *, timeout: float) -> list[Delivery]:
-        """Hand over the messages and return, by position, what became of them.
+        """Deliver the messages, and return their outcomes in the same order.
 
-        Returns within about `timeout` seconds and raises nothing: a broker that is away leaves
-        every message UNCERTAIN.
+        Returns within about `timeout` seconds and raises nothing: while the broker is unavailable,
+        every outcome is UNCERTAIN.
         """
 
     def close(self) -> None:
-        """Forget what is still under way, and return at once."""
+        """Discard messages in flight, and return at once."""
 
 
 def open_publisher() -> Publisher | None:
-    """Return the publisher that `TIMBA_EVENT_PUBLISHER` names; None where it names none."""
+    """Return a new publisher of the class `TIMBA_EVENT_PUBLISHER`, or None if it is empty."""
     if not settings.TIMBA_EVENT_PUBLISHER:
         return None
     publisher: Publisher = import_string(settings.TIMBA_EVENT_PUBLISHER).from_settings()
@@ -58,12 +58,12 @@ def open_publisher() -> Publisher | None:
 
 
 class MemoryPublisher:
-    """Keeps what was delivered in `log`, and fails as it is told to."""
+    """A fake that stores delivered messages in `log`, and fails on demand."""
 
     def __init__(self, *, max_bytes: int = 1_000_000) -> None:
         self.log: list[Message] = []
         self.unavailable = False
-        # Keys whose messages arrive while the acknowledgement is lost.
+        # Keys whose messages are delivered but whose acknowledgement is lost.
         self.unacknowledged_keys: set[str] = set()
         self._max_bytes = max_bytes
 
@@ -75,44 +75,44 @@ class MemoryPublisher:
         self,
         messages: Sequence[Message],
         *,
-        timeout: float,  # noqa: ARG002 - memory keeps nobody waiting
+        timeout: float,  # noqa: ARG002 - delivery to memory is immediate
     ) -> list[Delivery]:
         stopped: set[tuple[str, str]] = set()
         return [self._deliver_one(message, stopped) for message in messages]
 
     def close(self) -> None:
-        """Nothing is ever under way."""
+        """Do nothing: no message is ever in flight."""
 
     def _deliver_one(self, message: Message, stopped: set[tuple[str, str]]) -> Delivery:
-        place = (message.topic, message.key)
-        if self.unavailable or place in stopped:
+        topic_key = (message.topic, message.key)
+        if self.unavailable or topic_key in stopped:
             return Delivery.UNCERTAIN
         if len(message.value) > self._max_bytes:
-            stopped.add(place)
+            stopped.add(topic_key)
             return Delivery.REFUSED
         self.log.append(message)
         return Delivery.UNCERTAIN if message.key in self.unacknowledged_keys else Delivery.ACKED
 
 
 class RateLimitFilter(logging.Filter):
-    """Lets each complaint through once a minute: while a broker is away, every producer makes it.
+    """Passes each warning of librdkafka once a minute: during an outage every producer repeats it.
 
-    That gapless delivery is experimental, which each says too, is known.
+    The warning that gapless delivery is experimental is dropped.
     """
 
     _varying = re.compile(r"producer-\d+|\(after .*")
 
     def __init__(self) -> None:
         super().__init__()
-        self._said_at: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = self._varying.sub("", record.getMessage())
         now = time.monotonic()
-        if "enable.gapless.guarantee" in text or now - self._said_at.get(text, -math.inf) < 60:
+        if "enable.gapless.guarantee" in text or now - self._logged_at.get(text, -math.inf) < 60:
             return False
-        self._said_at = {kept: at for kept, at in self._said_at.items() if now - at < 60}
-        self._said_at[text] = now
+        self._logged_at = {logged: at for logged, at in self._logged_at.items() if now - at < 60}
+        self._logged_at[text] = now
         return True
 
 
@@ -122,10 +122,10 @@ _POLL_SECONDS: Final = 0.1
 
 
 class KafkaPublisher:
-    """A Kafka producer that keeps a key's order and skips nothing.
+    """A Kafka producer that keeps the order of each key without gaps.
 
-    It has no transactions: a repeat is harmless here, and a gap is not. After a failed delivery
-    its state is unknown, so it must be closed and replaced.
+    It uses no transactions: duplicates are harmless, gaps are not. After a failed delivery its
+    state is unknown, so it must be closed and replaced.
     """
 
     def __init__(self, *, bootstrap_servers: str) -> None:
@@ -137,12 +137,12 @@ class KafkaPublisher:
                 "client.id": "timba-relay",
                 "acks": "all",
                 "enable.idempotence": True,
-                # Stop at the first batch that a broker refuses; the default sends the next one,
-                # and with it a key's later events before its earlier ones.
+                # Stop at the first rejected batch. By default the next one is sent, and so a
+                # key's later events before its earlier ones.
                 "enable.gapless.guarantee": True,
-                # Never give a message up and send the next: `deliver` bounds the wait itself.
+                # Never drop a message and send the next; `deliver` limits the wait itself.
                 "message.timeout.ms": 0,
-                # As Java's producers do it, so that a key has one partition whoever writes.
+                # The default of Java producers: every producer maps a key to the same partition.
                 "partitioner": "murmur2_random",
             },
             logger=_kafka_log,
@@ -156,12 +156,12 @@ class KafkaPublisher:
         deadline = time.monotonic() + timeout
         outcomes = [Delivery.UNCERTAIN] * len(messages)
         try:
-            self._make_missing_topics({message.topic for message in messages}, deadline)
+            self._create_missing_topics({message.topic for message in messages}, deadline)
             self._send(messages, outcomes)
         except (KafkaException, BufferError) as error:
             _kafka_log.warning("Kafka did not take a batch: %s", error)
         while len(self._producer) and time.monotonic() < deadline:
-            # A fatal failure is raised once, and the reports of the messages still come after it.
+            # A fatal error is raised once; the delivery reports still follow.
             with suppress(KafkaException):
                 self._producer.poll(_POLL_SECONDS)
         return outcomes
@@ -174,8 +174,8 @@ class KafkaPublisher:
     def _send(self, messages: Sequence[Message], outcomes: list[Delivery]) -> None:
         stopped: set[tuple[str, str]] = set()
         for position, message in enumerate(messages):
-            place = (message.topic, message.key)
-            if place in stopped:
+            topic_key = (message.topic, message.key)
+            if topic_key in stopped:
                 continue
             try:
                 self._producer.produce(
@@ -183,32 +183,32 @@ class KafkaPublisher:
                     key=message.key,
                     value=message.value,
                     headers=[(name, text.encode()) for name, text in message.headers.items()],
-                    on_delivery=partial(_note, outcomes, position),
+                    on_delivery=partial(_record_outcome, outcomes, position),
                 )
             except KafkaException as error:
                 if not _is_too_large(error.args[0]):
                     raise
-                stopped.add(place)
+                stopped.add(topic_key)
                 outcomes[position] = Delivery.REFUSED
 
-    def _make_missing_topics(self, wanted: set[str], deadline: float) -> None:
-        """Create topics with the broker's own defaults for partitions and copies."""
-        if wanted <= self._topics:
+    def _create_missing_topics(self, names: set[str], deadline: float) -> None:
+        """Create topics with the broker's defaults for partitions and replicas."""
+        if names <= self._topics:
             return
-        known = self._producer.list_topics(timeout=_left(deadline)).topics
-        missing = wanted - known.keys()
+        known = self._producer.list_topics(timeout=_remaining(deadline)).topics
+        missing = names - known.keys()
         if missing:
-            _create_topics(self._servers, missing, patience=_left(deadline) / 2)
-        self._topics |= wanted
+            _create_topics(self._servers, missing, timeout=_remaining(deadline) / 2)
+        self._topics |= names
 
 
-def _create_topics(servers: str, names: Iterable[str], *, patience: float) -> None:
-    """Make topics; where that is not allowed, the broker may still make them by itself."""
+def _create_topics(servers: str, names: Iterable[str], *, timeout: float) -> None:
+    """Create topics; if that is not permitted, the broker may still create them automatically."""
     admin = AdminClient({"bootstrap.servers": servers}, logger=_kafka_log)
     futures = admin.create_topics(
         [NewTopic(name) for name in sorted(names)],
-        request_timeout=patience,
-        operation_timeout=patience,
+        request_timeout=timeout,
+        operation_timeout=timeout,
     )
     for name, future in futures.items():
         try:
@@ -218,13 +218,13 @@ def _create_topics(servers: str, names: Iterable[str], *, patience: float) -> No
                 _kafka_log.warning("topic %s could not be made: %s", name, error)
 
 
-def _note(
+def _record_outcome(
     outcomes: list[Delivery], position: int, error: KafkaError | None, _message: object
 ) -> None:
     if error is None:
         outcomes[position] = Delivery.ACKED
     elif _is_too_large(error) and len(outcomes) == 1:
-        # Of a larger batch, a broker refuses all and does not say which message was to blame.
+        # A broker rejects a larger batch as a whole, without naming the message.
         outcomes[position] = Delivery.REFUSED
 
 
@@ -232,5 +232,5 @@ def _is_too_large(error: KafkaError) -> bool:
     return error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
-def _left(deadline: float) -> float:
+def _remaining(deadline: float) -> float:
     return max(0.1, deadline - time.monotonic())

@@ -1,8 +1,8 @@
-"""Carries events from the outbox to the publisher: each at least once, a key's in their order.
+"""The relay: publishes the events of the outbox at least once, in order per key.
 
-It reads the events that are *unpublished*, in order. Reading on from the last id would lose
-those whose transaction commits late, and several relays that share the rows would put them out
-of order. A relay that dies leaves its batch unpublished; the next one delivers it again.
+It reads *unpublished* events in the order of their ids. Reading on from the last id would lose
+events whose transaction commits late, and several active relays would break the order, so one
+holds a lease. If a relay dies, its batch stays unpublished and the next one delivers it again.
 """
 
 from __future__ import annotations
@@ -31,69 +31,66 @@ from timba.failpoints import failpoint
 from timba.wakeup import Listener
 
 _SHARD: Final = 0
-_LEASE: Final = timedelta(seconds=15)
-# An idle relay writes this often, not every time it looks for events.
-_FRESH_SECONDS: Final = 5
+_LEASE_DURATION: Final = timedelta(seconds=15)
+# An idle relay renews its lease this often, not with every poll.
+_RENEWAL_SECONDS: Final = 5
 
-_log = structlog.get_logger(__name__)
-
-_BATCH: Final = 500
-# Shorter than the five seconds in which a relay that is told to stop must be gone.
+_MAX_BATCH: Final = 500
+# Shorter than the five seconds within which a relay must stop.
 _DELIVERY_SECONDS: Final = 4.0
 _POLL_SECONDS: Final = 1.0
-_NAP_SECONDS: Final = 0.5
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-_PRUNING_SECONDS: Final = 3600
+_STOP_CHECK_SECONDS: Final = 0.5
+_MIN_PAUSE, _MAX_PAUSE = 0.2, 5.0  # seconds
+_DELETION_INTERVAL_SECONDS: Final = 3600
+_log = structlog.get_logger(__name__)
 
 
 class CycleResult(enum.Enum):
-    """How a turn went, and so when the next one is due."""
+    """The result of one cycle, which decides the pause before the next."""
 
-    MOVED = enum.auto()
-    IDLE = enum.auto()
-    STANDBY = enum.auto()
-    STUCK = enum.auto()
+    MOVED = enum.auto()  # events were published
+    IDLE = enum.auto()  # there are none
+    STANDBY = enum.auto()  # another relay holds the lease
+    STUCK = enum.auto()  # the broker or the database failed
 
 
 class Relay:
-    """Takes turns until it is told to stop; without a publisher it only prunes."""
+    """Runs cycles until `stop`; without a publisher it only deletes old events."""
 
     def __init__(self, *, open_publisher: Callable[[], Publisher | None]) -> None:
         self._open_publisher = open_publisher
         self._publisher = open_publisher()
         self._lease = Lease()
-        self._batch = _BATCH
-        self._parked: defaultdict[str, set[str]] = defaultdict(set)
-        self._complaint = ""
+        self._batch_size = _MAX_BATCH
+        self._blocked_keys: defaultdict[str, set[str]] = defaultdict(set)
+        self._last_warning = ""
         self._stopping = False
-        self._pruning_due = 0.0
+        self._deletion_due = 0.0
 
     def stop(self) -> None:
-        """Make `run` return once the turn that it is in is over; safe in a signal handler."""
+        """Make `run` return after the current cycle; safe in a signal handler."""
         self._stopping = True
 
     def run(self) -> None:
-        """Take turns until `stop`, then give the lease back."""
-        bell = Listener("relay")
-        pause = _FIRST_PAUSE
+        """Run cycles until `stop`, then release the lease."""
+        listener = Listener("relay")
+        pause = _MIN_PAUSE
         try:
             while not self._stopping:
-                turn = self.run_once()
-                if turn is CycleResult.IDLE:
-                    bell.wait(_POLL_SECONDS)
-                elif turn is CycleResult.STANDBY:
+                result = self.run_once()
+                if result is CycleResult.IDLE:
+                    listener.wait(_POLL_SECONDS)
+                elif result is CycleResult.STANDBY:
                     self._sleep(_POLL_SECONDS)
-                elif turn is CycleResult.STUCK:
+                elif result is CycleResult.STUCK:
                     self._sleep(pause)
-                pause = (
-                    min(pause * 2, _LONGEST_PAUSE) if turn is CycleResult.STUCK else _FIRST_PAUSE
-                )
+                pause = min(pause * 2, _MAX_PAUSE) if result is CycleResult.STUCK else _MIN_PAUSE
         finally:
-            bell.close()
+            listener.close()
             self.close()
 
     def close(self) -> None:
-        """Let go of the publisher and the lease."""
+        """Close the publisher and release the lease."""
         if self._publisher is None:
             return
         self._publisher.close()
@@ -103,34 +100,34 @@ class Relay:
             _log.warning("the relay's lease was not given back; it expires by itself")
 
     def run_once(self) -> CycleResult:
-        """Deliver one batch, if this relay is the one that may, and mark what was acknowledged.
+        """Deliver one batch if this relay holds the lease, and mark acknowledged events.
 
-        Trouble is logged when it begins and when it is over, not all the while.
+        A failure is logged when it begins and when it ends, not with each cycle.
         """
         try:
-            turn = self._take_turn()
+            result = self._run_cycle()
         except database_errors() as error:
             drop_connection()
-            self._complain(
+            self._warn_once(
                 "the outbox does not answer; the relay tries again",
                 reason=str(error),
                 exc_info=None if is_database_outage(error) else error,
             )
             return CycleResult.STUCK
-        if turn is CycleResult.STUCK:
-            self._complain("the broker does not acknowledge events; they wait, and none is lost")
-        elif self._complaint:
+        if result is CycleResult.STUCK:
+            self._warn_once("the broker does not acknowledge events; they wait, and none is lost")
+        elif self._last_warning:
             _log.info("the relay is at work again")
-            self._complaint = ""
-        return turn
+            self._last_warning = ""
+        return result
 
-    def _complain(self, sentence: str, **facts: Any) -> None:
-        if sentence != self._complaint:
+    def _warn_once(self, sentence: str, **facts: Any) -> None:
+        if sentence != self._last_warning:
             _log.warning(sentence, **facts)
-            self._complaint = sentence
+            self._last_warning = sentence
 
-    def _take_turn(self) -> CycleResult:
-        self._prune_when_due()
+    def _run_cycle(self) -> CycleResult:
+        self._delete_old_events_when_due()
         if self._publisher is None or not self._lease.acquire():
             return CycleResult.STANDBY
         events = self._next_events()
@@ -140,22 +137,22 @@ class Relay:
             [build_message(event) for event in events], timeout=_DELIVERY_SECONDS
         )
         failpoint("relay.delivered")
-        acked, failed = _sort_out(events, outcomes)
+        acked, failed = _split_outcomes(events, outcomes)
         if acked and not self._mark_published(acked):
             return CycleResult.STANDBY
         if not failed:
-            self._batch = min(self._batch * 2, _BATCH)
+            self._batch_size = min(self._batch_size * 2, _MAX_BATCH)
             return CycleResult.MOVED
         return self._recover(failed, tried=len(events))
 
     def _next_events(self) -> list[OutboxEvent]:
         events = OutboxEvent.objects.unpublished()
-        for topic, keys in self._parked.items():
+        for topic, keys in self._blocked_keys.items():
             events = events.exclude(topic=topic, key__in=keys)
-        return events.fetch_batch(self._batch)
+        return events.fetch_batch(self._batch_size)
 
     def _mark_published(self, events: Sequence[OutboxEvent]) -> bool:
-        """Record the acknowledgements; refused to a relay that has lost its lease meanwhile."""
+        """Mark events as published; return False if this relay has lost its lease."""
         with transaction.atomic():
             if not self._lease.renew():
                 _log.warning("another relay has taken over", unmarked=len(events))
@@ -166,17 +163,17 @@ class Relay:
         return True
 
     def _recover(self, failed: dict[OutboxEvent, Delivery], *, tried: int) -> CycleResult:
-        """Start over with a fresh publisher; set aside the keys whose turn can never come.
+        """Open a new publisher, and skip the keys whose next event is permanently rejected.
 
-        The next batch is half as large: when a broker refuses a whole batch, the message that is
-        to blame ends up alone, and the others get through.
+        The next batch is half as large. If the broker rejects a whole batch because of one
+        message, that message ends up in a batch of its own, and the others are delivered.
         """
         if self._publisher is not None:
             self._publisher.close()
         self._publisher = self._open_publisher()
         refused = [event for event, outcome in failed.items() if outcome is Delivery.REFUSED]
         for event in refused:
-            self._parked[event.topic].add(event.key)
+            self._blocked_keys[event.topic].add(event.key)
             _log.error(
                 "an event is too large for the broker; it and those of its key wait until the "
                 "broker's limit is raised and the relay is started again",
@@ -188,71 +185,72 @@ class Relay:
             )
         if len(refused) == len(failed):
             return CycleResult.MOVED
-        self._batch = max(1, tried // 2)
+        self._batch_size = max(1, tried // 2)
         return CycleResult.STUCK
 
-    def _prune_when_due(self) -> None:
-        if settings.TIMBA_EVENT_DAYS and time.monotonic() >= self._pruning_due:
+    def _delete_old_events_when_due(self) -> None:
+        if settings.TIMBA_EVENT_DAYS and time.monotonic() >= self._deletion_due:
             delete_old_events(
                 days=settings.TIMBA_EVENT_DAYS, published_only=self._publisher is not None
             )
-            self._pruning_due = time.monotonic() + _PRUNING_SECONDS
+            self._deletion_due = time.monotonic() + _DELETION_INTERVAL_SECONDS
 
     def _sleep(self, seconds: float) -> None:
-        """Sleep in naps, for `time.sleep` goes on after a signal."""
+        """Sleep in short intervals, because `time.sleep` continues after a signal."""
         wake_at = time.monotonic() + seconds
         while not self._stopping and (left := wake_at - time.monotonic()) > 0:
-            time.sleep(min(left, _NAP_SECONDS))
+            time.sleep(min(left, _STOP_CHECK_SECONDS))
 
 
-def _sort_out(
+def _split_outcomes(
     events: Sequence[OutboxEvent], outcomes: Sequence[Delivery]
 ) -> tuple[list[OutboxEvent], dict[OutboxEvent, Delivery]]:
-    """Return each key's acknowledged first events, and where each other key got stuck.
+    """Return the events to mark as published, and the first failed event of each key.
 
-    An acknowledged event behind one that is not is kept back too: it is delivered again, after.
+    An event that was acknowledged after a failed one of its key is in neither: it is delivered
+    again, after that one.
     """
     acked: list[OutboxEvent] = []
-    stuck: dict[tuple[str, str], OutboxEvent] = {}
+    failed_keys: set[tuple[str, str]] = set()
     failed: dict[OutboxEvent, Delivery] = {}
     for event, outcome in zip(events, outcomes, strict=True):
-        place = (event.topic, event.key)
-        if place in stuck:
+        key = (event.topic, event.key)
+        if key in failed_keys:
             continue
         if outcome is Delivery.ACKED:
             acked.append(event)
         else:
-            stuck[place] = event
+            failed_keys.add(key)
             failed[event] = outcome
     return acked, failed
 
 
 class Lease:
-    """One relay's claim to be the one that sends."""
+    """The right of one relay to publish, until it expires."""
 
     def __init__(self) -> None:
         self._token = secrets.randbits(63)
         self._renewed_at = -math.inf
 
     def acquire(self) -> bool:
-        """Whether this relay may send now; takes or renews the lease where that is needed."""
-        return time.monotonic() - self._renewed_at < _FRESH_SECONDS or self.renew()
+        """Acquire the lease, or renew it if that is due; return whether this relay holds it."""
+        return time.monotonic() - self._renewed_at < _RENEWAL_SECONDS or self.renew()
 
     def renew(self) -> bool:
-        """Take the lease or make it last longer; False while another relay has it.
+        """Acquire or extend the lease; return False while another relay holds it.
 
-        Inside a transaction it is the fence: the row stays locked, so that nobody else can take
-        the lease before the commit.
+        Inside a transaction the row stays locked, so no other relay can acquire the lease before
+        the commit.
         """
-        free_or_mine = Q(token=self._token) | Q(expires_at=None) | Q(expires_at__lt=Now())
-        held = {"token": self._token, "expires_at": Now() + _LEASE}
-        renewed = bool(RelayLease.objects.filter(free_or_mine, shard=_SHARD).update(**held))
+        free_or_held = Q(token=self._token) | Q(expires_at=None) | Q(expires_at__lt=Now())
+        values = {"token": self._token, "expires_at": Now() + _LEASE_DURATION}
+        renewed = bool(RelayLease.objects.filter(free_or_held, shard=_SHARD).update(**values))
         if not renewed:
-            _, renewed = RelayLease.objects.get_or_create(shard=_SHARD, defaults=held)
+            _, renewed = RelayLease.objects.get_or_create(shard=_SHARD, defaults=values)
         self._renewed_at = time.monotonic() if renewed else -math.inf
         return renewed
 
     def release(self) -> None:
-        """Let another relay send at once."""
+        """Release the lease, so that another relay can acquire it at once."""
         RelayLease.objects.filter(shard=_SHARD, token=self._token).update(expires_at=None)
         self._renewed_at = -math.inf

@@ -1,1 +1,1 @@
-"""Notes that people keep beside their consignments."""
+"""Notes, alone or linked to a consignment."""

@@ -1,4 +1,4 @@
-"""The facts that notes tell."""
+"""The events of notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from timba.notes.schemas import serialize_note
 
 
 def note_event(action: str, note: Note, *, actor: User) -> Event:
-    """Return the fact that `actor` did `action` (create, update, delete) to this note."""
+    """Return the event that `actor` did `action` (create, update or delete) to a note."""
     return Event(
         noun="note",
         action=action,

@@ -1,4 +1,4 @@
-"""Notes: what people want to remember, alone or beside a consignment."""
+"""Notes, alone or linked to a consignment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_TITLE = 100
 
 
 class Note(TenantModel):
-    """A titled text."""
+    """A text with a title."""
 
     title = models.CharField(max_length=MAX_TITLE)
     content = models.TextField(blank=True)

@@ -1,4 +1,4 @@
-"""What people do with notes."""
+"""Writes of notes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from timba.events.outbox import Event, publish
 from timba.notes.events import note_event
 from timba.notes.models import MAX_TITLE, Note
 
-# An event carries the note whole; brokers refuse messages of more than about a megabyte.
+# An event contains the whole note; brokers reject messages above about a megabyte.
 MAX_CONTENT_BYTES = 200_000
 
 
 class NoteChanges(TypedDict, total=False):
-    """What may change about a note; what is left out stays."""
+    """The fields of a note to change."""
 
     title: str
     content: str
@@ -37,7 +37,7 @@ def write_note(
     content: str = "",
     consignment: Consignment | None = None,
 ) -> Note:
-    """Add a note; raise Invalid for an empty or too long text."""
+    """Add a note; raise Invalid for an empty title or a text that is too long."""
     require(actor, Permission.WRITE_NOTES, client=client)
     note = Note(
         client=client, title=title, content=content, consignment=consignment, created_by=actor
@@ -52,7 +52,7 @@ def write_note(
 
 @retry_on_deadlock
 def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> Note:
-    """Change what a note says; raise Invalid for an empty or too long text."""
+    """Change a note; raise Invalid for an empty title or a text that is too long."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with write_transaction():
         lock_targets(changes.get("consignment"))
@@ -67,7 +67,7 @@ def change_note(*, actor: User, note: Note, **changes: Unpack[NoteChanges]) -> N
 
 @retry_on_deadlock
 def delete_note(*, actor: User, note: Note) -> None:
-    """Take a note away; its last state stays in the history."""
+    """Delete a note; its last state stays in the history."""
     require(actor, Permission.WRITE_NOTES, client=note.client)
     with transaction.atomic():
         note = Note.unscoped.select_for_update().get_or_not_found(pk=note.pk)
@@ -77,9 +77,9 @@ def delete_note(*, actor: User, note: Note) -> None:
 
 
 def unlink_notes(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Take all notes out of a consignment that is deleted; a log has none.
+    """Unlink the notes of a consignment that is being deleted; logs have no notes.
 
-    See `CONSIGNMENT_DELETION_HOOKS`; the deletion publishes the events.
+    This is a deletion hook: see `consignments.deletion`, which publishes the returned events.
     """
     if log is not None:
         return []

@@ -1,1 +1,1 @@
-"""A client's numbered towns."""
+"""Cities: a client's own numbers for towns, and their names."""

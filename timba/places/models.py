@@ -1,4 +1,4 @@
-"""A client's numbered towns: a number exists by being used, a row only gives it a name."""
+"""Cities. Any number in `CITY_NUMBERS` can be used; a row gives a client's number a name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CityQuerySet(TenantQuerySet["City"]):
 
 
 class City(TenantModel):
-    """The name that a client gave to one of its city numbers."""
+    """The name of a client's city number."""
 
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=MAX_CITY_NAME)

@@ -18,7 +18,7 @@ import structlog
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.barcodes import logs_by_barcode
+from timba.consignments.barcodes import find_logs_by_barcode
 from timba.consignments.measures import MAX_TOTAL, volume
 from timba.consignments.models import Consignment, Log, lock_consignment
 from timba.consignments.services import NewLog, add_logs
@@ -174,7 +174,7 @@ def _check_uploader(uploader: User | None, client: Client) -> None:
 def _compare(consignment: Consignment, logs: Sequence[SheetLog]) -> Comparison:
     """Compare the logs of a sheet with those of the client that have the same barcodes."""
     barcodes = {barcode for log in logs for barcode in (log.barcode, log.barcode.strip())}
-    existing_logs = logs_by_barcode(consignment.client, barcodes)
+    existing_logs = find_logs_by_barcode(consignment.client, barcodes)
     other_ids = {log.consignment_id for log in existing_logs.values()} - {consignment.pk}
     names = dict(Consignment.unscoped.filter(pk__in=other_ids).values_list("pk", "name"))
     new, rejected = [], []

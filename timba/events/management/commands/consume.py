@@ -16,7 +16,7 @@ from timba.serialization import dumps
 
 class Command(BaseCommand):
     help = "Print the events of a topic as JSON lines, oldest first, each once."
-    # Pages and doors are the web server's: nobody waits here until they are loaded and checked.
+    # Other checks load the URLs and views of the web server, which takes seconds.
     requires_system_checks = (Tags.security,)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,16 +37,16 @@ class Command(BaseCommand):
         if options["source"] == "kafka" and not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS.")
         read = read_kafka if options["source"] == "kafka" else read_outbox
-        wanted = EventFilter(
+        event_filter = EventFilter(
             topic=options["topic"],
             after=options["after"],
             client_id=options["client"],
             follow=options["follow"],
         )
-        seen = Deduplicator()
+        deduplicator = Deduplicator()
         try:
-            for message in read(wanted):
-                event = seen.accept(message)
+            for message in read(event_filter):
+                event = deduplicator.accept(message)
                 if event is not None:
                     self.stdout.write(dumps(asdict(event)).decode())
                     self.stdout.flush()

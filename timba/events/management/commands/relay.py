@@ -1,4 +1,4 @@
-"""`manage.py relay`: carries events from the outbox to Kafka until it is told to stop."""
+"""`manage.py relay`: publishes the events of the outbox to Kafka until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Carry events from the outbox to Kafka, until SIGTERM or Ctrl-C."
-    # Pages and doors are the web server's: nobody waits here until they are loaded and checked.
+    help = "Publish the events of the outbox to Kafka until SIGTERM or Ctrl-C."
+    # Other checks load the URLs and views of the web server, which takes seconds.
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
