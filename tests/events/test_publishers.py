@@ -188,7 +188,7 @@ def test_topic_that_cannot_be_made_is_left_to_the_broker(
     monkeypatch.setattr(
         publishers,
         "_create_topics",
-        lambda servers, names, *, timeout: create(servers, names, patience=patience / 100),
+        lambda servers, names, *, timeout: create(servers, names, timeout=timeout / 100),
     )
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("a")], timeout=60) == [ACKED]
