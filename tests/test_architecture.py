@@ -1,0 +1,86 @@
+"""docs/architecture.md names the functions on the path of an upload and of a log, in their order."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from tests.conftest import AsUser, MakeUser
+from timba.consignments.services import open_consignment
+from timba.files.processing import process_file
+
+ROOT = Path(__file__).parents[1]
+STEP = re.compile(r"^\d+\. `([\w/]+\.py)` `([\w.]+)`", re.MULTILINE)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
+
+
+def documented(section: str) -> list[tuple[str, str]]:
+    """Return the (module, function) pairs of the numbered list in a section."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    return STEP.findall(text.split(f"## {section}\n", maxsplit=1)[1].split("\n## ")[0])
+
+
+def called(act: Callable[[], Any]) -> list[tuple[str, str]]:
+    """Return the functions of Timba that are called, in order."""
+    calls = []
+
+    def record(frame: FrameType, event: str, _: Any) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(ROOT / "timba"):
+            module = path.relative_to(ROOT / "timba").as_posix()
+            calls.append((module, frame.f_code.co_qualname))
+
+    sys.setprofile(record)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def first_missing(steps: list[tuple[str, str]], calls: list[tuple[str, str]]) -> Any:
+    """Return the first step that was not called after the steps before it."""
+    remaining: Iterator[tuple[str, str]] = iter(calls)
+    return next((step for step in steps if step not in remaining), None)
+
+
+def test_an_upload_takes_the_documented_path(
+    make_user: MakeUser,
+    as_user: AsUser,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    program = as_user(make_user())
+
+    def upload() -> None:
+        file = SimpleUploadedFile("yard.csv", b"7,21.5,2026-01-01T00:00:00Z\n")
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = program.post("/upload/", {"file": file}, format="multipart")
+        assert answer.status_code == 201
+        assert process_file(answer.json()["file_id"])
+
+    steps = documented("The path of an upload")
+    assert len(steps) > 20
+    assert first_missing(steps, called(upload)) is None
+
+
+def test_a_log_takes_the_documented_path(make_user: MakeUser, as_user: AsUser) -> None:
+    user = make_user()
+    load = open_consignment(actor=user, client=user.client, name="Lorry 7", type="hardwood")
+    program = as_user(user)
+
+    def add() -> None:
+        body = {"consignment_id": load.pk, "length": 4, "breadth": 30, "height": 31}
+        assert program.put("/timba/log", body).status_code == 201
+
+    steps = documented("The path of a log")
+    assert len(steps) > 10
+    assert first_missing(steps, called(add)) is None
