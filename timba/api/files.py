@@ -6,9 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
-from django.conf import settings
-from django.db import transaction
-from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,34 +18,26 @@ from timba.api.http import (
     CONSIGNMENT_LINK,
     FOR_STAFF,
     ONLY_CLIENT,
-    IdField,
     QuerySerializer,
     acting_client,
     filter_by_client,
-    get_optional_or_400,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import merge_query_and_body
-from timba.api.multipart import Part
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
-from timba.api.uploads import UploadView
-from timba.consignments.models import Consignment, Log
+from timba.api.uploads import (
+    LOG_LINK,
+    FileForm,
+    OneFileView,
+    get_link_targets,
+    get_linked_consignment,
+)
 from timba.db.text import text_contains
-from timba.errors import Invalid, TooLarge
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
-from timba.files.receiving import (
-    Accepted,
-    Upload,
-    UploadRejected,
-    accept_files,
-    check_kind,
-    check_name,
-    check_size,
-)
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
 from timba.files.services import (
     Links,
@@ -58,8 +47,6 @@ from timba.files.services import (
     retry_file,
 )
 
-FILE = "file"
-LOG_LINK = "Id of the log to link to."
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
 
@@ -79,26 +66,6 @@ class FilesQuery(QuerySerializer):
         required=False, allow_blank=True, help_text="Only files with this text in the name."
     )
     client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
-
-
-class FileFields(serializers.Serializer[Any]):
-    """The fields of the form that are not the file."""
-
-    kind = serializers.ChoiceField(
-        choices=File.Kind.choices,
-        required=False,
-        help_text="Kind of file; by default, detected from its bytes.",
-    )
-    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
-    log_id = IdField(required=False, help_text=LOG_LINK)
-    client_id = IdField(required=False, help_text=FOR_STAFF)
-
-
-@example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
-class FileForm(FileFields):
-    """A form with one file."""
-
-    file = serializers.FileField(help_text="The file, with its name.")
 
 
 @example_request({"consignment_id": 12, "log_id": None})
@@ -129,57 +96,6 @@ class RetriedSchema(TypedDict):
     retried: Annotated[int, "Number of files that are processed again.", 2]
 
 
-class OneFileView(UploadView):
-    """A view that accepts one file, under the field `file`."""
-
-    def accept_one(self, request: Request) -> Accepted:
-        """Accept the file of the form; raise Invalid with the reason where it is rejected."""
-        fields = validated(FileFields(data=request.data))
-        actor = actor_of(request)
-        client = acting_client(actor, fields.get("client_id"))
-        consignment, log = _targets(actor, fields)
-        upload = self._only_upload(request)
-        try:
-            upload.identify(kind=self.kind or fields.get("kind"))
-        except UploadRejected as rejection:
-            raise Invalid(fields={FILE: [str(rejection)]}) from rejection
-        [accepted] = accept_files(
-            actor=actor, client=client, uploads=[upload], consignment=consignment, log=log
-        )
-        transaction.on_commit(self.uploads.clear)
-        return accepted
-
-    def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:
-        name = part.file_name or ""
-        if part.name != FILE:
-            sentence = f"“{name}” came under “{part.name}”: the form names no file field `{FILE}`."
-            raise UploadRejected(name, sentence)
-        if self.file_count > 1:
-            raise UploadRejected(name, "Send one file at a time here.")
-        check_name(name)
-        kind = fields.get("kind")
-        # The kind may follow the file, and decides for names without a known extension. The check
-        # waits for it where the rest of the form is short.
-        is_short = unread <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if kind is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
-            check_kind(name, kind=self.kind or (kind if kind in File.Kind.values else None))
-        # Fields may follow the file, but no other file.
-        check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-
-    def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
-        if rejection.too_large:
-            raise TooLarge(str(rejection)) from rejection
-        raise Invalid(fields={FILE: [str(rejection)]}) from rejection
-
-    def _only_upload(self, request: Request) -> Upload:
-        if self.uploads:
-            return self.uploads[0]
-        sentence = f"No file was sent: send it as “{FILE}” in a multipart form."
-        if FILE in request.data:
-            sentence = f"The field `{FILE}` came without a file name: send it as a file."
-        raise Invalid(fields={FILE: [sentence]})
-
-
 class FilesView(OneFileView):
     """All files."""
 
@@ -197,7 +113,7 @@ class FilesView(OneFileView):
             if field in filters:
                 files = files.filter(**{field: filters[field]})
         if "consignment_id" in filters:
-            files = files.filter(consignment=_consignment(actor, filters))
+            files = files.filter(consignment=get_linked_consignment(actor, filters))
         if filters.get("q"):
             files = files.filter(text_contains(filters["q"], "name"))
         order = ("-uploaded_at", "-id")
@@ -261,13 +177,13 @@ class FileView(APIView):
         actor = actor_of(request)
         file = visible_file(actor, pk)
         fields = validated(PlaceInput(data=request.data))
-        consignment, log = _targets(actor, fields)
-        places: Links = {}
+        consignment, log = get_link_targets(actor, fields)
+        links: Links = {}
         if "consignment_id" in fields:
-            places["consignment"] = consignment
+            links["consignment"] = consignment
         if "log_id" in fields:
-            places["log"] = log
-        file = place_file(actor=actor, file=file, **places)
+            links["log"] = log
+        file = place_file(actor=actor, file=file, **links)
         return Response(serialize_file(file))
 
     @extend_schema(summary="Delete a file", responses={204: None})
@@ -311,15 +227,3 @@ def visible_file(actor: User, pk: str) -> File:
     """Return the file with this id; raise NotFound where there is none that `actor` may see."""
     files = File.objects.visible_to(actor).select_related("client__subscription")
     return files.get_or_not_found(pk=pk)
-
-
-def _targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
-    """Return the consignment and the log of a form or a body, each None where null or blank."""
-    consignment = _consignment(actor, fields)
-    log = get_optional_or_400(Log.objects.visible_to(actor), fields.get("log_id"), "log_id")
-    return consignment, log
-
-
-def _consignment(actor: User, fields: dict[str, Any]) -> Consignment | None:
-    consignments = Consignment.objects.visible_to(actor)
-    return get_optional_or_400(consignments, fields.get("consignment_id"), "consignment_id")

@@ -1,4 +1,4 @@
-"""Streams the files of a form from a request into the object store.
+"""Views that accept uploads: the files of a form are streamed into the object store.
 
 No file is held in memory, and a file that is not accepted is deleted.
 """
@@ -11,22 +11,69 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, QueryDict, UnreadablePostError
 from django.utils.datastructures import MultiValueDict
+from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.accounts.authorization import require
+from timba.accounts.models import User
 from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
-from timba.api.http import check_storable
+from timba.api.http import (
+    CONSIGNMENT_LINK,
+    FOR_STAFF,
+    IdField,
+    acting_client,
+    check_storable,
+    get_optional_or_400,
+    validated,
+)
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
-from timba.files.receiving import Upload, UploadRejected, discard, touch_uploads
+from timba.api.openapi import example_request
+from timba.consignments.models import Consignment, Log
+from timba.errors import Invalid, TooLarge
+from timba.files.models import File
+from timba.files.receiving import (
+    Accepted,
+    Upload,
+    UploadRejected,
+    accept_files,
+    check_kind,
+    check_name,
+    check_size,
+    discard,
+    touch_uploads,
+)
 
+FILE: Final = "file"
+LOG_LINK: Final = "Id of the log to link to."
 MAX_FILES: Final = 100
 _TOUCH_SECONDS: Final = 60.0
+
+
+class FileFields(serializers.Serializer[Any]):
+    """The fields of the form that are not the file."""
+
+    kind = serializers.ChoiceField(
+        choices=File.Kind.choices,
+        required=False,
+        help_text="Kind of file; by default, detected from its bytes.",
+    )
+    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
+    log_id = IdField(required=False, help_text=LOG_LINK)
+    client_id = IdField(required=False, help_text=FOR_STAFF)
+
+
+@example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
+class FileForm(FileFields):
+    """A form with one file."""
+
+    file = serializers.FileField(help_text="The file, with its name.")
 
 
 class _Fields:
@@ -177,3 +224,67 @@ class UploadView(APIView):
             return super().dispatch(request, *args, **kwargs)
         finally:
             discard(*self.uploads)
+
+
+class OneFileView(UploadView):
+    """A view that accepts one file, under the field `file`."""
+
+    def accept_one(self, request: Request) -> Accepted:
+        """Accept the file of the form; raise Invalid with the reason where it is rejected."""
+        fields = validated(FileFields(data=request.data))
+        actor = actor_of(request)
+        client = acting_client(actor, fields.get("client_id"))
+        consignment, log = get_link_targets(actor, fields)
+        upload = self._only_upload(request)
+        try:
+            upload.identify(kind=self.kind or fields.get("kind"))
+        except UploadRejected as rejection:
+            raise Invalid(fields={FILE: [str(rejection)]}) from rejection
+        [accepted] = accept_files(
+            actor=actor, client=client, uploads=[upload], consignment=consignment, log=log
+        )
+        transaction.on_commit(self.uploads.clear)
+        return accepted
+
+    def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:
+        name = part.file_name or ""
+        if part.name != FILE:
+            sentence = f"“{name}” came under “{part.name}”: the form names no file field `{FILE}`."
+            raise UploadRejected(name, sentence)
+        if self.file_count > 1:
+            raise UploadRejected(name, "Send one file at a time here.")
+        check_name(name)
+        kind = fields.get("kind")
+        # The kind may follow the file, and decides for names without a known extension. The check
+        # waits for it where the rest of the form is short.
+        is_short = unread <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if kind is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
+            check_kind(name, kind=self.kind or (kind if kind in File.Kind.values else None))
+        # Fields may follow the file, but no other file.
+        check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+    def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
+        if rejection.too_large:
+            raise TooLarge(str(rejection)) from rejection
+        raise Invalid(fields={FILE: [str(rejection)]}) from rejection
+
+    def _only_upload(self, request: Request) -> Upload:
+        if self.uploads:
+            return self.uploads[0]
+        sentence = f"No file was sent: send it as “{FILE}” in a multipart form."
+        if FILE in request.data:
+            sentence = f"The field `{FILE}` came without a file name: send it as a file."
+        raise Invalid(fields={FILE: [sentence]})
+
+
+def get_link_targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
+    """Return the consignment and the log of a form or a body, each None where null or blank."""
+    consignment = get_linked_consignment(actor, fields)
+    log = get_optional_or_400(Log.objects.visible_to(actor), fields.get("log_id"), "log_id")
+    return consignment, log
+
+
+def get_linked_consignment(actor: User, fields: dict[str, Any]) -> Consignment | None:
+    """Return the consignment of a form, a body or a query; None where null or blank."""
+    consignments = Consignment.objects.visible_to(actor)
+    return get_optional_or_400(consignments, fields.get("consignment_id"), "consignment_id")
