@@ -1,4 +1,4 @@
-"""A sawmill for the walks of every door, made once for all tests of a module."""
+"""The client of one tenant, for tests of every endpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.factories import Tenant
 
 @pytest.fixture
 def good(door: Door, method: str, tenant: Tenant) -> Caller:
-    """Return the sawmill's owner at the door that the test is about."""
+    """Return a caller of the endpoint under test, signed in as the tenant's owner."""
     found = caller(door, method, user=tenant.user, tenant=tenant)
     found.program.defaults.setdefault("HTTP_ACCEPT", "application/json")
     return found

@@ -1,4 +1,4 @@
-"""`/timba/client`: staff open clients, each user sees the own one."""
+"""`/timba/client`: staff create clients, and users see their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ABAVA = {
 }
 
 
-def test_staff_open_a_client(staff: User, as_user: AsUser) -> None:
+def test_staff_create_a_client(staff: User, as_user: AsUser) -> None:
     answer = as_user(staff).put("/timba/client", ABAVA)
     assert answer.status_code == 201
     assert answer.json()["message"] == "The client has been added."
@@ -59,7 +59,7 @@ def test_only_a_name_is_needed(staff: User, as_user: AsUser) -> None:
         ({"name": "A", "username": " a", "password": "spruce-bark-7731"}, "username"),
     ],
 )
-def test_an_unsound_client_is_refused(
+def test_invalid_client_is_rejected(
     body: dict[str, Any], field: str, staff: User, as_user: AsUser
 ) -> None:
     answer = as_user(staff).put("/timba/client", body)
@@ -69,12 +69,12 @@ def test_an_unsound_client_is_refused(
 
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
-def test_members_open_no_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
+def test_members_cannot_create_a_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
     assert as_user(make_user(role=role)).put("/timba/client", ABAVA).status_code == 403
     assert Client.unscoped.count() == 1
 
 
-def test_strangers_open_no_client(db: None) -> None:
+def test_anonymous_users_cannot_create_a_client(db: None) -> None:
     assert APIClient().put("/timba/client", ABAVA).status_code == 401
     assert APIClient().get("/timba/client").status_code == 401
 
@@ -107,18 +107,18 @@ def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: A
     assert program.get("/timba/client?client_id=-1").status_code == 400
 
 
-def test_staff_name_the_client_they_ask_for(staff: User, as_user: AsUser) -> None:
+def test_staff_give_the_id_of_the_client(staff: User, as_user: AsUser) -> None:
     program = as_user(staff)
     assert program.get("/timba/client").status_code == 400
     assert program.get("/timba/client?id=999").status_code == 404
 
 
-def test_no_other_method_answers(staff: User, as_user: AsUser) -> None:
+def test_other_methods_of_a_client_are_not_allowed(staff: User, as_user: AsUser) -> None:
     assert as_user(staff).post("/timba/client", ABAVA).status_code == 405
     assert as_user(staff).delete("/timba/client").status_code == 405
 
 
-def test_the_same_key_opens_one_client(staff: User, as_user: AsUser) -> None:
+def test_same_idempotency_key_creates_one_client(staff: User, as_user: AsUser) -> None:
     program = as_user(staff)
     answers = [
         program.put("/timba/client", ABAVA, headers={"Idempotency-Key": "k"}) for _ in range(2)
@@ -138,7 +138,7 @@ def open_signup(settings: Any, db: None) -> None:
     settings.TIMBA_OPEN_SIGNUP = True
 
 
-def test_anyone_signs_up_with_a_first_owner(open_signup: None, as_user: AsUser) -> None:
+def test_open_sign_up_creates_the_first_owner(open_signup: None, as_user: AsUser) -> None:
     answer = APIClient().put("/timba/client", ABAVA | OWNER)
     assert answer.status_code == 201
     assert b"spruce" not in answer.content
@@ -155,7 +155,9 @@ def test_a_sign_up_needs_an_owner(missing: str, open_signup: None) -> None:
     assert list(answer.json()["errors"]) == [missing]
 
 
-def test_a_taken_username_may_say_so(open_signup: None, make_user: MakeUser) -> None:
+def test_sign_up_with_a_username_in_use_is_a_conflict(
+    open_signup: None, make_user: MakeUser
+) -> None:
     make_user(username="anna")
     answer = APIClient().put("/timba/client", ABAVA | OWNER)
     assert answer.status_code == 409
@@ -175,7 +177,7 @@ def test_sign_ups_are_limited_by_address(open_signup: None, staff: User, as_user
     assert as_user(staff).put("/timba/client", ABAVA).status_code == 201
 
 
-def test_sign_ups_from_one_ipv6_network_are_limited_together(open_signup: None) -> None:
+def test_sign_ups_are_limited_by_ipv6_network(open_signup: None) -> None:
     for number in range(10):
         body = {**ABAVA, **OWNER, "username": f"anna-{number}"}
         anyone = APIClient(REMOTE_ADDR=f"2001:db8:1:2:{number}::1")
@@ -186,7 +188,7 @@ def test_sign_ups_from_one_ipv6_network_are_limited_together(open_signup: None) 
     assert elsewhere.put("/timba/client", ABAVA | OWNER).status_code == 201
 
 
-def test_only_opening_is_open(open_signup: None) -> None:
+def test_open_sign_up_allows_only_creation(open_signup: None) -> None:
     assert APIClient().get("/timba/client").status_code == 401
 
 

@@ -1,4 +1,4 @@
-"""What was uploaded is streamed out as it came in, whole or in part, and always closed."""
+"""Downloads stream stored bytes, whole or in part, and close their file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def program(owner: User, as_user: AsUser) -> APIClient:
 
 @pytest.fixture
 def file(owner: User) -> File:
-    """Return a text of several pieces."""
+    """Return a text file of several chunks."""
     upload = Upload(name="Größe “12”.txt")
     upload.write(CONTENT)
     upload.finish()
@@ -57,7 +57,7 @@ def open_files() -> set[str]:
     return {str(path.readlink()) for path in descriptors.iterdir() if path.is_symlink()}
 
 
-def test_the_whole_is_streamed_with_its_digest(program: APIClient, file: File) -> None:
+def test_whole_file_has_its_digest(program: APIClient, file: File) -> None:
     answer = get(program, file)
     assert (answer.status_code, answer["Content-Length"]) == (200, str(SIZE))
     assert answer.streaming
@@ -83,9 +83,7 @@ def test_the_whole_is_streamed_with_its_digest(program: APIClient, file: File) -
         ("", False),
     ],
 )
-def test_what_the_caller_has_is_not_sent_again(
-    program: APIClient, file: File, header: str, known: bool
-) -> None:
+def test_matching_etag_gives_304(program: APIClient, file: File, header: str, known: bool) -> None:
     answer = get(program, file, If_None_Match=header)
     assert (answer.status_code, answer["ETag"]) == (304 if known else 200, ETAG)
     assert known or answer.getvalue() == CONTENT
@@ -116,12 +114,12 @@ def test_what_the_caller_has_is_not_sent_again(
         (f"bytes={'9' * 30}-", None),
     ],
 )
-def test_a_range_is_read_as_it_is_written(header: str, part: range | None) -> None:
+def test_range_header_is_parsed(header: str, part: range | None) -> None:
     assert (_parse_range(header, 100) or None) == (part or None)
     assert (_parse_range(header, 100) is None) is (part is None)
 
 
-def test_a_part_is_streamed_as_a_part(program: APIClient, file: File) -> None:
+def test_range_gives_206(program: APIClient, file: File) -> None:
     answer = get(program, file, Range="bytes=300000-599999")
     assert answer.status_code == 206
     assert answer["Content-Range"] == f"bytes 300000-599999/{SIZE}"
@@ -130,14 +128,14 @@ def test_a_part_is_streamed_as_a_part(program: APIClient, file: File) -> None:
     assert answer.getvalue() == CONTENT[300_000:600_000]
 
 
-def test_a_part_that_is_not_there_is_416(program: APIClient, file: File) -> None:
+def test_unsatisfiable_range_is_416(program: APIClient, file: File) -> None:
     answer = get(program, file, Range=f"bytes={SIZE}-")
     assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{SIZE}")
     assert answer.json()["detail"] == f"There are no such bytes: the file has {SIZE}."
 
 
 @pytest.mark.parametrize(("if_range", "status"), [(ETAG, 206), ('"another"', 200)])
-def test_a_part_of_another_content_is_not_sent(
+def test_if_range_of_other_content_gives_the_whole_file(
     program: APIClient, file: File, if_range: str, status: int
 ) -> None:
     answer = get(program, file, Range="bytes=0-9", If_Range=if_range)
@@ -146,7 +144,7 @@ def test_a_part_of_another_content_is_not_sent(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_stored_file_is_closed_also_where_nobody_reads_it(
+def test_stored_file_is_closed_even_if_the_response_is_not_read(
     program: APIClient, file: File
 ) -> None:
     stored = str(store()._final(file.storage_key))
@@ -159,14 +157,14 @@ def test_the_stored_file_is_closed_also_where_nobody_reads_it(
     assert stored not in open_files()
 
 
-def test_bytes_that_cannot_be_reached_are_503(program: APIClient, file: File) -> None:
+def test_unavailable_bytes_are_503(program: APIClient, file: File) -> None:
     store().delete(file.storage_key)
     answer = get(program, file)
     assert answer.status_code == 503
     assert answer.json()["detail"].endswith("Try again.")
 
 
-def test_rejects_are_those_of_the_run_that_counts(program: APIClient, owner: User) -> None:
+def test_rejects_are_those_of_the_current_run(program: APIClient, owner: User) -> None:
     file = settle_readings("7,1,2026-01-01T00:00Z\nbark\n", actor=owner)
     url = f"/api/files/{file.pk}/rejects/"
     assert program.get(url).getvalue().startswith(b"line,reason,text\r\n2,")

@@ -1,4 +1,4 @@
-"""`GET /api/events/`: a client's own history, oldest first, and an answer that waits."""
+"""`GET /api/events/`: the events of one client, oldest first, and waiting for the next."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def titles(answer: Any) -> list[str]:
     return [event["value"]["note"]["title"] for event in answer.json()["events"]]
 
 
-def test_an_event_looks_as_the_contract_says(make_user: MakeUser, as_user: AsUser) -> None:
+def test_event_matches_the_contract(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user()
     program = as_user(user)
     note = program.post("/api/notes/", {"title": "Gate", "content": "shut"}).json()
@@ -55,7 +55,7 @@ def test_an_event_looks_as_the_contract_says(make_user: MakeUser, as_user: AsUse
     }
 
 
-def test_create_update_and_delete_are_told_in_order(make_user: MakeUser, as_user: AsUser) -> None:
+def test_create_update_and_delete_are_listed_in_order(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user()
     assert user.client is not None
     note = write_note(actor=user, client=user.client, title="one")
@@ -69,7 +69,7 @@ def test_create_update_and_delete_are_told_in_order(make_user: MakeUser, as_user
     ]
 
 
-def test_next_reads_on_and_is_never_null(make_user: MakeUser, as_user: AsUser) -> None:
+def test_next_continues_and_is_never_null(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user()
     program = as_user(user)
     keep_notes(user, "a", "b", "c")
@@ -85,7 +85,7 @@ def test_next_reads_on_and_is_never_null(make_user: MakeUser, as_user: AsUser) -
     assert titles(program.get(second.json()["next"])) == ["d"]
 
 
-def test_topic_narrows(make_user: MakeUser, as_user: AsUser) -> None:
+def test_topic_filters(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user()
     keep_notes(user, "a")
     program = as_user(user)
@@ -126,7 +126,7 @@ def test_reading_needs_no_permission_and_no_subscription(
 
 
 @pytest.mark.django_db
-def test_strangers_get_401() -> None:
+def test_anonymous_request_for_events_is_401() -> None:
     assert APIClient().get("/api/events/").status_code == 401
 
 
@@ -148,13 +148,15 @@ def test_strangers_get_401() -> None:
         "client_id=x",
     ],
 )
-def test_what_makes_no_sense_is_400(make_user: MakeUser, as_user: AsUser, query: str) -> None:
+def test_invalid_parameters_of_events_are_400(
+    make_user: MakeUser, as_user: AsUser, query: str
+) -> None:
     answer = as_user(make_user()).get(f"/api/events/?{query}")
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_a_follower_goes_on_where_a_restore_has_led_back_to(
+def test_consumer_continues_at_the_sequence_of_a_restore(
     make_user: MakeUser, as_user: AsUser
 ) -> None:
     user = make_user()
@@ -169,12 +171,12 @@ def test_a_follower_goes_on_where_a_restore_has_led_back_to(
     assert titles(program.get(led_back.json()["next"])) == ["d", "e", "f"]
 
 
-def test_other_methods_are_405(make_user: MakeUser, as_user: AsUser) -> None:
+def test_other_methods_of_events_are_405(make_user: MakeUser, as_user: AsUser) -> None:
     assert as_user(make_user()).post("/api/events/", {}).status_code == 405
 
 
 @pytest.mark.django_db(transaction=True)
-def test_wait_holds_the_answer_until_there_is_something(
+def test_wait_holds_the_response_until_there_is_an_event(
     make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
@@ -188,7 +190,7 @@ def _sign_out_everywhere(user: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_program_whose_user_was_deactivated_meanwhile_learns_nothing(
+def test_token_of_a_user_deactivated_while_waiting_is_401(
     make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
@@ -198,7 +200,7 @@ def test_program_whose_user_was_deactivated_meanwhile_learns_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_browser_whose_user_was_deactivated_meanwhile_learns_nothing(
+def test_session_of_a_user_deactivated_while_waiting_is_401(
     make_user: MakeUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
@@ -211,7 +213,7 @@ def test_browser_whose_user_was_deactivated_meanwhile_learns_nothing(
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
-    """Return what lets something happen, once, while an answer is held."""
+    """Return a function that makes something happen once, while a response is held back."""
 
     def arrange(do: Callable[[], object]) -> None:
         def happen() -> None:

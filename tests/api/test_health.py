@@ -1,4 +1,4 @@
-"""Health tells what stops Timba from what merely slows it, to anybody who asks."""
+"""Liveness and readiness: what makes Timba unavailable, and what only degrades it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("health_forgets")
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """Return a port that is bound, so that nobody takes it, and does not listen."""
+    """Return a port that is bound but does not listen."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
@@ -47,7 +47,7 @@ def waiting_event(seconds: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
-def test_a_process_that_serves_is_live(client: Browser, path: str) -> None:
+def test_serving_process_is_live(client: Browser, path: str) -> None:
     answer = client.get(path, headers={"accept": "text/html"})
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert answer["Content-Type"] == "application/json"
@@ -64,7 +64,7 @@ def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) 
     }
 
 
-def test_without_its_storage_timba_is_not_ready(
+def test_not_ready_without_storage(
     db: None, client: Browser, settings: Any, tmp_path: Path
 ) -> None:
     in_the_way = tmp_path / "files"
@@ -90,7 +90,7 @@ def test_without_its_storage_timba_is_not_ready(
 def database_elsewhere(
     django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, closed_port: int
 ) -> Iterator[None]:
-    """Have the database looked for where there is none: an absent folder, or a closed port."""
+    """Point the database settings to an absent folder or a closed port."""
     elsewhere: dict[str, Any] = {"PORT": closed_port}
     if connection.vendor == "sqlite":
         elsewhere = {"NAME": str(tmp_path / "none" / "db")}
@@ -111,16 +111,14 @@ def forget_connections() -> None:
         connection.close_pool()
 
 
-def test_without_its_database_timba_is_live_but_not_ready(
-    client: Browser, database_elsewhere: None
-) -> None:
+def test_live_but_not_ready_without_database(client: Browser, database_elsewhere: None) -> None:
     ready, live = client.get("/health/ready"), client.get("/health/live")
     assert ready.status_code == 503
     assert ready.json()["checks"] == {"database": "down", "storage": "ok", "sandbox": "ok"}
     assert live.status_code == 200
 
 
-def test_a_broker_and_a_kafka_that_are_away_degrade(
+def test_unavailable_broker_and_kafka_are_degraded(
     db: None,
     client: Browser,
     settings: Any,
@@ -148,7 +146,7 @@ def test_a_broker_and_a_kafka_that_are_away_degrade(
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(30, "ok"), (90, "degraded")])
-def test_events_that_wait_for_more_than_a_minute_degrade(
+def test_events_undelivered_for_over_a_minute_are_degraded(
     db: None, client: Browser, settings: Any, seconds: int, status: str
 ) -> None:
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
@@ -158,9 +156,7 @@ def test_events_that_wait_for_more_than_a_minute_degrade(
     assert answer.json()["status"] == status
 
 
-def test_events_that_nobody_delivers_are_history_and_wait_for_nothing(
-    db: None, client: Browser
-) -> None:
+def test_events_without_a_publisher_are_not_late(db: None, client: Browser) -> None:
     waiting_event(90)
     assert client.get("/health/ready").json()["status"] == "ok"
 
@@ -174,7 +170,7 @@ def raise_in_the_database(error: Error) -> Callable[..., Any]:
     return give_up
 
 
-def test_a_full_disk_of_the_files_degrades(db: None, client: Browser) -> None:
+def test_full_disk_of_the_storage_is_degraded(db: None, client: Browser) -> None:
     failpoints.arm("storage.written=enospc")
     try:
         answer = client.get("/health/ready")
@@ -185,9 +181,7 @@ def test_a_full_disk_of_the_files_degrades(db: None, client: Browser) -> None:
     assert answer.json()["checks"] == {"database": "ok", "storage": "full", "sandbox": "ok"}
 
 
-def test_a_machine_that_lacks_a_protection_of_the_sandbox_degrades(
-    db: None, client: Browser, lack: Lack
-) -> None:
+def test_missing_sandbox_protection_is_degraded(db: None, client: Browser, lack: Lack) -> None:
     lack("landlock")
     answer = client.get("/health/ready")
     assert answer.status_code == 200
@@ -206,7 +200,7 @@ def test_a_machine_that_lacks_a_protection_of_the_sandbox_degrades(
     ],
     ids=str,
 )
-def test_the_database_is_well_when_it_takes_a_write(
+def test_database_is_ok_when_it_accepts_a_write(
     db: None, client: Browser, error: Error, status: int, verdict: str
 ) -> None:
     with connection.execute_wrapper(raise_in_the_database(error)):
@@ -215,13 +209,13 @@ def test_the_database_is_well_when_it_takes_a_write(
     assert answer.json()["checks"] == {"database": verdict, "storage": "ok", "sandbox": "ok"}
 
 
-def test_a_look_at_the_database_is_a_committed_write(db: None, client: Browser) -> None:
+def test_database_check_commits_a_write(db: None, client: Browser) -> None:
     before = timezone.now()
     client.get("/health/ready")
     assert HealthProbe.objects.get().written_at >= before
 
 
-def test_everybody_may_ask_and_nobody_is_looked_for_at_every_request(
+def test_anonymous_requests_share_cached_checks(
     db: None, client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "_CACHE_SECONDS", 60.0)
@@ -236,33 +230,33 @@ def test_everybody_may_ask_and_nobody_is_looked_for_at_every_request(
 
 
 @pytest.mark.parametrize("seen", ["ok", "down"])
-def test_a_server_that_is_silent_holds_one_caller_only(seen: health.CheckStatus) -> None:
-    """Not at the first look either: a part that nobody has seen is down."""
+def test_unresponsive_server_blocks_one_thread_only(seen: health.CheckStatus) -> None:
+    """Neither does the first check: a part that was never checked is down."""
     asked, answered = threading.Event(), threading.Event()
     verdicts: Iterator[health.CheckStatus] = iter(["ok", "late"] if seen == "ok" else ["late"])
 
-    def look() -> health.CheckStatus:
+    def probe() -> health.CheckStatus:
         verdict = next(verdicts)
         if verdict == "late":
             asked.set()
             assert answered.wait(60)
         return verdict
 
-    check = health.CachedCheck(look)
+    check = health.CachedCheck(probe)
     if seen == "ok":
         assert check() == "ok"
     one = threading.Thread(target=check)
     one.start()
     try:
         assert asked.wait(60)
-        assert check() == seen  # what was seen last, at once
+        assert check() == seen  # the last status, at once
     finally:
         answered.set()
         one.join()
     assert check._status == "late"
 
 
-def test_health_takes_no_writes(client: Browser) -> None:
+def test_health_endpoints_allow_reads_only(client: Browser) -> None:
     answer = client.post("/health/live")
     assert answer.status_code == 405
     assert answer["Content-Type"] == "application/problem+json"

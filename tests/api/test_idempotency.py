@@ -1,4 +1,4 @@
-"""A write that is sent twice happens once, whatever dies in between and whoever is quicker."""
+"""A request with an `Idempotency-Key` is executed once, whatever crashes or races."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def upload(program: APIClient, *files: SimpleUploadedFile, key: str = "once") ->
 
 
 class PowerCut(BaseException):
-    """What ends a process between two of its steps."""
+    """Ends the process between two steps."""
 
 
 @contextmanager
 def failing_once(point: str, failure: BaseException) -> Iterator[None]:
-    """Let the first request that passes a failpoint fail there."""
+    """Make the first request that reaches a failpoint fail there."""
     pending = [failure]
 
     def fail(name: str) -> None:
@@ -76,9 +76,7 @@ def text(name: str, content: bytes = b"larch\n") -> SimpleUploadedFile:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_write_at_the_same_moment_happens_once(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_concurrent_duplicates_are_executed_once(make_user: MakeUser, as_user: AsUser) -> None:
     owner = make_user()
     ready = threading.Barrier(8)
     answers: list[Response] = []
@@ -105,10 +103,10 @@ def test_the_same_write_at_the_same_moment_happens_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_change_and_its_answer_are_committed_together(
+def test_change_and_response_are_committed_together(
     program: APIClient,
 ) -> None:
-    """Between the two there is no moment to die at: what did not answer did not happen."""
+    """A crash cannot come between them: without a response, nothing was changed."""
 
     with failing_once("idempotency.effect_written", PowerCut()), pytest.raises(PowerCut):
         note(program)
@@ -118,7 +116,7 @@ def test_the_change_and_its_answer_are_committed_together(
     assert Note.unscoped.count() == 1
 
 
-def test_a_request_that_died_is_taken_over_after_a_minute(program: APIClient) -> None:
+def test_crashed_request_can_be_repeated_after_a_minute(program: APIClient) -> None:
     assert note(program).status_code == 201
     for seconds, status in ((30, 409), (61, 201)):
         IdempotentRequest.objects.update(
@@ -130,7 +128,7 @@ def test_a_request_that_died_is_taken_over_after_a_minute(program: APIClient) ->
     assert Note.unscoped.count() == 2
 
 
-def test_a_request_that_was_slow_and_was_taken_over_changes_nothing(
+def test_slow_request_that_was_replaced_changes_nothing(
     program: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dumps = idempotency.dumps
@@ -147,7 +145,7 @@ def test_a_request_that_was_slow_and_was_taken_over_changes_nothing(
     assert not Note.unscoped.exists()
 
 
-def test_an_upload_sent_again_is_answered_and_leaves_no_second_file(program: APIClient) -> None:
+def test_repeated_upload_creates_no_second_file(program: APIClient) -> None:
     first = upload(program, text("a.txt"), text("empty.txt", b""))
     assert first.status_code == 202
     again = upload(program, text("a.txt"), text("empty.txt", b""))
@@ -165,7 +163,7 @@ def test_an_upload_sent_again_is_answered_and_leaves_no_second_file(program: API
     ],
     ids=["other bytes", "another refusal", "no refusal", "one more refusal"],
 )
-def test_an_upload_of_anything_else_is_another_request(
+def test_same_key_with_another_upload_is_a_conflict(
     program: APIClient, other: list[SimpleUploadedFile]
 ) -> None:
     assert upload(program, text("a.txt"), text("empty.txt", b"")).status_code == 202
@@ -175,7 +173,7 @@ def test_an_upload_of_anything_else_is_another_request(
     assert File.unscoped.count() == 1
 
 
-def test_the_sweeper_removes_the_keys_of_all_users_once_their_time_is_over(
+def test_sweeper_deletes_expired_keys_of_all_users(
     make_user: MakeUser, as_user: AsUser, client_company: Client
 ) -> None:
     load = Consignment.objects.create(client=client_company, name="Load", type="hardwood")
@@ -197,10 +195,8 @@ def test_the_sweeper_removes_the_keys_of_all_users_once_their_time_is_over(
             assert set(IdempotentRequest.objects.values_list("key", flat=True)) == left
 
 
-def test_a_fingerprint_depends_on_the_secret_key_and_on_no_secret_that_was_sent(
-    program: APIClient, settings: Settings
-) -> None:
-    """Whoever reads the table cannot try passwords out on it."""
+def test_fingerprint_is_keyed_and_excludes_secrets(program: APIClient, settings: Settings) -> None:
+    """A reader of the table cannot use it to guess passwords."""
     person = {"username": "ilze", "name": "Ilze", "role": "viewer", "password": "spruce-bark-7731"}
     headers = {"Idempotency-Key": "once"}
     first = program.post("/api/users/", person, headers=headers)
@@ -213,7 +209,7 @@ def test_a_fingerprint_depends_on_the_secret_key_and_on_no_secret_that_was_sent(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_upload_that_lost_a_deadlock_is_accepted_from_the_bytes_that_came(
+def test_upload_is_retried_after_a_deadlock_without_its_body(
     program: APIClient,
 ) -> None:
     deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
@@ -227,7 +223,7 @@ def test_an_upload_that_lost_a_deadlock_is_accepted_from_the_bytes_that_came(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_committed_is_not_done_again_although_nobody_heard_of_the_commit(
+def test_commit_with_a_lost_response_is_not_repeated(
     program: APIClient,
 ) -> None:
     broken = OperationalError(2013, "Lost connection to server during query")

@@ -1,7 +1,7 @@
-"""No malformed request makes a 500: bodies, forms and headers, before any value of theirs is read.
+"""No malformed request causes a 500: bodies, forms and headers, before their values are read.
 
-What no door gets to see is the same on every database, so this is walked on the defaults alone;
-the values are `tests.api.test_hostile`'s.
+These requests never reach a database, so that they run on the default one only. Invalid values are
+in `tests.api.test_malicious_requests`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from django.test.client import FakePayload
 from rest_framework.test import APIClient
 
-from tests.api.hostility import assert_harmless, send
+from tests.api.malicious_requests import assert_harmless, send
 from tests.callers import Caller, caller, signed_in
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, WITH_BODY, named
@@ -41,7 +41,7 @@ WHOLE = [
     b'{"' + b"a" * 500_000 + b'": 1}',
     b"{" + b",".join(b'"%d":%d' % (n, n) for n in range(60_000)) + b"}",
 ]  # fmt: skip
-# One door of each way of reading headers.
+# One endpoint for each way of reading headers.
 HEADED = [
     ("api/notes/", "GET"),
     ("api/notes/", "POST"),
@@ -90,47 +90,47 @@ FORMS = [
 
 
 def reads_body(good: Caller) -> bool:
-    """Whether the door looks at a body at all; of one that does not, one bad body says as much."""
-    looks = 0
+    """Whether the endpoint reads a body; if not, one malformed body is enough."""
+    reads = 0
 
     class Noting(FakePayload):
         def read(self, *args: Any, **options: Any) -> bytes:
-            nonlocal looks
-            looks += 1
+            nonlocal reads
+            reads += 1
             return super().read(*args, **options)
 
         def readline(self, *args: Any, **options: Any) -> bytes:
-            nonlocal looks
-            looks += 1
+            nonlocal reads
+            reads += 1
             return super().readline(*args, **options)
 
     with patch("django.test.client.FakePayload", Noting):
         good.ask()
-    return looks > 0
+    return reads > 0
 
 
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
-def test_a_body_that_is_no_json_object_does_no_harm(door: Door, method: str, good: Caller) -> None:
+def test_body_other_than_a_json_object_is_harmless(door: Door, method: str, good: Caller) -> None:
     for body in WHOLE if reads_body(good) else WHOLE[:1]:
         assert_harmless(send(good, body))
 
 
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
-def test_what_nests_deeply_does_no_harm(door: Door, method: str, good: Caller) -> None:
-    """Deep enough for code that recurses to break, not so deep that no parser reads it."""
+def test_deep_nesting_is_harmless(door: Door, method: str, good: Caller) -> None:
+    """The nesting exceeds the recursion limit, but not that of the parser."""
     assert_harmless(send(good, DEEP))
     cursor = base64.urlsafe_b64encode(b"[" * 900 + b"]" * 900).decode()
     assert_harmless(send(good, b"", path=f"{good.door.path(good.tenant.ids)}?cursor={cursor}"))
 
 
 @pytest.mark.parametrize(("door", "method"), named([*WITH_JSON, *LISTS_OF_OLD]))
-def test_a_body_that_nests_deeply_is_400(door: Door, method: str, good: Caller) -> None:
+def test_deeply_nested_body_is_400(door: Door, method: str, good: Caller) -> None:
     answer = send(good, DEEP)
     assert_problem(answer, 400)
     assert answer.json()["detail"] == "The body is nested more than 32 levels deep."
 
 
-def test_a_forged_token_that_nests_deeply_is_401(db: None) -> None:
+def test_deeply_nested_forged_token_is_401(db: None) -> None:
     deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 1_000 + b"]" * 1_000 + b"}")
     for token in (f"{deep.decode()}.e30.AA", f"eyJhbGciOiJIUzI1NiJ9.{deep.decode()}.AA"):
         answer = APIClient().get("/api/notes/", headers={"authorization": f"Bearer {token}"})
@@ -143,19 +143,19 @@ def test_ten_megabytes_of_json_are_413(door: Door, method: str, good: Caller) ->
 
 
 @pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
-def test_a_strange_content_type_does_no_harm(door: Door, method: str, good: Caller) -> None:
+def test_any_content_type_is_harmless(door: Door, method: str, good: Caller) -> None:
     for content_type in CONTENT_TYPES if reads_body(good) else CONTENT_TYPES[-1:]:
         assert_harmless(send(good, b"--b\r\n\r\n\r\n--b--", content_type=content_type))
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_FORM))
-def test_a_malformed_form_does_no_harm(door: Door, method: str, good: Caller) -> None:
+def test_malformed_form_is_harmless(door: Door, method: str, good: Caller) -> None:
     for form in FORMS:
         assert_harmless(send(good, form, content_type="multipart/form-data; boundary=b"))
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_whatever_stands_in_a_header_does_no_harm(header: str, tenant: Tenant) -> None:
+def test_any_header_is_harmless(header: str, tenant: Tenant) -> None:
     program = signed_in(tenant.user)
     for route, method in HEADED:
         [door] = [door for door, _ in DOCUMENTED if door.route == route][:1]
@@ -164,7 +164,7 @@ def test_whatever_stands_in_a_header_does_no_harm(header: str, tenant: Tenant) -
             assert_harmless(good.ask(headers={header: text}))
 
 
-def test_a_host_that_is_not_served_is_400(tenant: Tenant) -> None:
+def test_unknown_host_is_400(tenant: Tenant) -> None:
     asked = caller(
         Door(route="api/notes/", methods=("GET",)), "GET", user=tenant.user, tenant=tenant
     )
@@ -173,14 +173,14 @@ def test_a_host_that_is_not_served_is_400(tenant: Tenant) -> None:
 
 
 class BrokenOff(io.BytesIO):
-    """A body whose caller left."""
+    """A body whose connection is lost."""
 
     def read(self, *_: object) -> bytes:
         raise OSError
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
-def test_a_body_that_breaks_off_is_400(tenant: Tenant, content_type: str) -> None:
+def test_truncated_body_is_400(tenant: Tenant, content_type: str) -> None:
     url = "/api/notes/" if content_type == "application/json" else "/api/files/"
     environ = {"wsgi.input": BrokenOff(), "CONTENT_LENGTH": "100", "CONTENT_TYPE": content_type}
     assert_problem(signed_in(tenant.user).post(url, **environ), 400)

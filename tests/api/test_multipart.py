@@ -1,4 +1,4 @@
-"""Forms as real senders write them: each is read as it was meant, or said to be unreadable."""
+"""Multipart forms as real clients write them are read, or rejected with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Parts = list[tuple[str, str | None, bytes]]
 
 
 class Slow(io.BytesIO):
-    """Gives only so many bytes at a time, as a connection may."""
+    """Returns few bytes at a time, as a connection may."""
 
     def __init__(self, body: bytes, *, most: int) -> None:
         super().__init__(body)
@@ -73,7 +73,7 @@ READ = [("file", "a.txt", SEAL), ("kind", None, b"text")]
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("most", [1, 2, 3, 7, 1 << 20])
-def test_a_form_is_read_however_its_lines_end_and_whatever_stands_around_it(
+def test_form_with_any_line_ends_preamble_and_epilogue_is_read(
     written: Callable[[bytes], bytes], most: int
 ) -> None:
     assert read(written(FORM), most=most) == READ
@@ -96,19 +96,19 @@ def test_a_form_is_read_however_its_lines_end_and_whatever_stands_around_it(
     ],
     ids=range(11),
 )
-def test_the_bytes_of_a_part_are_kept(content: bytes) -> None:
+def test_bytes_of_a_part_are_unchanged(content: bytes) -> None:
     assert read(part(content) + END) == [("file", "a.txt", content)]
     if len(content) < 100:
         assert read(part(content) + END, most=1) == [("file", "a.txt", content)]
 
 
-def test_a_part_that_ends_in_cr_keeps_it_where_lines_end_in_lf() -> None:
+def test_final_cr_of_a_part_is_kept_with_lf_line_ends() -> None:
     assert read(part(b"larch").replace(b"\r\n", b"\n").replace(b"larch", b"larch\r") + END) == [
         ("file", "a.txt", b"larch\r")
     ]
 
 
-def test_an_empty_part_may_be_followed_by_its_boundary_at_once() -> None:
+def test_empty_part_may_lack_a_line_end() -> None:
     assert read(part(b"").removesuffix(b"\r\n") + END) == [("file", "a.txt", b"")]
 
 
@@ -133,12 +133,12 @@ def test_an_empty_part_may_be_followed_by_its_boundary_at_once() -> None:
         (b'filename=""', ""),
     ],
 )
-def test_a_file_name_is_read_in_each_of_its_spellings(parameters: bytes, name: str) -> None:
+def test_file_name_is_read_in_every_encoding(parameters: bytes, name: str) -> None:
     form = part(disposition=b'form-data; name="file"; ' + parameters) + END
     assert read(form) == [("file", name, SEAL)]
 
 
-def test_content_may_come_in_base64() -> None:
+def test_base64_content_is_decoded() -> None:
     header = b"Content-Transfer-Encoding: base64\r\n"
     assert read(part(b"U2Vh\r\nbCAx\r\nIGlu\r\n", header=header) + END, most=5) == [
         ("file", "a.txt", b"Seal 1 in")
@@ -183,14 +183,14 @@ def test_content_may_come_in_base64() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_said(body: bytes, sentence: str) -> None:
+def test_unreadable_form_is_rejected_with_the_reason(body: bytes, sentence: str) -> None:
     with pytest.raises(FormError) as refusal:
         read(body)
     assert str(refusal.value) == sentence
 
 
 @pytest.mark.parametrize("boundary", ["", "x" * 201, "ā"])
-def test_a_boundary_that_is_none_is_said(boundary: str) -> None:
+def test_invalid_boundary_is_rejected_with_the_reason(boundary: str) -> None:
     with pytest.raises(FormError, match=r"^The Content-Type of the form names no boundary\.$"):
         read(FORM, boundary=boundary)
 

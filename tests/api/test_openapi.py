@@ -20,7 +20,7 @@ OPERATIONS = {
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
-def test_its_version_is_the_project_s() -> None:
+def test_version_is_that_of_the_project() -> None:
     assert DOCUMENT["info"]["version"] == __version__
 
 

@@ -1,4 +1,4 @@
-"""Pages by keyset: no row is skipped or repeated, and no cursor makes anything but a sentence."""
+"""Keyset pagination: no row is skipped or repeated, and an invalid cursor is rejected."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from timba.files.models import File
 ORDER = ("-uploaded_at", "-id")
 
 
-def look(file: File) -> Mapping[str, Any]:
+def serialize(file: File) -> Mapping[str, Any]:
     return {"name": file.name}
 
 
 def names_on(url: str) -> tuple[list[str], str | None]:
     rows = File.unscoped.all()
-    found = paginate(rows, request=RequestFactory().get(url), serialize=look, order=ORDER)
+    found = paginate(rows, request=RequestFactory().get(url), serialize=serialize, order=ORDER)
     return [row["name"] for row in found["results"]], found["next"]
 
 
 @pytest.fixture
 def files(make_user: MakeUser, client_company: Client) -> list[str]:
-    """Return the names, newest first, of ten files of which some came at the same moment."""
+    """Return the names of ten files, newest first; some have the same time."""
     now = timezone.now()
     for number in range(10):
         File.unscoped.create(name=str(number), client=client_company, storage_key=str(number))
@@ -52,7 +52,7 @@ def files(make_user: MakeUser, client_company: Client) -> list[str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("limit", [1, 3, 9, 10, 11])
-def test_a_walk_meets_each_row_once(files: list[str], limit: int) -> None:
+def test_pages_hold_each_row_once(files: list[str], limit: int) -> None:
     url: str | None = f"/api/files/?limit={limit}&q=x%20y"
     met: list[str] = []
     while url is not None:
@@ -64,7 +64,7 @@ def test_a_walk_meets_each_row_once(files: list[str], limit: int) -> None:
 
 
 @pytest.mark.django_db
-def test_rows_that_come_and_go_meanwhile_shift_nothing(
+def test_rows_added_or_deleted_meanwhile_shift_no_page(
     files: list[str], client_company: Client
 ) -> None:
     first, following = names_on("/?limit=4")
@@ -76,7 +76,7 @@ def test_rows_that_come_and_go_meanwhile_shift_nothing(
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "+1", "1.5", "", "x", "٣", "1" * 5000, " 1"])
-def test_a_limit_that_is_none_is_refused(limit: str) -> None:
+def test_invalid_limit_is_rejected(limit: str) -> None:
     with pytest.raises(Invalid) as refusal:
         parse_limit(RequestFactory().get("/", {"limit": limit}))
     assert refusal.value.fields == {"limit": ["Give a whole number from 1 to 1000."]}
@@ -112,7 +112,7 @@ GOOD_ID = "6a6f6f6f-0000-4000-8000-000000000000"
         cursor_of(["2026-01-01T00:00:00Z", GOOD_ID, 3]),
     ],
 )
-def test_a_cursor_that_timba_did_not_give_is_refused(cursor: str) -> None:
+def test_invalid_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(Invalid) as refusal:
         names_on(f"/?cursor={cursor}")
     assert refusal.value.fields == {"cursor": ["This is not a cursor that Timba gave."]}
@@ -120,7 +120,7 @@ def test_a_cursor_that_timba_did_not_give_is_refused(cursor: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, True, "7", "x", [7]])
-def test_a_number_of_any_size_in_a_cursor_is_a_page_or_a_refusal(number: Any) -> None:
+def test_any_number_in_a_cursor_is_read_or_rejected(number: Any) -> None:
     try:
         values = _decode_cursor(cursor_of([number]), Client, ("-id",))
     except Invalid:
@@ -131,7 +131,7 @@ def test_a_number_of_any_size_in_a_cursor_is_a_page_or_a_refusal(number: Any) ->
 @given(
     st.binary() | st.builds(orjson.dumps, st.lists(st.integers(-(2**63), 2**64 - 1) | st.text()))
 )
-def test_whatever_a_cursor_holds_it_is_values_or_a_refusal(content: bytes) -> None:
+def test_any_cursor_is_read_or_rejected(content: bytes) -> None:
     cursor = base64.urlsafe_b64encode(content).decode()
     try:
         values = _decode_cursor(cursor, File, ORDER)

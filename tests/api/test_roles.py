@@ -1,4 +1,4 @@
-"""`/timba/roles`: the built-in roles first, then the client's own."""
+"""`/timba/roles`: the built-in roles first, then those of the client."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: A
     assert program.get(f"/timba/roles?client_id={ClientFactory().pk}").content == absent.content
 
 
-def test_strangers_see_no_roles(db: None) -> None:
+def test_anonymous_users_see_no_roles(db: None) -> None:
     assert APIClient().get("/timba/roles").status_code == 401

@@ -1,4 +1,4 @@
-"""The API answers as its schema says, to whatever the schema lets a program send, and beyond."""
+"""The API responds as its OpenAPI document says, to valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKS = [
 
 @pytest.fixture
 def _connection_stays() -> Iterator[None]:
-    """Keep a request of the WSGI application from closing the connection that the test is in."""
+    """Keep requests of the WSGI application from closing the connection of the test."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -54,7 +54,7 @@ def credentials(tenant: Tenant) -> dict[str, str]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
+def test_responses_match_the_schema(
     case: Case, tenant: Tenant, credentials: dict[str, str]
 ) -> None:
     if case.query and "wait" in case.query:
@@ -67,7 +67,7 @@ def test_whatever_the_schema_lets_a_program_send_is_answered_as_it_says(
     case.call_and_validate(headers=credentials, checks=CHECKS)
 
 
-def test_an_object_is_described_once_under_its_name() -> None:
+def test_object_is_a_named_component() -> None:
     components = openapi_document()["components"]["schemas"]
     note = {"$ref": "#/components/schemas/Note"}
     assert list(components["Note"]["properties"]) == [
@@ -78,13 +78,13 @@ def test_an_object_is_described_once_under_its_name() -> None:
     assert answer_of("post", "/api/notes/", 201) == note
 
 
-def test_what_may_be_null_says_so_as_openapi_3_1_does() -> None:
+def test_nullable_fields_are_written_as_in_openapi_3_1() -> None:
     note = openapi_document()["components"]["schemas"]["Note"]["properties"]
     assert note["consignment_id"]["type"] == ["integer", "null"]
     assert "nullable" not in str(openapi_document())
 
 
-def test_refusals_are_documented_where_they_happen() -> None:
+def test_errors_are_documented_where_they_happen() -> None:
     def statuses(method: str, path: str) -> set[str]:
         return set(openapi_document()["paths"][path][method]["responses"])
 

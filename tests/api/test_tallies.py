@@ -1,4 +1,4 @@
-"""The doors that export a consignment: who gets what, under which name, and what is refused."""
+"""Exports of consignments: access, file names, content and rejections."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def program(owner: User, as_user: AsUser) -> APIClient:
 
 @pytest.fixture
 def consignment(owner: User) -> Consignment:
-    """Return a lorry load of two logs."""
+    """Return a consignment of two logs."""
     assert owner.client is not None
     City.unscoped.create(client=owner.client, number=7, name="Rīga")
     made = open_consignment(
@@ -61,7 +61,7 @@ def content_of(answer: Any) -> bytes:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_an_export_is_saved_under_the_consignments_name(
+def test_export_has_the_consignments_name(
     ending: str, program: APIClient, consignment: Consignment
 ) -> None:
     answer = program.get(path_of(consignment, ending))
@@ -73,7 +73,7 @@ def test_an_export_is_saved_under_the_consignments_name(
     assert answer["Content-Length"] == str(len(content_of(answer)))
 
 
-def test_what_is_exported_is_what_is_there(program: APIClient, consignment: Consignment) -> None:
+def test_export_holds_the_logs(program: APIClient, consignment: Consignment) -> None:
     answer = content_of(program.get(path_of(consignment, "csv")))
     assert answer.decode().splitlines() == [
         "barcode,length,breadth,height,volume",
@@ -87,7 +87,7 @@ def test_what_is_exported_is_what_is_there(program: APIClient, consignment: Cons
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_strangers_consignment_is_as_absent_as_one_that_never_was(
+def test_foreign_and_absent_consignments_are_the_same(
     ending: str, consignment: Consignment, make_user: MakeUser, as_user: AsUser
 ) -> None:
     stranger = as_user(make_user(client=ClientFactory()))
@@ -119,7 +119,7 @@ def test_reading_needs_no_permission_and_no_subscription(
     ],
 )
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_whatever_it_is_called_the_export_arrives(
+def test_export_with_any_consignment_name_works(
     name: str, saved_as: str, ending: str, program: APIClient, consignment: Consignment
 ) -> None:
     Consignment.unscoped.filter(pk=consignment.pk).update(name=name)
@@ -128,7 +128,7 @@ def test_whatever_it_is_called_the_export_arrives(
     assert content_of(answer)
 
 
-def test_more_logs_than_can_be_printed_are_exported_otherwise(
+def test_too_many_logs_for_a_pdf_are_rejected(
     program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloads, "MAX_PRINTED", 1)
@@ -146,7 +146,7 @@ def test_without_fonts_there_is_no_pdf(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_who_finds_no_place_for_a_large_export_is_told_to_come_again(
+def test_too_many_large_exports_at_once_are_503(
     ending: str,
     program: APIClient,
     consignment: Consignment,
@@ -162,7 +162,7 @@ def test_who_finds_no_place_for_a_large_export_is_told_to_come_again(
     assert content_of(program.get(path_of(consignment, ending)))
 
 
-def test_an_export_asks_a_constant_number_of_questions(
+def test_export_takes_a_constant_number_of_queries(
     program: APIClient,
     owner: User,
     consignment: Consignment,

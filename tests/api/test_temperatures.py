@@ -1,4 +1,4 @@
-"""The temperatures' doors, as programs and browsers meet them."""
+"""The endpoints of temperatures, for programs and browsers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NONE = {"count": 0} | dict.fromkeys(["min_temp", "max_temp", "mean_temp", "first
 
 @pytest.fixture
 def owner(make_user: Callable[..., User]) -> User:
-    """Return the owner of a sawmill that has sent one file."""
+    """Return the owner of a client that has uploaded one file."""
     user = make_user()
     settle_readings(FILE, actor=user)
     return user
@@ -53,11 +53,11 @@ def owner(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
-    """Return a program that is signed in as the owner."""
+    """Return an API client that is signed in as the owner."""
     return as_user(owner)
 
 
-def test_a_citys_statistics_are_as_the_contract_says(program: APIClient) -> None:
+def test_statistics_match_the_contract(program: APIClient) -> None:
     for url in (SEVEN, SEVEN.rstrip("/")):
         answer = program.get(url)
         assert answer.status_code == 200
@@ -82,7 +82,7 @@ def test_a_citys_statistics_are_as_the_contract_says(program: APIClient) -> None
         ({"from": "2099-01-01"}, 0),
     ],
 )
-def test_from_and_to_narrow_at_every_door(
+def test_from_and_to_filter_at_every_endpoint(
     program: APIClient, bounds: dict[str, str], count: int
 ) -> None:
     answer = program.get(SEVEN, bounds)
@@ -95,14 +95,14 @@ def test_from_and_to_narrow_at_every_door(
         assert answer.json() == ANSWER | NONE
 
 
-def test_an_unescaped_plus_is_understood(program: APIClient) -> None:
+def test_unescaped_plus_in_a_time_is_accepted(program: APIClient) -> None:
     answer = program.get(f"{SEVEN}?from=2025-06-01T14:30:00+02:00")
     assert answer.json()["count"] == 2
 
 
 @pytest.mark.parametrize("field", ["from", "to"])
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-02-30", "2025-06-01T25:00", "1e3"])
-def test_a_bound_that_is_no_time_is_named(program: APIClient, field: str, text: str) -> None:
+def test_invalid_bound_is_named(program: APIClient, field: str, text: str) -> None:
     for answer in (
         program.get(SEVEN, {field: text}),
         program.post(SEVEN, {field: text}),
@@ -114,7 +114,7 @@ def test_a_bound_that_is_no_time_is_named(program: APIClient, field: str, text: 
 
 
 @pytest.mark.parametrize("value", [5, 1e308, True, [], {}, ["2025-06-01"]])
-def test_a_bound_of_another_type_is_no_time(program: APIClient, value: Any) -> None:
+def test_bound_of_another_type_is_invalid(program: APIClient, value: Any) -> None:
     assert program.post(SEVEN, {"from": value}).status_code == 400
     assert program.post(SEVEN, {"from": None}).json() == ANSWER
 
@@ -131,7 +131,7 @@ def test_a_bound_of_another_type_is_no_time(program: APIClient, value: Any) -> N
         (b'{"client_id": 1180591620717411303424}', 400),
     ],
 )
-def test_a_malformed_body_is_refused(program: APIClient, body: bytes, status: int) -> None:
+def test_malformed_body_is_rejected(program: APIClient, body: bytes, status: int) -> None:
     answer = program.post(SEVEN, body, content_type="application/json")
     assert answer.status_code == status
     assert answer["Content-Type"] == "application/problem+json"
@@ -140,7 +140,7 @@ def test_a_malformed_body_is_refused(program: APIClient, body: bytes, status: in
 
 
 @pytest.mark.parametrize("query", ["from=%00", "client_id=%00", "x=%00"])
-def test_text_that_no_database_takes_is_refused(program: APIClient, query: str) -> None:
+def test_unstorable_text_is_rejected(program: APIClient, query: str) -> None:
     assert program.get(f"{SEVEN}?{query}").status_code == 400
 
 
@@ -175,7 +175,7 @@ def test_no_client_sees_anothers_readings(
             assert answer.json()["detail"] == "There is no such client."
 
 
-def test_staff_say_whose_readings_they_mean(
+def test_staff_give_the_client_of_the_readings(
     owner: User, staff: User, as_user: Callable[[User], APIClient]
 ) -> None:
     program = as_user(staff)
@@ -195,7 +195,7 @@ def test_staff_say_whose_readings_they_mean(
 
 
 @pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
-def test_nobody_sees_anything_before_signing_in(program: APIClient, url: str) -> None:
+def test_anonymous_requests_for_temperatures_are_401(program: APIClient, url: str) -> None:
     etag = program.get(url)["ETag"]
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}):
         answer = APIClient().get(url, headers={"If-None-Match": etag, **headers})
@@ -206,7 +206,7 @@ def test_nobody_sees_anything_before_signing_in(program: APIClient, url: str) ->
     assert (page.status_code, page["Location"]) == (302, f"/login/?next={url.replace('/', '%2F')}")
 
 
-def test_a_browser_reads_by_its_session(owner: User) -> None:
+def test_session_is_accepted(owner: User) -> None:
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(owner, backend="timba.accounts.sign_in.MemberBackend")
     assert browser.get(SEVEN).json() == ANSWER
@@ -215,7 +215,7 @@ def test_a_browser_reads_by_its_session(owner: User) -> None:
 
 
 @pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
-def test_an_unchanged_answer_is_not_sent_again(program: APIClient, owner: User, url: str) -> None:
+def test_unchanged_response_is_304(program: APIClient, owner: User, url: str) -> None:
     first = program.get(url)
     etag = first["ETag"]
     same = program.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
@@ -226,7 +226,7 @@ def test_an_unchanged_answer_is_not_sent_again(program: APIClient, owner: User, 
     assert (changed.status_code, changed["ETag"] != etag) == (200, True)
 
 
-def test_the_first_answer_after_a_change_knows_it(program: APIClient, owner: User) -> None:
+def test_first_response_after_a_change_counts_it(program: APIClient, owner: User) -> None:
     assert program.get(SEVEN).json()["count"] == 3
     more = settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
     assert program.get(SEVEN).json()["count"] == 4
@@ -254,14 +254,14 @@ def test_the_cities_are_listed_by_number_page_by_page(program: APIClient, owner:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor="])
-def test_a_page_that_cannot_be_is_refused(program: APIClient, query: str) -> None:
+def test_invalid_page_is_rejected(program: APIClient, query: str) -> None:
     assert program.get(f"/temperature-readings/?{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
     ("bounds", "queries"), [({}, 3), ({"from": "2025-06-01T12:30", "to": "2025-06-03"}, 7)]
 )
-def test_a_list_costs_the_same_few_queries_for_many_cities(
+def test_list_takes_a_constant_number_of_queries(
     program: APIClient,
     owner: User,
     bounds: dict[str, str],
@@ -273,7 +273,7 @@ def test_a_list_costs_the_same_few_queries_for_many_cities(
         assert len(program.get("/temperature-readings/", bounds).json()["cities"]) == 90
 
 
-def test_a_list_within_bounds_shows_all_of_a_file_that_comes_meanwhile(
+def test_list_within_bounds_shows_all_or_none_of_a_file_added_meanwhile(
     program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = City.unscoped.names
@@ -289,7 +289,7 @@ def test_a_list_within_bounds_shows_all_of_a_file_that_comes_meanwhile(
     assert [(city["city_id"], city["count"]) for city in cities][:2] == [(6, 1), (7, 4)]
 
 
-def test_a_list_outlives_a_file_that_is_erased_meanwhile(
+def test_list_tolerates_a_file_deleted_meanwhile(
     program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going = settle_readings("7,1,2025-06-01T12:00\n7,1,2025-06-03T12:00\n", actor=owner)
@@ -321,18 +321,18 @@ def test_a_city_is_named_and_named_again(program: APIClient) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"name": ""}, {"name": " "}, {"name": None}, {"name": []}, {"name": "x" * 101}]
 )
-def test_a_city_needs_a_name_that_is_one(program: APIClient, body: dict[str, Any]) -> None:
+def test_invalid_city_name_is_rejected(program: APIClient, body: dict[str, Any]) -> None:
     answer = program.put("/api/cities/7/", body)
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == ["name"]
 
 
 @pytest.mark.parametrize("city", ["0", "2147483648", str(2**70)])
-def test_a_number_that_no_city_has_cannot_be_named(program: APIClient, city: str) -> None:
+def test_invalid_city_number_is_rejected(program: APIClient, city: str) -> None:
     assert program.put(f"/api/cities/{city}/", {"name": "x"}).status_code == 404
 
 
-def test_a_viewer_reads_and_does_not_name(
+def test_viewer_reads_but_cannot_name_a_city(
     owner: User, make_user: Callable[..., User], as_user: Callable[[User], APIClient]
 ) -> None:
     viewer = as_user(make_user(role="viewer"))

@@ -1,4 +1,4 @@
-"""Programs sign in, refresh and sign out at `/api/token/`."""
+"""Sign-in, refresh and sign-out of programs at `/api/token/`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def with_token(access: str) -> APIClient:
     return program
 
 
-def test_a_program_signs_in_and_uses_its_token(make_user: MakeUser) -> None:
+def test_token_of_a_sign_in_is_accepted(make_user: MakeUser) -> None:
     user = make_user()
     answer = sign_in(user.username)
     assert answer.status_code == 200
@@ -44,7 +44,7 @@ def test_a_program_signs_in_and_uses_its_token(make_user: MakeUser) -> None:
     assert own.json()["id"] == user.client_id
 
 
-def test_unknown_wrong_and_inactive_get_the_same_answer(make_user: MakeUser) -> None:
+def test_unknown_wrong_and_inactive_get_the_same_response(make_user: MakeUser) -> None:
     user = make_user()
     make_user(username="asleep", is_active=False)
     answers = [sign_in(user.username, "wrong"), sign_in("nobody"), sign_in("asleep"), sign_in("")]
@@ -68,7 +68,7 @@ def test_unknown_wrong_and_inactive_get_the_same_answer(make_user: MakeUser) -> 
         "anna",
     ],
 )
-def test_what_is_no_credentials_is_malformed(body: Any, db: None) -> None:
+def test_malformed_credentials_are_400(body: Any, db: None) -> None:
     answer = APIClient().post("/api/token/", body)
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
@@ -84,19 +84,19 @@ def test_what_is_no_credentials_is_malformed(body: Any, db: None) -> None:
         b"\xff",
     ],
 )
-def test_what_is_no_text_is_malformed(body: bytes, db: None) -> None:
+def test_undecodable_credentials_are_400(body: bytes, db: None) -> None:
     answer = APIClient().post("/api/token/", body, content_type="application/json")
     assert answer.status_code == 400
 
 
-def test_a_form_is_not_a_type_that_is_taken(db: None) -> None:
+def test_form_credentials_are_415(db: None) -> None:
     answer = APIClient().post(
         "/api/token/", "username=a&password=b", content_type="application/x-www-form-urlencoded"
     )
     assert answer.status_code == 415
 
 
-def test_after_five_failures_comes_429_whoever_it_is(make_user: MakeUser) -> None:
+def test_sixth_failure_is_429_for_any_user(make_user: MakeUser) -> None:
     user = make_user()
     for username in (user.username, "nobody"):
         assert [sign_in(username, "wrong").status_code for _ in range(5)] == [401] * 5
@@ -109,7 +109,7 @@ def test_after_five_failures_comes_429_whoever_it_is(make_user: MakeUser) -> Non
             )
 
 
-def test_a_forwarding_header_of_a_stranger_does_not_open_the_lock(make_user: MakeUser) -> None:
+def test_untrusted_forwarding_header_does_not_lift_the_lock(make_user: MakeUser) -> None:
     user = make_user()
     for number in range(6):
         program = APIClient(HTTP_X_FORWARDED_FOR=f"192.0.2.{number}")
@@ -152,7 +152,7 @@ def test_revoking_ends_the_sign_in(make_user: MakeUser) -> None:
 
 
 @pytest.mark.parametrize("url", ["/api/token/refresh/", "/api/token/revoke/"])
-def test_what_is_no_refresh_token_is_refused(url: str, make_user: MakeUser) -> None:
+def test_invalid_refresh_token_is_rejected(url: str, make_user: MakeUser) -> None:
     access = sign_in(make_user().username).json()["access"]
     assert APIClient().post(url, {"refresh": access}).status_code == 401
     assert APIClient().post(url, {"refresh": "x"}).status_code == 401
@@ -171,14 +171,12 @@ def test_bad_credentials_are_401(header: str, db: None) -> None:
     assert answer["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_refresh_token_opens_no_other_door(make_user: MakeUser) -> None:
+def test_refresh_token_is_not_an_access_token(make_user: MakeUser) -> None:
     refresh = sign_in(make_user().username).json()["refresh"]
     assert with_token(refresh).get("/timba/client").status_code == 401
 
 
-def test_a_change_of_role_counts_with_the_next_request(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_change_of_role_applies_to_the_next_request(make_user: MakeUser, as_user: AsUser) -> None:
     user, owner = make_user(role="viewer"), make_user()
     program = as_user(user)
     assert program.post("/api/notes/", {"title": "Now"}).status_code == 403
@@ -188,7 +186,7 @@ def test_a_change_of_role_counts_with_the_next_request(
 
 
 @pytest.mark.parametrize("body", [{"is_active": False}, {"password": "spruce-bark-7731"}])
-def test_a_user_who_is_shut_out_feels_it_with_the_next_request(
+def test_deactivation_applies_to_the_next_request(
     body: dict[str, Any], make_user: MakeUser, as_user: AsUser
 ) -> None:
     user = make_user(role="viewer")
@@ -198,7 +196,7 @@ def test_a_user_who_is_shut_out_feels_it_with_the_next_request(
     assert program.get("/timba/client").status_code == 401
 
 
-def test_a_deleted_user_feels_it_with_the_next_request(
+def test_deletion_of_a_user_applies_to_the_next_request(
     make_user: MakeUser, as_user: AsUser
 ) -> None:
     user = make_user()
@@ -207,7 +205,7 @@ def test_a_deleted_user_feels_it_with_the_next_request(
     assert program.get("/timba/client").status_code == 401
 
 
-def test_a_suspended_clients_users_feel_it_with_the_next_request(
+def test_suspension_of_a_client_applies_to_the_next_request(
     make_user: MakeUser, as_user: AsUser, client_company: Client, staff: User
 ) -> None:
     program = as_user(make_user())

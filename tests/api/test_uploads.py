@@ -1,4 +1,4 @@
-"""Files stream from a request into the store; what nobody accepts leaves no trace."""
+"""Uploads are streamed into the store; files that are not accepted leave no object."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Objects = Callable[[], set[str]]
 
 
 class Endless(io.RawIOBase):
-    """A body that begins with a form and goes on for ever; it knows how much of it was taken."""
+    """An endless body that begins with a form, and counts the bytes that are read."""
 
     def __init__(self, form: bytes) -> None:
         self._form = form
@@ -65,7 +65,7 @@ def store_folder(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def objects(store_folder: Path) -> Objects:
-    """Return what lists everything in the store, finished or not."""
+    """Return a function that lists all objects of the store, finished or not."""
     return lambda: {path.name for path in store_folder.rglob("*") if path.is_file()}
 
 
@@ -89,7 +89,7 @@ def send(program: APIClient, body: bytes, url: str = "/api/upload/", **headers: 
     return answer
 
 
-def test_files_are_kept_as_they_were_sent(program: APIClient, objects: Objects) -> None:
+def test_files_are_stored_unchanged(program: APIClient, objects: Objects) -> None:
     content = os.urandom(100) + b"\r\n--not-the-boundary\r\n" + b"\r\n" * 3
     photo = b"\xff\xd8\xff" + content
     answer = send(program, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
@@ -98,7 +98,7 @@ def test_files_are_kept_as_they_were_sent(program: APIClient, objects: Objects) 
     assert len(objects()) == 2
 
 
-def test_a_file_may_come_in_base64(program: APIClient) -> None:
+def test_base64_part_is_decoded(program: APIClient) -> None:
     encoded = base64.encodebytes(b"larch\n" * 100_000)
     body = part(encoded, headers="Content-Transfer-Encoding: base64\r\n") + END
     assert send(program, body).status_code == 202
@@ -106,10 +106,10 @@ def test_a_file_may_come_in_base64(program: APIClient) -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 4, len(END) - 2, len(END), len(END) + 3, 60, 120])
-def test_a_form_that_was_cut_off_is_refused_whole(
+def test_truncated_form_is_rejected_as_a_whole(
     program: APIClient, objects: Objects, lost: int
 ) -> None:
-    """Whatever has arrived whole before: whoever sent it will send it all again."""
+    """Files received completely are rejected too: the client sends the form again."""
     body = part(b"larch\n") + part(b"alder\n", "b.txt") + END.rstrip()
     answer = send(program, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
     assert (answer.status_code, answer.json()["detail"]) == (400, CUT_OFF)
@@ -118,9 +118,7 @@ def test_a_form_that_was_cut_off_is_refused_whole(
     assert send(program, body, HTTP_IDEMPOTENCY_KEY="once").status_code == 202
 
 
-def test_a_connection_that_breaks_is_a_form_that_was_cut_off(
-    make_user: MakeUser, objects: Objects
-) -> None:
+def test_broken_connection_is_a_truncated_form(make_user: MakeUser, objects: Objects) -> None:
     body = part(b"larch\n") + part(b"alder\n", "b.txt") + END
 
     class Broken(io.BytesIO):
@@ -152,13 +150,13 @@ def test_a_connection_that_breaks_is_a_form_that_was_cut_off(
         b"--larch\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + END,
     ],
 )
-def test_a_form_that_is_none_is_400(program: APIClient, objects: Objects, body: bytes) -> None:
+def test_malformed_form_is_400(program: APIClient, objects: Objects, body: bytes) -> None:
     assert send(program, body).status_code == 400
     assert not File.unscoped.exists()
     assert objects() == set()
 
 
-def test_one_bad_file_never_spoils_its_batch(program: APIClient, objects: Objects) -> None:
+def test_rejected_file_does_not_affect_its_batch(program: APIClient, objects: Objects) -> None:
     body = b"".join(
         [
             part(b"larch\n", "good.txt"),
@@ -191,9 +189,7 @@ def test_one_bad_file_never_spoils_its_batch(program: APIClient, objects: Object
     assert len(objects()) == 2
 
 
-def test_a_hundred_files_are_taken_and_one_more_is_not(
-    program: APIClient, objects: Objects
-) -> None:
+def test_batch_holds_at_most_a_hundred_files(program: APIClient, objects: Objects) -> None:
     files = [part(b"larch %d\n" % number, f"{number}.txt") for number in range(101)]
     answer = send(program, b"".join(files) + END)
     assert (answer.status_code, File.unscoped.count(), objects()) == (400, 0, set())
@@ -203,7 +199,7 @@ def test_a_hundred_files_are_taken_and_one_more_is_not(
 
 
 @pytest.mark.parametrize("url", ["/api/files/", "/upload/"])
-def test_a_single_file_door_takes_a_single_file(
+def test_single_file_endpoint_accepts_one_file(
     program: APIClient, objects: Objects, url: str
 ) -> None:
     readings = b"7,21.5,2026-01-01T00:00:00Z\n"
@@ -231,7 +227,7 @@ def test_a_single_file_door_takes_a_single_file(
     assert send(program, part(readings, "a.csv", field="file") + END, url).status_code == 201
 
 
-def test_whoever_may_not_upload_need_not_send_it_all_first(
+def test_forbidden_upload_is_rejected_before_its_body_is_read(
     make_user: MakeUser, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def receive(*_: Any, **__: Any) -> None:
@@ -281,7 +277,7 @@ def test_whoever_may_not_upload_need_not_send_it_all_first(
         ("/upload/", "a.csv", "", 413, "“a.csv” is too large: a file like this may have 10 GB."),
     ],
 )
-def test_a_name_or_a_length_that_condemns_a_file_is_refused_before_its_bytes(
+def test_invalid_name_or_length_is_rejected_before_the_bytes_are_read(
     make_user: MakeUser, url: str, name: str, kind: str, status: int, sentence: str
 ) -> None:
     form = part(b"", name, field="file")
@@ -305,7 +301,7 @@ def test_a_name_or_a_length_that_condemns_a_file_is_refused_before_its_bytes(
     assert not File.unscoped.exists()
 
 
-def test_what_is_no_text_is_refused_after_its_first_bytes_where_a_text_is_expected(
+def test_binary_bytes_are_rejected_early_where_text_is_expected(
     make_user: MakeUser,
 ) -> None:
     body = Endless(part(b"MZ", "a.exe", field="file").removesuffix(b"\r\n"))
@@ -329,7 +325,7 @@ def test_what_is_no_text_is_refused_after_its_first_bytes_where_a_text_is_expect
     assert not File.unscoped.exists()
 
 
-def test_in_a_batch_what_a_name_condemns_is_read_and_dropped(
+def test_rejected_file_of_a_batch_is_read_and_discarded(
     program: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
@@ -346,7 +342,7 @@ def test_in_a_batch_what_a_name_condemns_is_read_and_dropped(
     assert [file["name"] for file in answer.json()["files"]] == begun == ["a.txt"]
 
 
-def test_a_batch_whose_files_have_no_names_is_told_so(program: APIClient) -> None:
+def test_batch_without_file_names_is_rejected_with_that_reason(program: APIClient) -> None:
     body = b'--larch\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n' + END
     answer = send(program, body)
     sentence = "The field `images` came without a file name: send it as a file."
@@ -354,7 +350,7 @@ def test_a_batch_whose_files_have_no_names_is_told_so(program: APIClient) -> Non
     assert answer.json()["errors"] == [{"name": "", "error": sentence}]
 
 
-def test_a_field_in_another_encoding_than_it_says_is_told_and_not_garbled(
+def test_field_in_the_wrong_encoding_is_rejected(
     program: APIClient,
 ) -> None:
     field = '--larch\r\nContent-Disposition: form-data; name="kind"\r\n{}\r\nGröße\r\n'
@@ -366,7 +362,7 @@ def test_a_field_in_another_encoding_than_it_says_is_told_and_not_garbled(
     assert answer.json()["detail"] == 'kind: "Größe" is not a valid choice.'
 
 
-def test_a_browsers_form_may_carry_its_csrf_token(make_user: MakeUser) -> None:
+def test_form_may_hold_the_csrf_token(make_user: MakeUser) -> None:
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(make_user())
     token = browser.get("/api/", headers={"accept": "text/html"}).context["csrf_token"]
@@ -380,7 +376,7 @@ def test_a_browsers_form_may_carry_its_csrf_token(make_user: MakeUser) -> None:
 
 
 @pytest.mark.parametrize("url", ["/api/upload/", "/api/files/", "/upload/"])
-def test_a_full_disk_is_503_and_leaves_nothing(
+def test_full_disk_is_503_and_leaves_no_object(
     program: APIClient, objects: Objects, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     def disk_is_full(_: int) -> None:
@@ -402,7 +398,7 @@ def test_a_full_disk_is_503_and_leaves_nothing(
     assert send(program, body, url).status_code in {201, 202}
 
 
-def test_what_arrived_first_is_kept_from_the_sweeper_while_the_rest_comes(
+def test_sweeper_spares_files_of_an_upload_in_progress(
     program: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[set[Any]] = []
@@ -414,7 +410,7 @@ def test_what_arrived_first_is_kept_from_the_sweeper_while_the_rest_comes(
     assert kept[-1] == everything
 
 
-def test_names_are_kept_exactly_but_for_their_folders(program: APIClient) -> None:
+def test_names_are_stored_exactly_without_folders(program: APIClient) -> None:
     names = {
         "C:\\load\\Größe &amp; Länge.txt": "Größe &amp; Länge.txt",
         "/tmp/../etc/дуб 🌲\u202e.txt": "дуб 🌲\u202e.txt",
@@ -425,7 +421,7 @@ def test_names_are_kept_exactly_but_for_their_folders(program: APIClient) -> Non
         assert [file["name"] for file in answer.json()["files"]] == [kept]
 
 
-def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
+def test_upload_is_never_whole_in_memory(make_user: MakeUser) -> None:
     piece = b"larch alder oak\n" * 65_536
     head, tail = part(b"")[:-2], b"\r\n" + END
 
@@ -458,7 +454,7 @@ def test_an_upload_is_never_all_in_memory(make_user: MakeUser) -> None:
     assert peak < 16 * 1024**2
 
 
-def test_a_kind_may_follow_a_file_whose_name_tells_none(
+def test_kind_may_follow_a_file_without_a_known_extension(
     make_user: MakeUser, as_user: AsUser
 ) -> None:
     readings = SimpleUploadedFile("yard.log", b"41,-3.20,2026-11-20T06:00:00Z\n")

@@ -1,4 +1,4 @@
-"""`/timba/user` and `/timba/users`, and how they keep clients apart."""
+"""`/timba/user` and `/timba/users`, and their separation of clients."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_owner_adds_a_user_who_can_sign_in(make_user: MakeUser, as_user: AsUs
     assert APIClient().post("/api/token/", credentials).status_code == 200
 
 
-def test_a_role_is_named_by_id_or_name(make_user: MakeUser, as_user: AsUser) -> None:
+def test_role_is_given_by_id_or_name(make_user: MakeUser, as_user: AsUser) -> None:
     program = as_user(make_user())
     viewer = Role.unscoped.get(name="viewer").pk
     for number, role in enumerate(["viewer", viewer, str(viewer)]):
@@ -61,7 +61,7 @@ def test_a_role_is_named_by_id_or_name(make_user: MakeUser, as_user: AsUser) -> 
 
 @pytest.mark.parametrize("field", ["name", "username", "role"])
 @pytest.mark.parametrize("value", [None, "", [], {}, True, ...])
-def test_what_a_user_needs_is_asked_for(
+def test_required_fields_of_a_user(
     field: str, value: Any, make_user: MakeUser, as_user: AsUser
 ) -> None:
     body = {name: text for name, text in {**MARTA, field: value}.items() if text is not ...}
@@ -93,7 +93,7 @@ def test_what_a_user_needs_is_asked_for(
         ("client_id", -1),
     ],
 )
-def test_an_unsound_field_is_named(
+def test_invalid_field_is_named(
     field: str, value: Any, make_user: MakeUser, as_user: AsUser
 ) -> None:
     answer = as_user(make_user()).put("/timba/user", {**MARTA, field: value})
@@ -102,9 +102,7 @@ def test_an_unsound_field_is_named(
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])
-def test_a_body_that_is_no_object_is_malformed(
-    body: Any, make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_body_other_than_an_object_is_400(body: Any, make_user: MakeUser, as_user: AsUser) -> None:
     program = as_user(make_user())
     for method in ("PUT", "PATCH", "GET", "DELETE"):
         assert with_body(program, method, "/timba/user", body).status_code == 400
@@ -120,16 +118,14 @@ def test_staff_say_for_which_client(staff: User, as_user: AsUser, client_company
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
-def test_who_does_not_manage_users_gets_403(
-    role: str, make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_users_manage_is_required(role: str, make_user: MakeUser, as_user: AsUser) -> None:
     program, other = as_user(make_user(role=role)), make_user(role="viewer")
     assert program.put("/timba/user", MARTA).status_code == 403
     assert program.patch("/timba/user", {"id": other.pk, "name": "N"}).status_code == 403
     assert program.delete(f"/timba/user?id={other.pk}").status_code == 403
 
 
-def test_a_taken_username_is_409_across_clients(make_user: MakeUser, as_user: AsUser) -> None:
+def test_username_in_use_is_409_across_clients(make_user: MakeUser, as_user: AsUser) -> None:
     make_user(username="marta", client=ClientFactory())
     answer = as_user(make_user()).put("/timba/user", MARTA)
     assert answer.status_code == 409
@@ -168,7 +164,7 @@ def test_a_lapsed_client_reads_but_does_not_write(
     assert program.get("/timba/client").json()["subscription"]["status"] == "lapsed"
 
 
-def test_the_same_key_adds_one_user(make_user: MakeUser, as_user: AsUser) -> None:
+def test_same_idempotency_key_adds_one_user(make_user: MakeUser, as_user: AsUser) -> None:
     program = as_user(make_user())
     key = {"Idempotency-Key": "one"}
     first, second = (program.put("/timba/user", MARTA, headers=key) for _ in range(2))
@@ -196,7 +192,7 @@ def test_parameters_go_in_the_query_or_in_a_body(make_user: MakeUser, as_user: A
         assert same.content == bare.content
 
 
-def test_which_user_must_be_said(make_user: MakeUser, as_user: AsUser) -> None:
+def test_user_id_is_required(make_user: MakeUser, as_user: AsUser) -> None:
     program = as_user(make_user())
     for answer in (
         program.get("/timba/user"),
@@ -209,7 +205,7 @@ def test_which_user_must_be_said(make_user: MakeUser, as_user: AsUser) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", -1, 1.5, True, [1], {"a": 1}])
-def test_what_is_no_id_is_malformed(value: Any, make_user: MakeUser, as_user: AsUser) -> None:
+def test_invalid_id_is_400(value: Any, make_user: MakeUser, as_user: AsUser) -> None:
     program = as_user(make_user())
     for method in ("GET", "PATCH", "DELETE"):
         assert with_body(program, method, "/timba/user", {"id": value}).status_code == 400
@@ -237,7 +233,7 @@ def test_users_are_listed_by_id_in_pages(make_user: MakeUser, as_user: AsUser) -
 
 
 @pytest.mark.parametrize("parameter", ["limit=0", "limit=1001", "limit=x", "cursor=x"])
-def test_a_bad_page_is_malformed(parameter: str, make_user: MakeUser, as_user: AsUser) -> None:
+def test_invalid_page_is_400(parameter: str, make_user: MakeUser, as_user: AsUser) -> None:
     assert as_user(make_user()).get(f"/timba/users?{parameter}").status_code == 400
 
 
@@ -281,7 +277,7 @@ def test_an_owner_changes_a_user(make_user: MakeUser, as_user: AsUser) -> None:
     assert data["updated_at"] > data["created_at"]
 
 
-def test_everyone_changes_the_own_name_and_password(make_user: MakeUser, as_user: AsUser) -> None:
+def test_users_change_their_own_name_and_password(make_user: MakeUser, as_user: AsUser) -> None:
     user = make_user(role="viewer")
     program = as_user(user)
     assert program.patch("/timba/user", {"id": user.pk, "name": "N"}).status_code == 200
@@ -299,7 +295,7 @@ def test_everyone_changes_the_own_name_and_password(make_user: MakeUser, as_user
 
 
 @pytest.mark.parametrize("change", [{"role": "owner"}, {"username": "x"}, {"is_active": True}])
-def test_nobody_lifts_themselves(
+def test_users_cannot_raise_their_own_role(
     change: dict[str, Any], make_user: MakeUser, as_user: AsUser
 ) -> None:
     user = make_user(role="manager")
@@ -309,7 +305,7 @@ def test_nobody_lifts_themselves(
 
 
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"id": 1}])
-def test_what_is_no_field_changes_nothing(
+def test_unknown_fields_change_nothing(
     change: dict[str, Any], make_user: MakeUser, as_user: AsUser
 ) -> None:
     owner = make_user()
@@ -330,7 +326,7 @@ def test_a_user_stays_with_one_client(
     assert program.patch("/timba/user", body).status_code == 200
 
 
-def test_the_last_owner_stays(make_user: MakeUser, as_user: AsUser) -> None:
+def test_last_owner_cannot_be_removed(make_user: MakeUser, as_user: AsUser) -> None:
     owner = make_user()
     program = as_user(owner)
     for change in ({"role": "viewer"}, {"is_active": False}):
@@ -398,7 +394,7 @@ def test_foreign_and_absent_roles_are_the_same(make_user: MakeUser, as_user: AsU
             assert len({answer.content for answer in answers}) == 1
 
 
-def test_strangers_are_not_let_in(db: None) -> None:
+def test_anonymous_requests_are_401(db: None) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         answer = with_body(APIClient(), method, "/timba/user", {})
         assert answer.status_code == 401

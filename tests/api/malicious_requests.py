@@ -1,4 +1,4 @@
-"""Sends to a door what no program of good will sends, and tells harm from refusal."""
+"""Sends malformed requests, and tells harmless responses from failures."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""No value makes a 500: what is wrong in a field, an address or a query is refused at every door.
+"""No value causes a 500: invalid fields, paths and queries are rejected at every endpoint.
 
-The doors and their fields are taken from the URLs and the OpenAPI schema, so a new one is tried
-without anyone remembering.
+The endpoints and their fields are taken from the URLs and the OpenAPI document, so that new ones
+are tested without further work.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
-from tests.api.hostility import assert_harmless, send
+from tests.api.malicious_requests import assert_harmless, send
 from tests.callers import Caller
 from tests.contract.answers import assert_problem
 from tests.contract.every import DOCUMENTED, EVERY, WITH_BODY, named
@@ -39,11 +39,10 @@ def query_of(door: Door, method: str) -> list[str]:
 
 
 WITH_QUERY = [call for call in DOCUMENTED if query_of(*call)]
-# These are refused for what they are, other types by test_schema; the next might come as far as a
-# database.
+# Values of a wrong type, besides those of test_schema. Those of UNFIT may reach a database.
 WRONG: list[Any] = [None, "", " ", "1e999", "NaN", "٣", {"": []}]
 UNFIT: list[Any] = [0, -1, 2**63 - 1, 2**63, -(2**63), 1e300, "\u202e\ufffe", "x" * 70_000]
-# What no JSON parser should let through to a field, as it stands on the wire.
+# Raw JSON that the parser must reject.
 UNSTORABLE = [rb'"\u0000"', rb'"a\u0000b"', rb'"\ud800"', rb'"\udfff\ud800"', b'"\xed\xa0\x80"']
 MALFORMED = [
     b'"\0"', b'"\xff"', b"NaN", b"Infinity", b"-Infinity", b"'x'", b"01", b"1.", b".5", b"+1",
@@ -58,7 +57,7 @@ TEXTS = [
     "x" * 9_000, "%25", "a%0D%0Ab", "2026-99-99",
 ]  # fmt: skip
 URLENCODED = "application/x-www-form-urlencoded"
-# No row's id, and nothing that looks like a whole number that one might be.
+# Texts that are no id of a row, and no other whole number either.
 IDS = [
     "%00", "%ED%A0%80", "%FF", "-1", str(2**63), str(2**70), "9" * 5_000, "1.5", "1e9", "NaN",
     "%D9%A3", "%20", "x", "null", "..%2F..%2F", "%0A",
@@ -66,7 +65,7 @@ IDS = [
 
 
 def with_value(good: Caller, field: str, value: bytes) -> bytes:
-    """Return the good call's JSON body with raw bytes for one field's value."""
+    """Return the JSON body of a valid call, with raw bytes as the value of one field."""
     body = orjson.dumps({**good.body(), field: "<here>"}, default=str)
     return body.replace(b'"<here>"', value)
 
@@ -84,16 +83,14 @@ def texts_of(operation: dict[str, Any]) -> Iterator[str]:
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
-def test_a_wrong_type_in_any_field_is_refused(door: Door, method: str, good: Caller) -> None:
+def test_wrong_type_in_any_field_is_harmless(door: Door, method: str, good: Caller) -> None:
     for field in fields_of(door.operation(method)):
         for value in WRONG:
             assert_harmless(good.ask(body={field: value}))
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
-def test_a_value_that_does_not_fit_into_any_field_is_refused(
-    door: Door, method: str, good: Caller
-) -> None:
+def test_out_of_range_value_in_any_field_is_harmless(door: Door, method: str, good: Caller) -> None:
     for field in fields_of(door.operation(method)):
         for value in UNFIT:
             assert_harmless(good.ask(body={field: value}))
@@ -101,9 +98,7 @@ def test_a_value_that_does_not_fit_into_any_field_is_refused(
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
-def test_text_that_cannot_be_stored_is_400_in_every_field(
-    door: Door, method: str, good: Caller
-) -> None:
+def test_unstorable_text_in_any_field_is_400(door: Door, method: str, good: Caller) -> None:
     for field in [*texts_of(door.operation(method)), "unknown"]:
         for value in UNSTORABLE + MALFORMED:
             assert_problem(send(good, with_value(good, field, value)), 400)
@@ -111,7 +106,7 @@ def test_text_that_cannot_be_stored_is_400_in_every_field(
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_JSON))
-def test_extreme_numbers_and_depths_in_any_field_do_no_harm(
+def test_extreme_numbers_and_nesting_in_any_field_are_harmless(
     door: Door, method: str, good: Caller
 ) -> None:
     for field in fields_of(door.operation(method)):
@@ -120,9 +115,7 @@ def test_extreme_numbers_and_depths_in_any_field_do_no_harm(
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_FORM))
-def test_a_wrong_value_in_any_field_of_a_form_is_refused(
-    door: Door, method: str, good: Caller
-) -> None:
+def test_wrong_value_in_any_form_field_is_harmless(door: Door, method: str, good: Caller) -> None:
     for field in (*fields_of(door.operation(method)), "unknown"):
         for value in ("\0", "a\0b", "-1", str(2**70), "x", "1.5", "", "9" * 5_000):
             assert_harmless(good.ask(body={field: value}))
@@ -132,7 +125,7 @@ def test_a_wrong_value_in_any_field_of_a_form_is_refused(
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_PATH))
-def test_whatever_stands_for_an_id_in_a_path_is_404(door: Door, method: str, good: Caller) -> None:
+def test_invalid_id_in_a_path_is_404(door: Door, method: str, good: Caller) -> None:
     known = str(good.tenant.ids[door.names(door.parameters[0])])
     address, body = door.path(good.tenant.ids), orjson.dumps(good.body())
     for text in (*IDS, f"{known}%00", f"{known}%20", f"%20{known}"):
@@ -141,7 +134,7 @@ def test_whatever_stands_for_an_id_in_a_path_is_404(door: Door, method: str, goo
 
 
 @pytest.mark.parametrize(("door", "method"), named(WITH_QUERY))
-def test_whatever_stands_in_a_query_does_no_harm(door: Door, method: str, good: Caller) -> None:
+def test_any_query_is_harmless(door: Door, method: str, good: Caller) -> None:
     address = door.path(good.tenant.ids)
     known = query_of(door, method)
     for name in (*known, "unknown", "a%00", "%ED%A0%80"):
@@ -153,7 +146,7 @@ def test_whatever_stands_in_a_query_does_no_harm(door: Door, method: str, good: 
 
 
 @pytest.mark.parametrize(("door", "method"), named(PAGES))
-def test_whatever_is_sent_to_a_page_does_no_harm(door: Door, method: str, good: Caller) -> None:
+def test_any_input_of_a_page_is_harmless(door: Door, method: str, good: Caller) -> None:
     def ask(parameters: dict[str, Any], added: str = "") -> int:
         sent = f"{urlencode(parameters, doseq=True)}&{added}"
         if method == "GET":
