@@ -1,4 +1,4 @@
-"""docs/architecture.md names the functions on the path of an upload and of a log, in their order."""
+"""docs/architecture.md lists the functions on the path of an upload and of a log, in order."""
 
 from __future__ import annotations
 
