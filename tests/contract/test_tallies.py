@@ -15,7 +15,7 @@ from tests.contract.answers import assert_problem
 from tests.contract.conftest import Work
 from tests.contract.uploads import add, one, pdf, sent
 from tests.factories import ClientFactory
-from tests.tallies.sheets import read_back, saved, tally
+from tests.tallies.sheets import read_back, save, tally
 from timba.consignments.models import Consignment
 
 pytestmark = pytest.mark.django_db
@@ -118,7 +118,7 @@ def test_the_marked_workbook_mended_and_uploaded_adds_only_what_was_missing(
     sheet = read_back(content_of(answer))
     assert sheet["B3"].comment.text == "The length “x” is not a number."
     sheet["B3"] = 4
-    mended = uploaded(program, work, load, saved(sheet.parent))
+    mended = uploaded(program, work, load, save(sheet.parent))
     assert [mended["result"][name] for name in RESULT[4:8]] == [2, 1, 0, 1]
 
 

@@ -1,4 +1,4 @@
-"""A lorry load whose tally sheets really come in and are processed."""
+"""Fixtures: a lorry load, whose tally sheets are uploaded and processed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Upload = Callable[..., File]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_child_is_left() -> Iterator[None]:
+def _close_sandbox() -> Iterator[None]:
     yield
     close_sandbox()
 
@@ -33,7 +33,7 @@ def consignment(owner: User) -> Consignment:
 
 @pytest.fixture
 def wait(receive: Receive, owner: User, consignment: Consignment) -> Upload:
-    """Return a way to send a tally in for a consignment: it waits to be processed."""
+    """Return a function that uploads a tally to a consignment, where it waits to be processed."""
 
     def send(
         content: bytes | str, *, place: Consignment | None = consignment, by: User = owner
@@ -48,10 +48,10 @@ def wait(receive: Receive, owner: User, consignment: Consignment) -> Upload:
 
 @pytest.fixture
 def upload(wait: Upload) -> Upload:
-    """Return a way to send a tally in and have it processed."""
+    """Return a function that uploads and processes a tally."""
 
-    def send(content: bytes | str, **how: Any) -> File:
-        file = wait(content, **how)
+    def send(content: bytes | str, **options: Any) -> File:
+        file = wait(content, **options)
         assert process_file(file.pk)
         file.refresh_from_db()
         return file

@@ -1,4 +1,4 @@
-"""Makes tally sheets of every sort, good and bad, part by part where no library would."""
+"""Builds tally sheets, good and bad, part by part where no library would write them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import openpyxl
 
 HEADER = ("Barcode", "Length (m)", "Breadth (cm)", "Height (cm)")
 _SHEET = "xl/worksheets/sheet1.xml"
-_BEFORE = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-_AFTER = "</sheetData></worksheet>"
+_SHEET_START = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+)
+_SHEET_END = "</sheetData></worksheet>"
 
 
-class Bytes:
+class MemorySource:
     """A source in memory, with an extra input."""
 
     def __init__(
@@ -34,30 +36,30 @@ class Bytes:
 
 
 def workbook(*rows: Sequence[Any], name: str = "Tally") -> bytes:
-    """Return a workbook of these rows, the first of them in row 1."""
+    """Return a workbook with these rows, from row 1 on."""
     book = openpyxl.Workbook()
     page = book.worksheets[0]
     page.title = name
     for row in rows:
         page.append(row)
-    return saved(book)
+    return save(book)
 
 
 def tally(*rows: Sequence[Any]) -> bytes:
-    """Return a workbook of these logs under the usual header, the first of them in row 2."""
+    """Return a workbook with the usual header and these logs from row 2 on."""
     return workbook(HEADER, *rows)
 
 
-def saved(book: openpyxl.Workbook) -> bytes:
+def save(book: openpyxl.Workbook) -> bytes:
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
 
 
-def rewritten(
+def replace_parts(
     book: bytes, *, parts: Mapping[str, bytes | str | None], packing: int = zipfile.ZIP_DEFLATED
 ) -> bytes:
-    """Return a workbook with these parts in place of its own, or beside them; None: without it."""
+    """Return a workbook with these parts replaced, added or, where they are None, removed."""
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(content, "w", packing) as new:
         for part in old.namelist():
@@ -69,9 +71,9 @@ def rewritten(
     return content.getvalue()
 
 
-def with_sheet(xml: str) -> bytes:
-    """Return a workbook whose sheet is made of these rows as XML."""
-    return rewritten(tally(), parts={_SHEET: _BEFORE + xml + _AFTER})
+def workbook_of_xml(xml: str) -> bytes:
+    """Return a workbook whose sheet has these rows of XML."""
+    return replace_parts(tally(), parts={_SHEET: _SHEET_START + xml + _SHEET_END})
 
 
 def read_back(content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Large exports: written elsewhere and as one moment has them, two at a time, one for a client."""
+"""Exports by a child process: consistent, and limited on a machine and for each client."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def owner(make_user: MakeUser) -> User:
 
 @pytest.fixture
 def consignment(owner: User) -> Consignment:
-    """Return a lorry load of five logs, one of which would be a formula."""
+    """Return a lorry load of five logs; one barcode looks like a formula."""
     assert owner.client is not None
-    made = open_consignment(actor=owner, client=owner.client, name="Līga", type="hardwood")
+    consignment = open_consignment(actor=owner, client=owner.client, name="Līga", type="hardwood")
     logs = [NewLog(barcode=barcode, **MEASURES) for barcode in ("A", "=B", "Ķ, “2”", "D", "E")]
-    add_logs(actor=owner, consignment=made, logs=logs)
-    made.refresh_from_db()
-    return made
+    add_logs(actor=owner, consignment=consignment, logs=logs)
+    consignment.refresh_from_db()
+    return consignment
 
 
 def content(owner: User, consignment: Consignment, extension: str = "csv") -> bytes:
@@ -49,32 +49,36 @@ def content(owner: User, consignment: Consignment, extension: str = "csv") -> by
         return out.read()
 
 
-def told(extension: str, made: bytes) -> Any:
-    """Return what an export says, but for the moment it was made at."""
+def without_time(extension: str, exported: bytes) -> Any:
+    """Return the contents of an export without the time at which it was made."""
     if extension == "csv":
-        return made
+        return exported
     if extension == "pdf":
-        text = pypdfium2.PdfDocument(made)[0].get_textpage().get_text_bounded()
+        text = pypdfium2.PdfDocument(exported)[0].get_textpage().get_text_bounded()
         return [line for line in text.splitlines() if not line.startswith("Exported")]
-    rows = openpyxl.load_workbook(io.BytesIO(made)).worksheets[0].values
+    rows = openpyxl.load_workbook(io.BytesIO(exported)).worksheets[0].values
     return [row for row in rows if row[0] != "Exported"]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("extension", ["csv", "xlsx", "pdf"])
-def test_an_export_of_many_logs_says_what_one_of_few_says(
+def test_an_export_by_a_child_process_equals_one_by_a_thread(
     extension: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = content(owner, consignment, extension)
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
     monkeypatch.setattr(exports, "_BATCH_SIZE", 2)
-    assert told(extension, content(owner, consignment, extension)) == told(extension, few)
+    assert without_time(extension, content(owner, consignment, extension)) == without_time(
+        extension, few
+    )
     monkeypatch.setattr(exports, "LARGE_MIN_LOGS", 5)
-    assert told(extension, content(owner, consignment, extension)) == told(extension, few)
+    assert without_time(extension, content(owner, consignment, extension)) == without_time(
+        extension, few
+    )
 
 
 @pytest.mark.django_db
-def test_logs_are_read_so_many_at_a_time(
+def test_logs_are_read_in_batches(
     owner: User,
     consignment: Consignment,
     monkeypatch: pytest.MonkeyPatch,
@@ -82,48 +86,50 @@ def test_logs_are_read_so_many_at_a_time(
 ) -> None:
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
     monkeypatch.setattr(exports, "_BATCH_SIZE", 2)
-    asked = get_visible_consignment(owner, consignment.pk)
-    with django_assert_num_queries(4):  # three times logs, and whether they have changed
-        content(owner, asked)
+    loaded = get_visible_consignment(owner, consignment.pk)
+    with django_assert_num_queries(
+        4
+    ):  # three batches of logs, and whether the consignment has changed
+        content(owner, loaded)
 
 
 @pytest.mark.django_db
-def test_an_export_is_of_one_moment(
+def test_an_export_is_consistent(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = exports.write_spool
-    coming = ["F", "G"]
+    added = ["F", "G"]
 
-    def write_while_logs_come(tally: Any, logs: Any, spool: BinaryIO) -> None:
+    def write_while_logs_are_added(tally: Any, logs: Any, spool: BinaryIO) -> None:
         write(tally, logs, spool)
-        if coming:
-            add_log(actor=owner, consignment=consignment, barcode=coming.pop(0), **MEASURES)
+        if added:
+            add_log(actor=owner, consignment=consignment, barcode=added.pop(0), **MEASURES)
 
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
-    monkeypatch.setattr(exports, "write_spool", write_while_logs_come)
+    monkeypatch.setattr(exports, "write_spool", write_while_logs_are_added)
     lines = content(owner, consignment).decode().splitlines()
     assert lines[-2:] == [f"F,{ROW}", f"G,{ROW}"]
     assert len(lines) == 1 + 7
 
 
 @pytest.mark.django_db
-def test_where_logs_never_stop_coming_what_was_read_last_is_exported(
+def test_while_logs_keep_changing_the_last_read_is_exported(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = exports.write_spool
 
-    def write_while_logs_come(tally: Any, logs: Any, spool: BinaryIO) -> None:
+    def write_while_logs_are_added(tally: Any, logs: Any, spool: BinaryIO) -> None:
         write(tally, logs, spool)
         add_log(actor=owner, consignment=consignment, **MEASURES)
 
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
-    monkeypatch.setattr(exports, "write_spool", write_while_logs_come)
+    monkeypatch.setattr(exports, "write_spool", write_while_logs_are_added)
     assert len(content(owner, consignment).decode().splitlines()) == 1 + 5 + 2
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("start", ["import sys; sys.exit(3)", "import time; time.sleep(60)"])
-def test_an_export_that_fails_gives_its_place_back(
+def test_a_failed_export_releases_its_slots(
     start: str, owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 4)
@@ -135,11 +141,11 @@ def test_an_export_that_fails_gives_its_place_back(
         assert str(refusal.value) == FAILED
 
 
-# --- Places --------------------------------------------------------------------------------------
+# --- Slots ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("held", [(7,), (8, 9), (7, 9)])
-def test_a_client_makes_one_at_a_time_and_a_machine_two(
+def test_large_exports_are_limited_to_one_for_a_client_and_two_on_a_machine(
     held: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
@@ -153,29 +159,29 @@ def test_a_client_makes_one_at_a_time_and_a_machine_two(
         pass
 
 
-def test_who_waits_gets_the_place_that_comes_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_export_gets_the_slot_that_becomes_free(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = threading.Event()
     sleep = export_slots.time.sleep
 
-    def sleep_and_tell(seconds: float) -> None:
+    def sleep_and_signal(seconds: float) -> None:
         waits.set()
         sleep(seconds)
 
     monkeypatch.setattr(export_slots, "WAIT_SECONDS", 60)
-    monkeypatch.setattr("timba.tallies.export_slots.time.sleep", sleep_and_tell)
+    monkeypatch.setattr("timba.tallies.export_slots.time.sleep", sleep_and_signal)
 
-    def wait_for_it() -> str:
+    def wait_for_slot() -> str:
         with large_export_slot(7):
-            return "made"
+            return "exported"
 
     with ThreadPoolExecutor() as threads:
         with large_export_slot(7):
-            waiting = threads.submit(wait_for_it)
+            waiting = threads.submit(wait_for_slot)
             assert waits.wait(60)
-        assert waiting.result(60) == "made"
+        assert waiting.result(60) == "exported"
 
 
-def test_few_threads_make_exports_and_fewer_for_one_client(settings: Any) -> None:
+def test_threads_that_make_exports_are_limited_in_all_and_for_each_client(settings: Any) -> None:
     settings.TIMBA_WEB_THREADS = 16
     with ExitStack() as threads:
         for client_id in (7, 7):
@@ -191,7 +197,7 @@ def test_few_threads_make_exports_and_fewer_for_one_client(settings: Any) -> Non
 
 
 @pytest.mark.django_db
-def test_an_export_that_is_not_large_takes_no_place_of_those(
+def test_an_export_that_is_not_large_needs_no_slot(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert owner.client_id is not None

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded tally sheet: its logs, its rejects, its marked copy."""
+"""Processing of tally sheets: their logs, their rejects and their annotated copies."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ pytestmark = pytest.mark.django_db
 ROW = ("B-1", 4.2, 30.5, 25)
 
 
-def facts(file: File) -> dict[str, Any]:
+def result_of(file: File) -> dict[str, Any]:
     assert file.result is not None
     return {name: file.result[name] for name in list(file.result)[4:]}
 
 
 def counts(file: File) -> tuple[int, int, int, int]:
-    result = facts(file)
+    result = result_of(file)
     return result["rows"], result["accepted"], result["rejected"], result["unchanged"]
 
 
 def reasons(file: File) -> list[str]:
-    return [each["reason"] for each in facts(file)["first_errors"]]
+    return [each["reason"] for each in result_of(file)["first_errors"]]
 
 
 def bytes_of(file: File, role: str) -> bytes:
@@ -82,7 +82,7 @@ def test_the_rows_of_a_sheet_become_logs(
 ) -> None:
     file = upload(tally(ROW, ("B-2", "4,23", 30, 25.125)))
     assert (file.status, file.error) == ("SUCCESS", "")
-    assert facts(file) == {
+    assert result_of(file) == {
         "rows": 2,
         "accepted": 2,
         "rejected": 0,
@@ -110,7 +110,7 @@ def test_each_log_has_its_event_before_the_files(upload: Upload, owner: User) ->
     assert OutboxEvent.objects.get(type="timba.file.succeeded").key == str(file.pk)
 
 
-def test_a_csv_is_a_tally_where_its_kind_says_so(upload: Upload, consignment: Consignment) -> None:
+def test_a_csv_uploaded_as_a_tally_is_one(upload: Upload, consignment: Consignment) -> None:
     file = upload("Svītrkods;Garums (m);Platums, cm;Biezums [mm]\nB-1;4,2;30,5;250\n")
     assert counts(file) == (1, 1, 0, 0)
     assert logs_of(consignment) == [("B-1", Decimal("4.2"), Decimal("30.5"), Decimal(25))]
@@ -125,7 +125,7 @@ def test_the_same_sheet_again_adds_nothing(upload: Upload, consignment: Consignm
     assert totals(consignment) == (2, Decimal("0.620"))
 
 
-def test_blanks_around_a_barcode_count_only_where_a_log_has_them(
+def test_blanks_around_a_barcode_count_only_if_a_log_has_them(
     upload: Upload, consignment: Consignment, owner: User
 ) -> None:
     measures = {"length": Decimal("4.2"), "breadth": Decimal("30.5"), "height": Decimal(25)}
@@ -141,13 +141,13 @@ def test_blanks_around_a_barcode_count_only_where_a_log_has_them(
 # --- Rejects -------------------------------------------------------------------------------------
 
 
-def test_bad_rows_spoil_no_good_ones_and_are_told_by_cell(
+def test_bad_rows_are_reported_by_cell_and_do_not_affect_good_ones(
     upload: Upload, consignment: Consignment
 ) -> None:
     file = upload(tally(("B-1", "x", None, -1), ROW, (None, 4, 30, 25), ("B-2", 4, 30, 25)))
     assert file.status == "SUCCESS"
     assert counts(file) == (4, 1, 3, 0)
-    assert facts(file)["first_errors"] == [
+    assert result_of(file)["first_errors"] == [
         {
             "line": 2,
             "reason": "B2: The length “x” is not a number. C2: The breadth is missing. "
@@ -164,17 +164,17 @@ def test_bad_rows_spoil_no_good_ones_and_are_told_by_cell(
     assert [barcode for barcode, *_ in logs_of(consignment)] == ["B-2"]
 
 
-def test_all_rejects_are_kept(upload: Upload) -> None:
+def test_all_rejects_are_stored(upload: Upload) -> None:
     bad = [(f"B-{number}", "x", 30, 25) for number in range(30)]
     file = upload(tally(ROW, *bad[2:]))
-    assert len(facts(file)["first_errors"]) == processor.FIRST_ERRORS
+    assert len(result_of(file)["first_errors"]) == processor.FIRST_ERRORS
     rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
     assert rejects[0] == ["line", "reason", "text"]
     assert [int(line) for line, *_ in rejects[1:]] == list(range(3, 31))
     assert rejects[1] == ["3", "B3: The length “x” is not a number.", "B-2, x, 30, 25"]
 
 
-def test_a_log_that_is_there_with_other_measures_is_a_reject_that_names_both(
+def test_an_existing_log_with_other_measures_is_a_reject_that_names_both(
     upload: Upload, consignment: Consignment
 ) -> None:
     upload(tally(ROW))
@@ -199,7 +199,7 @@ def test_a_log_of_another_consignment_is_a_reject_that_names_it(
     assert reasons(file) == ["A2: The log “B-1” is in the consignment “Lorry 8” already."]
 
 
-def test_other_clients_barcodes_are_nobodys_business(
+def test_barcodes_of_other_clients_do_not_matter(
     upload: Upload, make_user: MakeUser, consignment: Consignment
 ) -> None:
     stranger = make_user(client=ClientFactory())
@@ -221,10 +221,10 @@ def test_no_reject_runs_as_a_formula(upload: Upload) -> None:
     file = upload("barcode;length;breadth;height\nB-1;4.2;30;25\n=1+1;x;30;25\n")
     rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
     assert rejects[1][2] == "'=1+1, x, 30, 25"
-    assert facts(file)["first_errors"][0]["text"] == "=1+1, x, 30, 25"
+    assert result_of(file)["first_errors"][0]["text"] == "=1+1, x, 30, 25"
 
 
-def test_no_good_row_at_all_is_a_failure_that_shows_its_rejects(upload: Upload) -> None:
+def test_a_sheet_without_a_good_row_is_a_failure_with_its_rejects(upload: Upload) -> None:
     file = upload(tally(("B-1", "x", 30, 25)))
     assert (file.status, file.error) == (
         "FAILURE",
@@ -235,10 +235,10 @@ def test_no_good_row_at_all_is_a_failure_that_shows_its_rejects(upload: Upload) 
     assert read_back(bytes_of(file, "annotated"))["B2"].comment.text.startswith("The length")
 
 
-# --- The marked copy -----------------------------------------------------------------------------
+# --- The annotated copy --------------------------------------------------------------------------
 
 
-def test_the_marked_copy_says_at_each_bad_cell_what_is_in_the_way(upload: Upload) -> None:
+def test_the_annotated_copy_has_a_comment_at_each_bad_cell(upload: Upload) -> None:
     upload(tally(ROW))
     file = upload(
         workbook(["Lorry 7"], [], ["No.", *HEADER], [1, *ROW], [2, "B-1", 1, 1, 1], [3, None, 1, 1])
@@ -255,7 +255,7 @@ def test_the_marked_copy_says_at_each_bad_cell_what_is_in_the_way(upload: Upload
     assert sheet["A1"].value == "Lorry 7"
 
 
-def test_conflicts_with_what_is_there_are_marked_too(upload: Upload) -> None:
+def test_conflicts_with_existing_logs_are_annotated_too(upload: Upload) -> None:
     upload(tally(ROW))
     file = upload(tally(("B-1", 5, 30.5, 25)))
     sheet = read_back(bytes_of(file, "annotated"))
@@ -264,7 +264,7 @@ def test_conflicts_with_what_is_there_are_marked_too(upload: Upload) -> None:
     )
 
 
-def test_the_mended_copy_adds_only_what_was_missing(
+def test_the_corrected_copy_adds_only_the_missing_logs(
     upload: Upload, consignment: Consignment
 ) -> None:
     first = upload(tally(ROW, ("B-2", "x", 30, 25)))
@@ -278,7 +278,7 @@ def test_the_mended_copy_adds_only_what_was_missing(
     assert totals(consignment) == (2, Decimal("0.620"))
 
 
-def test_a_sheet_that_cannot_be_copied_is_marked_in_a_copy_of_its_values(
+def test_a_sheet_that_cannot_be_copied_is_annotated_in_a_copy_of_its_values(
     upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = processor.run_in_sandbox
@@ -296,10 +296,10 @@ def test_a_sheet_that_cannot_be_copied_is_marked_in_a_copy_of_its_values(
     )
 
 
-# --- Who, and where ------------------------------------------------------------------------------
+# --- Uploader and consignment ---------------------------------------------------------------------
 
 
-def test_a_tally_of_no_consignment_waits_for_one(
+def test_a_tally_without_a_consignment_fails_until_it_has_one(
     upload: Upload, consignment: Consignment, owner: User
 ) -> None:
     file = upload(tally(ROW), place=None)
@@ -310,7 +310,7 @@ def test_a_tally_of_no_consignment_waits_for_one(
     assert totals(consignment)[0] == 1
 
 
-def test_whoever_may_not_write_logs_adds_none_by_a_sheet(
+def test_an_uploader_who_may_not_write_logs_adds_none(
     upload: Upload, make_user: MakeUser, consignment: Consignment
 ) -> None:
     role = Role.unscoped.create(
@@ -321,7 +321,7 @@ def test_whoever_may_not_write_logs_adds_none_by_a_sheet(
     assert totals(consignment) == (0, 0)
 
 
-def test_what_nobody_answers_for_adds_nothing(upload: Upload) -> None:
+def test_a_sheet_without_an_uploader_adds_nothing(upload: Upload) -> None:
     assert upload(tally(ROW), by=None).error == processor.NO_UPLOADER
 
 
@@ -335,7 +335,7 @@ def test_a_lapsed_client_adds_no_logs(wait: Upload, consignment: Consignment) ->
     assert (file.status, file.error) == ("FAILURE", processor.LAPSED)
 
 
-def test_no_more_is_added_than_a_consignment_holds(
+def test_logs_beyond_the_limit_of_a_consignment_are_refused(
     upload: Upload, consignment: Consignment
 ) -> None:
     Consignment.unscoped.filter(pk=consignment.pk).update(volume=processor.MAX_TOTAL)
@@ -345,7 +345,7 @@ def test_no_more_is_added_than_a_consignment_holds(
 # --- Once, whole, and never out of date ----------------------------------------------------------
 
 
-def test_a_run_that_lost_its_file_adds_nothing(wait: Upload, consignment: Consignment) -> None:
+def test_a_superseded_run_adds_nothing(wait: Upload, consignment: Consignment) -> None:
     file = wait(tally(ROW, ("B-2", "x", 1, 1)))
     mine = claim(file.pk)
     assert mine is not None
@@ -379,20 +379,20 @@ def test_logs_and_success_are_written_together_or_not_at_all(
     assert totals(consignment)[0] == 1
 
 
-def _interfere(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None:
-    """Do something once, after a sheet was compared and before it is recorded."""
+def _interfere(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Run an action once, after a sheet is compared and before it is recorded."""
     real, done = TallyProcessor.stage, []
 
     def stage(self: TallyProcessor, job: Any, result: Any) -> Any:
         findings = real(self, job, result)
         if not done:
-            done.append(deed())
+            done.append(action())
         return findings
 
     monkeypatch.setattr(TallyProcessor, "stage", stage)
 
 
-def test_a_log_that_comes_in_meanwhile_is_seen(
+def test_a_log_added_meanwhile_is_compared(
     wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = wait(tally(ROW, ("B-2", 4, 30, 25)))
@@ -411,7 +411,7 @@ def test_a_log_that_comes_in_meanwhile_is_seen(
     assert "already; the sheet says 4.2 m" in sheet["B2"].comment.text
 
 
-def test_a_log_that_goes_meanwhile_is_added_again(
+def test_a_log_deleted_meanwhile_is_added_again(
     upload: Upload,
     wait: Upload,
     consignment: Consignment,
@@ -428,7 +428,7 @@ def test_a_log_that_goes_meanwhile_is_added_again(
     assert counts(file) == (2, 2, 0, 0)
 
 
-def test_a_consignment_that_goes_meanwhile_takes_no_logs(
+def test_a_consignment_deleted_meanwhile_gets_no_logs(
     wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = wait(tally(ROW))
@@ -440,7 +440,7 @@ def test_a_consignment_that_goes_meanwhile_takes_no_logs(
     assert not Log.unscoped.exists()
 
 
-def test_a_file_that_is_moved_meanwhile_adds_its_logs_where_it_is(
+def test_a_file_moved_meanwhile_adds_its_logs_to_its_new_consignment(
     wait: Upload, consignment: Consignment, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = wait(tally(ROW))
@@ -456,7 +456,7 @@ def test_a_file_that_is_moved_meanwhile_adds_its_logs_where_it_is(
     assert (totals(consignment)[0], totals(other)[0]) == (0, 1)
 
 
-def test_a_permission_that_goes_meanwhile_is_gone(
+def test_a_permission_removed_meanwhile_is_missing(
     wait: Upload, consignment: Consignment, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = make_user(role="operator")
@@ -470,7 +470,9 @@ def test_a_permission_that_goes_meanwhile_is_gone(
     assert totals(consignment)[0] == 0
 
 
-def test_whatever_no_longer_fits_is_outdated(wait: Upload, consignment: Consignment) -> None:
+def test_findings_of_another_consignment_are_outdated(
+    wait: Upload, consignment: Consignment
+) -> None:
     file = wait(tally(ROW))
     file.refresh_from_db()
     with pytest.raises(Outdated):

@@ -1,4 +1,4 @@
-"""How a tally sheet is read: its columns, their units, its rows, and what is said of the others."""
+"""Reading of tally sheets: columns, units, rows, and the messages for bad cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tests.tallies.sheets import HEADER, Bytes, rewritten, saved, tally, with_sheet, workbook
+from tests.tallies.sheets import (
+    HEADER,
+    MemorySource,
+    replace_parts,
+    save,
+    tally,
+    workbook,
+    workbook_of_xml,
+)
 from timba.files.processors.base import FileRefused
 from timba.tallies import reading as rules
 from timba.tallies.headers import SPELLINGS, column_letters
@@ -26,23 +34,23 @@ READ = [2, "B-1", "4.200", "30.500", "25.000"]
 
 
 def read(content: bytes | str) -> tuple[list[list[Any]], list[list[Any]]]:
-    """Return the logs and the bad rows of a sheet."""
-    packed = json.loads(read_tally(Bytes(content)).objects["rows"])
+    """Return the logs and the rejected rows of a sheet."""
+    packed = json.loads(read_tally(MemorySource(content)).objects["rows"])
     return packed["logs"], packed["bad"]
 
 
 def refusal(content: bytes | str) -> str:
     with pytest.raises(FileRefused) as refused:
-        read_tally(Bytes(content))
+        read_tally(MemorySource(content))
     return str(refused.value)
 
 
-def faults_of(*cells: Any) -> dict[str, str]:
-    """Return what is in the way in a row of these cells."""
+def errors_of(*cells: Any) -> dict[str, str]:
+    """Return the messages for a row with these cells."""
     logs, bad = read(tally(cells))
     assert logs == []
-    [[_, faults, _]] = bad
-    return dict(faults)
+    [[_, errors, _]] = bad
+    return dict(errors)
 
 
 # --- Columns -------------------------------------------------------------------------------------
@@ -58,14 +66,14 @@ def test_every_common_spelling_of_a_column_is_known(field: str, spelling: str) -
         assert read(workbook(header, ROW))[0] == [READ]
 
 
-def test_columns_come_in_any_order_beside_others() -> None:
+def test_columns_are_in_any_order_among_others() -> None:
     header = ["No.", "Height", "Species", "Length", "Barcode", "Diameter", "Width"]
     row = [1, 25, "oak", 4.2, "B-1", 33, 30.5]
     assert read(workbook(header, row))[0] == [READ]
 
 
 @pytest.mark.parametrize(
-    ("title", "said"),
+    ("title", "length"),
     [
         ("Length", "4.200"),
         ("Length (m)", "4.200"),
@@ -83,9 +91,9 @@ def test_columns_come_in_any_order_beside_others() -> None:
         ("l_m", "4.200"),
     ],
 )
-def test_a_header_says_the_unit_of_its_column(title: str, said: str) -> None:
+def test_a_header_has_the_unit_of_its_column(title: str, length: str) -> None:
     [log] = read(workbook(["Barcode", title, "Breadth", "Height"], ROW))[0]
-    assert log[2] == said
+    assert log[2] == length
 
 
 def test_units_are_converted_exactly_and_rounded_once() -> None:
@@ -96,28 +104,28 @@ def test_units_are_converted_exactly_and_rounded_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "length"),
     [(0.0005, "0.001"), (1.0005, "1.001"), (1.00049, "1.000"), (0.1 + 0.2, "0.300"), (7, "7.000")],
 )
-def test_measures_are_rounded_half_up(number: float, said: str) -> None:
+def test_measures_are_rounded_half_up(number: float, length: str) -> None:
     [log] = read(tally(("B-1", number, 30, 25)))[0]
-    assert log[2] == said
+    assert log[2] == length
 
 
-def test_the_clearer_word_heads_the_barcodes() -> None:
+def test_the_least_ambiguous_header_is_the_barcode() -> None:
     header = ["No.", "Length", "Breadth", "Height", "Barcode"]
     assert read(workbook(header, [17, 4.2, 30.5, 25, "B-1"]))[0] == [READ]
 
 
-def test_titles_above_the_header_are_passed_over() -> None:
+def test_titles_above_the_header_are_skipped() -> None:
     titles: list[list[Any]] = [["Lorry 7"], [], ["Length of the lorry", 12]]
     logs, _ = read(workbook(*titles, [None, None, *HEADER], [None, None, *ROW]))
     assert logs == [[5, *READ[1:]]]
-    found = read_tally(Bytes(workbook(*titles, [None, None, *HEADER], [None, None, *ROW])))
+    found = read_tally(MemorySource(workbook(*titles, [None, None, *HEADER], [None, None, *ROW])))
     assert found.findings["columns"] == {"barcode": 2, "length": 3, "breadth": 4, "height": 5}
 
 
-def test_the_first_sheet_that_a_person_sees_and_that_has_a_header_is_read() -> None:
+def test_the_first_visible_sheet_with_a_header_is_read() -> None:
     book = openpyxl.Workbook()
     book.worksheets[0].append(["Nothing"])
     for title, barcode in (("Hidden", "H"), ("Logs", "B-1"), ("More", "M")):
@@ -126,8 +134,8 @@ def test_the_first_sheet_that_a_person_sees_and_that_has_a_header_is_read() -> N
         page.append([barcode, *ROW[1:]])
     book["Hidden"].sheet_state = "hidden"
     book.create_chartsheet("Chart", 1)
-    assert read(saved(book))[0] == [READ]
-    assert read_tally(Bytes(saved(book))).findings["sheet"] == "Logs"
+    assert read(save(book))[0] == [READ]
+    assert read_tally(MemorySource(save(book))).findings["sheet"] == "Logs"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_the_first_sheet_that_a_person_sees_and_that_has_a_header_is_read() -> N
         ([*[["x"]] * MAX_TITLE_ROWS, HEADER], NO_HEADER),
     ],
 )
-def test_a_sheet_without_a_clear_header_is_told_what_is_missing(
+def test_a_sheet_without_a_clear_header_is_refused_with_the_missing_columns(
     rows: list[Any], sentence: str
 ) -> None:
     assert refusal(workbook(*rows)) == sentence
@@ -163,7 +171,7 @@ def test_a_sheet_without_a_clear_header_is_told_what_is_missing(
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_blank_rows_remarks_and_totals_are_no_logs() -> None:
+def test_blank_rows_remarks_and_totals_are_skipped() -> None:
     sheet = tally(
         ROW,
         (),
@@ -192,13 +200,13 @@ def test_blank_rows_remarks_and_totals_are_no_logs() -> None:
         (999_999_999_999_999, "999999999999999"),
     ],
 )
-def test_a_barcode_is_read_as_it_is_shown(cell: Any, barcode: str) -> None:
+def test_a_barcode_is_read_as_it_is_displayed(cell: Any, barcode: str) -> None:
     book = openpyxl.load_workbook(io.BytesIO(tally(ROW)))
     place = book.worksheets[0]["A2"]
     place.value = cell
     if isinstance(cell, str):
         place.data_type = "s"
-    assert read(saved(book))[0][0][1] == barcode
+    assert read(save(book))[0][0][1] == barcode
 
 
 @pytest.mark.parametrize(
@@ -215,8 +223,8 @@ def test_a_barcode_is_read_as_it_is_shown(cell: Any, barcode: str) -> None:
         ),
     ],
 )
-def test_what_is_no_barcode_is_told_so(cell: Any, sentence: str) -> None:
-    assert faults_of(cell, 4, 30, 25) == {"barcode": sentence}
+def test_an_invalid_barcode_has_its_message(cell: Any, sentence: str) -> None:
+    assert errors_of(cell, 4, 30, 25) == {"barcode": sentence}
 
 
 @pytest.mark.parametrize(
@@ -240,7 +248,7 @@ def test_what_is_no_barcode_is_told_so(cell: Any, sentence: str) -> None:
         (9999.9995, "The length is 10,000 m or more."),
         (1e308, "The length is 10,000 m or more."),
         (
-            dt.datetime(2026, 4, 2, 3),  # noqa: DTZ001 - a sheet's has no zone
+            dt.datetime(2026, 4, 2, 3),  # noqa: DTZ001 - times in a sheet have no zone
             "The length is a date or a time. Format its cell as a number.",
         ),
         (dt.time(4, 2), "The length is a date or a time. Format its cell as a number."),
@@ -250,8 +258,8 @@ def test_what_is_no_barcode_is_told_so(cell: Any, sentence: str) -> None:
         ),
     ],
 )
-def test_what_is_no_measure_is_told_so(cell: Any, sentence: str) -> None:
-    assert faults_of("B-1", cell, 30, 25) == {"length": sentence}
+def test_an_invalid_measure_has_its_message(cell: Any, sentence: str) -> None:
+    assert errors_of("B-1", cell, 30, 25) == {"length": sentence}
 
 
 @pytest.mark.parametrize("text", ["4,2", "4.2", " 4.20 ", "0004.2"])
@@ -259,10 +267,10 @@ def test_a_number_may_be_text_with_a_point_or_a_comma(text: str) -> None:
     assert read(tally(("B-1", text, 30.5, 25)))[0] == [READ]
 
 
-def test_the_first_row_of_a_barcode_counts_whatever_else_is_in_its_way() -> None:
+def test_the_first_row_with_a_barcode_counts_even_if_it_is_bad() -> None:
     logs, bad = read(tally(("B-1", "x", 30, 25), ROW, ("B-1", None, 1, 1), ("B-2", 1, 1, 1)))
     assert [log[1] for log in logs] == ["B-2"]
-    assert [(row, faults.get("barcode")) for row, faults, _ in bad] == [
+    assert [(row, errors.get("barcode")) for row, errors, _ in bad] == [
         (2, None),
         (3, "The barcode “B-1” is in row 2 already."),
         (4, "The barcode “B-1” is in row 2 already."),
@@ -277,7 +285,7 @@ def test_a_sheet_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert refusal(tally(*rows)) == rules.TOO_MANY
 
 
-def test_what_a_formula_came_to_is_read_and_what_it_says_is_not() -> None:
+def test_the_value_of_a_formula_is_read() -> None:
     cells = '<c r="A2" t="str"><f>"B"&amp;"-1"</f><v>B-1</v></c><c r="B2"><f>2+2</f><v>4.2</v></c>'
     error = '<c r="A3" t="str"><v>B-2</v></c><c r="B3" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
     header = "".join(
@@ -286,16 +294,16 @@ def test_what_a_formula_came_to_is_read_and_what_it_says_is_not() -> None:
     )
     rest = '<c r="C{0}"><v>30.5</v></c><c r="D{0}"><v>25</v></c>'
     rows = (header, cells + rest.format(2), error + rest.format(3))
-    logs, bad = read(with_sheet("".join(f"<row>{row}</row>" for row in rows)))
+    logs, bad = read(workbook_of_xml("".join(f"<row>{row}</row>" for row in rows)))
     assert logs == [READ]
     assert bad == [[3, {"length": "The length is missing."}, "B-2, , 30.5, 25"]]
 
 
-def test_of_merged_cells_the_first_is_read() -> None:
+def test_merged_cells_have_the_value_of_the_first() -> None:
     book = openpyxl.load_workbook(io.BytesIO(tally(ROW, ("B-2", 4, 30, 25))))
     book.worksheets[0].merge_cells("B2:B3")
-    logs, bad = read(saved(book))
-    assert (logs, [faults for _, faults, _ in bad]) == (
+    logs, bad = read(save(book))
+    assert (logs, [errors for _, errors, _ in bad]) == (
         [READ],
         [{"length": "The length is missing."}],
     )
@@ -315,11 +323,11 @@ def test_of_merged_cells_the_first_is_read() -> None:
         "barcode,length,breadth,height\nB-1,4.2,30.5,25,Oak; A,more\n",
     ],
 )
-def test_a_csv_is_read_with_whichever_delimiter_it_has(text: str) -> None:
+def test_a_csv_is_read_with_any_common_delimiter(text: str) -> None:
     assert read(text) == ([READ], [])
 
 
-def test_what_an_export_guarded_is_read_as_it_was() -> None:
+def test_formulas_escaped_by_an_export_are_unescaped() -> None:
     lines = ("'=1", "'-1", "''=1", "'1", "'t Woud")
     text = "barcode,length,breadth,height\n" + "".join(f"{each},4,30,25\n" for each in lines)
     assert [log[1] for log in read(text)[0]] == ["=1", "-1", "'=1", "'1", "'t Woud"]
@@ -337,11 +345,13 @@ def test_what_an_export_guarded_is_read_as_it_was() -> None:
         ("", NO_HEADER),
     ],
 )
-def test_a_csv_that_cannot_be_read_is_told_why(text: bytes | str, sentence: str) -> None:
+def test_a_csv_that_cannot_be_read_is_refused_with_a_reason(
+    text: bytes | str, sentence: str
+) -> None:
     assert refusal(text) == sentence
 
 
-def test_a_csv_row_is_counted_as_spreadsheets_count() -> None:
+def test_csv_rows_are_numbered_as_in_a_spreadsheet() -> None:
     header = "Lorry 7\n\nbarcode,length,breadth,height,remark\n"
     text = header + 'B-1,4,30,25,"two\nlines"\n,,,\nB-2,x,1,1\n'
     logs, bad = read(text)
@@ -352,9 +362,9 @@ def test_a_csv_row_is_counted_as_spreadsheets_count() -> None:
     ("index", "letters"),
     [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16383, "XFD")],
 )
-def test_columns_are_called_as_spreadsheets_call_them(index: int, letters: str) -> None:
+def test_columns_have_the_letters_of_a_spreadsheet(index: int, letters: str) -> None:
     assert column_letters(index) == letters
 
 
-def test_a_workbook_may_be_packed_in_other_ways() -> None:
-    assert read(rewritten(tally(ROW), parts={}, packing=0))[0] == [READ]
+def test_a_workbook_may_be_stored_uncompressed() -> None:
+    assert read(replace_parts(tally(ROW), parts={}, packing=0))[0] == [READ]

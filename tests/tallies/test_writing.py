@@ -1,4 +1,4 @@
-"""A consignment's exports: exact, harmless in a spreadsheet, ready to be printed."""
+"""Exports of a consignment: exact, safe in a spreadsheet, ready to be printed."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ def log(barcode: str = "TB-1", volume: str = "0.323") -> TallyLog:
     return TallyLog(barcode, *measures, Decimal(volume))
 
 
-def tally(*logs: TallyLog, **facts: Any) -> Tally:
-    known = {
+def tally(*logs: TallyLog, **details: Any) -> Tally:
+    defaults = {
         "client": "SIA Kalnamuiža",
         "name": "Lorry 7: ozoli, bērzi, ķļņšūž",
         "type": "hardwood",
         "vehicle_number": "LV-1234",
         "city": "Rīga (7)",
     }
-    return Tally(**{**known, **facts}, opened_at=OPENED, exported_at=EXPORTED, logs=logs)
+    return Tally(**{**defaults, **details}, opened_at=OPENED, exported_at=EXPORTED, logs=logs)
 
 
-def written(write: Callable[..., None], made: Tally) -> bytes:
+def written(write: Callable[..., None], exported: Tally) -> bytes:
     out = io.BytesIO()
-    write(made, out)
+    write(exported, out)
     return out.getvalue()
 
 
-def sheet_of(made: Tally) -> Worksheet:
-    book = openpyxl.load_workbook(io.BytesIO(written(write_xlsx, made)))
+def sheet_of(exported: Tally) -> Worksheet:
+    book = openpyxl.load_workbook(io.BytesIO(written(write_xlsx, exported)))
     return book.worksheets[0]
 
 
-def pages_of(made: Tally) -> list[str]:
-    document = pypdfium2.PdfDocument(written(write_pdf, made))
+def pages_of(exported: Tally) -> list[str]:
+    document = pypdfium2.PdfDocument(written(write_pdf, exported))
     return [page.get_textpage().get_text_bounded() for page in document]
 
 
 # --- CSV -----------------------------------------------------------------------------------------
 
 
-def test_a_csv_is_one_header_and_one_line_a_log() -> None:
+def test_a_csv_has_a_header_and_one_line_for_each_log() -> None:
     assert written(write_csv, tally(log("A", "0.323"), log("Ē, “2”", "1.000"))).decode() == (
         "barcode,length,breadth,height,volume\r\n"
         "A,4.230,30.500,25.000,0.323\r\n"
@@ -75,7 +75,7 @@ def test_nothing_in_a_csv_is_a_formula(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["TB-1", "1-2", "a=b", "'", "'t Woud"])
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_harmless_texts_are_unchanged(text: str) -> None:
     [_, row] = csv.reader(io.StringIO(written(write_csv, tally(log(text))).decode()))
     assert row[0] == text
 
@@ -83,7 +83,7 @@ def test_what_is_harmless_stays_as_it_is(text: str) -> None:
 # --- XLSX ----------------------------------------------------------------------------------------
 
 
-def test_a_workbook_has_facts_logs_and_their_total() -> None:
+def test_a_workbook_has_details_logs_and_their_total() -> None:
     sheet = sheet_of(tally(log("A", "0.323"), log("B", "1.001")))
     rows = [[cell for cell in row if cell is not None] for row in sheet.values]
     assert rows == [
@@ -106,7 +106,7 @@ def test_a_workbook_has_facts_logs_and_their_total() -> None:
     assert sheet.print_title_rows == "$11:$11"
 
 
-def test_what_is_not_known_is_left_out_of_the_facts() -> None:
+def test_empty_details_are_left_out() -> None:
     sheet = sheet_of(tally(vehicle_number="", city=""))
     assert [name for name, *_ in sheet.values][1:4] == ["Client", "Type", "Registered"]
 
@@ -124,16 +124,16 @@ def test_in_a_workbook_texts_are_texts_and_numbers_are_numbers(text: str) -> Non
     assert row == [1.0, text, 4.23, 30.5, 25.0, 0.323]
 
 
-def test_control_characters_do_not_spoil_a_workbook() -> None:
+def test_control_characters_are_replaced_in_a_workbook() -> None:
     assert sheet_of(tally(log("A\x01B"), name="x\x0by"))["A1"].value == "x\ufffdy"
 
 
 # --- PDF -----------------------------------------------------------------------------------------
 
 
-def test_a_pdf_says_everything_in_every_letter() -> None:
+def test_a_pdf_shows_everything_in_every_alphabet() -> None:
     [page] = pages_of(tally(log("TB-ēģīķļņšūž"), log("B", "1234.001")))
-    for said in (
+    for text in (
         "SIA Kalnamuiža",
         "Lorry 7: ozoli, bērzi, ķļņšūž",
         "Rīga (7)",
@@ -142,14 +142,14 @@ def test_a_pdf_says_everything_in_every_letter() -> None:
         "Total 2 logs 1,234.324",
         "Page 1 of 1",
     ):
-        assert said in page
+        assert text in page
 
 
 @pytest.mark.parametrize("count", [0, 1, 38, 39, 40, 41, 88, 89, 90, 91, 500])
 def test_every_page_has_its_header_and_number_and_no_log_is_lost(count: int) -> None:
     pages = pages_of(tally(*(log(f"TB-{number}-") for number in range(count))))
-    said = "1 log," if count == 1 else f"{count} logs,"
-    assert said in pages[0]
+    log_count = "1 log," if count == 1 else f"{count} logs,"
+    assert log_count in pages[0]
     for number, page in enumerate(pages, start=1):
         assert f"Page {number} of {len(pages)}" in page
         assert "Volume, m³" in page
@@ -157,10 +157,10 @@ def test_every_page_has_its_header_and_number_and_no_log_is_lost(count: int) -> 
     assert all(any(f"TB-{number}-" in page for page in pages) for number in range(count))
 
 
-def test_nothing_on_paper_stands_on_the_margin() -> None:
+def test_the_margins_of_a_pdf_are_empty() -> None:
     wide = log("W" * 50, "99999999.999")
-    made = tally(wide, wide, name="W" * 100, client="SIA", vehicle_number="W" * 30)
-    [page] = pypdfium2.PdfDocument(written(write_pdf, made))
+    exported = tally(wide, wide, name="W" * 100, client="SIA", vehicle_number="W" * 30)
+    [page] = pypdfium2.PdfDocument(written(write_pdf, exported))
     picture: Image.Image = page.render(scale=1).to_pil().convert("L")
     left, top, right, bottom = picture.point(lambda shade: 255 - shade).getbbox()
     millimetre = picture.width / 210

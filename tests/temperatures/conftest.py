@@ -1,4 +1,4 @@
-"""A sawmill whose temperature files really are received, stored and processed."""
+"""Fixtures: the owner of a sawmill, whose temperature files are uploaded and processed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def owner(make_user: Callable[..., User]) -> User:
 
 @pytest.fixture
 def receive(owner: User) -> Receive:
-    """Return a way to send a temperature file in: it waits to be processed."""
+    """Return a function that uploads a temperature file, which then waits to be processed."""
 
     def send(data: bytes | str, *, actor: User = owner, name: str = "readings.csv") -> File:
         return receive_readings(data, actor=actor, name=name)
@@ -31,7 +31,7 @@ def receive(owner: User) -> Receive:
 
 @pytest.fixture
 def settle(owner: User) -> Receive:
-    """Return a way to send a temperature file in and have it processed."""
+    """Return a function that uploads and processes a temperature file."""
 
     def send(data: bytes | str, *, actor: User = owner, name: str = "readings.csv") -> File:
         return settle_readings(data, actor=actor, name=name)

@@ -1,6 +1,6 @@
-"""A second opinion on lines: written apart from the product's parser, with Decimal and datetime.
+"""A reference parser of lines, independent of the product's, with Decimal and datetime.
 
-No regular expressions and no shared constants, so that a mistake would have to be made twice.
+It shares no regular expression and no constant, so that a mistake would have to be made twice.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ DIGITS = set("0123456789")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def second_opinion(line: bytes) -> tuple[int, int, int] | str:
-    """Return (city, hundredths, microseconds), "blank" or "bad"."""
+def parse_reference(line: bytes) -> tuple[int, int, int] | str:
+    """Return (city, hundredths of °C, microseconds since 1970), "blank" or "bad"."""
     if len(line) > 1048576:
         return "bad"
     try:
@@ -96,40 +96,40 @@ def _zone(text: str) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-MUTANTS = b"0123456789,.:-+TZtz eE\t\r\0\"'/;_\xc3\xa9\xff\xef\xbb\xbf"
+MUTATION_BYTES = b"0123456789,.:-+TZtz eE\t\r\0\"'/;_\xc3\xa9\xff\xef\xbb\xbf"
 
 
-def good_line(chance: random.Random) -> bytes:
-    """Return a line that is good, or nearly: each field at its limits now and then."""
-    city = chance.choice(["1", "007", "2147483647", "2147483648", "0", str(chance.randrange(9999))])
-    number = f"{chance.choice(['', '-'])}{chance.randrange(1100)}"
-    temperature = chance.choice(
+def random_line(rng: random.Random) -> bytes:
+    """Return a line that is good or nearly so, with some fields at their limits."""
+    city = rng.choice(["1", "007", "2147483647", "2147483648", "0", str(rng.randrange(9999))])
+    number = f"{rng.choice(['', '-'])}{rng.randrange(1100)}"
+    temperature = rng.choice(
         [
             number,
-            f"{number}.{chance.randrange(100):02d}",
-            f"{number}.{chance.randrange(10**6):06d}",
-            f"{number}.{chance.choice(['005', '995', '994', '004999', '50', '0'])}",
-            chance.choice(["-273.15", "-273.154", "-273.155", "999.99", "999.994", "999.995"]),
+            f"{number}.{rng.randrange(100):02d}",
+            f"{number}.{rng.randrange(10**6):06d}",
+            f"{number}.{rng.choice(['005', '995', '994', '004999', '50', '0'])}",
+            rng.choice(["-273.15", "-273.154", "-273.155", "999.99", "999.994", "999.995"]),
         ]
     )
-    day = f"{chance.choice([1969, 1970, 2000, 2024, 2025, 2199, 2200])}"
-    day += f"-{chance.randrange(14):02d}-{chance.choice([0, 1, 15, 28, 29, 30, 31, 32]):02d}"
-    time = f"{chance.randrange(25):02d}:{chance.randrange(61):02d}"
-    time += chance.choice(["", f":{chance.randrange(61):02d}", ":00.5", ":59.999999999", ":07.000"])
-    zone = chance.choice(["", "Z", "+02:00", "-0330", "+14", "-23:59", "+24:00", "+00:60"])
-    line = f"{city},{temperature},{day}{chance.choice('T ')}{time}{zone}"
-    return line.replace(",", chance.choice([",", " ,", ",\t "])).encode()
+    day = f"{rng.choice([1969, 1970, 2000, 2024, 2025, 2199, 2200])}"
+    day += f"-{rng.randrange(14):02d}-{rng.choice([0, 1, 15, 28, 29, 30, 31, 32]):02d}"
+    time = f"{rng.randrange(25):02d}:{rng.randrange(61):02d}"
+    time += rng.choice(["", f":{rng.randrange(61):02d}", ":00.5", ":59.999999999", ":07.000"])
+    zone = rng.choice(["", "Z", "+02:00", "-0330", "+14", "-23:59", "+24:00", "+00:60"])
+    line = f"{city},{temperature},{day}{rng.choice('T ')}{time}{zone}"
+    return line.replace(",", rng.choice([",", " ,", ",\t "])).encode()
 
 
-def mutated(line: bytes, chance: random.Random) -> bytes:
-    """Return a line with one or two bytes changed, put in or taken out."""
+def mutate(line: bytes, rng: random.Random) -> bytes:
+    """Return a line with one or two bytes changed, inserted or removed."""
     changed = bytearray(line)
-    for _ in range(chance.choice([1, 1, 2])):
-        at = chance.randrange(len(changed))
-        chance.choice(
+    for _ in range(rng.choice([1, 1, 2])):
+        at = rng.randrange(len(changed))
+        rng.choice(
             [
-                lambda at=at: changed.__setitem__(at, chance.choice(MUTANTS)),
-                lambda at=at: changed.insert(at, chance.choice(MUTANTS)),
+                lambda at=at: changed.__setitem__(at, rng.choice(MUTATION_BYTES)),
+                lambda at=at: changed.insert(at, rng.choice(MUTATION_BYTES)),
                 lambda at=at: changed.__delitem__(at),
             ]
         )()

@@ -1,4 +1,4 @@
-"""What callers may write as a bound, and what it means to the microsecond."""
+"""The texts that callers may write as a bound, and their exact microseconds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z
         ("2025-06-01T12:00:00Z", NOON),
         ("2025-06-01 12:00", NOON),
         ("2025-06-01T14:00:00+02:00", NOON),
-        ("2025-06-01T14:00:00 02:00", NOON),  # the + of a query that was not escaped
+        ("2025-06-01T14:00:00 02:00", NOON),  # an unescaped + in a query string
         ("2025-06-01T08:30-0330", NOON),
         ("2025-06-01", NOON - 12 * 3600 * 1_000_000),
         ("2025-06-01T12:00:00.5Z", NOON + 500_000),
         ("2025-06-01T12:00:00,000001z", NOON + 1),
-        # A bound between two microseconds lies before the later one, whichever side it bounds.
+        # A bound between two microseconds is rounded up, at either end of the range.
         ("2025-06-01T12:00:00.0000001", NOON + 1),
         ("2025-06-01T12:00:00.0000010000", NOON + 1),
         ("2025-06-01T12:00:00.9999999", NOON + 1_000_000),
-        # What lies beyond all readings is as good as no bound.
+        # Beyond all readings, a bound is limited.
         ("0001-01-01", MIN_TIME),
         ("0001-01-01T00:00+23:59", MIN_TIME),
         ("9999-12-31T23:59:59-23:59", MAX_TIME),
     ],
 )
-def test_a_moment_is_read_exactly(text: str, expected: int) -> None:
+def test_a_timestamp_is_parsed_exactly(text: str, expected: int) -> None:
     assert parse_timestamp(text) == expected
 
 
@@ -80,20 +80,20 @@ def test_a_moment_is_read_exactly(text: str, expected: int) -> None:
         "2025-06-01T12:00:00Z\0",
     ],
 )
-def test_garbage_is_no_moment(text: str) -> None:
+def test_garbage_is_not_a_timestamp(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a time|out of range|must be in"):
         parse_timestamp(text)
 
 
 @given(st.integers(0, 230 * 366 * 86_400_000_000))
-def test_every_reading_lies_within_the_outermost_bounds(since: int) -> None:
+def test_all_time_contains_every_reading(since: int) -> None:
     at = datetime(1969, 12, 31, tzinfo=UTC) + timedelta(microseconds=since)
     assert to_datetime(to_microseconds(at)) == at
     assert parse_timestamp(at.isoformat()) == to_microseconds(at)
     assert ALL_TIME.start < to_microseconds(at) < ALL_TIME.stop
 
 
-def test_only_the_outermost_bounds_are_unbounded() -> None:
+def test_only_all_time_is_unbounded() -> None:
     assert ALL_TIME.is_unbounded
     assert not TimeRange(start=0).is_unbounded
     assert not TimeRange(stop=0).is_unbounded

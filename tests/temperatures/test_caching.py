@@ -1,4 +1,4 @@
-"""Results are kept by their size, not by their number."""
+"""Caches are limited by the size of their results, not by their number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timba.temperatures.caching import bounded_cache
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, read_footer
 
 
-def test_what_was_used_last_is_kept_up_to_the_bound() -> None:
+def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:
     made: list[str] = []
 
     @bounded_cache(max_bytes=10, size_of=len)
@@ -33,8 +33,8 @@ def test_what_was_used_last_is_kept_up_to_the_bound() -> None:
     assert (made[6:], text.size_bytes) == (["bbbb"], 4)
 
 
-def test_footers_take_no_more_memory_than_their_bound() -> None:
-    """A footer may take megabytes: a hundred of them were kept, whatever their size."""
+def test_footers_take_no_more_memory_than_their_limit() -> None:
+    """A footer may take megabytes, so the number of footers is no limit."""
     sink = io.BytesIO()
     ones: Any = np.ones(400, dtype=np.int32)
     with ReadingsWriter(sink, row_group_size=1) as writer:

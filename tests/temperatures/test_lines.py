@@ -1,4 +1,4 @@
-"""Lines come out numbered and whole, whatever the bytes and however they are packed."""
+"""Lines are whole and numbered, whatever the bytes and their compression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from timba.temperatures.lines import MAX_LINE, UnreadableFile, read_blocks, read
 
 
 class Dripping:
-    """A stream that hands out a few bytes at a time, as networks do."""
+    """A stream that returns a few bytes at a time, as networks do."""
 
     def __init__(self, data: bytes, sizes: Iterator[int]) -> None:
         self._stream, self._sizes = io.BytesIO(data), sizes
@@ -25,7 +25,7 @@ class Dripping:
 
 
 class Endless:
-    """A stream of one chunk, many times over, without holding it more than once."""
+    """A stream that repeats one chunk and holds it only once."""
 
     def __init__(self, chunk: bytes, times: int, end: bytes = b"") -> None:
         self._chunks = iter([chunk] * times + [end])
@@ -46,7 +46,7 @@ def numbered(data: bytes) -> list[tuple[int, bytes]]:
         (b"a", [(1, b"a")]),
         (b"a\nb", [(1, b"a"), (2, b"b")]),
         (b"a\r\n\r\nb\r\n", [(1, b"a"), (2, b""), (3, b"b")]),
-        # A carriage return ends a line only before a line feed, and only one of them does.
+        # Only the last carriage return before a line feed belongs to the line end.
         (b"a\rb\r\r\nc\r", [(1, b"a\rb\r"), (2, b"c\r")]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [(1, b"a"), (2, b"\xef\xbb\xbfb")]),
         (b"\xef\xbb\xbf", []),
@@ -54,31 +54,31 @@ def numbered(data: bytes) -> list[tuple[int, bytes]]:
         (b"\x1f", [(1, b"\x1f")]),
     ],
 )
-def test_lines_are_cut_at_line_feeds_and_numbered(
+def test_lines_are_split_at_line_feeds_and_numbered(
     data: bytes, expected: list[tuple[int, bytes]]
 ) -> None:
     assert numbered(data) == expected
     assert numbered(gzip.compress(data)) == expected
 
 
-def test_however_the_bytes_arrive_the_lines_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    chance = random.Random(7)
-    # Small limits reach every corner in short files; the limit is a line's, not the format's.
+def test_lines_do_not_depend_on_how_the_bytes_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(7)
+    # Small limits reach every branch with short files.
     monkeypatch.setattr(lines, "MAX_LINE", 9)
     monkeypatch.setattr(lines, "CHUNK", 7)
     monkeypatch.setattr(lines, "COMPRESSED_CHUNK", 5)
     for _ in range(3000):
-        data = bytes(chance.choices(b"abc\xef\xbb\xbf\r\n\n", k=chance.randrange(60)))
+        data = bytes(rng.choices(b"abc\xef\xbb\xbf\r\n\n", k=rng.randrange(60)))
         text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").removesuffix(b"\n")
         expected = [line[:10] for line in text.split(b"\n")] if text or b"\n" in data else []
         for packed in (data, gzip.compress(data)):
-            drops = iter(lambda: chance.randrange(1, 9), None)
+            drops = iter(lambda: rng.randrange(1, 9), None)
             found = list(read_lines(Dripping(packed, drops)))
             assert [line[:10] for _, line in found] == expected, data
             assert [number for number, _ in found] == list(range(1, len(expected) + 1))
 
 
-def test_a_line_at_the_limit_is_whole_and_one_byte_more_is_seen_as_longer() -> None:
+def test_a_line_at_the_limit_is_whole_and_a_longer_one_stays_too_long() -> None:
     whole, longer = b"x" * MAX_LINE, b"y" * (MAX_LINE + 1)
     found = numbered(whole + b"\r\n" + longer + b"\r\n" + longer + b"\r" + b"z" * 9 + b"\r\nend")
     assert [number for number, _ in found] == [1, 2, 3, 4]
@@ -87,7 +87,7 @@ def test_a_line_at_the_limit_is_whole_and_one_byte_more_is_seen_as_longer() -> N
     assert found[3][1] == b"end"
 
 
-def test_a_line_of_a_hundred_megabytes_stays_small_in_memory() -> None:
+def test_a_line_of_a_hundred_megabytes_takes_little_memory() -> None:
     chunk = b"\r" * lines.CHUNK
     tracemalloc.start()
     try:
@@ -101,7 +101,7 @@ def test_a_line_of_a_hundred_megabytes_stays_small_in_memory() -> None:
     assert peak < 12 * MAX_LINE
 
 
-def test_blocks_cut_the_file_at_line_ends_only() -> None:
+def test_blocks_end_at_line_ends_only() -> None:
     data = b"".join(b"%d\n" % number for number in range(200_000)) + b"last"
     blocks = list(read_blocks(io.BytesIO(data)))
     assert len(blocks) > 3
@@ -118,7 +118,7 @@ def test_several_members_and_zero_padding_are_one_archive() -> None:
 
 
 @pytest.mark.parametrize("cut", [2, 10, 15, -9, -8, -1])
-def test_a_cut_off_archive_is_refused(cut: int) -> None:
+def test_a_truncated_archive_is_refused(cut: int) -> None:
     packed = gzip.compress(b"1,2,3\n" * 100)
     with pytest.raises(UnreadableFile, match=r"^The gzip archive ends before its end"):
         numbered(packed[:cut])
@@ -141,14 +141,14 @@ def test_a_damaged_archive_is_refused(spoil: str) -> None:
         numbered(bytes(packed))
 
 
-def packed_zeros(count: int) -> bytes:
+def compressed_zeros(count: int) -> bytes:
     return gzip.compress(bytes(count), 9)
 
 
 @pytest.mark.parametrize("size", [2 * 1024 * 1024, 100 * 1024 * 1024])
-def test_an_archive_that_unpacks_beyond_reason_is_refused(size: int) -> None:
+def test_a_decompression_bomb_is_refused(size: int) -> None:
     with pytest.raises(UnreadableFile) as refusal:
-        numbered(packed_zeros(size))
+        numbered(compressed_zeros(size))
     assert refusal.value.sentence("a.gz") == (
         "“a.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked."
     )
@@ -165,12 +165,12 @@ def test_an_archive_that_unpacks_to_more_than_a_file_may_have_is_refused() -> No
 
 
 @pytest.mark.parametrize("line", [b"7,21.50,2025-06-01T12:00:00Z\n", b"1,1,2025-06-01T12:00\n"])
-def test_readings_may_pack_as_well_as_readings_can(line: bytes) -> None:
+def test_readings_may_have_the_highest_compression_ratio_of_readings(line: bytes) -> None:
     packed = gzip.compress(line * 200_000, 9)
     assert sum(1 for _ in read_lines(io.BytesIO(packed))) == 200_000
 
 
-def test_many_tiny_members_come_in_blocks_as_large_as_others() -> None:
+def test_many_tiny_members_make_blocks_of_the_usual_size() -> None:
     packed = b"".join(gzip.compress(b"%d\n" % number, 1) for number in range(60_000))
     blocks = list(read_blocks(io.BytesIO(packed)))
     assert b"".join(block.data for block in blocks) == b"".join(b"%d\n" % n for n in range(60_000))

@@ -1,4 +1,4 @@
-"""Good lines, bad lines and the exact line between them."""
+"""Good lines, bad lines and the exact boundary between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.temperatures.reference import good_line, mutated, second_opinion
+from tests.temperatures.reference import mutate, parse_reference, random_line
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
     Reading,
@@ -46,14 +46,14 @@ GOOD = b"7,21.50,2025-06-01T12:00:00Z"
         (b"1,-273.15,2025-06-01T12:00", (1, -27315, NOON)),
         (b"1,-273.1549,2025-06-01T12:00", (1, -27315, NOON)),
         (b"1," + b"0" * 5000 + b"1.5" + b"0" * 5000 + b",2025-06-01T12:00", (1, 150, NOON)),
-        # Offsets are honoured: 14:00 two hours east of Greenwich is noon there.
+        # 14:00 at an offset of two hours is noon in UTC.
         (b"1,1,2025-06-01T14:00:00+02:00", (1, 100, NOON)),
         (b"1,1,2025-06-01T14:00:00+0200", (1, 100, NOON)),
         (b"1,1,2025-06-01 14:00+02", (1, 100, NOON)),
         (b"1,1,2025-06-01T08:30:00-03:30", (1, 100, NOON)),
         (b"1,1,2025-06-01T12:00:00-00:00", (1, 100, NOON)),
         (b"1,1,2025-06-02T11:59:00+23:59", (1, 100, NOON)),
-        # Cut, not rounded, to the microsecond.
+        # Truncated, not rounded, to the microsecond.
         (b"1,1,2025-06-01T12:00:00.9", (1, 100, NOON + 900_000)),
         (b"1,1,2025-06-01T12:00:00.0000019Z", (1, 100, NOON + 1)),
         (b"1,1,2025-06-01T12:00:00.999999999+00:00", (1, 100, NOON + 999_999)),
@@ -65,7 +65,7 @@ GOOD = b"7,21.50,2025-06-01T12:00:00Z"
 )
 def test_a_good_line_is_exactly_its_reading(line: bytes, reading: tuple[int, int, int]) -> None:
     assert parse_line(line) == Reading(*reading)
-    assert second_opinion(line) == reading
+    assert parse_reference(line) == reading
 
 
 BAD_LINES = {
@@ -237,48 +237,48 @@ BAD_LINES = {
 )
 def test_a_bad_line_has_one_reason(line: bytes, reason: Reason) -> None:
     assert parse_line(line) == RejectedLine(reason)
-    assert second_opinion(line) == "bad"
+    assert parse_reference(line) == "bad"
 
 
-def test_every_reason_is_shown_red_by_a_line() -> None:
+def test_every_reason_has_a_line() -> None:
     assert set(BAD_LINES) == set(Reason)
 
 
 @pytest.mark.parametrize("line", [b"", b" ", b"\t \t"])
 def test_a_blank_line_is_neither_good_nor_bad(line: bytes) -> None:
     assert parse_line(line) is None
-    assert second_opinion(line) == "blank"
+    assert parse_reference(line) == "blank"
 
 
 def test_a_line_of_exactly_the_limit_is_read() -> None:
     assert parse_line(GOOD + b" " * (MAX_LINE - len(GOOD))) == Reading(7, 2150, NOON)
 
 
-def agree(line: bytes) -> str:
-    verdict = parse_line(line)
-    opinion = second_opinion(line)
-    if verdict is None:
-        assert opinion == "blank", line
-    elif isinstance(verdict, RejectedLine):
-        assert opinion == "bad", (line, verdict)
+def assert_parsers_agree(line: bytes) -> str:
+    parsed = parse_line(line)
+    expected = parse_reference(line)
+    if parsed is None:
+        assert expected == "blank", line
+    elif isinstance(parsed, RejectedLine):
+        assert expected == "bad", (line, parsed)
     else:
-        assert opinion == tuple(verdict), line
-    return opinion if isinstance(opinion, str) else "good"
+        assert expected == tuple(parsed), line
+    return expected if isinstance(expected, str) else "good"
 
 
-def test_parser_and_second_opinion_agree_on_mutated_lines() -> None:
-    chance = random.Random(20250601)
+def test_parser_and_reference_agree_on_mutated_lines() -> None:
+    rng = random.Random(20250601)
     seen = {"good": 0, "bad": 0, "blank": 0}
     for _ in range(40_000):
-        line = good_line(chance)
-        seen[agree(line if chance.random() < 0.3 else mutated(line, chance))] += 1
+        line = random_line(rng)
+        seen[assert_parsers_agree(line if rng.random() < 0.3 else mutate(line, rng))] += 1
     assert min(seen["good"], seen["bad"]) > 2_000
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_break_the_parser(line: bytes) -> None:
-    agree(line)
+    assert_parsers_agree(line)
     assert len(excerpt(line)) <= 1000
     excerpt(line).encode()
 
@@ -290,12 +290,12 @@ def test_no_bytes_break_the_parser(line: bytes) -> None:
     st.datetimes(),
     st.integers(-23 * 60 - 59, 23 * 60 + 59),
 )
-def test_whatever_is_in_range_is_read_exactly(
+def test_values_in_range_are_parsed_exactly(
     city: int, temperature: object, at: object, offset: int
 ) -> None:
     sign, minutes = "-" if offset < 0 else "+", abs(offset)
     zone = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    agree(f"{city},{temperature:f},{at}{zone}".encode())
+    assert_parsers_agree(f"{city},{temperature:f},{at}{zone}".encode())
 
 
 @pytest.mark.parametrize(

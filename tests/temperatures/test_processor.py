@@ -1,4 +1,4 @@
-"""What becomes of an uploaded temperature file, line by line, and what its owner is told."""
+"""Processing of temperature files: readings, rejects, results, and runs that are stopped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.temperatures.conftest import Receive
-from tests.temperatures.reference import good_line, mutated, second_opinion
-from tests.temperatures.test_totals import one_by_one
+from tests.temperatures.reference import mutate, parse_reference, random_line
+from tests.temperatures.test_totals import total_one_by_one
 from timba.files.kinds import HEAD_BYTES
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
@@ -57,7 +57,7 @@ def objects() -> set[str]:
     }
 
 
-def test_a_result_tells_what_became_of_every_line(settle: Receive) -> None:
+def test_a_result_counts_every_line(settle: Receive) -> None:
     file = settle(FILE)
     assert (file.status, file.error) == (File.Status.SUCCESS, "")
     result = dict(file.result)
@@ -119,14 +119,14 @@ def test_a_file_without_bad_lines_has_rejects_without_rows(settle: Receive) -> N
     assert rejects_of(file) == [["line", "reason", "text"]]
 
 
-def test_packed_files_are_the_same_files(settle: Receive) -> None:
+def test_compressed_files_have_the_same_result(settle: Receive) -> None:
     plain = settle(FILE).result
     packed = settle(gzip.compress(FILE.encode()), name="readings.csv.gz").result
     changing = {"id": 0, "name": 0, "execution_time": 0, "random_number": 0}
     assert {**packed, **changing} == {**plain, **changing}
 
 
-def test_only_twenty_rejects_are_in_the_result_and_all_are_kept(settle: Receive) -> None:
+def test_only_twenty_rejects_are_in_the_result_and_all_are_stored(settle: Receive) -> None:
     file = settle("".join(f"bad {n}\n" for n in range(1, 501)) + "7,1,2025-06-01T12:00")
     assert [error["line"] for error in file.result["first_errors"]] == list(range(1, 21))
     assert (file.result["rows"], file.result["rejected"]) == (501, 500)
@@ -135,7 +135,7 @@ def test_only_twenty_rejects_are_in_the_result_and_all_are_kept(settle: Receive)
     ]
 
 
-def test_rejects_beyond_the_bound_are_counted_and_the_result_says_how_many_are_there(
+def test_rejects_beyond_the_limit_are_counted_and_the_result_has_the_stored_number(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -147,7 +147,7 @@ def test_rejects_beyond_the_bound_are_counted_and_the_result_says_how_many_are_t
     assert [row[2] for row in rejects_of(file)[1:]] == [f"bad {n}" for n in range(1, 31)]
 
 
-def test_an_archive_that_unpacks_beyond_reason_is_a_failure_that_names_the_file(
+def test_a_decompression_bomb_is_a_failure_that_names_the_file(
     settle: Receive,
 ) -> None:
     file = settle(gzip.compress(b"x\n" * 5_000_000), name="yard.gz")
@@ -158,7 +158,7 @@ def test_an_archive_that_unpacks_beyond_reason_is_a_failure_that_names_the_file(
     assert rejects_of(file) == [["line", "reason", "text"]]
 
 
-def test_totals_of_many_cities_are_staged_in_small_transactions_between_which_others_write(
+def test_totals_of_many_cities_are_staged_in_small_transactions_that_yield_to_writers(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
@@ -180,7 +180,7 @@ def test_an_archive_unpacks_to_no_more_than_a_file_may_have(settle: Receive, set
     )
 
 
-def test_texts_of_rejects_survive_as_they_are(settle: Receive) -> None:
+def test_texts_of_rejects_are_unchanged(settle: Receive) -> None:
     bad = ['a "quoted", comma', "a\rb", "ends in blank ", "ünïcödé 🌲", "x" * 1000 + "cut"]
     raw = "".join(f"{text}\n" for text in bad).encode() + b"n\0ul \xff\n7,1,2025-06-01T12:00"
     shown = [*(text[:1000] for text in bad), "n\ufffdul \ufffd"]
@@ -239,7 +239,7 @@ def test_a_file_without_a_reading_fails_with_a_sentence(
         ),
     ],
 )
-def test_a_spoilt_archive_counts_nothing_of_what_it_holds(
+def test_no_reading_in_a_damaged_archive_counts(
     settle: Receive, spoil: Callable[[bytes], bytes], error: str
 ) -> None:
     lines = b"bad\n" + b"".join(b"7,%d,2025-06-01T12:00\n" % (n % 90) for n in range(90_000))
@@ -251,17 +251,17 @@ def test_a_spoilt_archive_counts_nothing_of_what_it_holds(
     assert len(objects() - before) == 2  # the original and the rejects
 
 
-def test_every_line_of_a_wild_file_is_a_reading_or_a_reject(
+def test_every_line_of_a_random_file_is_a_reading_or_a_reject(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processor, "STAGE_BATCH_SIZE", 7)
-    chance = random.Random(11)
-    lines = [good_line(chance) for _ in range(5_000)]
-    lines = [mutated(line, chance) if chance.random() < 0.3 else line for line in lines]
+    rng = random.Random(11)
+    lines = [random_line(rng) for _ in range(5_000)]
+    lines = [mutate(line, rng) if rng.random() < 0.3 else line for line in lines]
     lines = [line.replace(b"\n", b" ").removesuffix(b"\r") for line in lines]
-    opinions = [second_opinion(line) for line in lines]
+    opinions = [parse_reference(line) for line in lines]
     good = [opinion for opinion in opinions if not isinstance(opinion, str)]
-    expected = one_by_one([(city, at, hundredths) for city, hundredths, at in good])
+    expected = total_one_by_one([(city, at, hundredths) for city, hundredths, at in good])
     file = settle(b"\r\n".join(lines))
     found = {
         row.city_id: (row.count, row.sum_hundredths, row.min_hundredths, row.max_hundredths)
@@ -278,7 +278,7 @@ def test_every_line_of_a_wild_file_is_a_reading_or_a_reject(
     assert file.result["cities"] == len(expected)
 
 
-def test_more_cities_than_memory_should_hold_are_totalled_from_the_object(
+def test_too_many_cities_for_memory_are_totalled_from_the_object(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Small(readings.ReadingsWriter):
@@ -295,7 +295,7 @@ def test_more_cities_than_memory_should_hold_are_totalled_from_the_object(
 
 
 class Stop:
-    """Asks the worker to stop once it has been asked a number of times."""
+    """A stop event of the worker that is set after a number of checks."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -306,7 +306,7 @@ class Stop:
 
 
 @pytest.mark.parametrize("after", range(6))
-def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
+def test_a_stopped_run_counts_nothing_and_the_next_one_counts_once(
     receive: Receive, after: int
 ) -> None:
     file = receive(FILE)
@@ -320,7 +320,7 @@ def test_a_stopped_run_leaves_nothing_that_counts_and_the_next_one_counts_once(
     assert sum(CityTotals.unscoped.current().values_list("count", flat=True)) == 3
 
 
-def test_a_run_that_lost_its_file_stops_at_its_next_step(receive: Receive) -> None:
+def test_a_superseded_run_stops_at_its_next_step(receive: Receive) -> None:
     file = receive(FILE)
     File.unscoped.filter(pk=file.pk).update(fencing_token=1)
     run = Run(file=File.unscoped.get(pk=file.pk))
@@ -330,41 +330,41 @@ def test_a_run_that_lost_its_file_stops_at_its_next_step(receive: Receive) -> No
     assert not CityTotals.unscoped.filter(file=file).exists()
 
 
-def test_what_a_dead_run_staged_is_forgotten_in_small_steps(
+def test_totals_of_an_abandoned_run_are_deleted_in_small_transactions(
     settle: Receive, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 12)))
     rows = CityTotals.unscoped.filter(file=file)
     rows.filter(city_id__gt=9).update(run=99)
     monkeypatch.setattr("timba.temperatures.services.DELETE_BATCH_SIZE", 4)
-    with django_assert_num_queries(6):  # three looks, three deletions: of 4, 4 and 1 rows
+    with django_assert_num_queries(6):  # three SELECTs, three DELETEs: of 4, 4 and 1 rows
         PROCESSOR.discard_run(file.pk, file.run)
     assert sorted(rows.values_list("city_id", "run")) == [(10, 99), (11, 99)]
 
 
-def test_progress_is_told_while_bytes_flow_even_without_a_line_end(
+def test_progress_is_reported_while_bytes_are_read_without_a_line_end(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[float] = []
-    monkeypatch.setattr(Run, "progress", lambda run, fraction: told.append(fraction))
+    fractions: list[float] = []
+    monkeypatch.setattr(Run, "progress", lambda run, fraction: fractions.append(fraction))
     file = receive(b"7,1,2025-06-01T12:00\n" + b"x" * 3_000_000)
     process_file(file.pk)
-    assert len(told) > 11
-    assert told == sorted(told)
-    assert told[0] < 0.1 < 0.94 < told[-1] <= 1
+    assert len(fractions) > 11
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.1 < 0.94 < fractions[-1] <= 1
 
 
-def test_progress_is_told_while_lines_flow_out_of_a_few_packed_bytes(
+def test_progress_is_reported_while_a_few_compressed_bytes_yield_many_lines(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[float] = []
-    monkeypatch.setattr(Run, "progress", lambda run, fraction: told.append(fraction))
+    fractions: list[float] = []
+    monkeypatch.setattr(Run, "progress", lambda run, fraction: fractions.append(fraction))
     packed = gzip.compress(b"7,4.00,2024-01-01T00:00:00Z\n" * 100_000)
     assert len(packed) < 256 * 1024
     file = receive(packed, name="readings.csv.gz")
     process_file(file.pk)
-    assert len(told) > 10
-    assert told == sorted(told)
+    assert len(fractions) > 10
+    assert fractions == sorted(fractions)
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -1,4 +1,4 @@
-"""What is written comes back exactly, from as few row groups as hold it."""
+"""Readings are read back exactly, from only the row groups that can hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.temperatures.test_totals import one_by_one
+from tests.temperatures.test_totals import total_one_by_one
 from timba.temperatures import readings
 from timba.temperatures.readings import (
     SCHEMA,
@@ -23,27 +23,27 @@ from timba.temperatures.readings import (
 )
 from timba.temperatures.totals import Totals
 
-EVER = {"start": -(2**62), "stop": 2**62}
+ANY_TIME = {"start": -(2**62), "stop": 2**62}
 Row = tuple[int, int, int]
 
 
-class Counted(io.BytesIO):
-    """An object that knows how many bytes were read from it."""
+class CountingReader(io.BytesIO):
+    """An object that counts the bytes read from all of its kind."""
 
     taken = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
-        Counted.taken += len(data)
+        CountingReader.taken += len(data)
         return data
 
 
-def rows(chance: random.Random, count: int, cities: int) -> list[Row]:
+def rows(rng: random.Random, count: int, cities: int) -> list[Row]:
     return [
         (
-            chance.randrange(1, cities + 1),
-            chance.randrange(-500, 500),
-            chance.randrange(-27315, 1000),
+            rng.randrange(1, cities + 1),
+            rng.randrange(-500, 500),
+            rng.randrange(-27315, 1000),
         )
         for _ in range(count)
     ]
@@ -63,7 +63,9 @@ def store(parts: Iterable[list[Row]], **limits: int) -> tuple[StoredReadings, Re
     with ReadingsWriter(sink, **limits) as writer:
         for part in parts:
             writer.add(*columns(part))
-    return StoredReadings(key=uuid.uuid4().hex, open=lambda: Counted(sink.getvalue())), writer
+    return StoredReadings(
+        key=uuid.uuid4().hex, open=lambda: CountingReader(sink.getvalue())
+    ), writer
 
 
 def read_city(stored: StoredReadings, city: int, **bounds: int) -> Totals | None:
@@ -71,62 +73,62 @@ def read_city(stored: StoredReadings, city: int, **bounds: int) -> Totals | None
 
 
 @pytest.mark.parametrize("max_partials", [10**6, 300, 20])
-def test_all_readings_come_back_whatever_the_runs(
+def test_all_readings_are_read_back_with_any_batch_size(
     max_partials: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chance = random.Random(3)
+    rng = random.Random(3)
     monkeypatch.setattr(readings, "MERGED_ROW_GROUPS", 3)
     monkeypatch.setattr(readings, "MAX_PARTIALS", max_partials)
     for cities in (1, 7, 400):
-        everything = rows(chance, 1000, cities)
+        everything = rows(rng, 1000, cities)
         parts = [everything[:3], [], everything[3:700], everything[700:]]
         stored, writer = store(parts, batch_size=150, row_group_size=40, max_partials=max_partials)
-        expected = one_by_one(everything)
+        expected = total_one_by_one(everything)
         folded = [row for part in iter_city_totals(stored) for row in part]
         assert folded == sorted(expected.items(), key=lambda row: row[0])
         assert writer.count == 1000
         assert (writer.totals is None) == (cities == 400 and max_partials < 1000)
         assert writer.totals is None or list(writer.totals) == folded
         for _ in range(25):
-            start, stop = sorted(chance.choices(range(-510, 510), k=2))
-            city = chance.randrange(1, cities + 2)
+            start, stop = sorted(rng.choices(range(-510, 510), k=2))
+            city = rng.randrange(1, cities + 2)
             inside = [row for row in everything if row[0] == city and start <= row[1] < stop]
             found = read_city(stored, city, start=start, stop=stop)
-            assert found == one_by_one(inside).get(city)
-            wanted = chance.sample(range(1, cities + 2), chance.randint(0, cities + 1))
+            assert found == total_one_by_one(inside).get(city)
+            wanted = rng.sample(range(1, cities + 2), rng.randint(0, cities + 1))
             inside = [row for row in everything if row[0] in wanted and start <= row[1] < stop]
-            assert read_cities(stored, wanted, start=start, stop=stop) == one_by_one(inside)
+            assert read_cities(stored, wanted, start=start, stop=stop) == total_one_by_one(inside)
 
 
-def test_bounds_hold_the_first_moment_and_not_the_last() -> None:
+def test_bounds_include_the_start_and_exclude_the_stop() -> None:
     stored, _ = store([[(1, 10, 1), (1, 20, 2), (1, 20, 3), (1, 30, 4)]])
     assert read_city(stored, 1, start=10, stop=20).count == 1  # type: ignore[union-attr]
     assert read_city(stored, 1, start=20, stop=30).count == 2  # type: ignore[union-attr]
     assert read_city(stored, 1, start=20, stop=20) is None
     assert read_city(stored, 1, start=30, stop=20) is None
-    assert read_city(stored, 2, **EVER) is None
+    assert read_city(stored, 2, **ANY_TIME) is None
 
 
 def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
-    chance = random.Random(4)
-    stored, _ = store([rows(chance, 200_000, 200)], row_group_size=1000)
+    rng = random.Random(4)
+    stored, _ = store([rows(rng, 200_000, 200)], row_group_size=1000)
     read_footer(stored)
-    Counted.taken = 0
-    assert read_city(stored, 100, **EVER) is not None
-    few = Counted.taken
+    CountingReader.taken = 0
+    assert read_city(stored, 100, **ANY_TIME) is not None
+    few = CountingReader.taken
     for part in iter_city_totals(stored):
         assert len(part)
-    assert few * 20 < Counted.taken - few
+    assert few * 20 < CountingReader.taken - few
 
 
 def test_only_row_groups_that_can_hold_the_time_are_read() -> None:
     stored, _ = store([[(1, at, at % 7919) for at in range(100_000)]], row_group_size=1000)
     read_footer(stored)
-    Counted.taken = 0
+    CountingReader.taken = 0
     assert read_city(stored, 1, start=50_500, stop=50_600).count == 100  # type: ignore[union-attr]
-    few = Counted.taken
-    assert read_city(stored, 1, **EVER) is not None
-    assert few * 20 < Counted.taken - few
+    few = CountingReader.taken
+    assert read_city(stored, 1, **ANY_TIME) is not None
+    assert few * 20 < CountingReader.taken - few
 
 
 def test_a_footer_is_read_once_for_each_key() -> None:
@@ -136,12 +138,12 @@ def test_a_footer_is_read_once_for_each_key() -> None:
     assert read_footer(again) is footer
 
 
-def test_the_extremes_of_every_column_survive() -> None:
+def test_the_extremes_of_every_column_are_read_back() -> None:
     extremes = [(2**31 - 1, 7_258_204_799_999_999, 99999), (1, -86_340_000_000, -27315)]
     stored, writer = store([extremes])
-    assert list(writer.totals or ()) == sorted(one_by_one(extremes).items())
-    assert read_city(stored, 2**31 - 1, **EVER) == one_by_one(extremes)[2**31 - 1]
-    assert read_city(stored, 1, **EVER) == one_by_one(extremes)[1]
+    assert list(writer.totals or ()) == sorted(total_one_by_one(extremes).items())
+    assert read_city(stored, 2**31 - 1, **ANY_TIME) == total_one_by_one(extremes)[2**31 - 1]
+    assert read_city(stored, 1, **ANY_TIME) == total_one_by_one(extremes)[1]
 
 
 def test_the_object_is_plain_parquet_for_other_engines() -> None:
@@ -177,7 +179,7 @@ def test_a_file_without_readings_is_an_object_without_rows() -> None:
     stored, writer = store([])
     assert writer.totals is None
     assert writer.count == 0
-    assert read_city(stored, 1, **EVER) is None
+    assert read_city(stored, 1, **ANY_TIME) is None
 
 
 def add_and_fail(writer: ReadingsWriter) -> None:
@@ -186,7 +188,7 @@ def add_and_fail(writer: ReadingsWriter) -> None:
         raise ZeroDivisionError
 
 
-def test_a_problem_on_the_way_leaves_no_totals() -> None:
+def test_an_error_while_writing_leaves_no_totals() -> None:
     writer = ReadingsWriter(io.BytesIO())
     with pytest.raises(ZeroDivisionError):
         add_and_fail(writer)

@@ -1,4 +1,4 @@
-"""Statistics are exact, of whole files only, and true at the moment they are given."""
+"""Statistics are exact, of whole files only, and never stale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db import connection
 
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
-from tests.temperatures.test_totals import one_by_one
+from tests.temperatures.test_totals import total_one_by_one
 from timba.accounts.models import User
 from timba.errors import Forbidden, Invalid, Lapsed, NotFound, Unavailable
 from timba.files.models import Derivative, File
@@ -41,27 +41,27 @@ pytestmark = pytest.mark.django_db
 HOUR = 3_600_000_000
 NOON = parse_timestamp("2025-06-01T12:00")
 
-Ask = Callable[..., CityStatistics | None]
+GetStatistics = Callable[..., CityStatistics | None]
 
 
 @pytest.fixture
-def ask(owner: User) -> Ask:
-    """Return a way to ask for a city's statistics as the sawmill's people do."""
+def get_statistics(owner: User) -> GetStatistics:
+    """Return a function that computes the statistics of a city of the sawmill."""
 
-    def answer(city_id: int = 7, bounds: TimeRange = ALL_TIME) -> CityStatistics | None:
+    def get(city_id: int = 7, bounds: TimeRange = ALL_TIME) -> CityStatistics | None:
         return city_statistics(client_id=owner.client_id, city_id=city_id, bounds=bounds)
 
-    return answer
+    return get
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> None:
+def _clear_caches() -> None:
     statistics._cached.cache_clear()
     read_footer.cache_clear()
 
 
 def lines(readings: list[tuple[int, int, int]]) -> str:
-    """Write (city, microseconds, hundredths) as a file."""
+    """Return the lines of a file of (city, microseconds, hundredths)."""
     return "".join(
         f"{city},{'-' * (degrees < 0)}{abs(degrees) // 100}.{abs(degrees) % 100:02d},"
         f"{to_datetime(at).isoformat()}\n"
@@ -69,15 +69,15 @@ def lines(readings: list[tuple[int, int, int]]) -> str:
     )
 
 
-def count(answer: CityStatistics | None) -> int:
-    assert answer is not None
-    return answer.totals.count if answer.totals else 0
+def count(result: CityStatistics | None) -> int:
+    assert result is not None
+    return result.totals.count if result.totals else 0
 
 
-def test_a_city_adds_up_over_all_files(settle: Receive, ask: Ask) -> None:
+def test_a_city_adds_up_over_all_files(settle: Receive, get_statistics: GetStatistics) -> None:
     settle("7,10,2025-06-01T12:00\n7,-20.01,2025-06-01T13:00\n8,1,2025-06-01T12:00\n")
     settle("7,10.02,2025-05-01T12:00\n")
-    assert ask() == CityStatistics(
+    assert get_statistics() == CityStatistics(
         city_id=7,
         name=None,
         totals=Totals(
@@ -91,50 +91,54 @@ def test_a_city_adds_up_over_all_files(settle: Receive, ask: Ask) -> None:
     )
 
 
-def test_a_city_without_any_reading_has_no_statistics(settle: Receive, ask: Ask) -> None:
-    assert ask() is None
+def test_a_city_without_any_reading_has_no_statistics(
+    settle: Receive, get_statistics: GetStatistics
+) -> None:
+    assert get_statistics() is None
     settle("7,10,2025-06-01T12:00\n")
-    assert ask(8) is None
-    assert ask(8, TimeRange(start=NOON)) is None
-    assert ask(0) is None
-    assert ask(2**70) is None
+    assert get_statistics(8) is None
+    assert get_statistics(8, TimeRange(start=NOON)) is None
+    assert get_statistics(0) is None
+    assert get_statistics(2**70) is None
 
 
-def test_bounds_that_hold_no_reading_leave_a_city_with_none(settle: Receive, ask: Ask) -> None:
+def test_a_city_without_readings_within_the_bounds_has_no_totals(
+    settle: Receive, get_statistics: GetStatistics
+) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     empty = CityStatistics(city_id=7, name=None, totals=None)
-    assert ask(bounds=TimeRange(stop=NOON)) == empty
-    assert ask(bounds=TimeRange(start=NOON + 1, stop=NOON + 2 * HOUR)) == empty
-    assert ask(bounds=TimeRange(start=NOON, stop=NOON)) == empty
-    assert ask(bounds=TimeRange(start=NOON + HOUR, stop=NOON)) == empty
-    assert ask(bounds=TimeRange(start=NOON + 2 * HOUR + 1)) == empty
+    assert get_statistics(bounds=TimeRange(stop=NOON)) == empty
+    assert get_statistics(bounds=TimeRange(start=NOON + 1, stop=NOON + 2 * HOUR)) == empty
+    assert get_statistics(bounds=TimeRange(start=NOON, stop=NOON)) == empty
+    assert get_statistics(bounds=TimeRange(start=NOON + HOUR, stop=NOON)) == empty
+    assert get_statistics(bounds=TimeRange(start=NOON + 2 * HOUR + 1)) == empty
 
 
-def test_bounds_hold_exactly_the_readings_between_them(
-    settle: Receive, ask: Ask, owner: User
+def test_bounds_contain_exactly_the_readings_between_them(
+    settle: Receive, get_statistics: GetStatistics, owner: User
 ) -> None:
-    chance = random.Random(5)
+    rng = random.Random(5)
     everything = []
     for _ in range(6):
-        begin = NOON + chance.randrange(100) * HOUR
+        begin = NOON + rng.randrange(100) * HOUR
         readings = [
-            (chance.choice([7, 7, 8]), begin + chance.randrange(40) * HOUR // 2, degrees)
-            for degrees in chance.choices(range(-27315, 99999), k=60)
+            (rng.choice([7, 7, 8]), begin + rng.randrange(40) * HOUR // 2, degrees)
+            for degrees in rng.choices(range(-27315, 99999), k=60)
         ]
         everything += readings
         settle(lines(readings))
     moments = [at + nudge for _, at, _ in everything for nudge in (-1, 0, 1)]
     for _ in range(150):
-        start, stop = sorted(chance.choices(moments, k=2))
-        bounds = chance.choice(
+        start, stop = sorted(rng.choices(moments, k=2))
+        bounds = rng.choice(
             [TimeRange(start=start, stop=stop), TimeRange(start=start), TimeRange(stop=stop)]
         )
         inside = [row for row in everything if bounds.start <= row[1] < bounds.stop]
-        expected = one_by_one(inside)
+        expected = total_one_by_one(inside)
         for city in (7, 8):
-            answer = ask(city, bounds)
-            assert answer is not None
-            assert answer.totals == expected.get(city)
+            result = get_statistics(city, bounds)
+            assert result is not None
+            assert result.totals == expected.get(city)
         rows = list(list_cities(owner.client_id))
         described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
         assert {city.city_id: city.totals for city in described} == {
@@ -142,23 +146,25 @@ def test_bounds_hold_exactly_the_readings_between_them(
         }
 
 
-def test_only_whole_files_that_are_there_count(
-    receive: Receive, settle: Receive, ask: Ask, owner: User
+def test_only_processed_files_that_are_not_deleted_count(
+    receive: Receive, settle: Receive, get_statistics: GetStatistics, owner: User
 ) -> None:
     settle("7,10,2025-06-01T12:00\n")
     waiting = receive("7,20,2025-06-01T12:00\n")
-    assert count(ask()) == 1
+    assert count(get_statistics()) == 1
     assert process_file(waiting.pk)
-    assert count(ask()) == 2
+    assert count(get_statistics()) == 2
     failed = settle("no reading\n")
     assert failed.status == File.Status.FAILURE
-    assert count(ask()) == 2
+    assert count(get_statistics()) == 2
     waiting.refresh_from_db()
     delete_file(actor=owner, file=waiting)
-    assert count(ask()) == 1
+    assert count(get_statistics()) == 1
 
 
-def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, owner: User) -> None:
+def test_staged_totals_of_another_run_do_not_count(
+    settle: Receive, get_statistics: GetStatistics, owner: User
+) -> None:
     file = settle("7,10,2025-06-01T12:00\n")
     stray = Totals(
         count=9,
@@ -174,14 +180,14 @@ def test_what_another_run_staged_counts_for_nobody(settle: Receive, ask: Ask, ow
         run=file.run + 1,
         cities=[(7, stray), (8, stray)],
     )
-    assert count(ask()) == 1
-    assert count(ask(bounds=TimeRange(start=NOON))) == 1
-    assert ask(8) is None
+    assert count(get_statistics()) == 1
+    assert count(get_statistics(bounds=TimeRange(start=NOON))) == 1
+    assert get_statistics(8) is None
     assert [row.city_id for row in list_cities(owner.client_id)] == [7]
 
 
-def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
-    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+def test_staged_totals_of_a_failed_file_do_not_count(
+    settle: Receive, get_statistics: GetStatistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise MemoryError
@@ -190,28 +196,32 @@ def test_a_file_that_fails_after_all_counts_nothing_of_what_it_staged(
     file = settle("7,10,2025-06-01T12:00\n")
     assert file.status == File.Status.FAILURE
     assert CityTotals.unscoped.filter(file=file).exists()
-    assert ask() is None
-    assert ask(bounds=TimeRange(start=NOON)) is None
+    assert get_statistics() is None
+    assert get_statistics(bounds=TimeRange(start=NOON)) is None
 
 
-def test_every_answer_knows_what_was_settled_before_it(
-    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+def test_a_statistic_includes_every_file_settled_before_it(
+    settle: Receive, get_statistics: GetStatistics, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
     files = []
     bounds = TimeRange(start=NOON - 1, stop=NOON + 1)
     for number in range(1, 4):
         files.append(settle(f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"))
-        assert count(ask()) == 2 * number
-        assert count(ask(bounds=bounds)) == number
+        assert count(get_statistics()) == 2 * number
+        assert count(get_statistics(bounds=bounds)) == number
     for file in files:
         delete_file(actor=owner, file=file)
         left = 3 - files.index(file) - 1
-        assert (count(ask()) if left else ask()) == (2 * left or None)
-        assert (count(ask(bounds=bounds)) if left else ask(bounds=bounds)) == (left or None)
+        assert (count(get_statistics()) if left else get_statistics()) == (2 * left or None)
+        assert (
+            count(get_statistics(bounds=bounds)) if left else get_statistics(bounds=bounds)
+        ) == (left or None)
 
 
-def test_a_retried_file_counts_once(receive: Receive, ask: Ask, owner: User) -> None:
+def test_a_retried_file_counts_once(
+    receive: Receive, get_statistics: GetStatistics, owner: User
+) -> None:
     file = receive("7,10,2025-06-01T12:00\n")
     bytes_of = store()._final(file.storage_key)
     content = bytes_of.read_bytes()
@@ -219,64 +229,67 @@ def test_a_retried_file_counts_once(receive: Receive, ask: Ask, owner: User) -> 
     assert process_file(file.pk)
     file.refresh_from_db()
     assert file.status == File.Status.FAILURE
-    assert ask() is None
+    assert get_statistics() is None
     bytes_of.write_bytes(content)
     retry_file(actor=owner, file=file)
     assert process_file(file.pk)
-    assert count(ask()) == 1
+    assert count(get_statistics()) == 1
 
 
-def test_a_kept_answer_costs_one_look_at_the_version(
-    settle: Receive, ask: Ask, django_assert_num_queries: Any
+def test_a_cached_statistic_costs_one_query_of_the_version(
+    settle: Receive, get_statistics: GetStatistics, django_assert_num_queries: Any
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     for bounds in (ALL_TIME, TimeRange(start=NOON + 1)):
-        first = ask(bounds=bounds)
+        first = get_statistics(bounds=bounds)
         with django_assert_num_queries(1):
-            assert ask(bounds=bounds) == first
+            assert get_statistics(bounds=bounds) == first
 
 
 def test_without_bounds_no_readings_are_read(
-    settle: Receive, ask: Ask, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+    settle: Receive,
+    get_statistics: GetStatistics,
+    django_assert_num_queries: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     monkeypatch.setattr(store(), "open_bytes", None)
     with django_assert_num_queries(3):  # the version, the sums, the name
-        assert count(ask()) == 2
-    assert count(ask(bounds=TimeRange(start=NOON, stop=NOON + 3 * HOUR))) == 2
+        assert count(get_statistics()) == 2
+    assert count(get_statistics(bounds=TimeRange(start=NOON, stop=NOON + 3 * HOUR))) == 2
 
 
-def test_an_answer_that_took_long_is_shared_with_other_processes(
-    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+def test_a_slow_statistic_is_shared_with_other_processes(
+    settle: Receive, get_statistics: GetStatistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     bounds, empty = TimeRange(start=NOON + 1), TimeRange(start=NOON + 1, stop=NOON + 2)
     monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
-    made = ask(bounds=bounds), ask(bounds=empty)
+    made = get_statistics(bounds=bounds), get_statistics(bounds=empty)
     statistics._cached.cache_clear()
     monkeypatch.setattr(store(), "open_bytes", None)
-    assert (ask(bounds=bounds), ask(bounds=empty)) == made
+    assert (get_statistics(bounds=bounds), get_statistics(bounds=empty)) == made
 
 
-def test_nothing_is_shared_or_kept_that_was_asked_for_before_there_was_any_data(
-    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+def test_nothing_computed_before_there_was_any_data_is_cached_or_shared(
+    settle: Receive, get_statistics: GetStatistics, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first readings of one client count between two looks of the same question."""
+    """The first readings of a client count between two queries of one statistic."""
     stranger = ClientFactory()
     bounds = TimeRange(start=NOON + 1)
     monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
     look = statistics.get_data_version
 
-    def look_too_early(client_id: int) -> uuid.UUID | None:
+    def read_version_too_early(client_id: int) -> uuid.UUID | None:
         version = look(client_id)
         if version is None and client_id == owner.client_id:
             settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
         return version
 
-    monkeypatch.setattr(statistics, "get_data_version", look_too_early)
-    assert ask(bounds=bounds) is None
+    monkeypatch.setattr(statistics, "get_data_version", read_version_too_early)
+    assert get_statistics(bounds=bounds) is None
     assert city_statistics(client_id=stranger.pk, city_id=7, bounds=bounds) is None
-    assert count(ask(bounds=bounds)) == 1
+    assert count(get_statistics(bounds=bounds)) == 1
 
 
 def test_a_page_of_cities_opens_each_file_once(
@@ -286,7 +299,7 @@ def test_a_page_of_cities_opens_each_file_once(
         settle(lines([(city, NOON + hour + at, city) for at in (0, HOUR) for city in range(1, 6)]))
     rows = list(list_cities(owner.client_id))
     bounds = TimeRange(start=NOON + 1, stop=NOON + HOUR + 2)
-    describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # keeps the footers
+    describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # caches the footers
     opened: list[str] = []
     open_bytes = store().open_bytes
 
@@ -298,24 +311,24 @@ def test_a_page_of_cities_opens_each_file_once(
     described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
     assert [city.totals and city.totals.count for city in described] == [4] * 5
     assert sorted(opened) == sorted(set(opened))
-    assert len(opened) == 2  # the second file lies wholly inside and counts by its totals
+    assert len(opened) == 2  # the second file lies inside the bounds and counts by its totals
 
 
-def test_an_answer_is_given_also_while_the_cache_is_away(
-    settle: Receive, ask: Ask, monkeypatch: pytest.MonkeyPatch
+def test_statistics_are_computed_while_the_cache_is_unavailable(
+    settle: Receive, get_statistics: GetStatistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> None:
+    def unavailable(*_: object) -> None:
         raise ConnectionError
 
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
-    monkeypatch.setattr(cache, "get", away)
-    monkeypatch.setattr(cache, "set", away)
-    assert count(ask(bounds=TimeRange(start=NOON + 1))) == 1
+    monkeypatch.setattr(cache, "get", unavailable)
+    monkeypatch.setattr(cache, "set", unavailable)
+    assert count(get_statistics(bounds=TimeRange(start=NOON + 1))) == 1
 
 
 def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
-    settle: Receive, ask: Ask, owner: User, monkeypatch: pytest.MonkeyPatch
+    settle: Receive, get_statistics: GetStatistics, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     going = settle("7,20,2025-06-01T12:00\n7,21,2025-06-01T14:00\n")
@@ -330,31 +343,35 @@ def test_a_file_that_is_erased_while_it_is_read_no_longer_counts(
         return read(*args, **bounds)
 
     monkeypatch.setattr(statistics, "read_cities", read_too_late)
-    answer = ask(bounds=TimeRange(start=NOON + 1))
-    assert answer is not None
-    assert answer.totals is not None
-    assert (answer.totals.count, answer.totals.max_hundredths) == (1, 1100)
+    result = get_statistics(bounds=TimeRange(start=NOON + 1))
+    assert result is not None
+    assert result.totals is not None
+    assert (result.totals.count, result.totals.max_hundredths) == (1, 1100)
 
 
-def test_readings_that_cannot_be_read_are_said_to_be_away(settle: Receive, ask: Ask) -> None:
+def test_readings_that_cannot_be_read_are_unavailable(
+    settle: Receive, get_statistics: GetStatistics
+) -> None:
     file = settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     key = file.derivatives.get(role=Derivative.Role.READINGS).storage_key
     content = store()._final(key).read_bytes()
     store().delete(key)
     with pytest.raises(Unavailable, match=r"^Some readings cannot be read just now\."):
-        ask(bounds=TimeRange(start=NOON + 1))
+        get_statistics(bounds=TimeRange(start=NOON + 1))
     store()._final(key).write_bytes(content)
-    assert count(ask(bounds=TimeRange(start=NOON + 1))) == 1
+    assert count(get_statistics(bounds=TimeRange(start=NOON + 1))) == 1
 
 
-def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
+def test_statistics_of_clients_are_separate(
+    settle: Receive, get_statistics: GetStatistics, owner: User
+) -> None:
     stranger = UserFactory(client=ClientFactory())
     settle("7,10,2025-06-01T12:00\n")
     settle("7,10,2025-06-01T12:00\n9,10,2025-06-01T12:00\n", actor=stranger)
     name_city_and_invalidate_cache(
         actor=stranger, client=stranger.client, city_id=7, name="Kuldīga"
     )
-    assert ask() == CityStatistics(
+    assert get_statistics() == CityStatistics(
         city_id=7,
         name=None,
         totals=Totals(
@@ -366,21 +383,23 @@ def test_clients_count_apart(settle: Receive, ask: Ask, owner: User) -> None:
             last_at=NOON,
         ),
     )
-    assert ask(9) is None
+    assert get_statistics(9) is None
     assert [row.city_id for row in list_cities(owner.client_id)] == [7]
     assert CityTotals.objects.visible_to(owner).count() == 1
     assert CityTotals.objects.visible_to(stranger).count() == 2
     assert not CityTotals.objects.all().exists()
 
 
-def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) -> None:
+def test_a_new_name_is_in_the_next_statistic(
+    settle: Receive, get_statistics: GetStatistics, owner: User
+) -> None:
     settle("7,10,2025-06-01T12:00\n")
     for name in ("Kuldīga", "Kuldiga (yard 2)"):
-        assert ask() is not None
+        assert get_statistics() is not None
         name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
-        answer = ask()
-        assert answer is not None
-        assert answer.name == name
+        result = get_statistics()
+        assert result is not None
+        assert result.name == name
     rows = list(list_cities(owner.client_id))
     assert [city.name for city in describe_cities(client_id=owner.client_id, rows=rows)] == [name]
 
@@ -393,7 +412,7 @@ def test_a_name_is_in_the_next_answer(settle: Receive, ask: Ask, owner: User) ->
         ("a\nb", "A name has no line breaks or other control characters."),
     ],
 )
-def test_a_name_that_is_none_is_refused(owner: User, name: str, sentence: str) -> None:
+def test_an_invalid_name_is_refused(owner: User, name: str, sentence: str) -> None:
     with pytest.raises(Invalid) as refusal:
         name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
     assert refusal.value.fields == {"name": [sentence]}
@@ -421,8 +440,8 @@ def test_only_who_may_write_files_of_the_client_names_cities(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_answer_shows_half_a_file_while_files_come_and_go(
-    settle: Receive, ask: Ask, owner: User
+def test_no_statistic_includes_half_a_file_while_files_are_added_and_deleted(
+    settle: Receive, get_statistics: GetStatistics, owner: User
 ) -> None:
     settle("7,0,2025-06-01T12:00\n7,2,2025-06-03T12:00\n")
     stop = threading.Event()
@@ -430,10 +449,10 @@ def test_no_answer_shows_half_a_file_while_files_come_and_go(
     def watch(bounds: TimeRange) -> set[tuple[int, int]]:
         seen = set()
         while not stop.is_set():
-            answer = ask(bounds=bounds)
-            assert answer is not None
-            assert answer.totals is not None
-            seen.add((answer.totals.count, answer.totals.sum_hundredths))
+            result = get_statistics(bounds=bounds)
+            assert result is not None
+            assert result.totals is not None
+            seen.add((result.totals.count, result.totals.sum_hundredths))
         connection.close()
         return seen
 
@@ -444,10 +463,10 @@ def test_no_answer_shows_half_a_file_while_files_come_and_go(
             for number in range(8):
                 both = f"7,{number},2025-06-01T12:00\n7,{number},2025-06-02T12:00\n"
                 file = settle(f"{both}7,0,2025-05-01T12:00\n")
-                assert count(ask()) == 5
-                assert count(ask(bounds=across)) == 4
+                assert count(get_statistics()) == 5
+                assert count(get_statistics(bounds=across)) == 4
                 delete_file(actor=owner, file=file)
-                assert count(ask()) == 2
+                assert count(get_statistics()) == 2
         finally:
             stop.set()
         ever, bounded = (watcher.result() for watcher in watchers)

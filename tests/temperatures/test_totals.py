@@ -1,4 +1,4 @@
-"""Sums of integers, and the one rounding there is."""
+"""Sums of integers, and the rounding of the mean."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def totals(**changes: int) -> Totals:
     ("sum_hundredths", "count", "mean"),
     [
         (0, 3, 0),
-        (5, 2, 3),  # 0.025 degrees: half goes away from zero
+        (5, 2, 3),  # 0.025 degrees: half is rounded away from zero
         (-5, 2, -3),
         (1, 3, 0),
         (-1, 3, 0),
         (2, 3, 1),
         (-2, 3, -1),
         (99999 * 10**13, 10**13, 99999),
-        (10**13 * 2 - 1, 10**13 * 4, 0),  # a hair under the half, where a float sees the half
+        (10**13 * 2 - 1, 10**13 * 4, 0),  # just below the half, where a float is equal to the half
     ],
 )
 def test_the_mean_is_rounded_half_away_from_zero(
@@ -67,7 +67,7 @@ def by_city(readings: list[tuple[int, int, int]]) -> CityColumns:
     )
 
 
-def one_by_one(readings: list[tuple[int, int, int]]) -> dict[int, Totals]:
+def total_one_by_one(readings: list[tuple[int, int, int]]) -> dict[int, Totals]:
     found: dict[int, Totals] = {}
     for city, at, degrees in readings:
         reading = totals(
@@ -87,23 +87,23 @@ READING = st.tuples(
 
 
 @given(st.lists(st.lists(READING, min_size=1), min_size=1))
-def test_parts_fold_into_what_counting_one_by_one_gives(
+def test_merged_totals_equal_totals_added_one_by_one(
     parts: list[list[tuple[int, int, int]]],
 ) -> None:
     folded = merge_totals([by_city(part) for part in parts])
-    assert dict(folded) == one_by_one([reading for part in parts for reading in part])
+    assert dict(folded) == total_one_by_one([reading for part in parts for reading in part])
     assert folded.cities.tolist() == sorted(set(folded.cities.tolist()))
     assert folded.total() == reduce(add, (totals for _, totals in folded))
 
 
-def test_sums_pass_thirty_two_bits() -> None:
+def test_sums_exceed_thirty_two_bits() -> None:
     readings = [(1, 0, 99999)] * 50_000
     (_, found), *none = by_city(readings)
     assert found.sum_hundredths == 99999 * 50_000 > 2**32
     assert none == []
 
 
-def test_slices_are_the_same_cities_in_parts() -> None:
+def test_batches_are_the_same_cities_in_parts() -> None:
     whole = by_city([(city, city, city) for city in range(1, 8)])
     parts = list(whole.batches(3))
     assert [len(part) for part in parts] == [3, 3, 1]

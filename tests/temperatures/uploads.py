@@ -1,4 +1,4 @@
-"""Sends temperature files in the way every door does, and has them processed for real."""
+"""Uploads temperature files as every endpoint does, and processes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from timba.files.receiving import Upload, accept_files
 
 
 def receive_readings(data: bytes | str, *, actor: User, name: str = "readings.csv") -> File:
-    """Send a file in: it waits to be processed."""
+    """Upload a file, which then waits to be processed."""
     upload = Upload(name=name)
     upload.write(data.encode() if isinstance(data, str) else data)
     upload.finish()
@@ -19,7 +19,7 @@ def receive_readings(data: bytes | str, *, actor: User, name: str = "readings.cs
 
 
 def settle_readings(data: bytes | str, *, actor: User, name: str = "readings.csv") -> File:
-    """Send a file in and process it."""
+    """Upload a file and process it."""
     file = receive_readings(data, actor=actor, name=name)
     assert process_file(file.pk)
     file.refresh_from_db()

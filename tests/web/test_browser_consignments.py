@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.tallies.sheets import HEADER, read_back, saved, tally
+from tests.tallies.sheets import HEADER, read_back, save, tally
 from tests.web.conftest import Open
 from tests.web.test_browser_pages import photo
 from tests.web.test_consignments import measured, opened
@@ -91,7 +91,7 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
     assert marked["C4"].comment is not None
 
     marked["C3"], marked["C4"] = 30, 30
-    page.locator("#choose").set_input_files([sheet("mended.xlsx", saved(marked.parent))])
+    page.locator("#choose").set_input_files([sheet("mended.xlsx", save(marked.parent))])
     expect(page.locator("#documents li", has_text="mended.xlsx")).to_contain_text(
         "1 log added, 0.315 m³, 2 there already."
     )

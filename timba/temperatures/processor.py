@@ -29,7 +29,7 @@ from timba.temperatures.services import (
     delete_staged_totals,
     record_readings,
     stage_totals,
-    withdraw_readings,
+    uncount_readings,
 )
 from timba.temperatures.totals import CityColumns, Totals
 
@@ -64,6 +64,24 @@ def read_temperatures(job: Job) -> Findings:
             )
             outcome.add_cities(batch)
     return outcome.findings()
+
+
+class TemperatureProcessor(Processor):
+    """Readings count from the moment their file is settled until it is deleted."""
+
+    def sniff(self, head: bytes) -> bool:
+        """Return whether one of the first lines, compressed or not, is a reading."""
+        try:
+            return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
+        except UnreadableFile:
+            # The head of a longer archive ends early, which is no fault of the file.
+            return False
+
+    def on_delete(self, file: File) -> None:
+        uncount_readings(file)
+
+    def discard_run(self, file_id: uuid.UUID, run: int) -> None:
+        delete_staged_totals(file_id, run)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -190,24 +208,6 @@ def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
 
 def _isoformat(microseconds: int) -> str:
     return format_utc(to_datetime(microseconds))
-
-
-class TemperatureProcessor(Processor):
-    """Readings count from the moment their file is settled until it is deleted."""
-
-    def sniff(self, head: bytes) -> bool:
-        """Return whether one of the first lines, compressed or not, is a reading."""
-        try:
-            return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
-        except UnreadableFile:
-            # The head of a longer archive ends early, which is no fault of the file.
-            return False
-
-    def on_delete(self, file: File) -> None:
-        withdraw_readings(file)
-
-    def discard_run(self, file_id: uuid.UUID, run: int) -> None:
-        delete_staged_totals(file_id, run)
 
 
 PROCESSOR: Final = TemperatureProcessor(

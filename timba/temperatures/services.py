@@ -80,7 +80,7 @@ def record_readings(file: File, findings: Findings) -> None:  # noqa: ARG001 - t
     _renew_data_version(_client_id_of(file))
 
 
-def withdraw_readings(file: File) -> None:
+def uncount_readings(file: File) -> None:
     """Make the readings of a file stop counting, in the transaction that deletes it."""
     _renew_data_version(_client_id_of(file))
 

@@ -1,4 +1,4 @@
-"""Hostile and odd workbooks: each ends with a sentence, and none reaches anything."""
+"""Malicious and damaged workbooks: each fails with a sentence, and none does any harm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from openpyxl.workbook.external_link import ExternalLink
 from openpyxl.workbook.external_link.external import ExternalBook
 
 from tests.tallies.conftest import Upload
-from tests.tallies.sheets import Bytes, read_back, rewritten, saved, tally, with_sheet
+from tests.tallies.sheets import (
+    MemorySource,
+    read_back,
+    replace_parts,
+    save,
+    tally,
+    workbook_of_xml,
+)
 from timba.consignments.models import Log
 from timba.files import sandbox
 from timba.files.models import File
@@ -58,33 +65,33 @@ def sheet_of(book: bytes) -> str:
 def with_doctype(doctype: str, encoding: str = "utf-8") -> bytes:
     xml = sheet_of(BOOK).removeprefix("<?xml version='1.0' encoding='utf-8'?>")
     whole = f'<?xml version="1.0" encoding="{encoding}"?>{doctype}{xml}'
-    return rewritten(BOOK, parts={SHEET: whole.encode(encoding)})
+    return replace_parts(BOOK, parts={SHEET: whole.encode(encoding)})
 
 
 def encrypted() -> bytes:
-    """Return a workbook one of whose parts says that it is locked."""
+    """Return a workbook with a part that is flagged as encrypted."""
     book = bytearray(BOOK)
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         book[book.index(mark) + flags] |= 1
     return bytes(book)
 
 
-def twice_the_same_part() -> bytes:
+def duplicate_part() -> bytes:
     content = io.BytesIO(BOOK)
     with zipfile.ZipFile(content, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(SHEET, sheet_of(BOOK))
     return content.getvalue()
 
 
-HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+MALICIOUS: dict[str, tuple[Callable[[], bytes], str]] = {
     "no part is a workbook": (
-        lambda: rewritten(BOOK, parts={"xl/workbook.xml": None}),
+        lambda: replace_parts(BOOK, parts={"xl/workbook.xml": None}),
         NO_WORKBOOK,
     ),
-    "no types": (lambda: rewritten(BOOK, parts={TYPES: None}), NO_WORKBOOK),
-    "binary": (lambda: rewritten(BOOK, parts={"xl/workbook.bin": b"\x83\x01\x00"}), BINARY),
+    "no types": (lambda: replace_parts(BOOK, parts={TYPES: None}), NO_WORKBOOK),
+    "binary": (lambda: replace_parts(BOOK, parts={"xl/workbook.bin": b"\x83\x01\x00"}), BINARY),
     "macros by its types": (
-        lambda: rewritten(
+        lambda: replace_parts(
             BOOK,
             parts={
                 TYPES: types_of(BOOK).replace(
@@ -94,16 +101,19 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         MACROS,
     ),
-    "macros by a part": (lambda: rewritten(BOOK, parts={"xl/vbaProject.bin": b"x"}), MACROS),
+    "macros by a part": (lambda: replace_parts(BOOK, parts={"xl/vbaProject.bin": b"x"}), MACROS),
     "locked": (encrypted, LOCKED),
     "cut off": (lambda: BOOK[: len(BOOK) // 2], DAMAGED),
-    "twice the same part": (twice_the_same_part, DAMAGED),
-    "another packing": (lambda: rewritten(BOOK, parts={}, packing=zipfile.ZIP_LZMA), DAMAGED),
+    "duplicate part": (duplicate_part, DAMAGED),
+    "another compression method": (
+        lambda: replace_parts(BOOK, parts={}, packing=zipfile.ZIP_LZMA),
+        DAMAGED,
+    ),
     "a thousand parts": (
-        lambda: rewritten(BOOK, parts={f"xl/media/{number}": b"" for number in range(1000)}),
+        lambda: replace_parts(BOOK, parts={f"xl/media/{number}": b"" for number in range(1000)}),
         BOMB,
     ),
-    "a bomb": (lambda: rewritten(BOOK, parts={"xl/media/zeros": bytes(9_000_000)}), BOMB),
+    "a bomb": (lambda: replace_parts(BOOK, parts={"xl/media/zeros": bytes(9_000_000)}), BOMB),
     "billion laughs": (
         lambda: with_doctype('<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'),
         STRANGE_XML,
@@ -114,29 +124,29 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "entities in UTF-16": (lambda: with_doctype("<!DOCTYPE x []>", "utf-16-le"), STRANGE_XML),
     "a cell at the far end": (
-        lambda: with_sheet('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
+        lambda: workbook_of_xml('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
         TOO_WIDE.format(cell="XFD1048576"),
     ),
-    "no XML": (lambda: rewritten(BOOK, parts={SHEET: "<worksheet><sheetData>"}), DAMAGED),
-    "nonsense": (lambda: rewritten(BOOK, parts={SHEET: b"\x00\xff" * 99}), DAMAGED),
+    "no XML": (lambda: replace_parts(BOOK, parts={SHEET: "<worksheet><sheetData>"}), DAMAGED),
+    "nonsense": (lambda: replace_parts(BOOK, parts={SHEET: b"\x00\xff" * 99}), DAMAGED),
     "a string that is not there": (
-        lambda: with_sheet('<row><c r="A1" t="s"><v>999</v></c></row>'),
+        lambda: workbook_of_xml('<row><c r="A1" t="s"><v>999</v></c></row>'),
         DAMAGED,
     ),
 }
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_workbook_is_a_failure_with_its_reason(name: str, upload: Upload) -> None:
-    make, sentence = HOSTILE[name]
+@pytest.mark.parametrize("name", MALICIOUS)
+def test_a_malicious_workbook_is_a_failure_with_its_reason(name: str, upload: Upload) -> None:
+    make, sentence = MALICIOUS[name]
     file = upload(make())
     assert (file.status, file.error, file.result) == ("FAILURE", sentence, None)
     assert not Log.unscoped.exists()
 
 
 @pytest.mark.django_db
-def test_a_workbook_larger_than_can_be_read_is_not_even_copied(
+def test_a_workbook_above_the_size_limit_is_not_copied(
     upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "MAX_BYTES", 1000)
@@ -144,8 +154,8 @@ def test_a_workbook_larger_than_can_be_read_is_not_even_copied(
 
 
 @pytest.mark.django_db
-def test_whatever_the_header_of_a_part_says_what_it_holds_counts(upload: Upload) -> None:
-    content = bytearray(rewritten(BOOK, parts={"xl/media/zeros": bytes(9_000_000)}))
+def test_sizes_in_the_headers_of_parts_are_not_trusted(upload: Upload) -> None:
+    content = bytearray(replace_parts(BOOK, parts={"xl/media/zeros": bytes(9_000_000)}))
     size = (9_000_000).to_bytes(4, "little")
     while size in content:
         start = content.index(size)
@@ -153,56 +163,56 @@ def test_whatever_the_header_of_a_part_says_what_it_holds_counts(upload: Upload)
     assert upload(bytes(content)).error in {BOMB, DAMAGED}
 
 
-def test_a_part_is_unpacked_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_decompressed_up_to_the_limit_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbooks, "MAX_INFLATED", 100_000)
     honest = random.Random(7).randbytes(60_000)
-    check_workbook(io.BytesIO(rewritten(BOOK, parts={"xl/media/1": honest})))
+    check_workbook(io.BytesIO(replace_parts(BOOK, parts={"xl/media/1": honest})))
     with pytest.raises(FileRefused) as refused:
-        check_workbook(io.BytesIO(rewritten(BOOK, parts={"xl/media/1": honest + honest})))
+        check_workbook(io.BytesIO(replace_parts(BOOK, parts={"xl/media/1": honest + honest})))
     assert str(refused.value) == BOMB
 
 
-def test_a_doctype_that_is_cut_between_two_pieces_is_found() -> None:
+def test_a_doctype_across_two_chunks_is_found() -> None:
     noise = random.Random(7).randbytes(workbooks._CHUNK // 2).hex()
     for shift in range(12):
         part = noise[shift:] + "<!DOCTYPE x>" + noise
         with pytest.raises(FileRefused) as refused:
-            check_workbook(io.BytesIO(rewritten(BOOK, parts={"xl/x.xml": part})))
+            check_workbook(io.BytesIO(replace_parts(BOOK, parts={"xl/x.xml": part})))
         assert str(refused.value) == STRANGE_XML
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
-def test_what_cannot_be_unpacked_piece_by_piece_is_not_unpacked(packing: int) -> None:
+def test_compression_methods_other_than_deflate_are_refused(packing: int) -> None:
     with pytest.raises(FileRefused) as refused:
-        check_workbook(io.BytesIO(rewritten(BOOK, parts={}, packing=packing)))
+        check_workbook(io.BytesIO(replace_parts(BOOK, parts={}, packing=packing)))
     assert str(refused.value) == DAMAGED
 
 
-def test_a_picture_may_hold_what_a_sheet_may_not() -> None:
-    check_workbook(io.BytesIO(rewritten(BOOK, parts={"xl/media/1.svg": "<!DOCTYPE svg>"})))
+def test_a_doctype_in_a_picture_is_accepted() -> None:
+    check_workbook(io.BytesIO(replace_parts(BOOK, parts={"xl/media/1.svg": "<!DOCTYPE svg>"})))
 
 
 @pytest.mark.django_db
-def test_a_million_empty_rows_are_cheap(upload: Upload) -> None:
+def test_a_million_empty_rows_are_accepted(upload: Upload) -> None:
     header = sheet_of(tally(ROW)).partition("<sheetData>")[2].partition("</sheetData>")[0]
     empty = "".join(
         f'<row r="{row}"><c r="A{row}" s="0"/><c r="D{row}" s="0"/></row>'
         for row in range(3, MILLION + 1)
     )
-    file = upload(with_sheet(header + empty))
+    file = upload(workbook_of_xml(header + empty))
     assert (file.status, file.result["rows"]) == ("SUCCESS", 1)
 
 
 @pytest.mark.django_db
-def test_a_last_cell_far_below_is_read_all_the_same(upload: Upload) -> None:
+def test_a_last_cell_far_below_is_read(upload: Upload) -> None:
     book = openpyxl.load_workbook(io.BytesIO(tally(ROW)))
     for column, value in enumerate(("B-2", 4, 30, 25), start=1):
         book.worksheets[0].cell(row=MILLION, column=column).value = value
-    assert upload(saved(book)).result["accepted"] == 2
+    assert upload(save(book)).result["accepted"] == 2
 
 
 @pytest.mark.django_db
-def test_links_to_elsewhere_are_never_followed_and_left_out_of_the_copy(upload: Upload) -> None:
+def test_external_links_are_never_followed_and_not_copied(upload: Upload) -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.settimeout(0.2)
         address = f"http://127.0.0.1:{canary.getsockname()[1]}/other.xlsx"
@@ -216,17 +226,17 @@ def test_links_to_elsewhere_are_never_followed_and_left_out_of_the_copy(upload: 
         page["F2"] = "=[1]Sheet1!A1"
         page["G2"] = f'=WEBSERVICE("{address}")'
         page["H2"].hyperlink = address
-        file = upload(saved(book))
+        file = upload(save(book))
         with pytest.raises(TimeoutError):
             canary.accept()
     assert (file.status, file.result["accepted"]) == ("SUCCESS", 1)
-    marked = marked_of(file)
+    marked = annotated_copy_of(file)
     with zipfile.ZipFile(io.BytesIO(marked)) as archive:
         assert not [name for name in archive.namelist() if "externalLink" in name]
     assert read_back(marked)["B3"].comment is not None
 
 
-def marked_of(file: File) -> bytes:
+def annotated_copy_of(file: File) -> bytes:
     made = file.derivatives.get(role="annotated")
     with store().open_bytes(made.storage_key) as stream:
         return stream.read()
@@ -234,11 +244,11 @@ def marked_of(file: File) -> bytes:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("seed", range(60))
-def test_a_damaged_workbook_ends_and_the_worker_goes_on(seed: int, upload: Upload) -> None:
-    chance = random.Random(seed)
+def test_a_damaged_workbook_is_settled_and_the_worker_continues(seed: int, upload: Upload) -> None:
+    rng = random.Random(seed)
     content = bytearray(BOOK)
-    for _ in range(chance.choice((1, 3, 30, 300))):
-        content[chance.randrange(4, len(content))] = chance.randrange(256)
+    for _ in range(rng.choice((1, 3, 30, 300))):
+        content[rng.randrange(4, len(content))] = rng.randrange(256)
     file = upload(bytes(content))
     assert file.processed
     assert (file.status == "SUCCESS") is (file.error == "")
@@ -246,10 +256,10 @@ def test_a_damaged_workbook_ends_and_the_worker_goes_on(seed: int, upload: Uploa
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_of_damaged_xml_nothing_is_raised_but_a_refusal(seed: int) -> None:
-    chance = random.Random(seed)
+def test_damaged_xml_raises_nothing_but_a_refusal(seed: int) -> None:
+    rng = random.Random(seed)
     xml = bytearray(sheet_of(BOOK).encode())
-    for _ in range(chance.choice((1, 3, 30))):
-        xml[chance.randrange(len(xml))] = chance.randrange(32, 127)
+    for _ in range(rng.choice((1, 3, 30))):
+        xml[rng.randrange(len(xml))] = rng.randrange(32, 127)
     with contextlib.suppress(FileRefused):
-        read_tally(Bytes(rewritten(BOOK, parts={SHEET: bytes(xml)})))
+        read_tally(MemorySource(replace_parts(BOOK, parts={SHEET: bytes(xml)})))
