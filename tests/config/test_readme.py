@@ -23,7 +23,9 @@ def test_readme_names_every_variable() -> None:
     assert "TIMBA_PORT" in rows
 
 
-@pytest.mark.parametrize("name", ["README.md", "architecture.md", "events.md", "operations.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "architecture.md", "events.md", "operations.md", "processors.md"]
+)
 def test_the_docs_name_only_files_that_exist(name: str) -> None:
     text = (ROOT / ("." if name == "README.md" else "docs") / name).read_text()
     named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.py)`", text)

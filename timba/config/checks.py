@@ -30,8 +30,8 @@ def check_secret_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list
     problems: list[CheckMessage] = [
         Error(
             f"{variable} can be guessed.",
-            hint=f"Give at least {_KEY_CHARACTERS} random characters, or leave it unset: Timba "
-            "then makes one and keeps it in the data folder.",
+            hint=f"Set at least {_KEY_CHARACTERS} random characters, or leave it unset: then Timba "
+            "generates a key and stores it in the data folder.",
             id="timba.E001",
         )
         for variable, key in (
@@ -46,7 +46,7 @@ def check_secret_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list
         problems.append(
             Error(
                 "TIMBA_SECRET_KEY and TIMBA_JWT_KEY are the same.",
-                hint="Give each its own, so that one can be replaced without the other.",
+                hint="Use two keys, so that one can be replaced without the other.",
                 id="timba.E002",
             )
         )
@@ -65,7 +65,7 @@ def check_public_url(
     return [
         Error(
             f"TIMBA_URL is {settings.TIMBA_URL!r}, which is no address of a site.",
-            hint="Give it as people type it, without a path: https://timba.example",
+            hint="Set the public address without a path: https://timba.example",
             id="timba.E003",
         )
     ]
@@ -79,7 +79,7 @@ def check_trusted_proxies(
     return [
         Error(
             f"TIMBA_TRUSTED_PROXIES names {network}: nobody's proxies are so many.",
-            hint="Name the proxies themselves, or their network: 10.0.0.5,192.168.7.0/24",
+            hint="List the addresses of the proxies, or their network: 10.0.0.5,192.168.7.0/24",
             id="timba.E004",
         )
         for network in parse_networks(settings.TIMBA_TRUSTED_PROXIES)
@@ -95,7 +95,7 @@ def check_allowed_hosts(
     return [
         Error(
             f"TIMBA_ALLOWED_HOSTS names {host!r}, which lets in any host or none.",
-            hint="Name each host, or a domain with all of its hosts: timba.example,.yard.example",
+            hint="List each host, or a domain with all its hosts: timba.example,.yard.example",
             id="timba.E006",
         )
         for host in settings.ALLOWED_HOSTS
@@ -114,7 +114,7 @@ def check_rest_framework_version(
     return [
         Error(
             f"Django REST framework {rest_framework.VERSION} reads bodies of any size.",
-            hint="Install the versions that Timba was made with: make setup",
+            hint="Install the required versions: make setup",
             id="timba.E005",
         )
     ]
@@ -130,7 +130,7 @@ def check_no_failpoint(
     return [
         Error(
             f"TIMBA_FAILPOINT is {settings.TIMBA_FAILPOINT!r}: Timba fails there on purpose.",
-            hint="Leave it unset: it is for tests alone.",
+            hint="Leave it unset: it is for tests only.",
             id="timba.E020",
         )
     ]
@@ -145,8 +145,8 @@ def check_private_data(
     return [
         CheckWarning(
             f"Other accounts of this machine have rights to {path}.",
-            hint="Timba could not take them away. It must belong, with all in it, to the account "
-            "that runs Timba, and lie on a file system that keeps rights.",
+            hint="Timba could not remove them. The path and its contents must belong to the "
+            "account that runs Timba, on a file system with permissions.",
             id="timba.W024",
         )
         for path in paths

@@ -21,6 +21,10 @@ from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
 from timba.db.outages import is_disk_full
 
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
+_CACHE_TIMEOUT_SECONDS: Final = 1
+
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # it has no types
     """The environment, in which an empty variable counts as unset.
@@ -46,12 +50,7 @@ class Env(environ.Env):  # type: ignore[misc]  # it has no types
     ENVIRON = Variables()
 
 
-_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
-_CACHE_TIMEOUT_SECONDS: Final = 1
-
 env = Env()
-
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 if (PROJECT_DIR / ".env").is_file():
     env.read_env(str(PROJECT_DIR / ".env"))
 
@@ -81,11 +80,6 @@ def create_data_folder() -> Path:
                 f"TIMBA_DATA_DIR is {folder}, which cannot be written to: {error.strerror}."
             ) from error
     return folder
-
-
-# Every process reads the environment before it creates any file.
-os.umask(UMASK)
-DATA_DIR = create_data_folder()
 
 
 def get_or_create_key(variable: str, file_name: str) -> str:
@@ -206,3 +200,8 @@ def with_timeouts(cache: dict[str, Any]) -> dict[str, Any]:
         "retry": Retry(NoBackoff(), retries=0),
     }
     return {**cache, "OPTIONS": {**options, **cache.get("OPTIONS", {})}}
+
+
+# Every process reads the environment before it creates any file.
+os.umask(UMASK)
+DATA_DIR = create_data_folder()

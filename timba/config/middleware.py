@@ -32,6 +32,7 @@ from timba.web.pages import render_error
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_parse_networks = cache(parse_networks)
 
 
 class RequestIdMiddleware:
@@ -189,7 +190,7 @@ class ForwardedHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
-        trusted = _networks(tuple(settings.TIMBA_TRUSTED_PROXIES))
+        trusted = _parse_networks(tuple(settings.TIMBA_TRUSTED_PROXIES))
         forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
         request.META["REMOTE_ADDR"] = resolve_caller_address(peer, forwarded_for, trusted)
         if is_within(peer, trusted) and request.META.get("HTTP_X_FORWARDED_PROTO") == "https":
@@ -201,6 +202,3 @@ class ForwardedHeadersMiddleware:
 def rate_limit_address(request: HttpRequest) -> str:
     """Return the address or network for which django-axes counts attempts."""
     return address_group(str(request.META.get("REMOTE_ADDR", "")))
-
-
-_networks = cache(parse_networks)

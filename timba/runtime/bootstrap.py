@@ -56,7 +56,7 @@ def check_administrator_password(username: str) -> None:
     if not is_loopback(settings.TIMBA_HOST) and has_default_password(username):
         raise CommandError(
             f"The administrator “{username}” still has the password “{DEFAULT_PASSWORD}”, and "
-            f"TIMBA_HOST is {settings.TIMBA_HOST}. Give another password first: "
+            f"TIMBA_HOST is {settings.TIMBA_HOST}. Set another password first: "
             f"python manage.py changepassword {username}"
         )
 
@@ -76,7 +76,8 @@ def check_port_is_free() -> None:
         )[0]
     except socket.gaierror as error:
         raise CommandError(
-            f"TIMBA_HOST is {host}, which is no address of this machine. Give one, as 127.0.0.1."
+            f"TIMBA_HOST is {host}, which is no address of this machine. "
+            "Set one, such as 127.0.0.1."
         ) from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
