@@ -1,4 +1,4 @@
-"""Failpoints: off they do nothing, armed they fail as ordered; the matrix walks by all of them."""
+"""Failpoints: disarmed they do nothing, armed they fail as ordered; the matrix covers them all."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def points_in_the_code() -> Counter[str]:
     return found
 
 
-def test_each_point_stands_once_in_the_code_and_is_walked_by_the_matrix() -> None:
+def test_each_failpoint_is_in_the_code_once_and_in_the_matrix() -> None:
     assert points_in_the_code() == Counter(dict.fromkeys(POINTS, 1))
     assert set(OF_POINT) == set(POINTS)
     assert set(OF_POINT.values()) == set(WALKS)
     assert len(POINTS) >= 24
 
 
-def test_off_a_point_does_nothing() -> None:
+def test_a_disarmed_failpoint_does_nothing() -> None:
     arm("")
     failpoint("receiving.object_stored")
 
 
-def test_a_point_fails_once_at_the_passing_that_was_ordered() -> None:
+def test_a_failpoint_fails_once_at_the_ordered_pass() -> None:
     arm("receiving.object_stored=enospc@2")
     failpoint("receiving.object_stored")
     failpoint("storage.opened")
@@ -67,7 +67,9 @@ def test_a_point_fails_once_at_the_passing_that_was_ordered() -> None:
         ("s3.object_put=reset", ConnectionResetError),
     ],
 )
-def test_a_fault_is_what_its_place_would_raise(order: str, failure: type[Exception]) -> None:
+def test_a_fault_is_the_error_of_its_kind_of_failpoint(
+    order: str, failure: type[Exception]
+) -> None:
     arm(order)
     with pytest.raises(failure):
         failpoint(order.partition("=")[0])
@@ -82,7 +84,7 @@ def test_a_fault_is_what_its_place_would_raise(order: str, failure: type[Excepti
         ("storage.erased=enospc", "wants 'enospc' at storage.erased, where there can be exit, eio"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(order: str, sentence: str) -> None:
+def test_a_malformed_order_is_rejected(order: str, sentence: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=sentence):
         arm(order)
 
@@ -99,20 +101,20 @@ def manage(order: str, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_process_refuses_to_start_with_a_misspelt_point() -> None:
+def test_a_process_does_not_start_with_an_unknown_failpoint() -> None:
     answer = manage("receiving.object_stord=exit", "check")
     assert answer.returncode != 0
     assert "which is no point of failure" in answer.stderr
 
 
-def test_a_process_ends_at_the_point_that_its_environment_names() -> None:
+def test_a_process_exits_at_the_failpoint_of_its_environment() -> None:
     code = "from timba.failpoints import failpoint; failpoint('relay.marked'); print('lives')"
     answer = manage("relay.marked=exit", "shell", "-c", code)
     assert answer.returncode == EXIT_CODE
     assert "lives" not in answer.stdout
 
 
-def test_an_installation_with_a_failpoint_is_refused(settings: Any) -> None:
+def test_the_deployment_check_rejects_a_failpoint(settings: Any) -> None:
     settings.TIMBA_FAILPOINT = "relay.marked=exit"
     found = [
         problem.msg

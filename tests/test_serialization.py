@@ -1,4 +1,4 @@
-"""How values look to callers."""
+"""JSON encoding and decoding."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_decimals_are_numbers_and_exact(number: str) -> None:
     assert Decimal(dumps(Decimal(number)).decode()) == Decimal(number)
 
 
-def test_what_has_no_agreed_look_is_refused() -> None:
+def test_unsupported_types_are_rejected() -> None:
     with pytest.raises(TypeError):
         dumps(object())
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":[', "]}]")])
-def test_json_that_nests_deeper_than_anything_needs_is_refused(opening: str, closing: str) -> None:
+def test_deeply_nested_json_is_rejected(opening: str, closing: str) -> None:
     each = opening.count("[") + opening.count("{")
     deepest = MAX_DEPTH // each
     within = opening * deepest + "1" + closing * deepest

@@ -1,4 +1,4 @@
-"""One route for both spellings of an address."""
+"""URLs match with and without a final slash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bells wake whoever waits, and harm nobody."""
+"""Notifications wake listeners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from timba.wakeup import Listener, notify
 
 
-def test_a_ring_wakes_every_listener_at_once() -> None:
+def test_a_notification_wakes_every_listener() -> None:
     bells = [Listener("test"), Listener("test")]
     woken: list[int] = []
 
@@ -27,7 +27,7 @@ def test_a_ring_wakes_every_listener_at_once() -> None:
     assert len(woken) == 2
 
 
-def test_rings_before_the_wait_count_as_one() -> None:
+def test_notifications_before_the_wait_count_as_one() -> None:
     bell = Listener("test")
     for _ in range(5):
         notify("test")
@@ -38,7 +38,7 @@ def test_rings_before_the_wait_count_as_one() -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_ring_that_nobody_hears_is_no_failure() -> None:
+def test_a_notification_without_listeners_does_not_fail() -> None:
     notify("nobody listens here")
 
 

@@ -1,4 +1,4 @@
-"""An address is counted once, however it is spelled, and only trusted proxies may name another."""
+"""Addresses are normalized, and only trusted proxies can forward another one."""
 
 from __future__ import annotations
 

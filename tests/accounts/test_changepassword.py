@@ -1,4 +1,4 @@
-"""A password that is set on the command line counts as much as one that an owner sets."""
+"""A password that is set on the command line has the effects of one that an owner sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from timba.errors import NotSignedIn
 PASSWORD = "spruce-bark-7731"
 
 
-def test_it_ends_sign_ins_and_lifts_the_lock(
+def test_it_revokes_sign_ins_and_unlocks_the_username(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user, request = make_user(), RequestFactory().post("/login/")

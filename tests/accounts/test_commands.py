@@ -1,4 +1,4 @@
-"""A fresh installation gets its administrator, once."""
+"""`csu` and `createsuperuser` create the administrator of a new installation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def csu() -> str:
     return out.getvalue().strip()
 
 
-def test_csu_makes_the_administrator_once(db: None, settings: Any) -> None:
+def test_csu_creates_the_administrator_once(db: None, settings: Any) -> None:
     settings.TIMBA_ADMIN_PASSWORD = PASSWORD
     assert csu() == "The administrator “admin” has been made."
     made = User.unscoped.values().get()
@@ -39,14 +39,14 @@ def test_csu_refuses_without_a_password(db: None, settings: Any) -> None:
     assert not User.unscoped.exists()
 
 
-def test_csu_refuses_to_take_a_members_name(make_user: MakeUser, settings: Any) -> None:
+def test_csu_rejects_the_username_of_a_clients_user(make_user: MakeUser, settings: Any) -> None:
     settings.TIMBA_ADMIN_PASSWORD = PASSWORD
     make_user(username="admin")
     with pytest.raises(CommandError, match=r"^“admin” is a client's user"):
         csu()
 
 
-def test_createsuperuser_makes_staff_without_client(
+def test_createsuperuser_creates_staff_without_client(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)

@@ -1,4 +1,4 @@
-"""One group of callers never has more than half of the places, nor more than it leaves free."""
+"""The concurrency limiter: no group takes more than half of the places or than it leaves free."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def test_the_group_with_the_fewest_places_is_next() -> None:
     assert "".join(order) == "cbbaaa"
 
 
-def test_who_has_waited_too_long_leaves_the_slot_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_waits_too_long_fails_and_frees_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
     limiter = ConcurrencyLimiter(at_once=1, waiting=11)
     with limiter.slot("a"), pytest.raises(Unavailable):

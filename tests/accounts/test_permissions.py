@@ -1,4 +1,4 @@
-"""What each role may, whom it may do it for, and until when."""
+"""Authorization: what each role may do, for which client, and until when."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_built_in_role_allows_what_the_contract_says(
 
 
 @pytest.mark.django_db
-def test_the_migration_made_the_roles_that_the_code_knows() -> None:
+def test_the_migration_creates_the_built_in_roles() -> None:
     made = {role.name: set(role.permissions) for role in Role.unscoped.filter(client=None)}
     assert made == ALLOWED
     assert {name: set(allowed) for name, allowed in BUILT_IN_ROLES.items()} == ALLOWED
@@ -49,7 +49,7 @@ def test_a_foreign_client_does_not_exist(make_user: MakeUser) -> None:
         require(make_user(), Permission.WRITE_NOTES, client=None)
 
 
-def test_a_lapsed_subscription_stops_writes_but_not_staffs(
+def test_a_lapsed_subscription_stops_all_writes_but_those_of_staff(
     make_user: MakeUser, staff: User, client_company: Client
 ) -> None:
     client_company.subscription.current_period_end = timezone.now() - timedelta(seconds=1)
@@ -63,7 +63,7 @@ def test_a_lapsed_subscription_stops_writes_but_not_staffs(
     require(staff, Permission.WRITE_NOTES, client=owner.client)
 
 
-def test_a_role_that_may_not_hears_so_before_it_hears_of_money(
+def test_a_missing_permission_is_reported_before_a_lapsed_subscription(
     make_user: MakeUser, client_company: Client
 ) -> None:
     client_company.subscription.current_period_end = timezone.now() - timedelta(seconds=1)

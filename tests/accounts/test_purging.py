@@ -1,4 +1,4 @@
-"""What has expired is deleted for everybody, and nothing that has not."""
+"""Expired rows of all clients are deleted, and no others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in models}
 
 
-def test_a_sweep_purges_what_has_expired_for_everybody(make_user: MakeUser) -> None:
+def test_expired_rows_of_all_clients_are_purged(make_user: MakeUser) -> None:
     anna, berta = make_user(), make_user()
     with time_machine.travel(START, tick=False) as clock:
         for user in (anna, berta):
@@ -55,7 +55,7 @@ def test_a_sweep_purges_what_has_expired_for_everybody(make_user: MakeUser) -> N
         assert Session.objects.count() == 0
 
 
-def test_a_sign_in_stays_while_one_of_its_tokens_does(make_user: MakeUser) -> None:
+def test_a_token_family_stays_while_one_of_its_tokens_is_valid(make_user: MakeUser) -> None:
     with time_machine.travel(START, tick=False) as clock:
         pair = issue_tokens(user=make_user())
         clock.shift(timedelta(days=6))
@@ -66,7 +66,7 @@ def test_a_sign_in_stays_while_one_of_its_tokens_does(make_user: MakeUser) -> No
         assert rotate_tokens(refresh=pair.refresh)
 
 
-def test_each_round_deletes_a_batch_the_oldest_first(
+def test_each_run_deletes_a_batch_oldest_first(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "_BATCH", 2)
@@ -82,7 +82,7 @@ def test_each_round_deletes_a_batch_the_oldest_first(
         assert (RateLimit.objects.count(), TokenFamily.objects.count()) == (0, 0)
 
 
-def test_one_that_fails_keeps_none_of_the_others_waiting(settings: Any, db: None) -> None:
+def test_a_failing_purge_does_not_stop_the_others(settings: Any, db: None) -> None:
     settings.PURGES = ["timba.accounts.purging.nothing", *settings.PURGES]
     RateLimit.objects.create(key="old", expires_at=START - timedelta(days=365))
     sweep_files()

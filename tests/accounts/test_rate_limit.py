@@ -1,4 +1,4 @@
-"""A caller has so many attempts in a while, and then has to wait exactly as long as is said."""
+"""Rate limits: a subject has so many hits in a window, and then waits exactly `retry_after`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rate(limit: int, scope: str = "t") -> Rate:
     return Rate(scope=scope, limit=limit, window=timedelta(hours=1))
 
 
-def test_a_slot_is_free_again_when_its_time_is_over() -> None:
+def test_a_hit_expires_after_the_window() -> None:
     with time_machine.travel("2026-11-21 10:00:00+00:00", tick=False) as clock:
         hit(rate(2), subject="a")
         clock.shift(600)
@@ -36,7 +36,7 @@ def test_a_slot_is_free_again_when_its_time_is_over() -> None:
         assert refused.value.retry_after == 599  # the second slot's hour
 
 
-def test_callers_and_matters_are_counted_apart() -> None:
+def test_subjects_and_scopes_are_counted_apart() -> None:
     hit(rate(1), subject="a")
     hit(rate(1), subject="b")
     hit(rate(1, "u"), subject="a")
@@ -52,7 +52,7 @@ def test_checking_counts_nothing() -> None:
         check_rate(rate(1), subject="a")
 
 
-def test_other_entries_of_the_cache_push_nothing_out() -> None:
+def test_the_cache_cannot_evict_hits() -> None:
     hit(rate(1), subject="a")
     for number in range(400):
         cache.set(f"{number}", number)

@@ -1,4 +1,4 @@
-"""Who may add, change and delete a client's own roles, and that nobody gains anything by it."""
+"""A client's own roles are added, changed and deleted without privilege escalation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_staff_add_one_for_a_client(staff: User, client_company: Client) -> None
 
 
 @pytest.mark.parametrize("name", ["manager", "operator", "viewer"])
-def test_who_does_not_manage_users_touches_no_role(
+def test_roles_need_the_permission_to_manage_users(
     name: str, owner: User, make_user: MakeUser
 ) -> None:
     role, user = add(owner), make_user(role=name)
@@ -70,7 +70,7 @@ def test_who_does_not_manage_users_touches_no_role(
     assert stored(role).name == "gate"
 
 
-def test_a_foreign_role_or_client_does_not_exist(owner: User, make_user: MakeUser) -> None:
+def test_another_clients_role_is_not_found(owner: User, make_user: MakeUser) -> None:
     foreign = Role.unscoped.create(client=ClientFactory(), name="theirs")
     for attempt in (
         lambda: add_role(actor=owner, client=foreign.client, name="mine"),
@@ -147,7 +147,7 @@ def test_built_in_names_are_taken_everywhere(name: str, owner: User, staff: User
         ("орerator\u3164", "operator"),  # Cyrillic о and р, and a letter without a shape
     ],
 )
-def test_what_looks_like_a_built_in_name_is_taken_too(
+def test_names_confusable_with_built_in_ones_are_taken_too(
     name: str, built_in: str, owner: User, staff: User
 ) -> None:
     role = add(owner)
@@ -159,14 +159,14 @@ def test_what_looks_like_a_built_in_name_is_taken_too(
     assert stored(role).name == "gate"
 
 
-def test_a_role_that_has_such_a_name_already_keeps_it(owner: User) -> None:
+def test_an_existing_role_with_a_confusable_name_keeps_it(owner: User) -> None:
     role = Role.unscoped.create(client=owner.client, name="Owner")
     changed = change_role(actor=owner, role=role, name="Owner", permissions=["notes.write"])
     assert (changed.name, changed.permissions) == ("Owner", ["notes.write"])
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 51, " gate", "ga\nte", "7", "٣", "gate\0"])
-def test_a_name_can_be_told_and_typed_and_is_no_number(name: str, owner: User) -> None:
+def test_a_name_is_printable_and_not_a_number(name: str, owner: User) -> None:
     role = add(owner, "yard")
     with pytest.raises(Invalid) as refused:
         add(owner, name)
@@ -184,7 +184,7 @@ def test_names_of_every_alphabet_are_fine(name: str, owner: User) -> None:
 
 
 @pytest.mark.parametrize("permission", ["", "notes.read", "*", "USERS.MANAGE"])
-def test_only_known_permissions_are_given(permission: str, owner: User, staff: User) -> None:
+def test_unknown_permissions_are_rejected(permission: str, owner: User, staff: User) -> None:
     role = add(owner)
     for actor in (owner, staff):
         with pytest.raises(Invalid) as refused:
@@ -199,7 +199,7 @@ def test_only_known_permissions_are_given(permission: str, owner: User, staff: U
 
 
 @pytest.mark.parametrize("permission", ["consignments.write", "logs.write", "files.write"])
-def test_nobody_writes_into_a_role_what_they_lack(permission: str, hired: User) -> None:
+def test_a_role_cannot_get_permissions_that_the_actor_lacks(permission: str, hired: User) -> None:
     with pytest.raises(
         Forbidden,
         match=rf"^Nobody gives what they may not do themselves: leave out {permission}\.$",
@@ -212,7 +212,7 @@ def test_nobody_writes_into_a_role_what_they_lack(permission: str, hired: User) 
     assert permission not in stored(role).permissions + stored(hired.role).permissions
 
 
-def test_a_role_that_may_do_more_is_not_theirs_to_change_or_delete(
+def test_a_role_with_more_permissions_cannot_be_changed_or_deleted(
     owner: User, hired: User
 ) -> None:
     role = add(owner, "yard", "logs.write")
@@ -226,12 +226,12 @@ def test_a_role_that_may_do_more_is_not_theirs_to_change_or_delete(
     assert (stored(role).name, stored(role).permissions) == ("yard", ["logs.write"])
 
 
-def test_the_own_role_may_be_made_smaller(hired: User) -> None:
+def test_actors_can_reduce_their_own_role(hired: User) -> None:
     assert change_role(actor=hired, role=hired.role, permissions=[MANAGE]).permissions == [MANAGE]
 
 
 @pytest.mark.parametrize("name", BUILT_IN_ROLES)
-def test_built_in_roles_stay_as_they_are_even_for_staff(
+def test_built_in_roles_cannot_be_changed_even_by_staff(
     name: str, owner: User, staff: User
 ) -> None:
     role = Role.unscoped.get(client=None, name=name)
@@ -246,7 +246,7 @@ def test_built_in_roles_stay_as_they_are_even_for_staff(
     assert stored(role).permissions == list(BUILT_IN_ROLES[name])
 
 
-def test_what_a_role_may_counts_at_once_for_who_has_it(owner: User, make_user: MakeUser) -> None:
+def test_changed_permissions_take_effect_at_once(owner: User, make_user: MakeUser) -> None:
     role = add(owner)
     user = make_user(role=role)
     change_role(actor=owner, role=role, permissions=["notes.write"])
@@ -256,7 +256,7 @@ def test_what_a_role_may_counts_at_once_for_who_has_it(owner: User, make_user: M
         require(User.unscoped.get(pk=user.pk), Permission.WRITE_NOTES, client=user.client)
 
 
-def test_a_role_that_grew_meanwhile_is_not_given_by_who_may_do_less(
+def test_a_role_that_gained_permissions_meanwhile_cannot_be_granted(
     owner: User, hired: User, make_user: MakeUser
 ) -> None:
     role, user = add(owner), make_user(role="viewer")
@@ -273,7 +273,7 @@ def test_a_role_that_grew_meanwhile_is_not_given_by_who_may_do_less(
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_a_role_in_use_stays(is_active: bool, owner: User, make_user: MakeUser) -> None:
+def test_a_role_in_use_cannot_be_deleted(is_active: bool, owner: User, make_user: MakeUser) -> None:
     role = add(owner)
     user = make_user(role=role, is_active=is_active)
     with pytest.raises(
@@ -285,7 +285,7 @@ def test_a_role_in_use_stays(is_active: bool, owner: User, make_user: MakeUser) 
     assert not Role.unscoped.filter(pk=role.pk).exists()
 
 
-def test_a_role_that_is_gone_is_not_found(owner: User, make_user: MakeUser) -> None:
+def test_a_deleted_role_is_not_found(owner: User, make_user: MakeUser) -> None:
     role, user = add(owner), make_user(role="viewer")
     gone = stored(role)
     delete_role(actor=owner, role=role)
@@ -300,7 +300,7 @@ def test_a_role_that_is_gone_is_not_found(owner: User, make_user: MakeUser) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_role_is_either_given_or_deleted(owner: User) -> None:
+def test_a_role_is_either_granted_or_deleted(owner: User) -> None:
     role = add(owner)
 
     def give() -> str:
@@ -325,7 +325,7 @@ def test_a_role_is_either_given_or_deleted(owner: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_many_gets_a_name(owner: User) -> None:
+def test_one_of_many_concurrent_writers_gets_a_name(owner: User) -> None:
     def attempt(_: int) -> bool:
         try:
             add(owner)

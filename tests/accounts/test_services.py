@@ -1,4 +1,4 @@
-"""Who may open clients and add, change and remove users, and what never may happen."""
+"""Writes of clients and users: who may do them, and what they reject."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def test_staff_open_a_client_in_its_trial(staff: User) -> None:
     assert client.is_active
 
 
-def test_members_open_no_client(make_user: MakeUser) -> None:
+def test_only_staff_open_clients(make_user: MakeUser) -> None:
     with pytest.raises(Forbidden):
         open_client(actor=make_user(), name="Mine")
     assert Client.unscoped.count() == 1
 
 
-def test_a_client_begins_with_its_first_owner(staff: User) -> None:
+def test_a_client_is_created_with_its_first_owner(staff: User) -> None:
     client = open_client(
         actor=staff, name="Abava", owner=FirstOwner(username="anna", password=STRONG)
     )
@@ -77,7 +77,7 @@ def test_a_client_begins_with_its_first_owner(staff: User) -> None:
     assert anna.check_password(STRONG)
 
 
-def test_a_client_whose_first_owner_is_refused_is_not_opened(staff: User) -> None:
+def test_a_client_with_an_invalid_first_owner_is_not_created(staff: User) -> None:
     with pytest.raises(Conflict, match=r"^This username is taken: choose another one\.$"):
         open_client(
             actor=staff,
@@ -90,7 +90,7 @@ def test_a_client_whose_first_owner_is_refused_is_not_opened(staff: User) -> Non
     assert not Client.unscoped.exists()
 
 
-def test_signing_up_is_open_only_where_it_is_switched_on(db: None, settings: Any) -> None:
+def test_sign_up_needs_its_setting(db: None, settings: Any) -> None:
     owner = FirstOwner(username="anna", password=STRONG)
     with pytest.raises(NotSignedIn):
         sign_up(owner=owner, name="Abava")
@@ -107,13 +107,15 @@ def test_signing_up_is_open_only_where_it_is_switched_on(db: None, settings: Any
         ({"name": "A", "address": "x" * 501}, "address"),
     ],
 )
-def test_a_client_needs_sound_texts(texts: dict[str, str], field: str, staff: User) -> None:
+def test_invalid_texts_of_a_client_are_rejected(
+    texts: dict[str, str], field: str, staff: User
+) -> None:
     with pytest.raises(Invalid) as refused:
         open_client(actor=staff, **texts)
     assert list(refused.value.fields) == [field]
 
 
-def test_who_manages_users_writes_about_the_client(make_user: MakeUser) -> None:
+def test_users_who_manage_users_change_the_client(make_user: MakeUser) -> None:
     owner = make_user()
     changed = change_client(actor=owner, client=owner.client, name="Abava", email="a@abava.example")
     stored = Client.unscoped.get()
@@ -133,12 +135,12 @@ def test_who_manages_users_writes_about_the_client(make_user: MakeUser) -> None:
     assert list(refused.value.fields) == ["email"]
 
 
-def test_a_foreign_client_does_not_exist_to_who_would_change_it(make_user: MakeUser) -> None:
+def test_changing_another_client_is_not_found(make_user: MakeUser) -> None:
     with pytest.raises(NotFound):
         change_client(actor=make_user(), client=ClientFactory(), name="Mine")
 
 
-def test_only_staff_suspend_a_client_and_let_it_in_again(make_user: MakeUser, staff: User) -> None:
+def test_only_staff_suspend_and_reactivate_a_client(make_user: MakeUser, staff: User) -> None:
     owner = make_user()
     with pytest.raises(Forbidden, match=r"only the platform's staff suspend clients\.$"):
         change_client(actor=owner, client=owner.client, name="Mine", is_active=False)
@@ -167,12 +169,14 @@ def test_a_user_without_a_password_cannot_sign_in(make_user: MakeUser) -> None:
 
 
 @pytest.mark.parametrize("name", ["manager", "operator", "viewer"])
-def test_who_does_not_manage_users_adds_none(name: str, make_user: MakeUser) -> None:
+def test_adding_users_needs_the_permission_to_manage_users(name: str, make_user: MakeUser) -> None:
     with pytest.raises(Forbidden):
         add(make_user(role=name))
 
 
-def test_nobody_grants_what_they_lack(make_user: MakeUser, client_company: Client) -> None:
+def test_a_role_with_more_permissions_cannot_be_granted(
+    make_user: MakeUser, client_company: Client
+) -> None:
     clerk = make_user(role=own_role(client_company, "users.manage", "notes.write"))
     for name in ("manager", "operator"):
         with pytest.raises(Forbidden, match=r"^This role may do more than yours"):
@@ -212,7 +216,9 @@ def test_a_username_is_unique_on_the_whole_platform(make_user: MakeUser) -> None
 @pytest.mark.parametrize(
     "username", ["", " anna", "anna ", "an\nna", "an\0na", "a\u200bb", "x" * 151]
 )
-def test_a_username_can_be_told_and_typed(username: str, make_user: MakeUser) -> None:
+def test_a_username_is_printable_without_surrounding_blanks(
+    username: str, make_user: MakeUser
+) -> None:
     owner = make_user()
     with pytest.raises(Invalid) as refused:
         add(owner, username=username)
@@ -263,14 +269,14 @@ def test_an_inactive_user_takes_no_seat(full: User) -> None:
     assert change_user(actor=full, user=User.unscoped.get(username="asleep"), is_active=True)
 
 
-def test_changing_a_user_of_a_full_client_is_no_matter_of_seats(full: User) -> None:
+def test_changing_a_user_of_a_full_client_needs_no_seat(full: User) -> None:
     full.client.subscription.seats = 1  # fewer than are taken already
     full.client.subscription.save()
     assert change_user(actor=full, user=full, name="Renamed", is_active=True).name == "Renamed"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_last_seat_is_given_once(make_user: MakeUser, client_company: Client) -> None:
+def test_the_last_seat_is_taken_once(make_user: MakeUser, client_company: Client) -> None:
     owner = make_user()
     client_company.subscription.seats = 2
     client_company.subscription.save()
@@ -293,7 +299,7 @@ def test_the_last_seat_is_given_once(make_user: MakeUser, client_company: Client
 
 
 @pytest.mark.parametrize("name", ["owner", "manager", "operator", "viewer"])
-def test_everyone_changes_the_own_particulars(name: str, make_user: MakeUser) -> None:
+def test_users_change_their_own_details(name: str, make_user: MakeUser) -> None:
     user = make_user(role=name)
     changed = change_user(actor=user, user=user, name="N", address="A", contact="C")
     stored = User.unscoped.get(pk=user.pk)
@@ -303,7 +309,7 @@ def test_everyone_changes_the_own_particulars(name: str, make_user: MakeUser) ->
 
 
 @pytest.mark.parametrize("changes", [{"username": "x"}, {"is_active": False}, {"is_active": True}])
-def test_the_rest_of_oneself_belongs_to_those_who_manage_users(
+def test_other_changes_of_oneself_need_the_permission_to_manage_users(
     changes: dict[str, Any], make_user: MakeUser
 ) -> None:
     user = make_user(role="manager")
@@ -317,7 +323,7 @@ def test_the_rest_of_oneself_belongs_to_those_who_manage_users(
         change_user(actor=user, user=user, role=role("viewer"))
 
 
-def test_ones_own_password_needs_the_current_one(make_user: MakeUser) -> None:
+def test_changing_ones_own_password_needs_the_current_one(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
     for current in (None, "wrong"):
         given = {} if current is None else {"current_password": current}
@@ -329,7 +335,7 @@ def test_ones_own_password_needs_the_current_one(make_user: MakeUser) -> None:
     assert changed.token_version == user.token_version + 1
 
 
-def test_the_own_password_cannot_be_guessed_with_a_stolen_token(make_user: MakeUser) -> None:
+def test_a_stolen_token_cannot_guess_the_current_password(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
     for _ in range(10):
         with pytest.raises(Invalid):
@@ -343,7 +349,7 @@ def test_an_owner_sets_a_forgotten_password(make_user: MakeUser) -> None:
     assert change_user(actor=make_user(), user=user, password=STRONG).check_password(STRONG)
 
 
-def test_nobody_takes_over_a_user_who_may_do_more(
+def test_the_password_of_a_user_with_more_permissions_cannot_be_set(
     make_user: MakeUser, client_company: Client
 ) -> None:
     clerk = make_user(role=own_role(client_company, "users.manage"))
@@ -372,7 +378,7 @@ def test_deactivating_ends_every_sign_in(make_user: MakeUser) -> None:
     assert changed.token_version == user.token_version + 1
 
 
-def test_foreign_users_do_not_exist(make_user: MakeUser) -> None:
+def test_another_clients_user_is_not_found(make_user: MakeUser) -> None:
     owner, stranger = make_user(), make_user(client=ClientFactory())
     with pytest.raises(NotFound):
         change_user(actor=owner, user=stranger, name="N")
@@ -390,7 +396,7 @@ def test_staff_are_changed_by_staff_only(make_user: MakeUser, staff: User) -> No
         change_user(actor=staff, user=staff, role=role("viewer"))
 
 
-def test_a_user_who_is_gone_is_not_found(make_user: MakeUser) -> None:
+def test_a_deleted_user_is_not_found(make_user: MakeUser) -> None:
     owner, user = make_user(), make_user()
     User.unscoped.filter(pk=user.pk).delete()
     with pytest.raises(NotFound, match=r"^There is no such user\.$"):
@@ -416,7 +422,7 @@ def test_a_lapsed_client_writes_nothing(make_user: MakeUser, client_company: Cli
 # --- The last owner, and leaving -----------------------------------------------------------------
 
 
-def test_the_last_active_owner_stays(make_user: MakeUser, staff: User) -> None:
+def test_the_last_active_owner_cannot_be_removed(make_user: MakeUser, staff: User) -> None:
     owner = make_user()
     make_user(is_active=False)
     for attempt in (
@@ -428,13 +434,13 @@ def test_the_last_active_owner_stays(make_user: MakeUser, staff: User) -> None:
             attempt()
 
 
-def test_an_owner_who_is_inactive_may_go(make_user: MakeUser, staff: User) -> None:
+def test_an_inactive_owner_can_be_deleted(make_user: MakeUser, staff: User) -> None:
     owner = make_user(is_active=False)
     delete_user(actor=staff, user=owner)
     assert not User.unscoped.filter(pk=owner.pk).exists()
 
 
-def test_an_owner_beside_another_may_go(make_user: MakeUser) -> None:
+def test_one_of_two_owners_can_be_removed(make_user: MakeUser) -> None:
     owner, second, third = (make_user() for _ in range(3))
     delete_user(actor=owner, user=second)
     change_user(actor=third, user=owner, is_active=False)
@@ -481,7 +487,7 @@ def test_nobody_deletes_or_deactivates_themselves(make_user: MakeUser, staff: Us
             change_user(actor=actor, user=actor, is_active=False)
 
 
-def test_what_a_deleted_user_made_stays(make_user: MakeUser) -> None:
+def test_rows_created_by_a_deleted_user_stay(make_user: MakeUser) -> None:
     owner, user = make_user(), make_user(role="operator")
     note = write_note(actor=user, client=user.client, title="Kept")
     delete_user(actor=owner, user=user)
@@ -492,7 +498,7 @@ def test_what_a_deleted_user_made_stays(make_user: MakeUser) -> None:
 # --- The administrator ---------------------------------------------------------------------------
 
 
-def test_the_administrator_is_made_once(db: None) -> None:
+def test_the_administrator_is_created_once(db: None) -> None:
     assert create_administrator(username="admin", password=STRONG)
     assert not create_administrator(username="admin", password="another")
     admin = User.unscoped.get()
@@ -500,7 +506,7 @@ def test_the_administrator_is_made_once(db: None) -> None:
     assert admin.check_password(STRONG)
 
 
-def test_a_members_name_is_not_taken_over(make_user: MakeUser) -> None:
+def test_the_username_of_a_clients_user_is_rejected(make_user: MakeUser) -> None:
     make_user(username="admin")
     with pytest.raises(Conflict, match=r"^“admin” is a client's user: rename that user first\.$"):
         create_administrator(username="admin", password=STRONG)

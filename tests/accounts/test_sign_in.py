@@ -1,4 +1,4 @@
-"""One guarded way to check credentials: alike for unknown, wrong and inactive, and not for ever."""
+"""Password authentication: one message for all failures, and protection against guessing."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def test_an_unknown_name_costs_as_many_hashes_as_a_wrong_password(
     ("username", "password"),
     [("an\0na", "x"), ("\ud800", "x"), ("x" * 151, "x"), ("x" * 10**6, "x"), ("anna", "\ud800")],
 )
-def test_what_nobody_can_be_called_is_refused_like_any_other(
+def test_impossible_usernames_are_rejected_like_unknown_ones(
     username: str, password: str, db: None
 ) -> None:
     with pytest.raises(NotSignedIn, match=REFUSED):
         check_credentials(request_from(), username=username, password=password)
 
 
-def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
+def test_five_failures_lock_a_username_and_address_for_15_minutes(
     make_user: MakeUser,
 ) -> None:
     user = make_user()
@@ -103,7 +103,7 @@ def test_five_failures_lock_the_name_at_that_address_for_a_quarter_of_an_hour(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_that_wait_in_line_together_are_counted_too(monkeypatch: Any) -> None:
+def test_concurrent_guesses_that_wait_for_a_slot_are_counted(monkeypatch: Any) -> None:
     monkeypatch.setattr(sign_in, "_limiter", ConcurrencyLimiter(at_once=1, waiting=23))
 
     def guess(_: int) -> type[Exception]:
@@ -125,7 +125,7 @@ def test_a_lock_holds_for_unknown_names_too(db: None) -> None:
         check_credentials(request_from(), username="nobody", password="x")
 
 
-def test_another_browser_does_not_open_the_lock(make_user: MakeUser) -> None:
+def test_another_user_agent_does_not_unlock_the_username(make_user: MakeUser) -> None:
     user = make_user()
     for number in range(5):
         fail(user.username, agent=f"agent {number}")
@@ -141,7 +141,7 @@ def test_others_are_not_locked_out(make_user: MakeUser) -> None:
     assert check_credentials(elsewhere, username=user.username, password=PASSWORD)
 
 
-def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
+def test_a_successful_sign_in_resets_the_failures(make_user: MakeUser) -> None:
     user = make_user()
     for _ in range(3):
         fail(user.username, 4)
@@ -149,7 +149,7 @@ def test_getting_it_right_forgets_the_failures(make_user: MakeUser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_new_password_waits_for_failures_that_are_being_noted(
+def test_hashing_a_new_password_does_not_wait_for_recorded_failures(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "WAIT_SECONDS", 0.01)
@@ -187,7 +187,7 @@ class _Tells:
 
 
 @pytest.mark.parametrize(("waiting", "seconds"), [(0, 60), (11, 0.01)])
-def test_a_flood_of_guesses_is_told_to_wait(
+def test_a_flood_of_guesses_is_rejected_as_unavailable(
     waiting: int, seconds: float, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
@@ -200,7 +200,7 @@ def test_a_flood_of_guesses_is_told_to_wait(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_flood_of_one_address_keeps_nobody_elsewhere_out(
+def test_a_flood_from_one_address_does_not_block_others(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While as many as it may have hash or wait, all others of its own are refused at once."""
@@ -238,7 +238,7 @@ def test_a_flood_of_one_address_keeps_nobody_elsewhere_out(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_passwords_wait_for_their_turn_and_are_refused_inside_a_transaction(
+def test_hashing_waits_for_a_slot_and_is_rejected_inside_a_transaction(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user()
@@ -315,7 +315,9 @@ def test_a_session_ends_with_the_password(
     assert session_user(browser).is_anonymous
 
 
-def test_a_session_rests_while_its_client_is_suspended(signed_in: tuple[User, Browser]) -> None:
+def test_a_session_is_invalid_while_its_client_is_suspended(
+    signed_in: tuple[User, Browser],
+) -> None:
     user, browser = signed_in
     user.client.is_active = False
     user.client.save()

@@ -1,4 +1,4 @@
-"""Staff extend, end and resize subscriptions; where one stands follows from its plan and period."""
+"""Staff extend, end and resize subscriptions; the status follows from the plan and period."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_staff_extend_a_subscription(staff: User, client_company: Client) -> Non
         assert (subscription.status, subscription.current_period_end) == ("active", LATER)
 
 
-def test_what_is_left_out_stays(staff: User, client_company: Client) -> None:
+def test_omitted_fields_stay_unchanged(staff: User, client_company: Client) -> None:
     before = stored(client_company)
     change_subscription(actor=staff, client=client_company, seats=7)
     after = stored(client_company)
@@ -47,7 +47,7 @@ def test_what_is_left_out_stays(staff: User, client_company: Client) -> None:
 
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
-def test_members_change_no_subscription(role: str, make_user: MakeUser) -> None:
+def test_only_staff_change_subscriptions(role: str, make_user: MakeUser) -> None:
     user = make_user(role=role)
     with pytest.raises(Forbidden, match=r"only the platform's staff change subscriptions\.$"):
         change_subscription(actor=user, client=user.client, seats=100)
@@ -57,26 +57,28 @@ def test_members_change_no_subscription(role: str, make_user: MakeUser) -> None:
 # --- Status --------------------------------------------------------------------------------------
 
 
-def test_a_subscription_that_is_ended_has_lapsed_now(staff: User, client_company: Client) -> None:
+def test_ending_a_subscription_lapses_it_now(staff: User, client_company: Client) -> None:
     with time_machine.travel(datetime(2026, 3, 2, tzinfo=UTC), tick=False):
         now = timezone.now()
         changed = change_subscription(actor=staff, client=client_company, status="lapsed")
         assert (changed.status, changed.current_period_end) == ("lapsed", now)
 
 
-def test_ending_it_again_keeps_the_day_when_it_ended(staff: User, client_company: Client) -> None:
+def test_ending_it_again_keeps_the_original_end(staff: User, client_company: Client) -> None:
     lapse(client_company)
     change_subscription(actor=staff, client=client_company, status="lapsed")
     assert stored(client_company).current_period_end == BEFORE
 
 
-def test_a_status_chooses_the_plan(staff: User, client_company: Client) -> None:
+def test_a_status_sets_the_plan(staff: User, client_company: Client) -> None:
     for status, plan in (("active", "standard"), ("trial", "trial")):
         changed = change_subscription(actor=staff, client=client_company, status=status)
         assert (changed.status, changed.plan) == (status, plan)
 
 
-def test_a_lapsed_one_is_renewed_with_its_new_end(staff: User, client_company: Client) -> None:
+def test_a_lapsed_subscription_is_renewed_with_a_new_end(
+    staff: User, client_company: Client
+) -> None:
     lapse(client_company)
     changed = change_subscription(
         actor=staff, client=client_company, status="active", current_period_end=LATER
@@ -108,7 +110,7 @@ def test_a_status_that_contradicts_the_rest_is_refused(
     )
 
 
-def test_no_status_renews_what_has_ended_without_an_end(
+def test_a_status_cannot_renew_a_lapsed_subscription_without_a_new_end(
     staff: User, client_company: Client
 ) -> None:
     lapse(client_company)
@@ -128,7 +130,7 @@ def test_no_status_renews_what_has_ended_without_an_end(
         ("current_period_end", datetime(2200, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_an_unsound_value_is_named(
+def test_an_invalid_value_is_reported_by_field(
     field: str, value: Any, staff: User, client_company: Client
 ) -> None:
     with pytest.raises(Invalid) as refused:
@@ -164,7 +166,7 @@ def test_a_subscription_with_too_many_users_can_still_be_extended(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_seat_is_either_taken_or_taken_away(
+def test_a_seat_is_either_taken_or_removed(
     staff: User, client_company: Client, make_user: MakeUser
 ) -> None:
     owner = make_user()

@@ -1,4 +1,4 @@
-"""Nothing is visible until it is asked for as somebody, and then only that client's."""
+"""Tenancy: rows are visible only through `visible_to`, and only those of the user's client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def notes(make_user: MakeUser) -> dict[str, Note]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_objects_shows_nothing_by_itself(model: type, notes: dict[str, Note]) -> None:
+def test_objects_returns_no_rows_by_itself(model: type, notes: dict[str, Note]) -> None:
     assert model.unscoped.exists()
     assert not model.objects.all().exists()
     assert not model.objects.filter(pk__gt=0).exists()
@@ -32,14 +32,14 @@ def test_objects_shows_nothing_by_itself(model: type, notes: dict[str, Note]) ->
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nobody_sees_nothing(model: type, notes: dict[str, Note]) -> None:
+def test_anonymous_and_inactive_users_see_nothing(model: type, notes: dict[str, Note]) -> None:
     inactive = notes["own"].created_by
     inactive.is_active = False
     for stranger in (AnonymousUser(), None, User(is_active=True), inactive):
         assert not model.objects.visible_to(stranger).exists()
 
 
-def test_a_user_sees_the_own_clients_rows(notes: dict[str, Note]) -> None:
+def test_users_see_the_rows_of_their_own_client(notes: dict[str, Note]) -> None:
     user = notes["own"].created_by
     assert list(Note.objects.visible_to(user)) == [notes["own"]]
     assert list(User.objects.visible_to(user)) == [user]
@@ -52,7 +52,7 @@ def test_staff_see_all_rows(notes: dict[str, Note], staff: User) -> None:
     assert User.objects.visible_to(staff).count() == 3
 
 
-def test_own_roles_are_seen_beside_the_built_in_ones(make_user: MakeUser) -> None:
+def test_users_see_built_in_roles_and_those_of_their_client(make_user: MakeUser) -> None:
     user, stranger = make_user(), make_user(client=ClientFactory())
     Role.unscoped.create(client=user.client, name="gate", permissions=["logs.write"])
     built_in = ["owner", "manager", "operator", "viewer"]
@@ -61,12 +61,12 @@ def test_own_roles_are_seen_beside_the_built_in_ones(make_user: MakeUser) -> Non
 
 
 @pytest.mark.parametrize("pk", [0, -1, 10**6, 2**63, 2**70, "x", "", None])
-def test_what_is_not_there_is_not_found(pk: object, make_user: MakeUser) -> None:
+def test_absent_rows_are_not_found(pk: object, make_user: MakeUser) -> None:
     with pytest.raises(NotFound, match=r"^There is no such user\.$"):
         User.objects.visible_to(make_user()).get_or_not_found(pk=pk)
 
 
-def test_foreign_and_absent_rows_are_the_same(notes: dict[str, Note]) -> None:
+def test_other_clients_rows_and_absent_rows_are_indistinguishable(notes: dict[str, Note]) -> None:
     rows = Note.objects.visible_to(notes["own"].created_by)
     with pytest.raises(NotFound) as foreign:
         rows.get_or_not_found(pk=notes["foreign"].pk)

@@ -1,4 +1,4 @@
-"""Tokens: what they are good for, and everything that ends them at once."""
+"""Tokens: their use, rotation and revocation."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_tokens_carry_neither_role_nor_client(make_user: MakeUser) -> None:
         }  # fmt: skip
 
 
-def test_access_lives_a_quarter_of_an_hour_and_refresh_a_week(make_user: MakeUser) -> None:
+def test_access_tokens_live_15_minutes_and_refresh_tokens_a_week(make_user: MakeUser) -> None:
     user = make_user()
     with time_machine.travel(START, tick=False) as clock:
         pair = issue_tokens(user=user)
@@ -129,7 +129,7 @@ def test_forged_tokens_are_refused(verb: Verb, make_user: MakeUser) -> None:
 
 
 @pytest.mark.parametrize("verb", [get_user_by_access_token, refresh])
-def test_a_good_token_of_an_unknown_sign_in_or_another_user_is_refused(
+def test_a_valid_token_with_an_unknown_family_or_user_is_rejected(
     verb: Verb, make_user: MakeUser
 ) -> None:
     pair = issue_tokens(user=make_user())
@@ -142,7 +142,7 @@ def test_a_good_token_of_an_unknown_sign_in_or_another_user_is_refused(
 # --- Rotation ------------------------------------------------------------------------------------
 
 
-def test_a_refresh_token_is_good_for_one_use(make_user: MakeUser) -> None:
+def test_a_refresh_token_can_be_used_once(make_user: MakeUser) -> None:
     user = make_user()
     first = issue_tokens(user=user)
     second = refresh(first.refresh)
@@ -152,7 +152,7 @@ def test_a_refresh_token_is_good_for_one_use(make_user: MakeUser) -> None:
     assert get_user_by_access_token(refresh(second.refresh).access) == user
 
 
-def test_a_repeat_within_ten_seconds_harms_nobody(make_user: MakeUser) -> None:
+def test_a_reuse_within_ten_seconds_revokes_nothing(make_user: MakeUser) -> None:
     user = make_user()
     with time_machine.travel(START, tick=False) as clock:
         first = issue_tokens(user=user)
@@ -164,7 +164,7 @@ def test_a_repeat_within_ten_seconds_harms_nobody(make_user: MakeUser) -> None:
         assert refresh(second.refresh)
 
 
-def test_a_reuse_later_than_ten_seconds_ends_the_whole_family(make_user: MakeUser) -> None:
+def test_a_reuse_after_ten_seconds_revokes_the_family(make_user: MakeUser) -> None:
     user = make_user()
     with time_machine.travel(START, tick=False) as clock:
         first, other = issue_tokens(user=user), issue_tokens(user=user)
@@ -240,7 +240,7 @@ def suspend(user: User, owner: User) -> None:
 
 
 @pytest.mark.parametrize("end", [deactivate, reactivate, delete, set_password, suspend])
-def test_a_user_who_is_shut_out_feels_it_at_once(
+def test_revoked_access_takes_effect_at_once(
     end: Callable[[User, User], None], make_user: MakeUser
 ) -> None:
     user, owner = make_user(role="viewer"), make_user()
@@ -252,7 +252,7 @@ def test_a_user_who_is_shut_out_feels_it_at_once(
         refresh(pair.refresh)
 
 
-def test_a_sign_in_that_began_with_the_old_password_is_over_before_it_begins(
+def test_tokens_issued_for_the_old_password_are_invalid(
     make_user: MakeUser,
 ) -> None:
     user = make_user(role="viewer")

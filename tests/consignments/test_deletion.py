@@ -1,4 +1,4 @@
-"""Whatever belongs to a consignment or to a log lets go of it when it is deleted."""
+"""Related rows are unlinked when a consignment or a log is deleted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def now(tenant: Tenant) -> int:
     return 0 if last is None else last.sequence
 
 
-def test_a_deleted_consignment_takes_its_logs_and_leaves_files_and_notes(tenant: Tenant) -> None:
+def test_deleting_a_consignment_deletes_logs_and_unlinks_files_and_notes(tenant: Tenant) -> None:
     size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
     second = add_log(actor=tenant.user, consignment=tenant.consignment, **size)
     began = now(tenant)
@@ -82,7 +82,7 @@ def test_a_deleted_log_leaves_its_files_in_their_consignment(tenant: Tenant) -> 
     assert told[0][2]["consignment_id"] == tenant.consignment.pk
 
 
-def test_a_file_of_a_log_is_let_go_wherever_else_it_belongs(tenant: Tenant) -> None:
+def test_a_file_of_a_log_is_unlinked_whatever_its_consignment(tenant: Tenant) -> None:
     other = open_consignment(actor=tenant.user, client=tenant.client, name="Other", type="pinewood")
     place_file(actor=tenant.user, file=tenant.file, consignment=other, log=tenant.log)
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
@@ -94,7 +94,7 @@ def test_a_file_of_a_log_is_let_go_wherever_else_it_belongs(tenant: Tenant) -> N
     assert (body["consignment_id"], body["log_id"]) == (other.pk, None)
 
 
-def test_a_deleted_file_is_let_go_without_a_word(tenant: Tenant) -> None:
+def test_a_deleted_file_is_unlinked_without_an_event(tenant: Tenant) -> None:
     delete_file(actor=tenant.user, file=tenant.file)
     began = now(tenant)
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
@@ -109,7 +109,7 @@ def test_nothing_of_other_consignments_is_touched(tenant: Tenant) -> None:
     assert Note.unscoped.get(pk=other.note.pk).consignment == other.consignment
 
 
-def test_files_and_notes_are_let_go_of_in_a_few_queries(tenant: Tenant) -> None:
+def test_files_and_notes_are_unlinked_in_a_few_queries(tenant: Tenant) -> None:
     for number in range(30):
         readings = f"{number + 1},1,2026-01-01T00:00:00Z\n"
         file = settle_readings(readings, actor=tenant.user, name=f"{number}.csv")
@@ -147,7 +147,7 @@ def _accept_file(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("tie", [_write_note, _change_note, _place_file, _accept_file])
-def test_nothing_is_tied_to_a_consignment_that_has_just_been_deleted(
+def test_nothing_is_linked_to_a_consignment_deleted_concurrently(
     tie: Callable[[Tenant], None], tenant: Tenant
 ) -> None:
     delete_consignment(
@@ -162,7 +162,7 @@ def test_nothing_is_tied_to_a_consignment_that_has_just_been_deleted(
     assert not File.unscoped.live().exclude(pk=tenant.file.pk).exists()
 
 
-def test_no_file_is_tied_to_a_log_that_has_just_been_deleted(tenant: Tenant) -> None:
+def test_no_file_is_linked_to_a_log_deleted_concurrently(tenant: Tenant) -> None:
     delete_log(actor=tenant.user, log=Log.unscoped.get())
     with pytest.raises(NotFound, match=r"^There is no such log\.$"):
         place_file(
@@ -191,7 +191,7 @@ def test_the_shipped_settings_pass() -> None:
         ),
     ],
 )
-def test_a_noun_without_or_with_too_many_followers_is_an_error(
+def test_an_app_without_or_with_several_deletion_hooks_is_an_error(
     listed: list[str], sentences: list[str], settings: Settings
 ) -> None:
     settings.CONSIGNMENT_DELETION_HOOKS = listed

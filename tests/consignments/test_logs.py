@@ -1,4 +1,4 @@
-"""Logs, added one by one and in sheets, corrected and deleted: the totals follow."""
+"""Adding, changing and deleting logs keeps the totals exact."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def new(*barcodes: str | None) -> list[NewLog]:
 # --- Many at once --------------------------------------------------------------------------------
 
 
-def test_a_sheet_of_logs_comes_in_as_it_stands(owner: User, load: Consignment) -> None:
+def test_logs_of_a_sheet_are_added_in_order(owner: User, load: Consignment) -> None:
     logs = add_logs(actor=owner, consignment=load, logs=new("B", None, "A", None))
     barcodes = ["B", f"TB-{owner.client_id}-1", "A", f"TB-{owner.client_id}-2"]
     assert [log.barcode for log in logs] == barcodes
@@ -84,7 +84,7 @@ def test_an_empty_sheet_adds_nothing(owner: User, load: Consignment) -> None:
         (("A", "x" * 51), "A barcode has 1 to 50 printable characters."),
     ],
 )
-def test_all_of_a_sheet_comes_in_or_none_of_it(
+def test_all_logs_of_a_sheet_are_added_or_none(
     barcodes: tuple[str], sentence: str, owner: User, load: Consignment
 ) -> None:
     add_log(actor=owner, consignment=load, barcode="TAKEN", **SIZE)
@@ -103,7 +103,7 @@ def test_a_sheet_belongs_to_the_transaction_around_it(owner: User, load: Consign
     assert (totals(load), told()) == ((0, 0), [])
 
 
-def test_made_barcodes_step_over_those_of_their_own_sheet(owner: User, load: Consignment) -> None:
+def test_generated_barcodes_skip_those_of_their_sheet(owner: User, load: Consignment) -> None:
     by_hand = [f"TB-{owner.client_id}-{number}" for number in (2, 3, 5)]
     logs = add_logs(actor=owner, consignment=load, logs=new(None, *by_hand, None, None))
     assert [log.barcode for log in logs if log.barcode not in by_hand] == [
@@ -111,9 +111,7 @@ def test_made_barcodes_step_over_those_of_their_own_sheet(owner: User, load: Con
     ]
 
 
-def test_many_taken_numbers_are_stepped_over_in_a_few_queries(
-    owner: User, load: Consignment
-) -> None:
+def test_many_taken_numbers_are_skipped_in_a_few_queries(owner: User, load: Consignment) -> None:
     taken = [f"TB-{owner.client_id}-{number}" for number in range(1, 1001)]
     add_logs(actor=owner, consignment=load, logs=new(*taken))
     with CaptureQueriesContext(
@@ -132,7 +130,7 @@ def test_a_sheets_queries_grow_with_its_chunks_and_not_with_its_rows(
     assert len(queries) < 40
 
 
-def test_ids_are_known_where_the_database_does_not_tell_them(
+def test_ids_are_known_if_the_database_does_not_return_them(
     owner: User, load: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
@@ -158,7 +156,7 @@ def test_logs_are_found_by_their_barcodes_within_their_client(
 # --- Corrected -----------------------------------------------------------------------------------
 
 
-def test_a_corrected_log_counts_as_it_is_now(owner: User, load: Consignment) -> None:
+def test_a_changed_log_updates_the_totals(owner: User, load: Consignment) -> None:
     first, _ = add_logs(actor=owner, consignment=load, logs=new("A", "B"))
     log = change_log(actor=owner, log=first, barcode="C", length=Decimal(8))
     assert (log.barcode, log.volume, log.breadth) == ("C", Decimal("0.600"), SIZE["breadth"])
@@ -167,7 +165,7 @@ def test_a_corrected_log_counts_as_it_is_now(owner: User, load: Consignment) -> 
     assert told()[-1] == ("update", "C")
 
 
-def test_whoever_touches_a_log_has_updated_its_consignment(
+def test_every_write_of_a_log_sets_updated_by_of_its_consignment(
     owner: User, load: Consignment, make_user: MakeUser
 ) -> None:
     adder, changer, deleter = (make_user(role="operator") for _ in range(3))
@@ -194,7 +192,7 @@ def test_whoever_touches_a_log_has_updated_its_consignment(
         ({"length": Decimal("1.0005")}, "Give at most 3 decimals and 4 digits before them."),
     ],
 )
-def test_a_log_is_not_corrected_into_one_that_cannot_be(
+def test_a_log_cannot_be_changed_to_invalid_values(
     changes: dict[str, Any], sentence: str, owner: User, load: Consignment
 ) -> None:
     log, _ = add_logs(actor=owner, consignment=load, logs=new("A", "B"))
@@ -208,7 +206,7 @@ def test_a_log_is_not_corrected_into_one_that_cannot_be(
 # --- Deleted -------------------------------------------------------------------------------------
 
 
-def test_a_deleted_log_counts_no_more_and_leaves_its_last_state(
+def test_a_deleted_log_leaves_the_totals_and_publishes_its_last_state(
     owner: User, load: Consignment
 ) -> None:
     log, _ = add_logs(actor=owner, consignment=load, logs=new("A", "B"))
@@ -221,9 +219,7 @@ def test_a_deleted_log_counts_no_more_and_leaves_its_last_state(
 
 
 @pytest.mark.parametrize("gone", ["log", "consignment"])
-def test_a_log_that_somebody_has_just_deleted_is_not_found(
-    gone: str, owner: User, load: Consignment
-) -> None:
+def test_a_log_deleted_concurrently_is_not_found(gone: str, owner: User, load: Consignment) -> None:
     log = add_log(actor=owner, consignment=load, **SIZE)
     if gone == "log":
         delete_log(actor=owner, log=Log.unscoped.get())
@@ -235,7 +231,7 @@ def test_a_log_that_somebody_has_just_deleted_is_not_found(
         delete_log(actor=owner, log=log)
 
 
-def test_nothing_is_added_to_a_consignment_that_somebody_has_just_deleted(
+def test_nothing_is_added_to_a_consignment_deleted_concurrently(
     owner: User, load: Consignment
 ) -> None:
     delete_consignment(actor=owner, consignment=Consignment.unscoped.get())
@@ -263,7 +259,7 @@ def test_a_consignment_is_full_before_its_column_is(owner: User, load: Consignme
 @pytest.mark.parametrize(
     ("who", "refusal"), [("viewer", Forbidden), ("stranger", NotFound), ("lapsed", Lapsed)]
 )
-def test_only_who_may_write_logs_writes_them(
+def test_writing_logs_needs_the_permission(
     write: str,
     who: str,
     refusal: type[DomainError],

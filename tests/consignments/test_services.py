@@ -1,4 +1,4 @@
-"""Consignments and logs, written down."""
+"""Writes of consignments and logs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_name_is_taken_once_in_a_client(make_user: MakeUser) -> None:
         ({"city_id": 2**31}, "A city's number is from 1 to 2147483647."),
     ],
 )
-def test_what_no_consignment_can_be_is_refused(
+def test_an_invalid_consignment_is_rejected(
     make_user: MakeUser, fields: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
@@ -64,7 +64,7 @@ def test_what_no_consignment_can_be_is_refused(
 
 
 @pytest.mark.django_db
-def test_a_changed_consignment_is_told_and_says_who_changed_it(make_user: MakeUser) -> None:
+def test_a_changed_consignment_publishes_its_author(make_user: MakeUser) -> None:
     owner, manager = make_user("owner"), make_user("manager")
     opened = open_one(owner, vehicle_number="LV-1", city_id=7)
     changed = change_consignment(actor=manager, consignment=opened, name="AB-2", city_id=None)
@@ -78,7 +78,7 @@ def test_a_changed_consignment_is_told_and_says_who_changed_it(make_user: MakeUs
 
 
 @pytest.mark.django_db
-def test_a_change_leaves_totals_alone_that_came_meanwhile(make_user: MakeUser) -> None:
+def test_a_change_does_not_overwrite_concurrent_totals(make_user: MakeUser) -> None:
     owner = make_user("owner")
     opened = open_one(owner)
     add_log(actor=owner, consignment=opened, **SIZE)
@@ -95,7 +95,7 @@ def test_a_change_leaves_totals_alone_that_came_meanwhile(make_user: MakeUser) -
         ({"type": "plywood"}, Invalid, "A consignment is hardwood or pinewood."),
     ],
 )
-def test_a_consignment_is_not_changed_into_one_that_cannot_be(
+def test_a_consignment_cannot_be_changed_to_invalid_values(
     make_user: MakeUser, changes: dict[str, Any], refusal: type[DomainError], sentence: str
 ) -> None:
     owner = make_user("owner")
@@ -110,7 +110,7 @@ def test_a_consignment_is_not_changed_into_one_that_cannot_be(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("write", [change_consignment, delete_consignment])
-def test_only_who_may_write_consignments_writes_them(
+def test_writing_consignments_needs_the_permission(
     make_user: MakeUser, write: Callable[..., Any]
 ) -> None:
     owner = make_user("owner")
@@ -126,7 +126,7 @@ def test_only_who_may_write_consignments_writes_them(
 
 
 @pytest.mark.django_db
-def test_a_consignment_that_somebody_has_just_deleted_is_not_found(make_user: MakeUser) -> None:
+def test_a_consignment_deleted_concurrently_is_not_found(make_user: MakeUser) -> None:
     owner = make_user("owner")
     opened = open_one(owner)
     delete_consignment(actor=owner, consignment=Consignment.unscoped.get())
@@ -158,7 +158,7 @@ def test_another_clients_author_does_not_exist(make_user: MakeUser) -> None:
 
 
 @pytest.mark.django_db
-def test_a_barcode_is_made_and_steps_over_one_taken_by_hand(make_user: MakeUser) -> None:
+def test_a_generated_barcode_skips_manual_ones(make_user: MakeUser) -> None:
     owner = make_user("owner")
     consignment = open_one(owner)
     add_log(actor=owner, consignment=consignment, barcode=f"TB-{owner.client_id}-2", **SIZE)
@@ -213,7 +213,7 @@ def test_totals_stay_exact_when_many_add_at_once(make_user: MakeUser) -> None:
 
 
 @pytest.mark.django_db
-def test_a_log_is_told_as_a_log_event_and_not_as_a_consignments(make_user: MakeUser) -> None:
+def test_adding_a_log_publishes_a_log_event_only(make_user: MakeUser) -> None:
     owner = make_user("owner")
     add_log(actor=owner, consignment=open_one(owner), **SIZE)
     assert list(OutboxEvent.objects.values_list("type", "sequence")) == [

@@ -1,6 +1,6 @@
-"""Every named constraint is broken once: each database refuses, and its words name the constraint.
+"""Every named constraint is violated once, and each database reports its name.
 
-The models say which constraints there are, so a new one is covered, or noticed, by itself.
+The constraints are read from the models, so a new one is covered or reported as missing.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def refused(row: models.Model, values: Mapping[str, Any]) -> IntegrityError:
 
 
 @pytest.mark.parametrize(("model", "constraint"), named(UniqueConstraint))
-def test_what_is_unique_stays_so_under_the_constraints_name(
+def test_unique_constraints_are_reported_by_name(
     tenant: Tenant, model: type[models.Model], constraint: UniqueConstraint
 ) -> None:
     first, second = (MAKERS[model](tenant, word) for word in ("oak", "larch"))
@@ -145,9 +145,7 @@ def test_what_is_unique_stays_so_under_the_constraints_name(
 
 
 @pytest.mark.parametrize(("model", "name"), [(Role, "client"), (File, "live_digest")])
-def test_nothing_is_not_the_same_as_nothing(
-    tenant: Tenant, model: type[models.Model], name: str
-) -> None:
+def test_nulls_are_distinct(tenant: Tenant, model: type[models.Model], name: str) -> None:
     """What lets a plain constraint stand for a conditional one, which MariaDB does not have."""
     first, second = (MAKERS[model](tenant, word) for word in ("oak", "larch"))
     [constraint] = [one for one in model._meta.constraints if name in getattr(one, "fields", ())]
@@ -157,7 +155,7 @@ def test_nothing_is_not_the_same_as_nothing(
 
 
 @pytest.mark.parametrize(("model", "constraint"), named(CheckConstraint))
-def test_what_is_impossible_is_refused_under_the_constraints_name(
+def test_check_constraints_are_reported_by_name(
     tenant: Tenant, model: type[models.Model], constraint: CheckConstraint
 ) -> None:
     row = MAKERS[model](tenant, "oak")
@@ -165,7 +163,7 @@ def test_what_is_impossible_is_refused_under_the_constraints_name(
         assert get_violated_constraint(refused(row, values)) == constraint.name, values
 
 
-def test_a_refusal_becomes_the_sentence_whatever_text_was_sent(tenant: Tenant) -> None:
+def test_a_violation_is_translated_whatever_the_text(tenant: Tenant) -> None:
     """The text stands in the server's own words, and must not be taken for the name."""
     text = "x' for key 'role_name_is_unique"
     MAKERS[User](tenant, text)

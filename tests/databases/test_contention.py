@@ -1,4 +1,4 @@
-"""Many at once, on a real database: whoever loses does it again, and nothing is done twice."""
+"""Concurrent writes on a real database: conflicts are retried, and nothing happens twice."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TakesNoteThenStream:
 
 
 @pytest.mark.only_on("postgresql", "mysql")
-def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
+def test_the_loser_of_a_deadlock_is_retried(owner: User) -> None:
     assert owner.client is not None
     note = write_note(actor=owner, client=owner.client, title="Lorry 7", content="first")
     watch, has_stream = TakesNoteThenStream(), threading.Event()
@@ -112,7 +112,7 @@ def test_a_deadlock_is_survived_by_doing_the_loser_again(owner: User) -> None:
 
 
 @pytest.mark.only_on("postgresql")
-def test_what_cannot_be_put_in_order_is_done_again(client_company: Client) -> None:
+def test_a_serialization_failure_is_retried(client_company: Client) -> None:
     rows = Client.unscoped.filter(pk=client_company.pk)
     tries = []
 
@@ -153,7 +153,7 @@ def test_a_transaction_sees_what_others_have_committed(client_company: Client) -
         assert rows.get().contact == "new"
 
 
-def test_totals_are_exact_however_many_add_to_them(owner: User) -> None:
+def test_totals_are_exact_under_concurrent_writes(owner: User) -> None:
     load = Consignment.unscoped.create(client=owner.client, name="Load", type="hardwood")
 
     def add(number: int) -> None:
@@ -194,7 +194,7 @@ def test_seats_are_not_overbooked(owner: User) -> None:
     assert User.unscoped.filter(client=owner.client, is_active=True).count() == 3
 
 
-def test_the_last_seat_is_given_once_however_it_is_asked_for(
+def test_the_last_seat_is_taken_once_by_any_call(
     owner: User, staff: User, make_user: MakeUser, as_user: AsUser
 ) -> None:
     asleep = make_user(role="viewer", is_active=False)
@@ -221,7 +221,7 @@ def test_the_last_seat_is_given_once_however_it_is_asked_for(
         assert sorted(takers) in ([200, 402, 402], [201, 402, 402])
 
 
-def test_one_owner_is_left_however_the_others_go(
+def test_one_owner_remains_under_concurrent_removals(
     owner: User, make_user: MakeUser, as_user: AsUser
 ) -> None:
     owners = [owner, *(make_user() for _ in range(3))]
@@ -243,7 +243,7 @@ def test_one_owner_is_left_however_the_others_go(
     assert left.count() >= 1
 
 
-def test_a_role_is_either_given_or_deleted(owner: User, as_user: AsUser) -> None:
+def test_a_role_is_either_granted_or_deleted(owner: User, as_user: AsUser) -> None:
     role = Role.unscoped.create(client=owner.client, name="gate")
     new = {"name": "New", "username": "new", "role": role.pk}
 
@@ -256,7 +256,7 @@ def test_a_role_is_either_given_or_deleted(owner: User, as_user: AsUser) -> None
     assert at_once(2, ask) in ([201, 409], [404, 204])
 
 
-def test_one_of_many_gets_a_name(owner: User) -> None:
+def test_one_of_many_concurrent_writers_gets_a_name(owner: User) -> None:
     def add(number: int) -> User:
         assert owner.client is not None
         role = Role.unscoped.get(client=None, name="viewer")
@@ -267,13 +267,13 @@ def test_one_of_many_gets_a_name(owner: User) -> None:
     assert kinds(at_once(6, add)) == {User: 1, Conflict: 5}
 
 
-def test_a_refresh_token_is_good_for_one_of_many(owner: User) -> None:
+def test_one_of_many_concurrent_refreshes_succeeds(owner: User) -> None:
     refresh = issue_tokens(user=owner).refresh
     outcomes = at_once(6, lambda _: rotate_tokens(refresh=refresh))
     assert kinds(outcomes) == {TokenPair: 1, NotSignedIn: 5}
 
 
-def test_wrong_guesses_at_once_are_refused_and_counted(owner: User) -> None:
+def test_concurrent_wrong_guesses_are_rejected_and_counted(owner: User) -> None:
     def guess(number: int) -> int:
         credentials = {"username": owner.username, "password": f"{PASSWORD}-{number}"}
         return APIClient().post("/api/token/", credentials).status_code
@@ -284,7 +284,9 @@ def test_wrong_guesses_at_once_are_refused_and_counted(owner: User) -> None:
     assert APIClient().post("/api/token/", credentials).status_code == 429
 
 
-def test_an_idempotency_key_lets_one_of_many_through(owner: User, as_user: AsUser) -> None:
+def test_one_of_many_requests_with_an_idempotency_key_succeeds(
+    owner: User, as_user: AsUser
+) -> None:
     def post(_: int) -> int:
         program = as_user(owner)
         note = {"title": "Lorry 7", "content": "at the gate"}
@@ -297,7 +299,7 @@ def test_an_idempotency_key_lets_one_of_many_through(owner: User, as_user: AsUse
     assert Note.unscoped.count() == OutboxEvent.objects.count() == 1
 
 
-def test_the_same_readings_are_taken_once(owner: User, as_user: AsUser) -> None:
+def test_the_same_readings_are_accepted_once(owner: User, as_user: AsUser) -> None:
     def upload(number: int) -> tuple[int, str]:
         readings = b"7,21.5,2026-01-01T00:00:00Z\n"
         file = SimpleUploadedFile(f"{number}.csv", readings, content_type="text/csv")

@@ -1,4 +1,4 @@
-"""What `dumpdata` writes, `loaddata` brings back as it was: every noun, in JSON and in XML."""
+"""`loaddata` restores what `dumpdata` writes: every model, in JSON and in XML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rows(model: type[models.Model]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("format_", ["json", "xml"])
-def test_every_noun_comes_back_as_it_was(tmp_path: Path, format_: str) -> None:
+def test_every_model_survives_a_dump_and_load(tmp_path: Path, format_: str) -> None:
     create_tenant(word="Bērzs", first_id=1_000_001)
     before = {model: rows(model) for model in MODELS}
     nouns = [model for model in MODELS if issubclass(model, TenantModel)]

@@ -1,4 +1,4 @@
-"""What is asked for again and again is found by an index, on every database."""
+"""Frequent queries use an index, on every database."""
 
 from __future__ import annotations
 

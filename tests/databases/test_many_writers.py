@@ -1,4 +1,4 @@
-"""Twenty write into one consignment at once, others correct and delete: every number is true."""
+"""Twenty concurrent writers of a consignment keep its totals, barcodes and events exact."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def run(gate: Gate) -> None:
         thread.join(60)
 
 
-def test_totals_barcodes_and_events_are_exact_whoever_writes_at_once(make_user: MakeUser) -> None:
+def test_totals_barcodes_and_events_are_exact_under_concurrent_writes(make_user: MakeUser) -> None:
     owner = make_user()
     assert owner.client is not None
     opened = open_consignment(actor=owner, client=owner.client, name="Lorry 7", type="pinewood")

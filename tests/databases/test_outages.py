@@ -1,4 +1,4 @@
-"""A real database that breaks is an outage, is logged, and heals; a defect of ours is a 500."""
+"""Failures of a real database are outages, logged, and recover; a defect is a 500."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_database_that_is_full_is_an_outage() -> None:
 
 
 @pytest.mark.parametrize("sql", ["SELECT nothing FROM notes_note", "SELECT 1 FROM nowhere", "("])
-def test_what_is_not_there_is_a_defect(sql: str) -> None:
+def test_a_missing_table_is_a_defect(sql: str) -> None:
     assert not is_database_outage(error_of(lambda: ask(sql)))
 
 

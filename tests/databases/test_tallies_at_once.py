@@ -1,4 +1,4 @@
-"""Sheets that share logs are processed at once by several workers: no log twice, none lost."""
+"""Concurrent processing of sheets that share logs adds each log once."""
 
 from __future__ import annotations
 

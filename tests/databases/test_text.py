@@ -1,4 +1,4 @@
-"""Text is kept and compared to the letter, and searched in every alphabet, on every database."""
+"""Text is stored and compared exactly, and searched in every alphabet, on every database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
 from timba.db.text import fold_case, text_contains
 from timba.notes.models import Note
-from timba.web.pages import viewer_of
+from timba.web.pages import get_viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -169,7 +169,7 @@ def test_other_words_are_not_found(note: Callable[[str], Note], words: str, text
     assert not Note.unscoped.filter(text_contains(words, "content")).exists()
 
 
-def test_every_letter_has_the_case_that_unicode_gives_it(note: Callable[[str], Note]) -> None:
+def test_case_folding_follows_unicode(note: Callable[[str], Note]) -> None:
     cased = [letter for letter in every_character() if letter != letter.lower()]
     large, small = "".join(cased), "".join(fold_case(letter) for letter in cased)
     assert len(cased) > 1300
@@ -199,5 +199,5 @@ def test_clients_are_listed_in_one_order_everywhere(staff: User) -> None:
         ClientFactory(name=name)
     request = RequestFactory().get("/")
     request.user, request.session = staff, SessionStore()
-    listed = [client.name for client in viewer_of(request).offered_clients]
+    listed = [client.name for client in get_viewer(request).offered_clients]
     assert listed == ["_", "alksnis", "Alksnis", "Oak 10", "oak 9", "zebra", "Zāģētava", "Ābele"]

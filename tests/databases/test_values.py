@@ -1,4 +1,4 @@
-"""Times, numbers, JSON and bytes come back as they went in, and lists in the same order."""
+"""Times, numbers, JSON and bytes are stored exactly, and lists keep their order."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_times_keep_their_microseconds() -> None:
     assert OutboxEvent.objects.filter(time__lt=MOMENTS[3]).count() == 3
 
 
-def test_the_databases_clock_tells_utc(client_company: Client) -> None:
+def test_the_databases_clock_is_utc(client_company: Client) -> None:
     before = timezone.now()
     Client.unscoped.filter(pk=client_company.pk).update(updated_at=Now())
     told = Client.unscoped.get(pk=client_company.pk).updated_at
@@ -175,7 +175,7 @@ def test_ids_may_be_as_large_as_they_can() -> None:
 
 
 @pytest.mark.parametrize("number", [2**63, 2**64, 2**70, -1, 0])
-def test_ids_that_no_row_can_have_name_nothing(number: int) -> None:
+def test_impossible_ids_are_not_found(number: int) -> None:
     for model in (Note, Log, Consignment):
         with pytest.raises(NotFound):
             model.unscoped.get_or_not_found(pk=number)

@@ -1,4 +1,4 @@
-"""Unsafe databases are refused with a sentence; each check was seen to refuse a real one."""
+"""Unsafe databases are rejected with a sentence; each check is run against a real one."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def make_database(db: None) -> Iterator[Callable[[str], str]]:
     maker.close()
 
 
-def test_a_database_that_is_not_asked_for_is_left_alone() -> None:
+def test_unselected_databases_are_not_checked() -> None:
     assert check_database_guarantees(None, databases=None) == []
     assert check_database_durability(None, databases=None) == []
 
 
-def test_durability_is_asked_before_deploying(db: None) -> None:
+def test_durability_is_checked_before_deploying(db: None) -> None:
     asked = run_checks(tags=[DURABILITY], include_deployment_checks=True, databases=["default"])
     assert said(asked) == said(check_database_durability(None, databases=["default"]))
     assert run_checks(tags=[DURABILITY], databases=["default"]) == []
@@ -110,13 +110,13 @@ class TestSQLite:
         [problem] = check_database_guarantees(None, databases=["default"])
         assert problem.id == "timba.E007"
 
-    def test_its_durability_is_always_asked(self, db: None) -> None:
+    def test_durability_is_part_of_its_guarantees(self, db: None) -> None:
         assert check_database_durability(None, databases=["default"]) == []
 
 
 @pytest.mark.only_on("postgresql")
 class TestPostgreSQL:
-    def test_an_encoding_that_holds_not_every_letter_is_refused(
+    def test_an_encoding_without_every_letter_is_rejected(
         self, make_database: Callable[[str], str]
     ) -> None:
         latin = "ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
@@ -132,7 +132,7 @@ class TestPostgreSQL:
             "who waited for another's write would not see it."
         )
 
-    def test_numbers_that_are_handed_out_ahead_are_refused(self, db: None) -> None:
+    def test_cached_sequences_are_rejected(self, db: None) -> None:
         execute("ALTER SEQUENCE events_outboxevent_id_seq CACHE 50")
         [(code, sentence)] = said(check_database_guarantees(None, databases=["default"]))
         assert code == "timba.E010"
@@ -141,7 +141,7 @@ class TestPostgreSQL:
             "events could leave in another order than they were written."
         )
 
-    def test_a_build_without_every_alphabet_is_refused(self, db: None) -> None:
+    def test_a_build_without_icu_is_rejected(self, db: None) -> None:
         execute("DELETE FROM pg_collation WHERE collname = 'und-x-icu'")
         [problem] = said(check_database_guarantees(None, databases=["default"]))
         assert problem == (
@@ -149,7 +149,7 @@ class TestPostgreSQL:
             "This PostgreSQL was built without ICU: it cannot search in every alphabet.",
         )
 
-    def test_a_server_that_may_forget_is_refused(self, db: None) -> None:
+    def test_a_server_without_durability_is_rejected(self, db: None) -> None:
         """The servers of tests are quick because they may."""
         execute("SET LOCAL synchronous_commit = off")
         settings = ("fsync", "full_page_writes", "synchronous_commit")
@@ -161,9 +161,7 @@ class TestPostgreSQL:
 
 @pytest.mark.only_on("mysql")
 class TestMariaDB:
-    def test_a_collation_that_overlooks_differences_is_refused(
-        self, make_database: Callable[[str], str]
-    ) -> None:
+    def test_an_inexact_collation_is_rejected(self, make_database: Callable[[str], str]) -> None:
         careless = make_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
         execute(f"CREATE TABLE {careless}.town (name varchar(9), about json)")
         assert said_of_another(name=careless) == [
@@ -199,7 +197,7 @@ class TestMariaDB:
             ),
         ],
     )
-    def test_a_session_that_works_in_another_way_is_refused(
+    def test_a_session_with_other_settings_is_rejected(
         self, db: None, setting: str, problem: tuple[str, str]
     ) -> None:
         usual = connection.settings_dict["OPTIONS"]["init_command"]
@@ -215,7 +213,7 @@ class TestMariaDB:
             ("timba.E012", "MariaDB 10.6.20 is too old: it cannot search in every alphabet.")
         ]
 
-    def test_a_server_that_may_forget_is_refused(self, db: None) -> None:
+    def test_a_server_without_durability_is_rejected(self, db: None) -> None:
         """The servers of tests are quick because they may."""
         expected = {"innodb_flush_log_at_trx_commit": 1, "innodb_doublewrite": 1}
         forgetful = {

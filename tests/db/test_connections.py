@@ -1,4 +1,4 @@
-"""The database's settings as they come out of the environment."""
+"""The database settings that follow from the environment."""
 
 from __future__ import annotations
 

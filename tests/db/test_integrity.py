@@ -1,4 +1,4 @@
-"""Each database names the violated constraint in its own words; all become the same sentence."""
+"""Violations of a constraint become the same domain error on each database."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("arguments", "name"), TEXTS.items())
-def test_the_constraint_is_known_by_name(arguments: tuple[object, ...], name: str | None) -> None:
+def test_the_constraint_is_found_by_name(arguments: tuple[object, ...], name: str | None) -> None:
     assert get_violated_constraint(IntegrityError(*arguments)) == name
 
 
-def test_postgresql_says_the_name_by_itself() -> None:
+def test_postgresql_reports_the_name() -> None:
     failure = IntegrityError("duplicate key value …")
     failure.__cause__ = Exception()
     failure.__cause__.diag = SimpleNamespace(constraint_name="username_is_unique")
@@ -85,7 +85,7 @@ def test_a_check_becomes_its_sentence(make_user: MakeUser) -> None:
         User.unscoped.filter(pk=user.pk).update(client=None)
 
 
-def test_a_failure_without_a_sentence_stays_what_it_is(make_user: MakeUser) -> None:
+def test_a_violation_without_a_translation_passes_unchanged(make_user: MakeUser) -> None:
     make_user(username="anna")
     with (
         pytest.raises(IntegrityError),

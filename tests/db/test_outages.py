@@ -1,4 +1,4 @@
-"""Whether the database is out of service is told by the drivers' codes, not by their classes."""
+"""Outages are classified by the drivers' error codes, not by exception classes."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ DEFECTS = [
 
 
 @pytest.mark.parametrize("error", OUTAGES, ids=str)
-def test_an_outage_is_known_by_its_code(error: Error) -> None:
+def test_outages_are_classified_by_code(error: Error) -> None:
     assert is_database_outage(error)
 
 
 @pytest.mark.parametrize("error", DEFECTS, ids=str)
-def test_a_defect_is_no_outage(error: Exception) -> None:
+def test_a_defect_is_not_an_outage(error: Exception) -> None:
     assert not is_database_outage(error)
 
 
@@ -113,11 +113,11 @@ def test_a_defect_is_no_outage(error: Exception) -> None:
     ],
     ids=str,
 )
-def test_a_full_disk_is_known_by_its_code(error: Exception, is_full: bool) -> None:
+def test_full_disks_are_classified_by_code(error: Exception, is_full: bool) -> None:
     assert is_disk_full(error) is is_full
 
 
-def test_a_cause_is_logged_once_and_another_one_too(
+def test_each_cause_is_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outages, "_logged_at", {})
@@ -130,7 +130,7 @@ def test_a_cause_is_logged_once_and_another_one_too(
     assert "exc_info" in first.getMessage()
 
 
-def test_a_cause_that_lasts_is_logged_again(
+def test_a_lasting_cause_is_logged_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outages, "_logged_at", {})

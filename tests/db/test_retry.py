@@ -1,4 +1,4 @@
-"""Writes that lose to another are done again."""
+"""Transactions that lose a conflict are retried."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def failing(*failures: Exception) -> tuple[list[int], object]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("failure", [DEADLOCK, serialization_failure()])
-def test_a_write_that_lost_is_done_again_from_its_start(failure: OperationalError) -> None:
+def test_a_lost_transaction_is_retried_from_its_start(failure: OperationalError) -> None:
     calls, write = failing(failure, failure)
     assert write() == "written"
     assert len(calls) == 3
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_given_up_after_four_times() -> None:
+def test_it_fails_after_four_attempts() -> None:
     calls, write = failing(*[DEADLOCK] * 9)
     with pytest.raises(OperationalError):
         write()
@@ -54,7 +54,7 @@ def test_it_is_given_up_after_four_times() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("failure", [OperationalError("server is gone"), IntegrityError(1213)])
-def test_other_failures_are_not_tried_again(failure: Exception) -> None:
+def test_other_errors_are_not_retried(failure: Exception) -> None:
     calls, write = failing(failure)
     with pytest.raises(type(failure)):
         write()
@@ -62,7 +62,7 @@ def test_other_failures_are_not_tried_again(failure: Exception) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_transaction_only_its_owner_can_do_it_again() -> None:
+def test_a_nested_call_is_not_retried() -> None:
     calls, write = failing(DEADLOCK)
     with pytest.raises(OperationalError), transaction.atomic():
         write()
@@ -70,7 +70,7 @@ def test_inside_a_transaction_only_its_owner_can_do_it_again() -> None:
 
 
 @pytest.mark.django_db
-def test_others_are_let_write_where_one_writes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yielding_sleeps_on_sqlite_only(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("timba.db.transactions.time.sleep", slept.append)
     yield_to_writers(0.25)

@@ -1,4 +1,4 @@
-"""What comes out of files is stored alike by every database."""
+"""Text and JSON from files are cleaned so that every database can store them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ POISON = "\0\ud800\udfff"
         ("\x01\n\t", "\x01\n\t"),
     ],
 )
-def test_what_no_database_stores_is_shown_by_a_replacement(dirty: str, cleaned: str) -> None:
+def test_unstorable_characters_are_replaced(dirty: str, cleaned: str) -> None:
     assert replace_unstorable(dirty) == cleaned
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_null(number: float) -> None:
+def test_nan_and_infinity_become_null(number: float) -> None:
     assert clean_json({"at": [number, 1.5, (number,)]}) == {"at": [None, 1.5, [None]]}
 
 
@@ -38,7 +38,7 @@ def test_names_are_cleaned_and_other_values_kept() -> None:
     assert clean_json(value) == {"a\ufffd": {"b": [1, True, None, "\ufffd"]}, "7": 8}
 
 
-def test_a_text_longer_than_any_fact_is_cut_with_a_mark() -> None:
+def test_long_texts_are_cut_with_an_ellipsis() -> None:
     long, longest = "ä" * 1001, "ä" * 1000
     assert clean_json({"title": long, "errors": [{"text": longest}]}) == {
         "title": "ä" * 999 + "…",
@@ -56,7 +56,7 @@ def test_a_text_longer_than_any_fact_is_cut_with_a_mark() -> None:
         max_leaves=20,
     )
 )
-def test_what_is_clean_is_json_in_utf_8_without_nul(value: object) -> None:
+def test_cleaned_values_are_json_in_utf_8_without_nul(value: object) -> None:
     text = json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False)
     assert "\0" not in json.loads(json.dumps(text))
     assert "\\u0000" not in text

@@ -1,4 +1,4 @@
-"""Slow work stays out of transactions, and a commit waits for the answer that it takes along."""
+"""Slow work is kept out of transactions, and a commit can be deferred."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_commit_waits_for_the_end_of_the_block(owner: User) -> None:
     assert Note.unscoped.count() == 1
 
 
-def test_what_fails_before_the_end_of_the_block_undoes_the_change(owner: User) -> None:
+def test_a_failure_before_the_end_of_the_block_rolls_back(owner: User) -> None:
     def write_and_fail() -> None:
         with deferred_commit():
             write_note(actor=owner, client=owner.client, title="Seal")
@@ -73,5 +73,5 @@ def test_slow_work_refuses_to_run_inside_a_transaction(owner: User, settings: Se
 
 
 @pytest.mark.django_db
-def test_the_transaction_around_a_test_is_none(owner: User) -> None:
+def test_the_transaction_of_a_test_case_does_not_count(owner: User) -> None:
     outside_transactions(owner.refresh_from_db)()

@@ -1,4 +1,4 @@
-"""Facts to publish, and brokers to publish them to."""
+"""Fixtures: events to publish, and a broker."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pytest_django.fixtures import Settings
 from tests.events.kafka import MockKafka
 from timba.events.outbox import Event, publish
 
-Tell = Callable[..., None]
+PublishEvents = Callable[..., None]
 
 
-def fact(
+def make_event(
     *,
     key: str = "7",
     action: str = "create",
@@ -23,7 +23,7 @@ def fact(
     text: str = "",
     subject: str = "",
 ) -> Event:
-    """Return a fact about a note, or about another noun."""
+    """Return an event of a note, or of another noun."""
     body = {"id": key, "title": text}
     return Event(
         noun=noun,
@@ -37,12 +37,15 @@ def fact(
 
 
 @pytest.fixture
-def tell() -> Tell:
-    """Return what commits facts in one transaction: `tell(key="7")` or `tell(fact(…), fact(…))`."""
+def publish_events() -> PublishEvents:
+    """Return a function that publishes events in one transaction.
 
-    def commit(*facts: Event, **about: object) -> None:
+    Call it as `publish_events(key="7")` or `publish_events(make_event(…), …)`.
+    """
+
+    def commit(*events: Event, **about: object) -> None:
         with transaction.atomic():
-            publish(*(facts or [fact(**about)]))  # type: ignore[arg-type]
+            publish(*(events or [make_event(**about)]))  # type: ignore[arg-type]
 
     return commit
 

@@ -1,6 +1,6 @@
 """A Kafka in the test's own process: the mock cluster that librdkafka brings, over real TCP.
 
-It can be told to refuse and to be away, which no real broker does on command.
+It can reject messages and become unavailable on command, which a real broker cannot.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ class MockKafka:
         self._cluster = self._lib.rd_kafka_mock_cluster_new(self._client, 1)
         self.servers: str = self._lib.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
-    def make_topic(self, name: str, *, partitions: int = 4) -> None:
+    def create_topic(self, name: str, *, partitions: int = 4) -> None:
         assert not self._lib.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
 
-    def refuse_topic(self, name: str) -> None:
+    def reject_topic(self, name: str) -> None:
         """Know no such topic, and do not make it either."""
         self._lib.rd_kafka_mock_topic_set_error(self._cluster, name.encode(), _UNKNOWN_TOPIC)
 
-    def refuse_as_too_large(self, *, batches: int) -> None:
+    def reject_as_too_large(self, *, batches: int) -> None:
         """Refuse the next produce requests, each whole, as brokers do."""
         errors = (ctypes.c_int * batches)(*[_MESSAGE_TOO_LARGE] * batches)
         self._lib.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE, batches, errors)
 
-    def go_away(self) -> None:
+    def stop(self) -> None:
         self._lib.rd_kafka_mock_broker_set_down(self._cluster, 1)
 
-    def come_back(self) -> None:
+    def resume(self) -> None:
         self._lib.rd_kafka_mock_broker_set_up(self._cluster, 1)
 
     def close(self) -> None:

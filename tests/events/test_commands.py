@@ -1,4 +1,4 @@
-"""`consume` prints events from either source; `relay` runs until it is told to stop."""
+"""`consume` prints events from either source; `relay` runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from tests.events.conftest import Tell, fact
+from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from timba.events import consumer
 from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
@@ -43,8 +43,10 @@ def sequences(lines: list[dict[str, Any]]) -> list[tuple[int, int]]:
 
 
 @pytest.mark.django_db
-def test_consume_prints_the_outbox(tell: Tell) -> None:
-    tell(fact(key="1", client_id=3, text="Ä"), fact(key="2", client_id=3, noun="file"))
+def test_consume_prints_the_outbox(publish_events: PublishEvents) -> None:
+    publish_events(
+        make_event(key="1", client_id=3, text="Ä"), make_event(key="2", client_id=3, noun="file")
+    )
     event = OutboxEvent.objects.get(key="1")
     assert consume("note_events") == [
         {
@@ -63,12 +65,14 @@ def test_consume_prints_the_outbox(tell: Tell) -> None:
 
 
 @pytest.fixture
-def in_kafka(tell: Tell, kafka: MockKafka) -> None:
+def in_kafka(publish_events: PublishEvents, kafka: MockKafka) -> None:
     """Publish two notes of client 1, one of client 2 and a file; deliver the first one twice."""
-    kafka.make_topic("note_events")
-    kafka.make_topic("file_events")
-    tell(fact(key="1"), fact(key="9", noun="file"), fact(key="2", action="update"))
-    tell(fact(key="3", client_id=2))
+    kafka.create_topic("note_events")
+    kafka.create_topic("file_events")
+    publish_events(
+        make_event(key="1"), make_event(key="9", noun="file"), make_event(key="2", action="update")
+    )
+    publish_events(make_event(key="3", client_id=2))
     for _ in range(2):
         Relay(open_publisher=open_publisher).run_once()
         OutboxEvent.objects.filter(key="1").update(published_at=None)
@@ -77,14 +81,14 @@ def in_kafka(tell: Tell, kafka: MockKafka) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("source", ["outbox", "kafka"])
-def test_consume_narrows_to_what_is_asked_for(in_kafka: None, source: str) -> None:
+def test_consume_filters_by_its_options(in_kafka: None, source: str) -> None:
     assert sequences(consume("note_events", source=source)) == [(1, 1), (1, 3), (2, 1)]
     assert sequences(consume("note_events", source=source, after=1)) == [(1, 3)]
     assert sequences(consume("note_events", source=source, client=2)) == [(2, 1)]
 
 
 @pytest.mark.django_db
-def test_both_sources_tell_the_same(in_kafka: None) -> None:
+def test_both_sources_yield_the_same_events(in_kafka: None) -> None:
     from_kafka = sorted(consume("note_events"), key=lambda line: line["id"])
     from_outbox = sorted(consume("note_events", source="outbox"), key=lambda line: line["id"])
     assert from_kafka == from_outbox
@@ -92,39 +96,47 @@ def test_both_sources_tell_the_same(in_kafka: None) -> None:
 
 
 @pytest.mark.django_db
-def test_outbox_is_read_in_small_steps_to_its_end(
-    tell: Tell, monkeypatch: pytest.MonkeyPatch
+def test_the_outbox_is_read_to_its_end_in_batches(
+    publish_events: PublishEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "_BATCH_SIZE", 1)
     for key in "abc":
-        tell(fact(key=key), fact(key="f", noun="file"))
+        publish_events(make_event(key=key), make_event(key="f", noun="file"))
     assert [line["key"] for line in consume("note_events")] == ["a", "b", "c"]
 
 
 @pytest.mark.django_db
-def test_consume_says_that_kafka_has_no_such_topic(kafka: MockKafka) -> None:
-    kafka.refuse_topic("tree_events")
+def test_consume_reports_an_unknown_topic(kafka: MockKafka) -> None:
+    kafka.reject_topic("tree_events")
     with pytest.raises(CommandError, match="Kafka has no topic tree_events yet"):
         consume("tree_events")
 
 
 @pytest.mark.django_db
-def test_consume_says_that_kafka_is_away(kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consume_reports_that_kafka_does_not_respond(
+    kafka: MockKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(consumer, "_TIMEOUT_SECONDS", 1)
-    kafka.go_away()
+    kafka.stop()
     with pytest.raises(CommandError, match="Kafka does not answer: look at KAFKA_BOOTSTRAP"):
         consume("note_events")
 
 
-def test_consume_says_what_to_do_without_kafka() -> None:
+def test_consume_without_kafka_says_what_to_configure() -> None:
     with pytest.raises(CommandError, match="No Kafka is configured: set KAFKA_BOOTSTRAP_SERVERS"):
         consume("note_events", source="kafka")
 
 
 @pytest.fixture
-def naps(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+def sleeps(publish_events: PublishEvents, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two more notes be written while the outbox is followed; then Ctrl-C."""
-    happenings = iter([lambda: tell(key="2"), lambda: None, lambda: tell(key="3", client_id=2)])
+    happenings = iter(
+        [
+            lambda: publish_events(key="2"),
+            lambda: None,
+            lambda: publish_events(key="3", client_id=2),
+        ]
+    )
 
     def nap(_seconds: float) -> None:
         happen = next(happenings, None)
@@ -132,17 +144,17 @@ def naps(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         happen()
 
-    tell(key="1")
+    publish_events(key="1")
     monkeypatch.setattr(consumer.time, "sleep", nap)
 
 
 @pytest.mark.django_db
-def test_consume_follows_until_ctrl_c(naps: None) -> None:
+def test_consume_follows_until_ctrl_c(sleeps: None) -> None:
     assert [line["key"] for line in consume("note_events", follow=True)] == ["1", "2", "3"]
 
 
 @pytest.mark.django_db
-def test_who_follows_the_outbox_reads_nothing_twice(naps: None) -> None:
+def test_following_the_outbox_yields_no_event_twice(sleeps: None) -> None:
     read: list[str] = []
     with suppress(KeyboardInterrupt):
         for message in read_outbox(EventFilter(topic="note_events", follow=True)):
@@ -206,10 +218,10 @@ def all_published() -> bool:
 @pytest.mark.journey
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_relay_without_a_broker_says_so_and_stays_until_it_is_stopped(
-    start: Start, tell: Tell, number: int
+def test_relay_without_a_broker_logs_it_and_runs_until_stopped(
+    start: Start, publish_events: PublishEvents, number: int
 ) -> None:
-    tell(key="1")
+    publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS="")
     wait_until(lambda: "events stay in the outbox" in child.log.read_text())
     time.sleep(1)
@@ -221,9 +233,11 @@ def test_relay_without_a_broker_says_so_and_stays_until_it_is_stopped(
 
 @pytest.mark.journey
 @pytest.mark.django_db(transaction=True)
-def test_stopped_relay_gives_its_lease_back(start: Start, tell: Tell, kafka: MockKafka) -> None:
-    kafka.make_topic("note_events")
-    tell(key="1")
+def test_stopped_relay_releases_its_lease(
+    start: Start, publish_events: PublishEvents, kafka: MockKafka
+) -> None:
+    kafka.create_topic("note_events")
+    publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
     wait_until(all_published)
     child.end(signal.SIGTERM)
@@ -232,11 +246,11 @@ def test_stopped_relay_gives_its_lease_back(start: Start, tell: Tell, kafka: Moc
 
 @pytest.mark.journey
 @pytest.mark.django_db(transaction=True)
-def test_relay_that_is_waiting_for_a_dead_broker_stops_when_asked(
-    start: Start, tell: Tell, kafka: MockKafka
+def test_relay_stops_while_it_waits_for_a_dead_broker(
+    start: Start, publish_events: PublishEvents, kafka: MockKafka
 ) -> None:
-    kafka.go_away()
-    tell(key="1")
+    kafka.stop()
+    publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
     wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
     time.sleep(0.3)
@@ -246,16 +260,16 @@ def test_relay_that_is_waiting_for_a_dead_broker_stops_when_asked(
 
 @pytest.mark.journey
 @pytest.mark.django_db(transaction=True)
-def test_relays_killed_again_and_again_lose_nothing(
-    start: Start, tell: Tell, kafka: MockKafka
+def test_repeatedly_killed_relays_lose_nothing(
+    start: Start, publish_events: PublishEvents, kafka: MockKafka
 ) -> None:
-    kafka.make_topic("note_events")
+    kafka.create_topic("note_events")
     told = 0
     for round_ in range(3):
         child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
         wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
         for number in range(120):
-            tell(fact(key=str(number % 7)), fact(key="often"))
+            publish_events(make_event(key=str(number % 7)), make_event(key="often"))
             told += 2
             if number == 40 + 20 * round_:
                 child.process.kill()
@@ -273,7 +287,7 @@ def test_relays_killed_again_and_again_lose_nothing(
 
 
 @pytest.mark.django_db
-def test_kafka_publisher_is_what_the_settings_compose(kafka: MockKafka, settings: Settings) -> None:
+def test_settings_compose_the_kafka_publisher(kafka: MockKafka, settings: Settings) -> None:
     publisher = open_publisher()
     assert isinstance(publisher, KafkaPublisher)
     publisher.close()

@@ -1,4 +1,4 @@
-"""A consumer that keeps the last number of each key takes each event exactly once."""
+"""A consumer that stores the last number of each key processes each event exactly once."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ def test_headers_and_value_are_read() -> None:
         ([(1, 5), (2, 3), (1, 5), (1, 6)], [(1, 5), (2, 3)]),
     ],
 )
-def test_repeats_are_dropped(arriving: list[tuple[int, int]], taken: list[tuple[int, int]]) -> None:
+def test_duplicates_are_dropped(
+    arriving: list[tuple[int, int]], taken: list[tuple[int, int]]
+) -> None:
     seen = Deduplicator()
     events = [seen.accept(message(epoch=epoch, sequence=number)) for epoch, number in arriving]
     assert [(event.epoch, event.sequence) for event in events if event] == taken
 
 
-def test_keys_do_not_hold_each_other_back() -> None:
+def test_keys_are_deduplicated_independently() -> None:
     # Another partition, or a key that had to wait: its lower number comes after a higher one.
     seen = Deduplicator()
     arriving = [message(key="a", sequence=9), message(key="b", sequence=4)]

@@ -1,4 +1,4 @@
-"""The history: a client's own events, oldest first, and an answer that waits for the next one."""
+"""The history: a client's events, oldest first, and waiting for the next one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time_machine
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from tests.events.conftest import Tell, fact
+from tests.events.conftest import PublishEvents, make_event
 from tests.journeys.processes import wait_until
 from timba.events import history
 from timba.events.history import (
@@ -38,8 +38,8 @@ def wait(seconds: float, after: int = 0, topic: str | None = None) -> EventPage:
 
 
 @pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return how long each nap of who waits was; time passes in naps alone."""
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the durations of all sleeps; the clock only advances by them."""
     slept: list[float] = []
     clock = SimpleNamespace(sleep=slept.append, monotonic=lambda: sum(slept))
     monkeypatch.setattr(history, "time", clock)
@@ -48,7 +48,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def places(settings: Settings) -> Iterator[int]:
-    """Return how many may wait at once, with eight threads to serve."""
+    """Return the number of calls that may wait, with eight threads."""
     settings.TIMBA_WEB_THREADS = 8
     history._wait_slots.cache_clear()
     yield 2
@@ -56,22 +56,22 @@ def places(settings: Settings) -> Iterator[int]:
 
 
 @pytest.mark.django_db
-def test_history_is_the_client_s_own_in_order_and_in_pages(tell: Tell) -> None:
+def test_history_is_the_client_s_own_in_order_and_in_pages(publish_events: PublishEvents) -> None:
     for key in "abc":
-        tell(key=key)
-        tell(key=key.upper(), client_id=2)
+        publish_events(key=key)
+        publish_events(key=key.upper(), client_id=2)
     assert read(limit=2) == (["a", "b"], 2)
     assert read(after=2, limit=2) == (["c"], 3)
     assert read(after=3) == ([], 3)
 
 
 @pytest.mark.django_db
-def test_story_of_a_thing_is_its_own_and_the_newest_comes_first(tell: Tell) -> None:
+def test_timeline_of_a_subject_is_newest_first(publish_events: PublishEvents) -> None:
     for key in "abc":
-        tell(key=key, subject="consignment/7")
-        tell(key=key, subject="consignment/8")
-        tell(key=key, subject="consignment/7", client_id=2)
-        tell(key=key)
+        publish_events(key=key, subject="consignment/7")
+        publish_events(key=key, subject="consignment/8")
+        publish_events(key=key, subject="consignment/7", client_id=2)
+        publish_events(key=key)
     newest = timeline_of("consignment/7", client_id=1, limit=2)
     assert [event.key for event in newest] == ["c", "b"]
     rest = timeline_of("consignment/7", client_id=1, limit=2, before=newest[-1].sequence)
@@ -79,13 +79,13 @@ def test_story_of_a_thing_is_its_own_and_the_newest_comes_first(tell: Tell) -> N
 
 
 @pytest.mark.django_db
-def test_reading_one_topic_passes_over_the_others_once(tell: Tell) -> None:
-    tell(key="n")
-    tell(key="f", noun="file")
-    tell(key="l", noun="log")
+def test_reading_one_topic_scans_the_others_once(publish_events: PublishEvents) -> None:
+    publish_events(key="n")
+    publish_events(key="f", noun="file")
+    publish_events(key="l", noun="log")
     assert read(topic="note_events") == (["n"], 1)
     assert read(after=1, topic="note_events") == ([], 3)
-    tell(key="m")
+    publish_events(key="m")
     assert read(after=3, topic="note_events") == (["m"], 4)
 
 
@@ -95,59 +95,61 @@ def test_client_without_events_has_an_empty_history() -> None:
 
 
 @pytest.mark.django_db
-def test_who_has_read_further_than_there_is_is_led_back(tell: Tell) -> None:
+def test_a_position_beyond_the_last_event_is_reset(publish_events: PublishEvents) -> None:
     """Waiting behind numbers that a restore took back would pass over who gets them anew."""
-    tell(key="a")
-    tell(key="b", client_id=2)
+    publish_events(key="a")
+    publish_events(key="b", client_id=2)
     assert read(after=5) == ([], 1)
     assert wait(0.1, after=5) == EventPage(events=[], position=1)
-    tell(key="c")
+    publish_events(key="c")
     assert read(after=1) == (["c"], 2)
 
 
 @pytest.mark.django_db
-def test_large_events_make_a_short_page_and_none_is_left_out(tell: Tell) -> None:
+def test_large_events_make_short_pages_without_gaps(publish_events: PublishEvents) -> None:
     for key in "abc":
-        tell(key=key, text="x" * 4_500_000)
+        publish_events(key=key, text="x" * 4_500_000)
     assert read() == (["a"], 1)
     assert read(after=1) == (["b"], 2)
 
 
 @pytest.mark.django_db
-def test_waiting_ends_at_once_when_there_is_something(tell: Tell, naps: list[float]) -> None:
-    tell(key="a")
+def test_waiting_returns_existing_events_at_once(
+    publish_events: PublishEvents, sleeps: list[float]
+) -> None:
+    publish_events(key="a")
     assert [event.key for event in wait(20).events] == ["a"]
-    assert naps == []
+    assert sleeps == []
 
 
 @pytest.mark.django_db
-def test_waiting_ends_empty_after_its_time(naps: list[float]) -> None:
+def test_waiting_times_out_with_an_empty_page(sleeps: list[float]) -> None:
     assert wait(0.5) == EventPage(events=[], position=0)
-    assert naps == pytest.approx([0.2, 0.2, 0.1])
+    assert sleeps == pytest.approx([0.2, 0.2, 0.1])
 
 
 @pytest.mark.django_db(transaction=True)
-def test_waiting_ends_with_the_first_event_of_its_topic(tell: Tell) -> None:
+def test_waiting_ends_with_the_first_event_of_its_topic(publish_events: PublishEvents) -> None:
     answer: list[EventPage] = []
     waiter = _in_thread(lambda: answer.append(wait(20, topic="note_events")))
     time.sleep(0.3)
-    tell(key="f", noun="file")
+    publish_events(key="f", noun="file")
     time.sleep(0.5)
     assert not answer
-    tell(key="n")
+    publish_events(key="n")
     waiter.join(60)
     assert [event.key for event in answer[0].events] == ["n"]
     assert answer[0].position == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_a_quarter_of_the_threads_wait_and_the_rest_are_answered_at_once(
-    tell: Tell, places: int
+def test_only_a_quarter_of_the_threads_wait_and_the_rest_return_at_once(
+    publish_events: PublishEvents, places: int
 ) -> None:
     answers: list[EventPage] = []
     threads = [_in_thread(lambda: answers.append(wait(25))) for _ in range(places + 3)]
     wait_until(lambda: len(answers) == 3, seconds=60, what="three are answered at once")
-    tell(key="a")
+    publish_events(key="a")
     for thread in threads:
         thread.join()
     assert [len(page.events) for page in answers] == [0] * 3 + [1] * places
@@ -158,11 +160,11 @@ def test_only_a_quarter_of_the_threads_wait_and_the_rest_are_answered_at_once(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("naps")
-def test_waiting_looks_at_one_row_only(
-    tell: Tell, django_assert_num_queries: Callable[..., object]
+@pytest.mark.usefixtures("sleeps")
+def test_waiting_polls_one_row(
+    publish_events: PublishEvents, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    tell(key="a")
+    publish_events(key="a")
     # Two to read the history, then one every 0.2 s: at 0.2 and at 0.4.
     with django_assert_num_queries(4):
         wait(0.4, after=1)
@@ -170,10 +172,12 @@ def test_waiting_looks_at_one_row_only(
 
 @pytest.mark.django_db
 @time_machine.travel(NOON, tick=False)
-def test_age_of_the_oldest_waiting_event(tell: Tell, settings: Settings) -> None:
+def test_age_of_the_oldest_unpublished_event(
+    publish_events: PublishEvents, settings: Settings
+) -> None:
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
     assert oldest_unpublished_seconds() is None
-    tell(fact(key="a"), fact(key="b"))
+    publish_events(make_event(key="a"), make_event(key="b"))
     OutboxEvent.objects.filter(key="a").update(time=NOON - timedelta(seconds=90))
     assert oldest_unpublished_seconds() == 90
     OutboxEvent.objects.filter(key="a").update(published_at=NOON)
@@ -181,8 +185,8 @@ def test_age_of_the_oldest_waiting_event(tell: Tell, settings: Settings) -> None
 
 
 @pytest.mark.django_db
-def test_without_a_publisher_nothing_waits(tell: Tell) -> None:
-    tell(key="a")
+def test_without_a_publisher_nothing_waits(publish_events: PublishEvents) -> None:
+    publish_events(key="a")
     assert oldest_unpublished_seconds() is None
 
 

@@ -1,4 +1,4 @@
-"""One relay holds the lease; one that slept through it has lost it."""
+"""One relay holds the lease, and loses it when it expires."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def expire() -> None:
 
 
 @pytest.mark.django_db
-def test_lease_is_one_relay_s_for_fifteen_seconds() -> None:
+def test_lease_belongs_to_one_relay_for_fifteen_seconds() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
     assert not other.renew()
@@ -43,7 +43,7 @@ def test_expired_lease_is_taken_over_and_its_old_holder_is_fenced_off() -> None:
 
 
 @pytest.mark.django_db
-def test_lease_that_nobody_took_is_renewed_even_late() -> None:
+def test_expired_lease_is_renewed_if_no_other_relay_took_it() -> None:
     mine = Lease()
     assert mine.renew()
     expire()
@@ -52,7 +52,7 @@ def test_lease_that_nobody_took_is_renewed_even_late() -> None:
 
 
 @pytest.mark.django_db
-def test_lease_that_was_given_back_is_free_at_once() -> None:
+def test_released_lease_is_free_at_once() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
     mine.release()
@@ -61,7 +61,7 @@ def test_lease_that_was_given_back_is_free_at_once() -> None:
 
 
 @pytest.mark.django_db
-def test_only_the_holder_can_give_the_lease_back() -> None:
+def test_only_the_holder_can_release_the_lease() -> None:
     mine, other = Lease(), Lease()
     assert mine.renew()
     other.release()

@@ -1,4 +1,4 @@
-"""A message is the contract's, to the byte, each time it is delivered."""
+"""Every delivery of an event is the same message, as the contract specifies."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 import structlog
 import time_machine
 
-from tests.events.conftest import Tell
+from tests.events.conftest import PublishEvents
 from timba.events.messages import Message, build_message
 from timba.events.models import OutboxEvent
 
 
 @pytest.mark.django_db
 @time_machine.travel(datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC), tick=False)
-def test_message_has_exactly_the_headers_of_the_contract(tell: Tell) -> None:
+def test_message_has_exactly_the_headers_of_the_contract(publish_events: PublishEvents) -> None:
     with structlog.contextvars.bound_contextvars(request_id="req-1"):
-        tell(key="7", client_id=3, text="Ä")
+        publish_events(key="7", client_id=3, text="Ä")
     event = OutboxEvent.objects.get()
     assert build_message(event) == Message(
         topic="note_events",

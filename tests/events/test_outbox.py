@@ -1,4 +1,4 @@
-"""Events are numbered without a gap, in the order of commits, in the words of the contract."""
+"""Events are numbered without gaps in the order of commits, and look as the contract specifies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
-from tests.events.conftest import Tell, fact
+from tests.events.conftest import PublishEvents, make_event
 from timba.db.transactions import retry_on_deadlock
 from timba.events.history import events_after
 from timba.events.models import OutboxEvent, Stream
@@ -27,7 +27,7 @@ AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
 
 @pytest.mark.django_db
 @time_machine.travel(AT, tick=False)
-def test_event_is_written_in_the_words_of_the_contract() -> None:
+def test_event_is_stored_as_the_contract_specifies() -> None:
     body = {"id": 7, "title": "Spruce, “dry”", "volume": Decimal("0.054"), "created_at": AT}
     event = Event(noun="note", action="create", key="7", body=body, client_id=3, actor_id=11)
     with structlog.contextvars.bound_contextvars(request_id="req-1"), transaction.atomic():
@@ -52,25 +52,31 @@ def test_event_is_written_in_the_words_of_the_contract() -> None:
         ("file", "failure", "timba.file.failed"),
     ],
 )
-def test_type_names_the_noun_and_what_happened_to_it(noun: str, action: str, type_: str) -> None:
-    event = fact(noun=noun, action=action, client_id=5)
+def test_type_names_the_noun_and_the_action(noun: str, action: str, type_: str) -> None:
+    event = make_event(noun=noun, action=action, client_id=5)
     assert event.type == type_
     assert (event.topic, event.source) == (f"{noun}_events", f"/clients/5/{noun}s")
 
 
 @pytest.mark.django_db
-def test_each_client_has_its_own_running_number(tell: Tell) -> None:
-    tell(fact(key="1", client_id=2), fact(key="2", client_id=1), fact(key="3", client_id=2))
-    tell(key="4", client_id=2)
+def test_each_client_has_its_own_running_number(publish_events: PublishEvents) -> None:
+    publish_events(
+        make_event(key="1", client_id=2),
+        make_event(key="2", client_id=1),
+        make_event(key="3", client_id=2),
+    )
+    publish_events(key="4", client_id=2)
     found = OutboxEvent.objects.order_by("id").values_list("client_id", "sequence", "key")
     assert sorted(found) == [(1, 1, "2"), (2, 1, "1"), (2, 2, "3"), (2, 3, "4")]
 
 
 @pytest.mark.django_db
-def test_no_statement_grows_with_the_size_of_the_events(tell: Tell) -> None:
+def test_statements_are_limited_in_size(publish_events: PublishEvents) -> None:
     texts = ["ä" * 100_000] * 12 + ["small"] * 120 + ["ä" * 400_000] * 2
     with CaptureQueriesContext(connection) as queries:
-        tell(*[fact(key=str(number), text=text) for number, text in enumerate(texts)])
+        publish_events(
+            *[make_event(key=str(number), text=text) for number, text in enumerate(texts)]
+        )
     written = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
     assert max(len(statement.encode()) for statement in written) < 900_000
     assert len(written) < 15
@@ -79,10 +85,10 @@ def test_no_statement_grows_with_the_size_of_the_events(tell: Tell) -> None:
 
 
 @pytest.mark.django_db
-def test_a_restore_goes_on_counting_under_its_own_epoch(tell: Tell) -> None:
-    tell(key="1")
+def test_a_restored_outbox_continues_in_the_next_epoch(publish_events: PublishEvents) -> None:
+    publish_events(key="1")
     Stream.objects.update(epoch=2)
-    tell(key="1", action="update")
+    publish_events(key="1", action="update")
     found = OutboxEvent.objects.order_by("id").values_list("epoch", "sequence")
     assert list(found) == [(1, 1), (2, 2)]
 
@@ -90,24 +96,24 @@ def test_a_restore_goes_on_counting_under_its_own_epoch(tell: Tell) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_event_outside_a_transaction_is_refused() -> None:
     with pytest.raises(TransactionManagementError):
-        publish(fact())
+        publish(make_event())
     assert not OutboxEvent.objects.exists()
     assert not Stream.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_that_fails_leaves_neither_event_nor_gap(tell: Tell) -> None:
-    tell(key="1")
+def test_change_that_fails_leaves_neither_event_nor_gap(publish_events: PublishEvents) -> None:
+    publish_events(key="1")
     with suppress(ZeroDivisionError), transaction.atomic():
-        publish(fact(key="2"))
+        publish(make_event(key="2"))
         raise ZeroDivisionError
-    tell(key="3")
+    publish_events(key="3")
     found = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
     assert list(found) == [(1, "1"), (2, "3")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_commit_rings_the_relay(tell: Tell) -> None:
+def test_commit_notifies_the_relay(publish_events: PublishEvents) -> None:
     bell = Listener("relay")
     try:
         rung = threading.Event()
@@ -118,7 +124,7 @@ def test_commit_rings_the_relay(tell: Tell) -> None:
 
         listener = threading.Thread(target=listen)
         listener.start()
-        tell()
+        publish_events()
         listener.join(60)
         assert rung.is_set()
     finally:
@@ -149,16 +155,16 @@ def test_numbers_have_no_gap_and_reading_on_skips_nothing_under_concurrent_write
 
 
 def _write(seed: int, each: int, clients: tuple[int, ...]) -> None:
-    """Commit facts of all clients in one transaction each; roll every fourth or so back.
+    """Commit events of all clients in one transaction each; roll every fourth or so back.
 
-    As services do: MariaDB finds a deadlock where several tell a client's first fact at once.
+    As in services: several first events of a client at once deadlock on MariaDB.
     """
     chance = random.Random(seed)
 
     @retry_on_deadlock
     def write(key: str, *, fails: bool) -> None:
         with suppress(ZeroDivisionError), transaction.atomic():
-            publish(*[fact(key=key, client_id=client) for client in clients])
+            publish(*[make_event(key=key, client_id=client) for client in clients])
             if fails:
                 raise ZeroDivisionError
 

@@ -1,4 +1,4 @@
-"""Old events go where the operator asked for it; what still waits for its broker stays."""
+"""Old events are deleted if that is configured; unpublished ones stay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.events.conftest import Tell, fact
+from tests.events.conftest import PublishEvents, make_event
 from timba.events import history
 from timba.events.history import delete_old_events
 from timba.events.models import OutboxEvent
@@ -25,8 +25,8 @@ def left() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_events_older_than_the_days_go(tell: Tell) -> None:
-    tell(*[fact(key=key) for key in "abcd"])
+def test_events_older_than_the_limit_are_deleted(publish_events: PublishEvents) -> None:
+    publish_events(*[make_event(key=key) for key in "abcd"])
     age("a", "b", days=31)
     age("c", days=29)
     assert delete_old_events(days=30, published_only=False) == 2
@@ -35,8 +35,8 @@ def test_events_older_than_the_days_go(tell: Tell) -> None:
 
 
 @pytest.mark.django_db
-def test_what_waits_for_its_broker_stays_however_old(tell: Tell) -> None:
-    tell(*[fact(key=key) for key in "abc"])
+def test_unpublished_events_stay_at_any_age(publish_events: PublishEvents) -> None:
+    publish_events(*[make_event(key=key) for key in "abc"])
     age("a", "b", "c", days=31)
     OutboxEvent.objects.filter(key__in=["a", "c"]).update(published_at=timezone.now())
     assert delete_old_events(days=30, published_only=True) == 2
@@ -44,11 +44,11 @@ def test_what_waits_for_its_broker_stays_however_old(tell: Tell) -> None:
 
 
 @pytest.mark.django_db
-def test_chunks_are_small_and_reach_past_what_stays(
-    tell: Tell, monkeypatch: pytest.MonkeyPatch
+def test_deletion_runs_in_batches_and_continues_past_kept_events(
+    publish_events: PublishEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "_BATCH_SIZE", 2)
-    tell(*[fact(key=key) for key in "abcdefg"])
+    publish_events(*[make_event(key=key) for key in "abcdefg"])
     age(*"abcdef", days=31)
     OutboxEvent.objects.exclude(key__in=["a", "b"]).update(published_at=timezone.now())
     assert delete_old_events(days=30, published_only=True) == 4
@@ -56,11 +56,11 @@ def test_chunks_are_small_and_reach_past_what_stays(
 
 
 @pytest.mark.django_db
-def test_relay_prunes_only_where_days_are_set_and_only_once_an_hour(
-    tell: Tell, settings: Settings
+def test_relay_deletes_old_events_hourly_if_a_limit_is_set(
+    publish_events: PublishEvents, settings: Settings
 ) -> None:
     relay = Relay(open_publisher=MemoryPublisher)
-    tell(key="a")
+    publish_events(key="a")
     relay.run_once()
     age("a", days=400)
     relay.run_once()
@@ -68,7 +68,7 @@ def test_relay_prunes_only_where_days_are_set_and_only_once_an_hour(
     settings.TIMBA_EVENT_DAYS = 30
     relay.run_once()
     assert left() == []
-    tell(key="b")
+    publish_events(key="b")
     relay.run_once()
     age("b", days=400)
     relay.run_once()

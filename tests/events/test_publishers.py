@@ -1,4 +1,4 @@
-"""Kafka and the fake refuse alike; Kafka reorders no key and skips nothing, come what may."""
+"""Kafka and the fake fail alike; Kafka keeps the order of each key, without gaps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
         yield MemoryPublisher()
         return
     broker: MockKafka = request.getfixturevalue("kafka")
-    broker.make_topic(TOPIC)
+    broker.create_topic(TOPIC)
     producer = KafkaPublisher.from_settings()
     yield producer
     producer.close()
@@ -57,7 +57,7 @@ def arrived() -> list[Message]:
     return list(read_kafka(EventFilter(topic=TOPIC)))
 
 
-def test_what_is_delivered_is_acknowledged(publisher: Publisher) -> None:
+def test_delivered_messages_are_acknowledged(publisher: Publisher) -> None:
     assert publisher.deliver([message("1"), message("2")], timeout=60) == [ACKED, ACKED]
     assert publisher.deliver([], timeout=60) == []
 
@@ -75,7 +75,7 @@ def test_settings_name_the_publisher(settings: Settings) -> None:
 
 
 def test_kafka_gets_topic_key_value_and_headers(kafka: MockKafka) -> None:
-    kafka.make_topic(TOPIC)
+    kafka.create_topic(TOPIC)
     publisher = KafkaPublisher.from_settings()
     sent = [message("1", '{"action":"create","note":{"title":"Ä"}}'), message("2")]
     assert publisher.deliver(sent, timeout=60) == [ACKED, ACKED]
@@ -87,10 +87,10 @@ def test_kafka_gets_topic_key_value_and_headers(kafka: MockKafka) -> None:
 @pytest.mark.parametrize(
     ("key", "murmur2"), [("kafka", 0xD067CF64), ("giberish123456789", 0x8F552B0C)]
 )
-def test_key_goes_to_the_partition_that_java_would_choose(
+def test_key_is_mapped_to_the_partition_of_java_producers(
     kafka: MockKafka, key: str, murmur2: int
 ) -> None:
-    kafka.make_topic(TOPIC, partitions=7)
+    kafka.create_topic(TOPIC, partitions=7)
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message(key)], timeout=60) == [ACKED]
     found = publisher._producer.list_topics(TOPIC, timeout=60).topics[TOPIC]
@@ -111,11 +111,11 @@ def _partition_of_the_only_message(kafka: MockKafka) -> int:
     return partition
 
 
-def test_kafka_that_refuses_a_batch_gets_none_of_what_follows_it(kafka: MockKafka) -> None:
-    kafka.make_topic(TOPIC, partitions=1)
+def test_after_a_rejected_batch_nothing_else_is_sent(kafka: MockKafka) -> None:
+    kafka.create_topic(TOPIC, partitions=1)
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("warm")], timeout=60) == [ACKED]
-    kafka.refuse_as_too_large(batches=1)
+    kafka.reject_as_too_large(batches=1)
     # Two batches for the broker: one takes a megabyte at most.
     batch = [message("a", "x" * 700_000), message("a", "y" * 700_000)]
     assert publisher.deliver(batch, timeout=60) == [UNCERTAIN, UNCERTAIN]
@@ -123,22 +123,22 @@ def test_kafka_that_refuses_a_batch_gets_none_of_what_follows_it(kafka: MockKafk
     assert [m.key for m in arrived()] == ["warm"]
 
 
-def test_kafka_that_refuses_a_message_sent_alone_refuses_that_message(kafka: MockKafka) -> None:
-    kafka.make_topic(TOPIC)
-    kafka.refuse_as_too_large(batches=1)
+def test_a_message_rejected_alone_is_refused(kafka: MockKafka) -> None:
+    kafka.create_topic(TOPIC)
+    kafka.reject_as_too_large(batches=1)
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("a")], timeout=60) == [REFUSED]
     publisher.close()
 
 
-def test_kafka_that_goes_away_and_comes_back(kafka: MockKafka) -> None:
-    kafka.make_topic(TOPIC)
+def test_kafka_outage_and_recovery(kafka: MockKafka) -> None:
+    kafka.create_topic(TOPIC)
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("a", "1")], timeout=60) == [ACKED]
-    kafka.go_away()
+    kafka.stop()
     assert _ended(lambda: publisher.deliver([message("a", "2")], timeout=1)) == [UNCERTAIN]
     _ended(publisher.close)
-    kafka.come_back()
+    kafka.resume()
     fresh = KafkaPublisher.from_settings()
     assert fresh.deliver([message("a", "2"), message("a", "3")], timeout=60) == [ACKED, ACKED]
     fresh.close()
@@ -146,25 +146,25 @@ def test_kafka_that_goes_away_and_comes_back(kafka: MockKafka) -> None:
 
 
 def test_closed_publisher_sends_nothing_late(kafka: MockKafka) -> None:
-    kafka.make_topic(TOPIC)
+    kafka.create_topic(TOPIC)
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("a", "1")], timeout=60) == [ACKED]
-    kafka.go_away()
+    kafka.stop()
     assert publisher.deliver([message("a", "2")], timeout=0.2) == [UNCERTAIN]
     publisher.close()
-    kafka.come_back()
+    kafka.resume()
     time.sleep(2)
     assert [m.value for m in arrived()] == [b"1"]
 
 
-def test_server_that_never_answers_holds_nobody_longer_than_the_time_limit() -> None:
+def test_unresponsive_server_blocks_no_longer_than_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         publisher = KafkaPublisher(bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}")
         assert _ended(lambda: publisher.deliver([message("a")], timeout=1)) == [UNCERTAIN]
         _ended(publisher.close)
 
 
-def test_complaints_of_one_producer_after_the_other_are_logged_once(
+def test_repeated_warnings_of_producers_are_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with socket.socket() as closed:
@@ -180,7 +180,7 @@ def test_complaints_of_one_producer_after_the_other_are_logged_once(
     assert not [line for line in lines if "experimental" in line]
 
 
-def test_topic_that_cannot_be_made_is_left_to_the_broker(
+def test_topic_that_cannot_be_created_is_left_to_the_broker(
     kafka: MockKafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The mock cluster knows no admin requests, and makes a topic when it is first written to.

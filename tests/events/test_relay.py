@@ -1,4 +1,4 @@
-"""The relay loses nothing, keeps each key's order, and lets only one relay mark what is sent."""
+"""The relay loses nothing, keeps each key's order, and only one relay marks events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.broken_databases import break_at, spoil
-from tests.events.conftest import Tell, fact
+from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
 from timba.events.consumer import Deduplicator, EventFilter, ReceivedEvent, read_kafka
@@ -49,17 +49,17 @@ def unpublished() -> list[int]:
     return list(OutboxEvent.objects.unpublished().values_list("sequence", flat=True))
 
 
-def taken_once(messages: Sequence[Message]) -> list[ReceivedEvent]:
+def deduplicated(messages: Sequence[Message]) -> list[ReceivedEvent]:
     seen = Deduplicator()
     return [event for message in messages if (event := seen.accept(message))]
 
 
 @pytest.mark.django_db
-def test_events_leave_in_order_and_are_marked(tell: Tell) -> None:
+def test_events_are_published_in_order_and_marked(publish_events: PublishEvents) -> None:
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
     for number in range(3):
-        tell(key=str(number % 2), text=str(number))
+        publish_events(key=str(number % 2), text=str(number))
     assert relay.run_once() is CycleResult.MOVED
     assert numbers(publisher.log) == [1, 2, 3]
     assert unpublished() == []
@@ -68,11 +68,13 @@ def test_events_leave_in_order_and_are_marked(tell: Tell) -> None:
 
 
 @pytest.mark.django_db
-def test_event_that_commits_late_with_a_lower_id_is_not_skipped(tell: Tell) -> None:
+def test_event_that_commits_late_with_a_lower_id_is_not_skipped(
+    publish_events: PublishEvents,
+) -> None:
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(key="1", client_id=1)
-    tell(key="2", client_id=2)
+    publish_events(key="1", client_id=1)
+    publish_events(key="2", client_id=2)
     late = OutboxEvent.objects.get(client_id=1)
     OutboxEvent.objects.filter(pk=late.pk).delete()
     relay.run_once()
@@ -82,12 +84,14 @@ def test_event_that_commits_late_with_a_lower_id_is_not_skipped(tell: Tell) -> N
 
 
 @pytest.mark.django_db
-def test_broker_that_is_away_loses_nothing_and_a_fresh_publisher_is_opened(tell: Tell) -> None:
+def test_broker_outage_loses_nothing_and_opens_a_new_publisher(
+    publish_events: PublishEvents,
+) -> None:
     publishers = [MemoryPublisher(), MemoryPublisher()]
     publishers[0].unavailable = True
     opened = iter(publishers)
     relay = Relay(open_publisher=lambda: next(opened))
-    tell(key="1")
+    publish_events(key="1")
     assert relay.run_once() is CycleResult.STUCK
     assert unpublished() == [1]
     assert relay.run_once() is CycleResult.MOVED
@@ -96,19 +100,19 @@ def test_broker_that_is_away_loses_nothing_and_a_fresh_publisher_is_opened(tell:
 
 
 @pytest.mark.django_db
-def test_broker_that_is_away_is_told_once_and_so_is_its_return(
-    tell: Tell, caplog: pytest.LogCaptureFixture
+def test_broker_outage_and_recovery_are_logged_once(
+    publish_events: PublishEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(key="1")
+    publish_events(key="1")
     publisher.unavailable = True
     for _ in range(3):
         relay.run_once()
     publisher.unavailable = False
     for _ in range(3):
-        tell(key="2")
+        publish_events(key="2")
         relay.run_once()
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
@@ -120,13 +124,13 @@ def test_broker_that_is_away_is_told_once_and_so_is_its_return(
 @pytest.mark.parametrize(
     "error", [OperationalError(2006, "it is being started again"), InterfaceError(0, "")], ids=str
 )
-def test_database_that_does_not_answer_ends_no_relay(
-    tell: Tell, caplog: pytest.LogCaptureFixture, error: Error
+def test_database_outage_does_not_end_the_relay(
+    publish_events: PublishEvents, caplog: pytest.LogCaptureFixture, error: Error
 ) -> None:
     caplog.set_level("INFO")
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(key="1")
+    publish_events(key="1")
 
     def refuse(*_args: object) -> object:
         raise error
@@ -142,13 +146,13 @@ def test_database_that_does_not_answer_ends_no_relay(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_relay_whose_connection_breaks_goes_on(
-    tell: Tell, caplog: pytest.LogCaptureFixture
+def test_a_relay_survives_a_broken_connection(
+    publish_events: PublishEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(key="1")
+    publish_events(key="1")
     with connection.execute_wrapper(break_at("events_outboxevent")):
         assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
     assert relay.run_once() is CycleResult.MOVED
@@ -161,11 +165,11 @@ def test_a_relay_whose_connection_breaks_goes_on(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_relay_survives_a_defect_and_logs_its_traceback(
-    tell: Tell, caplog: pytest.LogCaptureFixture
+    publish_events: PublishEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(key="1")
+    publish_events(key="1")
     with connection.execute_wrapper(spoil("events_outboxevent", "nowhere")):
         assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
     assert relay.run_once() is CycleResult.MOVED
@@ -174,11 +178,19 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
 
 
 @pytest.mark.django_db
-def test_failure_keeps_only_the_acknowledged_first_events_of_each_key(tell: Tell) -> None:
+def test_failure_marks_only_the_acknowledged_first_events_of_each_key(
+    publish_events: PublishEvents,
+) -> None:
     publisher = PausedPublisher(lambda: None)
     relay = relay_to(publisher)
     publisher.unacknowledged_keys = {"b"}
-    tell(fact(key="a"), fact(key="b"), fact(key="a"), fact(key="b"), fact(key="c"))
+    publish_events(
+        make_event(key="a"),
+        make_event(key="b"),
+        make_event(key="a"),
+        make_event(key="b"),
+        make_event(key="c"),
+    )
     assert relay.run_once() is CycleResult.STUCK
     assert unpublished() == [2, 4]
 
@@ -186,7 +198,7 @@ def test_failure_keeps_only_the_acknowledged_first_events_of_each_key(tell: Tell
     while unpublished():
         relay.run_once()
     assert numbers(publisher.log) == [1, 2, 3, 4, 5, 2, 4]
-    assert [event.sequence for event in taken_once(publisher.log)] == [1, 2, 3, 4, 5]
+    assert [event.sequence for event in deduplicated(publisher.log)] == [1, 2, 3, 4, 5]
 
 
 class HolePublisher(MemoryPublisher):
@@ -200,20 +212,24 @@ class HolePublisher(MemoryPublisher):
 
 
 @pytest.mark.django_db
-def test_acknowledged_event_behind_a_lost_one_of_its_key_is_delivered_again(tell: Tell) -> None:
+def test_acknowledged_event_after_a_lost_one_of_its_key_is_delivered_again(
+    publish_events: PublishEvents,
+) -> None:
     publisher = HolePublisher()
     publisher.holes = frozenset({1})
     relay = relay_to(publisher)
-    tell(fact(key="a"), fact(key="a"), fact(key="a"), fact(key="b"))
+    publish_events(
+        make_event(key="a"), make_event(key="a"), make_event(key="a"), make_event(key="b")
+    )
     relay.run_once()
     assert unpublished() == [2, 3]
 
 
 @pytest.mark.django_db
-def test_batch_halves_while_it_fails_and_grows_again(tell: Tell) -> None:
+def test_batch_halves_while_it_fails_and_grows_again(publish_events: PublishEvents) -> None:
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
-    tell(*[fact(key=str(n)) for n in range(8)])
+    publish_events(*[make_event(key=str(n)) for n in range(8)])
     sizes: list[int] = []
     publisher.deliver = _counting(publisher, sizes)  # type: ignore[method-assign]
     publisher.unavailable = True
@@ -236,14 +252,19 @@ def _counting(publisher: MemoryPublisher, sizes: list[int]) -> Callable[..., lis
 
 
 @pytest.mark.django_db
-def test_event_too_large_for_the_broker_parks_its_key_and_the_others_go_on(
-    tell: Tell, caplog: pytest.LogCaptureFixture
+def test_event_too_large_for_the_broker_blocks_only_its_key(
+    publish_events: PublishEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = MemoryPublisher(max_bytes=1000)
     relay = relay_to(publisher)
-    tell(fact(key="a"), fact(key="a", text="x" * 2000), fact(key="a"), fact(key="b"))
+    publish_events(
+        make_event(key="a"),
+        make_event(key="a", text="x" * 2000),
+        make_event(key="a"),
+        make_event(key="b"),
+    )
     relay.run_once()
-    tell(fact(key="b"), fact(key="a"))
+    publish_events(make_event(key="b"), make_event(key="a"))
     relay.run_once()
     assert relay.run_once() is CycleResult.IDLE
     assert [(m.key, int(m.headers["ce_sequence"])) for m in publisher.log] == [
@@ -264,11 +285,11 @@ def test_event_too_large_for_the_broker_parks_its_key_and_the_others_go_on(
 
 
 @pytest.mark.django_db
-def test_event_before_one_that_is_too_large_is_not_parked_with_it(tell: Tell) -> None:
+def test_event_before_one_that_is_too_large_is_published(publish_events: PublishEvents) -> None:
     publisher = MemoryPublisher(max_bytes=1000)
     publisher.unacknowledged_keys = {"a"}
     relay = relay_to(publisher)
-    tell(fact(key="a"), fact(key="a", text="x" * 2000))
+    publish_events(make_event(key="a"), make_event(key="a", text="x" * 2000))
     relay.run_once()
     publisher.unacknowledged_keys = set()
     relay.run_once()
@@ -276,12 +297,12 @@ def test_event_before_one_that_is_too_large_is_not_parked_with_it(tell: Tell) ->
 
 
 @pytest.mark.django_db
-def test_second_relay_stands_by_and_takes_over_when_the_lease_is_given_back(tell: Tell) -> None:
+def test_second_relay_stands_by_until_the_lease_is_released(publish_events: PublishEvents) -> None:
     first, second = MemoryPublisher(), MemoryPublisher()
     relay, standby = relay_to(first), relay_to(second)
-    tell(key="1")
+    publish_events(key="1")
     relay.run_once()
-    tell(key="2")
+    publish_events(key="2")
     assert standby.run_once() is CycleResult.STANDBY
     assert second.log == []
     relay.close()
@@ -290,55 +311,57 @@ def test_second_relay_stands_by_and_takes_over_when_the_lease_is_given_back(tell
 
 
 @pytest.mark.django_db
-def test_relay_that_slept_through_its_lease_marks_nothing(tell: Tell) -> None:
-    heir = MemoryPublisher()
-    taking_over = relay_to(heir)
+def test_relay_with_an_expired_lease_marks_nothing(publish_events: PublishEvents) -> None:
+    successor = MemoryPublisher()
+    taking_over = relay_to(successor)
 
     def lose_the_lease() -> None:
         expire()
-        # The heir takes the lease, but has not yet sent what the sleeper just did.
+        # The successor takes the lease, but has not yet published what the expired one has.
         assert taking_over._lease.renew()
 
-    sleeper = PausedPublisher(lose_the_lease)
-    zombie = relay_to(sleeper)
-    tell(fact(key="a"), fact(key="a"))
-    assert zombie.run_once() is CycleResult.STANDBY
+    expired = PausedPublisher(lose_the_lease)
+    expired_relay = relay_to(expired)
+    publish_events(make_event(key="a"), make_event(key="a"))
+    assert expired_relay.run_once() is CycleResult.STANDBY
     assert unpublished() == [1, 2]
     assert taking_over.run_once() is CycleResult.MOVED
     assert unpublished() == []
-    assert zombie.run_once() is CycleResult.STANDBY
-    assert [e.sequence for e in taken_once([*sleeper.log, *heir.log])] == [1, 2]
+    assert expired_relay.run_once() is CycleResult.STANDBY
+    assert [e.sequence for e in deduplicated([*expired.log, *successor.log])] == [1, 2]
 
 
 @pytest.mark.django_db
-def test_sleeper_that_sends_after_its_heir_only_repeats(tell: Tell) -> None:
+def test_late_delivery_after_losing_the_lease_only_duplicates(
+    publish_events: PublishEvents,
+) -> None:
     log: list[Message] = []
-    heir = MemoryPublisher()
-    heir.log = log
-    taking_over = relay_to(heir)
+    successor = MemoryPublisher()
+    successor.log = log
+    taking_over = relay_to(successor)
 
     def be_overtaken() -> None:
         expire()
         assert taking_over.run_once() is CycleResult.MOVED
-        tell(fact(key="a", action="delete"))
+        publish_events(make_event(key="a", action="delete"))
         assert taking_over.run_once() is CycleResult.MOVED
 
-    class Sleeper(MemoryPublisher):
+    class LatePublisher(MemoryPublisher):
         def deliver(self, messages: Sequence[Message], *, timeout: float) -> list[Delivery]:
             be_overtaken()
             return super().deliver(messages, timeout=timeout)
 
-    sleeper = Sleeper()
-    sleeper.log = log
-    tell(fact(key="a"), fact(key="a", action="update"))
-    assert relay_to(sleeper).run_once() is CycleResult.STANDBY
+    expired = LatePublisher()
+    expired.log = log
+    publish_events(make_event(key="a"), make_event(key="a", action="update"))
+    assert relay_to(expired).run_once() is CycleResult.STANDBY
     assert numbers(log) == [1, 2, 3, 1, 2]
-    assert [e.value["action"] for e in taken_once(log)] == ["create", "update", "delete"]
+    assert [e.value["action"] for e in deduplicated(log)] == ["create", "update", "delete"]
 
 
 @pytest.mark.django_db
-def test_idle_relay_looks_with_one_query_and_writes_nothing(
-    tell: Tell, django_assert_num_queries: Callable[..., object]
+def test_idle_relay_polls_with_one_query_and_writes_nothing(
+    publish_events: PublishEvents, django_assert_num_queries: Callable[..., object]
 ) -> None:
     relay = relay_to(MemoryPublisher())
     relay.run_once()
@@ -347,10 +370,10 @@ def test_idle_relay_looks_with_one_query_and_writes_nothing(
 
 
 @pytest.mark.django_db
-def test_large_events_do_not_fill_the_memory_at_once(tell: Tell) -> None:
+def test_large_events_do_not_fill_the_memory_at_once(publish_events: PublishEvents) -> None:
     publisher = MemoryPublisher(max_bytes=10_000_000)
     relay = relay_to(publisher)
-    tell(*[fact(key=str(n), text="x" * 3_000_000) for n in range(4)])
+    publish_events(*[make_event(key=str(n), text="x" * 3_000_000) for n in range(4)])
     relay.run_once()
     assert numbers(publisher.log) == [1, 2]
     relay.run_once()
@@ -358,10 +381,12 @@ def test_large_events_do_not_fill_the_memory_at_once(tell: Tell) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_publisher_events_stay_and_old_ones_go(tell: Tell, settings: Settings) -> None:
+def test_without_a_publisher_events_stay_and_old_ones_are_deleted(
+    publish_events: PublishEvents, settings: Settings
+) -> None:
     settings.TIMBA_EVENT_DAYS = 30
-    tell(key="1")
-    tell(key="2")
+    publish_events(key="1")
+    publish_events(key="2")
     OutboxEvent.objects.filter(key="1").update(time=timezone.now() - timedelta(days=31))
     assert Relay(open_publisher=open_publisher).run_once() is CycleResult.STANDBY
     assert unpublished() == [2]
@@ -369,13 +394,15 @@ def test_without_a_publisher_events_stay_and_old_ones_go(tell: Tell, settings: S
 
 @pytest.mark.django_db(transaction=True)
 def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_order(
-    tell: Tell, kafka: MockKafka
+    publish_events: PublishEvents, kafka: MockKafka
 ) -> None:
-    kafka.make_topic("note_events")
+    kafka.create_topic("note_events")
     writers, each = 3, 40
     relays = [Relay(open_publisher=open_publisher) for _ in range(2)]
     running = [threading.Thread(target=_run, args=(relay,)) for relay in relays]
-    writing = [threading.Thread(target=_write, args=(tell, n, each)) for n in range(writers)]
+    writing = [
+        threading.Thread(target=_write, args=(publish_events, n, each)) for n in range(writers)
+    ]
     for thread in [*running, *writing]:
         thread.start()
     for thread in writing:
@@ -387,7 +414,7 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
         thread.join()
 
     arrived: defaultdict[str, list[int]] = defaultdict(list)
-    for event in taken_once(list(read_kafka(EventFilter(topic="note_events")))):
+    for event in deduplicated(list(read_kafka(EventFilter(topic="note_events")))):
         arrived[event.key].append(event.sequence)
     told: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in OutboxEvent.objects.order_by("id").values_list("key", "sequence"):
@@ -401,11 +428,11 @@ def _run(relay: Relay) -> None:
     connection.close()
 
 
-def _write(tell: Tell, client_id: int, each: int) -> None:
+def _write(publish_events: PublishEvents, client_id: int, each: int) -> None:
     for number in range(each):
-        tell(
-            fact(key=f"{client_id}-{number % 5}", client_id=client_id),
-            fact(key=f"{client_id}-often", client_id=client_id),
+        publish_events(
+            make_event(key=f"{client_id}-{number % 5}", client_id=client_id),
+            make_event(key=f"{client_id}-often", client_id=client_id),
         )
     connection.close()
 

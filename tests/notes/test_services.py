@@ -1,4 +1,4 @@
-"""Notes, written, changed and taken away."""
+"""Writes of notes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def values() -> list[tuple[str, str]]:
     return [(value["action"], value["note"]["title"]) for value in told]
 
 
-def test_each_change_of_a_note_is_told_with_its_new_state(make_user: MakeUser) -> None:
+def test_each_change_of_a_note_publishes_its_new_state(make_user: MakeUser) -> None:
     operator = make_user("operator")
     note = write_note(actor=operator, client=operator.client, title="Seal")
     note = change_note(actor=operator, note=note, title="Seals", content="88412", consignment=None)
@@ -35,7 +35,7 @@ def test_each_change_of_a_note_is_told_with_its_new_state(make_user: MakeUser) -
     assert not Note.unscoped.exists()
 
 
-def test_a_refused_note_tells_nothing(make_user: MakeUser) -> None:
+def test_a_rejected_note_publishes_nothing(make_user: MakeUser) -> None:
     operator = make_user("operator")
     for title, content in (
         ("", ""),
@@ -73,7 +73,7 @@ def test_another_clients_consignment_does_not_exist_for_a_note(make_user: MakeUs
         write_note(actor=owner, client=owner.client, title="Seal", consignment=foreign)
 
 
-def test_a_note_that_is_gone_can_neither_be_changed_nor_deleted(make_user: MakeUser) -> None:
+def test_a_deleted_note_can_neither_be_changed_nor_deleted(make_user: MakeUser) -> None:
     owner = make_user("owner")
     note = write_note(actor=owner, client=owner.client, title="Seal")
     gone = Note.unscoped.get(pk=note.pk)

@@ -1,4 +1,4 @@
-"""Two at one consignment or barcode: whoever comes second waits, and sees what the first did."""
+"""Concurrent writes of a consignment or barcode: the second waits, and sees the first's effect."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
-def test_no_barcode_is_made_twice(owner: User) -> None:
+def test_no_barcode_is_generated_twice(owner: User) -> None:
     one, other = opened(owner), opened(owner, "Lorry 8")
     # What counts them is there already.
     add_log(actor=owner, consignment=one, **SIZE)
@@ -78,7 +78,7 @@ def test_no_barcode_is_made_twice(owner: User) -> None:
     assert log.barcode == f"TB-{owner.client_id}-3"
 
 
-def test_no_barcode_is_made_that_is_just_being_typed(owner: User) -> None:
+def test_no_barcode_is_generated_that_is_being_entered_manually(owner: User) -> None:
     one, other = opened(owner), opened(owner, "Lorry 8")
     typed = f"TB-{owner.client_id}-1"
     log = while_another(
@@ -88,7 +88,7 @@ def test_no_barcode_is_made_that_is_just_being_typed(owner: User) -> None:
     assert log.barcode == f"TB-{owner.client_id}-2"
 
 
-def test_no_barcode_is_made_that_a_log_is_just_being_given(owner: User) -> None:
+def test_no_barcode_is_generated_that_a_log_is_being_changed_to(owner: User) -> None:
     one, other = opened(owner), opened(owner, "Lorry 8")
     given = add_log(actor=owner, consignment=one, barcode="A", **SIZE)
     log = while_another(
@@ -98,7 +98,7 @@ def test_no_barcode_is_made_that_a_log_is_just_being_given(owner: User) -> None:
     assert log.barcode == f"TB-{owner.client_id}-2"
 
 
-def test_of_two_who_type_one_barcode_the_second_is_told(owner: User) -> None:
+def test_the_second_of_two_equal_manual_barcodes_is_rejected(owner: User) -> None:
     one, other = opened(owner), opened(owner, "Lorry 8")
     refusal = while_another(
         lambda: add_log(actor=owner, consignment=one, barcode="A", **SIZE),
@@ -110,9 +110,7 @@ def test_of_two_who_type_one_barcode_the_second_is_told(owner: User) -> None:
 
 
 @pytest.mark.parametrize("write", ["add_log", "change_log", "write_note", "place_file"])
-def test_whoever_comes_to_a_consignment_that_is_just_being_deleted_finds_none(
-    write: str, owner: User
-) -> None:
+def test_a_consignment_that_is_being_deleted_is_not_found(write: str, owner: User) -> None:
     assert owner.client is not None
     load = opened(owner)
     log = add_log(actor=owner, consignment=load, **SIZE)
@@ -134,7 +132,7 @@ def test_whoever_comes_to_a_consignment_that_is_just_being_deleted_finds_none(
     assert OutboxEvent.objects.latest("sequence").type == "timba.consignment.deleted"
 
 
-def test_a_deletion_waits_for_what_is_just_being_tied_to_a_consignment(owner: User) -> None:
+def test_a_deletion_waits_for_links_in_progress(owner: User) -> None:
     load = opened(owner)
 
     def tie() -> None:
@@ -150,7 +148,7 @@ def test_a_deletion_waits_for_what_is_just_being_tied_to_a_consignment(owner: Us
     ]
 
 
-def test_a_log_that_two_delete_at_once_is_taken_out_of_the_totals_once(owner: User) -> None:
+def test_concurrent_deletions_of_a_log_update_the_totals_once(owner: User) -> None:
     load = opened(owner)
     log, _ = (add_log(actor=owner, consignment=load, **SIZE) for _ in range(2))
     mine = Log.unscoped.get(pk=log.pk)
