@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from tests.factories import ClientFactory, StaffFactory, Tenant, UserFactory, create_tenant
-from tests.files.lacking import python_lacking
+from tests.files.missing_protection import python_without
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES
 from timba.accounts.tokens import issue_tokens
@@ -80,7 +80,7 @@ def lack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lack]:
 
     def run_without(protection: str) -> None:
         forget()
-        monkeypatch.setattr(sys, "executable", str(python_lacking(protection, tmp_path)))
+        monkeypatch.setattr(sys, "executable", str(python_without(protection, tmp_path)))
 
     yield run_without
     forget()

@@ -1,4 +1,4 @@
-"""A sawmill whose files really are received, stored and processed, in a store of its own."""
+"""Fixtures that receive, store and process files of one client, in a store per test."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from timba.files.receiving import Upload, accept_files
 from timba.files.registry import processors, sniffers
 from timba.files.sandbox import close_sandbox
 
-Take = Callable[..., Upload]
+FinishUpload = Callable[..., Upload]
 Receive = Callable[..., File]
 Objects = Callable[[], set[str]]
 
 
 @pytest.fixture(autouse=True)
 def store_folder(settings: Settings, tmp_path: Path) -> Path:
-    """Keep each test's objects in a folder of their own."""
+    """Use a separate store for each test; return its folder."""
     folder = tmp_path / "store"
     settings.STORAGES = {
         **settings.STORAGES,
@@ -39,7 +39,7 @@ def store_folder(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def objects(store_folder: Path) -> Objects:
-    """Return what lists everything in the store, finished or not."""
+    """Return a function that lists all objects in the store, complete or not."""
     return lambda: {
         str(path.relative_to(store_folder)) for path in store_folder.rglob("*") if path.is_file()
     }
@@ -52,8 +52,8 @@ def owner(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
-def take() -> Take:
-    """Return a way to bring bytes in: they are durable, and nobody has accepted them yet."""
+def finish_upload() -> FinishUpload:
+    """Return a function that uploads bytes durably, without accepting them as a file."""
 
     def bring(data: bytes | str = "larch\n", *, name: str = "note.txt") -> Upload:
         upload = Upload(name=name)
@@ -65,13 +65,13 @@ def take() -> Take:
 
 
 @pytest.fixture
-def receive(owner: User, take: Take) -> Receive:
-    """Return a way to send a file in: it waits to be processed."""
+def receive(owner: User, finish_upload: FinishUpload) -> Receive:
+    """Return a function that uploads a file, which then waits to be processed."""
 
     def send(
         data: bytes | str = "larch\n", *, name: str = "note.txt", kind: str | None = None
     ) -> File:
-        received = take(data, name=name)
+        received = finish_upload(data, name=name)
         received.identify(kind=kind)
         assert owner.client is not None
         (accepted,) = accept_files(actor=owner, client=owner.client, uploads=[received])
@@ -82,7 +82,7 @@ def receive(owner: User, take: Take) -> Receive:
 
 @pytest.fixture
 def settle(receive: Receive) -> Receive:
-    """Return a way to send a file in and have it processed."""
+    """Return a function that uploads a file and processes it."""
 
     def send(
         data: bytes | str = "larch\n", *, name: str = "note.txt", kind: str | None = None
@@ -96,15 +96,15 @@ def settle(receive: Receive) -> Receive:
 
 
 @pytest.fixture
-def hostile(settings: Settings) -> Iterator[None]:
-    """Have texts read, in the sandbox, by what does to it whatever the text says."""
-    read_by(settings, "tests.files.hostile.PROCESSOR")
+def malicious_reader(settings: Settings) -> Iterator[None]:
+    """Read texts in the sandbox with a reader that does what the text says."""
+    use_processors(settings, "tests.files.malicious_reader.PROCESSOR")
     yield
     _forget_processors()
 
 
-def read_by(settings: Settings, *names: str) -> None:
-    """Have files read by these processors; the fewer, the sooner a child of the sandbox begins."""
+def use_processors(settings: Settings, *names: str) -> None:
+    """Use these processors only; the fewer, the sooner a sandbox child starts."""
     settings.FILE_PROCESSORS = list(names)
     _forget_processors()
 
@@ -115,13 +115,13 @@ def _forget_processors() -> None:
     sniffers.cache_clear()
 
 
-def lose_worker(file: File) -> None:
-    """Let the time pass after which a claim counts as lost."""
+def expire_lease(file: File) -> None:
+    """Let a claimed file's lease expire."""
     File.unscoped.filter(pk=file.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
 def let_an_hour_pass() -> None:
-    """Let the time pass after which nothing comes any more of what was cut off."""
+    """Let the time pass after which uploads and unfinished runs count as abandoned."""
     passed = timedelta(hours=1)
     File.unscoped.update(touched_at=F("touched_at") - passed)
     Derivative.objects.update(created_at=F("created_at") - passed)

@@ -1,4 +1,4 @@
-"""Makes photos and PDFs of every sort, good and bad, byte by byte where no library would."""
+"""Builds valid and invalid photos and PDFs, byte by byte where no library would."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def photo(
     picture: Image.Image | None = None,
     progressive: bool = False,
 ) -> bytes:
-    """Return a photo, with what a camera would have written beside it."""
+    """Return a photo with EXIF data."""
     written = Image.Exif()
     for tag, value in (exif or {}).items():
         written[tag] = value
@@ -40,7 +40,7 @@ def photo(
 
 
 def forest(size: tuple[int, int]) -> Image.Image:
-    """Return a picture of soft blotches, which no turning or mirroring leaves as it is."""
+    """Return a picture of soft blotches, which every rotation and mirroring changes."""
     chance = random.Random(7)
     return Image.frombytes("RGB", (12, 9), chance.randbytes(3 * 12 * 9)).resize(
         size, Image.Resampling.BICUBIC
@@ -48,18 +48,18 @@ def forest(size: tuple[int, int]) -> Image.Image:
 
 
 def png(width: int, height: int, *, packed: bytes = b"") -> bytes:
-    """Return a PNG that says it has so many RGB pixels, whatever its packed data hold."""
+    """Return a PNG whose header claims this size, with any compressed data."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
 
 
 def black_png(width: int, height: int) -> bytes:
-    """Return a PNG of black pixels alone: 13,000 × 13,000 of them are half a megabyte."""
+    """Return a PNG of black pixels: 13,000 × 13,000 of them are half a megabyte."""
     return png(width, height, packed=_packed_zeros(height * (1 + 3 * width)))
 
 
 def _packed_zeros(size: int) -> bytes:
-    """Return what zlib would make of so many zeros, in a fraction of the time."""
+    """Return the zlib compression of this many zeros, in a fraction of the time."""
     block = bytes(1024 * 1024)
     whole, rest = divmod(size, len(block))
     packer = zlib.compressobj(level=9, wbits=-15)
@@ -84,7 +84,7 @@ def pdf(
     info: dict[str, str] | None = None,
     locked: bool = False,
 ) -> bytes:
-    """Return a PDF whose every page says `text`; a locked one asks for a password."""
+    """Return a PDF with `text` on every page; a locked one needs a password."""
     drawn = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
     first_page = 6
     kids = " ".join(f"{first_page + number} 0 R" for number in range(pages))

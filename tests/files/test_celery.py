@@ -1,4 +1,4 @@
-"""Celery and a Redis that is killed, emptied and silent: no file is lost, no upload is held up."""
+"""With a Redis that is killed, emptied or silent, no file is lost and no upload is delayed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def redis() -> Iterator[OwnServer]:
 def process(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
     process = TimbaProcess(
         tmp_path_factory.mktemp("celery"),
-        DJANGO_SETTINGS_MODULE="tests.files.celery_hostile",
+        DJANGO_SETTINGS_MODULE="tests.files.celery_settings",
         PYTHONPATH=str(ROOT),
         **redis.variables(),
     )
@@ -49,7 +49,7 @@ def process(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def timba(process: TimbaProcess) -> TimbaProcess:
-    """Return one that runs, also where the test before has stopped it."""
+    """Return a running Timba, even after a test that stopped it."""
     if not process.children():
         process.start()
     return process
@@ -62,7 +62,7 @@ def manager(timba: TimbaProcess) -> Program:
 
 @pytest.fixture
 def celery(redis: OwnServer) -> Iterator[Celery]:
-    """Return an application that gives the workers orders."""
+    """Return an app that sends the workers control commands."""
     app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     app.conf.broker_transport_options = CELERY_BROKER_TRANSPORT_OPTIONS
     yield app
@@ -70,7 +70,7 @@ def celery(redis: OwnServer) -> Iterator[Celery]:
 
 
 def mains(timba: TimbaProcess) -> dict[str, int]:
-    """Return the pids of the workers' and beat's main processes, by what they are."""
+    """Return the pids of the main processes by name: fast, bulk and beat."""
     lines = {pid: line for pid, line in timba.children().items() if " celery " in line}
     found: dict[str, int] = {}
     for pid, line in sorted(lines.items()):
@@ -79,8 +79,8 @@ def mains(timba: TimbaProcess) -> dict[str, int]:
     return found
 
 
-class Flow:
-    """Uploads that come in all the time."""
+class ContinuousUpload:
+    """Uploads continuously in a thread."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -89,7 +89,7 @@ class Flow:
         self.task_ids: list[str] = []
         self.statuses: list[int] = []
 
-    def __enter__(self) -> Flow:
+    def __enter__(self) -> ContinuousUpload:
         self._thread.start()
         return self
 
@@ -110,7 +110,7 @@ class Flow:
             self.task_ids += answer.json()["task_ids"]
 
     def wait_for_another(self) -> None:
-        """Return once an upload that has begun after this call was answered, and one before."""
+        """Return once an upload that began after this call has been answered."""
         answered = len(self.statuses)
         wait_until(
             lambda: len(self.statuses) > answered + 1, seconds=60, what="uploads are answered"
@@ -118,7 +118,7 @@ class Flow:
 
 
 def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> None:
-    """Wait until every file is processed well."""
+    """Wait until every file is in SUCCESS."""
     left = set(task_ids)
 
     def settled() -> bool:
@@ -126,7 +126,7 @@ def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> No
         tasks = program.get("/api/task-status/", params={"task_id": [*some, some[0]]}).json()
         done = {task["task_id"] for task in tasks["tasks"] if task["status"] == "SUCCESS"}
         left.difference_update(done)
-        time.sleep(0.5)  # what is asked for all the time is all that the web server does
+        time.sleep(0.5)  # constant polling would occupy the web server
         return not left
 
     wait_until(settled, seconds=seconds, what="every file is processed")
@@ -137,13 +137,13 @@ def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: Progr
     for number in range(20):
         sent = manager.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
         manager.wait_for_task(sent.json()["task_ids"][0])
-    # A bell wakes the worker; the sweep comes only every ten seconds.
+    # A message wakes the worker; the sweep comes only every ten seconds.
     assert time.monotonic() - started < 100
     assert manager.get("/health/ready").json()["checks"]["broker"] == "ok"
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), RecursionError(), SystemExit(3)])
-def test_a_task_fails_alone(failure: BaseException) -> None:
+def test_a_task_failure_does_not_end_the_worker(failure: BaseException) -> None:
     @log_exceptions
     def task() -> None:
         raise failure
@@ -152,32 +152,32 @@ def test_a_task_fails_alone(failure: BaseException) -> None:
         task()
 
 
-def test_bells_that_hang_in_redis_are_counted(redis: OwnServer, celery: Celery) -> None:
-    """Else the sweeper would ring again and again for files that wait in a long queue."""
-    queue = f"unheard-{time.time_ns()}"
+def test_messages_in_redis_are_counted(redis: OwnServer, celery: Celery) -> None:
+    """Otherwise the sweeper would notify repeatedly of files in a long queue."""
+    queue = f"unconsumed-{time.time_ns()}"
     assert queued_messages(celery, [queue]) == 0
     for _ in range(3):
         celery.send_task("nobody.listens", queue=queue)
     assert queued_messages(celery, [queue, "another"]) == 3
 
 
-def kill_and_restart(redis: OwnServer, flow: Flow) -> None:
+def kill_and_restart(redis: OwnServer, uploads: ContinuousUpload) -> None:
     redis.kill()
     try:
-        flow.wait_for_another()
+        uploads.wait_for_another()
     finally:
         redis.start()
 
 
-def fall_silent(redis: OwnServer, flow: Flow) -> None:
+def fall_silent(redis: OwnServer, uploads: ContinuousUpload) -> None:
     redis.freeze()
     try:
-        flow.wait_for_another()
+        uploads.wait_for_another()
     finally:
         redis.thaw()
 
 
-def empty(redis: OwnServer, _flow: Flow) -> None:
+def empty(redis: OwnServer, _uploads: ContinuousUpload) -> None:
     app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     with app.connection_for_write() as connection:
         for _ in range(20):
@@ -187,22 +187,22 @@ def empty(redis: OwnServer, _flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("harm", [kill_and_restart, fall_silent, empty])
-def test_a_redis_that_fails_loses_no_file_and_holds_up_no_upload(
+def test_a_failing_redis_loses_no_file_and_delays_no_upload(
     timba: TimbaProcess,
     manager: Program,
     redis: OwnServer,
-    harm: Callable[[OwnServer, Flow], None],
+    harm: Callable[[OwnServer, ContinuousUpload], None],
 ) -> None:
-    with Flow(manager) as flow:
-        flow.wait_for_another()
-        harm(redis, flow)
-        flow.wait_for_another()
-    assert set(flow.statuses) == {202}
-    wait_for_all(manager, flow.task_ids, seconds=600)
+    with ContinuousUpload(manager) as uploads:
+        uploads.wait_for_another()
+        harm(redis, uploads)
+        uploads.wait_for_another()
+    assert set(uploads.statuses) == {202}
+    wait_for_all(manager, uploads.task_ids, seconds=600)
     assert set(mains(timba)) == {"fast", "bulk", "beat"}
 
 
-def test_a_worker_that_takes_nothing_any_more_is_replaced(
+def test_a_worker_that_no_longer_consumes_is_replaced(
     timba: TimbaProcess, manager: Program, celery: Celery
 ) -> None:
     answers: list[dict[str, Any]] = []
@@ -223,7 +223,9 @@ def test_a_worker_that_takes_nothing_any_more_is_replaced(
     assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
 
 
-def test_a_file_that_takes_all_memory_fails_alone(timba: TimbaProcess, manager: Program) -> None:
+def test_a_file_that_needs_too_much_memory_fails_alone(
+    timba: TimbaProcess, manager: Program
+) -> None:
     before = mains(timba)
     for number in range(3):
         batch = [
@@ -238,8 +240,10 @@ def test_a_file_that_takes_all_memory_fails_alone(timba: TimbaProcess, manager: 
     assert mains(timba) == before
 
 
-def test_an_orderly_stop_gives_back_the_file_in_work(timba: TimbaProcess, manager: Program) -> None:
-    """Else three restarts during one long file would end it as one whose workers were lost."""
+def test_an_orderly_stop_releases_the_file_in_progress(
+    timba: TimbaProcess, manager: Program
+) -> None:
+    """Otherwise three restarts during one long file would fail it."""
     long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
     manager.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
     wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
@@ -248,7 +252,7 @@ def test_an_orderly_stop_gives_back_the_file_in_work(timba: TimbaProcess, manage
 
 
 def runs_of(timba: TimbaProcess) -> tuple[str, int, bool]:
-    """Return the long file's status, how often it was claimed, and whether it is in hand."""
+    """Return the long file's status, how often it was claimed, and whether it is leased."""
     place = f"file:{timba.data_folder / 'timba.sqlite3'}?mode=ro"
     with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
         [(status, attempts, leased)] = connection.execute(

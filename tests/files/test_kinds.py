@@ -1,4 +1,4 @@
-"""What a file is: its bytes decide, and its name's ending must agree."""
+"""A file's bytes decide its kind, and the extension of its name must agree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOISE = random.Random(1).randbytes(999)
 
 
 def part(name: str) -> bytes:
-    """Return the beginning of a zip archive whose first part is called so."""
+    """Return the beginning of a zip archive whose first entry has this name."""
     return b"PK\x03\x04" + bytes(22) + len(name).to_bytes(2, "little") + b"\0\0" + name.encode()
 
 
@@ -45,12 +45,12 @@ def is_readings(head: bytes) -> bool:
     return head.startswith((READINGS, PACKED[:20]))
 
 
-def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
-    return detect(name=name, head=head, requested=asked, sniffers={"temperatures": is_readings})
+def kind_of(name: str, head: bytes, requested: str | None = None) -> Detected:
+    return detect(name=name, head=head, requested=requested, sniffers={"temperatures": is_readings})
 
 
 @pytest.mark.parametrize(
-    ("name", "head", "asked", "kind", "media_type"),
+    ("name", "head", "requested", "kind", "media_type"),
     [
         ("a.jpg", JPEG, None, "photo", "image/jpeg"),
         ("a.JPEG", JPEG, None, "photo", "image/jpeg"),
@@ -62,14 +62,14 @@ def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
         ("a.csv", TEXT, None, "text", "text/csv"),
         ("a.csv", READINGS, None, "temperatures", "text/csv"),
         ("a.txt", READINGS, None, "temperatures", "text/plain"),
-        # A person who says what it is is believed, either way.
+        # A kind that the user chose is taken, either way.
         ("a.csv", READINGS, "text", "text", "text/csv"),
         ("a.csv", TEXT, "temperatures", "temperatures", "text/csv"),
         ("a.md", READINGS, None, "text", "text/markdown"),
         ("a.gz", PACKED, None, "temperatures", "application/gzip"),
         ("a.csv.GZ", PACKED, None, "temperatures", "application/gzip"),
         ("a.gz", gzip.compress(TEXT, mtime=0), "temperatures", "temperatures", "application/gzip"),
-        # At the temperatures' own door a name may end in anything, or in nothing.
+        # Temperature files may have any extension, or none.
         ("readings", READINGS, "temperatures", "temperatures", "text/plain"),
         ("readings.dat", PACKED, "temperatures", "temperatures", "application/gzip"),
         (".csv", READINGS, "temperatures", "temperatures", "text/plain"),
@@ -83,14 +83,14 @@ def kind_of(name: str, head: bytes, asked: str | None = None) -> Detected:
         ("лиственница.txt", TEXT, None, "text", "text/plain"),
     ],
 )
-def test_a_file_is_what_its_bytes_say(
-    name: str, head: bytes, asked: str | None, kind: str, media_type: str
+def test_the_bytes_decide_the_kind(
+    name: str, head: bytes, requested: str | None, kind: str, media_type: str
 ) -> None:
-    assert kind_of(name, head, asked) == Detected(kind=kind, media_type=media_type)
+    assert kind_of(name, head, requested) == Detected(kind=kind, media_type=media_type)
 
 
 @pytest.mark.parametrize(
-    ("name", "head", "asked", "sentence"),
+    ("name", "head", "requested", "sentence"),
     [
         ("a.exe", b"MZ", None, "files ending in “.exe” cannot be read here."),
         ("a.svg", b"<svg/>", None, "files ending in “.svg” cannot be read here."),
@@ -194,10 +194,10 @@ def test_a_file_is_what_its_bytes_say(
     ],
 )
 def test_a_file_of_no_known_kind_is_refused_with_its_reason(
-    name: str, head: bytes, asked: str | None, sentence: str
+    name: str, head: bytes, requested: str | None, sentence: str
 ) -> None:
     with pytest.raises(UnknownKind) as refusal:
-        kind_of(name, head, asked)
+        kind_of(name, head, requested)
     assert str(refusal.value) == sentence
 
 
@@ -213,16 +213,18 @@ def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
     name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_BY_EXTENSION]),
     start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED, BOOK, OLE]),
     rest=st.binary(max_size=200),
-    asked=st.none() | st.sampled_from(sorted(ALL_KINDS)),
+    requested=st.none() | st.sampled_from(sorted(ALL_KINDS)),
 )
 def test_every_file_is_of_some_kind_or_refused(
-    name: str, start: bytes, rest: bytes, asked: str | None
+    name: str, start: bytes, rest: bytes, requested: str | None
 ) -> None:
     with contextlib.suppress(UnknownKind):
-        assert kind_of(name, start + rest, asked).kind in {asked or kind for kind in ALL_KINDS}
+        assert kind_of(name, start + rest, requested).kind in {
+            requested or kind for kind in ALL_KINDS
+        }
 
 
-def test_a_bomb_of_an_archive_is_unpacked_no_further_than_its_head() -> None:
+def test_a_gzip_bomb_is_decompressed_no_further_than_its_head() -> None:
     bomb = gzip.compress(b"7" * 50_000_000)
     tracemalloc.start()
     try:
@@ -254,11 +256,11 @@ def test_text_is_told_from_other_bytes(bytes_: bytes, is_text: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "ending"),
+    ("name", "extension"),
     [("a.TXT", "txt"), ("a.b.Csv", "csv"), (".txt", ""), ("txt", ""), ("a.", ""), ("..", "")],
 )
-def test_the_ending_of_a_name(name: str, ending: str) -> None:
-    assert extension_of(name) == ending
+def test_the_extension_of_a_name(name: str, extension: str) -> None:
+    assert extension_of(name) == extension
 
 
 @pytest.mark.parametrize(

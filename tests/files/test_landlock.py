@@ -1,4 +1,4 @@
-"""Landlock holds by itself, without the filter of system calls."""
+"""Landlock protects on its own, without the seccomp filter."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.files.locked_down import tried, users
+from tests.files.sandbox_probe import attempt_all, users
 
 ALONE = ("privileges", "landlock")
 
 
 def version() -> int:
-    """Return the version of Landlock that this kernel knows."""
+    """Return the version of Landlock that this kernel has."""
     return int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)))
 
 
 @pytest.mark.parametrize("user", users())
-def test_no_file_is_opened_made_or_removed(user: int) -> None:
+def test_no_file_is_opened_created_or_deleted(user: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -33,12 +33,12 @@ def test_no_file_is_opened_made_or_removed(user: int) -> None:
             ["make", str(folder / "made")],
             ["remove", str(kept)],
         ]
-        outcomes = tried(attempts, user=user, protections=ALONE)
+        outcomes = attempt_all(attempts, user=user, protections=ALONE)
         assert outcomes == ["EACCES"] * len(attempts)
         assert [path.read_text() for path in folder.iterdir()] == ["keep me"]
 
 
-def test_neither_network_nor_parent_is_reached_where_the_kernel_can_keep_it_away() -> None:
+def test_neither_network_nor_parent_is_reachable_where_the_kernel_supports_it() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.socket(socket.AF_UNIX) as abstract,
@@ -50,7 +50,7 @@ def test_neither_network_nor_parent_is_reached_where_the_kernel_can_keep_it_away
             ["connect abstract", f"timba-test-{os.getpid()}"],
             ["signal", os.getpid()],
         ]
-        outcomes = tried(attempts, user=os.geteuid(), protections=ALONE)
+        outcomes = attempt_all(attempts, user=os.geteuid(), protections=ALONE)
     assert outcomes == [
         "EACCES" if version() >= 4 else "done",
         *["EPERM" if version() >= 6 else "done"] * 2,

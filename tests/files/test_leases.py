@@ -1,4 +1,4 @@
-"""A worker that is alive keeps its file, whatever it waits for; one that is halted does not."""
+"""A file has one worker at a time: a live one keeps its lease, a lost one cannot write."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive
+from tests.files.conftest import Receive, expire_lease
 from tests.journeys.processes import wait_until
 from timba.files import processing
 from timba.files.leases import claim, heartbeat
@@ -18,6 +19,45 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.processors.base import Processor, Superseded
 from timba.files.runs import Run
+from timba.files.scheduling import next_waiting
+
+
+@pytest.mark.django_db
+def test_a_file_is_claimed_once(receive: Receive) -> None:
+    file = receive()
+    before = timezone.now()
+    first = claim(file.pk)
+    assert first is not None
+    assert (first.fencing_token, first.attempts) == (1, 1)
+    assert first.lease_until > before + timedelta(seconds=29)
+    assert first.lease_until < timezone.now() + timedelta(seconds=31)
+    assert claim(file.pk) is None
+    assert next_waiting() is None
+
+
+@pytest.mark.django_db
+def test_a_file_with_an_expired_lease_is_claimed_again_with_a_higher_token(
+    receive: Receive,
+) -> None:
+    file = receive()
+    claim(file.pk)
+    expire_lease(file)
+    second = claim(file.pk)
+    assert second is not None
+    assert (second.fencing_token, second.attempts) == (2, 2)
+
+
+@pytest.mark.django_db
+def test_the_file_that_has_waited_longest_is_next(receive: Receive) -> None:
+    files = [receive() for _ in range(3)]
+    now = timezone.now()
+    for file, seconds in zip(files, (2, 3, 1), strict=True):
+        File.unscoped.filter(pk=file.pk).update(uploaded_at=now - timedelta(seconds=seconds))
+    seen = []
+    while (file_id := next_waiting()) is not None:
+        seen.append(file_id)
+        process_file(file_id)
+    assert seen == [files[1].pk, files[0].pk, files[2].pk]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -44,7 +84,7 @@ def test_a_worker_that_only_waits_keeps_its_file(
 
 
 @pytest.mark.django_db
-def test_a_heartbeat_renews_no_lease_but_its_own_and_the_run_ends_at_its_next_word(
+def test_a_heartbeat_renews_only_its_own_lease_and_the_run_ends_at_its_next_progress(
     receive: Receive,
 ) -> None:
     file = claim(receive().pk)
@@ -58,14 +98,14 @@ def test_a_heartbeat_renews_no_lease_but_its_own_and_the_run_ends_at_its_next_wo
         run.progress(0.2)
 
 
-def test_a_heart_goes_on_beating_while_the_database_is_away_and_stops_with_the_work() -> None:
+def test_a_heartbeat_continues_during_a_database_outage_and_stops_with_the_block() -> None:
     beats = threading.Semaphore(0)
 
     def renew() -> None:
         beats.release()
-        raise OperationalError("away")
+        raise OperationalError("down")
 
     with heartbeat(renew, seconds=0.01):
         for _ in range(3):
             assert beats.acquire(timeout=60)
-    assert not [one for one in threading.enumerate() if one.name == "heartbeat"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, read_by
+from tests.files.conftest import Receive, use_processors
 from timba.files import kinds
 
 pytestmark = pytest.mark.django_db
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 def _bark_is_a_kind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(kinds.KINDS_BY_EXTENSION, "txt", (kinds.TEXT, "bark"))
     before = settings.FILE_PROCESSORS
-    read_by(settings, *before, "tests.files.new_kind.PROCESSOR")
+    use_processors(settings, *before, "tests.files.new_kind.PROCESSOR")
     yield
-    read_by(settings, *before)
+    use_processors(settings, *before)
 
 
 def test_a_file_of_a_new_kind_is_detected_read_and_settled(settle: Receive) -> None:

@@ -1,4 +1,4 @@
-"""A file is processed once in effect, however often it is rung for and whoever dies over it."""
+"""A file has one outcome, however many messages arrive for it and however many workers are lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Objects, Receive, let_an_hour_pass, lose_worker
+from tests.files.conftest import Objects, Receive, expire_lease, let_an_hour_pass
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import processing
@@ -47,27 +47,27 @@ Read = Callable[[Any], dict[str, Any]]
 
 
 @pytest.fixture
-def read_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a way to have texts read, in the worker itself, by a function of the test's own."""
+def use_reader(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that makes the worker read texts with a function of the test."""
 
-    def install(read: Read, **abilities: Any) -> None:
-        mine = Processor(kind="text", read=read, sandboxed=False, **abilities)
-        others = {**processing.processors(), "text": mine}
-        monkeypatch.setattr(processing, "processors", lambda: others)
+    def install(read: Read, **options: Any) -> None:
+        processor = Processor(kind="text", read=read, sandboxed=False, **options)
+        installed = {**processing.processors(), "text": processor}
+        monkeypatch.setattr(processing, "processors", lambda: installed)
 
     return install
 
 
-def types_of_events(file: File) -> list[str]:
+def event_types(file: File) -> list[str]:
     events = OutboxEvent.objects.filter(key=str(file.pk)).order_by("sequence")
     return [event.type.removeprefix("timba.file.") for event in events]
 
 
 def claimed(file: File) -> Run:
-    """Return the run of a worker that has just claimed the file."""
-    mine = claim(file.pk)
-    assert mine is not None
-    return Run(file=mine)
+    """Claim the file and return the run."""
+    row = claim(file.pk)
+    assert row is not None
+    return Run(file=row)
 
 
 # --- The outcome ---------------------------------------------------------------------------------
@@ -90,11 +90,11 @@ def test_a_processed_file_has_its_result_and_its_event(settle: Receive) -> None:
         "chars": 6,
         "preview": "larch\n",
     }
-    assert types_of_events(file) == ["created", "succeeded"]
+    assert event_types(file) == ["created", "succeeded"]
 
 
 def test_the_events_and_the_work_carry_the_id_of_the_request(
-    receive: Receive, read_by: Callable[..., None]
+    receive: Receive, use_reader: Callable[..., None]
 ) -> None:
     file = receive()
     File.unscoped.filter(pk=file.pk).update(request_id="request-7")
@@ -103,15 +103,15 @@ def test_the_events_and_the_work_carry_the_id_of_the_request(
     assert event.request_id == "request-7"
 
 
-def raising(trouble: BaseException) -> Read:
+def raising(error: BaseException) -> Read:
     def read(_: Any) -> dict[str, Any]:
-        raise trouble
+        raise error
 
     return read
 
 
 @pytest.mark.parametrize(
-    ("trouble", "sentence"),
+    ("error", "sentence"),
     [
         (FileRefused("It is all bark."), "It is all bark."),
         (FileRefused("It\0 is\ud800 all bark."), "It\ufffd is\ufffd all bark."),
@@ -125,20 +125,18 @@ def raising(trouble: BaseException) -> Read:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_whatever_reading_raises_the_file_ends_with_a_sentence(
-    settle: Receive, read_by: Callable[..., None], trouble: BaseException, sentence: str
+def test_a_file_fails_with_a_sentence_whatever_its_reader_raises(
+    settle: Receive, use_reader: Callable[..., None], error: BaseException, sentence: str
 ) -> None:
-    read_by(raising(trouble))
+    use_reader(raising(error))
     file = settle()
     assert (file.status, file.error, file.result) == ("FAILURE", sentence, None)
     assert file.processed_at is not None
-    assert types_of_events(file) == ["created", "failed"]
+    assert event_types(file) == ["created", "failed"]
 
 
-def test_a_refusal_may_have_something_to_show(
-    settle: Receive, read_by: Callable[..., None]
-) -> None:
-    read_by(raising(FileRefused("It is all bark.", findings={"bark": 7})))
+def test_a_refused_file_may_have_findings(settle: Receive, use_reader: Callable[..., None]) -> None:
+    use_reader(raising(FileRefused("It is all bark.", findings={"bark": 7})))
     file = settle()
     assert (file.status, file.error) == ("FAILURE", "It is all bark.")
     assert list(file.result) == ["id", "name", "execution_time", "random_number", "bark"]
@@ -146,22 +144,22 @@ def test_a_refusal_may_have_something_to_show(
 
 @pytest.mark.parametrize("findings", [{"deep": object()}, {"number": 2**70}, 7])
 def test_findings_that_cannot_be_kept_are_a_failure(
-    settle: Receive, read_by: Callable[..., None], findings: Any
+    settle: Receive, use_reader: Callable[..., None], findings: Any
 ) -> None:
-    read_by(lambda _: findings)
+    use_reader(lambda _: findings)
     file = settle()
     assert (file.status, file.error, file.result) == ("FAILURE", UNEXPECTED, None)
-    assert types_of_events(file) == ["created", "failed"]
+    assert event_types(file) == ["created", "failed"]
 
 
 def test_findings_that_cannot_be_recorded_are_a_failure_and_record_nothing(
-    settle: Receive, read_by: Callable[..., None]
+    settle: Receive, use_reader: Callable[..., None]
 ) -> None:
     def record(file: File, _: object) -> None:
         Derivative.objects.create(file=file, run=99, role="rejects", storage_key="x")
         raise ZeroDivisionError
 
-    read_by(lambda _: {}, record=record)
+    use_reader(lambda _: {}, record=record)
     file = settle()
     assert (file.status, file.error) == ("FAILURE", UNEXPECTED)
     assert not Derivative.objects.exists()
@@ -169,14 +167,16 @@ def test_findings_that_cannot_be_recorded_are_a_failure_and_record_nothing(
 
 def test_a_kind_without_a_processor_is_a_failure(receive: Receive) -> None:
     file = receive()
-    # As when a release takes a kind away while one of its files waits.
+    # As when a release removes a kind while one of its files waits.
     File.unscoped.filter(pk=file.pk).update(kind="scan")
     process_file(file.pk)
     file.refresh_from_db()
     assert (file.status, file.error) == ("FAILURE", UNEXPECTED)
 
 
-def test_bytes_that_changed_in_the_store_are_noticed(receive: Receive, store_folder: Path) -> None:
+def test_bytes_that_changed_in_the_store_are_a_failure(
+    receive: Receive, store_folder: Path
+) -> None:
     for content, name, kind in (("larch\n", "a.txt", "text"), (READINGS, "a.csv", "temperatures")):
         file = receive(content, name=name, kind=kind)
         (store_folder / file.storage_key).write_bytes(content.encode()[:-1] + b" ")
@@ -186,7 +186,7 @@ def test_bytes_that_changed_in_the_store_are_noticed(receive: Receive, store_fol
     assert city_statistics(client_id=file.owner_id, city_id=7) is None
 
 
-def test_bytes_that_are_gone_are_told_so(receive: Receive) -> None:
+def test_bytes_that_are_missing_are_a_failure(receive: Receive) -> None:
     file = receive()
     store().delete(file.storage_key)
     process_file(file.pk)
@@ -194,52 +194,16 @@ def test_bytes_that_are_gone_are_told_so(receive: Receive) -> None:
     assert (file.status, file.error) == ("FAILURE", MISSING)
 
 
-def test_a_database_that_is_away_is_no_fault_of_the_file(
-    receive: Receive, read_by: Callable[..., None]
+def test_a_database_outage_does_not_fail_the_file(
+    receive: Receive, use_reader: Callable[..., None]
 ) -> None:
-    read_by(raising(OperationalError(2013, "Lost connection to server during query")))
+    use_reader(raising(OperationalError(2013, "Lost connection to server during query")))
     file = receive()
     with pytest.raises(OperationalError):
         process_file(file.pk)
     file.refresh_from_db()
     assert (file.status, file.attempts) == ("PENDING", 1)
-    assert types_of_events(file) == ["created"]
-
-
-# --- Claims --------------------------------------------------------------------------------------
-
-
-def test_a_file_is_claimed_once(receive: Receive) -> None:
-    file = receive()
-    before = timezone.now()
-    first = claim(file.pk)
-    assert first is not None
-    assert (first.fencing_token, first.attempts) == (1, 1)
-    assert first.lease_until > before + timedelta(seconds=29)
-    assert first.lease_until < timezone.now() + timedelta(seconds=31)
-    assert claim(file.pk) is None
-    assert next_waiting() is None
-
-
-def test_a_lost_claim_is_taken_over_with_a_newer_token(receive: Receive) -> None:
-    file = receive()
-    claim(file.pk)
-    lose_worker(file)
-    second = claim(file.pk)
-    assert second is not None
-    assert (second.fencing_token, second.attempts) == (2, 2)
-
-
-def test_the_file_that_has_waited_longest_is_next(receive: Receive) -> None:
-    files = [receive() for _ in range(3)]
-    now = timezone.now()
-    for file, seconds in zip(files, (2, 3, 1), strict=True):
-        File.unscoped.filter(pk=file.pk).update(uploaded_at=now - timedelta(seconds=seconds))
-    seen = []
-    while (file_id := next_waiting()) is not None:
-        seen.append(file_id)
-        process_file(file_id)
-    assert seen == [files[1].pk, files[0].pk, files[2].pk]
+    assert event_types(file) == ["created"]
 
 
 @pytest.mark.parametrize(
@@ -253,15 +217,17 @@ def test_the_file_that_has_waited_longest_is_next(receive: Receive) -> None:
         {"lease_until": timezone.now() + timedelta(days=1)},
     ],
 )
-def test_what_does_not_wait_is_not_processed(receive: Receive, change: dict[str, Any]) -> None:
+def test_a_file_that_is_not_waiting_is_not_processed(
+    receive: Receive, change: dict[str, Any]
+) -> None:
     file = receive()
     File.unscoped.filter(pk=file.pk).update(**change)
     assert next_waiting() is None
     assert process_file(file.pk) is False
-    assert types_of_events(file) == ["created"]
+    assert event_types(file) == ["created"]
 
 
-def test_a_message_for_a_file_that_is_gone_does_nothing(receive: Receive) -> None:
+def test_a_message_for_a_missing_file_does_nothing(receive: Receive) -> None:
     file = receive()
     file_id = str(file.pk)
     file.delete()
@@ -292,7 +258,7 @@ def test_the_same_message_a_hundred_times_at_once_is_one_result(
     assert sorted(taken) == [False] * 99 + [True]
     file.refresh_from_db()
     assert (file.status, file.fencing_token, file.attempts) == ("SUCCESS", 1, 1)
-    assert types_of_events(file) == ["created", "succeeded"]
+    assert event_types(file) == ["created", "succeeded"]
     assert CityTotals.unscoped.count() == 1
     answer = city_statistics(client_id=file.owner_id, city_id=7)
     assert answer is not None
@@ -300,56 +266,56 @@ def test_the_same_message_a_hundred_times_at_once_is_one_result(
     assert answer.totals.count == 1
 
 
-# --- Workers that are lost, and workers that come back -------------------------------------------
+# --- Lost workers --------------------------------------------------------------------------------
 
 
-def test_a_worker_that_wakes_after_its_lease_writes_nothing(
+def test_a_worker_that_resumes_after_its_lease_expired_writes_nothing(
     receive: Receive, owner: User, objects: Objects
 ) -> None:
     file = receive(READINGS, name="a.csv")
-    sleeper = claimed(file)
-    lose_worker(file)
+    stale_run = claimed(file)
+    expire_lease(file)
     assert process_file(file.pk)
     settled = File.unscoped.filter(pk=file.pk).values().get()
     totals = list(CityTotals.unscoped.values())
-    there = objects()
+    before = objects()
     with pytest.raises(Superseded):
-        sleeper.progress(0.5)
-    with pytest.raises(Superseded), sleeper.writing():
+        stale_run.progress(0.5)
+    with pytest.raises(Superseded), stale_run.writing():
         pytest.fail("a lost worker has written")
     with pytest.raises(Superseded):
-        sleeper.derive(Derivative.Role.REJECTS)
+        stale_run.derive(Derivative.Role.REJECTS)
     with pytest.raises(Superseded):
-        processing._process(sleeper)
+        processing._process(stale_run)
     assert File.unscoped.filter(pk=file.pk).values().get() == settled
     assert list(CityTotals.unscoped.values()) == totals
-    assert objects() == there
-    assert types_of_events(file) == ["created", "succeeded"]
+    assert objects() == before
+    assert event_types(file) == ["created", "succeeded"]
 
 
-def test_a_worker_that_wakes_while_another_is_at_work_writes_nothing(
-    receive: Receive, read_by: Callable[..., None]
+def test_a_worker_that_resumes_while_another_is_processing_writes_nothing(
+    receive: Receive, use_reader: Callable[..., None]
 ) -> None:
-    """It finds out when it settles, at the latest."""
+    """It is superseded when it settles, at the latest."""
     file = receive()
 
     def read_slowly(job: Run) -> dict[str, Any]:
         if job.run == 1:
-            lose_worker(file)
+            expire_lease(file)
             assert process_file(file.pk)
         return {"read_by": job.run}
 
-    read_by(read_slowly)
+    use_reader(read_slowly)
     assert process_file(file.pk)
     file.refresh_from_db()
     assert (file.status, file.run, file.result["read_by"]) == ("SUCCESS", 2, 2)
-    assert types_of_events(file) == ["created", "succeeded"]
+    assert event_types(file) == ["created", "succeeded"]
 
 
-def test_progress_renews_the_lease_now_and_then(receive: Receive, settings: Settings) -> None:
+def test_progress_renews_the_lease_at_intervals(receive: Receive, settings: Settings) -> None:
     settings.TIMBA_LEASE_SECONDS = 600
     run = claimed(receive())
-    lose_worker(run.file)
+    expire_lease(run.file)
     run.progress(0.25)
     renewed = File.unscoped.get(pk=run.file_id)
     assert renewed.progress == 0.25
@@ -365,20 +331,20 @@ def test_three_lost_workers_are_a_failure(receive: Receive) -> None:
     file = receive()
     for _ in range(3):
         claimed(file)
-        lose_worker(file)
+        expire_lease(file)
     assert next_waiting() is None
     sweep_files()
     file.refresh_from_db()
     assert (file.status, file.error) == ("FAILURE", LOST)
     assert (file.run, file.lease_until, file.live_digest) == (None, None, None)
-    assert types_of_events(file) == ["created", "failed"]
+    assert event_types(file) == ["created", "failed"]
 
 
-def test_a_third_worker_that_is_still_at_work_is_left_alone(receive: Receive) -> None:
+def test_a_third_worker_that_is_still_processing_keeps_the_file(receive: Receive) -> None:
     file = receive()
     for _ in range(2):
         claimed(file)
-        lose_worker(file)
+        expire_lease(file)
     third = claimed(file)
     sweep_files()
     third.progress(0.5)
@@ -386,17 +352,17 @@ def test_a_third_worker_that_is_still_at_work_is_left_alone(receive: Receive) ->
     assert File.unscoped.get(pk=file.pk).status == "SUCCESS"
 
 
-def test_a_lost_worker_stays_a_stranger_when_the_file_is_tried_again(
+def test_a_lost_worker_cannot_write_after_the_file_is_retried(
     receive: Receive, owner: User
 ) -> None:
     file = receive(READINGS, name="a.csv")
     for _ in range(3):
-        sleeper = claimed(file)
-        lose_worker(file)
+        stale_run = claimed(file)
+        expire_lease(file)
     sweep_files()
     retry_file(actor=owner, file=file)
     with pytest.raises(Superseded):
-        processing._process(sleeper)
+        processing._process(stale_run)
     file.refresh_from_db()
     assert (file.status, file.attempts) == ("PENDING", 0)
     assert process_file(file.pk)
@@ -406,7 +372,7 @@ def test_a_lost_worker_stays_a_stranger_when_the_file_is_tried_again(
     assert answer.totals.count == 1
 
 
-def test_a_worker_that_is_asked_to_stop_gives_its_file_back(receive: Receive) -> None:
+def test_a_worker_that_is_stopped_releases_its_file(receive: Receive) -> None:
     file = receive("larch\n" * 1000)
     stopping = threading.Event()
     stopping.set()
@@ -419,11 +385,11 @@ def test_a_worker_that_is_asked_to_stop_gives_its_file_back(receive: Receive) ->
     assert file.status == "SUCCESS"
 
 
-# --- Files that go away meanwhile ----------------------------------------------------------------
+# --- Deletion during processing ------------------------------------------------------------------
 
 
 def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
-    receive: Receive, read_by: Callable[..., None], owner: User
+    receive: Receive, use_reader: Callable[..., None], owner: User
 ) -> None:
     file = receive()
 
@@ -431,15 +397,15 @@ def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
         delete_file(actor=owner, file=file)
         return {}
 
-    read_by(read)
+    use_reader(read)
     assert process_file(file.pk)
     file.refresh_from_db()
     assert (file.status, file.result) == ("PENDING", None)
     assert file.deleted_at is not None
-    assert types_of_events(file) == ["created", "deleted"]
+    assert event_types(file) == ["created", "deleted"]
 
 
-def test_readings_that_are_deleted_while_they_are_read_count_nothing_and_leave_nothing(
+def test_readings_that_are_deleted_while_they_are_read_neither_count_nor_remain(
     receive: Receive, owner: User, objects: Objects, settings: Settings
 ) -> None:
     settings.TIMBA_TRASH_DAYS = 0
@@ -457,10 +423,10 @@ def test_readings_that_are_deleted_while_they_are_read_count_nothing_and_leave_n
     assert objects() == set()
 
 
-def test_what_a_lost_run_finishes_after_it_was_swept_is_erased(
-    receive: Receive, read_by: Callable[..., None], objects: Objects
+def test_an_object_that_a_lost_run_commits_after_the_sweep_is_deleted(
+    receive: Receive, use_reader: Callable[..., None], objects: Objects
 ) -> None:
-    """Some stores finish an object also when its beginning was erased."""
+    """Some stores complete an object even after its first parts were deleted."""
     file = receive()
 
     def read_late(job: Run) -> dict[str, Any]:
@@ -469,16 +435,16 @@ def test_what_a_lost_run_finishes_after_it_was_swept_is_erased(
             writer.commit()
             derivative = Derivative.objects.get()
             derivative.delete()
-            lose_worker(file)
+            expire_lease(file)
             assert process_file(file.pk)
         return {}
 
-    read_by(read_late)
+    use_reader(read_late)
     assert process_file(file.pk)
     assert objects() == {file.storage_key}
 
 
-def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_made(
+def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_created(
     receive: Receive, owner: User, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = receive(READINGS, name="a.csv")
@@ -498,10 +464,10 @@ def test_an_object_whose_row_was_swept_before_it_was_opened_is_not_made(
     assert objects() == {file.storage_key}
 
 
-# --- What failed runs leave ----------------------------------------------------------------------
+# --- Failed runs ---------------------------------------------------------------------------------
 
 
-def test_a_run_that_failed_midway_shows_no_rejects_and_its_debris_is_swept(
+def test_a_run_that_failed_midway_shows_no_rejects_and_its_orphaned_objects_are_swept(
     receive: Receive, owner: User, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = receive(READINGS, name="a.csv")

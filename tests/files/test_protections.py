@@ -1,4 +1,4 @@
-"""A protection that the machine lacks is never missed in silence."""
+"""A protection that the machine lacks is always reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Lack
 from tests.files.conftest import Receive
-from tests.files.lacking import python_lacking
+from tests.files.missing_protection import python_without
 from tests.files.samples import photo
 from timba.files.models import File
 from timba.files.protections import WARNINGS, missing_protections
@@ -28,7 +28,7 @@ def test_this_machine_lacks_none() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", PROTECTIONS)
-def test_files_are_read_without_it_and_the_operator_is_told(
+def test_files_are_read_without_it_and_the_operator_is_warned(
     settle: Receive, lack: Lack, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     lack(name)
@@ -40,10 +40,10 @@ def test_files_are_read_without_it_and_the_operator_is_told(
     assert (problem.msg, problem.hint, problem.id) == (*WARNINGS[name], "timba.W023")
 
 
-def test_no_file_is_read_where_more_is_missing_than_the_operator_was_told(
+def test_no_file_is_read_where_more_is_missing_than_the_operator_was_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(python_lacking("landlock", tmp_path)))
+    monkeypatch.setattr(sys, "executable", str(python_without("landlock", tmp_path)))
     command = isolated_python("from timba.files.sandbox_child import main; main()")
     channel, theirs = socket.socketpair()
     with channel, theirs:

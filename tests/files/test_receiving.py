@@ -1,4 +1,4 @@
-"""An upload is taken in whole or not at all, whatever happens on the way."""
+"""An upload is stored completely or not at all, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.factories import ClientFactory, UserFactory
-from tests.files.conftest import Objects, Receive, Take
+from tests.files.conftest import FinishUpload, Objects, Receive
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.errors import Forbidden, Lapsed, NotFound, Unavailable
@@ -53,7 +53,7 @@ def accept(actor: User, *received: Upload) -> list[Accepted]:
     return accept_files(actor=actor, client=actor.client, uploads=received)
 
 
-def test_a_received_file_waits_with_its_facts(
+def test_an_accepted_file_waits_with_its_metadata(
     receive: Receive, owner: User, objects: Objects
 ) -> None:
     content = "Lärche\n".encode() * 50_000
@@ -73,7 +73,9 @@ def test_a_received_file_waits_with_its_facts(
     assert objects() == {file.storage_key}
 
 
-def test_accepting_tells_of_it_in_the_same_transaction(receive: Receive, owner: User) -> None:
+def test_accepting_publishes_an_event_in_the_same_transaction(
+    receive: Receive, owner: User
+) -> None:
     file = receive()
     [event] = OutboxEvent.objects.all()
     assert (event.topic, event.type, event.key) == (
@@ -84,15 +86,17 @@ def test_accepting_tells_of_it_in_the_same_transaction(receive: Receive, owner: 
     assert (event.client_id, event.actor_id) == (owner.client_id, owner.pk)
 
 
-def test_nobody_sees_a_file_before_it_is_accepted(take: Take, owner: User, staff: User) -> None:
-    take()
+def test_a_file_is_invisible_before_it_is_accepted(
+    finish_upload: FinishUpload, owner: User, staff: User
+) -> None:
+    finish_upload()
     assert File.unscoped.count() == 1
     assert not File.objects.visible_to(owner).exists()
     assert not File.objects.visible_to(staff).exists()
 
 
-def test_the_draw_of_the_random_number_covers_its_range(owner: User, take: Take) -> None:
-    accepted = accept(owner, *(take() for _ in range(60)))
+def test_the_random_number_covers_its_range(owner: User, finish_upload: FinishUpload) -> None:
+    accepted = accept(owner, *(finish_upload() for _ in range(60)))
     assert len({one.file.random_number for one in accepted}) > 30
 
 
@@ -134,7 +138,7 @@ def test_names_of_every_alphabet_are_kept_exactly(receive: Receive, name: str) -
         ("a\ud800.txt", "“a\ufffd.txt” has control characters in its name. Rename it."),
     ],
 )
-def test_a_name_that_cannot_be_kept_is_refused_before_a_byte_is_stored(
+def test_an_invalid_name_is_refused_before_a_byte_is_stored(
     name: str, sentence: str, objects: Objects
 ) -> None:
     with pytest.raises(UploadRejected) as refusal:
@@ -158,9 +162,7 @@ def test_an_empty_file_is_refused(objects: Objects) -> None:
     ("name", "most", "limit"),
     [("a.jpg", 5 * 1024**2, "5 MB"), ("a.pdf", 5 * 1024**2, "5 MB"), ("a.txt", 1536, "1.5 kB")],
 )
-def test_a_file_may_have_just_so_many_bytes(
-    settings: Settings, name: str, most: int, limit: str
-) -> None:
+def test_the_size_limit_is_exact(settings: Settings, name: str, most: int, limit: str) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 1536
     upload = Upload(name=name)
     upload.write(bytes(most))
@@ -175,22 +177,22 @@ def test_a_file_may_have_just_so_many_bytes(
     ("size", "words"),
     [(1000, "1000 bytes"), (1024, "1 kB"), (5 * 1024**2, "5 MB"), (10 * 1024**3, "10 GB")],
 )
-def test_limits_are_said_in_words(size: int, words: str) -> None:
+def test_sizes_are_formatted(size: int, words: str) -> None:
     assert format_size(size) == words
 
 
-def test_a_file_of_no_known_kind_is_refused_by_name(take: Take) -> None:
+def test_a_file_of_no_known_kind_is_refused_by_name(finish_upload: FinishUpload) -> None:
     with pytest.raises(UploadRejected) as refusal:
-        take(b"MZ\x90", name="setup.exe").identify()
+        finish_upload(b"MZ\x90", name="setup.exe").identify()
     assert str(refusal.value) == (
         "“setup.exe” is not accepted: files ending in “.exe” cannot be read here."
     )
 
 
-def test_who_may_not_write_files_has_none_accepted(
-    take: Take, make_user: Callable[..., User]
+def test_a_user_without_the_permission_has_no_file_accepted(
+    finish_upload: FinishUpload, make_user: Callable[..., User]
 ) -> None:
-    received = take()
+    received = finish_upload()
     with pytest.raises(Forbidden):
         accept(make_user(role="viewer"), received)
     lapsed = make_user()
@@ -200,8 +202,8 @@ def test_who_may_not_write_files_has_none_accepted(
     assert File.unscoped.get().status == File.Status.RECEIVING
 
 
-def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
-    take: Take, owner: User
+def test_a_file_cannot_be_put_into_another_clients_consignment_or_log(
+    finish_upload: FinishUpload, owner: User
 ) -> None:
     other = UserFactory(client=ClientFactory())
     consignment = Consignment.objects.create(
@@ -216,7 +218,7 @@ def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
         height=30,
         volume="0.360",
     )
-    received = take()
+    received = finish_upload()
     received.identify()
     assert owner.client is not None
     for place, sentence in (
@@ -232,40 +234,42 @@ def test_nobody_puts_a_file_into_another_clients_consignment_or_log(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_readings_are_taken_once(
-    receive: Receive, take: Take, owner: User, objects: Objects
+def test_the_same_readings_are_accepted_once(
+    receive: Receive, finish_upload: FinishUpload, owner: User, objects: Objects
 ) -> None:
     first = receive(READINGS, name="a.csv")
-    [second] = accept(owner, take(READINGS, name="b.csv"))
+    [second] = accept(owner, finish_upload(READINGS, name="b.csv"))
     assert (second.file, second.duplicate) == (first, True)
     assert File.unscoped.count() == 1
     assert OutboxEvent.objects.count() == 1
     assert objects() == {first.storage_key}
 
 
-def test_twins_in_one_batch_are_one_file(take: Take, owner: User) -> None:
-    accepted = accept(owner, take(READINGS, name="a.csv"), take(READINGS, name="b.csv"))
+def test_duplicates_in_one_batch_are_one_file(finish_upload: FinishUpload, owner: User) -> None:
+    accepted = accept(
+        owner, finish_upload(READINGS, name="a.csv"), finish_upload(READINGS, name="b.csv")
+    )
     assert [one.duplicate for one in accepted] == [False, True]
     assert accepted[0].file == accepted[1].file
 
 
-def test_twins_of_other_clients_are_files_of_their_own(take: Take) -> None:
+def test_the_same_bytes_of_other_clients_are_separate_files(finish_upload: FinishUpload) -> None:
     owners = [UserFactory(client=ClientFactory()) for _ in range(4)]
     files = {}
     for owner in owners:
-        [first] = accept(owner, take(READINGS, name="a.csv"))
+        [first] = accept(owner, finish_upload(READINGS, name="a.csv"))
         assert not first.duplicate
         files[owner] = first.file
     for owner, file in files.items():
-        [again] = accept(owner, take(READINGS, name="b.csv"))
+        [again] = accept(owner, finish_upload(READINGS, name="b.csv"))
         assert (again.file, again.duplicate) == (file, True)
 
 
-def test_twins_of_another_kind_are_files_of_their_own(receive: Receive) -> None:
+def test_the_same_bytes_of_another_kind_are_separate_files(receive: Receive) -> None:
     assert receive(READINGS, name="a.csv") != receive(READINGS, name="a.csv", kind="text")
 
 
-def test_readings_that_failed_or_were_deleted_are_taken_anew(receive: Receive) -> None:
+def test_readings_that_failed_or_were_deleted_are_accepted_again(receive: Receive) -> None:
     for change in ({"status": "FAILURE"}, {"deleted_at": timezone.now()}):
         file = receive(READINGS, name="a.csv")
         File.unscoped.filter(pk=file.pk).update(live_digest=None, **change)
@@ -273,7 +277,9 @@ def test_readings_that_failed_or_were_deleted_are_taken_anew(receive: Receive) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twins_that_come_at_the_same_moment_are_one_file(owner: User, objects: Objects) -> None:
+def test_duplicates_that_arrive_at_the_same_time_are_one_file(
+    owner: User, objects: Objects
+) -> None:
     outcomes: list[Accepted] = []
     ready = threading.Barrier(8)
 
@@ -327,10 +333,10 @@ def test_a_store_that_cannot_be_opened_is_a_sentence(store_folder: Path) -> None
         Upload(name="a.txt")
 
 
-def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
-    take: Take, objects: Objects, monkeypatch: pytest.MonkeyPatch
+def test_an_upload_that_cannot_be_discarded_now_is_left_to_the_sweeper(
+    finish_upload: FinishUpload, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    received = take()
+    received = finish_upload()
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", disk_is_full)
         discard(received)
@@ -341,17 +347,19 @@ def test_what_cannot_be_discarded_now_is_left_to_the_sweeper(
     assert objects() == set()
 
 
-def test_bytes_that_came_after_their_row_was_swept_are_discarded(
-    take: Take, objects: Objects
+def test_bytes_that_arrive_after_their_row_was_swept_are_discarded(
+    finish_upload: FinishUpload, objects: Objects
 ) -> None:
-    received = take()
+    received = finish_upload()
     File.unscoped.all().delete()
     discard(received)
     assert objects() == set()
 
 
-def test_an_accepted_file_is_not_discarded(take: Take, owner: User, objects: Objects) -> None:
-    upload = take()
+def test_an_accepted_file_is_not_discarded(
+    finish_upload: FinishUpload, owner: User, objects: Objects
+) -> None:
+    upload = finish_upload()
     [accepted] = accept(owner, upload)
     discard(upload)
     assert File.unscoped.get().status == File.Status.PENDING
@@ -367,7 +375,7 @@ def age(row: File, **more: object) -> None:
 
 
 def dies_at(patch: pytest.MonkeyPatch, place: object, name: str, *, call: int = 1) -> None:
-    """Cut the power at a call of a system function, before it does anything."""
+    """Simulate a power failure at a call of a system function, before it does anything."""
     real = getattr(place, name)
     calls = iter(range(1, 100))
 
@@ -394,20 +402,20 @@ def dies_at(patch: pytest.MonkeyPatch, place: object, name: str, *, call: int = 
 )
 # What is cut off closes nothing.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_crash_anywhere_leaves_a_row_that_names_its_debris(
+def test_a_crash_anywhere_leaves_a_row_that_names_the_object(
     owner: User,
-    take: Take,
+    finish_upload: FinishUpload,
     objects: Objects,
     monkeypatch: pytest.MonkeyPatch,
     place: object,
     name: str,
     call: int,
 ) -> None:
-    discard(take())  # the store's own folders are there
+    discard(finish_upload())  # the store's own folders are there
     with monkeypatch.context() as patch:
         dies_at(patch, place, name, call=call)
         with pytest.raises(PowerCut):
-            accept(owner, take())
+            accept(owner, finish_upload())
     [row] = File.unscoped.all()
     assert row.status == File.Status.RECEIVING
     assert {key.split("/")[1] for key in objects()} <= {row.storage_key.split("/")[1]}
@@ -421,7 +429,7 @@ def test_a_crash_anywhere_leaves_a_row_that_names_its_debris(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
+def test_bytes_and_directories_are_on_disk_before_the_row_is_committed(
     owner: User, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
@@ -458,11 +466,11 @@ def test_bytes_and_folders_are_on_disk_before_the_row_is_promised(
     ]
 
 
-# --- Uploads that take their time ----------------------------------------------------------------
+# --- Slow uploads --------------------------------------------------------------------------------
 
 
-def test_an_upload_that_goes_on_is_not_swept(take: Take) -> None:
-    received = take()
+def test_an_upload_in_progress_is_not_swept(finish_upload: FinishUpload) -> None:
+    received = finish_upload()
     age(received.row)
     touch_uploads([received.row.pk])
     sweep_files()
@@ -470,9 +478,9 @@ def test_an_upload_that_goes_on_is_not_swept(take: Take) -> None:
 
 
 def test_an_upload_that_was_swept_cannot_be_accepted(
-    take: Take, owner: User, objects: Objects
+    finish_upload: FinishUpload, owner: User, objects: Objects
 ) -> None:
-    first, second = take(), take()
+    first, second = finish_upload(), finish_upload()
     age(second.row)
     sweep_files()
     with pytest.raises(Unavailable) as refusal:
@@ -482,15 +490,17 @@ def test_an_upload_that_was_swept_cannot_be_accepted(
     assert (left.pk, left.status) == (first.row.pk, File.Status.RECEIVING)
 
 
-def test_an_upload_that_is_being_swept_cannot_be_accepted(take: Take, owner: User) -> None:
-    """The sweeper has decided, and erases the bytes at this moment."""
-    received = take()
+def test_an_upload_that_is_being_swept_cannot_be_accepted(
+    finish_upload: FinishUpload, owner: User
+) -> None:
+    """The sweeper has marked it, and is deleting the bytes."""
+    received = finish_upload()
     File.unscoped.filter(pk=received.row.pk).update(deleted_at=timezone.now())
     with pytest.raises(Unavailable):
         accept(owner, received)
 
 
-def test_an_upload_whose_bytes_were_swept_away_cannot_be_finished() -> None:
+def test_an_upload_whose_bytes_were_swept_cannot_be_finished() -> None:
     upload = Upload(name="a.txt")
     upload.write(b"larch")
     row = File.unscoped.get()

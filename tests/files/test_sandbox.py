@@ -1,4 +1,4 @@
-"""What a hostile file can do to its reader, and that nothing comes of it but a sentence."""
+"""Whatever a malicious file makes its reader do, the file fails with a sentence, and no more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, read_by
-from tests.files.hostile import repeat_extra
+from tests.files.conftest import Receive, use_processors
+from tests.files.malicious_reader import repeat_extra
 from timba.config.settings.base import FILE_PROCESSORS
 from timba.files import sandbox
 from timba.files.leases import claim
@@ -33,16 +33,16 @@ from timba.files.sandbox import (
 )
 from timba.files.sandbox_child import OUT_OF_MEMORY, TOO_MANY_FINDINGS, UNREADABLE
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("malicious_reader")]
 
 
 @pytest.mark.parametrize(
-    ("deed", "sentence"),
+    ("action", "sentence"),
     [
         ("memory", OUT_OF_MEMORY),
         ("recursion", OUT_OF_MEMORY),
         ("leave", UNREADABLE),
-        ("no-such-deed", UNREADABLE),
+        ("no-such-action", UNREADABLE),
         ("segfault", CRASHED),
         ("exit", CRASHED),
         ("talk 5000000", TOO_MANY_FINDINGS),
@@ -64,21 +64,21 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hostile")]
     ],
 )
 def test_whatever_the_reader_does_the_file_ends_and_the_next_one_is_fine(
-    settle: Receive, deed: str, sentence: str
+    settle: Receive, action: str, sentence: str
 ) -> None:
-    file = settle(deed)
+    file = settle(action)
     assert (file.status, file.error, file.result) == (File.Status.FAILURE, sentence, None)
     assert settle("pid").status == File.Status.SUCCESS
 
 
-@pytest.mark.parametrize("deed", ["loop", "loop-unkillable"])
+@pytest.mark.parametrize("action", ["loop", "loop-unkillable"])
 def test_a_reader_that_never_ends_is_ended(
-    settle: Receive, monkeypatch: pytest.MonkeyPatch, deed: str
+    settle: Receive, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     pid = settle("pid").result["pid"]
     with monkeypatch.context() as impatient:
         impatient.setattr(sandbox, "WALL_CLOCK_SECONDS", 1.0)
-        file = settle(deed)
+        file = settle(action)
     assert (file.status, file.error) == (File.Status.FAILURE, TIMED_OUT)
     assert not Path(f"/proc/{pid}").exists()
     assert settle("pid").result["pid"] != pid
@@ -87,11 +87,11 @@ def test_a_reader_that_never_ends_is_ended(
 @pytest.mark.parametrize(
     ("size", "seconds"), [(1, 15), (200_000, 16), (1024**2, 25), (5 * 1024**2, 60), (10**9, 60)]
 )
-def test_what_a_file_may_cost_goes_by_its_size(size: int, seconds: int) -> None:
+def test_the_cpu_time_of_a_file_depends_on_its_size(size: int, seconds: int) -> None:
     assert cpu_seconds_for(size) == seconds
 
 
-def test_a_reader_that_only_computes_is_ended_after_its_seconds_of_the_processor(
+def test_a_reader_that_only_computes_is_ended_after_its_cpu_time(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "_MIN_CPU_SECONDS", 1)
@@ -118,7 +118,7 @@ def test_the_lease_of_a_slow_file_is_renewed_while_it_is_read(
         read_in_sandbox(processors()["text"], Run(file=file))
 
 
-def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
+def test_reading_ends_when_the_run_is_superseded(receive: Receive) -> None:
     file = claim(receive("loop").pk)
     assert file is not None
     File.unscoped.filter(pk=file.pk).update(fencing_token=file.fencing_token + 1)
@@ -126,7 +126,7 @@ def test_reading_ends_when_the_work_is_in_vain(receive: Receive) -> None:
         read_in_sandbox(processors()["text"], Run(file=file))
 
 
-def test_the_child_stays_warm_and_is_replaced_after_so_many_files(
+def test_the_child_is_reused_and_replaced_after_a_number_of_files(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "_FILES_PER_CHILD", 3)
@@ -148,7 +148,7 @@ def test_a_child_that_was_killed_is_replaced(settle: Receive) -> None:
 
 
 def kill_children(times: int, *, then: Callable[[], None]) -> threading.Thread:
-    """Kill this process's children as they come, so often; each has had time to begin."""
+    """Kill the next `times` children of this process, each after some time to start."""
 
     def kill() -> None:
         killed: set[str] = set()
@@ -180,23 +180,23 @@ def test_a_file_whose_child_is_killed_from_outside_is_read_once_more(
 
 def test_each_thread_has_a_child_of_its_own_and_ends_it(settle: Receive) -> None:
     mine = settle("pid").result["pid"]
-    theirs: list[int] = []
+    other: list[int] = []
 
     def start_and_end() -> None:
         child = sandbox._Child()
-        theirs.append(child.process.pid)
+        other.append(child.process.pid)
         sandbox._local.child = child
         close_sandbox()
 
     thread = threading.Thread(target=start_and_end)
     thread.start()
     thread.join()
-    assert theirs[0] != mine
-    assert not Path(f"/proc/{theirs[0]}").exists()
+    assert other[0] != mine
+    assert not Path(f"/proc/{other[0]}").exists()
     assert Path(f"/proc/{mine}").exists()
 
 
-def test_objects_come_whole_beside_the_findings(settle: Receive) -> None:
+def test_objects_are_returned_complete_with_the_findings(settle: Receive) -> None:
     for size in (0, 5_000_000, 60_000_000):
         result = settle(f"make {size}").result
         assert result["made"] is True
@@ -207,16 +207,16 @@ def test_an_extra_reader_reads_the_file_and_the_extra_input(receive: Receive) ->
     file = claim(receive("larch\n").pk)
     assert file is not None
     for extra in (b"", b"\0\nextra", b"x" * 5_000_000):
-        made = run_in_sandbox(repeat_extra, Run(file=file), extra=extra)
-        assert made.objects == {"extra": extra, "file": b"larch\n"}
+        result = run_in_sandbox(repeat_extra, Run(file=file), extra=extra)
+        assert result.objects == {"extra": extra, "file": b"larch\n"}
 
 
 def test_what_the_reader_prints_goes_nowhere(settle: Receive) -> None:
     assert settle("print 1000000000").result["printed"] == 1_000_000_000
 
 
-def test_the_reader_knows_nothing(settle: Receive, settings: Settings) -> None:
-    read_by(settings, *FILE_PROCESSORS, *settings.FILE_PROCESSORS)
+def test_the_reader_has_neither_environment_nor_django(settle: Receive, settings: Settings) -> None:
+    use_processors(settings, *FILE_PROCESSORS, *settings.FILE_PROCESSORS)
     result = settle("environment").result
     assert "timba.tallies.annotate" in result["modules"]
     # Python itself sets LC_CTYPE where no locale is given.
@@ -235,22 +235,24 @@ def test_the_reader_reaches_no_network(settle: Receive) -> None:
 def test_a_forbidden_call_ends_the_reader_and_is_logged(
     settle: Receive, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for deed in ("run", f"kill {os.getpid()}"):
-        assert settle(deed).error == CRASHED
-    told = [record.msg for record in caplog.records if record.levelname == "WARNING"]
-    assert [line["event"] for line in told] == ["sandbox_forbidden_call"] * 2
+    for action in ("run", f"kill {os.getpid()}"):
+        assert settle(action).error == CRASHED
+    warnings = [record.msg for record in caplog.records if record.levelname == "WARNING"]
+    assert [line["event"] for line in warnings] == ["sandbox_forbidden_call"] * 2
 
 
-@pytest.mark.parametrize("deed", ["fork", "thread"])
-def test_the_reader_starts_no_process_and_no_thread(settle: Receive, deed: str) -> None:
-    assert "prevented" in settle(deed).result
+@pytest.mark.parametrize("action", ["fork", "thread"])
+def test_the_reader_starts_no_process_and_no_thread(settle: Receive, action: str) -> None:
+    assert "prevented" in settle(action).result
 
 
-def test_the_reader_reads_writes_makes_and_removes_no_file(settle: Receive, tmp_path: Path) -> None:
+def test_the_reader_reads_writes_creates_and_deletes_no_file(
+    settle: Receive, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret_key"
     secret.write_text("keep me")
-    for deed in ("read", "write"):
-        assert "prevented" in settle(f"{deed} {secret}").result
+    for action in ("read", "write"):
+        assert "prevented" in settle(f"{action} {secret}").result
     for path in ("/etc/passwd", "/proc/self/environ", os.__file__):
         assert "prevented" in settle(f"read {path}").result
     assert "prevented" in settle(f"make-file {tmp_path}").result
@@ -266,14 +268,14 @@ def test_the_reader_inherits_nothing_but_its_channel(settle: Receive) -> None:
     assert [descriptors.joinpath(name).readlink() for name in "12"] == [Path(os.devnull)] * 2
 
 
-def test_what_no_database_stores_is_cleaned(settle: Receive) -> None:
+def test_values_that_no_database_stores_are_cleaned(settle: Receive) -> None:
     result = settle("poison").result
     assert result["text"] == "a\ufffdb\ufffdc"
     assert result["number"] is None
     assert result["lar\ufffdch"] == [None, "\ufffd"]
 
 
-def test_findings_that_cannot_be_told_are_a_failure(settle: Receive) -> None:
+def test_findings_that_cannot_be_serialized_are_a_failure(settle: Receive) -> None:
     file = settle("nest 400")
     assert file.status == File.Status.FAILURE
     assert file.error.endswith("The file is safe; try again, or ask for help.")

@@ -1,4 +1,4 @@
-"""Behind the protections nothing can be imported or opened any more, and nothing needs to be."""
+"""Behind the protections nothing can be imported or opened, and no reader needs to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from tests.files.locked_down import tried, users
 from tests.files.samples import pdf, photo, png
+from tests.files.sandbox_probe import attempt_all, users
 from tests.tallies.sheets import tally
 
 _CAMERA: dict[str, Any] = {
@@ -30,16 +30,16 @@ _MARKS = {"sheet": "Tally", "annotations": [[3, 4, "This is no number."]]}
 
 
 def _several(kind: str) -> bytes:
-    """Return a file of several pictures, as cameras and phones write them."""
+    """Return a file with two pictures, as cameras and phones write."""
     first, second = (Image.new("RGB", (64, 48), colour) for colour in ("red", "green"))
     file = io.BytesIO()
     first.save(file, kind, save_all=True, append_images=[second])
     return file.getvalue()
 
 
-def _attempt(reader: str, content: bytes, beside: bytes = b"") -> list[str]:
+def _attempt(reader: str, content: bytes, extra: bytes = b"") -> list[str]:
     module, _, function = reader.rpartition(".")
-    texts = (base64.b64encode(part).decode() for part in (content, beside))
+    texts = (base64.b64encode(part).decode() for part in (content, extra))
     return ["read", module, function, *texts]
 
 
@@ -72,4 +72,6 @@ def _attempts() -> list[list[str]]:
 @pytest.mark.parametrize("user", users())
 def test_each_kind_is_read_as_it_is_without_the_protections(user: int) -> None:
     attempts = _attempts()
-    assert tried(attempts, user=user) == tried(attempts, user=users()[0], protections=())
+    assert attempt_all(attempts, user=user) == attempt_all(
+        attempts, user=users()[0], protections=()
+    )

@@ -1,4 +1,4 @@
-"""Clients take turns, quick files come first, and nobody's work takes the last free slot."""
+"""Clients are served in turn, small files first, and no client occupies all slots."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ def clients() -> list[Client]:
 
 @pytest.fixture
 def send(receive: Receive) -> Send:
-    """Return a way to send one file of a client in, quick or large."""
+    """Return a function that uploads one file of a client, small or large."""
 
-    def one(client: Client, *, queue: str = FAST) -> File:
+    def send_file(client: Client, *, queue: str = FAST) -> File:
         file = receive()
         File.unscoped.filter(pk=file.pk).update(client=client, queue=queue)
         file.refresh_from_db()
         return file
 
-    return one
+    return send_file
 
 
 def served(slots: Slots, *, slot: int = 0) -> list[File]:
-    """Return the files that a slot takes, one after the other, until it takes none."""
-    taken = []
+    """Return the files that a slot claims, one after the other, until none is left."""
+    claimed = []
     while (file := slots.claim(slot)) is not None:
-        taken.append(file)
+        claimed.append(file)
         slots.free(slot)
-    return taken
+    return claimed
 
 
 @pytest.mark.django_db
-def test_clients_take_turns(clients: list[Client], send: Send) -> None:
+def test_clients_are_served_in_turn(clients: list[Client], send: Send) -> None:
     many, two, one = clients
     for client in (many, many, many, many, two, two, one):
         send(client)
@@ -60,7 +60,7 @@ def test_clients_take_turns(clients: list[Client], send: Send) -> None:
 
 
 @pytest.mark.django_db
-def test_of_one_client_the_quick_files_come_first_and_the_oldest_of_them(
+def test_of_one_client_small_files_come_first_and_the_oldest_of_them(
     clients: list[Client], send: Send
 ) -> None:
     large, first, second = (send(clients[0], queue=queue) for queue in (BULK, FAST, FAST))
@@ -68,20 +68,22 @@ def test_of_one_client_the_quick_files_come_first_and_the_oldest_of_them(
 
 
 @pytest.mark.django_db
-def test_large_files_leave_slots_to_the_quick(clients: list[Client], send: Send) -> None:
+def test_large_files_leave_slots_for_small_ones(clients: list[Client], send: Send) -> None:
     for _ in range(2):
         send(clients[0], queue=BULK)
     slots = Slots(3, bulk=1)
     assert slots.claim(0) is not None
     assert slots.claim(1) is None
-    quick = send(clients[0])
-    assert slots.claim(1) == quick
+    small = send(clients[0])
+    assert slots.claim(1) == small
     slots.free(0)
     assert slots.claim(0).queue == BULK
 
 
 @pytest.mark.django_db
-def test_the_last_free_slot_is_for_another_client(clients: list[Client], send: Send) -> None:
+def test_the_last_free_slot_is_reserved_for_another_client(
+    clients: list[Client], send: Send
+) -> None:
     many, other, _ = clients
     for _ in range(4):
         send(many)
@@ -106,7 +108,7 @@ def test_a_worker_with_one_slot_takes_everything(clients: list[Client], send: Se
 
 
 @pytest.mark.django_db
-def test_what_waits_is_found_by_an_index_that_holds_nothing_else(
+def test_waiting_files_are_found_by_an_index_that_holds_no_others(
     settle: Receive, receive: Receive, send: Send, clients: list[Client]
 ) -> None:
     settle()
@@ -133,22 +135,22 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slots]:
 
 
 @pytest.mark.django_db
-def test_a_message_brings_the_file_whose_turn_it_is_and_wakes_for_the_next(
+def test_a_message_processes_the_next_file_and_sends_another_message(
     clients: list[Client], send: Send, shared: Slots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rung: list[object] = []
-    monkeypatch.setattr(tasks, "notify_workers", rung.extend)
+    notified: list[object] = []
+    monkeypatch.setattr(tasks, "notify_workers", notified.extend)
     many, other, _ = clients
     files = [send(many), send(many), send(other)]
     for _ in files:
         process(str(files[1].pk))
     settled = File.unscoped.filter(status="SUCCESS").order_by("processed_at")
     assert list(settled) == [files[0], files[2], files[1]]
-    assert rung == [files[1].pk, files[1].pk]
+    assert notified == [files[1].pk, files[1].pk]
 
 
 @pytest.mark.django_db
-def test_child_processes_know_of_each_other(
+def test_child_processes_share_their_slots(
     clients: list[Client], send: Send, shared: Slots
 ) -> None:
     many, other, _ = clients
@@ -166,7 +168,7 @@ def _hold(slots: Slots, slot: int, client_id: int) -> None:
 
 
 @pytest.mark.django_db
-def test_a_child_process_that_is_killed_keeps_nobody_waiting(
+def test_a_child_process_that_is_killed_blocks_no_other(
     clients: list[Client], send: Send, shared: Slots
 ) -> None:
     held = get_context("fork").Event()
@@ -176,7 +178,7 @@ def test_a_child_process_that_is_killed_keeps_nobody_waiting(
     child.kill()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
-    # Celery starts another one in its place.
+    # Celery starts another process in its place.
     tasks.free_slot()
     file = send(clients[0])
     assert shared.claim(1) == file

@@ -1,4 +1,4 @@
-"""The filter of system calls lets through what reading needs, and not one call beside."""
+"""The seccomp filter allows the system calls that reading needs, and no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import pyseccomp
 import pytest
 
-from tests.files.locked_down import tried, users
+from tests.files.sandbox_probe import attempt_all, users
 from timba.files import seccomp
 
 ALLOWED = {
@@ -32,33 +32,33 @@ REFUSED = {
     "ENOSYS": {"clone3"},
 }
 MACHINES = {"x86_64": pyseccomp.Arch.X86_64, "aarch64": pyseccomp.Arch.AARCH64}
-# Beyond all that there are; those from 512 on, and those with that bit, are of the x32 kind.
+# More than there are; those from 512 on, and those with bit 30, are calls of the x32 ABI.
 NUMBERS = [*range(600), *(0x40000000 + number for number in (0, 41, 57, 59, 520)), 0x7FFFFFFF]
-# The kernel lets no filter see these two, uretprobe and uprobe: its own trampolines make them, and
-# from anywhere else they do nothing.
+# The kernel exempts these two, uretprobe and uprobe, from filters: its own trampolines make them,
+# and from elsewhere they do nothing.
 UNFILTERED = {335, 336} if platform.machine() == "x86_64" else set()
 ANY = 2**64 - 1
 F_SETFL, F_SETOWN, F_SETSIG, F_SETPIPE_SZ = 4, 8, 10, 1031
 
 
 def numbers(names: set[str], machine: str = platform.machine()) -> set[int]:
-    found = {pyseccomp.resolve_syscall(MACHINES[machine], name) for name in names}
-    return {number for number in found if number >= 0}
+    resolved = {pyseccomp.resolve_syscall(MACHINES[machine], name) for name in names}
+    return {number for number in resolved if number >= 0}
 
 
 @pytest.mark.parametrize("user", users())
 def test_each_call_that_is_not_allowed_is_refused_or_ends_the_process(user: int) -> None:
-    asked = [number for number in NUMBERS if number not in numbers(ALLOWED) | UNFILTERED]
+    refused = [number for number in NUMBERS if number not in numbers(ALLOWED) | UNFILTERED]
     errors = {number: error for error, names in REFUSED.items() for number in numbers(names)}
-    expected = {number: errors.get(number, "SIGSYS") for number in asked}
-    outcomes = tried([["call", number, *[ANY] * 6] for number in asked], user=user)
-    assert dict(zip(asked, outcomes, strict=True)) == expected
+    expected = {number: errors.get(number, "SIGSYS") for number in refused}
+    outcomes = attempt_all([["call", number, *[ANY] * 6] for number in refused], user=user)
+    assert dict(zip(refused, outcomes, strict=True)) == expected
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_the_numbers_are_those_of_each_kind_of_machine(machine: str) -> None:
+def test_the_numbers_are_those_of_each_architecture(machine: str) -> None:
     refused = {**seccomp.REFUSED, **{name: pair for name, (pair, _) in seccomp.CONDITIONAL.items()}}
-    place = list(MACHINES).index(machine)
+    column = list(MACHINES).index(machine)
     for written, names in (
         (seccomp.ALLOWED, ALLOWED),
         (refused, REFUSED["EPERM"]),
@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_each_kind_of_machine(machine: str) -> None:
         assert set(written) == names
         for name, pair in written.items():
             known = pyseccomp.resolve_syscall(MACHINES[machine], name)
-            assert (name, pair[place]) == (name, max(known, -1))
+            assert (name, pair[column]) == (name, max(known, -1))
 
 
 def test_arguments_that_would_reach_beyond_the_process_are_refused() -> None:
@@ -84,16 +84,16 @@ def test_arguments_that_would_reach_beyond_the_process_are_refused() -> None:
         "run what was read": ["call", mmap, 0, 4096, 5, 0x22, ANY, 0],
         "run what was written": ["call", mprotect, 0, 4096, 4],
     }
-    outcomes = tried(list(attempts.values()), user=os.geteuid())
+    outcomes = attempt_all(list(attempts.values()), user=os.geteuid())
     assert dict(zip(attempts, outcomes, strict=True)) == dict.fromkeys(attempts, "EPERM")
 
 
 @pytest.mark.parametrize("user", users())
 def test_root_cannot_allow_itself_more_memory(user: int) -> None:
-    [outcome] = tried([["allow more memory"]], user=user)
+    [outcome] = attempt_all([["allow more memory"]], user=user)
     assert outcome == "not allowed to raise maximum limit"
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="other machines have one way in")
-def test_a_call_in_another_machines_way_ends_the_process() -> None:
-    assert tried([["call in another way"]], user=os.geteuid()) == ["SIGSYS"]
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86_64 has a second entry")
+def test_a_call_through_the_32_bit_entry_ends_the_process() -> None:
+    assert attempt_all([["call as 32-bit"]], user=os.geteuid()) == ["SIGSYS"]

@@ -1,4 +1,4 @@
-"""What people do with files that are there, and that each is told of in the same transaction."""
+"""The write operations on files, each with its event in the same transaction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BAD = "nothing that is a reading\n"
 
 @pytest.fixture
 def fail(settle: Receive) -> Callable[[], File]:
-    """Return a way to have a file that ended in FAILURE."""
+    """Return a function that creates a file in FAILURE."""
     return lambda: settle(BAD, name="bad.csv", kind="temperatures")
 
 
@@ -50,7 +50,7 @@ def last_event() -> tuple[str, int | None]:
     return event.type, event.actor_id
 
 
-def test_a_file_is_placed_and_taken_away_again(
+def test_a_file_is_assigned_and_unassigned(
     receive: Receive, owner: User, consignment: Consignment
 ) -> None:
     file = receive()
@@ -75,7 +75,7 @@ def test_a_file_that_moves_leaves_a_log_of_its_old_consignment_behind(
         assert json.loads(OutboxEvent.objects.latest("pk").value)["file"]["log_id"] == moved.log_id
 
 
-def test_a_file_is_not_placed_at_another_clients(
+def test_a_file_is_not_assigned_to_another_clients_consignment(
     receive: Receive, consignment: Consignment
 ) -> None:
     stranger = UserFactory(client=ClientFactory())
@@ -88,7 +88,7 @@ def test_a_file_is_not_placed_at_another_clients(
     assert File.unscoped.get().consignment is None
 
 
-def test_a_failure_is_tried_again(fail: Callable[[], File], owner: User) -> None:
+def test_a_failed_file_is_retried(fail: Callable[[], File], owner: User) -> None:
     file = fail()
     fence = file.fencing_token
     file = retry_file(actor=owner, file=file)
@@ -101,14 +101,14 @@ def test_a_failure_is_tried_again(fail: Callable[[], File], owner: User) -> None
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESS"])
-def test_only_a_failure_is_tried_again(receive: Receive, owner: User, status: str) -> None:
+def test_only_a_failed_file_is_retried(receive: Receive, owner: User, status: str) -> None:
     file = receive()
     File.unscoped.update(status=status)
     with pytest.raises(Conflict, match=r"^Only a file in FAILURE can be tried again\.$"):
         retry_file(actor=owner, file=file)
 
 
-def test_a_failure_whose_readings_count_already_is_not_tried_again(
+def test_a_failed_file_whose_readings_count_already_is_not_retried(
     receive: Receive, settle: Receive, owner: User
 ) -> None:
     failed = receive(READINGS, name="a.csv")
@@ -120,7 +120,7 @@ def test_a_failure_whose_readings_count_already_is_not_tried_again(
     assert (failed.status, failed.live_digest) == ("FAILURE", None)
 
 
-def test_all_failures_of_a_client_are_tried_again_but_for_twins(
+def test_all_failed_files_of_a_client_are_retried_except_duplicates(
     fail: Callable[[], File],
     receive: Receive,
     settle: Receive,
@@ -148,7 +148,7 @@ def test_all_failures_of_a_client_are_tried_again_but_for_twins(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failures_are_counted_once_where_a_later_step_loses_to_another_writer(
+def test_retried_files_are_counted_once_when_a_later_batch_loses_a_deadlock(
     receive: Receive, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
@@ -171,7 +171,7 @@ def test_failures_are_counted_once_where_a_later_step_loses_to_another_writer(
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESS", "FAILURE"])
-def test_a_deleted_file_is_gone_for_everyone(
+def test_a_deleted_file_is_invisible_to_everyone(
     receive: Receive, owner: User, staff: User, status: str
 ) -> None:
     file = receive()
@@ -185,9 +185,7 @@ def test_a_deleted_file_is_gone_for_everyone(
             change(actor=owner, file=file)
 
 
-def test_deleting_readings_takes_them_out_of_every_answer_at_once(
-    settle: Receive, owner: User
-) -> None:
+def test_deleted_readings_no_longer_count(settle: Receive, owner: User) -> None:
     file = settle(READINGS, name="a.csv")
     assert city_statistics(client_id=file.owner_id, city_id=7) is not None
     delete_file(actor=owner, file=file)
@@ -197,7 +195,7 @@ def test_deleting_readings_takes_them_out_of_every_answer_at_once(
     assert city_statistics(client_id=file.owner_id, city_id=7) is not None
 
 
-def test_who_may_not_write_files_changes_none(
+def test_a_user_without_the_permission_changes_no_file(
     fail: Callable[[], File], make_user: Callable[..., User]
 ) -> None:
     file = fail()

@@ -1,8 +1,10 @@
-"""Objects in a folder: durable before they are promised, never overwritten, gone for good."""
+"""Objects in a directory: durable once committed, never overwritten, deleted for good."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import os
 import resource
 import uuid
@@ -14,14 +16,14 @@ import pytest
 from django.core.files.base import ContentFile
 
 from tests.files.conftest import Objects
-from timba.files.storage import LocalStorage, new_key, store
+from timba.files.storage import FileDamaged, LocalStorage, VerifiedStream, new_key, store
 
 Syscalls = list[tuple[str, str]]
 
 
 @pytest.fixture
 def syscalls(monkeypatch: pytest.MonkeyPatch) -> Syscalls:
-    """Return the list of what is synced and linked from now on, in order."""
+    """Return a list to which each fsync and link from now on is appended."""
     seen: Syscalls = []
     fsync, link = os.fsync, os.link
 
@@ -40,7 +42,7 @@ def syscalls(monkeypatch: pytest.MonkeyPatch) -> Syscalls:
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let writing beyond a size fail, as on a full disk."""
+    """Make writes beyond a size fail, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -83,7 +85,7 @@ def test_an_object_is_never_overwritten(objects: Objects) -> None:
     assert objects() == {key}
 
 
-def test_an_object_exists_only_when_it_is_whole() -> None:
+def test_an_object_exists_only_when_it_is_complete() -> None:
     key = new_key()
     writer = store().create(key)
     writer.write(b"lar")
@@ -138,7 +140,7 @@ def test_the_stores_own_folder_is_synced_where_it_is_made(
     assert syscalls[0] == ("fsync", str(store_folder.parent))
 
 
-def test_what_is_deleted_stays_deleted_after_a_power_cut(
+def test_a_deleted_object_stays_deleted_after_a_power_failure(
     store_folder: Path, syscalls: Syscalls, objects: Objects
 ) -> None:
     key = put()
@@ -152,7 +154,7 @@ def test_what_is_deleted_stays_deleted_after_a_power_cut(
     ]
 
 
-def test_deleting_what_is_not_there_does_nothing(syscalls: Syscalls) -> None:
+def test_deleting_a_missing_object_does_nothing(syscalls: Syscalls) -> None:
     store().delete(new_key())
     assert syscalls == []
 
@@ -184,7 +186,7 @@ def test_a_commit_that_fails_in_the_end_leaves_no_unfinished_object(
     assert objects() == set()
 
 
-def test_djangos_way_of_storing_is_as_durable(syscalls: Syscalls) -> None:
+def test_djangos_storage_api_is_as_durable(syscalls: Syscalls) -> None:
     name = store().save(new_key(), ContentFile(b"larch"))
     with store().open(name) as file:
         assert file.read() == b"larch"
@@ -200,3 +202,59 @@ def test_a_store_that_cannot_be_written_to_fails_its_check(tmp_path: Path) -> No
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="exists|Not a directory"):
         LocalStorage(location=tmp_path / "file").check()
+
+
+# --- Verified streams ----------------------------------------------------------------------------
+
+CONTENT = bytes(range(256)) * 1000
+
+
+def stream_of(content: bytes, *, uploaded: bytes = CONTENT) -> VerifiedStream:
+    return VerifiedStream(io.BytesIO(content), sha256=hashlib.sha256(uploaded).hexdigest())
+
+
+def in_pieces(stream: VerifiedStream) -> bytes:
+    return b"".join(iter(lambda: stream.read(1000), b""))
+
+
+def into_a_buffer(stream: VerifiedStream) -> bytes:
+    return b"".join(io.BufferedReader(stream))
+
+
+def at_once(stream: VerifiedStream) -> bytes:
+    return stream.read()
+
+
+WAYS = pytest.mark.parametrize("read", [at_once, in_pieces, into_a_buffer])
+
+
+@WAYS
+def test_the_uploaded_bytes_are_read_as_they_are(read) -> None:
+    with stream_of(CONTENT) as stream:
+        assert read(stream) == CONTENT
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "stored",
+    [CONTENT[:-1], CONTENT + b"x", b"", CONTENT[:1000] + b"\xff" + CONTENT[1001:]],
+    ids=["cut off", "longer", "empty", "one byte changed"],
+)
+def test_other_bytes_raise_file_damaged_at_their_end(read, stored: bytes) -> None:
+    with stream_of(stored) as stream, pytest.raises(FileDamaged):
+        read(stream)
+
+
+def test_bytes_are_not_verified_before_their_end() -> None:
+    with stream_of(CONTENT[:10]) as stream:
+        assert stream.read(0) == b""
+        assert stream.read(4) == CONTENT[:4]
+        assert stream.read(100) == CONTENT[4:10]
+        with pytest.raises(FileDamaged):
+            stream.read(1)
+
+
+def test_closing_closes_the_underlying_stream() -> None:
+    underlying = io.BytesIO(CONTENT)
+    VerifiedStream(underlying, sha256="").close()
+    assert underlying.closed

@@ -1,4 +1,4 @@
-"""What every store of objects keeps to: a folder, VersityGW and MinIO, one set of facts."""
+"""Every object store behaves alike: a directory, VersityGW and MinIO."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.storage import LocalStorage, ObjectStore, StorageUnavailable, new_key
 from tools.servers.s3 import VersityGW
 
-# Two tries of three seconds are far below; of a minute each, as botocore has them, far above.
+# Two attempts of three seconds are far below, those of a minute, botocore's default, far above.
 QUICK_SECONDS = 60.0
 BIG = 40 * 1024 * 1024
 
 
 def bucket_of(server: S3Server) -> S3Storage:
-    """Make a bucket of one's own."""
+    """Create a new bucket; return its storage."""
     bucket = f"facts-{uuid.uuid4().hex[:12]}"
     made = S3Storage(**parse_storage_url(server.storage_url(bucket)))
     made.client.create_bucket(Bucket=bucket)
@@ -55,7 +55,7 @@ def s3(server: S3Server) -> S3Storage:
 
 @pytest.fixture(scope="module", params=["folder", "versitygw", "minio"])
 def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a store of each sort."""
+    """Return a store of each implementation."""
     if request.param == "folder":
         return LocalStorage(location=tmp_path_factory.mktemp("objects"))
     return bucket_of(request.getfixturevalue(request.param))
@@ -63,7 +63,7 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def calls(s3: S3Storage) -> Iterator[list[str]]:
-    """Return the names of the requests that are made from now on."""
+    """Return a list to which the name of each request from now on is appended."""
     seen: list[str] = []
 
     def note(model: Any, **_: Any) -> None:
@@ -77,7 +77,7 @@ def calls(s3: S3Storage) -> Iterator[list[str]]:
 
 
 def put(objects: ObjectStore, content: bytes | Sequence[Any], *, key: str = "") -> str:
-    """Write an object, in pieces as they are given or as uploads come in."""
+    """Write an object in the given chunks, or in those of an upload."""
     key = key or new_key()
     if isinstance(content, bytes):
         pieces = range(0, len(content), 1024 * 1024)
@@ -89,9 +89,9 @@ def put(objects: ObjectStore, content: bytes | Sequence[Any], *, key: str = "") 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_store_is_asked_for_nothing_inside_a_transaction(objects: ObjectStore) -> None:
+def test_a_store_cannot_be_used_inside_a_transaction(objects: ObjectStore) -> None:
     key, begun = put(objects, b"larch"), objects.create(new_key())
-    asked: list[Callable[[], object]] = [
+    operations: list[Callable[[], object]] = [
         partial(objects.create, new_key()),
         partial(objects.open_bytes, key),
         partial(objects.delete, key),
@@ -103,12 +103,12 @@ def test_a_store_is_asked_for_nothing_inside_a_transaction(objects: ObjectStore)
         begun.commit,
     ]
     with transaction.atomic():
-        for ask in asked:
+        for operation in operations:
             with pytest.raises(RuntimeError, match="was called inside a transaction"):
-                ask()
+                operation()
     begun.abort()
-    with objects.open_bytes(key) as kept:
-        assert kept.read() == b"larch"
+    with objects.open_bytes(key) as stored:
+        assert stored.read() == b"larch"
 
 
 def get(objects: ObjectStore, key: str) -> bytes:
@@ -141,7 +141,9 @@ class TestEveryStore:
         assert get(objects, key) == b"1" * size
 
     @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
-    def test_an_object_exists_only_when_it_is_whole(self, objects: ObjectStore, size: int) -> None:
+    def test_an_object_exists_only_when_it_is_complete(
+        self, objects: ObjectStore, size: int
+    ) -> None:
         key = new_key()
         writer = objects.create(key)
         writer.write(b"x" * size)
@@ -156,7 +158,9 @@ class TestEveryStore:
         assert objects.size(key) == size, "what is committed cannot be aborted any more"
 
     @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
-    def test_what_is_aborted_or_fails_leaves_nothing(self, objects: ObjectStore, size: int) -> None:
+    def test_a_writer_that_is_aborted_or_fails_leaves_nothing(
+        self, objects: ObjectStore, size: int
+    ) -> None:
         key = new_key()
         writer = objects.create(key)
         writer.write(b"x" * size)
@@ -167,7 +171,7 @@ class TestEveryStore:
         if isinstance(objects, S3Storage):
             assert uploads_begun(objects, key) == []
 
-    def test_a_stream_jumps_and_reads_ranges(self, objects: ObjectStore) -> None:
+    def test_a_stream_seeks_and_reads_ranges(self, objects: ObjectStore) -> None:
         content = os.urandom(3 * 1024 * 1024 + 17)
         key = put(objects, content)
         with objects.open_bytes(key) as stream:
@@ -184,7 +188,7 @@ class TestEveryStore:
             stream.seek(20, io.SEEK_CUR)
             assert stream.read(5) == content[30:35]
 
-    def test_what_is_deleted_is_gone_and_deleting_again_does_nothing(
+    def test_a_deleted_object_is_gone_and_deleting_it_again_does_nothing(
         self, objects: ObjectStore
     ) -> None:
         key = put(objects, b"larch")
@@ -196,7 +200,7 @@ class TestEveryStore:
                 objects.open_bytes(key)
 
     @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
-    def test_what_a_crash_left_is_purged(self, objects: ObjectStore, size: int) -> None:
+    def test_an_unfinished_object_is_purged(self, objects: ObjectStore, size: int) -> None:
         key, other = new_key(), new_key()
         survivor = objects.create(other)
         survivor.write(b"y" * size)
@@ -209,12 +213,12 @@ class TestEveryStore:
         survivor.commit()
         assert objects.size(other) == size
 
-    def test_a_store_that_is_well_passes_its_check(self, objects: ObjectStore) -> None:
+    def test_a_working_store_passes_its_check(self, objects: ObjectStore) -> None:
         objects.check()
 
 
 class TestS3:
-    def test_of_two_that_write_one_key_the_first_to_finish_wins(self, s3: S3Storage) -> None:
+    def test_of_two_writers_of_one_key_the_first_to_commit_wins(self, s3: S3Storage) -> None:
         for size in (5, PART_BYTES + 1):
             key = new_key()
             first, second = s3.create(key), s3.create(key)
@@ -257,7 +261,7 @@ class TestS3:
                 pass
         assert calls == ["HeadObject", *["GetObject"] * 4]
 
-    def test_a_commit_whose_answer_was_lost_counts(
+    def test_a_commit_whose_response_was_lost_counts(
         self, s3: S3Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for size in (5, PART_BYTES + 5):
@@ -273,7 +277,7 @@ class TestS3:
             assert s3.size(key) == size
             monkeypatch.undo()
 
-    def test_reading_goes_on_where_a_connection_was_cut(
+    def test_reading_resumes_where_a_connection_broke(
         self, server: S3Server, s3: S3Storage
     ) -> None:
         content = os.urandom(5 * 1024 * 1024)
@@ -284,7 +288,9 @@ class TestS3:
                 assert stream.read() == content
             assert proxy.cuts_made == 3
 
-    def test_reading_gives_up_when_it_never_gets_on(self, server: S3Server, s3: S3Storage) -> None:
+    def test_reading_fails_when_every_connection_breaks(
+        self, server: S3Server, s3: S3Storage
+    ) -> None:
         key = put(s3, b"x" * 100_000)
         with cut_off(server, s3) as (proxy, cut_s3):
             stream = cut_s3.open_bytes(key)
@@ -309,7 +315,7 @@ class TestS3:
 
 
 def _twice(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a request that is sent twice, as when the first answer was lost."""
+    """Send a request twice, as when the first response was lost."""
 
     def again(**arguments: Any) -> Any:
         call(**arguments)
@@ -321,7 +327,7 @@ def _twice(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class cut_off:  # noqa: N801 - reads as what it does
-    """A way to the server's bucket through a proxy."""
+    """A connection to the server's bucket through a proxy."""
 
     def __init__(self, server: S3Server, s3: S3Storage) -> None:
         address = urlsplit(server.endpoint)
@@ -356,7 +362,7 @@ def own_s3(own: OwnServer) -> Iterator[S3Storage]:
 
 
 class TestAServerThatDoesNotAnswer:
-    def test_a_silent_server_is_away_within_seconds(
+    def test_a_silent_server_is_unavailable_within_seconds(
         self, own: OwnServer, own_s3: S3Storage
     ) -> None:
         key = put(own_s3, b"x" * (2 * PART_BYTES))
@@ -374,15 +380,15 @@ class TestAServerThatDoesNotAnswer:
         own.freeze()
         try:
             with ThreadPoolExecutor(len(ways)) as pool:
-                took = list(pool.map(away_after, ways))
+                took = list(pool.map(unavailable_after, ways))
         finally:
             own.thaw()
         assert max(took) < QUICK_SECONDS, took
         stream.close()
         begun.commit()
-        assert own_s3.exists(key) is False, "the request to delete it waited in the server's ear"
+        assert own_s3.exists(key) is False, "the server had the request to delete it in its buffer"
 
-    def test_a_server_that_falls_silent_while_it_is_read_is_away(
+    def test_a_server_that_stops_sending_is_unavailable(
         self, own: OwnServer, own_s3: S3Storage
     ) -> None:
         key = put(own_s3, b"x" * BIG)
@@ -391,12 +397,12 @@ class TestAServerThatDoesNotAnswer:
             assert len(stream.read(6 * 1024 * 1024)) == 6 * 1024 * 1024
             own.freeze()
             try:
-                assert away_after(stream.read) < QUICK_SECONDS
+                assert unavailable_after(stream.read) < QUICK_SECONDS
             finally:
                 own.thaw()
             assert set(stream.read()) == {ord("x")}
 
-    def test_a_server_that_is_gone_is_away_after_two_tries_and_used_again_when_it_is_back(
+    def test_a_server_that_is_down_is_unavailable_after_two_attempts_and_used_again_later(
         self, own: OwnServer, own_s3: S3Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = put(own_s3, b"larch")
@@ -411,27 +417,27 @@ class TestAServerThatDoesNotAnswer:
         assert get(own_s3, key) == b"larch"
 
 
-def away_after(way: Callable[[], object]) -> float:
-    """Return after how many seconds the store was found to be away."""
+def unavailable_after(way: Callable[[], object]) -> float:
+    """Return after how many seconds the request raises StorageUnavailable."""
     started = time.monotonic()
     with pytest.raises(StorageUnavailable):
         way()
     return time.monotonic() - started
 
 
-class TestASetUpThatIsWrong:
-    def test_each_mistake_is_a_sentence(
+class TestConfigurationErrors:
+    def test_each_error_has_a_sentence(
         self, server: S3Server, s3: S3Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         right = parse_storage_url(server.storage_url(s3.bucket))
-        assert mistake(right) == ""
-        assert mistake({**right, "key": "nobody"}) == (
+        assert configuration_error(right) == ""
+        assert configuration_error({**right, "key": "nobody"}) == (
             "STORAGE_URL names a key that the S3 server does not know. Correct it."
         )
-        assert mistake({**right, "secret": "of another key"}) == (
+        assert configuration_error({**right, "secret": "of another key"}) == (
             "STORAGE_URL's secret is not that of its key. Correct it."
         )
-        assert mistake({**right, "bucket": "elsewhere"}) == (
+        assert configuration_error({**right, "bucket": "elsewhere"}) == (
             "STORAGE_URL names the bucket “elsewhere”, which does not exist. Make it first."
         )
         clock = botocore.auth.get_current_datetime
@@ -441,11 +447,11 @@ class TestASetUpThatIsWrong:
             return now - dt.timedelta(hours=1)
 
         monkeypatch.setattr(botocore.auth, "get_current_datetime", late_clock)
-        assert mistake(right) == (
+        assert configuration_error(right) == (
             "The clocks of this machine and of the S3 server differ too much. Set them right."
         )
 
-    def test_a_key_that_is_refused_while_timba_runs_lets_files_wait(
+    def test_a_key_that_is_revoked_while_timba_runs_makes_files_wait(
         self, server: S3Server, s3: S3Storage
     ) -> None:
         key = put(s3, b"larch")
@@ -457,8 +463,8 @@ class TestASetUpThatIsWrong:
         revoked.client.close()
 
 
-def mistake(options: dict[str, str]) -> str:
-    """Return the sentence with which a set-up is refused, if it is."""
+def configuration_error(options: dict[str, str]) -> str:
+    """Return the sentence with which a configuration is refused, or ""."""
     tried = S3Storage(**options)
     try:
         tried.check()

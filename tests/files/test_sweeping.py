@@ -1,4 +1,4 @@
-"""What crashes left is healed, what is alive is left alone, and only lost bells are rung again."""
+"""The sweep cleans up after crashes, keeps what is in use, and replaces lost notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.factories import ClientFactory
-from tests.files.conftest import Objects, Receive, Take, let_an_hour_pass, lose_worker
+from tests.files.conftest import FinishUpload, Objects, Receive, expire_lease, let_an_hour_pass
 from timba.accounts.models import User
 from timba.files import processing, sweeping
 from timba.files.leases import MAX_ATTEMPTS, claim
@@ -31,27 +31,29 @@ from timba.temperatures.models import CityTotals
 
 pytestmark = pytest.mark.django_db
 
-Asked = list[str]
+Requested = list[str]
 
 READINGS = "7,21.5,2026-01-01T00:00:00Z\n7,nonsense,2026-01-01T00:00:00Z\n"
 
 
-def test_what_is_alive_is_left_alone(
-    take: Take, receive: Receive, settle: Receive, objects: Objects
+def test_files_and_objects_in_use_are_kept(
+    finish_upload: FinishUpload, receive: Receive, settle: Receive, objects: Objects
 ) -> None:
-    take()
+    finish_upload()
     receive("one\n")
     claim(receive("two\n").pk)
     settle(READINGS, name="a.csv")
     settle("7,nonsense\n", name="b.csv", kind="temperatures")
-    rows, there = list(File.unscoped.order_by("pk").values()), objects()
+    rows, before = list(File.unscoped.order_by("pk").values()), objects()
     sweep_files()
     assert list(File.unscoped.order_by("pk").values()) == rows
-    assert objects() == there
+    assert objects() == before
 
 
-def test_an_abandoned_upload_is_removed_after_an_hour(take: Take, objects: Objects) -> None:
-    row = take().row
+def test_an_abandoned_upload_is_deleted_after_an_hour(
+    finish_upload: FinishUpload, objects: Objects
+) -> None:
+    row = finish_upload().row
     for minutes, is_there in ((59, True), (61, False)):
         touched_at = timezone.now() - timedelta(minutes=minutes)
         File.unscoped.filter(pk=row.pk).update(touched_at=touched_at)
@@ -60,18 +62,20 @@ def test_an_abandoned_upload_is_removed_after_an_hour(take: Take, objects: Objec
         assert bool(objects()) is is_there
 
 
-def test_an_upload_that_a_sweeper_had_given_up_when_it_died_is_removed(
-    take: Take, objects: Objects
+def test_an_upload_that_a_sweeper_had_marked_when_it_was_killed_is_deleted(
+    finish_upload: FinishUpload, objects: Objects
 ) -> None:
-    File.unscoped.filter(pk=take().row.pk).update(deleted_at=timezone.now())
+    File.unscoped.filter(pk=finish_upload().row.pk).update(deleted_at=timezone.now())
     let_an_hour_pass()
     sweep_files()
     assert not File.unscoped.exists()
     assert objects() == set()
 
 
-def test_an_upload_that_went_on_at_the_last_moment_is_left_alone(take: Take) -> None:
-    row = take().row
+def test_an_upload_that_continued_at_the_last_moment_is_kept(
+    finish_upload: FinishUpload,
+) -> None:
+    row = finish_upload().row
     File.unscoped.filter(pk=row.pk).update(touched_at=timezone.now() - timedelta(hours=2))
     row.refresh_from_db()
     touch_uploads([row.pk])
@@ -96,19 +100,19 @@ def test_the_trash_is_emptied_after_its_days(
     assert not CityTotals.unscoped.exists()
 
 
-def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
+def test_objects_of_a_lost_run_are_deleted_and_those_of_the_next_are_kept(
     receive: Receive, settle: Receive, objects: Objects
 ) -> None:
     file = receive(READINGS, name="a.csv")
-    dead = Run(file=claim(file.pk))
-    unfinished = dead.derive(Derivative.Role.REJECTS)
-    with dead.derive(Derivative.Role.READINGS) as finished:
+    lost = Run(file=claim(file.pk))
+    unfinished = lost.derive(Derivative.Role.REJECTS)
+    with lost.derive(Derivative.Role.READINGS) as finished:
         finished.write(b"all of it")
-    lose_worker(file)
-    alive = Run(file=claim(file.pk))
-    alive.derive(Derivative.Role.REJECTS).commit()
+    expire_lease(file)
+    current = Run(file=claim(file.pk))
+    current.derive(Derivative.Role.REJECTS).commit()
     sweep_files()
-    assert Derivative.objects.count() == 3  # the lost worker's last words may still arrive
+    assert Derivative.objects.count() == 3  # requests of the lost worker may still arrive
     let_an_hour_pass()
     sweep_files()
     assert [derivative.run for derivative in Derivative.objects.all()] == [2]
@@ -119,11 +123,11 @@ def test_what_a_lost_run_made_is_erased_and_what_the_next_made_is_kept(
     unfinished.abort()
 
 
-def test_what_a_lost_run_staged_is_forgotten(receive: Receive) -> None:
+def test_rows_that_a_lost_run_staged_are_deleted(receive: Receive) -> None:
     file = receive(READINGS, name="a.csv")
     processing._read(Run(file=claim(file.pk)))
     assert CityTotals.unscoped.get().run == 1
-    lose_worker(file)
+    expire_lease(file)
     processing.process_file(file.pk)
     assert CityTotals.unscoped.count() == 2
     let_an_hour_pass()
@@ -146,10 +150,10 @@ def test_the_results_of_a_failure_are_kept_until_another_run_replaces_them(
     assert len(objects()) == len(before) + 1
 
 
-def test_one_file_that_cannot_be_swept_does_not_save_the_others(
-    take: Take, objects: Objects, store_folder: Path
+def test_a_row_that_cannot_be_swept_does_not_keep_the_others(
+    finish_upload: FinishUpload, objects: Objects, store_folder: Path
 ) -> None:
-    stuck, other = take().row, take().row
+    stuck, other = finish_upload().row, finish_upload().row
     File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
     (store_folder / stuck.storage_key).unlink()
     (store_folder / stuck.storage_key).mkdir()
@@ -162,52 +166,54 @@ def test_one_file_that_cannot_be_swept_does_not_save_the_others(
 
 
 @pytest.fixture
-def asked(take: Take, receive: Receive, settle: Receive, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Return what is asked of a store that is away or refuses: work waits in every step."""
+def requested(
+    finish_upload: FinishUpload, receive: Receive, settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> Requested:
+    """Return the keys that are requested of a failing store, with work for every step."""
     lost, deleted = receive(), settle(READINGS, name="a.csv")
     for _ in range(MAX_ATTEMPTS):
         claim(lost.pk)
-        lose_worker(lost)
+        expire_lease(lost)
     Run(file=claim(receive("two\n").pk)).derive(Derivative.Role.REJECTS).commit()
     Derivative.objects.filter(is_current=False).update(run=99)
     for _ in range(3):
-        take()
+        finish_upload()
     long_ago = timezone.now() - timedelta(days=400)
     let_an_hour_pass()
     File.unscoped.filter(pk=deleted.pk).update(deleted_at=long_ago)
-    asked: Asked = []
+    requested: Requested = []
 
-    def answer(_: LocalStorage, name: str) -> None:
-        asked.append(name)
+    def refuse(_: LocalStorage, name: str) -> None:
+        requested.append(name)
         raise StorageUnavailable
 
-    monkeypatch.setattr(LocalStorage, "delete", answer)
-    monkeypatch.setattr(LocalStorage, "purge", answer)
-    return asked
+    monkeypatch.setattr(LocalStorage, "delete", refuse)
+    monkeypatch.setattr(LocalStorage, "purge", refuse)
+    return requested
 
 
-def test_a_store_that_is_away_is_asked_once_and_what_needs_none_is_done(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+def test_an_unavailable_store_is_requested_once_and_steps_without_it_are_done(
+    requested: Requested, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_: LocalStorage) -> None:
+    def unavailable(_: LocalStorage) -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr(LocalStorage, "check", away)
+    monkeypatch.setattr(LocalStorage, "check", unavailable)
     sweep_files()
-    assert len(asked) == 1
+    assert len(requested) == 1
     assert File.unscoped.get(status="FAILURE").error == LOST
 
 
-def test_what_a_store_refuses_alone_does_not_save_the_others(asked: Asked) -> None:
+def test_objects_that_a_store_refuses_do_not_keep_the_others(requested: Requested) -> None:
     sweep_files()
-    assert len(asked) == 5
+    assert len(requested) == 5
 
 
 def test_a_sweep_that_is_stopped_ends_before_the_next_file(
-    take: Take, monkeypatch: pytest.MonkeyPatch
+    finish_upload: FinishUpload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
-        take()
+        finish_upload()
     File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
     stopping = threading.Event()
     purge = LocalStorage.purge
@@ -221,11 +227,11 @@ def test_a_sweep_that_is_stopped_ends_before_the_next_file(
     assert File.unscoped.count() == 2
 
 
-def test_a_sweep_takes_no_more_than_so_many_at_once(
-    take: Take, monkeypatch: pytest.MonkeyPatch
+def test_a_sweep_takes_a_limited_batch(
+    finish_upload: FinishUpload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(5):
-        take()
+        finish_upload()
     File.unscoped.update(touched_at=timezone.now() - timedelta(hours=2))
     monkeypatch.setattr(sweeping, "_BATCH", 3)
     for left in (2, 0):
@@ -243,10 +249,10 @@ def _put_into_trash(file: File) -> None:
 
 def _lose(file: File) -> None:
     _leave(file, status="PENDING", attempts=MAX_ATTEMPTS)
-    lose_worker(file)
+    expire_lease(file)
 
 
-def _leave_a_dead_run(file: File) -> None:
+def _leave_orphaned_derivative(file: File) -> None:
     _leave(file, status="FAILURE", queue="")
     Derivative.objects.create(file=file, run=1, role="rejects", storage_key=file.storage_key)
 
@@ -256,22 +262,25 @@ def _leave_a_dead_run(file: File) -> None:
     [
         (lambda _: None, "_delete_upload"),
         (_lose, "_fail_lost_file"),
-        (_leave_a_dead_run, "_delete_derivative"),
+        (_leave_orphaned_derivative, "_delete_derivative"),
         (_put_into_trash, "_delete_file"),
     ],
-    ids=["upload", "lost file", "dead run", "trash"],
+    ids=["upload", "lost file", "orphaned derivative", "trash"],
 )
-def test_what_always_fails_keeps_nothing_else_waiting(
-    take: Take, monkeypatch: pytest.MonkeyPatch, leave: Callable[[File], None], step: str
+def test_rows_that_always_fail_do_not_starve_the_others(
+    finish_upload: FinishUpload,
+    monkeypatch: pytest.MonkeyPatch,
+    leave: Callable[[File], None],
+    step: str,
 ) -> None:
     monkeypatch.setattr(sweeping, "_BATCH", 3)
     tried: list[uuid.UUID] = []
 
-    def fail(what: File | Derivative) -> None:
-        tried.append(getattr(what, "file_id", what.pk))
+    def fail(row: File | Derivative) -> None:
+        tried.append(getattr(row, "file_id", row.pk))
         raise ZeroDivisionError
 
-    rows = [take().row for _ in range(5)]
+    rows = [finish_upload().row for _ in range(5)]
     for number, row in enumerate(rows):
         leave(row)
         age = timedelta(hours=2, seconds=-number)
@@ -288,7 +297,7 @@ def test_what_always_fails_keeps_nothing_else_waiting(
     assert tried == [*first, first[0], *first[1:4]]
 
 
-def test_a_sweep_with_nothing_to_do_asks_the_database_eight_times_for_files(
+def test_a_sweep_with_nothing_to_do_makes_eight_queries(
     django_assert_num_queries: object, settle: Receive, settings: Settings
 ) -> None:
     settle()
@@ -297,12 +306,12 @@ def test_a_sweep_with_nothing_to_do_asks_the_database_eight_times_for_files(
         sweep_files()
 
 
-# --- Bells ---------------------------------------------------------------------------------------
+# --- Notifications -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def waiting(receive: Receive) -> list[uuid.UUID]:
-    """Return the ids of ten files, oldest first, which were rung for a minute ago."""
+    """Return the ids of ten waiting files, oldest first, notified a minute ago."""
     file_ids = [receive().pk for _ in range(10)]
     now = timezone.now()
     for number, file_id in enumerate(file_ids):
@@ -313,43 +322,43 @@ def waiting(receive: Receive) -> list[uuid.UUID]:
     return file_ids
 
 
-def test_every_file_is_rung_for_again_when_all_bells_are_lost(waiting: list[uuid.UUID]) -> None:
+def test_every_file_is_claimed_when_all_notifications_are_lost(waiting: list[uuid.UUID]) -> None:
     assert claim_unnotified(queue=FAST, queued_messages=0) == waiting
     assert claim_unnotified(queue=FAST, queued_messages=0) == []
 
 
-def test_only_as_many_bells_are_rung_as_are_lost(waiting: list[uuid.UUID]) -> None:
+def test_only_as_many_files_are_claimed_as_messages_are_missing(waiting: list[uuid.UUID]) -> None:
     assert claim_unnotified(queue=FAST, queued_messages=10) == []
     assert claim_unnotified(queue=FAST, queued_messages=25) == []
     assert claim_unnotified(queue=FAST, queued_messages=7) == waiting[:3]
 
 
-def test_a_file_that_was_rung_for_just_now_is_not_rung_for_again(waiting: list[uuid.UUID]) -> None:
+def test_a_file_that_was_notified_just_now_is_not_claimed(waiting: list[uuid.UUID]) -> None:
     File.unscoped.filter(pk=waiting[0]).update(notified_at=timezone.now())
     File.unscoped.filter(pk=waiting[1]).update(notified_at=None)
     assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[1:]
 
 
-def test_what_is_being_processed_is_not_rung_for(waiting: list[uuid.UUID]) -> None:
+def test_a_file_that_is_being_processed_is_not_claimed(waiting: list[uuid.UUID]) -> None:
     claim(waiting[0])
     assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[1:]
 
 
-def test_no_more_bells_are_rung_at_once_than_so_many(
+def test_the_number_of_claimed_files_is_limited(
     waiting: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "_MAX_NOTIFICATIONS", 4)
     assert claim_unnotified(queue=FAST, queued_messages=0) == waiting[:4]
 
 
-def test_an_object_of_a_dead_run_is_erased_before_its_row(
+def test_an_orphaned_object_is_deleted_before_its_row(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is killed in between, the row still names its debris."""
+    """A sweeper that is killed in between leaves a row that names the object."""
     file = receive(READINGS, name="a.csv")
-    dead = Run(file=claim(file.pk))
-    dead.derive(Derivative.Role.REJECTS).commit()
-    lose_worker(file)
+    lost = Run(file=claim(file.pk))
+    lost.derive(Derivative.Role.REJECTS).commit()
+    expire_lease(file)
     claim(file.pk)
     [derivative] = Derivative.objects.all()
     monkeypatch.setattr(Derivative, "delete", lambda _: 1 / 0)

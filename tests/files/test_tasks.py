@@ -1,4 +1,4 @@
-"""A bell is rung within two seconds or not at all, and a lost one does no harm."""
+"""A notification is sent within two seconds or not at all, and a lost one does no harm."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UseBroker = Callable[[str], None]
 
 @pytest.fixture
 def use_broker(settings: Settings) -> Iterator[UseBroker]:
-    """Return a way to ring through a broker at some address, with Timba's own settings."""
+    """Return a function that makes Timba use the broker at a URL."""
 
     def use(url: str) -> None:
         settings.BROKER_URL = url
@@ -45,14 +45,14 @@ def use_broker(settings: Settings) -> Iterator[UseBroker]:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """Return a port that takes connections and never says a word."""
+    """Return a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
 @pytest.fixture
 def refusing_port() -> int:
-    """Return a port where nobody listens."""
+    """Return a port that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -68,12 +68,12 @@ def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
         listener.close()
 
 
-def test_without_a_broker_and_without_a_worker_ringing_does_nothing(receive: Receive) -> None:
+def test_without_a_broker_and_without_a_worker_notifying_does_nothing(receive: Receive) -> None:
     notify_workers([receive().pk])
 
 
 @pytest.mark.parametrize("port", ["refusing_port", "silent_port"])
-def test_a_broker_that_is_away_or_silent_is_called_once(
+def test_a_broker_that_refuses_or_is_silent_is_called_once(
     receive: Receive,
     use_broker: UseBroker,
     request: pytest.FixtureRequest,
@@ -89,26 +89,24 @@ def test_a_broker_that_is_away_or_silent_is_called_once(
     assert called.count(broker) == 1
 
 
-def test_a_broker_that_is_slow_does_not_hold_an_upload(
+def test_a_slow_broker_does_not_delay_an_upload(
     receive: Receive, use_broker: UseBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_broker("memory://")
-    rung = []
+    sent = []
 
-    def ring_slowly(arguments: tuple[str], *, queue: str) -> None:
-        rung.append(arguments)
+    def send_slowly(arguments: tuple[str], *, queue: str) -> None:
+        sent.append(arguments)
 
-    # Each bell takes three quarters of a second.
-    clock = SimpleNamespace(monotonic=lambda: 0.75 * len(rung))
+    # Each message takes three quarters of a second.
+    clock = SimpleNamespace(monotonic=lambda: 0.75 * len(sent))
     monkeypatch.setattr(tasks, "time", clock)
-    monkeypatch.setattr(process, "apply_async", ring_slowly)
+    monkeypatch.setattr(process, "apply_async", send_slowly)
     notify_workers([receive().pk for _ in range(10)])
-    assert len(rung) == 3
+    assert len(sent) == 3
 
 
-def test_what_may_take_hours_waits_in_a_queue_of_its_own(
-    receive: Receive, use_broker: UseBroker
-) -> None:
+def test_large_files_wait_in_a_queue_of_their_own(receive: Receive, use_broker: UseBroker) -> None:
     text, readings = receive(), receive(READING, name="a.csv")
     many = receive(READING * 40_000, name="b.csv")
     use_broker("memory://")
@@ -118,7 +116,7 @@ def test_what_may_take_hours_waits_in_a_queue_of_its_own(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_upload_is_fine_when_its_broker_is_away(
+def test_an_upload_succeeds_without_its_broker(
     receive: Receive, use_broker: UseBroker, refusing_port: int
 ) -> None:
     use_broker(f"redis://127.0.0.1:{refusing_port}/0")
@@ -129,7 +127,7 @@ def test_an_upload_is_fine_when_its_broker_is_away(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bell_is_rung_once_the_row_can_be_seen_and_not_before(
+def test_a_message_is_sent_after_the_commit_and_not_before(
     receive: Receive, use_broker: UseBroker
 ) -> None:
     use_broker("memory://")
@@ -139,7 +137,7 @@ def test_a_bell_is_rung_once_the_row_can_be_seen_and_not_before(
     assert messages() == [str(file.pk)]
 
 
-def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
+def test_the_sweep_notifies_again_of_files_whose_message_was_lost(
     receive: Receive, use_broker: UseBroker
 ) -> None:
     files = [receive() for _ in range(3)]
@@ -152,7 +150,7 @@ def test_the_sweep_rings_again_for_files_whose_bell_was_lost(
     assert len(messages()) == 3
 
 
-def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
+def test_a_worker_that_shuts_down_releases_its_files(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_stopping", tasks.SharedFlag())
@@ -168,7 +166,7 @@ def test_a_worker_that_shuts_down_gives_its_files_back_unharmed(
     )
 
 
-def test_processes_that_are_forked_see_that_their_worker_stops() -> None:
+def test_forked_processes_see_that_their_worker_stops() -> None:
     stopping = tasks.SharedFlag()
     child = get_context("fork").Process(target=_wait_for, args=[stopping])
     child.start()
@@ -186,14 +184,14 @@ def _wait_for(stopping: tasks.SharedFlag) -> None:
 
 
 def messages(queue: str = FAST, *, take: bool = True) -> list[str]:
-    """Return the ids of the files that a queue holds a bell for."""
+    """Return the ids of the files that a queue holds messages for."""
     with current_app.connection_for_read() as connection:
         waiting = connection.SimpleQueue(queue)
-        found = [waiting.get(block=False) for _ in range(waiting.qsize())]
-        for message in found:
+        queued = [waiting.get(block=False) for _ in range(waiting.qsize())]
+        for message in queued:
             if take:
                 message.ack()
             else:
                 message.requeue()
         waiting.close()
-        return [message.payload[0][0] for message in found]
+        return [message.payload[0][0] for message in queued]

@@ -1,4 +1,4 @@
-"""The embedded worker takes what waits, stops politely, and survives what goes wrong."""
+"""The embedded worker processes waiting files, stops in order, and survives errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from tests.broken_databases import break_at
 from tests.factories import UserFactory
-from tests.files.conftest import Receive, Take, let_an_hour_pass, lose_worker
+from tests.files.conftest import FinishUpload, Receive, expire_lease, let_an_hour_pass
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.db import outages
@@ -36,19 +36,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def run_worker() -> Iterator[Callable[[], Worker]]:
-    """Return a way to start a worker; it is stopped in the end, and must stop soon."""
+    """Return a function that starts a worker; in the end it is stopped, and must stop soon."""
     running: list[tuple[Worker, threading.Thread]] = []
 
     def start() -> Worker:
-        one = Worker()
-        thread = threading.Thread(target=one.run)
+        started = Worker()
+        thread = threading.Thread(target=started.run)
         thread.start()
-        running.append((one, thread))
-        return one
+        running.append((started, thread))
+        return started
 
     yield start
-    for one, thread in running:
-        one.stop()
+    for started, thread in running:
+        started.stop()
         notify(WORK_CHANNEL)
         thread.join(timeout=60)
         assert not thread.is_alive()
@@ -58,7 +58,7 @@ def all_settled() -> bool:
     return not File.unscoped.filter(status=File.Status.PENDING).exists()
 
 
-def test_a_worker_takes_what_waits_and_what_comes(
+def test_a_worker_processes_files_that_wait_and_files_that_arrive(
     receive: Receive, run_worker: Callable[[], Worker]
 ) -> None:
     for _ in range(5):
@@ -71,15 +71,15 @@ def test_a_worker_takes_what_waits_and_what_comes(
     assert set(File.unscoped.values_list("status", "attempts")) == {("SUCCESS", 1)}
 
 
-def test_a_bell_wakes_the_worker_long_before_it_would_look_again(
+def test_a_notification_wakes_the_worker_long_before_its_next_poll(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_POLL_SECONDS", 120.0)
     listening, wait = threading.Event(), worker.Listener.wait
 
-    def listen(bell: worker.Listener, seconds: float) -> None:
+    def listen(listener: worker.Listener, seconds: float) -> None:
         listening.set()
-        wait(bell, seconds)
+        wait(listener, seconds)
 
     monkeypatch.setattr(worker.Listener, "wait", listen)
     run_worker()
@@ -88,7 +88,7 @@ def test_a_bell_wakes_the_worker_long_before_it_would_look_again(
     wait_until(all_settled, seconds=60, what="the file is settled")
 
 
-def test_a_file_whose_bell_was_lost_is_found_all_the_same(
+def test_a_file_whose_notification_was_lost_is_found_by_polling(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_worker()
@@ -104,46 +104,46 @@ def test_the_worker_sweeps_by_itself(
     file = receive()
     for _ in range(3):
         claim(file.pk)
-        lose_worker(file)
+        expire_lease(file)
     run_worker()
     wait_until(all_settled, seconds=60, what="the lost file is settled")
     assert File.unscoped.get().error == LOST
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [OperationalError(2006, "Server has gone away"), InterfaceError(0, ""), ZeroDivisionError()],
 )
-def test_a_worker_goes_on_after_trouble(
+def test_a_worker_continues_after_errors(
     receive: Receive,
     run_worker: Callable[[], Worker],
     monkeypatch: pytest.MonkeyPatch,
-    trouble: Exception,
+    error: Exception,
 ) -> None:
-    """The database is away for a while, whatever is asked of it."""
+    """Every step of the worker fails for a while, as during a database outage."""
     monkeypatch.setattr(worker, "_ERROR_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.05)
-    troubles = []
+    failed = []
 
-    def trouble_at_first(what: Callable[..., object]) -> Callable[..., object]:
+    def fail_at_first(step: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
-            if len(troubles) < 20:
-                troubles.append(what.__name__)
-                raise trouble
-            return what(*args, **kwargs)
+            if len(failed) < 20:
+                failed.append(step.__name__)
+                raise error
+            return step(*args, **kwargs)
 
         return call
 
     for name in ("process_claimed", "sweep_files"):
-        monkeypatch.setattr(worker, name, trouble_at_first(getattr(worker, name)))
-    monkeypatch.setattr(Slots, "claim", trouble_at_first(Slots.claim))
+        monkeypatch.setattr(worker, name, fail_at_first(getattr(worker, name)))
+    monkeypatch.setattr(Slots, "claim", fail_at_first(Slots.claim))
     run_worker()
     receive()
     wait_until(all_settled, seconds=60, what="the file is settled")
-    assert {"claim", "sweep_files"} <= set(troubles)
+    assert {"claim", "sweep_files"} <= set(failed)
 
 
-def test_a_worker_whose_connection_breaks_goes_on(
+def test_a_worker_continues_after_its_connection_broke(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outages, "_logged_at", {})
@@ -153,11 +153,11 @@ def test_a_worker_whose_connection_breaks_goes_on(
         with connection.execute_wrapper(break_at("files_file")):
             assert worker._process_next(0)
     assert not worker._process_next(0)
-    told = [record.name for record in caplog.records if record.name.startswith("timba")]
-    assert told == ["timba.db.outages"]
+    loggers = [record.name for record in caplog.records if record.name.startswith("timba")]
+    assert loggers == ["timba.db.outages"]
 
 
-def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
+def test_a_worker_that_is_stopped_releases_its_file(
     receive: Receive,
     run_worker: Callable[[], Worker],
     settings: Settings,
@@ -173,19 +173,19 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_in_hand(
             time.sleep(0.01)
 
     monkeypatch.setattr(processing, "_read", read_slowly)
-    one = run_worker()
+    running = run_worker()
     receive()
     assert reading.wait(60)
-    one.stop()
-    back = File.unscoped.filter(lease_until=None, attempts=0, status="PENDING")
-    wait_until(back.exists, seconds=60, what="the file is given back")
+    running.stop()
+    released = File.unscoped.filter(lease_until=None, attempts=0, status="PENDING")
+    wait_until(released.exists, seconds=60, what="the file is released")
     monkeypatch.setattr(processing, "_read", read)
     run_worker()
     wait_until(all_settled, seconds=60, what="the file is settled")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_one_clients_files_keep_nobody_elses_waiting(
+def test_the_files_of_one_client_do_not_block_another(
     receive: Receive,
     run_worker: Callable[[], Worker],
     settings: Settings,
@@ -205,12 +205,14 @@ def test_one_clients_files_keep_nobody_elses_waiting(
     large = receive("7,21.5,2026-01-01T00:00:00Z\n" * 40_000, name="a.csv")
     quick = [receive() for _ in range(5)]
     run_worker()
-    in_work = File.unscoped.filter(lease_until__isnull=False)
-    wait_until(lambda: in_work.count() == 2, seconds=60, what="two of its files are in work")
+    claimed = File.unscoped.filter(lease_until__isnull=False)
+    wait_until(
+        lambda: claimed.count() == 2, seconds=60, what="two of its files are being processed"
+    )
     File.unscoped.filter(pk=quick[-1].pk).update(client=theirs)
     settled = File.unscoped.filter(status="SUCCESS")
     wait_until(settled.exists, seconds=60, what="the other client's file is settled")
-    assert (settled.get().pk, in_work.count()) == (quick[-1].pk, 2)
+    assert (settled.get().pk, claimed.count()) == (quick[-1].pk, 2)
     done.set()
     wait_until(all_settled, seconds=60, what="all files are settled")
     large.refresh_from_db()
@@ -221,17 +223,17 @@ def test_a_worker_that_is_stopped_leaves_no_process(
     receive: Receive, run_worker: Callable[[], Worker]
 ) -> None:
     before = children()
-    one = run_worker()
+    running = run_worker()
     receive(photo(), name="a.jpg")
     wait_until(all_settled, seconds=60, what="the photo is settled")
     sandboxes = children() - before
     assert sandboxes
-    one.stop()
+    running.stop()
     wait_until(lambda: not sandboxes & children(), seconds=60, what="the sandbox is gone")
 
 
 def test_a_worker_that_is_stopped_ends_its_sweep_too(
-    take: Take, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+    finish_upload: FinishUpload, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.05)
     sweeping, stopped = threading.Event(), threading.Event()
@@ -244,13 +246,13 @@ def test_a_worker_that_is_stopped_ends_its_sweep_too(
 
     monkeypatch.setattr(LocalStorage, "purge", purge_when_stopped)
     for _ in range(3):
-        take()
+        finish_upload()
     let_an_hour_pass()
-    one = run_worker()
+    running = run_worker()
     assert sweeping.wait(60)
-    one.stop()
+    running.stop()
     stopped.set()
-    one._threads[-1].join(60)
+    running._threads[-1].join(60)
     assert File.unscoped.count() == 2
 
 
@@ -259,7 +261,7 @@ def children() -> set[str]:
     return {child for task in tasks for child in task.read_text().split()}
 
 
-def test_the_command_works_until_it_is_told_to_stop(receive: Receive) -> None:
+def test_the_command_runs_until_it_is_stopped(receive: Receive) -> None:
     receive()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 

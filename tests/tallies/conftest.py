@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.files.conftest import Receive, objects, owner, receive, store_folder, take  # noqa: F401
+from tests.files.conftest import Receive, finish_upload, objects, owner, receive, store_folder  # noqa: F401
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.consignments.services import open_consignment

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
-from tests.files.conftest import let_an_hour_pass, lose_worker
+from tests.files.conftest import expire_lease, let_an_hour_pass
 from tests.tallies.conftest import Upload
 from tests.tallies.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
@@ -351,7 +351,7 @@ def test_a_superseded_run_adds_nothing(wait: Upload, consignment: Consignment) -
     assert mine is not None
     run = Run(file=mine)
     outcome = processing._read(run)
-    lose_worker(file)
+    expire_lease(file)
     assert process_file(file.pk)
     with pytest.raises(processing.Superseded):
         processing._settle(run.fenced_row(), outcome, seconds=0.0)
@@ -374,7 +374,7 @@ def test_logs_and_success_are_written_together_or_not_at_all(
         process_file(file.pk)
     monkeypatch.undo()
     assert (totals(consignment), logs_of(consignment)) == ((0, 0), [])
-    lose_worker(file)
+    expire_lease(file)
     process_file(file.pk)
     assert totals(consignment)[0] == 1
 

@@ -1,4 +1,4 @@
-"""Ends the sandbox's child after each module of tests."""
+"""Closes the sandbox after each test module."""
 
 from __future__ import annotations
 

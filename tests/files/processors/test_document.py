@@ -1,4 +1,4 @@
-"""What is read from a PDF, and what is said of one that cannot be read."""
+"""What is read from a PDF, and the sentences for those that cannot be read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from timba.files.sandbox_child import UNREADABLE
 
 
 class Bytes:
-    """A source that is in memory."""
+    """A source in memory."""
 
     name = "permit.pdf"
 
@@ -38,7 +38,7 @@ def _no_child_is_left() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_a_pdf_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
+def test_a_pdf_is_read_in_the_sandbox(settle: Receive) -> None:
     info = {"Title": "Felling permit", "Author": "Forest office", "CreationDate": "D:20240506"}
     file = settle(pdf(3, text="Forty logs of larch", info=info), name="permit.pdf")
     assert (file.status, file.kind, file.media_type) == ("SUCCESS", "document", "application/pdf")
@@ -52,7 +52,7 @@ def test_a_pdf_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
 
 
 @pytest.mark.django_db
-def test_a_title_without_end_is_cut_in_the_result_and_in_the_event(settle: Receive) -> None:
+def test_a_very_long_title_is_cut_in_the_result_and_in_the_event(settle: Receive) -> None:
     file = settle(pdf(info={"Title": "Permit" * 300_000, "Author": "x" * 1000}), name="permit.pdf")
     assert file.result["title"] == ("Permit" * 300_000)[:999] + "…"
     assert file.result["author"] == "x" * 1000
@@ -60,7 +60,7 @@ def test_a_title_without_end_is_cut_in_the_result_and_in_the_event(settle: Recei
     assert len(event.value) < 5000
 
 
-def test_what_a_pdf_does_not_say_is_null() -> None:
+def test_missing_metadata_is_null() -> None:
     facts = read_document(Bytes(pdf()))
     assert facts == {"pages": 1, "title": None, "author": None, "created_at": None, "text_chars": 0}
 
@@ -79,11 +79,11 @@ def test_what_a_pdf_does_not_say_is_null() -> None:
         ("", None),
     ],
 )
-def test_the_moment_of_making_is_told_in_utc(written: str, moment: str | None) -> None:
+def test_the_time_of_creation_is_in_utc(written: str, moment: str | None) -> None:
     assert read_document(Bytes(pdf(info={"CreationDate": written})))["created_at"] == moment
 
 
-def test_a_locked_pdf_is_told_so() -> None:
+def test_a_locked_pdf_is_refused() -> None:
     with pytest.raises(FileRefused) as refusal:
         read_document(Bytes(pdf(locked=True)))
     assert str(refusal.value) == LOCKED
@@ -101,21 +101,21 @@ def test_ten_thousand_pages_are_refused_and_five_thousand_read() -> None:
     [b"%PDF-1.7\n", b"%PDF-1.7\n" + bytes(5000), photo(), b"", pdf()[:200]],
     ids=["only a header", "a header and zeros", "a photo", "nothing", "cut off"],
 )
-def test_what_is_no_pdf_is_told_so(content: bytes) -> None:
+def test_a_file_that_is_no_pdf_is_refused(content: bytes) -> None:
     with pytest.raises(FileRefused) as refusal:
         read_document(Bytes(content))
     assert str(refusal.value) == DAMAGED
 
 
 @pytest.mark.django_db
-def test_spoilt_pdfs_end_with_a_sentence(settle: Receive) -> None:
+def test_corrupted_pdfs_fail_with_a_sentence(settle: Receive) -> None:
     chance = random.Random(3)
     whole = pdf(4, text="Forty logs of larch", info={"Title": "Permit"})
     for _ in range(40):
-        spoilt = bytearray(whole)
+        corrupted = bytearray(whole)
         for _ in range(chance.randint(1, 40)):
-            spoilt[chance.randrange(9, len(spoilt))] = chance.randrange(256)
-        file = settle(bytes(spoilt), name="spoilt.pdf")
+            corrupted[chance.randrange(9, len(corrupted))] = chance.randrange(256)
+        file = settle(bytes(corrupted), name="spoilt.pdf")
         assert file.status == File.Status.SUCCESS or file.error in {
             DAMAGED,
             LOCKED,

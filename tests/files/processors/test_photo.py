@@ -1,4 +1,4 @@
-"""What is read from a photo, and what is said of one that cannot be read."""
+"""What is read from a photo, and the sentences for those that cannot be read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOO_MANY_PIXELS = "It has more pixels than are read: 50 million is the most."
 
 
 class Bytes:
-    """A source that is in memory."""
+    """A source in memory."""
 
     name = "photo.jpg"
 
@@ -49,8 +49,8 @@ def _no_child_is_left() -> Iterator[None]:
     close_sandbox()
 
 
-def test_a_photo_that_is_drawn_in_thousands_of_passes_is_refused_before_the_first() -> None:
-    """A hundred bytes each, and each costs as much as a whole picture."""
+def test_a_photo_with_thousands_of_scans_is_refused_before_decoding() -> None:
+    """Each scan has a hundred bytes and costs as much as decoding a whole picture."""
     content = photo((2000, 1500), progressive=True, mode="L")
     start = content.rindex(b"\xff\xda")
     begun, scan, end = content[:start], content[start:-2], content[-2:]
@@ -61,7 +61,7 @@ def test_a_photo_that_is_drawn_in_thousands_of_passes_is_refused_before_the_firs
 
 
 @pytest.mark.django_db
-def test_a_photo_tells_its_facts_through_the_sandbox(settle: Receive) -> None:
+def test_a_photo_is_read_in_the_sandbox(settle: Receive) -> None:
     content = photo(
         (640, 480),
         exif={MAKE: "Nikon", MODEL: "D750"},
@@ -94,15 +94,15 @@ def test_every_kind_of_photo_is_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_every_sort_of_pixel_is_read(mode: str) -> None:
+def test_every_pixel_mode_is_read(mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (40, 30)).save(file, "PNG")
     assert read_photo(Bytes(file.getvalue()))["width"] == 40
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_stands_upright_however_the_camera_was_held(orientation: int) -> None:
-    """Turn a picture the way a camera is held; its facts stay those of the upright picture."""
+def test_a_photo_is_read_as_upright_in_every_orientation(orientation: int) -> None:
+    """Rotated pictures with the matching EXIF orientation have the findings of the upright one."""
     upright = forest((300, 200))
     turned = {
         1: lambda image: image,
@@ -120,7 +120,7 @@ def test_a_photo_stands_upright_however_the_camera_was_held(orientation: int) ->
     assert differing_bits(facts["phash"], original["phash"]) <= 4
 
 
-def test_alike_photos_share_most_of_their_hash_and_others_do_not() -> None:
+def test_similar_photos_share_most_of_their_hash_and_others_do_not() -> None:
     large, small = forest((800, 600)), forest((400, 300))
     other = Image.effect_noise((400, 300), 80).convert("RGB")
     hashes = [
@@ -147,9 +147,7 @@ def differing_bits(one: str, other: str) -> int:
         ("", None, None),
     ],
 )
-def test_the_moment_of_exposure_is_told_in_utc(
-    taken: str, offset: str | None, moment: str | None
-) -> None:
+def test_the_time_of_exposure_is_in_utc(taken: str, offset: str | None, moment: str | None) -> None:
     details = {TAKEN: taken} | ({OFFSET: offset} if offset else {})
     assert read_photo(Bytes(photo(details=details)))["taken_at"] == moment
 
@@ -158,7 +156,7 @@ def test_the_moment_of_exposure_is_told_in_utc(
     ("make", "model", "camera"),
     [("Nikon", None, "Nikon"), (None, "D750", "D750"), (" Nikon \0", "D750\0", "Nikon D750")],
 )
-def test_the_camera_is_told_as_far_as_it_is_known(
+def test_the_camera_has_the_names_that_are_known(
     make: str | None, model: str | None, camera: str
 ) -> None:
     exif = {tag: value for tag, value in ((MAKE, make), (MODEL, model)) if value}
@@ -167,7 +165,7 @@ def test_the_camera_is_told_as_far_as_it_is_known(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_garbage_beside_the_picture_does_not_spoil_the_picture(kind: str) -> None:
+def test_corrupted_exif_data_does_not_fail_the_photo(kind: str) -> None:
     content = photo(
         kind=kind,
         exif={MAKE: "Nikon", MODEL: "D750"},
@@ -186,7 +184,7 @@ def test_garbage_beside_the_picture_does_not_spoil_the_picture(kind: str) -> Non
         assert sorted((facts["width"], facts["height"])) == [48, 64]
 
 
-def test_a_bomb_is_refused_by_its_header() -> None:
+def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     bomb = black_png(13_000, 13_000)
     assert len(bomb) < 512 * 1024
     started = time.process_time()
@@ -206,12 +204,12 @@ def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
 def test_too_many_pixels_are_refused_in_the_sandbox_too(
     settle: Receive, size: tuple[int, int]
 ) -> None:
-    """There, warnings are errors only because the photos' processor says so."""
+    """There, warnings are errors only because the processor makes them so."""
     assert settle(png(*size), name="large.png").error == TOO_MANY_PIXELS
 
 
 @pytest.mark.django_db
-def test_the_most_pixels_that_are_read_fit_into_the_sandbox(settle: Receive) -> None:
+def test_the_maximum_of_pixels_fits_into_the_sandbox(settle: Receive) -> None:
     file = settle(black_png(7000, 7000), name="large.png")
     assert (file.status, file.error) == (File.Status.SUCCESS, "")
 
@@ -221,7 +219,7 @@ WHOLE = {kind: photo((300, 200), kind=kind) for kind in ("JPEG", "PNG", "WEBP")}
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
-def test_a_photo_that_was_cut_off_is_told_so(kind: str, share: float) -> None:
+def test_a_truncated_photo_is_refused(kind: str, share: float) -> None:
     content = WHOLE[kind]
     with pytest.raises(FileRefused) as refusal:
         read_photo(Bytes(content[: max(12, int(len(content) * share))]))
@@ -243,14 +241,14 @@ def test_a_photo_that_was_cut_off_is_told_so(kind: str, share: float) -> None:
     ],
     ids=lambda content: repr(content[:8]),
 )
-def test_what_is_no_photo_is_told_so(content: bytes) -> None:
+def test_a_file_that_is_no_photo_is_refused(content: bytes) -> None:
     with pytest.raises(FileRefused) as refusal:
         read_photo(Bytes(content))
     assert str(refusal.value) == DAMAGED
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM", "ICO", "JPEG2000", "PDF"])
-def test_no_decoder_but_three_is_let_in(kind: str) -> None:
+def test_only_three_decoders_are_enabled(kind: str) -> None:
     file = io.BytesIO()
     forest((32, 32)).save(file, kind)
     with pytest.raises(FileRefused) as refusal:
@@ -258,22 +256,24 @@ def test_no_decoder_but_three_is_let_in(kind: str) -> None:
     assert str(refusal.value) == DAMAGED
 
 
-def test_a_page_behind_a_photo_is_just_a_photo() -> None:
-    """A polyglot: the photo is read, and nothing of it is ever shown as anything else."""
+def test_a_photo_with_appended_html_is_a_photo() -> None:
+    """A polyglot is read as a photo, and never shown as anything else."""
     facts = read_photo(Bytes(photo() + b"<script>alert(1)</script>%PDF-1.7"))
     assert facts["format"] == "JPEG"
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", sorted(WHOLE))
-def test_spoilt_photos_end_with_a_sentence_and_leave_no_process(settle: Receive, kind: str) -> None:
+def test_corrupted_photos_fail_with_a_sentence_and_leave_no_process(
+    settle: Receive, kind: str
+) -> None:
     chance = random.Random(kind)
     before = set(Path("/proc").glob("[0-9]*"))
     for _ in range(25):
-        spoilt = bytearray(WHOLE[kind])
+        corrupted = bytearray(WHOLE[kind])
         for _ in range(chance.randint(1, 30)):
-            spoilt[chance.randrange(12, len(spoilt))] = chance.randrange(256)
-        file = settle(bytes(spoilt), name=f"spoilt.{kind.lower()}")
+            corrupted[chance.randrange(12, len(corrupted))] = chance.randrange(256)
+        file = settle(bytes(corrupted), name=f"corrupted.{kind.lower()}")
         assert file.status == "SUCCESS" or file.error in {DAMAGED, UNREADABLE, TOO_MANY_PIXELS}
     close_sandbox()
     ours = {

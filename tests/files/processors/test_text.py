@@ -1,4 +1,4 @@
-"""How plain text is counted, whatever its encoding, its size, and wherever it is cut in pieces."""
+"""Plain text is counted correctly for every encoding, size and division into chunks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from timba.files.processors.text import read_text
 
 
 class Bytes:
-    """A job over bytes in memory, or over a stream of so many that they are never all there."""
+    """A job over bytes in memory, or over a stream that is too large to be."""
 
     name = "note.txt"
 
@@ -35,7 +35,7 @@ class Bytes:
 
 
 class Repeated(io.RawIOBase):
-    """The same bytes again and again."""
+    """A stream that repeats the same bytes."""
 
     def __init__(self, piece: bytes, times: int) -> None:
         self._piece, self._left = piece, times
@@ -86,13 +86,13 @@ def test_lines_words_and_characters_are_counted(
         (b"a\0b", "utf-8", "a\0b"),
     ],
 )
-def test_the_encoding_is_found(content: bytes, encoding: str, preview: str) -> None:
+def test_the_encoding_is_detected(content: bytes, encoding: str, preview: str) -> None:
     facts = facts_of(content)
     assert (facts["encoding"], facts["preview"]) == (encoding, preview)
     assert facts["chars"] == len(preview)
 
 
-def test_a_mark_that_lies_is_told_so() -> None:
+def test_a_wrong_byte_order_mark_is_refused() -> None:
     for content in (codecs.BOM_UTF8 + b"L\xe4rche", codecs.BOM_UTF16_LE + b"abc"):
         with pytest.raises(FileRefused, match="the text that its first bytes promise"):
             facts_of(content)
@@ -110,18 +110,16 @@ def test_the_preview_is_the_first_five_hundred_characters() -> None:
     st.sampled_from(["utf-8", "utf-16", "cp1252"]),
     st.integers(1, 7),
 )
-def test_it_does_not_matter_where_text_is_cut_in_pieces(
-    text: str, encoding: str, size: int
-) -> None:
+def test_the_division_into_chunks_does_not_matter(text: str, encoding: str, size: int) -> None:
     content = text.encode(encoding, errors="replace")
     whole = facts_of(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "_PIECE", size)
+        patch.setattr(text_module, "_CHUNK_BYTES", size)
         assert facts_of(content) == whole
 
 
 @given(st.text(st.sampled_from("ab ä木\r\n\t\v"), min_size=1))
-def test_counts_are_those_of_python_itself(text: str) -> None:
+def test_counts_are_those_of_python(text: str) -> None:
     facts = facts_of(text)
     assert facts["words"] == len(text.split())
     assert facts["chars"] == len(text)

@@ -1,8 +1,7 @@
-"""Reads photos: their size, and what the camera wrote about the moment.
+"""Reads photos in the sandbox: their size, a perceptual hash, and what the camera recorded.
 
-Runs in the sandbox, where nothing can be imported any more: what Pillow and NumPy import at first
-use is imported here. Only three decoders are allowed in, and the number of pixels is known before
-the first is decoded.
+Nothing can be imported in the sandbox, so modules that Pillow and NumPy import at first use are
+imported here. Only three decoders are enabled, and the number of pixels is checked before decoding.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from timba.serialization import format_utc
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS: Final = 50_000_000
-# A progressive JPEG is drawn in scans, each of which passes over all pixels, however few bytes it
-# has. Cameras and programs make some ten of them.
+# Decoding each scan of a progressive JPEG passes over all pixels, however few bytes the scan has.
+# Cameras and programs write some ten scans.
 MAX_SCANNED_PIXELS: Final = 3_000_000_000
 TOO_MANY_SCANS: Final = (
     "It is drawn in more passes than a photo needs. Save it again as an ordinary JPEG."
 )
 DAMAGED: Final = "The photo is damaged or cut off. Send it again from the camera."
-# How a picture is turned upright, by its EXIF orientation.
-_UPRIGHT: Final = {
+# The operation that makes a picture upright, by EXIF orientation (EXIF 2.32, tag 0x0112).
+_TRANSPOSE: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -41,8 +40,8 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS: Final = frozenset({5, 6, 7, 8})
-# Markers of a JPEG that a segment follows (ITU-T T.81, table B.1): not those within a scan.
+_ROTATED_BY_90: Final = frozenset({5, 6, 7, 8})
+# JPEG markers that begin a segment (ITU-T T.81, table B.1), unlike those within a scan.
 _MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", b"\xd9", b"\xda"
 _HASH_SIDE: Final = 32
@@ -55,7 +54,7 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Camera:
-    """What a camera wrote beside the picture."""
+    """What a camera recorded in a photo's EXIF data."""
 
     orientation: int = 1
     taken_at: str | None = None
@@ -64,8 +63,11 @@ class _Camera:
 
 
 def read_photo(source: Source) -> Findings:
-    """Return `width`, `height` (as the photo stands upright), `format`, `taken_at`, `camera`,
-    `has_gps` and `phash`."""
+    """Return `width`, `height`, `format`, `taken_at`, `camera`, `has_gps` and `phash`.
+
+    Width and height are in pixels, of the upright photo. Raises FileRefused for a photo that is
+    damaged or has too many pixels or scans.
+    """
     with source.open() as stream:
         content = stream.read()
     with io.BytesIO(content) as stream:
@@ -73,7 +75,7 @@ def read_photo(source: Source) -> Findings:
             with Image.open(stream, formats=FORMATS) as image:
                 if image.format == "JPEG":
                     _check_scans(content, pixels=image.width * image.height)
-                return _facts(image)
+                return _findings(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise FileRefused(
                 f"It has more pixels than are read: {MAX_PIXELS // 1_000_000} million is the most."
@@ -83,34 +85,35 @@ def read_photo(source: Source) -> Findings:
 
 
 def _check_scans(content: bytes, *, pixels: int) -> None:
-    """Raise FileRefused for a JPEG that is drawn in more scans than its size allows."""
-    most = MAX_SCANNED_PIXELS // max(pixels, 1)
-    scans, at = 0, len(_START_OF_IMAGE)
-    while marker := _MARKER.search(content, at):
+    """Raise FileRefused for a JPEG with more scans than its size allows."""
+    max_scans = MAX_SCANNED_PIXELS // max(pixels, 1)
+    scans, position = 0, len(_START_OF_IMAGE)
+    while marker := _MARKER.search(content, position):
         if marker[1] == _END_OF_IMAGE:
             return
         scans += marker[1] == _START_OF_SCAN
-        if scans > most:
+        if scans > max_scans:
             raise FileRefused(TOO_MANY_SCANS)
-        # What the segment holds, such as a small picture for previews, is skipped by its length.
-        at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
+        # Skip the segment, which may contain a thumbnail with markers of its own.
+        position = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
 
 
-def _facts(image: Image.Image) -> dict[str, Any]:
+def _findings(image: Image.Image) -> dict[str, Any]:
     width, height = image.size
-    kind = image.format
+    image_format = image.format
     camera = _camera(image)
-    if camera.orientation in _SIDEWAYS:
+    if camera.orientation in _ROTATED_BY_90:
         width, height = height, width
-    # A quarter of the work for a large JPEG, and all of it is still read: a cut is found.
+    # Decodes a large JPEG at a fraction of its size. All bytes are still read, so truncation is
+    # detected.
     image.draft("L", (_HASH_SIDE, _HASH_SIDE))
     small = image.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
-    if camera.orientation in _UPRIGHT:
-        small = small.transpose(_UPRIGHT[camera.orientation])
+    if camera.orientation in _TRANSPOSE:
+        small = small.transpose(_TRANSPOSE[camera.orientation])
     return {
         "width": width,
         "height": height,
-        "format": kind,
+        "format": image_format,
         "taken_at": camera.taken_at,
         "camera": camera.name,
         "has_gps": camera.has_gps,
@@ -121,17 +124,17 @@ def _facts(image: Image.Image) -> dict[str, Any]:
 def _camera(image: Image.Image) -> _Camera:
     try:
         exif = image.getexif()
-        makers = [_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
+        names = [_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
         orientation = exif.get(ExifTags.Base.Orientation)
         return _Camera(
             orientation=orientation if isinstance(orientation, int) else 1,
             taken_at=_taken_at(exif.get_ifd(ExifTags.IFD.Exif)),
-            name=" ".join(maker for maker in makers if maker) or None,
+            name=" ".join(name for name in names if name) or None,
             has_gps=bool(exif.get_ifd(ExifTags.IFD.GPSInfo)),
         )
     except (ImportError, MemoryError, RecursionError):
         raise
-    except Exception:  # noqa: BLE001 - garbage beside the picture does not spoil the picture
+    except Exception:  # noqa: BLE001 - a photo with damaged EXIF data is still readable
         return _Camera()
 
 
@@ -140,7 +143,7 @@ def _text(value: object) -> str:
 
 
 def _taken_at(details: dict[int, Any]) -> str | None:
-    """Return the moment of exposure in UTC; a camera that names no offset is taken to mean UTC."""
+    """Return the time of exposure in UTC as ISO 8601; without a recorded offset, UTC is assumed."""
     moment = _text(details.get(ExifTags.Base.DateTimeOriginal))
     offset = _text(details.get(ExifTags.Base.OffsetTimeOriginal))
     for text, layout in ((moment + offset, "%Y:%m:%d %H:%M:%S%z"), (moment, "%Y:%m:%d %H:%M:%S")):
@@ -152,12 +155,15 @@ def _taken_at(details: dict[int, Any]) -> str | None:
 
 
 def _perceptual_hash(small: Image.Image) -> str:
-    """Return 64 bits in hex that alike photos share: the signs of the lowest frequencies of a
-    32 x 32 cosine transform around their median (Zauner, Implementation and Benchmarking of
-    Perceptual Image Hash Functions, 2010, section 3.2.1)."""
+    """Return 64 bits in hexadecimal, most of which are equal for similar photos.
+
+    `small` has 32 x 32 grey pixels. The bits say which of the 8 x 8 lowest frequencies of its
+    discrete cosine transform, without the constant ones, exceed their median (Zauner,
+    Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.1).
+    """
     pixels = np.asarray(small, dtype=np.float64)
-    places = np.arange(_HASH_SIDE)
-    cosines = np.cos(np.pi * (2 * places[None, :] + 1) * places[:, None] / (2 * _HASH_SIDE))
+    index = np.arange(_HASH_SIDE)
+    cosines = np.cos(np.pi * (2 * index[None, :] + 1) * index[:, None] / (2 * _HASH_SIDE))
     lowest = (cosines @ pixels @ cosines.T)[1 : _HASH_BITS_SIDE + 1, 1 : _HASH_BITS_SIDE + 1]
     bits = (lowest > np.median(lowest)).ravel()
     return np.packbits(bits).tobytes().hex()

@@ -1,8 +1,8 @@
-"""Tries things behind the sandbox's protections, each in a process of its own.
+"""Attempts actions behind the sandbox's protections, each in a process of its own.
 
-`python -m tests.files.locked_down USER PROTECTION…` becomes that user, reads a JSON list of things
-to try, and answers with what came of each: "done", the name of an error or of a fatal signal, or
-what a reader found.
+`python -m tests.files.sandbox_probe USER PROTECTION…` becomes that user, reads a JSON list of
+attempts, and writes the outcome of each: "done", the name of an error or of a fatal signal, or the
+output of a reader.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from timba.files.processors.base import FileRefused, ReadResult
 from timba.files.sandbox_limits import PROTECTIONS
 
 NOBODY = 65534
-# Of a call that waits for ever, where nothing ends it before.
-_PATIENCE_SECONDS = 20
+# Ends a system call that never returns.
+_TIMEOUT_SECONDS = 20
 _ROOT = Path(__file__).parents[2]
 _READERS = (
     "timba.files.processors.document",
@@ -40,11 +40,11 @@ _READERS = (
 )
 
 
-def tried(
+def attempt_all(
     attempts: Sequence[Sequence[Any]], *, user: int, protections: Sequence[str] = tuple(PROTECTIONS)
 ) -> list[str]:
-    """Return what comes of each attempt behind these protections."""
-    answered = subprocess.run(
+    """Return the outcome of each attempt behind these protections."""
+    completed = subprocess.run(
         [sys.executable, "-m", __name__, str(user), *protections],
         input=json.dumps(attempts),
         capture_output=True,
@@ -52,17 +52,17 @@ def tried(
         check=True,
         cwd=_ROOT,
     )
-    outcomes: list[str] = json.loads(answered.stdout)
+    outcomes: list[str] = json.loads(completed.stdout)
     return outcomes
 
 
 def users() -> list[int]:
-    """Return whom this process can become: itself, and as root another one."""
+    """Return the user ids that this process can take: its own, and for root another one."""
     return [0, NOBODY] if os.geteuid() == 0 else [os.geteuid()]
 
 
 class _Bytes:
-    """A source that is in memory."""
+    """A source in memory."""
 
     name = "file"
 
@@ -85,11 +85,11 @@ def _call(number: int, *arguments: int) -> None:
 
 def _read(module: str, function: str, *content: str) -> str:
     try:
-        found = getattr(sys.modules[module], function)(_Bytes(*content))
+        output = getattr(sys.modules[module], function)(_Bytes(*content))
     except FileRefused as refusal:
         return str(refusal)
-    made = found if isinstance(found, ReadResult) else ReadResult(findings=found)
-    return json.dumps([made.findings, sorted(made.objects)])
+    result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
+    return json.dumps([result.findings, sorted(result.objects)])
 
 
 def _connect(port: int) -> None:
@@ -102,16 +102,18 @@ def _connect_abstract(name: str) -> None:
         caller.connect(f"\0{name}")
 
 
-# getpid, asked as a 32-bit program asks: mov eax, 20; int 0x80; ret
-_OTHER_WAY_IN = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-_OTHER_WAY_IN.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")
-_ask_in_another_way = ctypes.CFUNCTYPE(ctypes.c_int)(
-    ctypes.addressof(ctypes.c_char.from_buffer(_OTHER_WAY_IN))
+# getpid, called as a 32-bit program does: mov eax, 20; int 0x80; ret
+_CALL_AS_32_BIT = mmap.mmap(
+    -1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+)
+_CALL_AS_32_BIT.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")
+_call_as_32_bit = ctypes.CFUNCTYPE(ctypes.c_int)(
+    ctypes.addressof(ctypes.c_char.from_buffer(_CALL_AS_32_BIT))
 )
 
 _ATTEMPTS: dict[str, Callable[..., Any]] = {
     "call": _call,
-    "call in another way": _ask_in_another_way,
+    "call as 32-bit": _call_as_32_bit,
     "read": _read,
     "open": lambda path: Path(path).read_bytes() and None,
     "make": lambda path: Path(path).touch(),
@@ -127,7 +129,7 @@ def _outcome(attempt: Sequence[Any], protections: Sequence[str]) -> str:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(_PATIENCE_SECONDS)
+        signal.alarm(_TIMEOUT_SECONDS)
         resource.setrlimit(resource.RLIMIT_AS, (sandbox_child.MEMORY_BYTES,) * 2)
         for name in protections:
             PROTECTIONS[name]()

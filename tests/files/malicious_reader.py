@@ -1,6 +1,6 @@
-"""What a hostile file could make its reader do: the text names one of these deeds.
+"""A processor for texts that does what a malicious file could make its reader do.
 
-It is loaded by the sandbox's child, in place of the processor for texts.
+The text names one of the actions below. The sandbox child loads this module.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from timba.files.processors.base import FileRefused, Findings, Processor, ReadRe
 GIGABYTE = 1024**3
 
 
-def read_hostile(source: Source) -> Findings | ReadResult:
+def read_maliciously(source: Source) -> Findings | ReadResult:
     with source.open() as stream:
-        deed, _, rest = stream.read().decode().strip().partition(" ")
-    return _DEEDS[deed](rest)
+        action, _, argument = stream.read().decode().strip().partition(" ")
+    return _ACTIONS[action](argument)
 
 
 def _pid(_: str) -> Findings:
@@ -98,9 +98,9 @@ def _refuse(sentence: str) -> Findings:
     raise FileRefused(sentence)
 
 
-def _attempt(deed: Callable[[], object]) -> Findings:
+def _attempt(action: Callable[[], object]) -> Findings:
     try:
-        return {"done": str(deed())}
+        return {"done": str(action())}
     except (OSError, RuntimeError) as refusal:
         return {"prevented": str(refusal)}
 
@@ -115,7 +115,7 @@ def repeat_extra(source: Any) -> ReadResult:
         return ReadResult(findings={}, objects={"extra": extra.read(), "file": stream.read()})
 
 
-_DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
+_ACTIONS: dict[str, Callable[[str], Findings | ReadResult]] = {
     "pid": _pid,
     "memory": _eat_memory,
     "recursion": _recurse,
@@ -144,7 +144,7 @@ _DEEDS: dict[str, Callable[[str], Findings | ReadResult]] = {
 }
 
 
-class HostileProcessor(Processor):
+class MaliciousProcessor(Processor):
     """Reads in the sandbox, and adds the sizes of the result's objects to the findings."""
 
     extra_readers = (repeat_extra,)
@@ -154,4 +154,4 @@ class HostileProcessor(Processor):
         return {**result.findings, "sizes": sizes}
 
 
-PROCESSOR = HostileProcessor(kind="text", read=read_hostile)
+PROCESSOR = MaliciousProcessor(kind="text", read=read_maliciously)

@@ -1,7 +1,7 @@
-"""Runs a command on a kernel without one of the sandbox's protections.
+"""Runs a command as on a kernel without one of the sandbox's protections.
 
-`python -m tests.files.lacking PROTECTION COMMAND…`: the calls that would put it in place are
-unknown to the command and to all its children.
+`python -m tests.files.missing_protection PROTECTION COMMAND…`: the system calls that would put it
+in place fail with ENOSYS in the command and all its children.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _CALLS = {
 _ROOT = Path(__file__).parents[2]
 
 
-def python_lacking(protection: str, folder: Path) -> Path:
-    """Return a Python interpreter, made in `folder`, that runs on such a kernel."""
-    interpreter = folder / f"python-lacking-{protection}"
+def python_without(protection: str, folder: Path) -> Path:
+    """Create a Python interpreter in `folder` that runs as on such a kernel; return its path."""
+    interpreter = folder / f"python-without-{protection}"
     interpreter.write_text(
         f"#!/bin/sh\ncd {_ROOT}\nexec {sys.executable} -m {__name__} {protection} {sys.executable}"
         ' "$@"\n'

@@ -1,6 +1,6 @@
-"""What people and programs get while the store of files is away, and what is left when it is back.
+"""What callers get while the object store is unavailable, and what is left afterwards.
 
-On VersityGW, in a process that is killed and frozen.
+On a VersityGW that is killed and stopped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def own() -> Iterator[OwnServer]:
 
 @pytest.fixture
 def s3(own: OwnServer, settings: Settings) -> Iterator[S3Storage]:
-    """Keep files there, as STORAGE_URL would have it."""
+    """Configure that server as the object store."""
     options = parse_storage_url(own.variables()["STORAGE_URL"])
     settings.STORAGES = {
         **settings.STORAGES,
@@ -60,7 +60,7 @@ def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
 
 
 def objects_in(s3: S3Storage) -> set[str]:
-    """Return every object there is and every one that was begun."""
+    """Return the keys of all objects and of all uploads that are not completed."""
     found = s3.client.list_objects_v2(Bucket=s3.bucket).get("Contents") or []
     begun = s3.client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads") or []
     return {one["Key"] for one in [*found, *begun]}
@@ -70,7 +70,7 @@ def large_text() -> SimpleUploadedFile:
     return SimpleUploadedFile("tally.txt", b"larch and pine\n" * (PART_BYTES // 10))
 
 
-def test_a_file_comes_in_is_read_and_goes_out_again(s3: S3Storage, program: APIClient) -> None:
+def test_a_file_is_uploaded_processed_and_downloaded(s3: S3Storage, program: APIClient) -> None:
     sent = program.post("/api/files/", {"file": large_text()}, format="multipart").json()
     assert process_file(sent["id"])
     answer = program.get(f"/api/files/{sent['id']}/content/", HTTP_RANGE="bytes=15-19")
@@ -80,7 +80,7 @@ def test_a_file_comes_in_is_read_and_goes_out_again(s3: S3Storage, program: APIC
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_an_upload_is_turned_away_and_leaves_nothing(
+def test_an_upload_is_refused_and_leaves_nothing(
     own: OwnServer,
     s3: S3Storage,
     program: APIClient,
@@ -111,9 +111,7 @@ def test_an_upload_is_turned_away_and_leaves_nothing(
     assert objects_in(s3) == before
 
 
-def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
-    own: OwnServer, s3: S3Storage
-) -> None:
+def test_an_outage_in_the_middle_of_an_upload_leaves_nothing(own: OwnServer, s3: S3Storage) -> None:
     before = objects_in(s3)
     upload = Upload(name="tally.txt")
     upload.write(b"x" * (2 * PART_BYTES))
@@ -129,7 +127,7 @@ def test_a_store_that_goes_away_in_the_middle_of_an_upload_leaves_nothing(
     assert not File.unscoped.exists()
 
 
-def test_what_a_crash_left_of_a_large_upload_is_swept(s3: S3Storage) -> None:
+def test_the_parts_of_a_crashed_upload_are_swept(s3: S3Storage) -> None:
     before = objects_in(s3)
     row = File.unscoped.create(name="a.txt", storage_key=new_key())
     File.unscoped.update(touched_at=timezone.now() - timedelta(days=1))
@@ -162,7 +160,7 @@ def test_a_file_waits_for_the_store_and_does_not_fail(
         assert file.status == File.Status.SUCCESS
 
 
-def test_a_statistic_that_needs_the_store_is_told_later_and_any_other_at_once(
+def test_only_statistics_that_need_the_store_are_refused(
     own: OwnServer, s3: S3Storage, settle: Receive, program: APIClient
 ) -> None:
     settle(READINGS, name="yard.csv")

@@ -1,4 +1,4 @@
-"""A processor for texts that asks the worker for all its memory, where a name says so."""
+"""A processor for texts that runs out of memory where the file's name begins with “greedy”."""
 
 from __future__ import annotations
 
