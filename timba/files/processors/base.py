@@ -1,6 +1,6 @@
-"""What a processor is: one frozen value a kind of file, listed in `FILE_PROCESSORS`.
+"""The interface of processors, one per kind of file, which `FILE_PROCESSORS` lists.
 
-No Django here: the sandbox child imports processors into an empty environment.
+Nothing here imports Django: the sandbox child imports processors into an empty environment.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ FAST, BULK = "fast", "bulk"
 
 
 class FileRefused(Exception):
-    """The file cannot be processed, for a reason that a person understands.
+    """The file cannot be processed; the message is the reason for its user.
 
-    `findings` are kept as the result all the same, where there is something to show.
+    `findings`, if any, become the result of the failed file.
     """
 
     def __init__(self, sentence: str, *, findings: Findings | None = None) -> None:
@@ -33,31 +33,31 @@ class FileRefused(Exception):
 
 
 class Superseded(Exception):
-    """This run no longer owns the file: it was deleted, or another worker has taken over."""
+    """This run lost the file: it was deleted, or another worker has claimed it."""
 
 
 class Outdated(Exception):
-    """What this run made ready no longer fits what is there: the file is to be read once more."""
+    """What this run has staged no longer fits the database: the file has to be read again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadResult:
-    """What reading came to: the findings, and what is too much for them, as objects by name."""
+    """The output of a reader: its findings, and larger data as objects by name."""
 
     findings: Findings
     objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class ObjectWriter(io.RawIOBase):
-    """A new object in the store; as a context it commits on a clean exit, else leaves nothing."""
+    """Writes a new object; as a context manager it commits, or aborts after an exception."""
 
     @abstractmethod
     def commit(self) -> None:
-        """Make the object durable under its key; it can never be overwritten."""
+        """Make the object durable under its key."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Leave nothing behind of what was not committed."""
+        """Delete what is not committed; do nothing after a commit."""
 
     def __exit__(self, kind: Any, *_: object) -> None:
         try:
@@ -80,7 +80,7 @@ class Source(Protocol):
 
 
 class Job(Source, Protocol):
-    """A run over a file: what is made here is seen by nobody until the run is settled."""
+    """One run over a file; what it creates is invisible until the run is settled."""
 
     @property
     def file_id(self) -> uuid.UUID: ...
@@ -88,21 +88,21 @@ class Job(Source, Protocol):
     def client_id(self) -> int: ...
     @property
     def run(self) -> int:
-        """The fencing token under which everything this run makes is kept."""
+        """The run's fencing token, which its rows and objects carry."""
 
     def progress(self, fraction: float) -> None:
-        """Say how far the work is, 0..1, at least every few seconds.
+        """Report progress, from 0 to 1; to be called every few seconds.
 
-        Raises Superseded when the work is in vain, WorkerStopping when the worker shuts down.
+        Raises Superseded when the run has lost the file, WorkerStopping when the worker shuts down.
         """
 
     def derive(self, role: str) -> ObjectWriter:
         """Open a new object that belongs to this run, under one of `Derivative.Role`."""
 
     def writing(self) -> AbstractContextManager[None]:
-        """Open a transaction for rows that belong to this run; it holds the file meanwhile.
+        """Open a transaction for rows that belong to this run; it locks the file's row.
 
-        Raises Superseded when the work is in vain: what a lost run wrote, nobody would sweep.
+        Raises Superseded when the run has lost the file: the sweeper might miss rows written later.
         """
 
 
