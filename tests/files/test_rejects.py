@@ -83,7 +83,7 @@ def test_a_text_that_begins_as_a_formula_gets_an_apostrophe(text: str) -> None:
         (";=1", ";'=1"),
     ],
 )
-def test_so_does_one_that_some_programs_cut_into_formulas(text: str, escaped: str) -> None:
+def test_a_text_that_some_programs_split_into_formulas_gets_one_too(text: str, escaped: str) -> None:
     assert escape_formula(text) == escaped
 
 
@@ -91,7 +91,7 @@ def test_so_does_one_that_some_programs_cut_into_formulas(text: str, escaped: st
     "text",
     ["TB-1", "1-2", "a=b", "'", "'t Woud", "41,=x", "41;-3,5;+2.50", "a;b", "a\tb", "ünï 🌲", ""],
 )
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_harmless_text_stays_as_it_is(text: str) -> None:
     assert escape_formula(text) == text
 
 
