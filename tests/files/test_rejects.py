@@ -83,7 +83,9 @@ def test_a_text_that_begins_as_a_formula_gets_an_apostrophe(text: str) -> None:
         (";=1", ";'=1"),
     ],
 )
-def test_a_text_that_some_programs_split_into_formulas_gets_one_too(text: str, escaped: str) -> None:
+def test_a_text_that_some_programs_split_into_formulas_gets_one_too(
+    text: str, escaped: str
+) -> None:
     assert escape_formula(text) == escaped
 
 
