@@ -44,9 +44,9 @@ from timba.api.http import (
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
     created_response,
+    created_schema,
     id_parameters,
     merge_query_and_body,
-    message_and_data_schema,
 )
 from timba.api.openapi import (
     CONFLICT_RESPONSE,
@@ -138,7 +138,7 @@ class ClientView(APIView):
         summary="Add a client (/timba)",
         description="For staff, or for anyone where open sign-up is on.",
         request=NewClientInput,
-        responses={201: message_and_data_schema(ClientSchema), **RATE_LIMIT_RESPONSE},
+        responses={201: created_schema("client", ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
     def put(self, request: Request) -> Response:

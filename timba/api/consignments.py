@@ -28,15 +28,16 @@ from timba.api.http import (
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
-    MESSAGE_SCHEMA,
     changed_response,
+    changed_schema,
     created_response,
+    created_schema,
     deleted_response,
+    deleted_schema,
     get_id_or_400,
     id_parameters,
     merge_body_into_query,
     merge_query_and_body,
-    message_and_data_schema,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
@@ -134,7 +135,7 @@ class ConsignmentView(APIView):
     @extend_schema(
         summary="Add a consignment (/timba)",
         request=NewConsignmentInput,
-        responses={201: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
+        responses={201: created_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
     def put(self, request: Request) -> Response:
@@ -144,7 +145,7 @@ class ConsignmentView(APIView):
         summary="Change a consignment (/timba)",
         parameters=id_parameters("consignment"),
         request=NamedConsignmentInput(partial=True),
-        responses={200: message_and_data_schema(ConsignmentSchema), **CONFLICT_RESPONSE},
+        responses={200: changed_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="consignment")
@@ -155,7 +156,7 @@ class ConsignmentView(APIView):
         summary="Delete a consignment (/timba)",
         description="Deletes its logs, and unlinks its files and notes.",
         parameters=id_parameters("consignment"),
-        responses={200: MESSAGE_SCHEMA},
+        responses={200: deleted_schema("consignment")},
     )
     def delete(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="consignment")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ParseError
@@ -11,19 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from timba.api.http import check_storable
-from timba.api.openapi import schema_of
+from timba.api.openapi import Schema, schema_of
 from timba.errors import Invalid
-
-_MESSAGE: Final = {
-    "type": "string",
-    "description": "What was done, in a sentence.",
-    "examples": ["It has been done."],
-}
-MESSAGE_SCHEMA: Final = {
-    "type": "object",
-    "properties": {"message": _MESSAGE},
-    "required": ["message"],
-}
 
 
 def merge_query_and_body(request: Request, *, noun: str) -> dict[str, Any]:
@@ -78,16 +67,19 @@ def deleted_response(noun: str) -> Response:
     return Response({"message": f"The {noun} has been deleted."})
 
 
-def message_and_data_schema(hint: Any) -> dict[str, Any]:
-    """Return the schema of responses to PUT and PATCH."""
-    return {
-        "type": "object",
-        "properties": {
-            "message": _MESSAGE,
-            "data": {"allOf": [schema_of(hint)], "description": "The object after the change."},
-        },
-        "required": ["message", "data"],
-    }
+def created_schema(noun: str, hint: Any) -> Schema:
+    """Return the schema of `created_response`."""
+    return _message_schema(f"The {noun} has been added.", data=_data_schema(hint))
+
+
+def changed_schema(noun: str, hint: Any) -> Schema:
+    """Return the schema of `changed_response`."""
+    return _message_schema(f"The {noun} has been changed.", data=_data_schema(hint))
+
+
+def deleted_schema(noun: str) -> Schema:
+    """Return the schema of `deleted_response`."""
+    return _message_schema(f"The {noun} has been deleted.")
 
 
 def id_parameters(noun: str) -> list[OpenApiParameter]:
@@ -98,3 +90,20 @@ def id_parameters(noun: str) -> list[OpenApiParameter]:
         ),
         OpenApiParameter("id", int, description=f"An alias of {noun}_id."),
     ]
+
+
+def _message_schema(example: str, **properties: Schema) -> Schema:
+    message = {
+        "type": "string",
+        "description": "What was done, in a sentence.",
+        "examples": [example],
+    }
+    return {
+        "type": "object",
+        "properties": {"message": message, **properties},
+        "required": ["message", *properties],
+    }
+
+
+def _data_schema(hint: Any) -> Schema:
+    return {"allOf": [schema_of(hint)], "description": "The object after the change."}

@@ -25,15 +25,16 @@ from timba.api.http import (
 )
 from timba.api.idempotency import idempotent_for_logs
 from timba.api.legacy_responses import (
-    MESSAGE_SCHEMA,
     changed_response,
+    changed_schema,
     created_response,
+    created_schema,
     deleted_response,
+    deleted_schema,
     get_id_or_400,
     id_parameters,
     merge_body_into_query,
     merge_query_and_body,
-    message_and_data_schema,
 )
 from timba.api.openapi import (
     CONFLICT_RESPONSE,
@@ -143,7 +144,7 @@ class LogView(APIView):
     @extend_schema(
         summary="Add a log (/timba)",
         request=PlacedLogInput,
-        responses={201: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
+        responses={201: created_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
     @idempotent_for_logs
     def put(self, request: Request) -> Response:
@@ -160,7 +161,7 @@ class LogView(APIView):
         summary="Change a log (/timba)",
         parameters=id_parameters("log"),
         request=NamedLogInput(partial=True),
-        responses={200: message_and_data_schema(LogSchema), **CONFLICT_RESPONSE},
+        responses={200: changed_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="log")
@@ -171,7 +172,7 @@ class LogView(APIView):
     @extend_schema(
         summary="Delete a log (/timba)",
         parameters=id_parameters("log"),
-        responses={200: MESSAGE_SCHEMA},
+        responses={200: deleted_schema("log")},
     )
     def delete(self, request: Request) -> Response:
         log = _requested_log(request, merge_query_and_body(request, noun="log"))

@@ -132,7 +132,7 @@ def example_request(
 
 
 def example_of(schema: Schema) -> Any:
-    """Return an example of a schema, built from those of its fields."""
+    """Return an example of a schema, built from those of its required fields."""
     if "examples" in schema:
         return schema["examples"][0]
     if "const" in schema:
@@ -141,7 +141,7 @@ def example_of(schema: Schema) -> Any:
         if combination in schema:
             return example_of(schema[combination][0])
     if "properties" in schema:
-        return {name: example_of(field) for name, field in schema["properties"].items()}
+        return {name: example_of(schema["properties"][name]) for name in schema["required"]}
     if "items" in schema:
         return [example_of(schema["items"])]
     return None

@@ -27,8 +27,8 @@ from timba.api.http import (
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
     created_response,
+    created_schema,
     merge_body_into_query,
-    message_and_data_schema,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
@@ -68,7 +68,7 @@ class RoleView(APIView):
     @extend_schema(
         summary="Add a role (/timba)",
         request=NewRoleInput,
-        responses={201: message_and_data_schema(RoleSchema)},
+        responses={201: created_schema("role", RoleSchema)},
     )
     @idempotent
     def put(self, request: Request) -> Response:

@@ -36,15 +36,16 @@ from timba.api.http import (
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import (
-    MESSAGE_SCHEMA,
     changed_response,
+    changed_schema,
     created_response,
+    created_schema,
     deleted_response,
+    deleted_schema,
     get_id_or_400,
     id_parameters,
     merge_body_into_query,
     merge_query_and_body,
-    message_and_data_schema,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.pagination import PAGE_PARAMETERS, paginate
@@ -138,7 +139,7 @@ class UserView(APIView):
     @extend_schema(
         summary="Add a user (/timba)",
         request=NewUserInput,
-        responses={201: message_and_data_schema(UserSchema)},
+        responses={201: created_schema("user", UserSchema)},
     )
     @idempotent
     def put(self, request: Request) -> Response:
@@ -148,7 +149,7 @@ class UserView(APIView):
         summary="Change a user (/timba)",
         parameters=id_parameters("user"),
         request=NamedUserChangesInput(partial=True),
-        responses={200: message_and_data_schema(UserSchema), **CONFLICT_RESPONSE},
+        responses={200: changed_schema("user", UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="user")
@@ -160,7 +161,7 @@ class UserView(APIView):
         summary="Delete a user (/timba)",
         description="What the user created stays.",
         parameters=id_parameters("user"),
-        responses={200: MESSAGE_SCHEMA, **CONFLICT_RESPONSE},
+        responses={200: deleted_schema("user"), **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request) -> Response:
         user = _requested_user(request, merge_query_and_body(request, noun="user"))

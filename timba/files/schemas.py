@@ -32,8 +32,13 @@ _RESULT: Final = {
 _ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
 _ABOUT_PROGRESS: Final = "Share of the work that is done, from 0 to 1."
 _ABOUT_RESULT: Final = (
-    "What processing found; its fields depend on the kind of file. `execution_time` is in seconds. "
-    "Null until then."
+    "What processing found; null until then. Every kind has `id`, `name`, `execution_time` "
+    "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
+    "`format`, `taken_at`, `camera`, `has_gps` and `phash`; documents `pages`, `title`, "
+    "`author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, `chars` and"
+    " `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
+    "`last_at`, `min_temp` and `max_temp` (°C); tallies `rows`, `accepted`, `rejected` and "
+    "`volume` (m³)."
 )
 _ABOUT_ERROR: Final = "Why processing failed, in a sentence; null unless the status is FAILURE."
 
