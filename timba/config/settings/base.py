@@ -291,7 +291,12 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Timba",
-    "DESCRIPTION": "The system of record for timber companies.",
+    "DESCRIPTION": (
+        "The system of record for timber companies. Sign in with `POST /api/token/` and send "
+        "`Authorization: Bearer <access>`. Times are ISO 8601 in UTC, decimals are JSON numbers. "
+        "Errors are problem details (RFC 9457). Lists have pages: follow `next` until it is null. "
+        "The `/timba/…` endpoints are for callers of the original API; new programs use `/api/…`."
+    ),
     "VERSION": __version__,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
