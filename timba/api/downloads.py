@@ -25,6 +25,7 @@ from timba.api.problems import problem
 from timba.errors import Invalid, NotFound, Unavailable
 from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
+from timba.files.rejects import REJECTS_HEADER, csv_lines
 from timba.files.storage import store
 from timba.tallies.exports import export_tally, get_visible_consignment
 
@@ -36,7 +37,6 @@ _CHUNK_SIZE: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 # Longer numbers are beyond any file size; parsing them would cost time.
 _MAX_DIGITS: Final = 18
-REJECTS_HEADER: Final = b"line,reason,text\r\n"
 _REJECTS_SCHEMA: Final = {
     "type": "string",
     "examples": ['line,reason,text\r\n3,the temperature is not a number,"7,warm,2025-06-01"\r\n'],
@@ -141,7 +141,7 @@ class AnnotatedView(APIView):
 
 def _rejects(file: File) -> Iterable[bytes]:
     rejects = _current_derivative(file, Derivative.Role.REJECTS)
-    return [REJECTS_HEADER] if rejects is None else rejects
+    return [csv_lines([REJECTS_HEADER])] if rejects is None else rejects
 
 
 def _current_derivative(file: File, role: str) -> RangeReader | None:
