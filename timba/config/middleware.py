@@ -174,9 +174,8 @@ class LoginBeforeBodyMiddleware:
             if request.user.is_authenticated:
                 return None
         except database_errors() as error:
-            return error_response(
-                request, error
-            )  # None unless it is an outage: then the view fails too
+            # None for a failure that is no outage, which the view will raise again.
+            return error_response(request, error)
         if request.htmx:  # type: ignore[attr-defined]
             return HttpResponseClientRefresh()
         return error_response(request, NotSignedIn())
