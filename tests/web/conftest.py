@@ -21,7 +21,7 @@ Open = Callable[..., Page]
 
 BUILT = Path(__file__).parents[2] / "timba/web/static/timba/timba.js"
 CHROMIUM = shutil.which("chromium")
-QUIET = (
+CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -30,7 +30,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 
 @pytest.fixture
@@ -55,8 +55,10 @@ def browser() -> Iterator[Browser]:
         # Playwright's event loop runs in this thread as long as the browser. Django detects it and
         # would refuse the synchronous database calls of the tests.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        expect.set_options(timeout=PATIENCE_MS)
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        expect.set_options(timeout=TIMEOUT_MS)
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS)
+        )
         yield chromium
         chromium.close()
 
@@ -73,21 +75,23 @@ def worker(live_server: LiveServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def scripted() -> bool:
+def has_javascript() -> bool:
     """Whether the browser runs scripts."""
     return True
 
 
 @pytest.fixture
-def context(browser: Browser, live_server: LiveServer, scripted: bool) -> Iterator[BrowserContext]:
+def context(
+    browser: Browser, live_server: LiveServer, has_javascript: bool
+) -> Iterator[BrowserContext]:
     """Return a new browser context in the time zone of Riga."""
     context = browser.new_context(
         base_url=live_server.url,
         timezone_id="Europe/Riga",
         viewport={"width": 1280, "height": 800},
-        java_script_enabled=scripted,
+        java_script_enabled=has_javascript,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context
     context.close()
 
@@ -112,8 +116,8 @@ def open_page(
         page.on("pageerror", lambda error: browser_errors.append(str(error)))
         page.on(
             "console",
-            lambda said: (
-                browser_errors.append(said.text) if "Content Security" in said.text else None
+            lambda message: (
+                browser_errors.append(message.text) if "Content Security" in message.text else None
             ),
         )
         page.goto(path)

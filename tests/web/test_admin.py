@@ -88,17 +88,17 @@ def add(http_client: HttpClient, model: type[Any], **fields: Any) -> Any:
     return http_client.post(address(model, "add"), fields)
 
 
-def wrong(response: Any) -> dict[str, list[str]]:
+def errors_of(response: Any) -> dict[str, list[str]]:
     """Return the errors of a form by field."""
     assert response.status_code == HTTPStatus.OK
     errors: dict[str, list[str]] = response.context["adminform"].form.errors
-    said = response.content.decode()
+    html = response.content.decode()
     for sentences in errors.values():
-        assert all(sentence in said.replace("&quot;", '"') for sentence in sentences)
+        assert all(sentence in html.replace("&quot;", '"') for sentence in sentences)
     return {name: list(sentences) for name, sentences in errors.items()}
 
 
-def told(model: type[Any]) -> list[Any]:
+def events_of(model: type[Any]) -> list[Any]:
     """Return the messages of all events about one model so far."""
     rows = OutboxEvent.objects.filter(topic=f"{model._meta.model_name}_events")
     return [orjson.loads(value) for value in rows.values_list("value", flat=True)]
@@ -351,7 +351,7 @@ def test_a_new_client_has_a_trial_and_its_first_owner(http_client: HttpClient) -
 
 def test_a_weak_password_is_rejected_beside_its_field(http_client: HttpClient) -> None:
     answer = add(http_client, Client, name="Venta Timber", username="venta", password="123")
-    assert "password" in wrong(answer)
+    assert "password" in errors_of(answer)
     assert not Client.unscoped.exists()
 
 
@@ -404,8 +404,8 @@ def test_a_subscription_lapses_and_is_extended(tenant: Tenant, http_client: Http
 def test_there_are_never_fewer_seats_than_active_users(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
-    said = wrong(send(http_client, tenant.client.subscription, seats=1))
-    assert said == {
+    errors = errors_of(send(http_client, tenant.client.subscription, seats=1))
+    assert errors == {
         "__all__": ["2 users are active: deactivate some, or leave as many seats."],
     }
     assert Subscription.objects.get(client=tenant.client).seats == 50
@@ -442,10 +442,10 @@ def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     answer = send(http_client, tenant.colleague, username=tenant.user.username, name="Typed anew")
-    assert wrong(answer) == {"__all__": ["This username is taken: choose another one."]}
+    assert errors_of(answer) == {"__all__": ["This username is taken: choose another one."]}
     page = answer.content.decode()
     assert 'value="Typed anew"' in page
-    assert "Nothing was saved: what stands in the way is said below." in page
+    assert "Nothing was saved: correct the errors below." in page
     assert User.unscoped.get(pk=tenant.colleague.pk).name == tenant.word
     assert not LogEntry.objects.exists()
 
@@ -483,8 +483,8 @@ def test_ones_own_password_is_changed_on_the_account_page(
 
 
 def test_staff_cannot_deactivate_themselves(staff: User, http_client: HttpClient) -> None:
-    said = wrong(send(http_client, staff, is_active=None))
-    assert said == {"__all__": ["You cannot deactivate yourself: ask another owner."]}
+    errors = errors_of(send(http_client, staff, is_active=None))
+    assert errors == {"__all__": ["You cannot deactivate yourself: ask another owner."]}
 
 
 def test_only_roles_of_the_users_client_are_offered(
@@ -494,7 +494,7 @@ def test_only_roles_of_the_users_client_are_offered(
     page = http_client.get(address(tenant.colleague)).content.decode()
     assert "Dzirnupe" in page
     assert "foreign" not in page
-    assert "role" in wrong(send(http_client, tenant.colleague, role=foreign.pk))
+    assert "role" in errors_of(send(http_client, tenant.colleague, role=foreign.pk))
 
 
 def test_a_role_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpClient) -> None:
@@ -505,7 +505,7 @@ def test_a_role_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpCl
     role.refresh_from_db()
     assert role.permissions == ["logs.write", "notes.write"]
     answer = send(http_client, role, name="viewer")
-    assert wrong(answer) == {
+    assert errors_of(answer) == {
         "__all__": ["There is a role named “viewer” already: choose another name."]
     }
     http_client.post(address(role, "delete"), {"post": "yes"})
@@ -538,10 +538,10 @@ def test_a_consignment_is_added_changed_and_deleted_with_its_events(
     send(http_client, load, vehicle_number="LV-1", city_id=tenant.city_id)
     http_client.post(address(load, "delete"), {"post": "yes"})
     assert not Consignment.unscoped.filter(pk=load.pk).exists()
-    said = told(Consignment)
-    assert [message["action"] for message in said] == ["create", "update", "delete"]
-    assert said[-1]["consignment"]["vehicle_number"] == "LV-1"
-    assert said[-1]["consignment"]["city_id"] == tenant.city_id
+    events = events_of(Consignment)
+    assert [message["action"] for message in events] == ["create", "update", "delete"]
+    assert events[-1]["consignment"]["vehicle_number"] == "LV-1"
+    assert events[-1]["consignment"]["city_id"] == tenant.city_id
     assert set(OutboxEvent.objects.filter(key=load.pk).values_list("actor_id", flat=True)) == {
         staff.pk
     }
@@ -552,14 +552,14 @@ def test_saving_without_a_change_publishes_no_event(
 ) -> None:
     send(http_client, tenant.consignment)
     send(http_client, tenant.note)
-    assert told(Consignment) == []
-    assert len(told(Note)) == 1
+    assert events_of(Consignment) == []
+    assert len(events_of(Note)) == 1
 
 
 def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, http_client: HttpClient) -> None:
     fields = {"client": tenant.client.pk, "name": tenant.word, "type": "pinewood"}
     answer = add(http_client, Consignment, **fields)
-    assert wrong(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
+    assert errors_of(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
 
 
 def test_adding_changing_and_deleting_logs_updates_the_totals(
@@ -579,19 +579,19 @@ def test_adding_changing_and_deleting_logs_updates_the_totals(
     assert totals(load) == (1, "0.010")
     http_client.post(address(load.logs.get(), "delete"), {"post": "yes"})
     assert totals(load) == (0, "0.000")
-    said = [message["action"] for message in told(Log)]
-    assert said == ["create", "update", "create", "delete", "delete"]
+    actions = [message["action"] for message in events_of(Log)]
+    assert actions == ["create", "update", "create", "delete", "delete"]
 
 
 def test_impossible_measures_are_refused_beside_their_field(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
-    assert "length" in wrong(send(http_client, tenant.log, length="-1"))
+    assert "length" in errors_of(send(http_client, tenant.log, length="-1"))
     taken = add(
         http_client, Log, consignment=tenant.consignment.pk, barcode=tenant.word,
         length="4", breadth="30", height="30",
     )  # fmt: skip
-    assert wrong(taken) == {"__all__": ["There is a log with the barcode “Dzirnupe” already."]}
+    assert errors_of(taken) == {"__all__": ["There is a log with the barcode “Dzirnupe” already."]}
 
 
 # --- Files, notes, cities, events ----------------------------------------------------------------
@@ -605,9 +605,9 @@ def test_a_file_is_moved_and_deleted(tenant: Tenant, http_client: HttpClient) ->
     send(http_client, tenant.file, consignment=load.pk, log="")
     file = File.unscoped.get(pk=tenant.file.pk)
     assert (file.consignment, file.log) == (load, None)
-    assert told(File)[-1]["file"]["consignment_id"] == load.pk
+    assert events_of(File)[-1]["file"]["consignment_id"] == load.pk
     http_client.post(address(file, "delete"), {"post": "yes"})
-    assert told(File)[-1]["action"] == "delete"
+    assert events_of(File)[-1]["action"] == "delete"
     assert not http_client.get(address(File, "changelist")).context["cl"].result_list
 
 
@@ -616,7 +616,7 @@ def test_a_file_cannot_be_moved_to_another_clients_rows(
 ) -> None:
     other = create_tenant(word="Ādaži", first_id=5_000_001)
     answer = send(http_client, tenant.file, consignment=other.consignment.pk)
-    assert wrong(answer) == {"__all__": ["There is no such consignment or log."]}
+    assert errors_of(answer) == {"__all__": ["There is no such consignment or log."]}
 
 
 def test_failures_are_processed_again(tenant: Tenant, http_client: HttpClient) -> None:
@@ -634,10 +634,10 @@ def test_a_note_is_written_changed_and_deleted_with_its_events(
     note = Note.unscoped.get(title="Gate key")
     send(http_client, note, content="It hangs inside.", consignment=tenant.consignment.pk)
     http_client.post(address(note, "delete"), {"post": "yes"})
-    said = told(Note)[1:]
-    assert [message["action"] for message in said] == ["create", "update", "delete"]
-    assert said[-1]["note"]["title"] == "Gate key"
-    assert said[-1]["note"]["content"] == "It hangs inside."
+    events = events_of(Note)[1:]
+    assert [message["action"] for message in events] == ["create", "update", "delete"]
+    assert events[-1]["note"]["title"] == "Gate key"
+    assert events[-1]["note"]["content"] == "It hangs inside."
 
 
 def test_a_concurrent_change_of_another_field_is_kept(
@@ -697,7 +697,7 @@ def test_a_lost_transaction_is_retried(way: str, tenant: Tenant, http_client: Ht
     with connection.execute_wrapper(lose_once):
         assert http_client.post(page, sent).status_code == HTTPStatus.FOUND
     assert lost
-    assert [said["action"] for said in told(Note)] == [
+    assert [event["action"] for event in events_of(Note)] == [
         "create",
         "create" if way == "add" else "delete",
     ]

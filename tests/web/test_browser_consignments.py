@@ -306,9 +306,9 @@ def test_logs_are_added_on_the_gate_page_and_undone(
     assert browser_errors == []
 
 
-@pytest.mark.parametrize("scripted", [False])
+@pytest.mark.parametrize("has_javascript", [False])
 def test_without_scripts_logs_are_added_corrected_and_deleted(
-    owner: User, open_page: Open, load: Consignment, scripted: bool
+    owner: User, open_page: Open, load: Consignment, has_javascript: bool
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
     page.get_by_label("Length, m").fill("4,2")

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
 from tests.factories import PASSWORD
 from tests.temperatures.uploads import receive_readings, settle_readings
-from tests.web.conftest import PATIENCE_MS, Open
+from tests.web.conftest import TIMEOUT_MS, Open
 from timba.accounts.models import User
 from timba.accounts.roles import add_role
 from timba.consignments.models import Consignment
@@ -87,7 +87,10 @@ def test_dropped_files_end_with_their_results_and_survive_a_reload(
 def test_bad_files_are_rejected_before_a_byte_is_sent(owner: User, open_page: Open) -> None:
     page = open_page(owner, "/api/")
     sent: list[str] = []
-    page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+    page.on(
+        "request",
+        lambda requested: sent.append(requested.url) if requested.method == "POST" else None,
+    )
     huge = photo("huge.jpg")
     huge["buffer"] = huge["buffer"].ljust(5 * 1024 * 1024 + 1, b"\0")
     choose(
@@ -132,9 +135,9 @@ def test_file_dropped_on_the_page_goes_into_the_chosen_consignment(
         data.items.add(new File(["Seal ok"], "gate.txt", {type: "text/plain"}));
         for (const type of ["dragenter", "dragover"])
             window.dispatchEvent(new DragEvent(type, {dataTransfer: data, cancelable: true}));
-        const said = document.querySelector("[data-drop-label]").textContent;
+        const label = document.querySelector("[data-drop-label]").textContent;
         window.dispatchEvent(new DragEvent("drop", {dataTransfer: data, cancelable: true}));
-        return said;
+        return label;
     }"""
     assert page.evaluate(drop) == "Let go: 1 file for AB-0187"
     expect(row(page, "gate.txt")).to_contain_text("SUCCESS")
@@ -171,7 +174,7 @@ def test_queued_file_can_be_removed(owner: User, open_page: Open) -> None:
     page.route("**/api/upload/", hold)
     choose(page, *(text(f"{number}.txt", "Seal") for number in range(4)))
     expect(page.get_by_role("status")).to_contain_text("0 of 4 sent")
-    for _ in range(PATIENCE_MS // 20):
+    for _ in range(TIMEOUT_MS // 20):
         if len(held) == 3:  # the maximum of parallel uploads
             break
         page.wait_for_timeout(20)
@@ -227,13 +230,13 @@ def test_list_refreshes_after_failed_requests(
     file = receive_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
     expect(row(page, "readings.csv")).to_contain_text("Checking")
-    asked: list[str] = []
+    requested: list[str] = []
 
     def lose_two(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) == 1:
+        requested.append(route.request.url)
+        if len(requested) == 1:
             route.abort("connectionreset")
-        elif len(asked) == 2:
+        elif len(requested) == 2:
             route.fulfill(status=503, body="The database is away.")
         else:
             route.continue_()
@@ -241,7 +244,7 @@ def test_list_refreshes_after_failed_requests(
     page.route(re.compile(r"/files/$"), lose_two)
     assert process_file(file.pk)
     expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
-    assert len(asked) == 3
+    assert len(requested) == 3
     assert browser_errors == []
 
 
@@ -331,9 +334,9 @@ def test_note_is_written_changed_and_deleted_by_keyboard(
     assert browser_errors == []
 
 
-@pytest.mark.parametrize("scripted", [False])
+@pytest.mark.parametrize("has_javascript", [False])
 def test_without_scripts_files_are_sent_and_lists_are_read(
-    owner: User, context: BrowserContext, scripted: bool
+    owner: User, context: BrowserContext, has_javascript: bool
 ) -> None:
     page = context.new_page()
     page.goto("/login/?next=/upload/")
@@ -378,7 +381,7 @@ def test_phone_has_the_menu_above_and_the_buttons_below(owner: User, open_page: 
 
 
 @pytest.fixture
-def lived_in(owner: User) -> list[str]:
+def all_pages(owner: User) -> list[str]:
     """Create one row of everything; return the pages."""
     load = open_consignment(
         actor=owner, client=owner.client, name="AB-0187", type="pinewood", city_id=7
@@ -417,13 +420,13 @@ def lived_in(owner: User) -> list[str]:
 
 
 def test_every_page_is_accessible_fits_and_loads_nothing_from_other_hosts(
-    owner: User, lived_in: list[str], open_page: Open, browser_errors: list[str]
+    owner: User, all_pages: list[str], open_page: Open, browser_errors: list[str]
 ) -> None:
     page = open_page(owner, "/files/")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     found = []
-    for path in lived_in:
+    for path in all_pages:
         page.goto(path)
         page.evaluate(AXE.read_text())
         for width, scheme in product((1280, 360), ("light", "dark")):
@@ -444,4 +447,4 @@ def test_every_page_is_accessible_fits_and_loads_nothing_from_other_hosts(
     assert browser_errors == []
     own = re.match("http://[^/]+/", page.url)
     assert own is not None
-    assert [url for url in asked if not url.startswith(own[0])] == []
+    assert [url for url in requested if not url.startswith(own[0])] == []

@@ -17,10 +17,10 @@ def test_operations_are_shown_without_requests_to_other_hosts(
 ) -> None:
     page = context.new_page()
     complaints: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text))
+    requested: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(path)
     operations = [one for path in openapi_document()["paths"].values() for one in path]
     expect(page.locator(".opblock")).to_have_count(len(operations))
@@ -28,4 +28,4 @@ def test_operations_are_shown_without_requests_to_other_hosts(
     note.click()
     expect(note).to_contain_text("Idempotency-Key")
     assert complaints == []
-    assert [url for url in asked if not url.startswith((live_server.url, "data:"))] == []
+    assert [url for url in requested if not url.startswith((live_server.url, "data:"))] == []

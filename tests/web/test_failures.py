@@ -9,7 +9,7 @@ from playwright.sync_api import APIResponse, BrowserContext, Dialog, Page, Route
 
 from tests.factories import PASSWORD
 from tests.temperatures.uploads import receive_readings
-from tests.web.conftest import PATIENCE_MS, Open
+from tests.web.conftest import TIMEOUT_MS, Open
 from tests.web.test_browser_consignments import press, totals, type_log
 from tests.web.test_browser_pages import READINGS, choose, row, text
 from tests.web.test_consignments import measured, opened
@@ -29,9 +29,9 @@ NO_PAUSES = "(later => { window.setTimeout = (act) => later(act, 1) })(setTimeou
 # As when the network fails between the head and the end of a response.
 BREAK_OFF = """(address) => {
   const whole = window.fetch;
-  window.fetch = async (...asked) => {
-    const answer = await whole(...asked);
-    if (!String(asked[0]).includes(address)) return answer;
+  window.fetch = async (...parameters) => {
+    const answer = await whole(...parameters);
+    if (!String(parameters[0]).includes(address)) return answer;
     window.fetch = whole;
     const cut = (body) => body.error(new TypeError("cut"));
     return new Response(new ReadableStream({ start: cut }), answer);
@@ -50,7 +50,7 @@ def load(owner: User) -> Consignment:
 
 
 @pytest.fixture
-def asked_to_stay(context: BrowserContext) -> list[str]:
+def leave_dialogs(context: BrowserContext) -> list[str]:
     """Collect the dialogs that ask whether to leave a page with unsaved data."""
     questions: list[str] = []
 
@@ -107,7 +107,7 @@ def add_at_gate(page: Page, breadth: str, height: str) -> None:
 
 
 def test_rejected_logs_at_the_gate_wait_until_corrected_or_dropped(
-    owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
+    owner: User, open_page: Open, load: Consignment, leave_dialogs: list[str]
 ) -> None:
     measured(owner, load, "TB-1")
     page = open_page(owner, f"/consignments/{load.pk}/gate/")
@@ -132,12 +132,12 @@ def test_rejected_logs_at_the_gate_wait_until_corrected_or_dropped(
     expect(page.locator(".sum")).to_contain_text("3 logs")
     expect(page.get_by_role("button", name="Undo log 3")).to_be_visible()
     page.reload()
-    assert asked_to_stay == ["beforeunload"]
+    assert leave_dialogs == ["beforeunload"]
     assert [log.breadth for log in Log.unscoped.order_by("pk")[1:]] == [31, 32]
 
 
 def test_gate_shows_all_saved_only_without_rejected_logs(
-    owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
+    owner: User, open_page: Open, load: Consignment, leave_dialogs: list[str]
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/gate/")
     press(page, "4.2")
@@ -154,7 +154,7 @@ def test_gate_shows_all_saved_only_without_rejected_logs(
     page.get_by_role("button", name="Add log").click()
     expect(page.locator("[data-save-state]")).to_have_text("All saved")
     page.reload()
-    assert asked_to_stay == []
+    assert leave_dialogs == []
 
 
 def test_undo_pressed_twice_deletes_one_log(
@@ -171,7 +171,7 @@ def test_undo_pressed_twice_deletes_one_log(
 
 
 def test_refresh_keeps_rejected_logs(
-    owner: User, open_page: Open, load: Consignment, asked_to_stay: list[str]
+    owner: User, open_page: Open, load: Consignment, leave_dialogs: list[str]
 ) -> None:
     file = coming(owner, load)
     page = open_page(owner, f"/consignments/{load.pk}/")
@@ -188,7 +188,7 @@ def test_refresh_keeps_rejected_logs(
     assert "0.315 m³" in totals(page)
     expect(page.locator("tr.unsaved")).to_contain_text("TB-3")
     page.reload()
-    assert asked_to_stay == ["beforeunload"]
+    assert leave_dialogs == ["beforeunload"]
 
 
 def test_refresh_requested_before_a_log_was_saved_keeps_the_log(
@@ -206,7 +206,7 @@ def test_refresh_requested_before_a_log_was_saved_keeps_the_log(
 
     page.route(f"**/consignments/{load.pk}/", hold_the_first)
     assert process_file(file.pk)
-    for _ in range(PATIENCE_MS // 20):
+    for _ in range(TIMEOUT_MS // 20):
         if held:
             break
         page.wait_for_timeout(20)
@@ -346,18 +346,18 @@ def test_file_whose_responses_are_all_lost_is_stored_once_when_sent_again(
 
 
 def test_leaving_the_page_is_confirmed_while_a_file_can_be_sent_again(
-    owner: User, context: BrowserContext, open_page: Open, asked_to_stay: list[str]
+    owner: User, context: BrowserContext, open_page: Open, leave_dialogs: list[str]
 ) -> None:
     page = open_page(owner, "/api/")
     context.clear_cookies(name="timba")
     choose(page, text("gate.txt", "Seal ok"))
     expect(page.get_by_role("button", name="Try gate.txt again")).to_be_visible()
     page.reload()
-    assert asked_to_stay == ["beforeunload"]
+    assert leave_dialogs == ["beforeunload"]
 
 
 def test_each_tab_remembers_its_own_batch(
-    owner: User, context: BrowserContext, open_page: Open, asked_to_stay: list[str]
+    owner: User, context: BrowserContext, open_page: Open, leave_dialogs: list[str]
 ) -> None:
     page = open_page(owner, "/api/")
     page.route("**/api/upload/", lambda route: None)
@@ -369,7 +369,7 @@ def test_each_tab_remembers_its_own_batch(
     expect(second.get_by_role("status")).to_contain_text("being checked")
     expect(second.locator("[data-batch] li")).to_have_count(1)
     page.reload()
-    assert asked_to_stay == ["beforeunload"]
+    assert leave_dialogs == ["beforeunload"]
     expect(row(page, "gate.txt")).to_contain_text("The page was closed while it was being sent")
     expect(page.locator("[data-batch] li")).to_have_count(1)
 

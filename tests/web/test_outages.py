@@ -31,12 +31,12 @@ BUSY = "Timba is busy just now. Try again in a moment."
 def database_fails(*, on: str = "", of: str = "", with_: Exception = AWAY) -> Iterator[None]:
     """Let every SQL statement fail that contains both strings."""
 
-    def give_up(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+    def fail(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if on in sql and of in sql:
             raise with_
         return execute(sql, *arguments)
 
-    with connection.execute_wrapper(give_up):
+    with connection.execute_wrapper(fail):
         yield
 
 
@@ -44,9 +44,9 @@ def assert_busy(page: Any, sentence: str = BUSY) -> None:
     assert page.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert page["Content-Type"].startswith("text/html")
     assert int(page["Retry-After"]) > 0
-    said = page.content.decode()
-    assert "<h1>Timba is busy</h1>" in said
-    assert sentence in said
+    html = page.content.decode()
+    assert "<h1>Timba is busy</h1>" in html
+    assert sentence in html
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def role_id(name: str) -> int:
     return Role.unscoped.get(client=None, name=name).pk
 
 
-def told(**fields: object) -> dict[str, object]:
+def person_fields(**fields: object) -> dict[str, object]:
     """Return the values of the form of a user."""
     known = {"name": "Ilze Ozola", "username": "ilze", "role": role_id("manager")}
     return {**known, **fields}
@@ -79,7 +79,7 @@ def test_list_takes_the_same_queries_however_many_there_are(
 
 
 def test_person_is_added_and_signs_in(http_client: HttpClient) -> None:
-    form = told(password=NEW_PASSWORD, contact="+371 200")
+    form = person_fields(password=NEW_PASSWORD, contact="+371 200")
     assert http_client.post("/people/", form)["Location"] == "/people/"
     user = User.unscoped.get(username="ilze")
     assert (user.name, user.contact, user.role.name) == ("Ilze Ozola", "+371 200", "manager")
@@ -101,7 +101,7 @@ def test_person_is_added_and_signs_in(http_client: HttpClient) -> None:
 def test_invalid_person_is_rejected_in_place_and_kept_in_the_form(
     http_client: HttpClient, fields: dict[str, object], status: int, sentence: str
 ) -> None:
-    response = http_client.post("/people/", told(contact="+371 200", **fields))
+    response = http_client.post("/people/", person_fields(contact="+371 200", **fields))
     assert response.status_code == status
     assert sentence in response.content.decode()
     assert 'value="+371 200"' in response.content.decode()
@@ -113,7 +113,7 @@ def test_more_people_than_seats_are_refused_with_the_sentence(
 ) -> None:
     client_company.subscription.seats = 1
     client_company.subscription.save()
-    response = http_client.post("/people/", told())
+    response = http_client.post("/people/", person_fields())
     assert response.status_code == HTTPStatus.PAYMENT_REQUIRED
     assert "All seats of the subscription are taken" in response.content.decode()
     assert 'value="ilze"' in response.content.decode()
@@ -125,10 +125,10 @@ def test_person_is_changed_deactivated_and_deleted(
     user = make_user("viewer", username="ilze", name="Ilze")
     page = f"/people/{user.pk}/"
     assert 'value="ilze"' in http_client.get(page).content.decode()
-    assert http_client.post(page, told(is_active="on"))["Location"] == "/people/"
+    assert http_client.post(page, person_fields(is_active="on"))["Location"] == "/people/"
     user.refresh_from_db()
     assert (user.name, user.role.name, user.is_active) == ("Ilze Ozola", "manager", True)
-    http_client.post(page, told())
+    http_client.post(page, person_fields())
     user.refresh_from_db()
     assert not user.is_active
     assert "What they made stays" in http_client.get(page).content.decode()
@@ -137,7 +137,7 @@ def test_person_is_changed_deactivated_and_deleted(
 
 
 def test_last_owner_stays_and_the_page_says_why(http_client: HttpClient, owner: User) -> None:
-    form = told(name="Anna", username="anna", is_active="on")
+    form = person_fields(name="Anna", username="anna", is_active="on")
     response = http_client.post(f"/people/{owner.pk}/", form)
     assert response.status_code == HTTPStatus.CONFLICT
     assert "last active owner: make another owner first" in response.content.decode()
@@ -248,10 +248,10 @@ def test_staff_choose_a_client_first_and_then_manage_its_people(
     ClientFactory()
     visitor = sign_in(staff)
     assert "Choose a client below the menu" in visitor.get("/people/").content.decode()
-    assert visitor.post("/people/", told()).status_code == HTTPStatus.BAD_REQUEST
+    assert visitor.post("/people/", person_fields()).status_code == HTTPStatus.BAD_REQUEST
     visitor.post("/client/", {"client_id": owner.client_id})
     assert "Anna Liepa" in visitor.get("/people/").content.decode()
-    visitor.post("/people/", told())
+    visitor.post("/people/", person_fields())
     assert User.unscoped.get(username="ilze").client == owner.client
 
 
@@ -302,8 +302,8 @@ def test_lapsed_client_sees_its_people_and_changes_none(
     assert "lapsed" in page
     assert "Add a person" not in page
     forms = {
-        "/people/": told(),
-        f"/people/{owner.pk}/": told(is_active="on"),
+        "/people/": person_fields(),
+        f"/people/{owner.pk}/": person_fields(is_active="on"),
         "/people/roles/": {"name": "x"},
         f"/people/roles/{weigher.pk}/": {"name": "x"},
         "/account/": {"name": "x"},

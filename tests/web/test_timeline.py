@@ -65,7 +65,7 @@ def test_file_that_was_read_has_no_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("noun", "before", "changes", "told"),
+    ("noun", "before", "changes", "sentence"),
     [
         ("log", LOG, {"height": 23.5}, "corrected the height of TB-1 from 32.5 to 23.5 cm"),
         ("log", LOG, {"length": 4.0}, "corrected the length of TB-1 from 4.20 to 4.00 m"),
@@ -82,12 +82,12 @@ def test_file_that_was_read_has_no_entry() -> None:
     ],
 )
 def test_change_has_the_previous_value(
-    noun: str, before: dict[str, Any], changes: dict[str, Any], told: str
+    noun: str, before: dict[str, Any], changes: dict[str, Any], sentence: str
 ) -> None:
-    told_story = sentences(
+    entries = sentences(
         event(noun, "create", before), event(noun, "update", {**before, **changes}, actor=2)
     )
-    assert told_story[0] == f"Jānis {told}"
+    assert entries[0] == f"Jānis {sentence}"
 
 
 def test_similar_changes_in_a_row_by_one_user_are_one_entry() -> None:

@@ -38,6 +38,7 @@ from timba.web.forms import CityNameForm
 from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
 
 CITIES_PER_PAGE = 100
+# key in the query: (label, length)
 PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "24h": ("24 h", timedelta(hours=24)),
     "7d": ("7 d", timedelta(days=7)),
