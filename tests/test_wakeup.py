@@ -9,32 +9,32 @@ from timba.wakeup import Listener, notify
 
 
 def test_a_notification_wakes_every_listener() -> None:
-    bells = [Listener("test"), Listener("test")]
+    listeners = [Listener("test"), Listener("test")]
     woken: list[int] = []
 
-    def listen(bell: Listener) -> None:
-        bell.wait(120)
+    def listen(listener: Listener) -> None:
+        listener.wait(120)
         woken.append(1)
 
-    threads = [threading.Thread(target=listen, args=(bell,)) for bell in bells]
+    threads = [threading.Thread(target=listen, args=(listener,)) for listener in listeners]
     for thread in threads:
         thread.start()
     notify("test")
     for thread in threads:
         thread.join(timeout=60)
-    for bell in bells:
-        bell.close()
+    for listener in listeners:
+        listener.close()
     assert len(woken) == 2
 
 
 def test_notifications_before_the_wait_count_as_one() -> None:
-    bell = Listener("test")
+    listener = Listener("test")
     for _ in range(5):
         notify("test")
-    bell.wait(30)
+    listener.wait(30)
     started = time.monotonic()
-    bell.wait(0.2)
-    bell.close()
+    listener.wait(0.2)
+    listener.close()
     assert time.monotonic() - started >= 0.2
 
 
@@ -43,7 +43,7 @@ def test_a_notification_without_listeners_does_not_fail() -> None:
 
 
 def test_a_ninth_listener_polls() -> None:
-    bells = [Listener("test") for _ in range(9)]
-    bells[-1].wait(0.01)
-    for bell in bells:
-        bell.close()
+    listeners = [Listener("test") for _ in range(9)]
+    listeners[-1].wait(0.01)
+    for listener in listeners:
+        listener.close()

@@ -33,7 +33,7 @@ def tenant(db: None) -> Tenant:
     return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
 
-def told_since(sequence: int) -> list[tuple[str, str, dict[str, Any]]]:
+def events_since(sequence: int) -> list[tuple[str, str, dict[str, Any]]]:
     """Return noun, action and body of each event after this one."""
     found = []
     for event in OutboxEvent.objects.filter(sequence__gt=sequence).order_by("sequence"):
@@ -43,7 +43,7 @@ def told_since(sequence: int) -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
-def now(tenant: Tenant) -> int:
+def last_sequence(tenant: Tenant) -> int:
     last = OutboxEvent.objects.filter(client_id=tenant.client.pk).order_by("sequence").last()
     return 0 if last is None else last.sequence
 
@@ -51,35 +51,38 @@ def now(tenant: Tenant) -> int:
 def test_deleting_a_consignment_deletes_logs_and_unlinks_files_and_notes(tenant: Tenant) -> None:
     size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
     second = add_log(actor=tenant.user, consignment=tenant.consignment, **size)
-    began = now(tenant)
+    began = last_sequence(tenant)
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     assert not Consignment.unscoped.exists()
     assert not Log.unscoped.exists()
     file, note = File.unscoped.get(), Note.unscoped.get()
     assert (file.consignment_id, file.log_id, note.consignment_id) == (None, None, None)
-    told = told_since(began)
-    assert [(noun, action, body["id"]) for noun, action, body in told] == [
+    published = events_since(began)
+    assert [(noun, action, body["id"]) for noun, action, body in published] == [
         ("file", "update", str(tenant.file.pk)),
         ("note", "update", tenant.note.pk),
         ("log", "delete", tenant.log.pk),
         ("log", "delete", second.pk),
         ("consignment", "delete", tenant.consignment.pk),
     ]
-    assert (told[0][2]["consignment_id"], told[0][2]["log_id"]) == (None, None)
-    assert told[1][2]["consignment_id"] is None
+    assert (published[0][2]["consignment_id"], published[0][2]["log_id"]) == (None, None)
+    assert published[1][2]["consignment_id"] is None
     # The last state is the one with its logs.
-    assert told[-1][2]["log_count"] == 2
+    assert published[-1][2]["log_count"] == 2
 
 
 def test_a_deleted_log_leaves_its_files_in_their_consignment(tenant: Tenant) -> None:
-    began = now(tenant)
+    began = last_sequence(tenant)
     delete_log(actor=tenant.user, log=tenant.log)
     file = File.unscoped.get()
     assert (file.consignment, file.log) == (tenant.consignment, None)
     assert Note.unscoped.get().consignment == tenant.consignment
-    told = told_since(began)
-    assert [(noun, action) for noun, action, _ in told] == [("file", "update"), ("log", "delete")]
-    assert told[0][2]["consignment_id"] == tenant.consignment.pk
+    published = events_since(began)
+    assert [(noun, action) for noun, action, _ in published] == [
+        ("file", "update"),
+        ("log", "delete"),
+    ]
+    assert published[0][2]["consignment_id"] == tenant.consignment.pk
 
 
 def test_a_file_of_a_log_is_unlinked_whatever_its_consignment(tenant: Tenant) -> None:
@@ -88,7 +91,7 @@ def test_a_file_of_a_log_is_unlinked_whatever_its_consignment(tenant: Tenant) ->
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     file = File.unscoped.get()
     assert (file.consignment, file.log) == (other, None)
-    body = [body for noun, action, body in told_since(0) if (noun, action) == ("file", "update")][
+    body = [body for noun, action, body in events_since(0) if (noun, action) == ("file", "update")][
         -1
     ]
     assert (body["consignment_id"], body["log_id"]) == (other.pk, None)
@@ -96,10 +99,10 @@ def test_a_file_of_a_log_is_unlinked_whatever_its_consignment(tenant: Tenant) ->
 
 def test_a_deleted_file_is_unlinked_without_an_event(tenant: Tenant) -> None:
     delete_file(actor=tenant.user, file=tenant.file)
-    began = now(tenant)
+    began = last_sequence(tenant)
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     assert File.unscoped.get().consignment is None
-    assert "file" not in {noun for noun, _, _ in told_since(began)}
+    assert "file" not in {noun for noun, _, _ in events_since(began)}
 
 
 def test_nothing_of_other_consignments_is_touched(tenant: Tenant) -> None:
@@ -153,12 +156,12 @@ def test_nothing_is_linked_to_a_consignment_deleted_concurrently(
     delete_consignment(
         actor=tenant.user, consignment=Consignment.unscoped.get(pk=tenant.consignment.pk)
     )
-    notes, began = Note.unscoped.count(), now(tenant)
+    notes, began = Note.unscoped.count(), last_sequence(tenant)
     with pytest.raises(NotFound, match=r"^There is no such consignment\.$"):
         tie(tenant)
     # All constraints are met, also those that are looked at last.
     connection.check_constraints()
-    assert (Note.unscoped.count(), now(tenant)) == (notes, began)
+    assert (Note.unscoped.count(), last_sequence(tenant)) == (notes, began)
     assert not File.unscoped.live().exclude(pk=tenant.file.pk).exists()
 
 

@@ -16,7 +16,7 @@ FORGETS = "an acknowledged upload could be forgotten in a power cut"
 ALIKE = "names that differ in letter case, accents or blanks would be taken for the same"
 
 
-def said(problems: list[CheckMessage]) -> list[tuple[str | None, str]]:
+def summarize(problems: list[CheckMessage]) -> list[tuple[str | None, str]]:
     return [(problem.id, problem.msg) for problem in problems]
 
 
@@ -40,12 +40,14 @@ def another_connection(*, name: str | None = None, **options: Any) -> Any:
     return other
 
 
-def said_of_another(*, name: str | None = None, **options: Any) -> list[tuple[str | None, str]]:
-    """Return what is said of this server when Timba's connections have other settings."""
+def check_other_settings(
+    *, name: str | None = None, **options: Any
+) -> list[tuple[str | None, str]]:
+    """Return the problems of this server when Timba's connections have other settings."""
     usual, other = connections["default"], another_connection(name=name, **options)
     connections["default"] = other
     try:
-        return said(check_database_guarantees(None, databases=["default"]))
+        return summarize(check_database_guarantees(None, databases=["default"]))
     finally:
         connections["default"] = usual
         other.close()
@@ -79,7 +81,7 @@ def test_unselected_databases_are_not_checked() -> None:
 
 def test_durability_is_checked_before_deploying(db: None) -> None:
     asked = run_checks(tags=[DURABILITY], include_deployment_checks=True, databases=["default"])
-    assert said(asked) == said(check_database_durability(None, databases=["default"]))
+    assert summarize(asked) == summarize(check_database_durability(None, databases=["default"]))
     assert run_checks(tags=[DURABILITY], databases=["default"]) == []
 
 
@@ -101,7 +103,7 @@ class TestSQLite:
             problems = check_database_guarantees(None, databases=["default"])
         finally:
             execute(f"PRAGMA {pragma} = {as_it_should_be}")
-        assert said(problems) == [("timba.E006", f"SQLite runs with {pragma} = 0: {danger}.")]
+        assert summarize(problems) == [("timba.E006", f"SQLite runs with {pragma} = 0: {danger}.")]
 
     def test_transactions_without_the_lock_to_write_are_refused(
         self, db: None, monkeypatch: pytest.MonkeyPatch
@@ -120,12 +122,12 @@ class TestPostgreSQL:
         self, make_database: Callable[[str], str]
     ) -> None:
         latin = "ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
-        [problem] = said_of_another(name=make_database(latin))
+        [problem] = check_other_settings(name=make_database(latin))
         sentence = "letters of other alphabets would be refused."
         assert problem == ("timba.E008", f"The database's encoding is LATIN1: {sentence}")
 
     def test_another_isolation_is_refused(self, db: None) -> None:
-        [(code, sentence)] = said_of_another(isolation_level=IsolationLevel.REPEATABLE_READ)
+        [(code, sentence)] = check_other_settings(isolation_level=IsolationLevel.REPEATABLE_READ)
         assert code == "timba.E009"
         assert sentence == (
             "Transactions are isolated as REPEATABLE READ: "
@@ -134,7 +136,7 @@ class TestPostgreSQL:
 
     def test_cached_sequences_are_rejected(self, db: None) -> None:
         execute("ALTER SEQUENCE events_outboxevent_id_seq CACHE 50")
-        [(code, sentence)] = said(check_database_guarantees(None, databases=["default"]))
+        [(code, sentence)] = summarize(check_database_guarantees(None, databases=["default"]))
         assert code == "timba.E010"
         assert sentence == (
             "The sequence events_outboxevent_id_seq hands 50 numbers out at once: "
@@ -143,7 +145,7 @@ class TestPostgreSQL:
 
     def test_a_build_without_icu_is_rejected(self, db: None) -> None:
         execute("DELETE FROM pg_collation WHERE collname = 'und-x-icu'")
-        [problem] = said(check_database_guarantees(None, databases=["default"]))
+        [problem] = summarize(check_database_guarantees(None, databases=["default"]))
         assert problem == (
             "timba.E011",
             "This PostgreSQL was built without ICU: it cannot search in every alphabet.",
@@ -154,7 +156,7 @@ class TestPostgreSQL:
         execute("SET LOCAL synchronous_commit = off")
         settings = ("fsync", "full_page_writes", "synchronous_commit")
         forgetful = [name for name in settings if value_of(f"SHOW {name}") == "off"]
-        assert said(check_database_durability(None, databases=["default"])) == [
+        assert summarize(check_database_durability(None, databases=["default"])) == [
             ("timba.E018", f"PostgreSQL runs with {name} = off: {FORGETS}.") for name in forgetful
         ]
 
@@ -164,7 +166,7 @@ class TestMariaDB:
     def test_an_inexact_collation_is_rejected(self, make_database: Callable[[str], str]) -> None:
         careless = make_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
         execute(f"CREATE TABLE {careless}.town (name varchar(9), about json)")
-        assert said_of_another(name=careless) == [
+        assert check_other_settings(name=careless) == [
             ("timba.E013", f"The database's collation is utf8mb4_general_ci: {ALIKE}."),
             ("timba.E014", f"The table town compares text by utf8mb4_general_ci: {ALIKE}."),
         ]
@@ -174,12 +176,12 @@ class TestMariaDB:
     ) -> None:
         careless = make_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
         execute(f"CREATE TABLE {careless}.town (name varchar(9)) ENGINE = MyISAM")
-        assert said_of_another(name=careless) == [
+        assert check_other_settings(name=careless) == [
             ("timba.E015", "The table town is kept by MyISAM, which knows no transactions.")
         ]
 
     def test_another_isolation_is_refused(self, db: None) -> None:
-        [(code, sentence)] = said_of_another(isolation_level="repeatable read")
+        [(code, sentence)] = check_other_settings(isolation_level="repeatable read")
         assert code == "timba.E009"
         assert sentence.startswith("Transactions are isolated as REPEATABLE-READ: ")
 
@@ -201,7 +203,7 @@ class TestMariaDB:
         self, db: None, setting: str, problem: tuple[str, str]
     ) -> None:
         usual = connection.settings_dict["OPTIONS"]["init_command"]
-        [(code, sentence)] = said_of_another(init_command=f"{usual}, {setting}")
+        [(code, sentence)] = check_other_settings(init_command=f"{usual}, {setting}")
         assert code == problem[0]
         assert sentence.endswith(problem[1])
 
@@ -209,7 +211,7 @@ class TestMariaDB:
         self, db: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(connection, "get_database_version", lambda: (10, 6, 20))
-        assert said(check_database_guarantees(None, databases=["default"])) == [
+        assert summarize(check_database_guarantees(None, databases=["default"])) == [
             ("timba.E012", "MariaDB 10.6.20 is too old: it cannot search in every alphabet.")
         ]
 
@@ -221,7 +223,7 @@ class TestMariaDB:
             for name, wanted in expected.items()
             if (found := value_of(f"SELECT @@GLOBAL.{name}")) != wanted
         }
-        assert sorted(said(check_database_durability(None, databases=["default"]))) == sorted(
+        assert sorted(summarize(check_database_durability(None, databases=["default"]))) == sorted(
             ("timba.E018", f"MariaDB runs with {name} = {found}: {FORGETS}.")
             for name, found in forgetful.items()
         )

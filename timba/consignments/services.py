@@ -261,6 +261,23 @@ def _update_totals(consignment: Consignment, *, count: int, volume: Decimal, act
     consignment.save(update_fields=["log_count", "volume", "updated_by", "updated_at"])
 
 
+def _check_consignment(consignment: Consignment) -> None:
+    """Raise Invalid for the first field that is not valid."""
+    if not consignment.name.strip() or len(consignment.name) > MAX_CONSIGNMENT_NAME:
+        raise Invalid(
+            fields={
+                "name": [f"A consignment has a name of 1 to {MAX_CONSIGNMENT_NAME} characters."]
+            }
+        )
+    if consignment.type not in Consignment.Type.values:
+        raise Invalid(fields={"type": ["A consignment is hardwood or pinewood."]})
+    if len(consignment.vehicle_number) > MAX_VEHICLE_NUMBER:
+        sentence = f"A vehicle number has at most {MAX_VEHICLE_NUMBER} characters."
+        raise Invalid(fields={"vehicle_number": [sentence]})
+    if consignment.city_id is not None:
+        check_city_number(consignment.city_id)
+
+
 def _check_log(new: NewLog) -> None:
     check_measures(new.measures)
     check_barcode(new.barcode)
@@ -284,20 +301,3 @@ def _conflict_if_barcode_taken(conflict: Conflict) -> AbstractContextManager[Non
 
 def _barcode_conflict(barcode: str | None) -> Conflict:
     return Conflict(f"There is a log with the barcode “{barcode}” already.")
-
-
-def _check_consignment(consignment: Consignment) -> None:
-    """Raise Invalid for the first field that is not valid."""
-    if not consignment.name.strip() or len(consignment.name) > MAX_CONSIGNMENT_NAME:
-        raise Invalid(
-            fields={
-                "name": [f"A consignment has a name of 1 to {MAX_CONSIGNMENT_NAME} characters."]
-            }
-        )
-    if consignment.type not in Consignment.Type.values:
-        raise Invalid(fields={"type": ["A consignment is hardwood or pinewood."]})
-    if len(consignment.vehicle_number) > MAX_VEHICLE_NUMBER:
-        sentence = f"A vehicle number has at most {MAX_VEHICLE_NUMBER} characters."
-        raise Invalid(fields={"vehicle_number": [sentence]})
-    if consignment.city_id is not None:
-        check_city_number(consignment.city_id)
