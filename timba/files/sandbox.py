@@ -98,10 +98,6 @@ class _Child:
         self.process.wait()
 
 
-def _extra_readers(processor: Processor) -> tuple[Callable[[Any], ReadResult], ...]:
-    return processor.extra_readers if isinstance(processor, Stages) else ()
-
-
 def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:
     """Run `processor.read` in the child; raise FileRefused with the reader's reason, or ours."""
     return run_in_sandbox(processor.read, job)
@@ -137,6 +133,10 @@ def close_sandbox() -> None:
 def cpu_seconds_for(size: int) -> int:
     """Return how many CPU seconds reading a file of `size` bytes may take."""
     return min(_MIN_CPU_SECONDS + _CPU_SECONDS_PER_MEGABYTE * size // 1024**2, MAX_CPU_SECONDS)
+
+
+def _extra_readers(processor: Processor) -> tuple[Callable[[Any], ReadResult], ...]:
+    return processor.extra_readers if isinstance(processor, Stages) else ()
 
 
 def _run_once(
