@@ -28,6 +28,7 @@ from timba.files.models import Derivative, File
 from timba.files.rejects import REJECTS_HEADER, csv_lines
 from timba.files.storage import store
 from timba.tallies.exports import export_tally, get_visible_consignment
+from timba.tallies.pdf import has_fonts
 
 MAX_PRINTED: Final = 20_000
 TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PRINTED:,} logs. Export it as XLSX or CSV."
@@ -243,9 +244,6 @@ class PdfView(APIView):
         responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        # The PDF library is slow to load, and few processes need it.
-        from timba.tallies.pdf import has_fonts  # noqa: PLC0415
-
         if get_visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
             raise Invalid(TOO_MANY_LOGS)
         if not has_fonts():

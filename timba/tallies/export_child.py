@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
+from timba.tallies.pdf import write_pdf
+from timba.tallies.spreadsheets import write_csv, write_xlsx
 from timba.tallies.tally import Tally, read_spool
 
 # Added to the niceness of the web server, so that requests are served first.
@@ -25,18 +27,5 @@ def main() -> None:
 
 
 def get_writer(extension: str) -> Callable[[Tally, BinaryIO], None]:
-    """Return the function that writes a tally as `csv`, `xlsx` or `pdf`.
-
-    Its module is imported at the first use: the libraries behind it take long to load.
-    """
-    if extension == "csv":
-        from timba.tallies.spreadsheets import write_csv  # noqa: PLC0415
-
-        return write_csv
-    if extension == "xlsx":
-        from timba.tallies.spreadsheets import write_xlsx  # noqa: PLC0415
-
-        return write_xlsx
-    from timba.tallies.pdf import write_pdf  # noqa: PLC0415
-
-    return write_pdf
+    """Return the function that writes a tally as `csv`, `xlsx` or `pdf`."""
+    return {"csv": write_csv, "xlsx": write_xlsx, "pdf": write_pdf}[extension]

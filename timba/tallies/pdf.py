@@ -7,8 +7,6 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from fpdf import FPDF
-
 from timba.tallies.tally import Tally
 
 FONTS: Final = Path(__file__).resolve().parent / "fonts"
@@ -73,6 +71,9 @@ class _Document:
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
+        # This library is slow to load, and few processes write a PDF.
+        from fpdf import FPDF  # noqa: PLC0415
+
         self._pdf = FPDF(format="A4")
         self._pdf.set_auto_page_break(auto=False)
         self._pdf.add_font(_FONT, "", REGULAR)
