@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Run the embedded worker until SIGTERM or Ctrl-C."""
 
     help = "Processes uploaded files, without any broker, until it is stopped."
-    # Pages and views are the web server's: nobody waits here until they are loaded and checked.
+    # The checks of pages and views, which take a second to load, are left to the web server.
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_: Any, **__: Any) -> None:
