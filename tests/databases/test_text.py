@@ -199,5 +199,5 @@ def test_clients_are_listed_in_one_order_everywhere(staff: User) -> None:
         ClientFactory(name=name)
     request = RequestFactory().get("/")
     request.user, request.session = staff, SessionStore()
-    listed = [client.name for client in get_viewer(request).offered_clients]
+    listed = [client.name for client in get_viewer(request).listed_clients]
     assert listed == ["_", "alksnis", "Alksnis", "Oak 10", "oak 9", "zebra", "Zāģētava", "Ābele"]
