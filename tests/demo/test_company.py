@@ -18,8 +18,8 @@ from timba.accounts.services import create_administrator
 from timba.consignments.models import Consignment, Log
 from timba.demo import company
 from timba.demo.consignments import LOADS
+from timba.demo.drawing import draw_photo
 from timba.demo.files import PHOTOS, YARDS, month_of_readings
-from timba.demo.photos import draw_photo
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processing import process_file

@@ -23,7 +23,7 @@ from timba.events.publishers import (
 )
 
 TOPIC = "note_events"
-ACKED, UNCERTAIN, REFUSED = Delivery.ACKED, Delivery.UNCERTAIN, Delivery.REFUSED
+ACKED, UNCERTAIN, REJECTED = Delivery.ACKED, Delivery.UNCERTAIN, Delivery.REJECTED
 
 
 def message(key: str, text: str = "{}") -> Message:
@@ -64,7 +64,7 @@ def test_delivered_messages_are_acknowledged(publisher: Publisher) -> None:
 
 def test_message_that_is_too_large_is_refused_and_stops_its_key_only(publisher: Publisher) -> None:
     batch = [message("a"), message("a", "x" * 1_000_001), message("a"), message("b")]
-    assert publisher.deliver(batch, timeout=60) == [ACKED, REFUSED, UNCERTAIN, ACKED]
+    assert publisher.deliver(batch, timeout=60) == [ACKED, REJECTED, UNCERTAIN, ACKED]
 
 
 def test_settings_name_the_publisher(settings: Settings) -> None:
@@ -127,7 +127,7 @@ def test_a_message_rejected_alone_is_refused(kafka: MockKafka) -> None:
     kafka.create_topic(TOPIC)
     kafka.reject_as_too_large(batches=1)
     publisher = KafkaPublisher.from_settings()
-    assert publisher.deliver([message("a")], timeout=60) == [REFUSED]
+    assert publisher.deliver([message("a")], timeout=60) == [REJECTED]
     publisher.close()
 
 

@@ -144,7 +144,7 @@ def test_the_bytes_decide_the_kind(
             "a.xlsx",
             OLE,
             None,
-            "it is locked with a password, or of an old sort. Save it without one, as .xlsx.",
+            "it is locked with a password, or in an old format. Save it without one, as .xlsx.",
         ),
         (
             "a.xlsx",

@@ -128,7 +128,7 @@ def test_the_queue_is_bounded() -> None:
 def test_one_address_gets_only_some_of_the_slots(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(request_body, "SLOT_SECONDS", 0.01)
+    monkeypatch.setattr(request_body, "SLOT_WAIT_SECONDS", 0.01)
 
     async def take_all() -> None:
         slots = Slots(3, per_address=2)

@@ -114,7 +114,7 @@ def test_a_stalled_upload_is_refused_whatever_the_application_responds(
 def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(request_body, "SLOT_SECONDS", 0.05)
+    monkeypatch.setattr(request_body, "SLOT_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 1)
     callers = [Caller(b"a" * 300_000, whole=False, content_length="1000000") for _ in range(8)]
     for number, caller in enumerate(callers):
@@ -130,7 +130,7 @@ def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
 
 
 def test_small_slow_bodies_do_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_body, "SLOT_SECONDS", 0.05)
+    monkeypatch.setattr(request_body, "SLOT_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.5)
     monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES", 1)
     monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES_PER_ADDRESS", 1)

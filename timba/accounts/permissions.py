@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Permission(models.TextChoices):
-    """What a role can allow. The label completes a sentence."""
+    """What a role can allow. The label completes the sentence “Your role may not …”."""
 
     MANAGE_USERS = "users.manage", "manage users and roles"
     WRITE_CONSIGNMENTS = "consignments.write", "write consignments"
@@ -18,6 +18,7 @@ class Permission(models.TextChoices):
 
 
 OWNER: Final = "owner"
+# The rows of the built-in roles are created by migration 0002: a change here needs another one.
 BUILT_IN_ROLES: Final[dict[str, tuple[Permission, ...]]] = {
     OWNER: tuple(Permission),
     "manager": tuple(p for p in Permission if p != Permission.MANAGE_USERS),

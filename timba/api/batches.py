@@ -92,7 +92,7 @@ class BatchForm(BatchFields):
     images = serializers.ListField(
         child=serializers.FileField(),
         required=False,
-        help_text="Images: jpg, png, webp or pdf, up to 10 MiB each.",
+        help_text="Images: jpg, png, webp or pdf, up to 5 MB each.",
     )
     files = serializers.ListField(
         child=serializers.FileField(), required=False, help_text="Files of any kind."

@@ -54,7 +54,8 @@ def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]
     counter.save(update_fields=["last_number"])
     generated = iter(numbers)
     return [
-        _format(client_id, next(generated)) if barcode is None else barcode for barcode in barcodes
+        f"{_prefix(client_id)}{next(generated)}" if barcode is None else barcode
+        for barcode in barcodes
     ]
 
 
@@ -64,7 +65,7 @@ def lock_counter_for(client_id: int, manual: Collection[str]) -> None:
     Otherwise a concurrent transaction, which cannot see this one yet, could generate the same
     barcode.
     """
-    if any(barcode.startswith(_format(client_id, "")) for barcode in manual):
+    if any(barcode.startswith(_prefix(client_id)) for barcode in manual):
         _lock_counter(client_id)
 
 
@@ -79,7 +80,9 @@ def _free_numbers(
     """Yield the numbers above `after` whose barcodes are free; the first query checks `count`."""
     start = after + 1
     while True:
-        numbers = {_format(client_id, number): number for number in range(start, start + count)}
+        numbers = {
+            f"{_prefix(client_id)}{number}": number for number in range(start, start + count)
+        }
         taken = find_taken_barcodes(client_id, numbers)
         yield from (
             number
@@ -90,5 +93,5 @@ def _free_numbers(
         count = min(2 * count, _BATCH_SIZE)
 
 
-def _format(client_id: int, number: int | str) -> str:
-    return f"TB-{client_id}-{number}"
+def _prefix(client_id: int) -> str:
+    return f"TB-{client_id}-"

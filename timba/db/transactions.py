@@ -79,7 +79,7 @@ def refuse_inside_transaction(work: str) -> None:
 def _in_transaction() -> bool:
     """Return whether a transaction is open, not counting the one that TestCase opens for a test."""
     blocks: list[Any] = connection.atomic_blocks
-    return any(not block._from_testcase for block in blocks)  # noqa: SLF001 - as `durable` does
+    return any(not block._from_testcase for block in blocks)  # noqa: SLF001 - as `atomic(durable=True)` does
 
 
 def retry_on_deadlock(write: Callable[P, R]) -> Callable[P, R]:

@@ -19,8 +19,8 @@ from timba.accounts.services import add_user, open_client
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
+from timba.demo.drawing import draw_photo
 from timba.demo.files import NOTES, PHOTOS, YARDS, gate_note, month_of_readings
-from timba.demo.photos import draw_photo
 from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
 from timba.notes.models import Note

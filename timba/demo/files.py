@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from timba.consignments.models import Consignment
-from timba.demo.photos import Scene
+from timba.demo.drawing import Scene
 
 # Monthly mean temperatures in Latvia in °C, from January.
 _MONTHLY_MEANS = (-3.1, -3.3, 0.4, 6.4, 11.9, 15.4, 17.8, 16.9, 12.3, 6.9, 2.2, -1.2)

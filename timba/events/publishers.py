@@ -32,7 +32,7 @@ class Delivery(enum.Enum):
     # It may or may not have been delivered: it must be delivered again.
     UNCERTAIN = enum.auto()
     # The broker rejects it permanently: it is too large.
-    REFUSED = enum.auto()
+    REJECTED = enum.auto()
 
 
 class Publisher(Protocol):
@@ -89,7 +89,7 @@ class MemoryPublisher:
             return Delivery.UNCERTAIN
         if len(message.value) > self._max_bytes:
             stopped.add(topic_key)
-            return Delivery.REFUSED
+            return Delivery.REJECTED
         self.log.append(message)
         return Delivery.UNCERTAIN if message.key in self.unacknowledged_keys else Delivery.ACKED
 
@@ -189,7 +189,7 @@ class KafkaPublisher:
                 if not _is_too_large(error.args[0]):
                     raise
                 stopped.add(topic_key)
-                outcomes[position] = Delivery.REFUSED
+                outcomes[position] = Delivery.REJECTED
 
     def _create_missing_topics(self, names: set[str], deadline: float) -> None:
         """Create topics with the broker's defaults for partitions and replicas."""
@@ -225,7 +225,7 @@ def _record_outcome(
         outcomes[position] = Delivery.ACKED
     elif _is_too_large(error) and len(outcomes) == 1:
         # A broker rejects a larger batch as a whole, without naming the message.
-        outcomes[position] = Delivery.REFUSED
+        outcomes[position] = Delivery.REJECTED
 
 
 def _is_too_large(error: KafkaError) -> bool:

@@ -171,7 +171,7 @@ class Relay:
         if self._publisher is not None:
             self._publisher.close()
         self._publisher = self._open_publisher()
-        refused = [event for event, outcome in failed.items() if outcome is Delivery.REFUSED]
+        refused = [event for event, outcome in failed.items() if outcome is Delivery.REJECTED]
         for event in refused:
             self._blocked_keys[event.topic].add(event.key)
             _log.error(

@@ -211,7 +211,7 @@ def _unsupported_reason(extension: str) -> str:
 
 def _mismatch_reason(extension: str, detected: str) -> str:
     if extension == "xlsx" and detected == "application/x-ole-storage":
-        return "it is locked with a password, or of an old sort. Save it without one, as .xlsx."
+        return "it is locked with a password, or in an old format. Save it without one, as .xlsx."
     name = f"its name ends in “.{extension}”" if extension else "its name has no ending"
     return f"{name}, but its bytes are {_describe(detected)}."
 
@@ -224,7 +224,7 @@ def _describe(media_type: str) -> str:
         "application/pdf": "a PDF",
         "application/gzip": "a gzip archive",
         "application/zip": "a zip archive",
-        "application/x-ole-storage": "a document of an old sort",
+        "application/x-ole-storage": "a document in an old format",
         WORKBOOK: "an Excel workbook",
         "text/plain": "plain text",
     }.get(media_type, "of no kind that can be read here")

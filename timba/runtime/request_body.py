@@ -22,9 +22,10 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 # The minimum rate of the API: 1 kB/s, measured over any 30 s.
 WINDOW_SECONDS: Final = 30.0
 WINDOW_BYTES: Final = 30_000
-SLOT_SECONDS: Final = 10.0
-# Up to the first size a body needs no slot; up to the second it is read before a thread is used.
+SLOT_WAIT_SECONDS: Final = 10.0
+# A body of up to this size needs no slot.
 SMALL_BYTES: Final = 16 * 1024
+# A body of up to this size is read before a thread is used.
 BUFFERED_BYTES: Final = 256 * 1024
 # The unread rest of a body is discarded up to this size, to keep the connection open.
 DRAIN_BYTES: Final = 1024 * 1024
@@ -95,13 +96,13 @@ class Slots:
 
     @asynccontextmanager
     async def acquire(self, address: str) -> AsyncIterator[None]:
-        """Hold a slot during the context; raise NoSlot if none is free within SLOT_SECONDS."""
+        """Hold a slot during the context; raise NoSlot if none is free within SLOT_WAIT_SECONDS."""
         own = self._by_address.setdefault(
             address, _AddressSlots(asyncio.Semaphore(self.per_address))
         )
         own.requests += 1
         try:
-            deadline = time.monotonic() + SLOT_SECONDS
+            deadline = time.monotonic() + SLOT_WAIT_SECONDS
             async with _hold(own.slots, deadline), _hold(self._all, deadline):
                 yield
         finally:

@@ -14,7 +14,8 @@ REGULAR: Final = FONTS / "DejaVuSans.ttf"
 BOLD: Final = FONTS / "DejaVuSans-Bold.ttf"
 
 _FONT: Final = "DejaVu"
-# Millimetres from the left or top edge of an A4 page: the margins, and the last line of the table.
+# Millimetres from the left or top edge of an A4 page: the margins, the footer's line, and the
+# last line of the table.
 _LEFT, _RIGHT, _TOP, _FOOTER = 15.0, 195.0, 15.0, 287.0
 _LAST_LINE: Final = 276.0
 # Millimetres from line to line, and from a line to the rule below it.
@@ -48,14 +49,14 @@ _FOOTER_WIDTH: Final = 130.0
 
 
 def has_fonts() -> bool:
-    """Return whether the fonts of PDFs are installed, which the front end's build does."""
+    """Return whether the fonts of PDFs are installed, which the front-end build installs."""
     return REGULAR.is_file() and BOLD.is_file()
 
 
 def write_pdf(tally: Tally, out: BinaryIO) -> None:
     """Write the details, the logs and their total, on pages with headers and numbers.
 
-    The whole PDF is in memory until its end. The fonts must be installed.
+    The PDF is held in memory until it is complete. The fonts must be installed.
     """
     document = _Document(tally)
     for number, log in enumerate(tally.logs, start=1):

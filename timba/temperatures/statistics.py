@@ -113,7 +113,9 @@ def read_at_one_version(client_id: int, query: Callable[[], R]) -> R:
 
 
 def list_cities(client_id: int, *, bounds: TimeRange = ALL_TIME) -> QuerySet[CityTotals, Any]:
-    """Return a row for each city of which the client has readings, for `describe_cities`.
+    """Return a row for each city of which the client has readings, ordered by number.
+
+    `describe_cities` takes these rows.
 
     With bounds, a row holds only the number of the city, because the totals of all its readings are
     not needed.
