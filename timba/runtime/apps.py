@@ -1,5 +1,0 @@
-from django.apps import AppConfig
-
-
-class RuntimeConfig(AppConfig):
-    name = "timba.runtime"

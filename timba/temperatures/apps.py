@@ -1,5 +1,0 @@
-from django.apps import AppConfig
-
-
-class TemperaturesConfig(AppConfig):
-    name = "timba.temperatures"
