@@ -77,7 +77,7 @@ class StaffFactory(UserFactory):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tenant:
-    """A client with one row of every noun; `user` is its owner, `colleague` another owner."""
+    """A client with one row of every noun; `user` is its owner, `colleague` a viewer."""
 
     client: Client
     user: User
@@ -110,10 +110,9 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     The ids of two nouns lie a thousand apart, so that no later row gets another noun's number.
     """
     client = ClientFactory(pk=first_id, name=f"{word} Ltd", address=word, contact=word)
-    user, colleague = (
-        UserFactory(pk=first_id + n, client=client, username=f"{word}-{n - 999}", name=word)
-        for n in (1000, 1001)
-    )
+    names = {"client": client, "name": word}
+    user = UserFactory(pk=first_id + 1000, username=f"{word}-1", **names)
+    colleague = UserFactory(pk=first_id + 1001, username=f"{word}-2", role="viewer", **names)
     role = Role.unscoped.create(pk=first_id + 2000, client=client, name=word)
     of_user: dict[str, Any] = {"client": client, "created_by": user}
     consignment = Consignment.objects.create(

@@ -6,8 +6,8 @@ import ast
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-from tests.crashes.walks import OF_POINT, WALKS
 from tests.journeys.timba_process import ROOT
 from timba.failpoints import EXIT_CODE, POINTS, arm, failpoint
 
@@ -26,23 +25,22 @@ def _disarmed() -> Iterator[None]:
     arm("")
 
 
-def points_in_the_code() -> Counter[str]:
-    """Return every name that the source gives to `failpoint`, and how often."""
-    found: Counter[str] = Counter()
-    for path in (ROOT / "timba").rglob("*.py"):
+def points_in(folder: Path, *functions: str) -> list[str]:
+    """Return the literal points that the code in a folder gives to these functions."""
+    found = []
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "failpoint":
-                [name] = node.args
-                assert isinstance(name, ast.Constant), f"{path}: a point is named by a literal"
-                found[name.value] += 1
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in functions:
+                point = node.args[0]
+                assert isinstance(point, ast.Constant), f"{path}: a point must be a literal"
+                found.append(point.value)
     return found
 
 
-def test_each_failpoint_is_in_the_code_once_and_in_the_matrix() -> None:
-    assert points_in_the_code() == Counter(dict.fromkeys(POINTS, 1))
-    assert set(OF_POINT) == set(POINTS)
-    assert set(OF_POINT.values()) == set(WALKS)
-    assert len(POINTS) >= 24
+def test_each_point_is_once_in_the_code_and_has_one_crash_test() -> None:
+    assert sorted(points_in(ROOT / "timba", "failpoint")) == sorted(POINTS)
+    crashed = points_in(ROOT / "tests/crashes", "crash", "crash_local", "crash_s3")
+    assert sorted(crashed) == sorted(POINTS)
 
 
 def test_a_disarmed_failpoint_does_nothing() -> None:
