@@ -62,7 +62,7 @@ def fork_server(folder: Path, **variables: str) -> Iterator[Crash]:
                 passings[name] = run(name, "")["passed"]
             last = passings[name].get(point, 0)
             assert last, f"{name} does not pass {point}"
-            # Passings between the first and the last differ little: one in the middle stands for them.
+            # The passings between the first and the last differ little: one of them is enough.
             exits = sorted({1, (last + 1) // 2, last})
             orders = [f"{point}=exit@{passing}" for passing in exits]
             _, *errors = faults(point)
@@ -79,23 +79,23 @@ def fork_server(folder: Path, **variables: str) -> Iterator[Crash]:
         process.stdin.close()
 
 
-@pytest.fixture(scope="module")
-def crash_with_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
+@pytest.fixture(scope="session")
+def crash_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
     """Return what crashes an installation whose store is a folder."""
     with fork_server(tmp_path_factory.mktemp("crashes")) as crash:
         yield crash
 
 
-@pytest.fixture(scope="module")
-def crash_with_s3(versitygw: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
+@pytest.fixture(scope="session")
+def crash_s3(versitygw: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
     """Return what crashes an installation whose store is a real S3 server."""
     folder = tmp_path_factory.mktemp("crashes")
     with fork_server(folder, STORAGE_URL=versitygw.storage_url("template")) as crash:
         yield crash
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["local", "s3"])
 def crash(request: pytest.FixtureRequest) -> Crash:
     """Return what crashes an installation, with each store in turn."""
-    found: Crash = request.getfixturevalue(f"crash_with_{request.param}")
+    found: Crash = request.getfixturevalue(f"crash_{request.param}")
     return found

@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,13 @@ class ForkServer:
         """Run a scenario with a failpoint armed, then again without; return the outcome."""
         folder = self._create_folder()
         if scenario == "sweep_leftovers":
-            self._fork(folder, leave_leftovers, exit_code=failpoints.EXIT_CODE)
+            self._fork(folder, leave_leftovers, failpoints.EXIT_CODE)
         if "=exit" in order:
-            crash = failpoints.EXIT_CODE
-            self._fork(folder, lambda site: fail(site, scenario, order), exit_code=crash)
-            outcome = self._fork(folder, lambda site: recover(site, scenario))
+            self._fork(folder, partial(fail, scenario=scenario, order=order), failpoints.EXIT_CODE)
+            outcome = self._fork(folder, partial(recover, scenario=scenario))
         else:
-            # What the error did not end goes on in the same process.
-            outcome = self._fork(folder, lambda site: fail_and_recover(site, scenario, order))
+            # The process survives an error.
+            outcome = self._fork(folder, partial(fail_and_recover, scenario=scenario, order=order))
         shutil.rmtree(folder)
         return dict(outcome)
 
@@ -90,7 +90,7 @@ class ForkServer:
             storages["default"].client.create_bucket(Bucket=folder.name)
         return folder
 
-    def _fork(self, folder: Path, run: Callable[[Installation], Any], *, exit_code: int = 0) -> Any:
+    def _fork(self, folder: Path, run: Callable[..., Any], exit_code: int = 0) -> Any:
         result = folder / "result"
         result.unlink(missing_ok=True)
         pid = os.fork()
@@ -110,7 +110,7 @@ class ForkServer:
 def fail(site: Installation, scenario: str, order: str) -> dict[str, Any]:
     """Run a scenario with a failpoint armed; return how often each point was passed."""
     failpoints.arm(order)
-    armed = failpoints._alarm
+    armed = failpoints._hook
     passed: Counter[str] = Counter()
     raised = []
 
@@ -123,7 +123,7 @@ def fail(site: Installation, scenario: str, order: str) -> dict[str, Any]:
             raised.append(name)
             raise
 
-    failpoints.watch(count)
+    failpoints.set_hook(count)
     SCENARIOS[scenario](site)
     return {"passed": passed, "violations": ["nothing failed"] if order and not raised else []}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,34 +60,30 @@ class Installation:
             for line in self._responses.read_text().splitlines():
                 self.acknowledged.update(json.loads(line))
 
-    # --- The program ----------------------------------------------------------------------------
-
     def upload(self, step: str, name: str, content: bytes, *, url: str = "/api/files/") -> str:
         """Upload a file with the step's idempotency key until it is accepted; return its id."""
-        response = self._repeat_until(
-            step,
-            lambda: self.client.post(
-                url, {"file": SimpleUploadedFile(name, content)}, headers={"Idempotency-Key": step}
-            ),
-            done=lambda status: 200 <= status < 300,
-            sha256=hashlib.sha256(content).hexdigest(),
-        )
+
+        def post() -> Any:
+            form = {"file": SimpleUploadedFile(name, content)}
+            return self.client.post(url, form, headers={"Idempotency-Key": step})
+
+        digest = hashlib.sha256(content).hexdigest()
+        # 200 is the response to a duplicate.
+        response = self._repeat_until(step, post, (201, 200), sha256=digest)
         return str(response["body"].get("file_id") or response["body"]["id"])
 
     def retry(self, step: str, file_id: str) -> None:
         """Have a failed file processed again; 409 means that it has not failed (any more)."""
-        url = f"/api/files/{file_id}/retry/"
-        self._repeat_until(step, lambda: self.client.post(url), done=lambda s: s == 202 or s == 409)
+        retry = partial(self.client.post, f"/api/files/{file_id}/retry/")
+        self._repeat_until(step, retry, (202, 409))
 
     def delete(self, step: str, file_id: str) -> None:
         """Delete a file; 404 means that it was deleted before."""
-        url = f"/api/files/{file_id}/"
-        self._repeat_until(
-            step, lambda: self.client.delete(url), done=lambda s: s == 204 or s == 404
-        )
+        delete = partial(self.client.delete, f"/api/files/{file_id}/")
+        self._repeat_until(step, delete, (204, 404))
 
     def _repeat_until(
-        self, step: str, request: Callable[[], Any], *, done: Callable[[int], bool], **facts: str
+        self, step: str, request: Callable[[], Any], final: Collection[int], **facts: str
     ) -> dict[str, Any]:
         if step in self.acknowledged:
             return self.acknowledged[step]
@@ -95,15 +91,13 @@ class Installation:
             response = request()
             if response.status_code >= 500 and response.status_code != 503:
                 self.server_errors.append(f"{step}: status {response.status_code}")
-            if done(response.status_code):
+            if response.status_code in final:
                 body = json.loads(response.content) if response.content else None
                 self.acknowledged[step] = {**facts, "status": response.status_code, "body": body}
                 with self._responses.open("a") as file:
                     file.write(json.dumps({step: self.acknowledged[step]}) + "\n")
                 return self.acknowledged[step]
         raise AssertionError(f"{step}: {response.status_code} {response.content!r}")
-
-    # --- The other processes --------------------------------------------------------------------
 
     def work(self) -> None:
         """Process all waiting files as the embedded worker does: an error does not end it."""
@@ -121,14 +115,14 @@ class Installation:
         except Exception as error:  # noqa: BLE001 - as in the worker's loop
             print(f"sweeper: {error!r}", flush=True)
         for queue in QUEUES:
-            notify_workers(claim_unnotified(queue=queue, bells=0))
+            notify_workers(claim_unnotified(queue=queue, queued_messages=0))
 
     def relay(self) -> None:
         """Publish all pending events."""
         publisher = FilePublisher(self.folder / "published")
         relay = Relay(open_publisher=lambda: publisher)
         for _ in range(10):
-            if relay.turn() is CycleResult.IDLE:
+            if relay.run_once() is CycleResult.IDLE:
                 break
         relay.close()
 
@@ -154,11 +148,7 @@ class FilePublisher:
     def deliver(self, messages: Sequence[Message], *, timeout: float) -> list[Delivery]:
         with self._path.open("a") as file:
             for message in messages:
-                facts = {"key": message.key, "type": message.headers["ce_type"]}
-                facts["sequence"] = message.headers["ce_sequence"]
-                file.write(json.dumps(facts) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+                file.write(json.dumps({"key": message.key, **message.headers}) + "\n")
         return [Delivery.ACKED] * len(messages)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What must hold after a crash, once every process has run again: nothing is lost, doubled or left over."""
+"""What must hold after a crash, once every process has run again."""
 
 from __future__ import annotations
 
@@ -38,14 +38,10 @@ def settle(site: Installation) -> None:
 
 
 def violations(site: Installation) -> list[str]:
-    """Return a sentence for each invariant that does not hold."""
+    """Return a sentence for each invariant that does not hold: nothing is lost, doubled or left."""
     files = _uploaded(site)
-    return [
-        *site.server_errors,
-        *_violations_of_rows(site, files),
-        *_violations_of_events(site, files),
-        *_violations_of_responses(site),
-    ]
+    found = [*site.server_errors, *_violations_of_rows(site, files)]
+    return [*found, *_violations_of_events(site, files), *_violations_of_responses(site)]
 
 
 def _uploaded(site: Installation) -> dict[str, str]:
@@ -124,8 +120,8 @@ def _violations_of_events(site: Installation, files: dict[str, str]) -> Iterator
     consumed: list[tuple[str, str]] = []
     for line in (site.folder / "published").read_text().splitlines():
         message = json.loads(line)
-        if int(message["sequence"]) > len(consumed):
-            consumed.append((message["key"], message["type"]))
+        if int(message["ce_sequence"]) > len(consumed):
+            consumed.append((message["key"], message["ce_type"]))
     if consumed != [(event.key, event.type) for event in events]:
         yield "a consumer did not get each event once and in order"
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from tests.crashes.harness import Installation
 from tests.files.samples import photo
 from timba.failpoints import arm
+from timba.files.leases import MAX_ATTEMPTS
 from timba.files.models import File
-from timba.files.processing import MAX_ATTEMPTS
-from timba.files.receiving import UploadSession
+from timba.files.receiving import Upload
 
 READINGS: Final = (
     b"city_id,temperature,timestamp\n"
@@ -86,9 +86,9 @@ def sweep_leftovers(site: Installation) -> None:
 
 def leave_leftovers(site: Installation) -> None:
     """Leave two unaccepted uploads, a file whose workers died, and a dead run; end in a crash."""
-    unfinished = UploadSession(name="unfinished.txt")
+    unfinished = Upload(name="unfinished.txt")
     unfinished.write(LARGE)
-    finished = UploadSession(name="finished.txt")
+    finished = Upload(name="finished.txt")
     finished.write(TEXT)
     finished.finish()
     lost = site.upload("lost", "lost.txt", TEXT)

@@ -11,7 +11,7 @@ def test_a_crash_before_a_deletion_is_committed_deletes_once(crash: Crash) -> No
 
 
 def test_a_crash_after_an_upload_is_given_up_leaves_no_row(crash: Crash) -> None:
-    crash("sweeping.upload_given_up", sweep_leftovers)
+    crash("sweeping.upload_abandoned", sweep_leftovers)
 
 
 def test_a_crash_after_an_abandoned_upload_is_purged_leaves_no_row(crash: Crash) -> None:
@@ -34,19 +34,19 @@ def test_a_crash_after_the_original_is_erased_leaves_no_row(crash: Crash) -> Non
     crash("sweeping.original_erased", delete_file)
 
 
-def test_a_crash_after_a_repeated_notification_is_noted_does_not_leave_the_file_waiting(
+def test_a_crash_after_a_repeated_notification_is_noted_leaves_no_file_waiting(
     crash: Crash,
 ) -> None:
-    crash("sweeping.bells_noted", upload_text)
+    crash("sweeping.notifications_recorded", upload_text)
 
 
-def test_a_crash_after_an_object_is_erased_leaves_no_row(crash_with_folder: Crash) -> None:
-    crash_with_folder("storage.erased", sweep_leftovers)
+def test_a_crash_after_an_object_is_erased_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("storage.erased", sweep_leftovers)
 
 
-def test_a_lost_response_to_a_delete_leaves_no_object(crash_with_s3: Crash) -> None:
-    crash_with_s3("s3.erased", sweep_leftovers)
+def test_a_lost_response_to_a_delete_leaves_no_object(crash_s3: Crash) -> None:
+    crash_s3("s3.erased", sweep_leftovers)
 
 
-def test_a_lost_response_to_a_list_of_parts_leaves_no_parts(crash_with_s3: Crash) -> None:
-    crash_with_s3("s3.parts_listed", sweep_leftovers)
+def test_a_lost_response_to_a_list_of_parts_leaves_no_parts(crash_s3: Crash) -> None:
+    crash_s3("s3.parts_listed", sweep_leftovers)

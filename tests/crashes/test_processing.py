@@ -49,7 +49,7 @@ def test_a_crash_after_the_file_is_copied_into_the_sandbox_processes_it_again(cr
 
 
 def test_a_crash_while_the_sandbox_reads_processes_the_file_again(crash: Crash) -> None:
-    crash("sandbox.asked", upload_photo)
+    crash("sandbox.request_sent", upload_photo)
 
 
 def test_a_crash_after_totals_are_staged_counts_each_reading_once(crash: Crash) -> None:
@@ -64,11 +64,11 @@ def test_a_crash_after_events_are_numbered_leaves_no_gap(crash: Crash) -> None:
     crash("outbox.numbered", upload_readings)
 
 
-def test_a_crash_after_delivery_lets_a_consumer_see_each_event_once(crash: Crash) -> None:
+def test_a_crash_after_delivery_lets_consumers_see_each_event_once(crash: Crash) -> None:
     crash("relay.delivered", upload_text)
 
 
-def test_a_crash_before_delivery_is_recorded_lets_a_consumer_see_each_event_once(
+def test_a_crash_before_delivery_is_recorded_lets_consumers_see_each_event_once(
     crash: Crash,
 ) -> None:
     crash("relay.marked", upload_text)

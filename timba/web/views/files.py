@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -126,7 +126,9 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     viewer = get_viewer(request)
     retry_file(actor=viewer.user, file=_get_file(viewer, pk))
     default = reverse("web:file", args=[pk])
-    return redirect(safe_next_url(request, request.POST.get("next", ""), default=default))
+    return HttpResponseRedirect(
+        safe_next_url(request, request.POST.get("next", ""), default=default)
+    )
 
 
 @signed_in

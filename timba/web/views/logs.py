@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -79,7 +79,9 @@ def remove_log(request: HttpRequest, pk: int) -> HttpResponse:
     log = _get_log(viewer, pk)
     delete_log(actor=viewer.user, log=log)
     default = reverse("web:consignment", args=[log.consignment_id]) + "#logs"
-    return redirect(safe_next_url(request, request.POST.get("next", ""), default=default))
+    return HttpResponseRedirect(
+        safe_next_url(request, request.POST.get("next", ""), default=default)
+    )
 
 
 def _get_log(viewer: Viewer, pk: int) -> Log:
