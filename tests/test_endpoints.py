@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 import time_machine
+from django.contrib.admindocs.views import simplify_regex
+from django.contrib.contenttypes.models import ContentType
 from django.forms import Form
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
@@ -22,10 +24,11 @@ from tests.contract.answers import assert_problem
 from tests.endpoints import API, Endpoint
 from tests.factories import StaffFactory, Tenant, UserFactory
 from tests.input_recorder import recorded_names
+from tests.openapi import OPERATIONS, fields_of, operation
 from tests.pages import PAGES
 from timba.accounts.models import Role, User
 from timba.accounts.permissions import Permission
-from timba.api.docs import openapi_document
+from timba.consignments.models import Consignment
 from timba.web import forms
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
@@ -33,6 +36,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 ENDPOINTS = [*API, *PAGES]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CSRF_TOKEN = "a" * 32
+URLENCODED = "application/x-www-form-urlencoded"
 STRANGE_ACCEPTS = ["application/xml", "*/*;q=0, nonsense"]
 BAD_CREDENTIALS = ["Bearer nonsense", "Bearer", "Bearer a b", "Bearer a.b.c", "Basic bWFydGE6eA=="]
 # Paths that need no credentials, from a program or a browser.
@@ -43,11 +47,6 @@ ID_NAMES = {
     "role": ("role_id",),
     **{f"{n}_id": (f"{n}_id",) for n in ("client", "user", "consignment", "log", "city", "task")},
 }
-
-
-def each(rows: list[Endpoint]) -> pytest.MarkDecorator:
-    """Parametrize a test over rows of the table."""
-    return pytest.mark.parametrize("endpoint", rows, ids=str)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,47 +105,24 @@ def visible(response: Any, *, asked: object = None, secrets: Set[str] = frozense
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
-    """Yield every path of the URLconf, `{}` in place of its parameters."""
+    """Yield every path of the URLconf, with parameters such as `<int:pk>`."""
     for part in resolver.url_patterns:
         pattern = part.pattern
-        route = str(pattern) if isinstance(pattern, RoutePattern) else pattern.regex.pattern
+        is_route = isinstance(pattern, RoutePattern)
+        route = str(pattern) if is_route else simplify_regex(str(pattern)).removeprefix("/")
         if isinstance(part, URLPattern):
-            yield re.sub(r"<[^>]+>", "{}", prefix + route)
+            yield prefix + route
         else:
             yield from routes(part, prefix + route)
 
 
-ADMIN_ROUTES = sorted({route for route in routes(get_resolver()) if route.startswith("admin/")})
+ROUTES = set(routes(get_resolver()))
+ADMIN_ROUTES = sorted(route for route in ROUTES if route.startswith("admin/"))
 
 
 def test_every_url_is_in_the_table() -> None:
     in_table = {re.sub(r"{\w+}", "{}", endpoint.path) for endpoint in ENDPOINTS}
-    assert in_table == set(routes(get_resolver())) - set(ADMIN_ROUTES)
-
-
-OPERATIONS = {
-    re.sub(r"{\w+}", "{}", f"{method.upper()} {path[1:]}"): operation
-    for path, operations in openapi_document()["paths"].items()
-    for method, operation in operations.items()
-}
-
-
-def operation(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what OpenAPI says of an endpoint; an empty dictionary if it is not documented."""
-    found: dict[str, Any] = OPERATIONS.get(re.sub(r"{\w+}", "{}", str(endpoint)), {})
-    return found
-
-
-def fields_of(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the properties of an endpoint's body by name."""
-    for content in operation(endpoint).get("requestBody", {}).get("content", {}).values():
-        schema = content["schema"]
-        if "$ref" in schema:
-            name = schema["$ref"].rpartition("/")[2]
-            schema = openapi_document()["components"]["schemas"][name]
-        properties: dict[str, Any] = schema["properties"]
-        return properties
-    return {}
+    assert in_table == {re.sub("<.+?>", "{}", route) for route in ROUTES - set(ADMIN_ROUTES)}
 
 
 def test_openapi_documents_exactly_the_api() -> None:
@@ -170,7 +146,7 @@ def test_every_name_of_an_id_is_tried() -> None:
 # --- Callers -------------------------------------------------------------------------------------
 
 
-@each(ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_owner(endpoint: Endpoint, tenant: Tenant) -> None:
     """With or without the final slash, and whatever a program accepts."""
     client, path = client_for(endpoint, tenant.user), endpoint.url(tenant.ids).rstrip("/")
@@ -190,7 +166,7 @@ def test_owner(endpoint: Endpoint, tenant: Tenant) -> None:
         assert_problem(response, endpoint.owner)
 
 
-@each(ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_anonymous(endpoint: Endpoint, tenant: Tenant, absent_ids: dict[str, Any]) -> None:
     """A program gets 401 where a browser is sent to sign in; neither learns which rows exist."""
     for client in (api_client(), browser()):
@@ -211,7 +187,11 @@ def test_anonymous(endpoint: Endpoint, tenant: Tenant, absent_ids: dict[str, Any
         assert seen == absent
 
 
-@each([e for e in API if e.path not in PUBLIC and not e.path.startswith("api/token/")])
+@pytest.mark.parametrize(
+    "endpoint",
+    [e for e in API if e.path not in PUBLIC and not e.path.startswith("api/token/")],
+    ids=str,
+)
 def test_bad_credentials(endpoint: Endpoint, tenant: Tenant) -> None:
     for credentials in BAD_CREDENTIALS:
         headers = {"authorization": credentials}
@@ -220,7 +200,9 @@ def test_bad_credentials(endpoint: Endpoint, tenant: Tenant) -> None:
         assert response["WWW-Authenticate"] == "Bearer"
 
 
-@each([endpoint for endpoint in ENDPOINTS if endpoint.permission])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.permission], ids=str
+)
 def test_user_without_the_permission(endpoint: Endpoint, tenant: Tenant) -> None:
     others = [permission for permission in Permission if permission != endpoint.permission]
     client = client_for(endpoint, user_with(tenant, others))
@@ -230,20 +212,24 @@ def test_user_without_the_permission(endpoint: Endpoint, tenant: Tenant) -> None
         assert_problem(response, endpoint.no_permission)
 
 
-@each([endpoint for endpoint in ENDPOINTS if endpoint.permission != "staff"])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.permission != "staff"], ids=str
+)
 def test_user_with_only_the_permission(endpoint: Endpoint, tenant: Tenant) -> None:
     permissions = [endpoint.permission] if endpoint.permission else []
     client = client_for(endpoint, user_with(tenant, permissions))
     assert call(client, endpoint, tenant.ids).status_code == endpoint.owner
 
 
-@each([endpoint for endpoint in ENDPOINTS if endpoint.permission == "staff"])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.permission == "staff"], ids=str
+)
 def test_staff(endpoint: Endpoint, tenant: Tenant) -> None:
     created = {"PUT": 201, "POST": 201, "PATCH": 200}[endpoint.method]
     assert call(api_client(StaffFactory()), endpoint, tenant.ids).status_code == created
 
 
-@each(ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_lapsed_subscription(endpoint: Endpoint, tenant: Tenant) -> None:
     lapse(tenant)
     response = call(client_for(endpoint, tenant.user), endpoint, tenant.ids)
@@ -252,7 +238,9 @@ def test_lapsed_subscription(endpoint: Endpoint, tenant: Tenant) -> None:
         assert_problem(response, 402)
 
 
-@each([endpoint for endpoint in API if endpoint.lapsed == 402])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in API if endpoint.lapsed == 402], ids=str
+)
 def test_staff_write_for_a_client_whose_subscription_has_lapsed(
     endpoint: Endpoint, tenant: Tenant
 ) -> None:
@@ -267,7 +255,7 @@ def test_staff_write_for_a_client_whose_subscription_has_lapsed(
 # --- Another client's rows -----------------------------------------------------------------------
 
 
-@each(ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_another_clients_rows_look_absent(
     endpoint: Endpoint, tenant: Tenant, other_tenant: Tenant, absent_ids: dict[str, Any]
 ) -> None:
@@ -312,7 +300,7 @@ def test_another_clients_task_looks_absent_beside_ones_own(
 # --- Requests ------------------------------------------------------------------------------------
 
 
-@each(ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_malformed_body(endpoint: Endpoint, tenant: Tenant) -> None:
     client = client_for(endpoint, tenant.user)
     response = send(client, endpoint.method, endpoint.url(tenant.ids), b'{"name": "x')
@@ -331,7 +319,11 @@ def test_other_methods_are_405(path: str, tenant: Tenant) -> None:
         assert response["Allow"]
 
 
-@each([e for e in ENDPOINTS if e.method != "GET" and not e.path.startswith("api/token/")])
+@pytest.mark.parametrize(
+    "endpoint",
+    [e for e in ENDPOINTS if e.method != "GET" and not e.path.startswith("api/token/")],
+    ids=str,
+)
 def test_a_session_write_without_a_csrf_token_is_403(endpoint: Endpoint, tenant: Tenant) -> None:
     client = browser(tenant.user, enforce_csrf_checks=True)
     accept = {"accept": "application/json"}
@@ -341,8 +333,35 @@ def test_a_session_write_without_a_csrf_token_is_403(endpoint: Endpoint, tenant:
     assert response.status_code == endpoint.owner
 
 
-@each([endpoint for endpoint in API if "requestBody" in operation(endpoint)])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in API if "requestBody" in operation(endpoint)], ids=str
+)
 def test_an_unsupported_content_type_is_415(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     for content_type in ("text/plain", "application/xml", "image/png", "nonsense"):
         assert_problem(send(client, endpoint.method, url, b"<a/>", content_type), 415)
+
+
+# --- The admin pages -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ADMIN_ROUTES)
+def test_admin_pages_are_closed_to_clients(
+    route: str, tenant: Tenant, other_tenant: Tenant, absent_ids: dict[str, Any]
+) -> None:
+    """A client's user is sent to sign in as anybody is, and learns of no row."""
+    seen: dict[tuple[str, str], list[bytes]] = {}
+    for ids in (other_tenant.ids, absent_ids):
+        row = ids["consignment_id"]
+        model = ContentType.objects.get_for_model(Consignment).pk
+        path = re.sub("<(path:)?object_id>", str(row), route)
+        path = re.sub("<(path|int):content_type_id>", str(model), path)
+        path = path.replace("<app_label>", "auth").replace("<url>", f"consignments/log/{row}/")
+        for user in (None, tenant.user):
+            for method in ("GET", "POST"):
+                response = send(browser(user), method, f"/{path}", b"name=x", URLENCODED)
+                assert response.status_code == 302
+                assert other_tenant.word.encode() not in response.content
+                key = (str(user), method)
+                seen.setdefault(key, []).append(visible(response, asked=row))
+    assert all(foreign == absent for foreign, absent in seen.values())

@@ -1,4 +1,4 @@
-"""Failpoints: disarmed they do nothing, armed they fail as ordered; the matrix covers them all."""
+"""Failpoints: disarmed they do nothing, armed they fail as ordered; each has a crash test."""
 
 from __future__ import annotations
 

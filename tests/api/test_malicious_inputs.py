@@ -17,8 +17,8 @@ from tests.contract.answers import assert_problem
 from tests.endpoints import API, Endpoint
 from tests.factories import Tenant
 from tests.input_recorder import recorded_names
+from tests.openapi import fields_of, operation
 from tests.pages import PAGES
-from tests.test_endpoints import each, fields_of, operation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
@@ -44,7 +44,7 @@ NOT_JSON_VALUES = [
 ]
 
 
-@each(API)
+@pytest.mark.parametrize("endpoint", API, ids=str)
 def test_a_body_that_is_no_json_object(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     bodies = [*NOT_JSON_OBJECTS, *(b'{"unknown": %b}' % value for value in NOT_JSON_VALUES)]
@@ -56,14 +56,14 @@ def test_a_body_that_is_no_json_object(endpoint: Endpoint, tenant: Tenant) -> No
             assert_problem(response, endpoint.malformed)
 
 
-@each([*JSON_BODIES, *LISTS_WITH_BODY])
+@pytest.mark.parametrize("endpoint", [*JSON_BODIES, *LISTS_WITH_BODY], ids=str)
 def test_a_deeply_nested_body_is_400(endpoint: Endpoint, tenant: Tenant) -> None:
     response = send(api_client(tenant.user), endpoint.method, endpoint.url(tenant.ids), DEEP)
     problem = assert_problem(response, 400)
     assert problem["detail"] == "The body is nested more than 32 levels deep."
 
 
-@each(JSON_BODIES)
+@pytest.mark.parametrize("endpoint", JSON_BODIES, ids=str)
 def test_ten_megabytes_of_json_are_413(endpoint: Endpoint, tenant: Tenant) -> None:
     body = b'{"title":"' + b"x" * 10_000_000 + b'"}'
     url = endpoint.url(tenant.ids)
@@ -86,7 +86,7 @@ WRONG_VALUES: dict[str, tuple[Any, ...]] = {
 }
 
 
-@each(JSON_BODIES)
+@pytest.mark.parametrize("endpoint", JSON_BODIES, ids=str)
 def test_wrong_values_are_400_in_every_field(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     unstorable = [orjson.Fragment(rb'"\u0000"'), orjson.Fragment(rb'"\ud800"')]
@@ -98,7 +98,7 @@ def test_wrong_values_are_400_in_every_field(endpoint: Endpoint, tenant: Tenant)
             assert_problem(response, 400)
 
 
-@each(JSON_BODIES)
+@pytest.mark.parametrize("endpoint", JSON_BODIES, ids=str)
 def test_impossible_ids_are_404_in_every_field(endpoint: Endpoint, tenant: Tenant) -> None:
     for field in fields_of(endpoint):
         if field.endswith("_id") and field != "city_id":
@@ -140,7 +140,7 @@ MALFORMED_FORMS = [
 ]
 
 
-@each(FORM_BODIES)
+@pytest.mark.parametrize("endpoint", FORM_BODIES, ids=str)
 def test_a_malformed_form_is_400(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     for form in MALFORMED_FORMS:
@@ -149,7 +149,7 @@ def test_a_malformed_form_is_400(endpoint: Endpoint, tenant: Tenant) -> None:
     assert_problem(send(client, endpoint.method, url, too_long, FORM), 413)
 
 
-@each(FORM_BODIES)
+@pytest.mark.parametrize("endpoint", FORM_BODIES, ids=str)
 def test_wrong_values_in_a_form_are_refused(endpoint: Endpoint, tenant: Tenant) -> None:
     client = api_client(tenant.user)
     for field in (*fields_of(endpoint), "unknown"):
@@ -183,7 +183,7 @@ CONTENT_TYPES = [
 ]
 
 
-@each(BODIES)
+@pytest.mark.parametrize("endpoint", BODIES, ids=str)
 def test_strange_content_types(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     for content_type, json_status, form_status in CONTENT_TYPES:
@@ -200,7 +200,7 @@ NO_IDS = [
 ]
 
 
-@each([endpoint for endpoint in API if endpoint.parameters])
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in API if endpoint.parameters], ids=str)
 def test_what_is_no_id_is_404_in_a_path(endpoint: Endpoint, tenant: Tenant) -> None:
     [name] = endpoint.parameters
     known = tenant.ids[name]
@@ -221,7 +221,9 @@ REFUSED_IN_QUERY: dict[str, tuple[str, ...]] = {
 }
 
 
-@each([endpoint for endpoint in API if operation(endpoint).get("parameters")])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in API if operation(endpoint).get("parameters")], ids=str
+)
 def test_wrong_values_are_400_in_a_query(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = api_client(tenant.user), endpoint.url(tenant.ids)
     names = [p["name"] for p in operation(endpoint)["parameters"] if p["in"] == "query"]
@@ -251,7 +253,9 @@ REFUSED_ON_PAGES: dict[str, tuple[str, ...]] = {
 QUERY_FIELDS = {"before", "number", "q"}
 
 
-@each([endpoint for endpoint in PAGES if endpoint.path != "login/"])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in PAGES if endpoint.path != "login/"], ids=str
+)
 def test_wrong_values_on_a_page(endpoint: Endpoint, tenant: Tenant) -> None:
     client, url = browser(tenant.user), endpoint.url(tenant.ids)
     with recorded_names() as names:
@@ -290,7 +294,9 @@ READERS = [
 ]
 
 
-@each([endpoint for endpoint in API if str(endpoint) in READERS])
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in API if str(endpoint) in READERS], ids=str
+)
 def test_strange_headers(endpoint: Endpoint, tenant: Tenant) -> None:
     client = api_client(tenant.user)
     for header in HEADERS:

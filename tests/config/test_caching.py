@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from tests.callers import Caller, caller
+from tests.clients import api_client, call
 from tests.conftest import AsUser
-from tests.contract.every import DOCUMENTED, named
-from tests.doors import Door
+from tests.endpoints import API, Endpoint
 from tests.factories import Tenant
 from tests.temperatures.uploads import settle_readings
 
@@ -25,17 +24,10 @@ def cache_headers(response: Any) -> tuple[str, set[str]]:
 VARY = {"accept", "authorization", "cookie"}
 
 
-@pytest.fixture
-def valid_caller(door: Door, method: str, tenant: Tenant) -> Caller:
-    return caller(door, method, user=tenant.user, tenant=tenant)
-
-
 @pytest.mark.only_on("sqlite")
-@pytest.mark.parametrize(("door", "method"), named(DOCUMENTED))
-def test_every_response_to_a_program_has_cache_headers(
-    door: Door, method: str, valid_caller: Caller
-) -> None:
-    response = valid_caller.ask()
+@pytest.mark.parametrize("endpoint", API, ids=str)
+def test_every_response_to_a_program_has_cache_headers(endpoint: Endpoint, tenant: Tenant) -> None:
+    response = call(api_client(tenant.user), endpoint, tenant.ids)
     policy = "private, no-cache" if "ETag" in response.headers else "no-store"
     assert cache_headers(response) == (policy, VARY)
 

@@ -1,4 +1,4 @@
-"""“Everywhere”: a write that creates accepts `Idempotency-Key`, at every door that creates."""
+"""“Everywhere”: a write that creates accepts `Idempotency-Key`, at every endpoint that creates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from tests.callers import Caller, caller
+from tests.clients import api_client, call
 from tests.conftest import AsUser, MakeUser
 from tests.contract.answers import assert_problem
-from tests.contract.every import DOCUMENTED, KEYED, STAFFS, named
-from tests.doors import READINGS, Door
+from tests.endpoints import API, READINGS, Endpoint
 from tests.factories import Tenant, UserFactory
+from tests.openapi import operation
 from timba import failpoints
 from timba.accounts.models import User
 from timba.api.models import IdempotentRequest
@@ -29,7 +29,12 @@ pytestmark = pytest.mark.django_db
 NOTE = {"title": "Lorry 7", "content": "bark"}
 NOTES = "/api/notes/"
 KEY = {"Idempotency-Key": "7d3f"}
-OWNERS = [call for call in KEYED if (call[0].route, call[1]) not in STAFFS]
+KEYED = [
+    endpoint
+    for endpoint in API
+    if any(p["name"] == "Idempotency-Key" for p in operation(endpoint).get("parameters", []))
+]
+OWNERS = [endpoint for endpoint in KEYED if endpoint.permission != "staff"]
 
 
 def rows() -> dict[str, int]:
@@ -47,57 +52,51 @@ def notes() -> int:
     return Note.unscoped.filter(title=NOTE["title"]).count()
 
 
-def another(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a body that differs in one field, or in the bytes of its file."""
-    for name in ("file", "files"):
-        if name in body:
-            other = SimpleUploadedFile("walked.csv", READINGS.replace(b"21.5", b"21.6"))
-            return {name: other if name == "file" else [other]}
-    name = "title" if "title" in body else "length" if "length" in body else "name"
+def another(endpoint: Endpoint) -> dict[str, Any]:
+    """Return a change of one field of the minimal body, or of the bytes of its file."""
+    name = next(
+        n for n in ("file", "files", "username", "title", "name", "length") if n in endpoint.body
+    )
+    if name.startswith("file"):
+        return {name: SimpleUploadedFile("walked.csv", READINGS.replace(b"21.5", b"21.6"))}
     return {name: "7" if name == "length" else "Another"}
 
 
-@pytest.fixture
-def good(door: Door, method: str, tenant: Tenant) -> Caller:
-    """Return the sawmill's owner at the door that the test is about."""
-    return caller(door, method, user=tenant.user, tenant=tenant)
-
-
 def test_every_write_that_creates_accepts_a_key() -> None:
-    creating = {
-        (door.route, method)
-        for door, method in DOCUMENTED
-        if door.operation(method)["responses"].keys() & {"201", "202"}  # type: ignore[index]
-    }
-    retries = {("api/files/retry-failed/", "POST"), ("api/files/<uuid:pk>/retry/", "POST")}
-    assert creating - retries == {(door.route, method) for door, method in KEYED}
+    creating = [e for e in API if operation(e).get("responses", {}).keys() & {"201", "202"}]
+    assert [e for e in creating if "retry" not in e.path] == KEYED
 
 
-@pytest.mark.parametrize(("door", "method"), named(OWNERS))
+@pytest.mark.parametrize("endpoint", OWNERS, ids=str)
 def test_the_same_request_again_is_answered_alike_and_creates_nothing(
-    door: Door, method: str, good: Caller
+    endpoint: Endpoint, tenant: Tenant
 ) -> None:
-    first = good.ask(headers=KEY, keep=True)
-    assert first.status_code in {201, 202}
+    client = api_client(tenant.user)
+    first = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.owner
     before = rows()
-    again = good.ask(headers=KEY, keep=True)
+    again = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert again["Content-Type"] == first["Content-Type"]
     assert rows() == before
 
 
-@pytest.mark.parametrize(("door", "method"), named(OWNERS))
-def test_the_same_key_with_anything_else_is_409(door: Door, method: str, good: Caller) -> None:
-    assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
+@pytest.mark.parametrize("endpoint", OWNERS, ids=str)
+def test_the_same_key_with_anything_else_is_409(endpoint: Endpoint, tenant: Tenant) -> None:
+    client = api_client(tenant.user)
+    first = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.owner
     before = rows()
-    assert_problem(good.ask(headers=KEY, body=another(good.body())), 409)
-    assert_problem(good.ask(headers=KEY, query={"client_id": good.tenant.client.pk}), 409)
+    query = {"client_id": tenant.client.pk}
+    for other in ({"body": another(endpoint)}, {"query": query}):
+        assert_problem(call(client, endpoint, tenant.ids, headers=KEY, **other), 409)
     assert rows() == before
 
 
-@pytest.mark.parametrize(("door", "method"), named(OWNERS))
-def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: Caller) -> None:
-    """What fails between the change and its answer leaves neither, at every address."""
+@pytest.mark.parametrize("endpoint", OWNERS, ids=str)
+def test_without_a_response_nothing_has_happened(endpoint: Endpoint, tenant: Tenant) -> None:
+    """An error between the change and its response leaves neither."""
+    client = api_client(tenant.user)
     before = rows()
 
     def fail(point: str) -> None:
@@ -106,27 +105,24 @@ def test_what_was_not_answered_has_not_happened(door: Door, method: str, good: C
 
     failpoints.set_hook(fail)
     try:
-        assert_problem(good.ask(headers=KEY, keep=True), 503)
+        assert_problem(call(client, endpoint, tenant.ids, headers=KEY, commit=True), 503)
     finally:
         failpoints.set_hook(None)
     assert rows() == before
-    assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
+    response = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert response.status_code == endpoint.owner
 
 
-@pytest.mark.parametrize(("door", "method"), named(OWNERS))
-def test_another_users_key_is_another_key(door: Door, method: str, good: Caller) -> None:
-    assert good.ask(headers=KEY, keep=True).status_code in {201, 202}
-    colleague = UserFactory(client=good.tenant.client, username="colleague")
-    said = caller(door, method, user=colleague, tenant=good.tenant).ask(
-        headers=KEY, body=another(good.body())
-    )
-    # Where the name or the barcode is taken it is so for its own reason.
-    assert said.status_code in {201, 202, 409}
-    if said.status_code == 409:
-        assert b"Idempotency-Key" not in said.content
+@pytest.mark.parametrize("endpoint", OWNERS, ids=str)
+def test_another_users_key_is_another_key(endpoint: Endpoint, tenant: Tenant) -> None:
+    first = call(api_client(tenant.user), endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.owner
+    client = api_client(UserFactory(client=tenant.client))
+    response = call(client, endpoint, tenant.ids, headers=KEY, body=another(endpoint))
+    assert response.status_code == endpoint.owner
 
 
-def test_at_another_door_the_key_is_taken(program: APIClient, tenant: Tenant) -> None:
+def test_at_another_endpoint_the_key_is_taken(program: APIClient, tenant: Tenant) -> None:
     assert program.post(NOTES, NOTE, headers=KEY).status_code == 201
     body = {"name": "Load", "type": "hardwood"}
     assert_problem(program.put("/timba/consignment", body, headers=KEY), 409)

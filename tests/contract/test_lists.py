@@ -11,9 +11,10 @@ from rest_framework.test import APIClient
 
 from tests.conftest import AsUser
 from tests.contract.answers import assert_problem
-from tests.contract.every import DOCUMENTED
-from tests.doors import a_file
+from tests.contract.uploads import sent
+from tests.endpoints import API, READINGS
 from tests.factories import ClientFactory, Tenant, UserFactory, create_tenant
+from tests.openapi import operation
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, User
 from timba.consignments.models import Consignment
@@ -36,7 +37,7 @@ LISTS = {
     "/api/events/": ("events", "sequence"),
 }
 # These are a consignment's: see `test_lists_of_logs`.
-LISTS_OF_LOGS = {"/timba/logs", "/api/consignments/<int:pk>/logs/"}
+LISTS_OF_LOGS = {"/timba/logs", "/api/consignments/{consignment_id}/logs/"}
 MADE = 7
 
 
@@ -70,9 +71,9 @@ def walk(program: APIClient, url: str, key: str, meanwhile: Callable[[], None]) 
 
 def test_every_list_is_known_here() -> None:
     paged = {
-        f"/{door.route}"
-        for door, method in DOCUMENTED
-        if any(p["name"] == "limit" for p in door.operation(method).get("parameters", []))  # type: ignore[union-attr]
+        f"/{endpoint.path}"
+        for endpoint in API
+        if any(p["name"] == "limit" for p in operation(endpoint).get("parameters", []))
     }
     assert paged == LISTS.keys() | LISTS_OF_LOGS
 
@@ -242,7 +243,7 @@ def test_staff_say_for_which_client_they_upload(
     url: str, tenant: Tenant, staff: User, as_user: AsUser
 ) -> None:
     program, field = as_user(staff), "files" if url == "/api/upload/" else "file"
-    said = assert_problem(program.post(url, {field: a_file()}, format="multipart"), 400)
+    said = assert_problem(program.post(url, {field: sent(READINGS)}, format="multipart"), 400)
     assert said["errors"].keys() == {"client_id"}
-    form = {field: a_file(), "client_id": tenant.client.pk}
+    form = {field: sent(READINGS), "client_id": tenant.client.pk}
     assert program.post(url, form, format="multipart").status_code in {201, 202}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from tests.callers import signed_in
-from tests.contract.every import DOCUMENTED, named
-from tests.doors import Door, fields_of
+from tests.clients import api_client
+from tests.endpoints import API, Endpoint
 from tests.factories import StaffFactory, Tenant
+from tests.openapi import fields_of
 from timba.accounts.models import User
 from timba.serialization import dumps
 from timba.temperatures.services import name_city_and_invalidate_cache
@@ -18,9 +18,9 @@ from timba.temperatures.services import name_city_and_invalidate_cache
 pytestmark = pytest.mark.django_db
 
 CHANGES = [
-    (door, method)
-    for door, method in DOCUMENTED
-    if method == "PATCH" or (method == "PUT" and "pk" in door.parameters)
+    endpoint
+    for endpoint in API
+    if endpoint.method == "PATCH" or (endpoint.method == "PUT" and "note_id" in endpoint.path)
 ]
 
 
@@ -40,21 +40,23 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.mark.parametrize(("door", "method"), named(CHANGES))
-def test_what_stands_there_already_changes_nothing(
-    door: Door, method: str, tenant: Tenant, someone_else: User
+@pytest.mark.parametrize("endpoint", CHANGES, ids=str)
+def test_writing_the_current_values_changes_nothing(
+    endpoint: Endpoint, tenant: Tenant, someone_else: User
 ) -> None:
-    program, address = signed_in(someone_else), door.path(tenant.ids)
-    if door.route.startswith("timba/"):
-        noun = door.route.removeprefix("timba/")
-        address += f"?id={tenant.ids[f'{noun}_id']}"
-    stands = program.get(address).json()
-    stands["role"] = stands.get("role_id")
-    sent = {name: stands[name] for name in fields_of(door.operation(method)) if name in stands}
+    client, url = api_client(someone_else), endpoint.url(tenant.ids)
+    if endpoint.path.startswith("timba/"):
+        noun = endpoint.path.removeprefix("timba/")
+        url += f"?id={tenant.ids[f'{noun}_id']}"
+    current = client.get(url).json()
+    current["role"] = current.get("role_id")
+    values = {name: current[name] for name in fields_of(endpoint) if name in current}
     before = rows()
-    for body in [sent] if method == "PUT" else [sent, {}]:
-        answer = program.generic(method, address, dumps(body), content_type="application/json")
-        assert answer.status_code == 200
+    for body in [values] if endpoint.method == "PUT" else [values, {}]:
+        response = client.generic(
+            endpoint.method, url, dumps(body), content_type="application/json"
+        )
+        assert response.status_code == 200
         assert rows() == before
 
 
