@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponseBase
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver
 from django.urls.resolvers import RoutePattern
 
 
@@ -28,3 +28,10 @@ def path(
 ) -> URLPattern:
     """Return the URL pattern of one view; Django's own `path` is for `include`."""
     return URLPattern(OptionalSlashPattern(route, name=name, is_endpoint=True), view, name=name)
+
+
+def site_path(route: str, site_urls: tuple[Any, str, str]) -> URLResolver:
+    """Return the URL resolver of an admin site, whose index matches without the slash too."""
+    urlconf, app_name, namespace = site_urls
+    pattern = OptionalSlashPattern(route)
+    return URLResolver(pattern, urlconf, app_name=app_name, namespace=namespace)

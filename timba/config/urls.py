@@ -15,7 +15,7 @@ from timba.api.docs import IndexView
 from timba.api.files import TemperatureUploadView
 from timba.api.health import LivenessView, ReadinessView
 from timba.api.problems import prefers_html
-from timba.urls import path
+from timba.urls import path, site_path
 from timba.web.admin.site import staff_site
 from timba.web.views.files import upload_page, upload_temperatures_page
 
@@ -60,7 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "admin/login/",
         login_not_required(RedirectView.as_view(pattern_name="web:login", query_string=True)),
     ),
-    django_path("admin/", staff_site.urls),
+    site_path("admin/", staff_site.urls),
     path("health/live", LivenessView.as_view(), name="live"),
     path("health/ready", ReadinessView.as_view(), name="ready"),
 ]
