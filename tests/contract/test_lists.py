@@ -234,7 +234,9 @@ def test_where_a_client_is_needed_staff_say_which(
     said = assert_problem(getattr(program, method)(url, body), 400)
     assert said["errors"].keys() == {"client_id"}
     answer = getattr(program, method)(url, {**body, "client_id": tenant.client.pk})
-    assert 200 <= answer.status_code < 300
+    creates = url.startswith(("/timba/", "/api/")) and method != "get"
+    other = {"/api/files/retry-failed/": 202, "/api/cities/7/": 200}
+    assert answer.status_code == other.get(url, 201 if creates else 200)
     assert_problem(getattr(program, method)(url, {**body, "client_id": 9}), 404)
 
 
@@ -246,4 +248,5 @@ def test_staff_say_for_which_client_they_upload(
     said = assert_problem(program.post(url, {field: sent(READINGS)}, format="multipart"), 400)
     assert said["errors"].keys() == {"client_id"}
     form = {field: sent(READINGS), "client_id": tenant.client.pk}
-    assert program.post(url, form, format="multipart").status_code in {201, 202}
+    accepted = 202 if url == "/api/upload/" else 201
+    assert program.post(url, form, format="multipart").status_code == accepted

@@ -41,7 +41,6 @@ def at_both_doors(program: APIClient, noun: str, method: str, pk: int | None, bo
             method, f"/timba/{noun}", orjson.dumps(whole), content_type="application/json"
         )
         said = getattr(program, method.lower())(f"/api/{noun}s/{pk}/", body)
-    assert said.status_code >= 400
     assert (said.status_code, said.content) == (other.status_code, other.content)
     return said
 
