@@ -1,4 +1,4 @@
-"""Lets another writer come between the moment a request reads a row and the moment it writes it."""
+"""Simulates a concurrent writer: changes a row between a request's read and its write."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from django.db import connection
 
 
 @contextmanager
-def changed_once_it_is_read(table: str, change: Callable[[], object]) -> Iterator[None]:
-    """Make the change right after the first look at a table."""
-    seen: list[str] = []
+def change_after_first_read(table: str, change: Callable[[], object]) -> Iterator[None]:
+    """Call `change` right after the first statement that reads the table.
+
+    The block must contain such a statement.
+    """
+    reads: list[str] = []
 
     def watch(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         result = execute(sql, *arguments)
-        if not seen and f'FROM "{table}"' in sql.replace("`", '"'):
-            seen.append(sql)
+        if not reads and f'FROM "{table}"' in sql.replace("`", '"'):
+            reads.append(sql)
             change()
         return result
 
     with connection.execute_wrapper(watch):
         yield
-    assert seen
+    assert reads

@@ -1,4 +1,4 @@
-"""One sawmill, its people, and a worker that processes what waits as the embedded one does."""
+"""One sawmill with an owner, a signed-in API client, and processing of uploads on demand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import next_waiting
 
-Work = Callable[[], int]
+ProcessPending = Callable[[], int]
 
 
 @pytest.fixture
@@ -24,27 +24,27 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def program(owner: User, as_user: AsUser) -> APIClient:
-    """Return a program that is signed in as the owner."""
+def api_client(owner: User, as_user: AsUser) -> APIClient:
+    """Return an API client that is signed in as the owner."""
     return as_user(owner)
 
 
 @pytest.fixture
-def work() -> Iterator[Work]:
-    """Return a way to process every file that waits; it says how many there were."""
+def process_pending() -> Iterator[ProcessPending]:
+    """Return a function that processes every pending file and returns how many there were."""
 
-    def process_what_waits() -> int:
+    def process_all() -> int:
         count = 0
         while (file_id := next_waiting()) is not None:
             assert process_file(file_id)
             count += 1
         return count
 
-    yield process_what_waits
+    yield process_all
     close_sandbox()
 
 
 @pytest.fixture
-def load(owner: User) -> Consignment:
-    """Return a consignment of the sawmill's."""
+def consignment(owner: User) -> Consignment:
+    """Return a consignment of the sawmill."""
     return Consignment.objects.create(client=owner.client, name="Load", type="hardwood")

@@ -1,4 +1,4 @@
-"""“Clients, users, roles, consignments, logs”: the doors of consignments and logs."""
+"""“Clients, users, roles, consignments, logs”: `/timba/consignment` and `/timba/log`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LOG = [
 ]  # fmt: skip
 
 
-def test_a_consignment_is_opened_and_read(program: APIClient, owner: User) -> None:
+def test_a_consignment_is_opened_and_read(api_client: APIClient, owner: User) -> None:
     body = {"name": "Load 7", "type": "hardwood", "vehicle_number": "LV-1", "city_id": 7}
-    load = envelope(program.put("/timba/consignment", body), 201)
-    assert list(load) == CONSIGNMENT
+    consignment = envelope(api_client.put("/timba/consignment", body), 201)
+    assert list(consignment) == CONSIGNMENT
     expected = {
         **body,
         "client_id": owner.client_id,
@@ -38,37 +38,46 @@ def test_a_consignment_is_opened_and_read(program: APIClient, owner: User) -> No
         "log_count": 0,
         "volume": 0,
     }
-    assert {name: load[name] for name in expected} == expected
-    assert program.get("/timba/consignment", {"consignment_id": load["id"]}).json() == load
+    assert {name: consignment[name] for name in expected} == expected
+    assert (
+        api_client.get("/timba/consignment", {"consignment_id": consignment["id"]}).json()
+        == consignment
+    )
 
 
-def test_user_id_defaults_to_the_callers(program: APIClient, make_user: MakeUser) -> None:
+def test_user_id_names_the_author(api_client: APIClient, make_user: MakeUser) -> None:
     colleague = make_user(role="viewer")
     body = {"name": "Load", "type": "pinewood", "user_id": colleague.pk}
-    assert envelope(program.put("/timba/consignment", body), 201)["created_by"] == colleague.pk
+    assert envelope(api_client.put("/timba/consignment", body), 201)["created_by"] == colleague.pk
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", ""), ("name", "x" * 101), ("type", "oak"), ("city_id", 0), ("type", None)],
 )
-def test_a_consignment_that_is_not_possible_is_400(
-    field: str, value: Any, program: APIClient
+def test_a_consignment_that_is_invalid_is_400(
+    field: str, value: Any, api_client: APIClient
 ) -> None:
     body = {"name": "Load", "type": "hardwood", field: value}
-    said = assert_problem(program.put("/timba/consignment", body), 400)
-    assert said["errors"].keys() == {field}
+    problem = assert_problem(api_client.put("/timba/consignment", body), 400)
+    assert problem["errors"].keys() == {field}
 
 
-def test_a_name_or_barcode_taken_in_that_client_is_409(
-    program: APIClient, make_user: MakeUser, as_user: AsUser
+def test_a_name_or_barcode_that_the_client_already_uses_is_409(
+    api_client: APIClient, make_user: MakeUser, as_user: AsUser
 ) -> None:
     body = {"name": "Load", "type": "hardwood"}
-    load = envelope(program.put("/timba/consignment", body), 201)
-    assert_problem(program.put("/timba/consignment", body), 409)
-    log = {"consignment_id": load["id"], "barcode": "B-1", "length": 4, "breadth": 3, "height": 3}
-    envelope(program.put("/timba/log", log), 201)
-    assert_problem(program.put("/timba/log", log), 409)
+    consignment = envelope(api_client.put("/timba/consignment", body), 201)
+    assert_problem(api_client.put("/timba/consignment", body), 409)
+    log = {
+        "consignment_id": consignment["id"],
+        "barcode": "B-1",
+        "length": 4,
+        "breadth": 3,
+        "height": 3,
+    }
+    envelope(api_client.put("/timba/log", log), 201)
+    assert_problem(api_client.put("/timba/log", log), 409)
     other = as_user(make_user(client=ClientFactory()))
     theirs = envelope(other.put("/timba/consignment", body), 201)
     envelope(other.put("/timba/log", {**log, "consignment_id": theirs["id"]}), 201)
@@ -80,36 +89,41 @@ def test_a_name_or_barcode_taken_in_that_client_is_409(
      ("1", "5", "1"), ("1.5", "2.5", "3.333")],
 )  # fmt: skip
 def test_a_logs_volume_is_exact_and_rounded_half_up_to_3_decimals(
-    length: str, breadth: str, height: str, program: APIClient, load: Consignment
+    length: str, breadth: str, height: str, api_client: APIClient, consignment: Consignment
 ) -> None:
-    body = {"consignment_id": load.pk, "length": length, "breadth": breadth, "height": height}
-    log = envelope(program.put("/timba/log", body), 201)
+    body = {
+        "consignment_id": consignment.pk,
+        "length": length,
+        "breadth": breadth,
+        "height": height,
+    }
+    log = envelope(api_client.put("/timba/log", body), 201)
     assert list(log) == LOG
     exact = Decimal(length) * Decimal(breadth) * Decimal(height) / 10_000
     expected = exact.quantize(Decimal("0.001"), rounding="ROUND_HALF_UP")
     assert log["volume"] == float(expected)
-    assert program.get("/timba/log", {"log_id": log["id"]}).json() == log
-    after = program.get("/timba/consignment", {"id": load.pk}).json()
+    assert api_client.get("/timba/log", {"log_id": log["id"]}).json() == log
+    after = api_client.get("/timba/consignment", {"id": consignment.pk}).json()
     assert (after["log_count"], after["volume"]) == (1, float(expected))
 
 
 @pytest.mark.parametrize("field", ["length", "breadth", "height"])
 @pytest.mark.parametrize("value", [0, -1, "0.0001", 10_000, "1e9", "x", None, True, [], "NaN"])
-def test_a_measure_that_is_not_possible_is_400(
-    field: str, value: Any, program: APIClient, load: Consignment
+def test_a_measure_that_is_invalid_is_400(
+    field: str, value: Any, api_client: APIClient, consignment: Consignment
 ) -> None:
-    body = {"consignment_id": load.pk, "length": 4, "breadth": 3, "height": 3, field: value}
-    assert assert_problem(program.put("/timba/log", body), 400)["errors"].keys() == {field}
+    body = {"consignment_id": consignment.pk, "length": 4, "breadth": 3, "height": 3, field: value}
+    assert assert_problem(api_client.put("/timba/log", body), 400)["errors"].keys() == {field}
 
 
-def test_a_barcode_that_is_left_out_is_made(
-    program: APIClient, owner: User, load: Consignment
+def test_an_omitted_barcode_is_assigned(
+    api_client: APIClient, owner: User, consignment: Consignment
 ) -> None:
-    body = {"consignment_id": load.pk, "length": 4, "breadth": 3, "height": 3}
-    made = [envelope(program.put("/timba/log", body), 201)["barcode"] for _ in range(2)]
-    assert made == [f"TB-{owner.client_id}-1", f"TB-{owner.client_id}-2"]
+    body = {"consignment_id": consignment.pk, "length": 4, "breadth": 3, "height": 3}
+    assigned = [envelope(api_client.put("/timba/log", body), 201)["barcode"] for _ in range(2)]
+    assert assigned == [f"TB-{owner.client_id}-1", f"TB-{owner.client_id}-2"]
     for barcode in ("", "x" * 51, "a\tb"):
-        said = assert_problem(program.put("/timba/log", {**body, "barcode": barcode}), 400)
-        assert said["errors"].keys() == {"barcode"}
+        problem = assert_problem(api_client.put("/timba/log", {**body, "barcode": barcode}), 400)
+        assert problem["errors"].keys() == {"barcode"}
     longest = {**body, "barcode": "木" * 50}
-    assert envelope(program.put("/timba/log", longest), 201)["barcode"] == "木" * 50
+    assert envelope(api_client.put("/timba/log", longest), 201)["barcode"] == "木" * 50

@@ -13,7 +13,7 @@ from django.test import Client as Program
 
 from tests.conftest import AsUser
 from tests.contract.answers import TIME, UUID, assert_problem
-from tests.contract.uploads import sent
+from tests.contract.uploads import form_file
 from tests.endpoints import READINGS
 from tests.factories import Tenant, UserFactory
 from tests.temperatures.uploads import settle_readings
@@ -143,7 +143,7 @@ def test_the_same_request_id_is_in_log_lines_on_the_task_and_on_the_event(
     headers = {"X-Request-ID": "lorry-7", "X-Forwarded-For": "8.8.8.8"}
     with caplog.at_level("INFO", logger="django_structlog"):
         answer = as_user(tenant.user).post(
-            "/api/files/", {"file": sent(READINGS)}, format="multipart", headers=headers
+            "/api/files/", {"file": form_file(READINGS)}, format="multipart", headers=headers
         )
     assert answer.status_code == 201
     lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]

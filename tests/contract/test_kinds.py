@@ -1,4 +1,4 @@
-"""“Files and photos”: what is accepted as which kind, the limits, each kind's result."""
+"""“Files and photos”: how the kind is detected, the limits, and the result of each kind."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from tests.contract.answers import assert_problem
-from tests.contract.conftest import Work
-from tests.contract.uploads import FOUR, pdf, photo, sent, zipped
+from tests.contract.conftest import ProcessPending
+from tests.contract.uploads import FOUR_READINGS, form_file, gzipped_form_file, pdf, photo
 
 pytestmark = pytest.mark.django_db
 
@@ -18,15 +18,19 @@ MB = 1024 * 1024
 TWENTY = "\n".join(["nothing"] * 19)
 
 
-def add(program: APIClient, data: bytes | str, name: str, **fields: Any) -> Any:
-    return program.post("/api/files/", {"file": sent(data, name), **fields}, format="multipart")
+def upload_file(api_client: APIClient, data: bytes | str, name: str, **fields: Any) -> Any:
+    return api_client.post(
+        "/api/files/", {"file": form_file(data, name), **fields}, format="multipart"
+    )
 
 
-def processed(program: APIClient, work: Work, data: bytes | str, name: str) -> dict[str, Any]:
-    answer = add(program, data, name)
-    assert answer.status_code == 201, answer.content
-    work()
-    file: dict[str, Any] = program.get(f"/api/files/{answer.json()['id']}/").json()
+def upload_and_process_file(
+    api_client: APIClient, process_pending: ProcessPending, data: bytes | str, name: str
+) -> dict[str, Any]:
+    response = upload_file(api_client, data, name)
+    assert response.status_code == 201, response.content
+    process_pending()
+    file: dict[str, Any] = api_client.get(f"/api/files/{response.json()['id']}/").json()
     assert file["status"] == "SUCCESS", file["error"]
     return file
 
@@ -42,29 +46,32 @@ def processed(program: APIClient, work: Work, data: bytes | str, name: str) -> d
         ("Hello", "a.txt", "text"),
         ("# Hello", "a.Md", "text"),
         ("a,b\n1,2\n", "a.csv", "text"),
-        (FOUR, "a.csv", "temperatures"),
-        (FOUR, "a.txt", "temperatures"),
-        (FOUR, "a.md", "text"),
-        (TWENTY + "\n" + FOUR, "a.csv", "temperatures"),
-        (TWENTY + "\nnothing\n" + FOUR, "a.csv", "text"),
+        (FOUR_READINGS, "a.csv", "temperatures"),
+        (FOUR_READINGS, "a.txt", "temperatures"),
+        (FOUR_READINGS, "a.md", "text"),
+        (TWENTY + "\n" + FOUR_READINGS, "a.csv", "temperatures"),
+        (TWENTY + "\nnothing\n" + FOUR_READINGS, "a.csv", "text"),
     ],
 )
-def test_the_bytes_and_the_ending_say_the_kind(
-    data: bytes | str, name: str, kind: str, program: APIClient
+def test_the_kind_is_detected_from_the_bytes_and_the_extension(
+    data: bytes | str, name: str, kind: str, api_client: APIClient
 ) -> None:
-    answer = add(program, data, name)
-    assert answer.status_code == 201
-    assert answer.json()["kind"] == kind
+    response = upload_file(api_client, data, name)
+    assert response.status_code == 201
+    assert response.json()["kind"] == kind
 
 
-def test_an_archive_of_readings_is_temperatures(program: APIClient) -> None:
-    form = {"file": zipped(FOUR)}
-    assert program.post("/api/files/", form, format="multipart").json()["kind"] == "temperatures"
+def test_an_archive_of_readings_is_temperatures(api_client: APIClient) -> None:
+    form = {"file": gzipped_form_file(FOUR_READINGS)}
+    assert api_client.post("/api/files/", form, format="multipart").json()["kind"] == "temperatures"
 
 
-def test_kind_may_say_so(program: APIClient) -> None:
-    assert add(program, "nothing", "a.csv", kind="temperatures").json()["kind"] == "temperatures"
-    assert add(program, FOUR, "a.csv", kind="text").json()["kind"] == "text"
+def test_the_field_kind_overrides_the_detected_kind(api_client: APIClient) -> None:
+    assert (
+        upload_file(api_client, "nothing", "a.csv", kind="temperatures").json()["kind"]
+        == "temperatures"
+    )
+    assert upload_file(api_client, FOUR_READINGS, "a.csv", kind="text").json()["kind"] == "text"
 
 
 @pytest.mark.parametrize(
@@ -87,53 +94,55 @@ def test_kind_may_say_so(program: APIClient) -> None:
         ("Hello", "a.md", "temperatures"),
     ],
 )
-def test_what_does_not_agree_is_refused_by_name(
-    data: bytes | str, name: str, kind: str | None, program: APIClient
+def test_a_file_whose_bytes_extension_and_kind_disagree_is_rejected_by_name(
+    data: bytes | str, name: str, kind: str | None, api_client: APIClient
 ) -> None:
-    said = assert_problem(add(program, data, name, **({"kind": kind} if kind else {})), 400)
-    assert said["errors"].keys() == {"file"}
-    assert name in said["detail"]
-    form = {"files": [sent(data, name)]}
+    problem = assert_problem(
+        upload_file(api_client, data, name, **({"kind": kind} if kind else {})), 400
+    )
+    assert problem["errors"].keys() == {"file"}
+    assert name in problem["detail"]
+    form = {"files": [form_file(data, name)]}
     if kind is None:
-        said = assert_problem(program.post("/api/upload/", form, format="multipart"), 400)
-        assert [error["name"] for error in said["errors"]] == [name]
-        assert name in said["errors"][0]["error"]
+        problem = assert_problem(api_client.post("/api/upload/", form, format="multipart"), 400)
+        assert [error["name"] for error in problem["errors"]] == [name]
+        assert name in problem["errors"][0]["error"]
 
 
-def test_an_unknown_word_for_a_kind_is_400(program: APIClient) -> None:
-    said = assert_problem(add(program, "Hello", "a.txt", kind="film"), 400)
-    assert said["errors"].keys() == {"kind"}
+def test_an_unknown_kind_is_400(api_client: APIClient) -> None:
+    problem = assert_problem(upload_file(api_client, "Hello", "a.txt", kind="film"), 400)
+    assert problem["errors"].keys() == {"kind"}
 
 
 # --- Limits --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("data", "name"), [(photo(), "a.jpg"), (pdf(), "a.pdf")])
-def test_photos_and_pdfs_have_at_most_5_mb(data: bytes, name: str, program: APIClient) -> None:
+def test_photos_and_pdfs_have_at_most_5_mb(data: bytes, name: str, api_client: APIClient) -> None:
     largest = data + bytes(5 * MB - len(data))
-    assert add(program, largest, name).status_code == 201
-    said = assert_problem(add(program, largest + b"\0", name), 413)
-    assert name in said["detail"]
-    form = {"images": [sent(largest + b"\0", name), sent(data, "small-" + name)]}
-    answer = program.post("/api/upload/", form, format="multipart")
-    assert answer.status_code == 202
-    assert [error["name"] for error in answer.json()["errors"]] == [name]
+    assert upload_file(api_client, largest, name).status_code == 201
+    problem = assert_problem(upload_file(api_client, largest + b"\0", name), 413)
+    assert name in problem["detail"]
+    form = {"images": [form_file(largest + b"\0", name), form_file(data, "small-" + name)]}
+    response = api_client.post("/api/upload/", form, format="multipart")
+    assert response.status_code == 202
+    assert [error["name"] for error in response.json()["errors"]] == [name]
 
 
-def test_other_kinds_have_at_most_what_the_operator_says(program: APIClient, settings: Any) -> None:
+def test_a_setting_limits_the_size_of_other_kinds(api_client: APIClient, settings: Any) -> None:
     settings.TIMBA_MAX_UPLOAD_BYTES = 2048
-    assert add(program, "x" * 2048, "a.txt").status_code == 201
-    assert_problem(add(program, "x" * 2049, "a.txt"), 413)
-    form = {"file": sent(FOUR * 20)}
-    assert_problem(program.post("/upload/", form, format="multipart"), 413)
+    assert upload_file(api_client, "x" * 2048, "a.txt").status_code == 201
+    assert_problem(upload_file(api_client, "x" * 2049, "a.txt"), 413)
+    form = {"file": form_file(FOUR_READINGS * 20)}
+    assert_problem(api_client.post("/upload/", form, format="multipart"), 413)
 
 
-def test_more_than_5_mb_of_text_is_fine(program: APIClient) -> None:
-    assert add(program, "x" * (6 * MB), "a.txt").status_code == 201
+def test_more_than_5_mb_of_text_is_accepted(api_client: APIClient) -> None:
+    assert upload_file(api_client, "x" * (6 * MB), "a.txt").status_code == 201
 
 
-def test_an_empty_file_is_refused_by_name(program: APIClient) -> None:
-    assert "a.txt" in assert_problem(add(program, "", "a.txt"), 400)["detail"]
+def test_an_empty_file_is_rejected_by_name(api_client: APIClient) -> None:
+    assert "a.txt" in assert_problem(upload_file(api_client, "", "a.txt"), 400)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -152,36 +161,36 @@ def test_an_empty_file_is_refused_by_name(program: APIClient) -> None:
     ],
 )
 def test_a_name_is_its_last_path_component_and_kept_exactly(
-    name: str, kept: str, program: APIClient
+    name: str, kept: str, api_client: APIClient
 ) -> None:
-    # Django's own form encoder would clean the name first.
+    # Django's test client would sanitize the name.
     disposition = f'form-data; name="file"; filename="{name}"'.replace("\\", "\\\\")
     body = f"--b\r\nContent-Disposition: {disposition}\r\n\r\nHello\r\n--b--\r\n".encode()
-    answer = program.generic(
+    response = api_client.generic(
         "POST", "/api/files/", body, content_type="multipart/form-data; boundary=b"
     )
-    assert answer.status_code == 201, answer.content
-    assert answer.json()["name"] == kept
+    assert response.status_code == 201, response.content
+    assert response.json()["name"] == kept
 
 
 @pytest.mark.parametrize("name", ["x" * 252 + ".txt", "a\tb.txt", "a\x7f.txt", "a\x85.txt"])
-def test_a_name_that_is_too_long_or_has_control_characters_is_refused(
-    name: str, program: APIClient
+def test_a_name_that_is_too_long_or_has_control_characters_is_rejected(
+    name: str, api_client: APIClient
 ) -> None:
     body = (
         f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"'
         "\r\n\r\nHello\r\n--b--\r\n"
     ).encode()
-    answer = program.generic(
+    response = api_client.generic(
         "POST", "/api/files/", body, content_type="multipart/form-data; boundary=b"
     )
-    assert_problem(answer, 400)
+    assert_problem(response, 400)
 
 
 # --- Results -------------------------------------------------------------------------------------
 
-BEGINNING = ["id", "name", "execution_time", "random_number"]
-AFTER = {
+COMMON_FIELDS = ["id", "name", "execution_time", "random_number"]
+KIND_FIELDS = {
     "photo": ["width", "height", "format", "taken_at", "camera", "has_gps", "phash"],
     "document": ["pages", "title", "author", "created_at", "text_chars"],
     "text": ["encoding", "lines", "words", "chars", "preview"],
@@ -191,12 +200,12 @@ AFTER = {
 @pytest.mark.parametrize(
     ("data", "name"), [(photo(), "a.jpg"), (pdf(), "a.pdf"), ("Hello", "a.txt")]
 )
-def test_every_result_starts_alike_and_goes_on_by_its_kind(
-    data: bytes | str, name: str, program: APIClient, work: Work
+def test_every_result_has_the_common_fields_and_then_those_of_its_kind(
+    data: bytes | str, name: str, api_client: APIClient, process_pending: ProcessPending
 ) -> None:
-    file = processed(program, work, data, name)
+    file = upload_and_process_file(api_client, process_pending, data, name)
     result = file["result"]
-    assert list(result) == BEGINNING + AFTER[file["kind"]]
+    assert list(result) == COMMON_FIELDS + KIND_FIELDS[file["kind"]]
     assert (result["id"], result["name"]) == (file["id"], name)
     assert isinstance(result["execution_time"], float)
     assert result["execution_time"] >= 0
@@ -204,22 +213,26 @@ def test_every_result_starts_alike_and_goes_on_by_its_kind(
     assert 1 <= result["random_number"] <= 1000
 
 
-def test_the_random_number_is_drawn_once(program: APIClient, work: Work) -> None:
-    answer = add(program, "nonsense", "a.csv", kind="temperatures").json()
-    work()
-    url = f"/api/files/{answer['id']}/"
-    drawn = program.get(url).json()["result"]["random_number"]
-    program.post(f"{url}retry/")
-    work()
-    assert program.get(url).json()["result"]["random_number"] == drawn
+def test_the_random_number_is_drawn_once(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
+    response = upload_file(api_client, "nonsense", "a.csv", kind="temperatures").json()
+    process_pending()
+    url = f"/api/files/{response['id']}/"
+    drawn = api_client.get(url).json()["result"]["random_number"]
+    api_client.post(f"{url}retry/")
+    process_pending()
+    assert api_client.get(url).json()["result"]["random_number"] == drawn
 
 
-def test_a_photos_facts(program: APIClient, work: Work) -> None:
+def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending) -> None:
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Canon", "EOS 7"
     exif.get_ifd(0x8769)[0x9003] = "2026:01:02 03:04:05"
     exif.get_ifd(0x8825)[1] = "N"
-    result = processed(program, work, photo(exif=exif), "a.jpg")["result"]
+    result = upload_and_process_file(api_client, process_pending, photo(exif=exif), "a.jpg")[
+        "result"
+    ]
     expected = {
         "width": 64,
         "height": 48,
@@ -229,18 +242,20 @@ def test_a_photos_facts(program: APIClient, work: Work) -> None:
         "has_gps": True,
     }
     assert {name: result[name] for name in expected} == expected
-    plain = processed(program, work, photo("PNG"), "b.png")["result"]
+    plain = upload_and_process_file(api_client, process_pending, photo("PNG"), "b.png")["result"]
     assert [plain[name] for name in ("format", "taken_at", "camera")] == ["PNG", None, None]
     assert plain["has_gps"] is False
 
 
-def test_a_documents_facts(program: APIClient, work: Work) -> None:
-    result = processed(program, work, pdf(), "a.pdf")["result"]
-    assert [result[name] for name in AFTER["document"]] == [
+def test_a_documents_result(api_client: APIClient, process_pending: ProcessPending) -> None:
+    result = upload_and_process_file(api_client, process_pending, pdf(), "a.pdf")["result"]
+    assert [result[name] for name in KIND_FIELDS["document"]] == [
         1, "Invoice", "Marta", "2026-01-02T03:04:05Z", 9,
     ]  # fmt: skip
 
 
-def test_a_texts_facts(program: APIClient, work: Work) -> None:
-    result = processed(program, work, "Rīga ir\nskaista", "a.txt")["result"]
-    assert [result[name] for name in AFTER["text"]] == ["utf-8", 2, 3, 15, "Rīga ir\nskaista"]
+def test_a_texts_result(api_client: APIClient, process_pending: ProcessPending) -> None:
+    result = upload_and_process_file(api_client, process_pending, "Rīga ir\nskaista", "a.txt")[
+        "result"
+    ]
+    assert [result[name] for name in KIND_FIELDS["text"]] == ["utf-8", 2, 3, 15, "Rīga ir\nskaista"]

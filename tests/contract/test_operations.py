@@ -1,4 +1,4 @@
-"""“Operations”: health, the admin pages, OpenAPI and its pages, cross-origin callers."""
+"""“Operations”: health, the admin pages, OpenAPI and its pages, CORS, trusted proxies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from timba.api.docs import openapi_document
 
 pytestmark = pytest.mark.django_db
 
-# What OpenAPI says of this much of the contract, spelled as there.
+# The paths and methods that OpenAPI must describe, as the contract spells them.
 PATHS = {
     "/api/": "GET",
     "/api/token/": "POST",
@@ -67,18 +67,18 @@ PATHS = {
 }
 
 
-def test_live_while_the_process_serves() -> None:
+def test_a_running_process_is_live() -> None:
     assert APIClient().get("/health/live").status_code == 200
 
 
 @pytest.mark.usefixtures("health_forgets")
-def test_ready_says_how_each_part_is_that_is_configured(settings: Any) -> None:
-    answer = APIClient().get("/health/ready")
-    assert answer.status_code == 200
+def test_readiness_reports_every_configured_part(settings: Any) -> None:
+    response = APIClient().get("/health/ready")
+    assert response.status_code == 200
     parts = {"database", "storage", "sandbox"}
     parts |= {"broker"} if settings.BROKER_URL else set()
     parts |= {"kafka", "events"} if settings.KAFKA_BOOTSTRAP_SERVERS else set()
-    assert answer.json() == {
+    assert response.json() == {
         "status": "ok",
         "version": openapi_document()["info"]["version"],
         "checks": dict.fromkeys(parts, "ok"),
@@ -86,26 +86,26 @@ def test_ready_says_how_each_part_is_that_is_configured(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("health_forgets")
-def test_a_kafka_that_is_away_is_only_degraded(settings: Any) -> None:
+def test_an_unavailable_kafka_only_degrades_readiness(settings: Any) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:1"
-    answer = APIClient().get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "degraded"
-    assert answer.json()["checks"]["kafka"] != "ok"
+    response = APIClient().get("/health/ready")
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["checks"]["kafka"] != "ok"
 
 
 @pytest.mark.usefixtures("health_forgets")
-def test_without_storage_it_is_503(settings: Any, tmp_path: Path) -> None:
+def test_readiness_without_storage_is_503(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "files").write_text("no folder")
     folder = {
         "BACKEND": "timba.files.storage.LocalStorage",
         "OPTIONS": {"location": tmp_path / "files"},
     }
     settings.STORAGES = {**settings.STORAGES, "default": folder}
-    answer = APIClient().get("/health/ready")
-    assert answer.status_code == 503
-    assert int(answer["Retry-After"]) > 0
-    assert answer.json()["checks"]["storage"] != "ok"
+    response = APIClient().get("/health/ready")
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert response.json()["checks"]["storage"] != "ok"
 
 
 def test_the_admin_pages_are_for_staff(staff: User, make_user: MakeUser) -> None:
@@ -117,19 +117,19 @@ def test_the_admin_pages_are_for_staff(staff: User, make_user: MakeUser) -> None
     assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
 
 
-def test_the_schema_is_openapi_3_1_and_open_to_all() -> None:
+def test_the_schema_is_openapi_3_1_and_public() -> None:
     for path in ("/api/schema/", "/api/schema"):
-        answer = APIClient().get(path)
-        assert answer.status_code == 200
-        said = answer.json()
-        assert said["openapi"].startswith("3.1")
+        response = APIClient().get(path)
+        assert response.status_code == 200
+        payload = response.json()
+        assert payload["openapi"].startswith("3.1")
         assert {
             path: {method.upper() for method in operations}
-            for path, operations in said["paths"].items()
+            for path, operations in payload["paths"].items()
         } == {path: set(methods.split()) for path, methods in PATHS.items()}
 
 
-def test_operations_have_ids_of_their_method_and_path() -> None:
+def test_operation_ids_consist_of_method_and_path() -> None:
     ids = [
         operation["operationId"]
         for operations in openapi_document()["paths"].values()
@@ -139,25 +139,25 @@ def test_operations_have_ids_of_their_method_and_path() -> None:
     assert {"get_api_notes", "get_api_notes_id", "put_timba_log"} <= set(ids)
 
 
-def test_its_pages_need_nothing_from_elsewhere_and_nothing_inline() -> None:
+def test_the_documentation_pages_load_nothing_external_and_nothing_inline() -> None:
     for path in ("/api/docs/", "/api/docs"):
-        answer = APIClient().get(path)
-        assert answer.status_code == 200
-        assert b"http" not in answer.content
-        assert b"<style" not in answer.content
-        assert b"<script>" not in answer.content
-        assert "'unsafe-inline'" not in answer["Content-Security-Policy"]
+        response = APIClient().get(path)
+        assert response.status_code == 200
+        assert b"http" not in response.content
+        assert b"<style" not in response.content
+        assert b"<script>" not in response.content
+        assert "'unsafe-inline'" not in response["Content-Security-Policy"]
 
 
 def test_the_schema_is_valid(tmp_path: Path) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", file=os.fspath(tmp_path / "s.yml"))
 
 
-def test_other_origins_are_let_in_only_where_named(settings: Any, make_user: MakeUser) -> None:
+def test_only_configured_origins_are_allowed(settings: Any, make_user: MakeUser) -> None:
     def allowed(origin: str) -> str | None:
-        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        answer = Browser().options("/api/notes/", headers=asked)
-        return answer.headers.get("Access-Control-Allow-Origin")
+        headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        response = Browser().options("/api/notes/", headers=headers)
+        return response.headers.get("Access-Control-Allow-Origin")
 
     assert allowed("https://yard.example") is None
     settings.CORS_ALLOWED_ORIGINS = ["https://yard.example"]
@@ -165,11 +165,11 @@ def test_other_origins_are_let_in_only_where_named(settings: Any, make_user: Mak
     assert allowed("https://other.example") is None
 
 
-def test_forwarding_headers_are_believed_of_trusted_proxies_alone(settings: Any) -> None:
+def test_forwarding_headers_are_accepted_only_from_trusted_proxies(settings: Any) -> None:
     settings.TIMBA_TRUSTED_PROXIES = ["10.2.2.0/24"]
 
-    def failures(peer: str) -> list[int]:
-        """Return what a peer hears that names another caller each time."""
+    def statuses(peer: str) -> list[int]:
+        """Return the statuses of six failed sign-ins, each with another forwarded address."""
         return [
             APIClient(REMOTE_ADDR=peer, headers={"X-Forwarded-For": f"8.8.8.{number}"})
             .post("/api/token/", {"username": "nobody", "password": "wrong"})
@@ -177,5 +177,5 @@ def test_forwarding_headers_are_believed_of_trusted_proxies_alone(settings: Any)
             for number in range(6)
         ]
 
-    assert failures("10.1.1.1") == [401] * 5 + [429]
-    assert failures("10.2.2.2") == [401] * 6
+    assert statuses("10.1.1.1") == [401] * 5 + [429]
+    assert statuses("10.2.2.2") == [401] * 6

@@ -1,4 +1,4 @@
-"""“Signing in”: tokens, their rotation and their end, the browser's session, the administrator."""
+"""“Signing in”: tokens, their rotation and revocation, browser sessions, the administrator."""
 
 from __future__ import annotations
 
@@ -33,43 +33,43 @@ def refresh(token: str) -> Any:
     return APIClient().post(REFRESH, {"refresh": token})
 
 
-def asks(access: str) -> int:
-    """Return what a program with this token is answered."""
-    program = APIClient(headers={"authorization": f"Bearer {access}"})
-    status: int = program.get("/api/notes/").status_code
+def status_with_token(access: str) -> int:
+    """Return the status of a request with this token."""
+    api_client = APIClient(headers={"authorization": f"Bearer {access}"})
+    status: int = api_client.get("/api/notes/").status_code
     return status
 
 
 def browser_of(user: User) -> Browser:
     browser = Browser()
     form = {"username": user.username, "password": PASSWORD, "next": "/notes/"}
-    answer = browser.post("/login/", form)
-    assert (answer.status_code, answer["Location"]) == (302, "/notes/")
+    response = browser.post("/login/", form)
+    assert (response.status_code, response["Location"]) == (302, "/notes/")
     return browser
 
 
 def test_username_and_password_give_access_and_refresh(make_user: MakeUser) -> None:
-    answer = sign_in(make_user().username)
-    assert answer.status_code == 200
-    assert list(answer.json()) == ["access", "refresh"]
-    assert asks(answer.json()["access"]) == 200
-    assert asks(answer.json()["refresh"]) == 401
+    response = sign_in(make_user().username)
+    assert response.status_code == 200
+    assert list(response.json()) == ["access", "refresh"]
+    assert status_with_token(response.json()["access"]) == 200
+    assert status_with_token(response.json()["refresh"]) == 401
 
 
 def test_unknown_wrong_and_inactive_are_the_same_401(make_user: MakeUser) -> None:
     inactive = make_user(is_active=False)
     suspended = make_user()
-    answers = [
+    responses = [
         sign_in("nobody"),
         sign_in(make_user().username, "wrong"),
         sign_in(inactive.username),
     ]
     suspended.client.is_active = False
     suspended.client.save()
-    answers.append(sign_in(suspended.username))
-    assert len({answer.content for answer in answers}) == 1
-    for answer in answers:
-        assert_problem(answer, 401)
+    responses.append(sign_in(suspended.username))
+    assert len({response.content for response in responses}) == 1
+    for response in responses:
+        assert_problem(response, 401)
 
 
 def test_after_5_failures_for_a_username_and_address_in_15_minutes_it_is_429(
@@ -78,16 +78,16 @@ def test_after_5_failures_for_a_username_and_address_in_15_minutes_it_is_429(
     marta, other = make_user().username, make_user().username
     with time_machine.travel(NOON, tick=False) as clock:
         assert [sign_in(marta, "wrong").status_code for _ in range(5)] == [401] * 5
-        answer = sign_in(marta)
-        assert_problem(answer, 429)
-        assert 0 < int(answer["Retry-After"]) <= 15 * 60
+        response = sign_in(marta)
+        assert_problem(response, 429)
+        assert 0 < int(response["Retry-After"]) <= 15 * 60
         assert sign_in(other).status_code == 200
         assert sign_in(marta, address="10.0.0.8").status_code == 200
         clock.shift(timedelta(minutes=15, seconds=1))
         assert sign_in(marta).status_code == 200
 
 
-def test_50_failures_of_one_address_in_15_minutes_are_the_last_whatever_the_username(
+def test_after_50_failures_from_one_address_in_15_minutes_every_username_is_429(
     make_user: MakeUser,
 ) -> None:
     marta = make_user().username
@@ -98,12 +98,12 @@ def test_50_failures_of_one_address_in_15_minutes_are_the_last_whatever_the_user
             if number % 10 == 0:
                 assert sign_in(marta, address=here).status_code == 200  # is not counted
         for address in (here, near):
-            answer = sign_in(marta, address=address)
-            problem = assert_problem(answer, 429)
+            response = sign_in(marta, address=address)
+            problem = assert_problem(response, 429)
             assert problem["detail"] == (
                 "There were too many attempts to sign in from this address: wait 15 minutes."
             )
-            assert answer["Retry-After"] == "900"
+            assert response["Retry-After"] == "900"
         assert sign_in(marta, address=elsewhere).status_code == 200
         clock.shift(timedelta(minutes=15))
         assert sign_in(marta, address=here).status_code == 200
@@ -117,7 +117,7 @@ def test_an_ipv6_address_counts_by_its_network(make_user: MakeUser) -> None:
     assert sign_in(marta, address="2001:db8:1:3::").status_code == 200
 
 
-def test_a_password_set_by_an_owner_or_staff_lifts_the_lock_at_once(
+def test_a_password_set_by_an_owner_or_staff_ends_the_lock_at_once(
     make_user: MakeUser, staff: User
 ) -> None:
     marta = make_user(role="viewer")
@@ -125,21 +125,21 @@ def test_a_password_set_by_an_owner_or_staff_lifts_the_lock_at_once(
         for _ in range(5):
             assert sign_in(marta.username, "wrong").status_code == 401
         assert_problem(sign_in(marta.username), 429)
-        program = APIClient()
-        program.force_authenticate(actor)
+        api_client = APIClient()
+        api_client.force_authenticate(actor)
         body = {"user_id": marta.pk, "password": password}
-        assert program.patch("/timba/user", body).status_code == 200
+        assert api_client.patch("/timba/user", body).status_code == 200
         assert sign_in(marta.username, password).status_code == 200
 
 
 @pytest.mark.parametrize("typed", ["ilze ", " ilze", "\tilze\u00a0\n"])
-def test_blanks_around_a_username_are_cut(typed: str, make_user: MakeUser) -> None:
+def test_whitespace_around_a_username_is_stripped(typed: str, make_user: MakeUser) -> None:
     make_user(username="ilze")
     assert sign_in(typed).status_code == 200
     assert Browser().post("/login/", {"username": typed, "password": PASSWORD}).status_code == 302
 
 
-def test_signing_in_anew_changes_the_sessions_id(make_user: MakeUser) -> None:
+def test_signing_in_again_changes_the_session_id(make_user: MakeUser) -> None:
     user, other = make_user(), make_user()
     browser = browser_of(user)
     ids = [browser.cookies["timba"].value]
@@ -163,21 +163,23 @@ def test_the_pages_count_the_same_failures(make_user: MakeUser) -> None:
     assert sign_in(user.username).status_code == 429
 
 
-def test_access_lives_15_minutes_and_refresh_7_days(make_user: MakeUser) -> None:
+def test_access_tokens_expire_after_15_minutes_and_refresh_tokens_after_7_days(
+    make_user: MakeUser,
+) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         first = sign_in(make_user().username).json()
-        lives = [
+        decoded = [
             jwt.decode(first[kind], options={"verify_signature": False})
             for kind in ("access", "refresh")
         ]
-        assert [claims["exp"] - claims["iat"] for claims in lives] == [15 * 60, 7 * 24 * 3600]
+        assert [claims["exp"] - claims["iat"] for claims in decoded] == [15 * 60, 7 * 24 * 3600]
         clock.shift(timedelta(minutes=15, seconds=29))
-        assert asks(first["access"]) == 200
+        assert status_with_token(first["access"]) == 200
         clock.shift(timedelta(seconds=2))
-        assert asks(first["access"]) == 401
+        assert status_with_token(first["access"]) == 401
         clock.move_to(NOON + timedelta(days=7, seconds=29))
         second = refresh(first["refresh"]).json()
-        assert asks(second["access"]) == 200
+        assert status_with_token(second["access"]) == 200
         clock.shift(timedelta(days=7, seconds=31))
         assert_problem(refresh(second["refresh"]), 401)
 
@@ -190,24 +192,24 @@ def test_the_clock_of_the_server_that_signed_may_be_30_s_ahead(
     with time_machine.travel(NOON + timedelta(seconds=ahead), tick=False):
         access = sign_in(user.username).json()["access"]
     with time_machine.travel(NOON, tick=False):
-        assert asks(access) == status
+        assert status_with_token(access) == status
 
 
-def test_a_refresh_rotates_and_the_old_one_is_dead_at_once(make_user: MakeUser) -> None:
+def test_a_refresh_token_is_rotated_and_the_old_one_is_invalid_at_once(make_user: MakeUser) -> None:
     first = sign_in(make_user().username).json()
-    answer = refresh(first["refresh"])
-    assert answer.status_code == 200
-    second = answer.json()
+    response = refresh(first["refresh"])
+    assert response.status_code == 200
+    second = response.json()
     assert list(second) == ["access", "refresh"]
     assert second["refresh"] != first["refresh"]
     assert_problem(refresh(first["refresh"]), 401)
-    assert asks(second["access"]) == 200
+    assert status_with_token(second["access"]) == 200
     assert refresh(second["refresh"]).status_code == 200
 
 
-@pytest.mark.parametrize(("seconds", "lives"), [(9, True), (11, False)])
-def test_a_reuse_later_than_10_seconds_kills_the_whole_family(
-    seconds: int, lives: bool, make_user: MakeUser
+@pytest.mark.parametrize(("seconds", "is_valid"), [(9, True), (11, False)])
+def test_reuse_after_more_than_10_seconds_revokes_the_whole_family(
+    seconds: int, is_valid: bool, make_user: MakeUser
 ) -> None:
     user = make_user()
     with time_machine.travel(NOON, tick=False) as clock:
@@ -216,19 +218,19 @@ def test_a_reuse_later_than_10_seconds_kills_the_whole_family(
         second = refresh(first["refresh"]).json()
         clock.shift(timedelta(seconds=seconds))
         assert_problem(refresh(first["refresh"]), 401)
-        assert asks(second["access"]) == (200 if lives else 401)
-        assert refresh(second["refresh"]).status_code == (200 if lives else 401)
-        assert asks(elsewhere["access"]) == 200
+        assert status_with_token(second["access"]) == (200 if is_valid else 401)
+        assert refresh(second["refresh"]).status_code == (200 if is_valid else 401)
+        assert status_with_token(elsewhere["access"]) == 200
 
 
-def test_revoking_is_204_and_that_sign_in_is_over(make_user: MakeUser) -> None:
+def test_revoking_is_204_and_invalidates_all_tokens_of_that_sign_in(make_user: MakeUser) -> None:
     user = make_user()
-    kept, ended = sign_in(user.username).json(), sign_in(user.username).json()
-    answer = APIClient().post(REVOKE, {"refresh": ended["refresh"]})
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert asks(ended["access"]) == 401
+    active, ended = sign_in(user.username).json(), sign_in(user.username).json()
+    response = APIClient().post(REVOKE, {"refresh": ended["refresh"]})
+    assert (response.status_code, response.content) == (204, b"")
+    assert status_with_token(ended["access"]) == 401
     assert_problem(refresh(ended["refresh"]), 401)
-    assert asks(kept["access"]) == 200
+    assert status_with_token(active["access"]) == 200
 
 
 def deactivate(user: User) -> None:
@@ -241,35 +243,35 @@ def suspend(user: User) -> None:
 
 
 def change_password(user: User) -> None:
-    program = APIClient()
-    program.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user.username).json()['access']}")
+    api_client = APIClient()
+    api_client.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(user.username).json()['access']}")
     body = {"user_id": user.pk, "password": "spruce-bark-7731", "current_password": PASSWORD}
-    assert program.patch("/timba/user", body).status_code == 200
+    assert api_client.patch("/timba/user", body).status_code == 200
 
 
-@pytest.mark.parametrize("shut_out", [deactivate, User.delete, suspend, change_password])
-def test_who_is_shut_out_feels_it_at_once_with_token_and_session(
-    shut_out: Callable[[User], object], make_user: MakeUser
+@pytest.mark.parametrize("revoke_access", [deactivate, User.delete, suspend, change_password])
+def test_revoked_access_invalidates_tokens_and_sessions_at_once(
+    revoke_access: Callable[[User], object], make_user: MakeUser
 ) -> None:
     user = make_user()
     tokens, browser = sign_in(user.username).json(), browser_of(user)
-    assert asks(tokens["access"]) == browser.get("/api/notes/").status_code == 200
-    shut_out(user)
-    assert asks(tokens["access"]) == 401
+    assert status_with_token(tokens["access"]) == browser.get("/api/notes/").status_code == 200
+    revoke_access(user)
+    assert status_with_token(tokens["access"]) == 401
     assert_problem(refresh(tokens["refresh"]), 401)
     assert_problem(browser.get("/api/notes/"), 401)
 
 
-def test_who_has_another_role_feels_it_at_once(make_user: MakeUser) -> None:
+def test_a_changed_role_applies_to_tokens_and_sessions_at_once(make_user: MakeUser) -> None:
     user = make_user(role="operator")
     access, browser = sign_in(user.username).json()["access"], browser_of(user)
-    program = APIClient(headers={"authorization": f"Bearer {access}"})
-    assert program.post("/api/notes/", {"title": "Lorry"}).status_code == 201
+    api_client = APIClient(headers={"authorization": f"Bearer {access}"})
+    assert api_client.post("/api/notes/", {"title": "Lorry"}).status_code == 201
     user.role = Role.unscoped.get(client=None, name="viewer")
     user.save()
-    assert_problem(program.post("/api/notes/", {"title": "Lorry"}), 403)
-    answer = browser.post("/api/notes/", {"title": "Lorry"}, content_type="application/json")
-    assert_problem(answer, 403)
+    assert_problem(api_client.post("/api/notes/", {"title": "Lorry"}), 403)
+    response = browser.post("/api/notes/", {"title": "Lorry"}, content_type="application/json")
+    assert_problem(response, 403)
 
 
 def test_a_browser_signs_in_and_out_with_302(make_user: MakeUser) -> None:
@@ -290,7 +292,7 @@ def test_signing_in_and_out_need_the_csrf_token(path: str, make_user: MakeUser) 
     assert browser.post(path, {**form, "csrfmiddlewaretoken": "b" * 32}).status_code == 302
 
 
-def test_csu_makes_the_administrator_and_again_changes_nothing(settings: Any) -> None:
+def test_csu_creates_the_administrator_and_is_idempotent(settings: Any) -> None:
     settings.TIMBA_ADMIN_PASSWORD = "spruce-bark-7731"
     call_command("csu")
     admin = User.unscoped.get(username="admin")
@@ -302,14 +304,14 @@ def test_csu_makes_the_administrator_and_again_changes_nothing(settings: Any) ->
     assert sign_in("admin", "spruce-bark-7731").status_code == 200
 
 
-def test_csu_refuses_with_a_sentence_where_the_password_is_unset(settings: Any) -> None:
+def test_csu_fails_with_a_sentence_if_the_password_is_not_set(settings: Any) -> None:
     settings.TIMBA_ADMIN_PASSWORD = ""
     with pytest.raises(CommandError, match=r"TIMBA_ADMIN_PASSWORD is not set.*\."):
         call_command("csu")
     assert not User.unscoped.exists()
 
 
-def test_createsuperuser_makes_staff_without_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_createsuperuser_creates_staff_without_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "spruce-bark-7731")
     call_command("createsuperuser", "--noinput", "--username", "root")
     root = User.unscoped.get(username="root")

@@ -1,4 +1,4 @@
-"""“Temperatures”: the grammar of a line, and what becomes of bad ones."""
+"""“Temperatures”: the grammar of a line, and the reports of bad lines."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.contract.answers import TIME, assert_problem
-from tests.contract.conftest import Work
-from tests.contract.uploads import FOUR, sent, settled, upload, zipped
+from tests.contract.conftest import ProcessPending
+from tests.contract.uploads import (
+    FOUR_READINGS,
+    form_file,
+    gzipped_form_file,
+    upload,
+    upload_and_process,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -55,61 +61,69 @@ BAD = [
 ]  # fmt: skip
 
 
-def rejects(program: APIClient, file: dict[str, Any]) -> list[list[str]]:
-    answer = program.get(f"/api/files/{file['id']}/rejects/")
-    assert answer.status_code == 200
-    assert answer["Content-Type"].split(";")[0] == "text/csv"
-    text = b"".join(answer).decode()
+def rejects(api_client: APIClient, file: dict[str, Any]) -> list[list[str]]:
+    response = api_client.get(f"/api/files/{file['id']}/rejects/")
+    assert response.status_code == 200
+    assert response["Content-Type"].split(";")[0] == "text/csv"
+    text = b"".join(response).decode()
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["line", "reason", "text"]
     return rows[1:]
 
 
 @pytest.mark.parametrize("line", GOOD)
-def test_a_good_line_is_read_as_this(line: str, program: APIClient, work: Work) -> None:
+def test_a_good_line_is_parsed(
+    line: str, api_client: APIClient, process_pending: ProcessPending
+) -> None:
     temperature, at = GOOD[line]
-    file = settled(program, work, line)
+    file = upload_and_process(api_client, process_pending, line)
     assert file["status"] == "SUCCESS"
-    city = program.get("/temperature-readings/7/").json()
+    city = api_client.get("/temperature-readings/7/").json()
     assert [city[name] for name in ("count", "min_temp", "first_at")] == [1, temperature, at]
 
 
-def test_everything_else_is_a_bad_line_reported_once(program: APIClient, work: Work) -> None:
+def test_any_other_line_is_a_bad_line_that_is_reported_once(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
     good = "7,1,2026-01-01T12:00:00Z"
     lines = [line for bad in BAD for line in (good, bad)]
-    file = settled(program, work, "\n".join(lines))
+    file = upload_and_process(api_client, process_pending, "\n".join(lines))
     assert file["status"] == "SUCCESS"
     result = file["result"]
     counted = [result[name] for name in ("rows", "accepted", "rejected", "cities")]
     assert counted == [2 * len(BAD), len(BAD), len(BAD), 1]
-    reported = rejects(program, file)
+    reported = rejects(api_client, file)
     assert [row[0] for row in reported] == [str(2 * n) for n in range(1, len(BAD) + 1)]
-    # In the CSV a text that a spreadsheet could run has an apostrophe in front.
-    shown = [f"'{bad}" if bad[0] in "-=+@" else bad for bad in BAD]
-    assert [row[2].replace("\ufffd", "\0") for row in reported] == shown
+    # The CSV puts an apostrophe before a text that a spreadsheet could evaluate.
+    escaped = [f"'{bad}" if bad[0] in "-=+@" else bad for bad in BAD]
+    assert [row[2].replace("\ufffd", "\0") for row in reported] == escaped
     assert all(reason for _, reason, _ in reported)
     first = result["first_errors"]
     assert [list(error) for error in first] == [["line", "reason", "text"]] * 20
     assert [[str(e["line"]), e["reason"]] for e in first] == [row[:2] for row in reported[:20]]
     assert [e["text"].replace("\ufffd", "\0") for e in first] == BAD[:20]
-    assert program.get("/temperature-readings/7/").json()["count"] == len(BAD)
+    assert api_client.get("/temperature-readings/7/").json()["count"] == len(BAD)
 
 
-def test_what_is_not_utf8_is_a_bad_line_shown_by_replacement_characters(
-    program: APIClient, work: Work
+def test_invalid_utf8_is_a_bad_line_shown_with_replacement_characters(
+    api_client: APIClient, process_pending: ProcessPending
 ) -> None:
-    file = settled(program, work, FOUR.encode() + b"7,1,2026-01-01T12:00Z\xff\n")
-    assert rejects(program, file) == [
+    file = upload_and_process(
+        api_client, process_pending, FOUR_READINGS.encode() + b"7,1,2026-01-01T12:00Z\xff\n"
+    )
+    assert rejects(api_client, file) == [
         ["5", file["result"]["first_errors"][0]["reason"], "7,1,2026-01-01T12:00Z\ufffd"]
     ]
 
 
 def test_the_text_of_a_bad_line_is_cut_at_1000_characters_and_a_long_line_is_bad(
-    program: APIClient, work: Work
+    api_client: APIClient, process_pending: ProcessPending
 ) -> None:
     blanks = " " * 1024**2
-    file = settled(program, work, f"{'ā' * 1500}\n{FOUR}7,1,2026-01-01T12:00Z{blanks}\n")
-    [[first, _, text], [second, _, blank]] = rejects(program, file)
+    file = upload_and_process(
+        api_client, process_pending, f"{'ā' * 1500}\n{FOUR_READINGS}7,1,2026-01-01T12:00Z{blanks}\n"
+    )
+    [[first, _, text], [second, _, blank]] = rejects(api_client, file)
     assert (first, text) == ("1", "ā" * 1000)
     assert (second, len(blank)) == ("6", 1000)
 
@@ -117,32 +131,40 @@ def test_the_text_of_a_bad_line_is_cut_at_1000_characters_and_a_long_line_is_bad
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param("city_id,temperature,timestamp\n" + FOUR, id="a header"),
-        pytest.param(FOUR.replace("\n", "\r\n"), id="CRLF"),
-        pytest.param("\ufeff" + FOUR, id="a BOM"),
-        pytest.param("\ufeffcity_id,temperature,timestamp\r\n" + FOUR, id="a BOM and a header"),
-        pytest.param("\n \n" + FOUR.replace("\n", "\n\n"), id="blank lines"),
-        pytest.param(FOUR.replace(",", " , "), id="blanks around fields"),
-        pytest.param(FOUR.rstrip("\n"), id="no last newline"),
+        pytest.param("city_id,temperature,timestamp\n" + FOUR_READINGS, id="a header"),
+        pytest.param(FOUR_READINGS.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param("\ufeff" + FOUR_READINGS, id="a BOM"),
+        pytest.param(
+            "\ufeffcity_id,temperature,timestamp\r\n" + FOUR_READINGS, id="a BOM and a header"
+        ),
+        pytest.param("\n \n" + FOUR_READINGS.replace("\n", "\n\n"), id="blank lines"),
+        pytest.param(FOUR_READINGS.replace(",", " , "), id="blanks around fields"),
+        pytest.param(FOUR_READINGS.rstrip("\n"), id="no last newline"),
     ],
 )
 @pytest.mark.parametrize("archive", [False, True])
-def test_these_are_fine(data: str, archive: bool, program: APIClient, work: Work) -> None:
-    answer = upload(program, zipped(data) if archive else sent(data))
-    assert answer.status_code == 201
-    assert work() == 1
-    result = program.get(f"/api/files/{answer.json()['file_id']}/").json()["result"]
+def test_variants_of_the_format_are_accepted(
+    data: str, archive: bool, api_client: APIClient, process_pending: ProcessPending
+) -> None:
+    response = upload(api_client, gzipped_form_file(data) if archive else form_file(data))
+    assert response.status_code == 201
+    assert process_pending() == 1
+    result = api_client.get(f"/api/files/{response.json()['file_id']}/").json()["result"]
     assert (result["accepted"], result["rejected"], result["first_errors"]) == (4, 0, [])
 
 
-def test_a_header_counts_as_line_1_and_is_one_only_there(program: APIClient, work: Work) -> None:
+def test_a_header_counts_as_line_1_and_is_a_bad_line_elsewhere(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
     header = "city_id,temperature,timestamp\n"
-    file = settled(program, work, header + FOUR + header)
-    assert [row[0] for row in rejects(program, file)] == ["6"]
+    file = upload_and_process(api_client, process_pending, header + FOUR_READINGS + header)
+    assert [row[0] for row in rejects(api_client, file)] == ["6"]
 
 
-def test_the_result_has_exactly_these_fields(program: APIClient, work: Work) -> None:
-    file = settled(program, work, FOUR + "nonsense\n")
+def test_the_result_has_exactly_these_fields(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
+    file = upload_and_process(api_client, process_pending, FOUR_READINGS + "nonsense\n")
     result = file["result"]
     assert list(result) == RESULT
     assert (result["id"], result["name"]) == (file["id"], "readings.csv")
@@ -156,11 +178,13 @@ def test_the_result_has_exactly_these_fields(program: APIClient, work: Work) -> 
     assert TIME.fullmatch(result["first_at"])
 
 
-def test_without_a_good_line_it_is_a_failure_with_a_sentence(
-    program: APIClient, work: Work
+def test_a_file_without_a_good_line_fails_with_a_sentence(
+    api_client: APIClient, process_pending: ProcessPending
 ) -> None:
-    file = settled(program, work, "city_id,temperature,timestamp\nnonsense\n")
+    file = upload_and_process(
+        api_client, process_pending, "city_id,temperature,timestamp\nnonsense\n"
+    )
     assert file["status"] == "FAILURE"
     assert file["error"].endswith(".")
-    assert [row[0] for row in rejects(program, file)] == ["2"]
-    assert_problem(program.get("/temperature-readings/7/"), 404)
+    assert [row[0] for row in rejects(api_client, file)] == ["2"]
+    assert_problem(api_client.get("/temperature-readings/7/"), 404)

@@ -1,4 +1,4 @@
-"""Files as callers send them."""
+"""Files for uploads, and functions that upload them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
 
-from tests.contract.conftest import Work
+from tests.contract.conftest import ProcessPending
 
-FOUR = (
+FOUR_READINGS = (
     "7,21.50,2026-01-01T12:00:00Z\n"
     "7,-3.25,2026-01-02T12:00:00Z\n"
     "7,4,2026-01-03T12:00:00Z\n"
     "9,0.01,2026-01-01T12:00:00Z\n"
 )
-DOORS = {"/upload/": "file", "/api/files/": "file", "/api/upload/": "files"}
+UPLOAD_FIELDS = {"/upload/": "file", "/api/files/": "file", "/api/upload/": "files"}
 
 
-def sent(data: bytes | str, name: str = "readings.csv") -> SimpleUploadedFile:
+def form_file(data: bytes | str, name: str = "readings.csv") -> SimpleUploadedFile:
     """Return a file for a multipart form."""
     return SimpleUploadedFile(name, data.encode() if isinstance(data, str) else data)
 
 
-def zipped(data: bytes | str, name: str = "readings.csv.gz") -> SimpleUploadedFile:
-    """Return a file for a multipart form, compressed."""
-    return sent(gzip.compress(data.encode() if isinstance(data, str) else data, mtime=0), name)
+def gzipped_form_file(data: bytes | str, name: str = "readings.csv.gz") -> SimpleUploadedFile:
+    """Return a gzip-compressed file for a multipart form."""
+    return form_file(gzip.compress(data.encode() if isinstance(data, str) else data, mtime=0), name)
 
 
 def photo(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **saved: Any) -> bytes:
@@ -38,16 +38,18 @@ def photo(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **saved: Any) ->
     return stream.getvalue()
 
 
-def upload(program: APIClient, file: Any, url: str = "/upload/") -> Any:
-    return program.post(url, {DOORS[url]: file}, format="multipart")
+def upload(api_client: APIClient, file: Any, url: str = "/upload/") -> Any:
+    return api_client.post(url, {UPLOAD_FIELDS[url]: file}, format="multipart")
 
 
-def settled(program: APIClient, work: Work, data: bytes | str) -> dict[str, Any]:
-    """Send a temperature file, have it processed, and return the file."""
-    answer = upload(program, sent(data))
-    assert answer.status_code == 201
-    assert work() == 1
-    file: dict[str, Any] = program.get(f"/api/files/{answer.json()['file_id']}/").json()
+def upload_and_process(
+    api_client: APIClient, process_pending: ProcessPending, data: bytes | str
+) -> dict[str, Any]:
+    """Upload a temperature file, process it, and return the file."""
+    response = upload(api_client, form_file(data))
+    assert response.status_code == 201
+    assert process_pending() == 1
+    file: dict[str, Any] = api_client.get(f"/api/files/{response.json()['file_id']}/").json()
     return file
 
 
@@ -66,14 +68,14 @@ def pdf() -> bytes:
     )
 
 
-def add(program: APIClient, file: Any, **fields: Any) -> dict[str, Any]:
-    """Upload one file; return it as it was answered."""
-    answer = program.post("/api/files/", {"file": file, **fields}, format="multipart")
-    assert answer.status_code == 201, answer.content
-    said: dict[str, Any] = answer.json()
-    return said
+def create_file(api_client: APIClient, file: Any, **fields: Any) -> dict[str, Any]:
+    """Upload one file to `/api/files/` and return it as the response describes it."""
+    response = api_client.post("/api/files/", {"file": file, **fields}, format="multipart")
+    assert response.status_code == 201, response.content
+    payload: dict[str, Any] = response.json()
+    return payload
 
 
-def one(program: APIClient, file: dict[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = program.get(f"/api/files/{file['id']}/").json()
-    return said
+def get_file(api_client: APIClient, file: dict[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = api_client.get(f"/api/files/{file['id']}/").json()
+    return payload

@@ -23,7 +23,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.factories import PASSWORD, ClientFactory, Tenant, UserFactory, create_tenant
-from tests.interleaving import changed_once_it_is_read
+from tests.interleaving import change_after_first_read
 from tests.web.conftest import Open, SignIn
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
@@ -675,10 +675,10 @@ def test_a_concurrent_change_of_another_field_is_kept(
         form_of(http_client, address(tenant.note)),
         form_of(http_client, address(tenant.file)),
     )
-    with changed_once_it_is_read("notes_note", lambda: notes.update(content="Ilze has it")):
+    with change_after_first_read("notes_note", lambda: notes.update(content="Ilze has it")):
         http_client.post(address(tenant.note), {**note, "title": "Key"})
     assert notes.values("title", "content").get() == {"title": "Key", "content": "Ilze has it"}
-    with changed_once_it_is_read("files_file", lambda: files.update(log=None)):
+    with change_after_first_read("files_file", lambda: files.update(log=None)):
         http_client.post(address(tenant.file), {**file, "consignment": ""})
     assert files.values("consignment", "log").get() == {"consignment": None, "log": None}
 

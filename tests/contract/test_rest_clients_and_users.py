@@ -1,6 +1,6 @@
 """“The same nouns answer as plain REST”: clients, users and roles, and the subscription.
 
-What one door refuses the other refuses with the same status, and in the same words.
+`/timba/` and `/api/` reject a request with the same status and the same sentence.
 """
 
 from __future__ import annotations
@@ -27,46 +27,47 @@ ROLE = ["id", "name", "permissions"]
 KALNI = {"name": "Kalni", "address": "Kandava", "contact": "+371", "email": "a@kalni.example"}
 OWNER = {"username": "kalni", "password": "spruce-bark-7731"}
 LATER = "2190-01-01T00:00:00Z"
-Ask = Callable[..., Any]
 
 
-def at_both_doors(program: APIClient, noun: str, method: str, pk: int | None, body: Any) -> Any:
-    """Ask both doors alike, check that they refuse alike, and return what the REST one said."""
+def rejected_by_both_apis(
+    api_client: APIClient, noun: str, method: str, pk: int | None, body: Any
+) -> Any:
+    """Send a request to both APIs, check that both reject it alike, and return the response."""
     if method == "POST":
-        other = program.put(f"/timba/{noun}", body)
-        said = program.post(f"/api/{noun}s/", body)
+        other = api_client.put(f"/timba/{noun}", body)
+        response = api_client.post(f"/api/{noun}s/", body)
     else:
         whole = {f"{noun}_id": pk, **(body or {})}
-        other = program.generic(
+        other = api_client.generic(
             method, f"/timba/{noun}", orjson.dumps(whole), content_type="application/json"
         )
-        said = getattr(program, method.lower())(f"/api/{noun}s/{pk}/", body)
-    assert (said.status_code, said.content) == (other.status_code, other.content)
-    return said
+        response = getattr(api_client, method.lower())(f"/api/{noun}s/{pk}/", body)
+    assert (response.status_code, response.content) == (other.status_code, other.content)
+    return response
 
 
-def queries(act: Callable[[], object]) -> int:
+def queries(function: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as captured:
-        act()
+        function()
     return len(captured)
 
 
 # --- Clients -------------------------------------------------------------------------------------
 
 
-def test_staff_make_list_and_change_clients(staff: User, as_user: AsUser) -> None:
-    program = as_user(staff)
-    answer = program.post("/api/clients/", {**KALNI, **OWNER})
-    assert answer.status_code == 201
-    client = answer.json()
+def test_staff_create_list_and_update_clients(staff: User, as_user: AsUser) -> None:
+    api_client = as_user(staff)
+    response = api_client.post("/api/clients/", {**KALNI, **OWNER})
+    assert response.status_code == 201
+    client = response.json()
     assert list(client) == CLIENT
     assert {name: client[name] for name in KALNI} == KALNI
     assert (client["subscription"]["status"], client["subscription"]["seats"]) == ("trial", 5)
     assert User.unscoped.get(username="kalni").is_owner
     url = f"/api/clients/{client['id']}/"
-    assert program.get(url).json() == client
-    assert program.get("/api/clients/").json() == {"results": [client], "next": None}
-    changed = program.patch(url, {"contact": "Anna"})
+    assert api_client.get(url).json() == client
+    assert api_client.get("/api/clients/").json() == {"results": [client], "next": None}
+    changed = api_client.patch(url, {"contact": "Anna"})
     assert changed.status_code == 200
     assert changed.json() == {
         **client,
@@ -75,29 +76,29 @@ def test_staff_make_list_and_change_clients(staff: User, as_user: AsUser) -> Non
     }
 
 
-def test_a_member_sees_and_lists_the_own_client_alone(program: APIClient, owner: User) -> None:
+def test_a_member_sees_and_lists_only_their_own_client(api_client: APIClient, owner: User) -> None:
     ClientFactory()
-    own = program.get(f"/api/clients/{owner.client_id}/").json()
+    own = api_client.get(f"/api/clients/{owner.client_id}/").json()
     assert list(own) == CLIENT
-    assert own == program.get("/timba/client").json()
+    assert own == api_client.get("/timba/client").json()
     for query in ({}, {"client_id": owner.client_id}):
-        assert program.get("/api/clients/", query).json() == {"results": [own], "next": None}
+        assert api_client.get("/api/clients/", query).json() == {"results": [own], "next": None}
 
 
-def test_nobody_else_makes_clients(program: APIClient) -> None:
-    at_both_doors(program, "client", "POST", None, {**KALNI, **OWNER})
-    assert_problem(program.post("/api/clients/", {**KALNI, **OWNER}), 403)
+def test_only_staff_create_clients(api_client: APIClient) -> None:
+    rejected_by_both_apis(api_client, "client", "POST", None, {**KALNI, **OWNER})
+    assert_problem(api_client.post("/api/clients/", {**KALNI, **OWNER}), 403)
     assert_problem(APIClient().post("/api/clients/", {**KALNI, **OWNER}), 401)
     assert Client.unscoped.count() == 1
 
 
-def test_open_sign_up_lets_anyone_at_both_doors_and_limits_them_together(
+def test_open_sign_up_admits_anonymous_users_and_both_apis_share_its_limit(
     db: None, settings: Any
 ) -> None:
     settings.TIMBA_OPEN_SIGNUP = True
     anyone = APIClient(REMOTE_ADDR="10.9.8.7")
-    said = assert_problem(at_both_doors(anyone, "client", "POST", None, KALNI), 400)
-    assert said["errors"].keys() == {"username", "password"}
+    problem = assert_problem(rejected_by_both_apis(anyone, "client", "POST", None, KALNI), 400)
+    assert problem["errors"].keys() == {"username", "password"}
     for number in range(4):
         body = {**KALNI, **OWNER, "username": f"kalni-{number}"}
         assert list(anyone.post("/api/clients/", body).json()) == CLIENT
@@ -108,31 +109,31 @@ def test_open_sign_up_lets_anyone_at_both_doors_and_limits_them_together(
     assert_problem(anyone.get("/api/clients/"), 401)
 
 
-def test_who_manages_users_writes_about_the_client(
-    program: APIClient, owner: User, make_user: MakeUser, as_user: AsUser
+def test_the_permission_to_manage_users_includes_updating_the_client(
+    api_client: APIClient, owner: User, make_user: MakeUser, as_user: AsUser
 ) -> None:
     url = f"/api/clients/{owner.client_id}/"
-    assert program.patch(url, KALNI).json()["email"] == KALNI["email"]
-    said = assert_problem(program.patch(url, {"name": "", "email": "x"}), 400)
-    assert said["errors"].keys() == {"name", "email"}
+    assert api_client.patch(url, KALNI).json()["email"] == KALNI["email"]
+    problem = assert_problem(api_client.patch(url, {"name": "", "email": "x"}), 400)
+    assert problem["errors"].keys() == {"name", "email"}
     for role in ("manager", "viewer"):
         assert_problem(as_user(make_user(role=role)).patch(url, {"name": "Mine"}), 403)
-    # Whoever sends back what it read changes nothing else.
-    whole = program.get(url).json()
-    again = program.patch(url, {**whole, "name": "A", "subscription": {"seats": 999}}).json()
+    # Sending back the whole resource changes no other field.
+    whole = api_client.get(url).json()
+    again = api_client.patch(url, {**whole, "name": "A", "subscription": {"seats": 999}}).json()
     assert again == {**whole, "name": "A", "updated_at": again["updated_at"]}
 
 
 def test_clients_are_suspended_not_deleted(staff: User, owner: User, as_user: AsUser) -> None:
     url = f"/api/clients/{owner.client_id}/"
-    answer = as_user(staff).delete(url)
-    said = assert_problem(answer, 405)
-    assert said["detail"] == "Clients are suspended, not deleted: PATCH is_active to false."
-    assert answer["Allow"] == "GET, PATCH, HEAD, OPTIONS"
+    response = as_user(staff).delete(url)
+    problem = assert_problem(response, 405)
+    assert problem["detail"] == "Clients are suspended, not deleted: PATCH is_active to false."
+    assert response["Allow"] == "GET, PATCH, HEAD, OPTIONS"
     assert assert_problem(as_user(staff).put(url), 405)["detail"] == 'Method "PUT" not allowed.'
 
 
-def test_a_suspended_clients_people_are_shut_out_until_staff_lift_it(
+def test_users_of_a_suspended_client_are_rejected_until_staff_reactivate_it(
     staff: User, owner: User, as_user: AsUser
 ) -> None:
     url, credentials = f"/api/clients/{owner.client_id}/", {"username": owner.username}
@@ -140,11 +141,11 @@ def test_a_suspended_clients_people_are_shut_out_until_staff_lift_it(
     member, browser = as_user(owner), APIClient()
     browser.force_login(owner, backend="timba.accounts.sign_in.MemberBackend")
     assert_problem(member.patch(url, {"is_active": False}), 403)
-    asked = (lambda: member.get("/api/notes/"), lambda: browser.get("/api/notes/"))
+    requests = (lambda: member.get("/api/notes/"), lambda: browser.get("/api/notes/"))
     for is_active, status in ((False, 401), (True, 200)):
-        answer = as_user(staff).patch(url, {"is_active": is_active})
-        assert (answer.status_code, answer.json()["is_active"]) == (200, is_active)
-        assert [ask().status_code for ask in asked] == [status] * 2
+        response = as_user(staff).patch(url, {"is_active": is_active})
+        assert (response.status_code, response.json()["is_active"]) == (200, is_active)
+        assert [request().status_code for request in requests] == [status] * 2
         assert APIClient().post("/api/token/", credentials).status_code == status
 
 
@@ -152,28 +153,28 @@ def test_a_suspended_clients_people_are_shut_out_until_staff_lift_it(
 
 
 def test_staff_extend_a_subscription(staff: User, owner: User, as_user: AsUser) -> None:
-    program, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
+    api_client, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
     body = {"plan": "standard", "seats": 9, "status": "active", "current_period_end": LATER}
-    answer = program.patch(url, body)
-    assert (answer.status_code, answer.json()) == (200, body)
-    assert list(answer.json()) == SUBSCRIPTION
+    response = api_client.patch(url, body)
+    assert (response.status_code, response.json()) == (200, body)
+    assert list(response.json()) == SUBSCRIPTION
     assert as_user(owner).get(url).json() == body
     assert as_user(owner).get("/timba/client").json()["subscription"] == body
 
 
-def test_ended_writes_are_402_and_reads_go_on_until_it_is_renewed(
+def test_after_the_end_writes_are_402_and_reads_succeed_until_it_is_renewed(
     staff: User, owner: User, as_user: AsUser
 ) -> None:
-    program, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
-    ended = program.patch(url, {"status": "lapsed"}).json()
+    api_client, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
+    ended = api_client.patch(url, {"status": "lapsed"}).json()
     assert ended["status"] == "lapsed"
-    now = datetime.fromisoformat(program.get("/api/clients/").json()["results"][0]["created_at"])
+    now = datetime.fromisoformat(api_client.get("/api/clients/").json()["results"][0]["created_at"])
     assert abs(datetime.fromisoformat(ended["current_period_end"]) - now) < timedelta(minutes=1)
     assert_problem(as_user(owner).post("/api/roles/", {"name": "gate"}), 402)
     assert_problem(as_user(owner).patch(f"/api/users/{owner.pk}/", {"name": "N"}), 402)
     assert as_user(owner).get("/api/users/").status_code == 200
-    assert_problem(program.patch(url, {"status": "active"}), 400)
-    renewed = program.patch(url, {"status": "active", "current_period_end": LATER})
+    assert_problem(api_client.patch(url, {"status": "active"}), 400)
+    renewed = api_client.patch(url, {"status": "active", "current_period_end": LATER})
     assert renewed.json()["status"] == "active"
     assert as_user(owner).post("/api/roles/", {"name": "gate"}).status_code == 201
 
@@ -183,10 +184,10 @@ def test_fewer_seats_than_active_users_are_409(
 ) -> None:
     make_user(role="viewer")
     url = f"/api/clients/{owner.client_id}/subscription/"
-    said = assert_problem(as_user(staff).patch(url, {"seats": 1}), 409)
-    assert said["detail"] == "2 users are active: deactivate some, or leave as many seats."
+    problem = assert_problem(as_user(staff).patch(url, {"seats": 1}), 409)
+    assert problem["detail"] == "2 users are active: deactivate some, or leave as many seats."
     assert as_user(staff).patch(url, {"seats": 2}).json()["seats"] == 2
-    assert_problem(at_both_doors(as_user(owner), "user", "POST", None, MARTA), 402)
+    assert_problem(rejected_by_both_apis(as_user(owner), "user", "POST", None, MARTA), 402)
 
 
 @pytest.mark.parametrize(
@@ -204,32 +205,36 @@ def test_fewer_seats_than_active_users_are_409(
         ("current_period_end", "9999-12-31T23:59:59-14:00"),
     ],
 )
-def test_an_unsound_subscription_is_400(
+def test_an_invalid_subscription_is_400(
     field: str, value: Any, staff: User, owner: User, as_user: AsUser
 ) -> None:
     url = f"/api/clients/{owner.client_id}/subscription/"
-    said = assert_problem(as_user(staff).patch(url, {field: value}), 400)
-    assert said["errors"].keys() == {field}
+    problem = assert_problem(as_user(staff).patch(url, {field: value}), 400)
+    assert problem["errors"].keys() == {field}
 
 
-def test_members_do_not_give_themselves_seats(program: APIClient, owner: User) -> None:
+def test_members_may_not_update_their_subscription(api_client: APIClient, owner: User) -> None:
     url = f"/api/clients/{owner.client_id}/subscription/"
-    assert_problem(program.patch(url, {"seats": 99}), 403)
+    assert_problem(api_client.patch(url, {"seats": 99}), 403)
 
 
 # --- Users ---------------------------------------------------------------------------------------
 
 
-def test_a_user_is_added_read_changed_and_deleted(program: APIClient, owner: User) -> None:
-    answer = program.post("/api/users/", {**MARTA, "contact": "+371"})
-    assert answer.status_code == 201
-    user = answer.json()
+def test_a_user_is_added_read_changed_and_deleted(api_client: APIClient, owner: User) -> None:
+    response = api_client.post("/api/users/", {**MARTA, "contact": "+371"})
+    assert response.status_code == 201
+    user = response.json()
     assert list(user) == USER
     assert (user["client_id"], user["contact"]) == (owner.client_id, "+371")
     assert TIME.fullmatch(user["created_at"])
     url = f"/api/users/{user['id']}/"
-    assert program.get(url).json() == program.get("/timba/user", {"id": user["id"]}).json() == user
-    changed = program.patch(url, {"name": "M.", "role": "operator"}).json()
+    assert (
+        api_client.get(url).json()
+        == api_client.get("/timba/user", {"id": user["id"]}).json()
+        == user
+    )
+    changed = api_client.patch(url, {"name": "M.", "role": "operator"}).json()
     operator = Role.unscoped.get(name="operator").pk
     assert changed == {
         **user,
@@ -237,23 +242,23 @@ def test_a_user_is_added_read_changed_and_deleted(program: APIClient, owner: Use
         "role_id": operator,
         "updated_at": changed["updated_at"],
     }
-    assert program.get("/api/users/").json()["results"][-1] == changed
-    gone = program.delete(url)
+    assert api_client.get("/api/users/").json()["results"][-1] == changed
+    gone = api_client.delete(url)
     assert (gone.status_code, gone.content) == (204, b"")
-    assert_problem(program.get(url), 404)
+    assert_problem(api_client.get(url), 404)
 
 
-def test_what_the_query_says_is_no_change(program: APIClient, owner: User) -> None:
-    answer = program.patch(f"/api/users/{owner.pk}/?name=Queried", {})
-    assert answer.json()["name"] == owner.name
+def test_the_query_of_a_patch_changes_nothing(api_client: APIClient, owner: User) -> None:
+    response = api_client.patch(f"/api/users/{owner.pk}/?name=Queried", {})
+    assert response.json()["name"] == owner.name
 
 
-def test_a_users_doors_refuse_alike(
-    program: APIClient, owner: User, staff: User, make_user: MakeUser, as_user: AsUser
+def test_both_apis_reject_requests_for_users_alike(
+    api_client: APIClient, owner: User, staff: User, make_user: MakeUser, as_user: AsUser
 ) -> None:
     viewer, other = make_user(role="viewer"), ClientFactory()
     foreign = UserFactory(client=other, username="foreign")
-    for asker, method, user, body, status in (
+    for actor, method, user, body, status in (
         (owner, "POST", None, {**MARTA, "username": "foreign"}, 409),
         (owner, "POST", None, {**MARTA, "role": "king"}, 404),
         (owner, "POST", None, {**MARTA, "client_id": other.pk}, 404),
@@ -275,52 +280,54 @@ def test_a_users_doors_refuse_alike(
         (owner, "DELETE", foreign, None, 404),
     ):
         pk = user.pk if user else None
-        assert_problem(at_both_doors(as_user(asker), "user", method, pk, body), status)
+        assert_problem(rejected_by_both_apis(as_user(actor), "user", method, pk, body), status)
     assert User.unscoped.count() == 4
 
 
 # --- Roles ---------------------------------------------------------------------------------------
 
 
-def test_a_role_is_added_read_changed_and_deleted(program: APIClient) -> None:
-    data = envelope(program.put("/timba/role", {"name": "guest"}), 201)
+def test_a_role_is_added_read_changed_and_deleted(api_client: APIClient) -> None:
+    data = envelope(api_client.put("/timba/role", {"name": "guest"}), 201)
     assert (list(data), data["permissions"]) == (ROLE, [])
-    answer = program.post(
+    response = api_client.post(
         "/api/roles/", {"name": "gate", "permissions": ["files.write", "logs.write"]}
     )
-    assert (answer.status_code, list(answer.json())) == (201, ROLE)
-    role = answer.json()
+    assert (response.status_code, list(response.json())) == (201, ROLE)
+    role = response.json()
     assert role["permissions"] == ["logs.write", "files.write"]
     url = f"/api/roles/{role['id']}/"
-    assert program.get(url).json() == role
-    listed = program.get("/api/roles/").json()["results"]
-    assert listed == program.get("/timba/roles").json()["roles"]
+    assert api_client.get(url).json() == role
+    listed = api_client.get("/api/roles/").json()["results"]
+    assert listed == api_client.get("/timba/roles").json()["roles"]
     names = [each["name"] for each in listed]
     assert names == ["owner", "manager", "operator", "viewer", "guest", "gate"]
-    changed = program.patch(url, {"permissions": []})
+    changed = api_client.patch(url, {"permissions": []})
     assert (changed.status_code, changed.json()) == (200, {**role, "permissions": []})
-    assert program.patch(url, {"name": "yard"}).json()["name"] == "yard"
-    assert program.delete(url).status_code == 204
-    assert_problem(program.get(url), 404)
+    assert api_client.patch(url, {"name": "yard"}).json()["name"] == "yard"
+    assert api_client.delete(url).status_code == 204
+    assert_problem(api_client.get(url), 404)
 
 
-def test_a_role_allows_what_it_holds_at_once(
-    program: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
+def test_an_added_permission_applies_at_once(
+    api_client: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
 ) -> None:
-    role = envelope(program.put("/timba/role", {"name": "gate"}), 201)
+    role = envelope(api_client.put("/timba/role", {"name": "gate"}), 201)
     gate = as_user(make_user(role=Role.unscoped.get(pk=role["id"])))
     assert_problem(gate.post("/api/notes/", {"title": "Lorry"}), 403)
-    program.patch(f"/api/roles/{role['id']}/", {"permissions": ["notes.write"]})
+    api_client.patch(f"/api/roles/{role['id']}/", {"permissions": ["notes.write"]})
     assert gate.post("/api/notes/", {"title": "Lorry"}).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["gate", "owner", "manager", "operator", "viewer"])
-def test_a_name_that_is_taken_is_409(name: str, program: APIClient) -> None:
-    envelope(program.put("/timba/role", {"name": "gate"}), 201)
-    said = assert_problem(at_both_doors(program, "role", "POST", None, {"name": name}), 409)
-    assert said["detail"] == f"There is a role named “{name}” already: choose another name."
-    yard = program.post("/api/roles/", {"name": "yard"}).json()
-    assert_problem(program.patch(f"/api/roles/{yard['id']}/", {"name": name}), 409)
+def test_a_name_that_another_role_has_is_409(name: str, api_client: APIClient) -> None:
+    envelope(api_client.put("/timba/role", {"name": "gate"}), 201)
+    problem = assert_problem(
+        rejected_by_both_apis(api_client, "role", "POST", None, {"name": name}), 409
+    )
+    assert problem["detail"] == f"There is a role named “{name}” already: choose another name."
+    yard = api_client.post("/api/roles/", {"name": "yard"}).json()
+    assert_problem(api_client.patch(f"/api/roles/{yard['id']}/", {"name": name}), 409)
 
 
 @pytest.mark.parametrize(
@@ -337,40 +344,40 @@ def test_a_name_that_is_taken_is_409(name: str, program: APIClient) -> None:
         ({"name": "gate", "client_id": "x"}, "client_id"),
     ],
 )
-def test_an_unsound_role_is_400(body: Any, field: str, program: APIClient) -> None:
-    said = assert_problem(at_both_doors(program, "role", "POST", None, body), 400)
-    assert said["errors"].keys() == {field}
+def test_an_invalid_role_is_400(body: Any, field: str, api_client: APIClient) -> None:
+    problem = assert_problem(rejected_by_both_apis(api_client, "role", "POST", None, body), 400)
+    assert problem["errors"].keys() == {field}
 
 
-def test_a_role_in_use_is_not_deleted(program: APIClient, make_user: MakeUser) -> None:
-    role = program.post("/api/roles/", {"name": "gate"}).json()
+def test_a_role_in_use_is_not_deleted(api_client: APIClient, make_user: MakeUser) -> None:
+    role = api_client.post("/api/roles/", {"name": "gate"}).json()
     user = make_user(role=Role.unscoped.get(pk=role["id"]))
-    said = assert_problem(program.delete(f"/api/roles/{role['id']}/"), 409)
-    assert said["detail"] == "This role is in use: give its users another one first."
-    assert program.patch(f"/api/users/{user.pk}/", {"role": "viewer"}).status_code == 200
-    assert program.delete(f"/api/roles/{role['id']}/").status_code == 204
+    problem = assert_problem(api_client.delete(f"/api/roles/{role['id']}/"), 409)
+    assert problem["detail"] == "This role is in use: give its users another one first."
+    assert api_client.patch(f"/api/users/{user.pk}/", {"role": "viewer"}).status_code == 200
+    assert api_client.delete(f"/api/roles/{role['id']}/").status_code == 204
 
 
 def test_built_in_roles_are_neither_changed_nor_deleted(
     owner: User, staff: User, as_user: AsUser
 ) -> None:
     viewer = Role.unscoped.get(name="viewer")
-    for program in (as_user(owner), as_user(staff)):
-        assert_problem(program.patch(f"/api/roles/{viewer.pk}/", {"permissions": []}), 403)
-        assert_problem(program.delete(f"/api/roles/{viewer.pk}/"), 403)
+    for api_client in (as_user(owner), as_user(staff)):
+        assert_problem(api_client.patch(f"/api/roles/{viewer.pk}/", {"permissions": []}), 403)
+        assert_problem(api_client.delete(f"/api/roles/{viewer.pk}/"), 403)
 
 
-def test_nobody_gains_a_permission_by_a_role(
-    program: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
+def test_a_role_cannot_give_its_author_another_permission(
+    api_client: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
 ) -> None:
     own = Role.unscoped.create(
         client=client_company, name="hired", permissions=["users.manage", "notes.write"]
     )
     hired = as_user(make_user(role=own))
     more = {"name": "more", "permissions": ["notes.write", "logs.write"]}
-    assert_problem(at_both_doors(hired, "role", "POST", None, more), 403)
+    assert_problem(rejected_by_both_apis(hired, "role", "POST", None, more), 403)
     assert_problem(hired.patch(f"/api/roles/{own.pk}/", more), 403)
-    theirs = program.post("/api/roles/", more).json()
+    theirs = api_client.post("/api/roles/", more).json()
     for body in (more, {"permissions": []}, {"name": "x"}):
         assert_problem(hired.patch(f"/api/roles/{theirs['id']}/", body), 403)
     assert_problem(hired.delete(f"/api/roles/{theirs['id']}/"), 403)
@@ -380,18 +387,20 @@ def test_nobody_gains_a_permission_by_a_role(
     assert own.permissions == ["users.manage", "notes.write"]
 
 
-def test_staff_say_for_which_client(staff: User, owner: User, as_user: AsUser) -> None:
-    said = assert_problem(at_both_doors(as_user(staff), "role", "POST", None, {"name": "x"}), 400)
-    assert said["errors"].keys() == {"client_id"}
+def test_staff_must_name_the_client(staff: User, owner: User, as_user: AsUser) -> None:
+    problem = assert_problem(
+        rejected_by_both_apis(as_user(staff), "role", "POST", None, {"name": "x"}), 400
+    )
+    assert problem["errors"].keys() == {"client_id"}
     body = {"name": "gate", "client_id": owner.client_id}
     role = envelope(as_user(staff).put("/timba/role", body), 201)
     assert as_user(owner).get(f"/api/roles/{role['id']}/").json() == role
 
 
-# --- Apart ---------------------------------------------------------------------------------------
+# --- Tenancy -------------------------------------------------------------------------------------
 
 
-def test_foreign_and_absent_rows_are_the_same(program: APIClient) -> None:
+def test_foreign_and_absent_rows_get_identical_responses(api_client: APIClient) -> None:
     other = ClientFactory()
     rows = {
         "clients": other.pk,
@@ -402,34 +411,34 @@ def test_foreign_and_absent_rows_are_the_same(program: APIClient) -> None:
         for method, body in (("get", None), ("patch", {"name": "N"}), ("delete", None)):
             if (noun, method) == ("clients", "delete"):
                 continue
-            answers = [
-                getattr(program, method)(f"/api/{noun}/{pk}/", body)
+            responses = [
+                getattr(api_client, method)(f"/api/{noun}/{pk}/", body)
                 for pk in (foreign, 10**6, 0, 2**63, 2**70)
             ]
-            assert {answer.status_code for answer in answers} == {404}
-            assert len({answer.content for answer in answers}) == 1
+            assert {response.status_code for response in responses} == {404}
+            assert len({response.content for response in responses}) == 1
     for path in ("subscription/", ""):
         absent, foreign_one = (
-            program.patch(f"/api/clients/{pk}/{path}", {}) for pk in (10**6, other.pk)
+            api_client.patch(f"/api/clients/{pk}/{path}", {}) for pk in (10**6, other.pk)
         )
         assert_problem(absent, 404)
         assert absent.content == foreign_one.content
     for url in ("/api/clients/", "/api/users/", "/api/roles/"):
-        absent, foreign_one = (program.get(url, {"client_id": pk}) for pk in (10**6, other.pk))
+        absent, foreign_one = (api_client.get(url, {"client_id": pk}) for pk in (10**6, other.pk))
         assert_problem(absent, 404)
         assert absent.content == foreign_one.content
 
 
 @pytest.mark.parametrize("url", ["/api/clients/", "/api/users/", "/api/roles/", "/timba/roles"])
-def test_a_list_takes_as_many_queries_for_30_rows_as_for_one(
+def test_a_list_of_30_rows_takes_as_many_queries_as_a_list_of_one(
     url: str, staff: User, as_user: AsUser, client_company: Client
 ) -> None:
-    program = as_user(staff)
-    program.get(url)
-    few = queries(lambda: program.get(url))
+    api_client = as_user(staff)
+    api_client.get(url)
+    few = queries(lambda: api_client.get(url))
     for number in range(30):
         UserFactory(client=ClientFactory())
         Role.unscoped.create(client=client_company, name=f"role {number}")
     key = "roles" if url == "/timba/roles" else "results"
-    assert len(program.get(url).json()[key]) > 30
-    assert queries(lambda: program.get(url)) == few == 2  # who asks, and the rows
+    assert len(api_client.get(url).json()[key]) > 30
+    assert queries(lambda: api_client.get(url)) == few == 2  # the user, and the rows

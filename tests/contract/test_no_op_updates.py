@@ -1,4 +1,4 @@
-"""A change that changes nothing tells nothing, and no row is younger for it."""
+"""An update with the current values writes nothing: no event, no new `updated_at`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from timba.temperatures.services import name_city_and_invalidate_cache
 
 pytestmark = pytest.mark.django_db
 
-CHANGES = [
+UPDATES = [
     endpoint
     for endpoint in API
     if endpoint.method == "PATCH" or (endpoint.method == "PUT" and "note_id" in endpoint.path)
@@ -26,12 +26,12 @@ CHANGES = [
 
 @pytest.fixture
 def someone_else() -> User:
-    """Return who has written nothing of the tenant."""
+    """Return a user who has created or updated no row of the tenant."""
     return StaffFactory()
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Return every column of every row of Timba's, those of time too."""
+    """Return every column of every row of Timba's tables."""
     return {
         model._meta.label: list(model._base_manager.order_by("pk").values())
         for config in apps.get_app_configs()
@@ -40,7 +40,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.mark.parametrize("endpoint", CHANGES, ids=str)
+@pytest.mark.parametrize("endpoint", UPDATES, ids=str)
 def test_writing_the_current_values_changes_nothing(
     endpoint: Endpoint, tenant: Tenant, someone_else: User
 ) -> None:
@@ -60,7 +60,7 @@ def test_writing_the_current_values_changes_nothing(
         assert rows() == before
 
 
-def test_the_name_that_a_city_has_changes_nothing(tenant: Tenant) -> None:
+def test_writing_a_citys_current_name_changes_nothing(tenant: Tenant) -> None:
     before = rows()
     name_city_and_invalidate_cache(
         actor=tenant.user, client=tenant.client, city_id=tenant.city_id, name=tenant.word
