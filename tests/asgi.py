@@ -1,4 +1,4 @@
-"""Callers of an ASGI application, without a server between."""
+"""Requests to an ASGI application without a server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 Messages = list[dict[str, Any]]
 
 
-class Caller:
-    """Sends a request in pieces and notes the answer; after the last piece it is silent."""
+class AsgiRequest:
+    """A POST request whose body is sent in chunks, and the messages of its response.
 
-    def __init__(self, *pieces: bytes, whole: bool = True, **headers: str) -> None:
-        self._pieces = list(pieces)
-        self._whole = whole
-        self.sent: Messages = []
+    After the last chunk, `receive` blocks. With `is_complete=False` the body stays incomplete.
+    """
+
+    def __init__(self, *chunks: bytes, is_complete: bool = True, **headers: str) -> None:
+        self._chunks = list(chunks)
+        self._is_complete = is_complete
+        self.messages: Messages = []
         self.scope = {
             "type": "http",
             "method": "POST",
@@ -31,36 +34,36 @@ class Caller:
         }
 
     async def receive(self) -> dict[str, Any]:
-        if not self._pieces:
+        if not self._chunks:
             await asyncio.Event().wait()
-        body = self._pieces.pop(0)
-        more = bool(self._pieces) or not self._whole
+        body = self._chunks.pop(0)
+        more = bool(self._chunks) or not self._is_complete
         return {"type": "http.request", "body": body, "more_body": more}
 
     async def send(self, message: dict[str, Any]) -> None:
-        self.sent.append(message)
+        self.messages.append(message)
 
     @property
     def status(self) -> int:
-        return int(self.sent[0]["status"])
+        return int(self.messages[0]["status"])
 
     @property
     def headers(self) -> dict[bytes, bytes]:
-        return dict(self.sent[0]["headers"])
+        return dict(self.messages[0]["headers"])
 
     @property
     def content(self) -> bytes:
-        return b"".join(message["body"] for message in self.sent[1:])
+        return b"".join(message["body"] for message in self.messages[1:])
 
     @property
-    def has_sent_all(self) -> bool:
-        return not self._pieces
+    def is_sent(self) -> bool:
+        return not self._chunks
 
 
-def call(application: Any, *callers: Caller) -> None:
-    """Let all of them call at once; return when each has its answer."""
+def send_all(application: Any, *requests: AsgiRequest) -> None:
+    """Send the requests concurrently; return when the application has handled each."""
 
     async def run() -> None:
-        await asyncio.gather(*(application(one.scope, one.receive, one.send) for one in callers))
+        await asyncio.gather(*(application(r.scope, r.receive, r.send) for r in requests))
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""Kafka's own console consumer: what a topic holds, in the words of somebody else's program."""
+"""Reads a topic with Kafka's own console consumer, as a check that is independent of Timba."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tools.servers.server import Instance
 
 
 class Record(NamedTuple):
-    """What is printed of one record."""
+    """One record as the console consumer prints it."""
 
     headers: dict[str, str]
     key: str
     value: dict[str, Any]
 
 
-def printed(broker: Instance, topic: str) -> list[Record]:
-    """Return every record of a topic, as it prints them."""
+def read_topic(broker: Instance, topic: str) -> list[Record]:
+    """Return every record of a topic, oldest first in each partition."""
     kafka = Kafka()
     jars = kafka.test_variables(broker)["TIMBA_TEST_KAFKA_JARS"]
     command = [
         *(kafka.path("java"), "-Xmx128m", "-cp", f"{jars}/*"),
-        # As the broker does it: what it logs is not among the records.
+        # The broker's configuration keeps log lines out of standard output.
         f"-Dlog4j2.configurationFile={broker.folder / 'log4j2.properties'}",
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
         *("--bootstrap-server", broker.address, "--topic", topic, "--from-beginning"),
@@ -32,9 +32,9 @@ def printed(broker: Instance, topic: str) -> list[Record]:
         *("--formatter-property", "print.key=true"),
         *("--formatter-property", "print.headers=true"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert "Processed a total of" in done.stderr, done.stderr
-    return [_record(line) for line in done.stdout.splitlines()]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "Processed a total of" in process.stderr, process.stderr
+    return [_record(line) for line in process.stdout.splitlines()]
 
 
 def _record(line: str) -> Record:

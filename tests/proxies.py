@@ -1,4 +1,4 @@
-"""A small TCP proxy that goes wrong on command: it cuts, and it can be told to cut off late."""
+"""A TCP proxy that truncates responses on request."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Self
 
 
 class Proxy:
-    """Stands on a free loopback port before a server; cuts the next connections off."""
+    """Forwards a free loopback port to a server; a context manager."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.cuts_left = 0
-        self.cuts_made = 0
-        self._cut_after = 0
+        self.remaining = 0
+        self.truncations = 0
+        self._limit = 0
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept)]
         self._sockets: list[socket.socket] = []
         self._threads[0].start()
 
-    def cut(self, times: int, *, after: int) -> None:
-        """Cut the next answers off, once each has had so many bytes."""
-        self.cuts_left, self.cuts_made, self._cut_after = times, 0, after
+    def truncate(self, times: int, *, after: int) -> None:
+        """Close the next `times` connections after about `after` bytes of a response."""
+        self.remaining, self.truncations, self._limit = times, 0, after
 
     def __enter__(self) -> Self:
         return self
@@ -34,45 +34,45 @@ class Proxy:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for one in self._sockets:
-            _end(one)
+        for connection in self._sockets:
+            _close(connection)
         for thread in self._threads:
             thread.join(10)
 
     def _accept(self) -> None:
         while True:
             try:
-                caller, _ = self._listener.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
             server = socket.create_connection(self._server)
-            self._sockets += [caller, server]
-            for source, target, answers in ((caller, server, False), (server, caller, True)):
-                thread = threading.Thread(target=self._carry, args=(source, target, answers))
+            self._sockets += [client, server]
+            for source, target, is_response in ((client, server, False), (server, client, True)):
+                thread = threading.Thread(target=self._forward, args=(source, target, is_response))
                 self._threads.append(thread)
                 thread.start()
 
-    def _carry(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
-        carried = 0
+    def _forward(self, source: socket.socket, target: socket.socket, is_response: bool) -> None:
+        forwarded = 0
         with contextlib.suppress(OSError):
             while data := source.recv(64 * 1024):
-                carried += len(data)
-                if answers and carried > self._cut_after and self._takes_a_cut():
+                forwarded += len(data)
+                if is_response and forwarded > self._limit and self._takes_truncation():
                     break
                 target.sendall(data)
-        _end(source)
-        _end(target)
+        _close(source)
+        _close(target)
 
-    def _takes_a_cut(self) -> bool:
+    def _takes_truncation(self) -> bool:
         with self._lock:
-            if not self.cuts_left:
+            if not self.remaining:
                 return False
-            self.cuts_left -= 1
-            self.cuts_made += 1
+            self.remaining -= 1
+            self.truncations += 1
             return True
 
 
-def _end(one: socket.socket) -> None:
+def _close(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        one.shutdown(socket.SHUT_RDWR)
-    one.close()
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()

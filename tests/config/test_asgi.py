@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.asgi import Caller, call
+from tests.asgi import AsgiRequest, send_all
 from timba.config import asgi
 
 
@@ -32,10 +32,10 @@ from timba.config import asgi
 def test_a_large_body_of_an_unauthenticated_caller_is_not_read(
     path: str, status: HTTPStatus
 ) -> None:
-    caller = Caller(
-        b"{" * 300_000, whole=False, content_length="2000000", content_type="application/json"
+    request = AsgiRequest(
+        b"{" * 300_000, is_complete=False, content_length="2000000", content_type="application/json"
     )
-    caller.scope["raw_path"] = path.encode()
-    call(asgi.application, caller)
-    assert caller.status == status
-    assert json.loads(caller.content)["status"] == status
+    request.scope["raw_path"] = path.encode()
+    send_all(asgi.application, request)
+    assert request.status == status
+    assert json.loads(request.content)["status"] == status

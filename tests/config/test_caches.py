@@ -9,21 +9,21 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 
-from tests.own_servers import OwnServer, note_calls
+from tests.dedicated_servers import DedicatedServer, record_connections
 from timba.config.env import env, with_timeouts
 from tools.servers.redis import Redis
 
-Action = Callable[[OwnServer], None]
+Action = Callable[[DedicatedServer], None]
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[OwnServer]:
-    with OwnServer(Redis()) as own:
+def redis() -> Iterator[DedicatedServer]:
+    with DedicatedServer(Redis()) as own:
         yield own
 
 
 @pytest.fixture
-def cached(redis: OwnServer, settings: Settings) -> None:
+def cached(redis: DedicatedServer, settings: Settings) -> None:
     """Configure that Redis as the cache, as CACHE_URL would."""
     url = redis.variables()["CACHE_URL"]
     settings.CACHES = {"default": with_timeouts(env.cache_url_config(url))}
@@ -32,18 +32,21 @@ def cached(redis: OwnServer, settings: Settings) -> None:
 @pytest.mark.usefixtures("cached")
 @pytest.mark.parametrize(
     ("disable", "restore"),
-    [(OwnServer.kill, OwnServer.start), (OwnServer.freeze, OwnServer.thaw)],
+    [
+        (DedicatedServer.kill, DedicatedServer.start),
+        (DedicatedServer.pause, DedicatedServer.resume),
+    ],
     ids=["killed", "unresponsive"],
 )
 def test_an_unavailable_cache_is_tried_once_per_access(
-    redis: OwnServer, monkeypatch: pytest.MonkeyPatch, disable: Action, restore: Action
+    redis: DedicatedServer, monkeypatch: pytest.MonkeyPatch, disable: Action, restore: Action
 ) -> None:
     cache.set("key", 7)
     assert cache.get("key") == 7
     disable(redis)
     try:
         with monkeypatch.context() as patch:
-            called = note_calls(patch)
+            called = record_connections(patch)
             with pytest.raises(RedisError):
                 cache.get("key")
     finally:

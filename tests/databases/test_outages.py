@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from tests.broken_databases import break_at, spoil
 from tests.conftest import AsUser, MakeUser
+from tests.database_faults import break_connection_at, replace_in_sql
 from timba.accounts.models import Client
 from timba.db import outages
 from timba.db.outages import is_database_outage, is_disk_full
@@ -120,7 +120,7 @@ def test_a_defect_is_a_500_with_its_traceback_in_the_log(
 ) -> None:
     program = as_user(make_user())
     program.raise_request_exception = False
-    with connection.execute_wrapper(spoil("notes_note", "nowhere")):
+    with connection.execute_wrapper(replace_in_sql("notes_note", "nowhere")):
         answer = program.get("/api/notes/")
     assert answer.status_code == 500
     assert answer["Content-Type"] == "application/problem+json"
@@ -134,7 +134,7 @@ def test_an_outage_is_a_503_and_its_cause_is_logged_once(
 ) -> None:
     program = as_user(make_user())
     for _ in range(3):
-        with connection.execute_wrapper(break_at("notes_note")):
+        with connection.execute_wrapper(break_connection_at("notes_note")):
             assert program.get("/api/notes/").status_code == 503
         outages.drop_connection()
     assert len([r for r in caplog.records if r.name == "timba.db.outages"]) == 1

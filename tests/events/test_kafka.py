@@ -14,10 +14,10 @@ import requests
 from confluent_kafka.admin import AdminClient
 from pytest_django.fixtures import Settings
 
-from tests.console_consumer import printed
+from tests.console_consumer import read_topic
+from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import wait_until
-from tests.journeys.timba_process import Program, TimbaProcess
-from tests.own_servers import OwnServer
+from tests.journeys.timba_process import ApiClient, TimbaProcess
 from timba.events.consumer import (
     Deduplicator,
     EventFilter,
@@ -46,13 +46,15 @@ class ManyPartitions(Kafka):
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[OwnServer]:
-    with OwnServer(ManyPartitions()) as own:
+def broker() -> Iterator[DedicatedServer]:
+    with DedicatedServer(ManyPartitions()) as own:
         yield own
 
 
 @pytest.fixture(scope="module")
-def timba(broker: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+def timba(
+    broker: DedicatedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TimbaProcess]:
     process = TimbaProcess(tmp_path_factory.mktemp("kafka"), **broker.variables())
     try:
         process.start()
@@ -62,12 +64,12 @@ def timba(broker: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def manager(timba: TimbaProcess) -> Program:
+def manager(timba: TimbaProcess) -> ApiClient:
     return timba.sign_in("ilze", timba.password_of("ilze"))
 
 
 @pytest.fixture
-def read_back(broker: OwnServer, settings: Settings) -> Any:
+def read_back(broker: DedicatedServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
     settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
     return lambda topic: list(read_kafka(EventFilter(topic=topic)))
@@ -81,7 +83,7 @@ def waiting(timba: TimbaProcess) -> dict[str, str]:
 
 
 def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
-    timba: TimbaProcess, manager: Program, broker: OwnServer, read_back: Any
+    timba: TimbaProcess, manager: ApiClient, broker: DedicatedServer, read_back: Any
 ) -> None:
     note = manager.post("/api/notes/", json={"title": "Seal", "content": "ķīlis, intact"}).json()
     path = f"/api/notes/{note['id']}/"
@@ -98,7 +100,9 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
     assert [(event.id, event.sequence, event.type) for event in ours] == [
         (event["id"], event["sequence"], event["type"]) for event in told
     ]
-    theirs = [one for one in printed(broker.instance, "note_events") if one.key == str(note["id"])]
+    theirs = [
+        one for one in read_topic(broker.instance, "note_events") if one.key == str(note["id"])
+    ]
     assert [(one.value["action"], one.value["note"]) for one in theirs] == [
         ("create", note),
         ("update", changed),
@@ -119,7 +123,7 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
 
 
 def test_topics_have_as_many_partitions_as_the_broker_gives_new_ones(
-    timba: TimbaProcess, broker: OwnServer
+    timba: TimbaProcess, broker: DedicatedServer
 ) -> None:
     topics = AdminClient({"bootstrap.servers": broker.instance.address}).list_topics(timeout=60)
     ours = {name: len(topic.partitions) for name, topic in topics.topics.items()}
@@ -128,11 +132,11 @@ def test_topics_have_as_many_partitions_as_the_broker_gives_new_ones(
 
 
 def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
-    timba: TimbaProcess, manager: Program, broker: OwnServer, read_back: Any
+    timba: TimbaProcess, manager: ApiClient, broker: DedicatedServer, read_back: Any
 ) -> None:
     statuses: list[int] = []
 
-    def write(program: Program) -> list[int]:
+    def write(program: ApiClient) -> list[int]:
         """Make and change notes in turn; return their ids."""
         made = []
         for _ in range(NOTES_EACH):
@@ -176,7 +180,7 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
         what="every change is in Kafka",
     )
     assert titles() == {note: list(range(CHANGES_OF_A_NOTE)) for note in notes}
-    theirs = printed(broker.instance, "note_events")
+    theirs = read_topic(broker.instance, "note_events")
     assert {(one.key, one.value["note"]["title"]) for one in theirs if one.key in notes} == {
         (note, str(number)) for note in notes for number in range(CHANGES_OF_A_NOTE)
     }

@@ -13,7 +13,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.broken_databases import break_at, spoil
+from tests.database_faults import break_connection_at, replace_in_sql
 from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
@@ -153,7 +153,7 @@ def test_a_relay_survives_a_broken_connection(
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
     publish_events(key="1")
-    with connection.execute_wrapper(break_at("events_outboxevent")):
+    with connection.execute_wrapper(break_connection_at("events_outboxevent")):
         assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
     assert relay.run_once() is CycleResult.MOVED
     assert [message.key for message in publisher.log] == ["1"]
@@ -170,7 +170,7 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
     publisher = MemoryPublisher()
     relay = relay_to(publisher)
     publish_events(key="1")
-    with connection.execute_wrapper(spoil("events_outboxevent", "nowhere")):
+    with connection.execute_wrapper(replace_in_sql("events_outboxevent", "nowhere")):
         assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
     assert relay.run_once() is CycleResult.MOVED
     [told] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

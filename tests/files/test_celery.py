@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import wait_until
-from tests.journeys.timba_process import ROOT, Program, TimbaProcess
-from tests.own_servers import OwnServer
+from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
 from timba.files.tasks import TaskFailed, log_exceptions, queued_messages
 from tools.servers.redis import Redis
@@ -27,13 +27,15 @@ READINGS = b"%d,21.50,2026-01-01T00:00:00Z\n"
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[OwnServer]:
-    with OwnServer(Redis()) as own:
+def redis() -> Iterator[DedicatedServer]:
+    with DedicatedServer(Redis()) as own:
         yield own
 
 
 @pytest.fixture(scope="module")
-def process(redis: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
+def process(
+    redis: DedicatedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TimbaProcess]:
     process = TimbaProcess(
         tmp_path_factory.mktemp("celery"),
         DJANGO_SETTINGS_MODULE="tests.files.celery_settings",
@@ -56,12 +58,12 @@ def timba(process: TimbaProcess) -> TimbaProcess:
 
 
 @pytest.fixture
-def manager(timba: TimbaProcess) -> Program:
+def manager(timba: TimbaProcess) -> ApiClient:
     return timba.sign_in("ilze", timba.password_of("ilze"))
 
 
 @pytest.fixture
-def celery(redis: OwnServer) -> Iterator[Celery]:
+def celery(redis: DedicatedServer) -> Iterator[Celery]:
     """Return an app that sends the workers control commands."""
     app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     app.conf.broker_transport_options = CELERY_BROKER_TRANSPORT_OPTIONS
@@ -82,7 +84,7 @@ def mains(timba: TimbaProcess) -> dict[str, int]:
 class ContinuousUpload:
     """Uploads continuously in a thread."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ApiClient) -> None:
         self._program = program
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._upload)
@@ -117,7 +119,7 @@ class ContinuousUpload:
         )
 
 
-def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> None:
+def wait_for_all(program: ApiClient, task_ids: list[str], *, seconds: float) -> None:
     """Wait until every file is in SUCCESS."""
     left = set(task_ids)
 
@@ -132,7 +134,7 @@ def wait_for_all(program: Program, task_ids: list[str], *, seconds: float) -> No
     wait_until(settled, seconds=seconds, what="every file is processed")
 
 
-def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: Program) -> None:
+def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: ApiClient) -> None:
     started = time.monotonic()
     for number in range(20):
         sent = manager.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
@@ -152,7 +154,7 @@ def test_a_task_failure_does_not_end_the_worker(failure: BaseException) -> None:
         task()
 
 
-def test_messages_in_redis_are_counted(redis: OwnServer, celery: Celery) -> None:
+def test_messages_in_redis_are_counted(redis: DedicatedServer, celery: Celery) -> None:
     """Otherwise the sweeper would notify repeatedly of files in a long queue."""
     queue = f"unconsumed-{time.time_ns()}"
     assert queued_messages(celery, [queue]) == 0
@@ -161,7 +163,7 @@ def test_messages_in_redis_are_counted(redis: OwnServer, celery: Celery) -> None
     assert queued_messages(celery, [queue, "another"]) == 3
 
 
-def kill_and_restart(redis: OwnServer, uploads: ContinuousUpload) -> None:
+def kill_and_restart(redis: DedicatedServer, uploads: ContinuousUpload) -> None:
     redis.kill()
     try:
         uploads.wait_for_another()
@@ -169,15 +171,15 @@ def kill_and_restart(redis: OwnServer, uploads: ContinuousUpload) -> None:
         redis.start()
 
 
-def fall_silent(redis: OwnServer, uploads: ContinuousUpload) -> None:
-    redis.freeze()
+def fall_silent(redis: DedicatedServer, uploads: ContinuousUpload) -> None:
+    redis.pause()
     try:
         uploads.wait_for_another()
     finally:
-        redis.thaw()
+        redis.resume()
 
 
-def empty(redis: OwnServer, _uploads: ContinuousUpload) -> None:
+def empty(redis: DedicatedServer, _uploads: ContinuousUpload) -> None:
     app = Celery(broker=redis.variables()["BROKER_URL"], set_as_current=False)
     with app.connection_for_write() as connection:
         for _ in range(20):
@@ -189,9 +191,9 @@ def empty(redis: OwnServer, _uploads: ContinuousUpload) -> None:
 @pytest.mark.parametrize("harm", [kill_and_restart, fall_silent, empty])
 def test_a_failing_redis_loses_no_file_and_delays_no_upload(
     timba: TimbaProcess,
-    manager: Program,
-    redis: OwnServer,
-    harm: Callable[[OwnServer, ContinuousUpload], None],
+    manager: ApiClient,
+    redis: DedicatedServer,
+    harm: Callable[[DedicatedServer, ContinuousUpload], None],
 ) -> None:
     with ContinuousUpload(manager) as uploads:
         uploads.wait_for_another()
@@ -203,7 +205,7 @@ def test_a_failing_redis_loses_no_file_and_delays_no_upload(
 
 
 def test_a_worker_that_no_longer_consumes_is_replaced(
-    timba: TimbaProcess, manager: Program, celery: Celery
+    timba: TimbaProcess, manager: ApiClient, celery: Celery
 ) -> None:
     answers: list[dict[str, Any]] = []
 
@@ -224,7 +226,7 @@ def test_a_worker_that_no_longer_consumes_is_replaced(
 
 
 def test_a_file_that_needs_too_much_memory_fails_alone(
-    timba: TimbaProcess, manager: Program
+    timba: TimbaProcess, manager: ApiClient
 ) -> None:
     before = mains(timba)
     for number in range(3):
@@ -241,7 +243,7 @@ def test_a_file_that_needs_too_much_memory_fails_alone(
 
 
 def test_an_orderly_stop_releases_the_file_in_progress(
-    timba: TimbaProcess, manager: Program
+    timba: TimbaProcess, manager: ApiClient
 ) -> None:
     """Otherwise three restarts during one long file would fail it."""
     long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)

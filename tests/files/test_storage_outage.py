@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
+from tests.dedicated_servers import DedicatedServer, record_connections
 from tests.files.conftest import Receive, let_an_hour_pass
-from tests.own_servers import OwnServer, note_calls
 from timba.accounts.models import User
 from timba.config.env import parse_storage_url
 from timba.errors import Unavailable
@@ -33,8 +33,8 @@ READINGS = "7,21.50,2026-01-01T00:00:00Z\n7,22.50,2026-01-02T00:00:00Z\n"
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[OwnServer]:
-    with OwnServer(VersityGW()) as own:
+def own() -> Iterator[DedicatedServer]:
+    with DedicatedServer(VersityGW()) as own:
         made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
         made.client.create_bucket(Bucket=made.bucket)
         made.client.close()
@@ -42,7 +42,7 @@ def own() -> Iterator[OwnServer]:
 
 
 @pytest.fixture
-def s3(own: OwnServer, settings: Settings) -> Iterator[S3Storage]:
+def s3(own: DedicatedServer, settings: Settings) -> Iterator[S3Storage]:
     """Configure that server as the object store."""
     options = parse_storage_url(own.variables()["STORAGE_URL"])
     settings.STORAGES = {
@@ -81,7 +81,7 @@ def test_a_file_is_uploaded_processed_and_downloaded(s3: S3Storage, program: API
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_an_upload_is_refused_and_leaves_nothing(
-    own: OwnServer,
+    own: DedicatedServer,
     s3: S3Storage,
     program: APIClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -90,14 +90,14 @@ def test_an_upload_is_refused_and_leaves_nothing(
     before = objects_in(s3)
     batch = [SimpleUploadedFile(f"{number}.txt", b"larch\n") for number in range(20)]
     if silent:
-        own.freeze()
+        own.pause()
     else:
         own.kill()
     with monkeypatch.context() as watched:
-        called = note_calls(watched)
+        called = record_connections(watched)
         answer = program.post("/api/upload/", {"files": [*batch, large_text()]}, format="multipart")
     if silent:
-        own.thaw()
+        own.resume()
     else:
         own.start()
     assert answer.status_code == 503
@@ -111,7 +111,9 @@ def test_an_upload_is_refused_and_leaves_nothing(
     assert objects_in(s3) == before
 
 
-def test_an_outage_in_the_middle_of_an_upload_leaves_nothing(own: OwnServer, s3: S3Storage) -> None:
+def test_an_outage_in_the_middle_of_an_upload_leaves_nothing(
+    own: DedicatedServer, s3: S3Storage
+) -> None:
     before = objects_in(s3)
     upload = Upload(name="tally.txt")
     upload.write(b"x" * (2 * PART_BYTES))
@@ -141,7 +143,7 @@ def test_the_parts_of_a_crashed_upload_are_swept(s3: S3Storage) -> None:
 
 
 def test_a_file_waits_for_the_store_and_does_not_fail(
-    own: OwnServer, s3: S3Storage, receive: Receive
+    own: DedicatedServer, s3: S3Storage, receive: Receive
 ) -> None:
     files = [receive(), receive(READINGS, name="yard.csv")]
     own.kill()
@@ -161,7 +163,7 @@ def test_a_file_waits_for_the_store_and_does_not_fail(
 
 
 def test_only_statistics_that_need_the_store_are_refused(
-    own: OwnServer, s3: S3Storage, settle: Receive, program: APIClient
+    own: DedicatedServer, s3: S3Storage, settle: Receive, program: APIClient
 ) -> None:
     settle(READINGS, name="yard.csv")
     bounds = {"from": "2026-01-01T12:00:00Z"}
@@ -177,7 +179,7 @@ def test_only_statistics_that_need_the_store_are_refused(
 
 @pytest.mark.usefixtures("health_forgets")
 def test_health_says_that_the_store_is_down(
-    own: OwnServer, s3: S3Storage, program: APIClient
+    own: DedicatedServer, s3: S3Storage, program: APIClient
 ) -> None:
     own.kill()
     down = program.get("/health/ready")

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from tests.own_servers import OwnServer, note_calls
+from tests.dedicated_servers import DedicatedServer, record_connections
 from tests.proxies import Proxy
 from tests.servers import S3Server
 from timba.config.env import parse_storage_url
@@ -284,9 +284,9 @@ class TestS3:
         key = put(s3, content)
         with cut_off(server, s3) as (proxy, cut_s3):
             with cut_s3.open_bytes(key) as stream:
-                proxy.cut(3, after=700_000)
+                proxy.truncate(3, after=700_000)
                 assert stream.read() == content
-            assert proxy.cuts_made == 3
+            assert proxy.truncations == 3
 
     def test_reading_fails_when_every_connection_breaks(
         self, server: S3Server, s3: S3Storage
@@ -294,10 +294,10 @@ class TestS3:
         key = put(s3, b"x" * 100_000)
         with cut_off(server, s3) as (proxy, cut_s3):
             stream = cut_s3.open_bytes(key)
-            proxy.cut(100, after=10)
+            proxy.truncate(100, after=10)
             with pytest.raises(StorageUnavailable):
                 stream.read()
-            assert proxy.cuts_made == 2
+            assert proxy.truncations == 2
             stream.close()
 
     def test_a_part_that_arrives_damaged_is_refused(self, s3: S3Storage) -> None:
@@ -346,13 +346,13 @@ class cut_off:  # noqa: N801 - reads as what it does
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[OwnServer]:
-    with OwnServer(VersityGW()) as own:
+def own() -> Iterator[DedicatedServer]:
+    with DedicatedServer(VersityGW()) as own:
         yield own
 
 
 @pytest.fixture
-def own_s3(own: OwnServer) -> Iterator[S3Storage]:
+def own_s3(own: DedicatedServer) -> Iterator[S3Storage]:
     made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
     with suppress(ClientError):
         made.client.create_bucket(Bucket=made.bucket)
@@ -363,7 +363,7 @@ def own_s3(own: OwnServer) -> Iterator[S3Storage]:
 
 class TestAServerThatDoesNotAnswer:
     def test_a_silent_server_is_unavailable_within_seconds(
-        self, own: OwnServer, own_s3: S3Storage
+        self, own: DedicatedServer, own_s3: S3Storage
     ) -> None:
         key = put(own_s3, b"x" * (2 * PART_BYTES))
         begun = own_s3.create(new_key())
@@ -377,38 +377,38 @@ class TestAServerThatDoesNotAnswer:
             partial(stream.read, 10),
             partial(own_s3.delete, key),
         ]
-        own.freeze()
+        own.pause()
         try:
             with ThreadPoolExecutor(len(ways)) as pool:
                 took = list(pool.map(unavailable_after, ways))
         finally:
-            own.thaw()
+            own.resume()
         assert max(took) < QUICK_SECONDS, took
         stream.close()
         begun.commit()
         assert own_s3.exists(key) is False, "the server had the request to delete it in its buffer"
 
     def test_a_server_that_stops_sending_is_unavailable(
-        self, own: OwnServer, own_s3: S3Storage
+        self, own: DedicatedServer, own_s3: S3Storage
     ) -> None:
         key = put(own_s3, b"x" * BIG)
         with own_s3.open_bytes(key) as stream:
             stream.seek(2 * 1024 * 1024)
             assert len(stream.read(6 * 1024 * 1024)) == 6 * 1024 * 1024
-            own.freeze()
+            own.pause()
             try:
                 assert unavailable_after(stream.read) < QUICK_SECONDS
             finally:
-                own.thaw()
+                own.resume()
             assert set(stream.read()) == {ord("x")}
 
     def test_a_server_that_is_down_is_unavailable_after_two_attempts_and_used_again_later(
-        self, own: OwnServer, own_s3: S3Storage, monkeypatch: pytest.MonkeyPatch
+        self, own: DedicatedServer, own_s3: S3Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = put(own_s3, b"larch")
         own.kill()
         with monkeypatch.context() as watched:
-            called = note_calls(watched)
+            called = record_connections(watched)
             for way in (own_s3.check, partial(own_s3.size, key)):
                 with pytest.raises(StorageUnavailable):
                     way()

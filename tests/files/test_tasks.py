@@ -14,8 +14,8 @@ from celery.signals import worker_shutting_down
 from kombu import pools
 from pytest_django.fixtures import Settings
 
+from tests.dedicated_servers import record_connections
 from tests.files.conftest import Receive
-from tests.own_servers import note_calls
 from timba.db.transactions import deferred_commit
 from timba.files import tasks
 from timba.files.models import File
@@ -84,7 +84,7 @@ def test_a_broker_that_refuses_or_is_silent_is_called_once(
     broker = ("127.0.0.1", request.getfixturevalue(port))
     use_broker("redis://{}:{}/0".format(*broker))
     monkeypatch.setattr(tasks, "_NOTIFY_SECONDS", 600)
-    called = note_calls(monkeypatch)
+    called = record_connections(monkeypatch)
     notify_workers(file_ids)
     assert called.count(broker) == 1
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connection
 from pytest_django.fixtures import Settings
 
-from tests.broken_databases import break_at
+from tests.database_faults import break_connection_at
 from tests.factories import UserFactory
 from tests.files.conftest import FinishUpload, Receive, expire_lease, let_an_hour_pass
 from tests.files.samples import photo
@@ -150,7 +150,7 @@ def test_a_worker_continues_after_its_connection_broke(
     worker = Worker()
     worker.stop()  # so that it waits for nothing
     for _ in range(3):
-        with connection.execute_wrapper(break_at("files_file")):
+        with connection.execute_wrapper(break_connection_at("files_file")):
             assert worker._process_next(0)
     assert not worker._process_next(0)
     loggers = [record.name for record in caplog.records if record.name.startswith("timba")]

@@ -1,4 +1,4 @@
-"""A Timba with its demo company, for the journeys of one module, and its manager's program."""
+"""A Timba with its demo company for all journeys of a module, and its manager's API client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.timba_process import Program, TimbaProcess
+from tests.journeys.timba_process import ApiClient, TimbaProcess
 
 
 @pytest.fixture(scope="module")
@@ -20,5 +20,5 @@ def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
 
 
 @pytest.fixture(scope="module")
-def manager(timba: TimbaProcess) -> Program:
+def manager(timba: TimbaProcess) -> ApiClient:
     return timba.sign_in("ilze", timba.password_of("ilze"))

@@ -1,4 +1,4 @@
-"""Looks at and ends the operating system's processes, for tests that start the real thing."""
+"""Finds, awaits and kills operating-system processes, for tests that start real ones."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+    """Return a loopback port on which no process listens."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         return int(holder.getsockname()[1])
 
 
-def with_variable(name: str, value: str) -> dict[int, str]:
+def find_processes(name: str, value: str) -> dict[int, str]:
     """Return the command lines, by pid, of live processes whose environment holds the variable."""
     entry = f"{name}={value}".encode()
-    found = {}
+    processes = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:
             if entry in (folder / "environ").read_bytes().split(b"\0"):
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                found[int(folder.name)] = command
+                processes[int(folder.name)] = command
         except OSError:
             continue
-    # A process that ended and was not waited for yet has no command line any more.
-    return {pid: command for pid, command in found.items() if command}
+    # A zombie process has no command line.
+    return {pid: command for pid, command in processes.items() if command}
 
 
-def wait_until(fact: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Wait for a fact; fail with `what` when it does not come true in time.
+def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+    """Wait until a condition is true; fail with `what` after `seconds`.
 
-    It is looked for less and less often: whoever looks takes time from those who bring it about.
+    The pause between checks grows from 20 ms to 0.5 s, because checks compete for the CPU.
     """
     deadline = time.monotonic() + seconds
     pause = 0.02
-    while not fact():
+    while not condition():
         assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
         time.sleep(pause)
         pause = min(pause * 1.2, 0.5)
 
 
-def end_all(name: str, value: str) -> None:
-    """End whatever a test left behind, by its own mark in the environment."""
-    for pid in with_variable(name, value):
+def kill_all(name: str, value: str) -> None:
+    """Kill every process whose environment holds the variable."""
+    for pid in find_processes(name, value):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The database is killed and started again under a running Timba: it costs time, nothing else."""
+"""The database is killed and restarted under a running Timba, and no work is lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.journeys.processes import end_all, wait_until
-from tests.journeys.timba_process import ROOT, Program, TimbaProcess
-from tests.own_servers import OwnServer
+from tests.dedicated_servers import DedicatedServer
+from tests.journeys.processes import kill_all, wait_until
+from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
 from tools.servers.mariadb import MariaDB
 from tools.servers.postgresql import PostgreSQL
 
@@ -22,22 +22,22 @@ pytestmark = pytest.mark.journey
 
 PASSWORD = "larch-and-alder-48"
 FILES = 40
-CALLERS = 8
-AWAY_SECONDS = 2
+READERS = 8
+OUTAGE_SECONDS = 2
 START_SECONDS = 300
 
 
 @pytest.fixture(params=[PostgreSQL, MariaDB], ids=["postgres", "mariadb"])
-def server(request: pytest.FixtureRequest) -> Iterator[OwnServer]:
+def server(request: pytest.FixtureRequest) -> Iterator[DedicatedServer]:
     if request.param is MariaDB:
-        request.getfixturevalue("mariadb_url")  # skips where its driver is not here
-    with OwnServer(request.param()) as own:
-        yield own
+        request.getfixturevalue("mariadb_url")  # skips if its driver is not installed
+    with DedicatedServer(request.param()) as server:
+        yield server
 
 
 @pytest.fixture
-def timba(server: OwnServer, tmp_path: Path) -> Iterator[TimbaProcess]:
-    """Run Timba as a service manager does, on that server."""
+def timba(server: DedicatedServer, tmp_path: Path) -> Iterator[TimbaProcess]:
+    """Run `manage.py serve` on that server."""
     process = TimbaProcess(tmp_path, TIMBA_ADMIN_PASSWORD=PASSWORD, **server.variables())
     served = manage(process, "serve")
     try:
@@ -51,7 +51,7 @@ def timba(server: OwnServer, tmp_path: Path) -> Iterator[TimbaProcess]:
         served.terminate()
         assert served.wait(START_SECONDS) == 0
     finally:
-        end_all("TIMBA_DATA_DIR", str(tmp_path))
+        kill_all("TIMBA_DATA_DIR", str(tmp_path))
         served.wait(START_SECONDS)
 
 
@@ -72,53 +72,55 @@ def is_live(timba: TimbaProcess) -> bool:
         return False
 
 
-def all_at_once(program: Program, count: int) -> list[requests.Response]:
-    """Return the answers to so many readers, each of whom has a thread and a connection."""
-    answers: list[requests.Response] = []
+def concurrent_reads(client: ApiClient, count: int) -> list[requests.Response]:
+    """Return the responses to `count` concurrent requests, each on its own connection."""
+    responses: list[requests.Response] = []
 
     def read() -> None:
-        answers.append(program.get("/api/notes/"))
+        responses.append(client.get("/api/notes/"))
 
     threads = [threading.Thread(target=read) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return answers
+    return responses
 
 
-def upload(program: Program, client_id: int) -> list[str]:
-    """Send a batch, and return its tasks while nearly all of them still wait."""
+def upload(client: ApiClient, client_id: int) -> list[str]:
+    """Upload a batch; return its tasks, nearly all of them still pending."""
     files = [
         ("files", (f"{number}.txt", f"Lorry {number} at the gate.\n")) for number in range(FILES)
     ]
-    answer = program.post("/api/upload/", files=files, data={"client_id": client_id})
-    assert answer.status_code == 202, answer.text
-    assert {file["status"] for file in answer.json()["files"]} == {"PENDING"}
-    tasks: list[str] = answer.json()["task_ids"]
+    response = client.post("/api/upload/", files=files, data={"client_id": client_id})
+    assert response.status_code == 202, response.text
+    assert {file["status"] for file in response.json()["files"]} == {"PENDING"}
+    tasks: list[str] = response.json()["task_ids"]
     return tasks
 
 
-def test_its_database_is_killed_and_comes_back(server: OwnServer, timba: TimbaProcess) -> None:
+def test_timba_recovers_when_its_database_is_killed_and_restarted(
+    server: DedicatedServer, timba: TimbaProcess
+) -> None:
     staff = timba.sign_in("admin", PASSWORD)
-    company = {"name": "Sawmill", "address": "", "contact": "", "email": "mill@example.com"}
-    client_id = staff.request("PUT", "/timba/client", json=company).json()["data"]["id"]
-    assert {answer.status_code for answer in all_at_once(staff, CALLERS)} == {200}
+    sawmill = {"name": "Sawmill", "address": "", "contact": "", "email": "mill@example.com"}
+    client_id = staff.request("PUT", "/timba/client", json=sawmill).json()["data"]["id"]
+    assert {response.status_code for response in concurrent_reads(staff, READERS)} == {200}
 
-    # Between two requests: every kept connection is dead, and nobody notices.
+    # Killed between two requests: every persistent connection is dead, and no request fails.
     server.kill()
     server.start()
-    assert {answer.status_code for answer in all_at_once(staff, CALLERS)} == {200}
+    assert {response.status_code for response in concurrent_reads(staff, READERS)} == {200}
 
-    # While files are at work, and while somebody asks.
+    # Killed while files are processed and a request is made.
     tasks = upload(staff, client_id)
     server.kill()
-    asked = staff.get("/api/notes/")
-    assert asked.status_code == 503, asked.text
-    assert asked.headers["Content-Type"] == "application/problem+json"
-    assert asked.headers["Retry-After"] == "5"
+    unavailable = staff.get("/api/notes/")
+    assert unavailable.status_code == 503, unavailable.text
+    assert unavailable.headers["Content-Type"] == "application/problem+json"
+    assert unavailable.headers["Retry-After"] == "5"
     assert is_live(timba)
-    time.sleep(AWAY_SECONDS)
+    time.sleep(OUTAGE_SECONDS)
     server.start()
     note = {"client_id": client_id, "title": "After the storm"}
     assert staff.post("/api/notes/", json=note).status_code == 201

@@ -1,4 +1,4 @@
-"""A first look, as anybody may take it: `make demo`'s command, then the API, then the plug."""
+"""The demo: its start, the API on its data, a killed worker, and its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import requests
 from PIL import Image
 
 from tests.journeys.processes import free_port, wait_until
-from tests.journeys.timba_process import ROOT, Program, TimbaProcess
+from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
 
 pytestmark = pytest.mark.journey
 
@@ -29,13 +29,13 @@ def photo() -> bytes:
     return out.getvalue()
 
 
-def test_it_says_where_it_is_and_how_to_sign_in(timba: TimbaProcess) -> None:
-    [ready] = [line for line in timba.said if line.startswith("Timba is ready")]
+def test_it_prints_its_url_and_how_to_sign_in(timba: TimbaProcess) -> None:
+    [ready] = [line for line in timba.output if line.startswith("Timba is ready")]
     assert ready == (
         f"Timba is ready at {timba.url}/ Sign in as “admin” with the password “admin”. "
         "Ctrl-C ends Timba."
     )
-    assert {line.split()[0] for line in timba.said if len(line.split()) > 3} >= {
+    assert {line.split()[0] for line in timba.output if len(line.split()) > 3} >= {
         "owner",
         "manager",
         "operator",
@@ -44,18 +44,18 @@ def test_it_says_where_it_is_and_how_to_sign_in(timba: TimbaProcess) -> None:
     assert timba.sign_in("admin", "admin").get("/health/ready").json()["status"] == "ok"
 
 
-def test_all_that_it_keeps_is_for_its_own_account_alone(timba: TimbaProcess) -> None:
+def test_only_its_own_account_can_read_its_files(timba: TimbaProcess) -> None:
     processes = [Path(f"/proc/{pid}/status").read_text() for pid in timba.children()]
     assert len(processes) >= 4
     umasks = [re.findall(r"^Umask:\t(.+)$", text, re.MULTILINE) for text in processes]
     assert umasks == [["0077"]] * len(processes)
-    # Some files come and go meanwhile, which `find` does not mind.
+    # Files may disappear meanwhile; `find` tolerates that.
     find = ["find", timba.data_folder, "-perm", "/077"]
     assert subprocess.run(find, check=False, capture_output=True).stdout == b""
 
 
-def test_every_file_of_the_demo_company_ends_as_success(
-    timba: TimbaProcess, manager: Program
+def test_every_file_of_the_demo_company_is_processed_successfully(
+    timba: TimbaProcess, manager: ApiClient
 ) -> None:
     def statuses() -> set[str]:
         return {file["status"] for file in manager.get("/api/files/").json()["results"]}
@@ -70,7 +70,7 @@ def test_every_file_of_the_demo_company_ends_as_success(
 
 
 def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(
-    manager: Program,
+    manager: ApiClient,
 ) -> None:
     content = (
         "city_id,temperature,timestamp\n"
@@ -93,31 +93,33 @@ def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(
     assert rejects[1].startswith("3,")
 
 
-def test_one_bad_file_does_not_spoil_a_batch(manager: Program) -> None:
+def test_one_bad_file_does_not_reject_a_batch(manager: ApiClient) -> None:
     batch = [
         ("images", ("load.jpg", photo())),
         ("images", ("notes.jpg", b"not a picture at all")),
         ("files", ("gate.txt", b"62 logs, seal intact\n")),
     ]
-    answer = manager.post("/api/upload/", files=batch)
-    assert answer.status_code == 202
-    body = answer.json()
+    response = manager.post("/api/upload/", files=batch)
+    assert response.status_code == 202
+    body = response.json()
     assert [file["name"] for file in body["files"]] == ["load.jpg", "gate.txt"]
-    assert [refused["name"] for refused in body["errors"]] == ["notes.jpg"]
+    assert [error["name"] for error in body["errors"]] == ["notes.jpg"]
     picture, text = (manager.wait_for_task(task_id) for task_id in body["task_ids"])
     assert (picture["status"], picture["result"]["width"]) == ("SUCCESS", 640)
     assert 1 <= picture["result"]["random_number"] <= 1000
     assert (text["status"], text["result"]["words"]) == ("SUCCESS", 4)
 
 
-def test_a_notes_create_and_update_are_in_the_history(manager: Program) -> None:
+def test_a_notes_create_and_update_are_in_the_history(manager: ApiClient) -> None:
     last = manager.get("/api/events/", params={"after": 0, "limit": 1000}).json()["events"][-1]
     note = manager.post("/api/notes/", json={"title": "Seal", "content": "intact"})
     assert note.status_code == 201
     path = f"/api/notes/{note.json()['id']}/"
     assert manager.request("PATCH", path, json={"content": "broken"}).status_code == 200
-    told = manager.get("/api/events/", params={"after": last["sequence"], "topic": "note_events"})
-    events = told.json()["events"]
+    response = manager.get(
+        "/api/events/", params={"after": last["sequence"], "topic": "note_events"}
+    )
+    events = response.json()["events"]
     assert [(event["value"]["action"], event["value"]["note"]["content"]) for event in events] == [
         ("create", "intact"),
         ("update", "broken"),
@@ -125,7 +127,7 @@ def test_a_notes_create_and_update_are_in_the_history(manager: Program) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_first_steps_of_the_readme_do_what_they_say(timba: TimbaProcess) -> None:
+def test_the_first_steps_of_the_readme_work(timba: TimbaProcess) -> None:
     readme = (ROOT / "README.md").read_text()
     [steps] = [block for block in readme.split("```") if block.startswith("bash\nurl=")]
     done = subprocess.run(
@@ -139,7 +141,7 @@ def test_the_first_steps_of_the_readme_do_what_they_say(timba: TimbaProcess) -> 
     upload, batch, files, city, note, events = map(json.loads, done.stdout.splitlines())
     assert upload["status"] == "PENDING"
     assert [(f["name"], f["status"]) for f in batch["files"]] == [("gate.txt", "PENDING")]
-    assert [refused["name"] for refused in batch["errors"]] == ["broken.jpg"]
+    assert [error["name"] for error in batch["errors"]] == ["broken.jpg"]
     assert [f["name"] for f in files["results"]] == ["gate.txt", "yard.csv"]
     assert {f["status"] for f in files["results"]} == {"SUCCESS"}
     assert files["results"][1]["result"]["rejected"] == 1
@@ -148,9 +150,7 @@ def test_the_first_steps_of_the_readme_do_what_they_say(timba: TimbaProcess) -> 
     assert events["events"][-1]["value"]["note"]["id"] == note["id"]
 
 
-def test_a_killed_worker_is_started_again_and_goes_on(
-    timba: TimbaProcess, manager: Program
-) -> None:
+def test_a_killed_worker_is_restarted(timba: TimbaProcess, manager: ApiClient) -> None:
     worker = timba.child("work")
     os.kill(worker, signal.SIGKILL)
     timba.wait_for_line("The worker process ended (SIGKILL). It is started again in ")
@@ -163,11 +163,11 @@ def test_a_killed_worker_is_started_again_and_goes_on(
         what="the worker runs again",
     )
     assert "The worker process ended (SIGKILL)" in timba.log()
-    sent = manager.post("/api/upload/", files=[("files", ("after.txt", b"still here\n"))])
-    assert manager.wait_for_task(sent.json()["task_ids"][0])["status"] == "SUCCESS"
+    upload = manager.post("/api/upload/", files=[("files", ("after.txt", b"still here\n"))])
+    assert manager.wait_for_task(upload.json()["task_ids"][0])["status"] == "SUCCESS"
 
 
-def test_gunicorn_serves_the_same_house_by_the_line_in_operations_md(
+def test_gunicorn_serves_timba_with_the_command_in_operations_md(
     timba: TimbaProcess, tmp_path: Path
 ) -> None:
     [line] = [
@@ -199,15 +199,15 @@ def test_gunicorn_serves_the_same_house_by_the_line_in_operations_md(
         assert gunicorn.wait(timeout=60) == 0
 
 
-def test_however_it_ends_no_process_is_left_and_the_next_start_keeps_what_is_there(
+def test_sigterm_and_sigkill_end_every_process_and_a_restart_keeps_the_data(
     timba: TimbaProcess,
 ) -> None:
     assert timba.stop(signal.SIGTERM) == 0
     assert timba.children() == {}
-    said_before = len(timba.said)
+    lines_before = len(timba.output)
     timba.start()
-    again = timba.said[said_before:]
-    assert not any("Loading the demo company" in line for line in again)
+    restart_output = timba.output[lines_before:]
+    assert not any("Loading the demo company" in line for line in restart_output)
     manager = timba.sign_in("ilze", timba.password_of("ilze"))
     assert len(manager.get("/api/files/").json()["results"]) >= 8
     assert timba.stop(signal.SIGKILL) == -signal.SIGKILL

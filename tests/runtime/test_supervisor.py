@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from tests.journeys.processes import end_all, wait_until, with_variable
+from tests.journeys.processes import find_processes, kill_all, wait_until
 
 MARK = "TIMBA_TEST_MARK"
 SUPERVISE = """
@@ -89,14 +89,14 @@ class SupervisorRun:
         return {int(path.name.split("-")[1]) for path in self.folder.glob(f"{name}-*")}
 
     def running(self) -> set[int]:
-        return set(with_variable(MARK, self.mark))
+        return set(find_processes(MARK, self.mark))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[SupervisorRun]:
     supervised = SupervisorRun(tmp_path)
     yield supervised
-    end_all(MARK, supervised.mark)
+    kill_all(MARK, supervised.mark)
     if supervised.process is not None:
         supervised.process.communicate(timeout=60)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.asgi import Caller, call
+from tests.asgi import AsgiRequest, send_all
 from timba.runtime import request_body, response_writer, wsgi_adapter
 from timba.runtime.wsgi_adapter import BODY_ERROR, Environ, WSGIAdapter
 
@@ -32,26 +32,29 @@ class Application:
         return [b"lar", b"ch"]
 
 
-def serve(application: Any, *callers: Caller, threads: int = 4, **options: Any) -> None:
+def serve(application: Any, *requests: AsgiRequest, threads: int = 4, **options: Any) -> None:
     options["address_of"] = lambda environ: environ["REMOTE_ADDR"]
     adapter = WSGIAdapter(application, threads=threads, **options)
 
-    call(adapter, *callers)
+    send_all(adapter, *requests)
 
 
 def test_a_chunked_body_is_read_with_its_length() -> None:
-    application, caller = Application(), Caller(b"ab", b"", b"cd", transfer_encoding="chunked")
-    serve(application, caller)
+    application, request = (
+        Application(),
+        AsgiRequest(b"ab", b"", b"cd", transfer_encoding="chunked"),
+    )
+    serve(application, request)
     assert application.read == [b"abcd"]
     assert application.environ["CONTENT_LENGTH"] == "4"
     assert "HTTP_TRANSFER_ENCODING" not in application.environ
-    assert (caller.status, caller.content) == (HTTPStatus.OK, b"larch")
+    assert (request.status, request.content) == (HTTPStatus.OK, b"larch")
 
 
 def test_a_large_chunked_body_is_read_to_its_end() -> None:
     application = Application()
     chunks = [bytes([number]) * 100_000 for number in range(30)]
-    serve(application, Caller(*chunks, transfer_encoding="chunked"))
+    serve(application, AsgiRequest(*chunks, transfer_encoding="chunked"))
     assert application.read == [b"".join(chunks)]
     assert "CONTENT_LENGTH" not in application.environ
     assert application.environ["wsgi.input_terminated"] is True
@@ -62,9 +65,9 @@ def test_the_environ_contains_the_request_but_no_process_variables(
 ) -> None:
     monkeypatch.setenv("TIMBA_SECRET_KEY", "larch")
     application = Application()
-    caller = Caller(cookie="a=1", x_note="1")
-    caller.scope["headers"] += [(b"cookie", b"b=2"), (b"x_note", b"2"), (b"x-note", b"\xe9")]
-    serve(application, caller)
+    request = AsgiRequest(cookie="a=1", x_note="1")
+    request.scope["headers"] += [(b"cookie", b"b=2"), (b"x_note", b"2"), (b"x-note", b"\xe9")]
+    serve(application, request)
     environ = {name: value for name, value in application.environ.items() if "wsgi." not in name}
     assert environ == {
         "REQUEST_METHOD": "POST",
@@ -83,7 +86,7 @@ def test_the_environ_contains_the_request_but_no_process_variables(
 
 def test_a_stalled_body_reaches_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.05)
-    application, slow = Application(), Caller(b"ab", whole=False, content_length="1000")
+    application, slow = Application(), AsgiRequest(b"ab", is_complete=False, content_length="1000")
     serve(application, slow)
     assert application.read == []
     assert slow.content == b"The body came too slowly: send at least 1 kB a second."
@@ -105,7 +108,7 @@ def test_a_stalled_upload_is_refused_whatever_the_application_responds(
         start_response("400 Bad Request", [])
         return [str(environ.get(BODY_ERROR)).encode()]
 
-    slow = Caller(b"a" * 300_000, whole=False, content_length="1000000")
+    slow = AsgiRequest(b"a" * 300_000, is_complete=False, content_length="1000000")
     serve(application, slow)
     assert failures == [request_body.BodyTooSlow]
     assert slow.content == b"The body came too slowly: send at least 1 kB a second."
@@ -116,13 +119,15 @@ def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
 ) -> None:
     monkeypatch.setattr(request_body, "SLOT_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 1)
-    callers = [Caller(b"a" * 300_000, whole=False, content_length="1000000") for _ in range(8)]
-    for number, caller in enumerate(callers):
-        caller.scope["client"] = (f"192.0.2.{number // 3}", "1234")
-    serve(Application(), *callers, threads=8)
+    requests = [
+        AsgiRequest(b"a" * 300_000, is_complete=False, content_length="1000000") for _ in range(8)
+    ]
+    for number, request in enumerate(requests):
+        request.scope["client"] = (f"192.0.2.{number // 3}", "1234")
+    serve(Application(), *requests, threads=8)
     busy = b"Too many uploads are arriving just now. Try again in a moment."
     # Two of the first address and two of the second; nothing is left for the third.
-    assert [caller.content == busy for caller in callers] == [
+    assert [request.content == busy for request in requests] == [
         *(False, False, True),
         *(False, False, True),
         *(True, True),
@@ -134,8 +139,8 @@ def test_small_slow_bodies_do_not_block_others(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.5)
     monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES", 1)
     monkeypatch.setattr(wsgi_adapter, "_BUFFERED_BODIES_PER_ADDRESS", 1)
-    slow = [Caller(b"{", whole=False, content_length="1000") for _ in range(40)]
-    fast = Caller(b"a" * 100_000, content_length="100000")
+    slow = [AsgiRequest(b"{", is_complete=False, content_length="1000") for _ in range(40)]
+    fast = AsgiRequest(b"a" * 100_000, content_length="100000")
     serve(Application(), *slow, fast)
     assert fast.content == b"larch"
     assert {one.content for one in slow} == {
@@ -144,38 +149,38 @@ def test_small_slow_bodies_do_not_block_others(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_large_body_is_refused_before_authentication() -> None:
-    application, caller = (
+    application, request = (
         Application(),
-        Caller(b"a" * 300_000, whole=False, content_length="9999999"),
+        AsgiRequest(b"a" * 300_000, is_complete=False, content_length="9999999"),
     )
-    serve(application, caller, is_public=lambda environ: environ["PATH_INFO"] == "/a/b/Ã©ÿ")
-    assert caller.content == b"The body is larger than is accepted here."
+    serve(application, request, is_public=lambda environ: environ["PATH_INFO"] == "/a/b/Ã©ÿ")
+    assert request.content == b"The body is larger than is accepted here."
     assert application.read == []
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, chunked"])
 def test_other_transfer_codings_than_chunked_are_refused(coding: str) -> None:
-    application, caller = Application(), Caller(b"ab", transfer_encoding=coding)
-    serve(application, caller)
-    assert caller.content == b"The body's transfer coding is not supported: only chunked is."
+    application, request = Application(), AsgiRequest(b"ab", transfer_encoding=coding)
+    serve(application, request)
+    assert request.content == b"The body's transfer coding is not supported: only chunked is."
     assert application.read == []
 
 
 def test_an_early_response_keeps_the_connection_if_little_of_the_body_is_left() -> None:
-    caller = Caller(*[b"a" * 100_000] * 10, content_length="1000000")
-    serve(Application(reads=1), caller)
-    assert caller.status == HTTPStatus.OK
-    assert b"connection" not in caller.headers
-    assert caller.has_sent_all
+    request = AsgiRequest(*[b"a" * 100_000] * 10, content_length="1000000")
+    serve(Application(reads=1), request)
+    assert request.status == HTTPStatus.OK
+    assert b"connection" not in request.headers
+    assert request.is_sent
 
 
 def test_an_early_response_to_a_large_body_closes_the_connection() -> None:
-    caller = Caller(*[b"a" * 100_000] * 40, content_length="4000000")
-    serve(Application(reads=1), caller)
-    assert caller.headers[b"connection"] == b"close"
+    request = AsgiRequest(*[b"a" * 100_000] * 40, content_length="4000000")
+    serve(Application(reads=1), request)
+    assert request.headers[b"connection"] == b"close"
     # The server closes after the last byte, so it is held back while the caller still sends.
-    assert [message["body"] for message in caller.sent[1:]] == [b"larc", b"h"]
-    assert caller.has_sent_all
+    assert [message["body"] for message in request.messages[1:]] == [b"larc", b"h"]
+    assert request.is_sent
 
 
 class Stream:
@@ -201,30 +206,30 @@ class Stream:
 
 
 def test_chunks_are_streamed_and_the_response_is_closed() -> None:
-    stream, caller = Stream(), Caller()
-    serve(stream, caller)
-    assert caller.content == b"larch" * 100
+    stream, request = Stream(), AsgiRequest()
+    serve(stream, request)
+    assert request.content == b"larch" * 100
     assert stream.is_closed
 
 
 def test_a_head_request_consumes_no_chunk() -> None:
-    stream, caller = Stream(), Caller()
-    caller.scope["method"] = "HEAD"
-    serve(stream, caller)
-    assert (stream.yielded, stream.is_closed, caller.content) == (0, True, b"")
+    stream, request = Stream(), AsgiRequest()
+    request.scope["method"] = "HEAD"
+    serve(stream, request)
+    assert (stream.yielded, stream.is_closed, request.content) == (0, True, b"")
 
 
 def test_a_caller_that_reads_nothing_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_writer, "_SEND_SECONDS", 0.05)
     aborted = []
     monkeypatch.setattr(response_writer.ResponseWriter, "abort", lambda _: aborted.append(True))
-    stream, caller = Stream(), Caller()
+    stream, request = Stream(), AsgiRequest()
 
     async def send(message: dict[str, Any]) -> None:
-        caller.sent.append(message)
-        if len(caller.sent) == 3:
+        request.messages.append(message)
+        if len(request.messages) == 3:
             await asyncio.Event().wait()
 
-    caller.send = send  # type: ignore[method-assign]
-    serve(stream, caller)
+    request.send = send  # type: ignore[method-assign]
+    serve(stream, request)
     assert (stream.yielded, stream.is_closed, aborted) == (2, True, [True])

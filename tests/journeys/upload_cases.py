@@ -1,4 +1,4 @@
-"""The files of the small chaos, of every sort, and what each of them must come to."""
+"""The files that the chaos test uploads, of every kind, with the expected result of each."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from PIL import ExifTags
 
 from tests.files import samples
 
-PHOTOS, TEXTS, PAPERS, READINGS, HOSTILE = 60, 50, 25, 50, 15
+PHOTOS, TEXTS, DOCUMENTS, READINGS, MALICIOUS = 60, 50, 25, 50, 15
 CITIES = (41, 42, 43, 44)
 LINES = 1000
-# The same lines again and again: a file that takes its time, made in no time.
+# Repeated lines give a file that is quick to build and slow to process.
 REPEATS = 50
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """One file to send; `lines` are its good lines, city and hundredths."""
+class UploadCase:
+    """One file to upload; `lines` are its good lines as (city id, hundredths of a degree)."""
 
     name: str
     content: bytes
-    good: bool = True
-    door: str = "/api/files/"
+    is_valid: bool = True
+    url: str = "/api/files/"
     lines: tuple[tuple[int, int], ...] = ()
     rejected: int = 0
 
 
-def parcels(chance: random.Random) -> list[Parcel]:
-    """Return all the files, in the order of chance; no two are alike."""
-    found = [*_photos(), *_texts(), *_papers(), *_readings(chance), *_hostile(chance)]
-    chance.shuffle(found)
-    return found
+def build_upload_cases(rng: random.Random) -> list[UploadCase]:
+    """Return all files in random order; no two have the same bytes."""
+    cases = [*_photos(), *_texts(), *_documents(), *_readings(rng), *_malicious(rng)]
+    rng.shuffle(cases)
+    return cases
 
 
-def statistics_of(sent: list[Parcel]) -> dict[int, dict[str, Any]]:
-    """Return what the cities' readings come to, by plain counting."""
+def statistics_of(cases: list[UploadCase]) -> dict[int, dict[str, Any]]:
+    """Return the expected statistics of every city, calculated independently of Timba."""
     by_city: defaultdict[int, list[int]] = defaultdict(list)
-    for parcel in sent:
-        for city_id, hundredths in parcel.lines:
+    for case in cases:
+        for city_id, hundredths in case.lines:
             by_city[city_id].append(hundredths)
-    return {city_id: _statistics(all_of_it) for city_id, all_of_it in by_city.items()}
+    return {city_id: _statistics(values) for city_id, values in by_city.items()}
 
 
 def _statistics(hundredths: list[int]) -> dict[str, Any]:
@@ -61,32 +61,32 @@ def _statistics(hundredths: list[int]) -> dict[str, Any]:
     }
 
 
-def _photos() -> Iterator[Parcel]:
+def _photos() -> Iterator[UploadCase]:
     for number in range(PHOTOS):
         content = samples.photo((1200, 900), exif={ExifTags.Base.ImageDescription: f"{number}"})
-        yield Parcel(name=f"load {number}.jpg", content=content)
+        yield UploadCase(name=f"load {number}.jpg", content=content)
 
 
-def _texts() -> Iterator[Parcel]:
+def _texts() -> Iterator[UploadCase]:
     for number in range(TEXTS):
         content = f"Lorry {number} at the gate, seal intact.\n" * (1 + 400 * (number % 7))
-        yield Parcel(name=f"gate {number}.txt", content=content.encode())
+        yield UploadCase(name=f"gate {number}.txt", content=content.encode())
 
 
-def _papers() -> Iterator[Parcel]:
-    for number in range(PAPERS):
-        yield Parcel(
+def _documents() -> Iterator[UploadCase]:
+    for number in range(DOCUMENTS):
+        yield UploadCase(
             name=f"permit {number}.pdf",
             content=samples.pdf(1 + number % 5, text=f"Permit {number}"),
         )
 
 
-def _readings(chance: random.Random) -> Iterator[Parcel]:
+def _readings(rng: random.Random) -> Iterator[UploadCase]:
     for number in range(READINGS):
         rows: list[str] = []
         lines, rejected = [], 0
         for minute in range(LINES):
-            city_id, hundredths = chance.choice(CITIES), chance.randint(-2999, 3999)
+            city_id, hundredths = rng.choice(CITIES), rng.randint(-2999, 3999)
             when = (_FIRST + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
             if minute % 100 == 99:
                 rows.append(f"{city_id},warm,{when}\n")
@@ -95,23 +95,23 @@ def _readings(chance: random.Random) -> Iterator[Parcel]:
                 sign, size = "-" if hundredths < 0 else "", abs(hundredths)
                 rows.append(f"{city_id},{sign}{size // 100}.{size % 100:02d},{when}\n")
                 lines.append((city_id, hundredths))
-        content, packed = "".join(rows).encode() * REPEATS, number % 5 == 0
-        yield Parcel(
-            name=f"yard {number}.csv{'.gz' if packed else ''}",
-            content=gzip.compress(content) if packed else content,
-            door="/upload/",
+        content, compressed = "".join(rows).encode() * REPEATS, number % 5 == 0
+        yield UploadCase(
+            name=f"yard {number}.csv{'.gz' if compressed else ''}",
+            content=gzip.compress(content) if compressed else content,
+            url="/upload/",
             lines=tuple(lines),
             rejected=rejected,
         )
 
 
-def _hostile(chance: random.Random) -> Iterator[Parcel]:
-    for number in range(HOSTILE):
-        name, content, door = (
-            ("broken.jpg", b"\xff\xd8\xff\xe0" + chance.randbytes(5000), "/api/files/"),
+def _malicious(rng: random.Random) -> Iterator[UploadCase]:
+    for number in range(MALICIOUS):
+        name, content, url = (
+            ("broken.jpg", b"\xff\xd8\xff\xe0" + rng.randbytes(5000), "/api/files/"),
             ("bomb.png", samples.black_png(13_000, 4000 + number), "/api/files/"),
             ("locked.pdf", samples.pdf(1, text=str(number), locked=True), "/api/files/"),
-            ("broken.pdf", b"%PDF-1.7\n" + chance.randbytes(5000), "/api/files/"),
+            ("broken.pdf", b"%PDF-1.7\n" + rng.randbytes(5000), "/api/files/"),
             ("hopeless.csv", b"41,hot,2026-01-01\n" * (number + 1), "/upload/"),
         )[number % 5]
-        yield Parcel(name=f"{number} {name}", content=content, good=False, door=door)
+        yield UploadCase(name=f"{number} {name}", content=content, is_valid=False, url=url)

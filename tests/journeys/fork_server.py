@@ -1,7 +1,6 @@
-"""Starts embedded workers in a blink, for a test that kills many: each line read starts one.
+"""Forks an embedded worker for each line read from standard input, for a test that kills many.
 
-Loading Timba takes seconds; it is done once here, and each worker is a process forked from that,
-with nothing else in common. Its pid is printed.
+Loading Timba takes seconds: the fork server does it once. It prints the pid of each worker.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import django
 from django.core.management import call_command
 
 django.setup()
-# Nobody asks how a worker ended.
+# The kernel reaps ended workers; nothing needs their exit codes.
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for _ in sys.stdin:
     pid = os.fork()

@@ -1,4 +1,4 @@
-"""Servers of a test's own, which it may kill, freeze and bring back; the shared ones it may not."""
+"""Servers for a single test, which it may kill, pause and restart, unlike the shared ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.servers.server import Dependency, Instance, Server
 from tools.servers.state import ServerState
 
 
-def refuse_or_skip(dependency: Dependency) -> None:
+def require_installed(dependency: Dependency) -> None:
     """Skip the test if a dependency is unavailable; in CI, fail it."""
     if reason := ensure_installed([dependency]).get(dependency.name):
         if os.environ.get("CI") == "true":
@@ -28,31 +28,31 @@ def refuse_or_skip(dependency: Dependency) -> None:
         pytest.skip(reason)
 
 
-def note_calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return what will list the address of every connection that is tried from now on."""
-    called: list[object] = []
+def record_connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list to which the address of every attempted connection is appended from now on."""
+    addresses: list[object] = []
     connect = socket.socket.connect
 
-    def noted(self: socket.socket, address: Any) -> None:
-        called.append(address)
+    def recorded_connect(self: socket.socket, address: Any) -> None:
+        addresses.append(address)
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", noted)
-    return called
+    monkeypatch.setattr(socket.socket, "connect", recorded_connect)
+    return addresses
 
 
-class OwnServer:
-    """One real server on a free loopback port, in a folder of its own; a context."""
+class DedicatedServer:
+    """A real server on a free loopback port with its own data folder; a context manager."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._folder = Path(tempfile.mkdtemp(prefix="timba-own-"))
-        self._folder.chmod(0o711)  # some servers run as users of their own
+        self._folder.chmod(0o711)  # some servers run under another user
         self._state = ServerState(run=self._folder, name=server.name)
         self.instance: Instance
 
     def __enter__(self) -> Self:
-        refuse_or_skip(self._server)
+        require_installed(self._server)
         self.start()
         return self
 
@@ -61,33 +61,33 @@ class OwnServer:
         shutil.rmtree(self._folder)
 
     def start(self) -> None:
-        """Start it, or start it again where it was, with what it kept."""
+        """Start it, or restart it on the same port with the same data."""
         with warnings.catch_warnings():
-            # The process is known by what it wrote down; nobody holds its Popen.
+            # The state file identifies the process; its Popen object is not kept.
             warnings.simplefilter("ignore", ResourceWarning)
             self.instance = ensure_running(self._server, self._state, durable=False)
 
     def kill(self) -> None:
-        """End it without a word of warning."""
+        """Kill it with SIGKILL."""
         self._signal(signal.SIGKILL)
         wait_until(lambda: self._state.identity() is None, seconds=60, what="the server is dead")
 
-    def freeze(self) -> None:
-        """Let it take connections and say nothing."""
+    def pause(self) -> None:
+        """Stop it with SIGSTOP: the kernel accepts connections, but no response follows."""
         tasks = Path(f"/proc/{self._signal(signal.SIGSTOP)}/task")
 
-        def stands_still() -> bool:
+        def is_stopped() -> bool:
             stats = [(task / "stat").read_text() for task in tasks.iterdir()]
             return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
-        wait_until(stands_still, seconds=60, what="the server stands still")
+        wait_until(is_stopped, seconds=60, what="the server is stopped")
 
-    def thaw(self) -> None:
-        """Let it go on."""
+    def resume(self) -> None:
+        """Continue it with SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def variables(self) -> dict[str, str]:
-        """Return the environment that makes Timba use it."""
+        """Return the environment variables that make Timba use it."""
         return self._server.timba_variables(self.instance)
 
     def _signal(self, number: signal.Signals) -> int:

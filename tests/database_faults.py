@@ -1,4 +1,4 @@
-"""Breaks a database under a test, for real: to be given to `connection.execute_wrapper`."""
+"""Real database errors for tests: wrappers for `connection.execute_wrapper`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 from django.db import connection
 
 
-def spoil(word: str, other: str) -> Callable[..., object]:
-    """Have the database asked for a table that it has not."""
+def replace_in_sql(old: str, new: str) -> Callable[..., object]:
+    """Replace a name in every statement: the database then reports that the table is missing."""
 
     def execute(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        return execute(sql.replace(word, other), *arguments)
+        return execute(sql.replace(old, new), *arguments)
 
     return execute
 
 
-def break_at(word: str) -> Callable[..., object]:
-    """Have the connection break when a statement names this: SQLite's gives each one up."""
+def break_connection_at(word: str) -> Callable[..., object]:
+    """Break the connection before a statement that contains `word`; on SQLite, interrupt it."""
 
     def execute(execute: Callable[..., object], sql: str, *arguments: object) -> object:
         if word in sql and connection.vendor == "sqlite":
