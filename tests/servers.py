@@ -1,7 +1,7 @@
 """Leads tests to the real servers that `tools/services` brought up, one set for all test processes.
 
 `tools/services env --tests` says where they are; this module only reads that. Outside CI a server
-that is not there is a skip that says why, with CI=true it is a failure. Whoever needs a database,
+that is not there is a skip that says why, with CI=true it is a failure. A test that needs a database,
 a bucket or a topic for himself makes one: the servers are shared.
 """
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-# Below these, Redis's databases belong to whoever runs Timba itself with `tools/services env`.
+# Below these, Redis's databases belong to a Timba that is run with `tools/services env`.
 _FIRST_REDIS_DATABASE = 2
 
 

@@ -190,7 +190,7 @@ def test_missing_sandbox_protection_is_degraded(db: None, client: Browser, lack:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "verdict"),
+    ("error", "status", "check_status"),
     [
         (failpoints.POINTS["outbox.numbered"]["enospc"], 200, "full"),
         (OperationalError(1114, "The table is full"), 200, "full"),
@@ -201,12 +201,12 @@ def test_missing_sandbox_protection_is_degraded(db: None, client: Browser, lack:
     ids=str,
 )
 def test_database_is_ok_when_it_accepts_a_write(
-    db: None, client: Browser, error: Error, status: int, verdict: str
+    db: None, client: Browser, error: Error, status: int, check_status: str
 ) -> None:
     with connection.execute_wrapper(raise_in_the_database(error)):
         answer = client.get("/health/ready")
     assert answer.status_code == status
-    assert answer.json()["checks"] == {"database": verdict, "storage": "ok", "sandbox": "ok"}
+    assert answer.json()["checks"] == {"database": check_status, "storage": "ok", "sandbox": "ok"}
 
 
 def test_database_check_commits_a_write(db: None, client: Browser) -> None:
@@ -233,14 +233,14 @@ def test_anonymous_requests_share_cached_checks(
 def test_unresponsive_server_blocks_one_thread_only(seen: health.CheckStatus) -> None:
     """Neither does the first check: a part that was never checked is down."""
     asked, answered = threading.Event(), threading.Event()
-    verdicts: Iterator[health.CheckStatus] = iter(["ok", "late"] if seen == "ok" else ["late"])
+    statuses: Iterator[health.CheckStatus] = iter(["ok", "late"] if seen == "ok" else ["late"])
 
     def probe() -> health.CheckStatus:
-        verdict = next(verdicts)
-        if verdict == "late":
+        check_status = next(statuses)
+        if check_status == "late":
             asked.set()
             assert answered.wait(60)
-        return verdict
+        return check_status
 
     check = health.CachedCheck(probe)
     if seen == "ok":

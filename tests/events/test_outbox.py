@@ -114,21 +114,21 @@ def test_change_that_fails_leaves_neither_event_nor_gap(publish_events: PublishE
 
 @pytest.mark.django_db(transaction=True)
 def test_commit_notifies_the_relay(publish_events: PublishEvents) -> None:
-    bell = Listener("relay")
+    listener = Listener("relay")
     try:
-        rung = threading.Event()
+        woken = threading.Event()
 
         def listen() -> None:
-            bell.wait(120)
-            rung.set()
+            listener.wait(120)
+            woken.set()
 
         listener = threading.Thread(target=listen)
         listener.start()
         publish_events()
         listener.join(60)
-        assert rung.is_set()
+        assert woken.is_set()
     finally:
-        bell.close()
+        listener.close()
 
 
 @pytest.mark.django_db(transaction=True)

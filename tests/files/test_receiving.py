@@ -305,7 +305,7 @@ def test_duplicates_that_arrive_at_the_same_time_are_one_file(
     assert OutboxEvent.objects.count() == 1
 
 
-# --- Storage in trouble --------------------------------------------------------------------------
+# --- Storage unavailable --------------------------------------------------------------------------
 
 
 def disk_is_full(*_: object) -> None:
@@ -319,9 +319,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     upload.write(b"larch")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
-        with pytest.raises(Unavailable) as trouble:
+        with pytest.raises(Unavailable) as error:
             upload.finish()
-    assert str(trouble.value) == STORAGE_UNAVAILABLE
+    assert str(error.value) == STORAGE_UNAVAILABLE
     discard(upload)
     assert not File.unscoped.exists()
     assert objects() == set()
