@@ -1,8 +1,8 @@
 """Leads tests to the real servers that `tools/services` brought up, one set for all test processes.
 
-`tools/services env --tests` says where they are; this module only reads that. Outside CI a server
-that is not there is a skip that says why, with CI=true it is a failure. A test that needs a database,
-a bucket or a topic for himself makes one: the servers are shared.
+`tools/services env --tests` prints their addresses; this module only reads those. Outside CI a
+missing server is a skip that names the reason; with CI=true it is a failure. A test that needs a
+database, a bucket or a topic of its own creates it, because the servers are shared.
 """
 
 from __future__ import annotations

@@ -122,10 +122,10 @@ def test_commit_notifies_the_relay(publish_events: PublishEvents) -> None:
             listener.wait(120)
             woken.set()
 
-        listener = threading.Thread(target=listen)
-        listener.start()
+        thread = threading.Thread(target=listen)
+        thread.start()
         publish_events()
-        listener.join(60)
+        thread.join(60)
         assert woken.is_set()
     finally:
         listener.close()
