@@ -1,8 +1,7 @@
-"""Leads tests to the real servers that `tools/services` brought up, one set for all test processes.
+"""Fixtures for the real servers that `tools/services` started; all test processes share them.
 
-`tools/services env --tests` prints their addresses; this module only reads those. Outside CI a
-missing server is a skip that names the reason; with CI=true it is a failure. A test that needs a
-database, a bucket or a topic of its own creates it, because the servers are shared.
+The variables of `tools/services env --tests` name their addresses. A missing server skips the test
+with the reason, or fails it if CI=true. A test creates its own database, bucket or topic.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from urllib.parse import urlsplit
 
 import pytest
 
-# Below these, Redis's databases belong to a Timba that is run with `tools/services env`.
+# The lower databases of Redis are for a Timba that is run with `tools/services env`.
 _FIRST_REDIS_DATABASE = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class S3Server:
-    """An S3 server and the keys to it; it has no bucket until somebody makes one."""
+    """An S3 server and its keys; it starts without buckets."""
 
     endpoint: str
     access_key: str
     secret_key: str
 
     def storage_url(self, bucket: str) -> str:
-        """Return what Timba's STORAGE_URL says for a bucket of this server."""
+        """Return the STORAGE_URL of a bucket on this server."""
         scheme, _, address = self.endpoint.partition("://")
         return f"s3+{scheme}://{self.access_key}:{self.secret_key}@{address}/{bucket}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KafkaServer:
-    """A Kafka broker, and the jars of Kafka's own commands, its console consumer among them."""
+    """A Kafka broker, and the jars of Kafka's commands, such as its console consumer."""
 
     bootstrap_servers: str
     jars: Path
 
 
 def pytest_report_header() -> list[str]:
-    """Name each real server and its version; say why another is not there."""
+    """Name each real server with its version, and the reason why another is missing."""
     servers = os.environ.get("TIMBA_TEST_SERVERS") or "none (tools/services up)"
     missing = sorted(name for name in os.environ if _names_a_missing_server(name))
     return [f"real servers: {servers}", *(f"missing: {os.environ[name]}" for name in missing)]
@@ -51,15 +50,15 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    """Return the URL of a PostgreSQL database whose user may make others."""
+    """Return the URL of a PostgreSQL database whose user may create others."""
     return _variable("TIMBA_TEST_POSTGRES_URL", server="postgres")
 
 
 @pytest.fixture(scope="session")
 def mariadb_url() -> str:
-    """Return the URL of a MariaDB database whose user may make others."""
+    """Return the URL of a MariaDB database whose user may create others."""
     if find_spec("MySQLdb") is None:
-        _refuse("MariaDB's driver is not here. Build it: make mariadb")
+        _skip_or_fail("MariaDB's driver is not installed. Build it: make mariadb")
     return _variable("TIMBA_TEST_MARIADB_URL", server="mariadb")
 
 
@@ -73,19 +72,19 @@ def redis_url(worker_id: str) -> str:
 
 @pytest.fixture(scope="session")
 def versitygw() -> S3Server:
-    """Return the S3 server that Timba's compose file brings along."""
+    """Return the S3 server that Timba's compose file contains."""
     return _s3("TIMBA_TEST_VERSITYGW_URL", server="versitygw")
 
 
 @pytest.fixture(scope="session")
 def minio() -> S3Server:
-    """Return the S3 server that many installations have."""
+    """Return MinIO, a widespread S3 server."""
     return _s3("TIMBA_TEST_MINIO_URL", server="minio")
 
 
 @pytest.fixture(scope="session")
 def kafka() -> KafkaServer:
-    """Return the broker; Timba's own topics on it are shared by all test processes."""
+    """Return the broker; all test processes share Timba's topics on it."""
     return KafkaServer(
         bootstrap_servers=_variable("TIMBA_TEST_KAFKA", server="kafka"),
         jars=Path(_variable("TIMBA_TEST_KAFKA_JARS", server="kafka")),
@@ -106,7 +105,7 @@ def _s3(variable: str, *, server: str) -> S3Server:
 def _variable(name: str, *, server: str) -> str:
     value = os.environ.get(name)
     if not value:
-        _refuse(
+        _skip_or_fail(
             os.environ.get(
                 f"TIMBA_TEST_{server.upper()}_MISSING",
                 f"{name} is not set. Bring the server up: tools/services up {server}",
@@ -115,7 +114,7 @@ def _variable(name: str, *, server: str) -> str:
     return value
 
 
-def _refuse(reason: str) -> NoReturn:
+def _skip_or_fail(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
