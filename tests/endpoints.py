@@ -61,8 +61,7 @@ REFRESH = {"refresh": "not a token"}
 USER = {"name": "Walked", "username": "walked", "role": "viewer"}
 CONSIGNMENT = {"name": "Walked", "type": "hardwood"}
 LOG = {"length": "4.125", "breadth": 30, "height": 31.5}
-NOTE = {"title": "Lorry 7"}
-FILE = {"file": READINGS}
+NOTE, FILE = {"title": "Lorry 7"}, {"file": READINGS}
 NAME = {"name": "Walked"}
 CONSIGNMENT_ID, LOG_ID, USER_ID = ({f"{noun}_id": ID} for noun in ("consignment", "log", "user"))
 # fmt: off

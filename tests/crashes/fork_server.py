@@ -53,7 +53,7 @@ class ForkServer:
         self._token = access_token(UserFactory())
         connections.close_all()
         self._count = 0
-        # Run the scenarios once here, so that no child has to load or build anything itself.
+        # Whatever is loaded or built at its first use is so here, not in each child.
         folder = self._create_folder()
         site = Installation(folder, token=self._token)
         for name in ("upload_text", "upload_readings", "delete_file"):
@@ -139,7 +139,8 @@ def fail_and_recover(site: Installation, scenario: str, order: str) -> dict[str,
     failed = fail(site, scenario, order)
     failpoints.arm("")
     recovered = recover(site, scenario)
-    return {**recovered, **failed, "violations": failed["violations"] + recovered["violations"]}
+    recovered["violations"] += failed["violations"]
+    return {**failed, **recovered}
 
 
 if __name__ == "__main__":

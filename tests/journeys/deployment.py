@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,9 @@ from tools.servers.s3 import VersityGW
 
 PASSWORD = "larch-and-alder-48"
 START_SECONDS = 300
+# 200 is the response to a duplicate. The others make the program repeat its request.
+ACCEPTED = (HTTPStatus.CREATED, HTTPStatus.OK)
+REPEATED = (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
 SHORT_TIMEOUT_SECONDS = 0.03
 
 
@@ -192,7 +196,7 @@ class Uploaders:
             return None
         with self._lock:
             self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
-        if response.status_code not in {200, 201, 409, 503}:
+        if response.status_code not in (*ACCEPTED, *REPEATED):
             self.errors.append(f"{case.name}: {response.status_code} {response.text[:300]}")
         return response
 
@@ -205,7 +209,7 @@ class Uploaders:
                 use_short_timeout = self._rng.random() < 0.2
             deadline = time.monotonic() + START_SECONDS
             response = None
-            while response is None or response.status_code not in {200, 201}:
+            while response is None or response.status_code not in ACCEPTED:
                 if self.errors or time.monotonic() > deadline:
                     self.errors.append(f"{case.name} was never acknowledged")
                     return
