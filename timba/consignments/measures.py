@@ -14,11 +14,13 @@ from timba.errors import Invalid
 
 MEASURE_DIGITS: Final = 7
 MEASURE_DECIMALS: Final = 3
+_WHOLE_DIGITS: Final = MEASURE_DIGITS - MEASURE_DECIMALS
+# A measure is less than this, in its unit.
+MEASURE_LIMIT: Final = Decimal(10) ** _WHOLE_DIGITS
 MAX_BARCODE: Final = 50
 BARCODE_RULE: Final = f"A barcode has 1 to {MAX_BARCODE} printable characters."
 # The largest value of the column for a consignment's volume, in m³.
 MAX_TOTAL: Final = Decimal("99999999999.999")
-_WHOLE_DIGITS: Final = MEASURE_DIGITS - MEASURE_DECIMALS
 _CM2_PER_M2: Final = Decimal(10_000)
 _LITRE: Final = Decimal("0.001")  # in m³
 
@@ -42,7 +44,7 @@ def check_measures(measures: Mapping[str, Decimal]) -> None:
     for name, value in measures.items():
         if not value.is_finite() or value <= 0:
             raise Invalid(fields={name: ["Give a number greater than 0."]})
-        if value >= 10**_WHOLE_DIGITS or value != round(value, MEASURE_DECIMALS):
+        if value >= MEASURE_LIMIT or value != round(value, MEASURE_DECIMALS):
             sentence = (
                 f"Give at most {MEASURE_DECIMALS} decimals and {_WHOLE_DIGITS} digits before them."
             )

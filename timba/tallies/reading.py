@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, MEASURE_DIGITS, is_barcode
+from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, is_barcode
 from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import (
     BARCODE,
@@ -48,7 +48,6 @@ NO_HEADER: Final = (
 )
 TOO_MANY: Final = f"It holds more than {MAX_ROWS:,} logs. Split it into several sheets."
 _RESOLUTION: Final = Decimal(1).scaleb(-MEASURE_DECIMALS)
-_MEASURE_LIMIT: Final = Decimal(10) ** (MEASURE_DIGITS - MEASURE_DECIMALS)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:[.,][0-9]{1,20})?", re.ASCII)
 
 
@@ -259,11 +258,11 @@ def _parse_measure(name: str, value: Any, factor: Decimal) -> Decimal:
         raise _CellError(f"The {name} must be greater than 0.")
     unit = UNIT_NAMES[name]
     # Checked before rounding too, which fails for a number with more digits than its precision.
-    if number * factor >= _MEASURE_LIMIT:
-        raise _CellError(f"The {name} is {_MEASURE_LIMIT:,} {unit} or more.")
+    if number * factor >= MEASURE_LIMIT:
+        raise _CellError(f"The {name} is {MEASURE_LIMIT:,} {unit} or more.")
     measure = (number * factor).quantize(_RESOLUTION, rounding=ROUND_HALF_UP)
-    if measure >= _MEASURE_LIMIT:
-        raise _CellError(f"The {name} is {_MEASURE_LIMIT:,} {unit} or more.")
+    if measure >= MEASURE_LIMIT:
+        raise _CellError(f"The {name} is {MEASURE_LIMIT:,} {unit} or more.")
     if not measure:
         raise _CellError(f"The {name} is less than {_RESOLUTION} {unit}.")
     return measure
