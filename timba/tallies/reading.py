@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, is_barcode
+from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, MEASURE_LIMIT, is_barcode
 from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import (
     BARCODE,
