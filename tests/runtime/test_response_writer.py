@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from timba.runtime.response_writer import ResponseWriter
 
@@ -12,7 +13,9 @@ def test_the_connection_of_a_caller_that_does_not_read_is_closed() -> None:
         caller = socket.create_connection(server.getsockname())
         other = socket.create_connection(server.getsockname())
         with caller, other, server.accept()[0] as first, server.accept()[0] as second:
+            before = len(list(Path("/proc/self/fd").iterdir()))
             ResponseWriter({"client": caller.getsockname()}, None, None).abort()  # type: ignore[arg-type]
+            assert len(list(Path("/proc/self/fd").iterdir())) == before
             assert caller.recv(1) == b""
             second.sendall(b"a")
             assert other.recv(1) == b"a"

@@ -76,8 +76,12 @@ class ResponseWriter:
             return
         host, port = self._client
         for entry in _OPEN_FILES.iterdir():
-            # The duplicate stays valid even if the descriptor is closed and reused meanwhile.
-            with suppress(OSError), _duplicate_socket(int(entry.name)) as connection:
-                if connection.getpeername()[:2] == (host, int(port)):
-                    connection.shutdown(socket.SHUT_RDWR)
-                    return
+            with suppress(OSError):
+                # `fromfd` duplicates any descriptor, and leaks the duplicate of what is no socket.
+                if not str(entry.readlink()).startswith("socket:"):
+                    continue
+                # The duplicate stays valid even if the descriptor is closed and reused meanwhile.
+                with _duplicate_socket(int(entry.name)) as connection:
+                    if connection.getpeername()[:2] == (host, int(port)):
+                        connection.shutdown(socket.SHUT_RDWR)
+                        return
