@@ -49,12 +49,6 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> str:
-    """Return the URL of a PostgreSQL database whose user may create others."""
-    return _variable("TIMBA_TEST_POSTGRES_URL", server="postgres")
-
-
-@pytest.fixture(scope="session")
 def mariadb_url() -> str:
     """Return the URL of a MariaDB database whose user may create others."""
     if find_spec("MySQLdb") is None:

@@ -13,7 +13,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools/rules"
 SETTINGS: dict[str, Any] = {
     "not_in_transactions": ["store", "hash_password"],
     "unscoped": ["timba/files/sweeping.py"],
-    "words": ["leash"],
+    "words": ["gadget"],
 }
 
 
@@ -44,16 +44,16 @@ def broken_rules(source: str, path: str = "timba/notes/services.py") -> list[str
             "timba/notes/services.py:2: A function imports a module of Timba.",
         ),
         (
-            "class ParentLeash:\n    pass",
-            "timba/notes/services.py:1: “leash” was replaced by a standard term.",
+            "class ParentGadget:\n    pass",
+            "timba/notes/services.py:1: “gadget” was replaced by a standard term.",
         ),
         (
-            "# keeps the leash short",
-            "timba/notes/services.py:1: “leash” was replaced by a standard term.",
+            "# keeps the gadget short",
+            "timba/notes/services.py:1: “gadget” was replaced by a standard term.",
         ),
         (
-            '"""Holds the leash."""',
-            "timba/notes/services.py:1: “leash” was replaced by a standard term.",
+            '"""Holds the gadget."""',
+            "timba/notes/services.py:1: “gadget” was replaced by a standard term.",
         ),
     ],
 )
@@ -62,6 +62,6 @@ def test_a_broken_rule_is_named_with_its_line(source: str, sentence: str) -> Non
 
 
 def test_what_keeps_the_rules_is_not_named() -> None:
-    source = "store().delete(key)\nwith transaction.atomic():\n    row.save()\nx = 'leash'\n"
+    source = "store().delete(key)\nwith transaction.atomic():\n    row.save()\nx = 'gadget'\n"
     assert broken_rules(source) == []
     assert broken_rules("File.unscoped.all()", "timba/files/sweeping.py") == []

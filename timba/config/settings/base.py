@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "timba.places",
     "timba.consignments",
     "timba.files",
+    "timba.tallies",
     "timba.temperatures",
     "timba.notes",
     "timba.api",

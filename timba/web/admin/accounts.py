@@ -29,7 +29,7 @@ from timba.accounts.services import (
     delete_user,
     open_client,
 )
-from timba.accounts.subscriptions import MAX_SEATS, change_subscription
+from timba.accounts.subscriptions import change_subscription
 from timba.web.admin.base import (
     ADD,
     CHANGE,
@@ -134,12 +134,6 @@ class SubscriptionStateFilter(admin.SimpleListFilter):
         return queryset.filter(current_period_end__gt=now) if self.value() == "no" else queryset
 
 
-class SubscriptionForm(ServiceModelForm):
-    """A subscription's plan, period and seats."""
-
-    seats = forms.IntegerField(min_value=1, max_value=MAX_SEATS)
-
-
 class SubscriptionAdmin(ServiceModelAdmin):
     """Subscriptions; each is created with its client."""
 
@@ -186,7 +180,7 @@ class UserForm(ServiceModelForm):
                 else Role.unscoped.filter(client=None)
             )
             if not user.pk:
-                role.help_text = "A role of the client's own can be values to a user who is there."
+                role.help_text = "A role of the client's own can be given once the user exists."
         if (client := self.fields.get("client")) is not None:
             client.required = True
 

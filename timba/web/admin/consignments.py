@@ -25,7 +25,7 @@ from timba.web.admin.base import ADD, CHANGE, DELETE, ServiceModelAdmin, Service
 
 
 class ConsignmentForm(ServiceModelForm):
-    """A consignment; its city is values by the client's own number."""
+    """A consignment; its city is given by the client's own number."""
 
     city_id = forms.IntegerField(
         label="City number",
