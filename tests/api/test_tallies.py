@@ -20,7 +20,7 @@ from timba.api import downloads
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.places.models import City
-from timba.tallies import export_slots, exports, pdf
+from timba.tallies import exports, pdf
 
 pytestmark = pytest.mark.django_db
 
@@ -154,10 +154,10 @@ def test_too_many_large_exports_at_once_are_503(
 ) -> None:
     monkeypatch.setattr(exports, "INLINE_MAX_LOGS", 1)
     monkeypatch.setattr(exports, "LARGE_MIN_LOGS", 2)
-    monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
-    with export_slots.large_export_slot(consignment.client_id):
+    monkeypatch.setattr(exports, "WAIT_SECONDS", 0)
+    with exports.large_export_slot(consignment.client_id):
         answer = program.get(path_of(consignment, ending))
-    assert (answer.status_code, answer.json()["detail"]) == (503, export_slots.BUSY)
+    assert (answer.status_code, answer.json()["detail"]) == (503, exports.BUSY)
     assert answer["Retry-After"] == "5"
     assert content_of(program.get(path_of(consignment, ending)))
 

@@ -19,7 +19,7 @@ from tests.factories import Tenant, UserFactory, create_tenant
 from timba.accounts.models import Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
-from timba.db.integrity import get_violated_constraint, translate_integrity_errors
+from timba.db.errors import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File

@@ -1,4 +1,4 @@
-"""Failures of a real database are outages, logged, and recover; a defect is a 500."""
+"""Failures of a real database are errors, logged, and recover; a defect is a 500."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.db import connection, transaction
 from tests.conftest import AsUser, MakeUser
 from tests.database_faults import break_connection_at, replace_in_sql
 from timba.accounts.models import Client
-from timba.db import outages
-from timba.db.outages import is_database_outage, is_disk_full
+from timba.db import errors
+from timba.db.errors import is_database_outage, is_disk_full
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "_logged_at", {})
+    monkeypatch.setattr(errors, "_logged_at", {})
 
 
 def ask(sql: str = "SELECT 1") -> None:
@@ -72,9 +72,9 @@ def in_a_transaction(act: Callable[[], None]) -> Callable[[], None]:
 
 
 def error_of(act: Callable[[], None]) -> Exception:
-    with pytest.raises(outages.database_errors()) as raised:
+    with pytest.raises(errors.database_errors()) as raised:
         act()
-    outages.drop_connection()
+    errors.drop_connection()
     return raised.value
 
 
@@ -136,6 +136,6 @@ def test_an_outage_is_a_503_and_its_cause_is_logged_once(
     for _ in range(3):
         with connection.execute_wrapper(break_connection_at("notes_note")):
             assert program.get("/api/notes/").status_code == 503
-        outages.drop_connection()
-    assert len([r for r in caplog.records if r.name == "timba.db.outages"]) == 1
+        errors.drop_connection()
+    assert len([r for r in caplog.records if r.name == "timba.db.errors"]) == 1
     assert program.get("/api/notes/").status_code == 200

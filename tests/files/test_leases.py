@@ -14,11 +14,10 @@ from pytest_django.fixtures import Settings
 from tests.files.conftest import Receive, expire_lease
 from tests.journeys.processes import wait_until
 from timba.files import processing
-from timba.files.leases import claim, heartbeat
+from timba.files.leases import Run, claim, heartbeat
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.processors.base import Processor, Superseded
-from timba.files.runs import Run
 from timba.files.scheduling import next_waiting
 
 

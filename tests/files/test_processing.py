@@ -19,7 +19,7 @@ from tests.files.conftest import Objects, Receive, expire_lease, let_an_hour_pas
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import processing
-from timba.files.leases import claim, waiting_files
+from timba.files.leases import Run, claim, waiting_files
 from timba.files.models import Derivative, File
 from timba.files.processing import (
     DAMAGED,
@@ -31,7 +31,6 @@ from timba.files.processing import (
     process_file,
 )
 from timba.files.processors.base import FileRefused, ObjectWriter, Processor, Superseded
-from timba.files.runs import Run
 from timba.files.scheduling import next_waiting
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, store

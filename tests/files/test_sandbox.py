@@ -17,11 +17,10 @@ from tests.files.conftest import Receive, use_processors
 from tests.files.malicious_reader import repeat_extra
 from timba.config.settings.base import FILE_PROCESSORS
 from timba.files import sandbox
-from timba.files.leases import claim
+from timba.files.leases import Run, claim
 from timba.files.models import File
 from timba.files.processors.base import Superseded
 from timba.files.registry import processors
-from timba.files.runs import Run
 from timba.files.sandbox import (
     CRASHED,
     INTERRUPTED,

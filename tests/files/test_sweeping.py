@@ -18,12 +18,11 @@ from tests.factories import ClientFactory
 from tests.files.conftest import FinishUpload, Objects, Receive, expire_lease, let_an_hour_pass
 from timba.accounts.models import User
 from timba.files import processing, sweeping
-from timba.files.leases import MAX_ATTEMPTS, claim
+from timba.files.leases import MAX_ATTEMPTS, Run, claim
 from timba.files.models import Derivative, File
 from timba.files.processing import LOST
 from timba.files.processors.base import FAST
 from timba.files.receiving import touch_uploads
-from timba.files.runs import Run
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, StorageUnavailable, store
 from timba.files.sweeping import claim_unnotified, sweep_files

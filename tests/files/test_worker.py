@@ -19,12 +19,11 @@ from tests.factories import UserFactory
 from tests.files.conftest import FinishUpload, Receive, expire_lease, let_an_hour_pass
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
-from timba.db import outages
+from timba.db import errors
 from timba.files import processing, worker
-from timba.files.leases import claim
+from timba.files.leases import Run, claim
 from timba.files.models import File
 from timba.files.processing import LOST
-from timba.files.runs import Run
 from timba.files.scheduling import Slots
 from timba.files.storage import LocalStorage
 from timba.files.tasks import WORK_CHANNEL
@@ -146,7 +145,7 @@ def test_a_worker_continues_after_errors(
 def test_a_worker_continues_after_its_connection_broke(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outages, "_logged_at", {})
+    monkeypatch.setattr(errors, "_logged_at", {})
     worker = Worker()
     worker.stop()  # so that it waits for nothing
     for _ in range(3):
@@ -154,7 +153,7 @@ def test_a_worker_continues_after_its_connection_broke(
             assert worker._process_next(0)
     assert not worker._process_next(0)
     loggers = [record.name for record in caplog.records if record.name.startswith("timba")]
-    assert loggers == ["timba.db.outages"]
+    assert loggers == ["timba.db.errors"]
 
 
 def test_a_worker_that_is_stopped_releases_its_file(

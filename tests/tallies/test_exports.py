@@ -19,9 +19,15 @@ from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.consignments.services import NewLog, add_log, add_logs, open_consignment
 from timba.errors import Unavailable
-from timba.tallies import export_slots, exports
-from timba.tallies.export_slots import BUSY, export_thread_slot, large_export_slot
-from timba.tallies.exports import FAILED, export_tally, get_visible_consignment
+from timba.tallies import exports
+from timba.tallies.exports import (
+    BUSY,
+    FAILED,
+    export_tally,
+    export_thread_slot,
+    get_visible_consignment,
+    large_export_slot,
+)
 
 MEASURES = {"length": Decimal("4.2"), "breadth": Decimal(30), "height": Decimal(25)}
 ROW = "4.200,30.000,25.000,0.315"
@@ -148,7 +154,7 @@ def test_a_failed_export_releases_its_slots(
 def test_large_exports_are_limited_to_one_for_a_client_and_two_on_a_machine(
     held: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_slots, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(exports, "WAIT_SECONDS", 0)
     with ExitStack() as others:
         for client_id in held:
             others.enter_context(large_export_slot(client_id))
@@ -161,14 +167,14 @@ def test_large_exports_are_limited_to_one_for_a_client_and_two_on_a_machine(
 
 def test_a_waiting_export_gets_the_slot_that_becomes_free(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = threading.Event()
-    sleep = export_slots.time.sleep
+    sleep = exports.time.sleep
 
     def sleep_and_signal(seconds: float) -> None:
         waits.set()
         sleep(seconds)
 
-    monkeypatch.setattr(export_slots, "WAIT_SECONDS", 60)
-    monkeypatch.setattr("timba.tallies.export_slots.time.sleep", sleep_and_signal)
+    monkeypatch.setattr(exports, "WAIT_SECONDS", 60)
+    monkeypatch.setattr("timba.tallies.exports.time.sleep", sleep_and_signal)
 
     def wait_for_slot() -> str:
         with large_export_slot(7):

@@ -28,11 +28,10 @@ from timba.consignments.services import (
 )
 from timba.events.models import OutboxEvent
 from timba.files import processing
-from timba.files.leases import claim
+from timba.files.leases import Run, claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Outdated
-from timba.files.runs import Run
 from timba.files.services import place_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files

@@ -16,10 +16,10 @@ from tests.temperatures.conftest import Receive
 from tests.temperatures.reference import mutate, parse_reference, random_line
 from tests.temperatures.test_totals import total_one_by_one
 from timba.files.kinds import HEAD_BYTES
+from timba.files.leases import Run
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Superseded
-from timba.files.runs import Run
 from timba.files.storage import store
 from timba.temperatures import processor, readings, services
 from timba.temperatures.models import CityTotals

@@ -17,7 +17,7 @@ from timba.accounts.authorization import permissions_of, require
 from timba.accounts.models import MAX_ROLE_NAME, Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.accounts.subscriptions import lock_seats
-from timba.db.integrity import translate_integrity_errors
+from timba.db.errors import translate_integrity_errors
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
 

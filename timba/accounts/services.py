@@ -26,7 +26,7 @@ from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.permissions import OWNER, Permission
 from timba.accounts.sign_in import confirm_password, hash_password, unlock_username
 from timba.accounts.subscriptions import check_seats, lock_seats
-from timba.db.integrity import translate_integrity_errors
+from timba.db.errors import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 

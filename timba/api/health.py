@@ -27,7 +27,7 @@ from rest_framework.views import APIView
 from timba import __version__
 from timba.api.models import HealthProbe
 from timba.api.openapi import schema_of
-from timba.db.outages import is_disk_full, log_outage
+from timba.db.errors import is_disk_full, log_outage
 from timba.events.history import oldest_unpublished_seconds
 from timba.files.protections import missing_protections
 from timba.files.storage import store

@@ -32,7 +32,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from timba import errors as failures
-from timba.db.outages import is_database_outage, log_outage
+from timba.db.errors import is_database_outage, log_outage
 from timba.files.storage import StorageUnavailable
 from timba.serialization import dumps
 

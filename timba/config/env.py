@@ -19,7 +19,7 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
-from timba.db.outages import is_disk_full
+from timba.db.errors import is_disk_full
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"

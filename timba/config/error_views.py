@@ -9,7 +9,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 
 from timba.api.problems import describe_error, prefers_html, problem, problem_for
-from timba.db.outages import is_database_outage
+from timba.db.errors import is_database_outage
 from timba.web.pages import render_error, render_refusal
 
 _SENTENCES = {

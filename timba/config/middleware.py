@@ -25,7 +25,7 @@ from timba.accounts.addresses import (
 )
 from timba.api.problems import prefers_html, problem
 from timba.config.error_views import error_response
-from timba.db.outages import database_errors
+from timba.db.errors import database_errors
 from timba.errors import NotSignedIn
 from timba.runtime.wsgi_adapter import BODY_ERROR
 from timba.web.pages import render_error

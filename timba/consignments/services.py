@@ -33,7 +33,7 @@ from timba.consignments.models import (
     lock_consignment,
     lock_log,
 )
-from timba.db.integrity import translate_integrity_errors
+from timba.db.errors import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Invalid, NotFound
 from timba.events.outbox import publish

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 
-from timba.db.outages import is_serialization_failure
+from timba.db.errors import is_serialization_failure
 
 _PAUSES: Final = (0.02, 0.1, 0.4)  # seconds before each retry
 

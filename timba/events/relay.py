@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from timba.db.outages import database_errors, drop_connection, is_database_outage
+from timba.db.errors import database_errors, drop_connection, is_database_outage
 from timba.events.history import delete_old_events
 from timba.events.messages import build_message
 from timba.events.models import OutboxEvent, RelayLease

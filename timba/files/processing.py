@@ -20,13 +20,15 @@ import structlog
 from django.db import models, transaction
 from django.utils import timezone
 
-from timba.db.outages import is_database_outage
+from timba.db.errors import is_database_outage
 from timba.db.text import clean_json, replace_unstorable
 from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
 from timba.files.leases import (
+    Run,
+    WorkerStopping,
     claim,
     heartbeat,
     lost_files,
@@ -43,7 +45,6 @@ from timba.files.processors.base import (
     Superseded,
 )
 from timba.files.registry import processors
-from timba.files.runs import Run, WorkerStopping
 from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import FileDamaged, StorageUnavailable
 

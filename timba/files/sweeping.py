@@ -19,7 +19,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from timba.db.outages import is_database_outage, is_serialization_failure
+from timba.db.errors import is_database_outage, is_serialization_failure
 from timba.failpoints import failpoint
 from timba.files.leases import lost_files, waiting_files
 from timba.files.models import Derivative, File

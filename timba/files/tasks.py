@@ -24,7 +24,7 @@ from celery.signals import celeryd_after_setup, worker_process_init, worker_shut
 from django.conf import settings
 
 from timba import wakeup
-from timba.db.outages import database_errors, is_database_outage, log_outage
+from timba.db.errors import database_errors, is_database_outage, log_outage
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processing import process_claimed

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 
-from timba.db.outages import drop_connection, is_database_outage, log_outage
+from timba.db.errors import drop_connection, is_database_outage, log_outage
 from timba.files.processing import process_claimed
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import Slots

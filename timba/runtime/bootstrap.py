@@ -20,7 +20,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 
 from timba.accounts.models import User
 from timba.db.checks import DURABILITY
-from timba.db.outages import is_disk_full
+from timba.db.errors import is_disk_full
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
 

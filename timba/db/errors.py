@@ -1,8 +1,4 @@
-"""Classifies database errors by the drivers' codes: an outage, a lost conflict, a full disk.
-
-An outage ends by itself or when an operator acts. Views answer it with 503, and background
-processes wait and continue. Every other database error is a defect and is raised.
-"""
+"""What the errors of the databases mean: an outage, or the violation of a named constraint."""
 
 from __future__ import annotations
 
@@ -11,10 +7,23 @@ import errno
 import re
 import sqlite3
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
-from django.db import Error, connection
+from django.apps import apps
+from django.db import Error, IntegrityError, connection
+from django.db.models import UniqueConstraint
+
+from timba.errors import DomainError
+
+# Anchored at the end of the message, which never contains text from a request.
+_MARIADB_UNIQUE = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'\W*$")
+_MARIADB_CHECK = re.compile(r"CONSTRAINT `([^`]+)` failed for `[^`]+`\.`[^`]+`\W*$")
+_MYSQL_CHECK = re.compile(r"^Check constraint '([^']+)' is violated\.?$")
+_SQLITE_CHECK = re.compile(r"^CHECK constraint failed: (\w+)$")
+_SQLITE_UNIQUE = re.compile(r"^UNIQUE constraint failed: (.+)$")
 
 _LOG_INTERVAL_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -156,3 +165,50 @@ def _has_no_connection(error: BaseException) -> bool:
         return True
     is_about_connection = _is_instance_by_name(error, "InterfaceError", "ProgrammingError")
     return is_about_connection and bool(_CLOSED.search(str(error)))
+
+
+@contextmanager
+def translate_integrity_errors(errors: Mapping[str, DomainError]) -> Iterator[None]:
+    """Raise `errors[name]` for a violation of the constraint `name`; let other errors pass.
+
+    The constraint decides, since checking beforehand would be a race condition. The surrounding
+    transaction is broken: the error must leave its block.
+    """
+    try:
+        yield
+    except IntegrityError as failure:
+        error = errors.get(get_violated_constraint(failure) or "")
+        if error is None:
+            raise
+        raise error from failure
+
+
+def get_violated_constraint(failure: IntegrityError) -> str | None:
+    """Return the name of the violated constraint, or None if the database does not report it.
+
+    Each database reports it differently; SQLite names the columns of a unique constraint instead.
+    """
+    diagnostics = getattr(failure.__cause__, "diag", None)
+    if diagnostics is not None:
+        name: str | None = diagnostics.constraint_name
+        return name
+    text = str(failure.args[-1]) if failure.args else ""
+    for pattern in (_SQLITE_CHECK, _MARIADB_UNIQUE, _MARIADB_CHECK, _MYSQL_CHECK):
+        if match := pattern.search(text):
+            return match[1]
+    columns = _SQLITE_UNIQUE.search(text)
+    return _find_unique_constraint(columns[1].split(", ")) if columns else None
+
+
+def _find_unique_constraint(columns: list[str]) -> str | None:
+    """Return the name of the unique constraint on these columns, each `table.column`."""
+    for model in apps.get_models():
+        column_of = {field.name: field.column for field in model._meta.concrete_fields}
+        for constraint in model._meta.constraints:
+            if isinstance(constraint, UniqueConstraint):
+                constrained = [
+                    f"{model._meta.db_table}.{column_of[name]}" for name in constraint.fields
+                ]
+                if constrained == columns:
+                    return constraint.name
+    return None
