@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -10,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
+from django.conf import settings
 from django.db.models import Count, Sum
+from django.test import override_settings
 from PIL import ExifTags, Image
+from pytest_django import DjangoDbBlocker
 
 from timba.accounts.models import Client, User
 from timba.accounts.services import create_administrator
 from timba.consignments.models import Consignment, Log
 from timba.demo import company
 from timba.demo.consignments import LOADS
-from timba.demo.drawing import draw_photo
 from timba.demo.files import PHOTOS, YARDS, month_of_readings
 from timba.events.models import OutboxEvent
 from timba.files.models import File
@@ -30,35 +34,41 @@ from timba.temperatures.parsing import Reading, parse_line
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def data_folder(settings: Any, tmp_path: Path) -> Path:
-    settings.TIMBA_DATA_DIR = tmp_path
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "timba.files.storage.LocalStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        },
-    }
-    return tmp_path
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("demo")
+    backend = "timba.files.storage.LocalStorage"
+    store = {"BACKEND": backend, "OPTIONS": {"location": folder / "files"}}
+    stores = {**settings.STORAGES, "default": store}
+    with override_settings(TIMBA_DATA_DIR=folder, STORAGES=stores):
+        yield folder
 
 
-def test_the_company_has_users_consignments_files_and_notes(db: None, data_folder: Path) -> None:
-    create_administrator(username="admin", password="admin")
-    assert company.should_load()
-    message = company.load_company(administrator="admin")
-    assert not company.should_load()
+@pytest.fixture(scope="module")
+def loaded(_module_transaction: DjangoDbBlocker, data_folder: Path) -> str:
+    """Load the company once; return the message with its sign-ins."""
+    with _module_transaction.unblock():
+        create_administrator(username="admin", password="admin")
+        assert company.should_load()
+        with time_machine.travel(NOW):
+            message = company.load_company(administrator="admin")
+        assert not company.should_load()
+    return message
 
+
+def test_the_company_has_users_consignments_files_and_notes(
+    db: None, loaded: str, data_folder: Path
+) -> None:
     client = Client.unscoped.get(name="Abava Timber")
     people = User.unscoped.filter(client=client).order_by("id")
     assert [user.role.name for user in people] == ["owner", "manager", "operator", "viewer"]
     for user in people:
-        [line] = [line for line in message.splitlines() if f" {user.username} " in line]
+        [line] = [line for line in loaded.splitlines() if f" {user.username} " in line]
         assert user.check_password(line.split()[2])
 
     [stored] = data_folder.glob("demo-sign-ins*")
     assert stored.stat().st_mode & 0o777 == 0o600
-    assert stored.read_text().strip() in message
+    assert stored.read_text().strip() in loaded
 
     consignments = Consignment.unscoped.annotate(logs_there=Count("logs"), sum=Sum("logs__volume"))
     assert {c.name for c in consignments} == {load.name for load in LOADS}
@@ -83,11 +93,8 @@ def test_the_company_has_users_consignments_files_and_notes(db: None, data_folde
     assert OutboxEvent.objects.filter(topic="log_events").count() == Log.unscoped.count()
 
 
-def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones(
-    db: None, data_folder: Path
-) -> None:
-    create_administrator(username="admin", password="admin")
-    company.load_company(administrator="admin")
+@pytest.mark.usefixtures("db", "loaded")
+def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones() -> None:
     sheet = File.unscoped.get(kind="tally")
     assert process_file(sheet.pk)
     close_sandbox()
@@ -97,31 +104,15 @@ def test_the_tally_sheet_adds_valid_rows_and_rejects_invalid_ones(
     assert Decimal(10) < Consignment.unscoped.get(pk=sheet.consignment_id).volume < Decimal(30)
 
 
-def test_the_next_start_completes_an_interrupted_one(
-    db: None, data_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    create_administrator(username="admin", password="admin")
-
-    def power_cut(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(company, "PHOTOS", PHOTOS[:1])
-    with monkeypatch.context() as cut:
-        cut.setattr(company, "_write_notes", power_cut)
-        with pytest.raises(KeyboardInterrupt):
-            company.load_company(administrator="admin")
-    before = OutboxEvent.objects.count()
-    assert company.should_load()
-    message = company.load_company(administrator="admin")
-    assert OutboxEvent.objects.count() == before + 4, "only the four notes were missing"
-    owner = User.unscoped.get(username="anna")
-    assert owner.check_password(message.split("anna")[1].split()[0])
-
-
-def test_photos_have_exif_metadata_and_all_differ() -> None:
-    drawn = {photo: draw_photo(photo.scene(now=NOW)) for photo in PHOTOS}
-    assert len(set(drawn.values())) == len(PHOTOS)
-    for photo, content in drawn.items():
+@pytest.mark.usefixtures("db", "loaded")
+def test_photos_have_exif_metadata_and_all_differ(data_folder: Path) -> None:
+    files = {file.name: file for file in File.unscoped.filter(kind="photo")}
+    stored = {
+        photo: (data_folder / "files" / files[photo.name].storage_key).read_bytes()
+        for photo in PHOTOS
+    }
+    assert len(set(stored.values())) == len(PHOTOS)
+    for photo, content in stored.items():
         picture = Image.open(io.BytesIO(content), formats=["JPEG"])
         assert picture.size == (1600, 1200)
         colours = picture.resize((40, 30)).getcolors(1200)
