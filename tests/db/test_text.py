@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timba.db.text import clean_json, replace_unstorable
@@ -46,6 +46,7 @@ def test_long_texts_are_cut_with_an_ellipsis() -> None:
     }
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none()
