@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -31,6 +33,12 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 TIMEOUT_MS = 60_000
+
+
+def show_more(http_client: HttpClient, path: str, page: str) -> str:
+    """Follow the link "Show more" of a page without JavaScript, and return the next page."""
+    [query] = re.findall(r'href="([^"]*)" rel="next"', page)
+    return http_client.get(path + html.unescape(query)).content.decode()
 
 
 @pytest.fixture

@@ -224,6 +224,25 @@ def test_list_shows_the_result_of_a_file_without_reloading(owner: User, open_pag
     expect(search).to_be_focused()
 
 
+def test_appended_files_are_updated_too_and_stay(
+    owner: User, open_page: Open, browser_errors: list[str]
+) -> None:
+    file = receive_readings(READINGS, actor=owner)
+    for number in range(60):
+        File.unscoped.create(name=f"{number}.txt", client=owner.client, storage_key=str(number))
+    result = {"lines": 1, "words": 1, "chars": 2, "encoding": "utf-8", "preview": "ok"}
+    File.unscoped.exclude(pk=file.pk).update(kind="text", status="SUCCESS", result=result)
+    page = open_page(owner, "/files/")
+    expect(page.locator("#files > li")).to_have_count(50)
+    page.get_by_role("link", name="Show more").click()
+    expect(row(page, "readings.csv")).to_contain_text("Checking")
+    assert process_file(file.pk)
+    expect(row(page, "readings.csv")).to_contain_text("2 of 3 rows counted.")
+    expect(page.locator("#files > li")).to_have_count(61)
+    expect(page.get_by_role("link", name="Show more")).to_have_count(0)
+    assert browser_errors == []
+
+
 def test_list_refreshes_after_failed_requests(
     owner: User, open_page: Open, browser_errors: list[str]
 ) -> None:

@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.factories import ClientFactory
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn
+from tests.web.conftest import SignIn, show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -115,7 +115,9 @@ def test_list_is_filtered(
     assert ("No file matches" in page) == (not shown)
 
 
-@pytest.mark.parametrize("query", ["?status=RECEIVING", "?kind=song", "?q=%00", "?q=" + "x" * 300])
+@pytest.mark.parametrize(
+    "query", ["?status=RECEIVING", "?kind=song", "?q=%00", "?q=" + "x" * 300, "?cursor=x"]
+)
 def test_invalid_filters_are_rejected(http_client: HttpClient, query: str) -> None:
     assert http_client.get(f"/files/{query}").status_code == HTTPStatus.BAD_REQUEST
 
@@ -127,11 +129,25 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(60):
         stored(client_company, name=f"note-{number:02}.txt")
-    with django_assert_num_queries(7):
-        page = http_client.get("/files/").content.decode()
-    assert "1 to 50 of 60" in page
-    assert "note-09.txt" not in page
-    assert "note-09.txt" in http_client.get("/files/?page=2").content.decode()
+    with django_assert_num_queries(6):
+        page = http_client.get("/files/?q=note").content.decode()
+    rest = show_more(http_client, "/files/", page)
+    names = [re.findall(r'title="([^"]+)"', text) for text in (page, rest)]
+    assert [len(shown) for shown in names] == [50, 10]
+    assert names[0] + names[1] == [f"note-{number:02}.txt" for number in range(59, -1, -1)]
+    assert "Show the newest" in rest
+    assert "Show more" not in rest
+
+
+def test_live_update_keeps_the_rows_that_were_appended(
+    http_client: HttpClient, client_company: Client
+) -> None:
+    for number in range(60):
+        stored(client_company, name=f"note-{number:02}.txt")
+    for limit, shown in ((0, 50), (55, 55), (999_999, 60)):
+        page = http_client.get(f"/files/?limit={limit}").content.decode()
+        assert page.count("data-file=") == shown
+        assert ("Show more" in page) == (shown < 60)
 
 
 def test_counts_are_never_older_than_the_rows(

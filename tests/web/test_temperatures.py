@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -12,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.factories import ClientFactory
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn
+from tests.web.conftest import SignIn, show_more
 from timba.accounts.models import User
 from timba.places.models import City
 
@@ -142,9 +143,28 @@ def test_page_takes_the_same_queries_for_many_cities(
     for queries in (7, 6):  # the overview is cached after the first request
         with django_assert_num_queries(queries):
             page = http_client.get("/temperatures/").content.decode()
-    assert "1 to 100 of 150" in page
     assert "150\xa0cities, 150\xa0readings" in page
     with django_assert_num_queries(
         9
     ):  # plus the data version, the statistics within the bounds, the name
         http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")
+
+
+def test_cities_are_paginated_by_number_and_the_selected_one_stays(
+    owner: User, sign_in: SignIn
+) -> None:
+    lines = "".join(f"{city},{city}.0,2026-11-20T06:00Z\n" for city in range(1, 151))
+    settle_readings(lines, actor=owner)
+    http_client = sign_in(owner)
+    page = http_client.get("/temperatures/7/?last=1y").content.decode()
+    rest = show_more(http_client, "/temperatures/7/", page)
+    linked = [re.findall(r'<li><a href="/temperatures/(\d+)/', text) for text in (page, rest)]
+    assert linked == [
+        [str(city) for city in range(1, 101)],
+        [str(city) for city in range(101, 151)],
+    ]
+    assert 'id="city-title">City 7' in rest
+    assert '"/temperatures/140/?cursor=' in rest
+    assert "Show the first" in rest
+    assert "Show more" not in rest
+    assert http_client.get("/temperatures/7/?cursor=x").status_code == HTTPStatus.BAD_REQUEST

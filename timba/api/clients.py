@@ -35,8 +35,10 @@ from timba.accounts.services import FirstOwner, change_client, open_client, sign
 from timba.accounts.subscriptions import MAX_SEATS, STATUSES, change_subscription
 from timba.api.authentication import actor_of
 from timba.api.http import (
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
+    paginated,
     requested_client,
     validated,
     validated_query,
@@ -55,7 +57,6 @@ from timba.api.openapi import (
     page_schema,
     schema_of,
 )
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 SIGN_UP_RATE: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 
@@ -164,7 +165,7 @@ class RestClientsView(APIView):
         )
         if client is not None:
             clients = clients.filter(pk=client.pk)
-        return Response(paginate(clients, request=request, serialize=serialize_client))
+        return Response(paginated(clients, request=request, serialize=serialize_client))
 
     @extend_schema(
         summary="Add a client",

@@ -17,12 +17,14 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     FOR_STAFF,
     ONLY_CLIENT,
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
     check_same_client,
     filter_by_client,
     get_optional_or_400,
     get_or_400,
+    paginated,
     validated,
     validated_query,
 )
@@ -40,7 +42,6 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.consignments.schemas import ConsignmentSchema, serialize_consignment
 from timba.consignments.services import (
@@ -251,7 +252,7 @@ def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str
         rows = rows.filter(type=filters["type"])
     if "city_id" in filters:
         rows = rows.filter(city_id=filters["city_id"])
-    return paginate(rows, request=request, serialize=serialize_consignment, key=key)
+    return paginated(rows, request=request, serialize=serialize_consignment, key=key)
 
 
 def _create(request: Request) -> Consignment:

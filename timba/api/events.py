@@ -14,9 +14,15 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.accounts.tokens import get_user_by_access_token
 from timba.api.authentication import actor_of
-from timba.api.http import FOR_STAFF, QuerySerializer, acting_client, validated_query
+from timba.api.http import (
+    FOR_STAFF,
+    LIMIT_PARAMETER,
+    QuerySerializer,
+    acting_client,
+    parse_limit,
+    validated_query,
+)
 from timba.api.openapi import page_schema
-from timba.api.pagination import LIMIT_PARAMETER, parse_limit
 from timba.errors import NotSignedIn
 from timba.events.history import MAX_WAIT_SECONDS, wait_for_events
 from timba.events.messages import EventSchema, serialize_event

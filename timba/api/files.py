@@ -18,16 +18,17 @@ from timba.api.http import (
     CONSIGNMENT_LINK,
     FOR_STAFF,
     ONLY_CLIENT,
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
     filter_by_client,
+    paginated,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.uploads import (
     LOG_LINK,
     FileForm,
@@ -117,7 +118,7 @@ class FilesView(OneFileView):
         if filters.get("q"):
             files = files.filter(text_contains(filters["q"], "name"))
         order = ("-uploaded_at", "-id")
-        return Response(paginate(files, request=request, serialize=serialize_file, order=order))
+        return Response(paginated(files, request=request, serialize=serialize_file, order=order))
 
     @extend_schema(
         summary="Upload a file",

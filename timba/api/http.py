@@ -1,16 +1,16 @@
-"""Parses and validates requests, finds the rows that they name, and renders JSON."""
+"""Parses and validates requests, finds and paginates the rows that they name, renders JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, Final, Protocol, TypeVar
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import models
-from django.http import QueryDict
-from drf_spectacular.utils import extend_schema_field
+from django.http import HttpRequest, QueryDict
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
@@ -20,17 +20,31 @@ from rest_framework.request import Request
 
 from timba.accounts.models import Client, User
 from timba.accounts.tenancy import TenantQuerySet
+from timba.db.pagination import NEWEST_FIRST, Page, paginate
 from timba.db.text import is_storable
 from timba.errors import Invalid, NotFound
 from timba.serialization import MAX_DEPTH, NestedTooDeeply, dumps, loads
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 
 UNSTORABLE_TEXT: Final = "Text may not contain NUL or half of a surrogate pair."
 # Descriptions in OpenAPI of parameters that several endpoints have.
 FOR_STAFF: Final = "Id of the client; staff must give it, other users need not."
 ONLY_CLIENT: Final = "Only rows of the client with this id."
 CONSIGNMENT_LINK: Final = "Id of the consignment to link to."
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+LIMIT_PARAMETER: Final = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    description="Largest number of rows on a page.",
+)
+PAGE_PARAMETERS: Final = [
+    LIMIT_PARAMETER,
+    OpenApiParameter(
+        "cursor", str, description="Where the page starts, from the `next` of the page before."
+    ),
+]
 
 
 class QuerySerializer(serializers.Serializer[Any]):
@@ -126,6 +140,45 @@ def parse_id(value: Any, field: str) -> int:
     if len(text) > len(str(2**63)) or int(text) >= 2**63:
         raise NotFound(f"There is no such {field.removesuffix('_id') or 'row'}.")
     return int(text)
+
+
+def paginated(
+    rows: models.QuerySet[M],
+    *,
+    request: HttpRequest,
+    serialize: Callable[[M], Mapping[str, Any]],
+    order: tuple[str, ...] = NEWEST_FIRST,
+    key: str = "results",
+) -> dict[str, Any]:
+    """Return `{key: [serialize(row), …], "next": url or None}` for the requested page."""
+    page = get_page(rows, request=request, order=order)
+    return {key: [serialize(row) for row in page.rows], "next": next_url(request, page)}
+
+
+def get_page(
+    rows: models.QuerySet[M, T], *, request: HttpRequest, order: tuple[str, ...]
+) -> Page[T]:
+    """Return the page at `?limit=` and `?cursor=`; raise Invalid where one of them is invalid."""
+    cursor = request.GET.get("cursor")
+    return paginate(rows, order=order, limit=parse_limit(request), cursor=cursor)
+
+
+def parse_limit(request: HttpRequest) -> int:
+    """Return `?limit=`, 100 when it is absent; raise Invalid outside 1..1000."""
+    text = request.GET.get("limit", str(DEFAULT_LIMIT))
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
+    if not is_number or not 1 <= int(text) <= MAX_LIMIT:
+        raise Invalid(fields={"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
+    return int(text)
+
+
+def next_url(request: HttpRequest, page: Page[Any]) -> str | None:
+    """Return the absolute URL of the next page, or None on the last."""
+    if page.next_cursor is None:
+        return None
+    query = request.GET.copy()
+    query["cursor"] = page.next_cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
 def check_storable(values: QueryDict) -> None:

@@ -15,10 +15,12 @@ from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.consignments import visible_consignments
 from timba.api.http import (
+    PAGE_PARAMETERS,
     QuerySerializer,
     check_same_client,
     get_optional_or_400,
     get_or_400,
+    paginated,
     requested_client,
     validated,
     validated_query,
@@ -43,7 +45,6 @@ from timba.api.openapi import (
     page_schema,
     schema_of,
 )
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
 from timba.consignments.schemas import (
@@ -280,7 +281,7 @@ def _page(
     if filters.get("barcode"):
         # The index on barcodes starts with the client.
         logs = logs.filter(client_id=consignment.client_id, barcode=filters["barcode"])
-    return paginate(logs, request=request, serialize=serialize_log, order=("id",), key=key)
+    return paginated(logs, request=request, serialize=serialize_log, order=("id",), key=key)
 
 
 def _change(request: Request, log: Log, params: Any) -> Log:

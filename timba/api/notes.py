@@ -14,16 +14,17 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     FOR_STAFF,
     ONLY_CLIENT,
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
     filter_by_client,
     get_optional_or_400,
+    paginated,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.openapi import example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.consignments.models import Consignment
 from timba.db.text import text_contains
 from timba.notes.models import MAX_TITLE, Note
@@ -82,7 +83,7 @@ class NotesView(APIView):
             notes = notes.filter(consignment=_consignment(request, filters["consignment_id"]))
         if filters.get("q"):
             notes = notes.filter(text_contains(filters["q"], "title", "content"))
-        return Response(paginate(notes, request=request, serialize=serialize_note))
+        return Response(paginated(notes, request=request, serialize=serialize_note))
 
     @extend_schema(
         summary="Write a note", request=NewNoteInput, responses={201: schema_of(NoteSchema)}

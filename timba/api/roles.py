@@ -18,8 +18,10 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     FOR_STAFF,
     ONLY_CLIENT,
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
+    paginated,
     requested_client,
     validated,
     validated_query,
@@ -31,7 +33,6 @@ from timba.api.legacy_responses import (
     merge_body_into_query,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 
 
 @example_request({"name": "gatekeeper", "permissions": ["logs.write", "files.write"]})
@@ -152,7 +153,7 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     roles = Role.objects.visible_to(actor_of(request))
     if client is not None:
         roles = Role.unscoped.assignable_in(client)
-    return paginate(roles, request=request, serialize=serialize_role, order=("id",), key=key)
+    return paginated(roles, request=request, serialize=serialize_role, order=("id",), key=key)
 
 
 def _visible_role(request: Request, pk: int) -> Role:

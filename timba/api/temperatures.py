@@ -23,9 +23,16 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, authenticate_request
-from timba.api.http import FOR_STAFF, acting_client, check_storable, validated
+from timba.api.http import (
+    FOR_STAFF,
+    PAGE_PARAMETERS,
+    acting_client,
+    check_storable,
+    get_page,
+    next_url,
+    validated,
+)
 from timba.api.openapi import example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.api.problems import problem_for
 from timba.errors import Invalid, NotFound
 from timba.places.models import City
@@ -160,16 +167,9 @@ def _user(request: HttpRequest) -> User:
 
 
 def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
-    page = paginate(
-        list_cities(client_id, bounds=bounds),
-        request=request,
-        serialize=lambda row: {"row": row},
-        order=("city_id",),
-        key="cities",
-    )
-    rows = [entry["row"] for entry in page["cities"]]
-    cities = describe_cities(client_id=client_id, rows=rows, bounds=bounds)
-    return {**page, "cities": [serialize_city(city) for city in cities]}
+    page = get_page(list_cities(client_id, bounds=bounds), request=request, order=("city_id",))
+    cities = describe_cities(client_id=client_id, rows=page.rows, bounds=bounds)
+    return {"cities": [serialize_city(city) for city in cities], "next": next_url(request, page)}
 
 
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:

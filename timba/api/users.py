@@ -26,11 +26,13 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     FOR_STAFF,
     ONLY_CLIENT,
+    PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
     check_same_client,
     filter_by_client,
     get_or_400,
+    paginated,
     validated,
     validated_query,
 )
@@ -48,7 +50,6 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.pagination import PAGE_PARAMETERS, paginate
 from timba.errors import Invalid
 
 
@@ -245,7 +246,7 @@ def _requested_user(request: Request, params: dict[str, Any]) -> User:
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
     actor = actor_of(request)
     users = filter_by_client(User.objects.visible_to(actor), actor, client_id)
-    return paginate(users, request=request, serialize=serialize_user, order=("id",), key=key)
+    return paginated(users, request=request, serialize=serialize_user, order=("id",), key=key)
 
 
 def _add(request: Request) -> User:

@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from timba.events.models import OutboxEvent, Stream
+from timba.events.models import OutboxEvent, OutboxQuerySet, Stream
 
 _log = structlog.get_logger(__name__)
 # Small enough that other writers do not wait long for SQLite's write lock.
@@ -47,17 +47,10 @@ def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -
     return EventPage(events=events, position=events[-1].sequence if events else last)
 
 
-def timeline_of(
-    subject: str, *, client_id: int, limit: int, before: int | None = None
-) -> list[OutboxEvent]:
-    """Return the events of a subject, such as `consignment/7`, newest first.
-
-    With `before`, only events with lower sequence numbers are returned.
-    """
-    rows = OutboxEvent.objects.filter(client_id=client_id, subject=subject)
-    if before is not None:
-        rows = rows.filter(sequence__lt=before)
-    return rows.order_by("-sequence").fetch_batch(limit)
+def timeline_of(subject: str, *, client_id: int) -> OutboxQuerySet:
+    """Return the events of a subject, such as `consignment/7`, newest first."""
+    events = OutboxEvent.objects.filter(client_id=client_id, subject=subject)
+    return events.order_by("-sequence")
 
 
 def wait_for_events(

@@ -83,17 +83,15 @@ class NotesQuery(forms.Form):
 
 
 class ConsignmentsQuery(forms.Form):
-    """The filters of the list of consignments, and where its page starts."""
+    """The filters of the list of consignments."""
 
     q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
     type = forms.ChoiceField(required=False, choices=Consignment.Type.choices)
-    before = IdField()
 
 
-class KeysetQuery(forms.Form):
-    """Where a page of a consignment's logs or events starts, and the number of its first row."""
+class LogNumberQuery(forms.Form):
+    """The number of a log within its consignment, for the first row of a page of logs."""
 
-    before = IdField()
     number = IdField()
 
 

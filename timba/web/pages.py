@@ -1,7 +1,8 @@
-"""The context that all pages share: the signed-in user, the selected client, errors, rendering."""
+"""What all pages share: the signed-in user, the selected client, pagination, errors, rendering."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -9,7 +10,8 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from django.conf import settings
-from django.db.models import Model
+from django.core.exceptions import BadRequest
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -24,14 +26,19 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
+from timba.db.pagination import NEWEST_FIRST, Page, paginate
 from timba.db.text import fold_case
-from timba.errors import NotSignedIn
+from timba.errors import Invalid, NotSignedIn
 from timba.files.models import File
 
 CLIENT_IN_SESSION = "client_id"
 # With more clients than this the menu shows a search box instead of a list.
 MAX_LISTED_CLIENTS: Final = 50
+# Rows on a page that a live update asks for, including those that "Show more" has appended.
+MAX_LIMIT: Final = 500
+_NUMBER: Final = re.compile("[0-9]{1,6}")
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 _ERROR_TITLES: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.PAYMENT_REQUIRED: "The subscription has lapsed",
     HTTPStatus.FORBIDDEN: "This is not allowed",
@@ -107,6 +114,27 @@ def get_viewer(request: HttpRequest) -> Viewer:
 def find_consignment(viewer: Viewer, pk: int | None) -> Consignment | None:
     """Return the consignment that a list is filtered by; None if there is none with that id."""
     return viewer.rows(Consignment).filter(pk=pk).first() if pk else None
+
+
+def get_page(
+    request: HttpRequest,
+    rows: QuerySet[M, T],
+    *,
+    limit: int,
+    order: tuple[str, ...] = NEWEST_FIRST,
+) -> Page[T]:
+    """Return the page at `?cursor=`, with `limit` rows or as many more as `?limit=` asks for.
+
+    Raises BadRequest where one of them is invalid.
+    """
+    requested = request.GET.get("limit", str(limit))
+    if not _NUMBER.fullmatch(requested):
+        raise BadRequest
+    limit = max(limit, min(int(requested), MAX_LIMIT))
+    try:
+        return paginate(rows, order=order, limit=limit, cursor=request.GET.get("cursor"))
+    except Invalid as error:
+        raise BadRequest from error
 
 
 def client_sort_key(client: Client) -> tuple[str, int]:

@@ -17,15 +17,16 @@ from django.views.decorators.http import require_safe
 from timba.accounts.models import User
 from timba.consignments.events import subject_of
 from timba.consignments.models import Consignment, Log
+from timba.db.pagination import Page, paginate
 from timba.events.history import timeline_of
+from timba.events.models import OutboxEvent, OutboxQuerySet
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.schemas import CitySchema, serialize_city
 from timba.temperatures.statistics import city_statistics
-from timba.web.forms import KeysetQuery, LogForm, NoteForm
-from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
-from timba.web.pagination import KeysetPage, paginate_newest_first
+from timba.web.forms import LogForm, LogNumberQuery, NoteForm
+from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
 from timba.web.timeline import Entry, describe
 from timba.web.upload_targets import get_files_target, upload_blocked_reason
 from timba.web.views.consignments import annotate_city_name
@@ -35,6 +36,7 @@ MAX_PHOTOS: Final = 7
 MAX_FILES: Final = 20
 MAX_NOTES: Final = 10
 EVENTS_PER_PAGE: Final = 200
+EVENT_ORDER: Final = ("-sequence",)
 MAX_ENTRIES: Final = 8
 _HAS_PREVIEW = Q(kind=File.Kind.PHOTO, status=File.Status.SUCCESS)
 
@@ -74,14 +76,12 @@ def timeline_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the whole timeline of a consignment, page by page."""
     viewer = get_viewer(request)
     consignment = get_consignment(viewer, pk)
-    query = KeysetQuery(request.GET)
-    if not query.is_valid():
-        raise BadRequest
+    page = get_page(request, _get_events(consignment), order=EVENT_ORDER, limit=EVENTS_PER_PAGE)
     context = {
         "section": "consignments",
         "consignment": consignment,
-        "before": query.cleaned_data["before"],
-        "timeline": _get_timeline(viewer, consignment, before=query.cleaned_data["before"]),
+        "page": page,
+        "entries": _describe_events(viewer, page),
     }
     return render_page(request, "web/consignment_timeline.html", context, viewer=viewer)
 
@@ -123,21 +123,23 @@ def render_consignment(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     """Render the page of a consignment, with a form of it that has errors."""
-    query = KeysetQuery(request.GET)
+    query = LogNumberQuery(request.GET)
     if not query.is_valid():
         raise BadRequest
     # The page polls a file until it is processed. What the file changes, such as logs, is read
     # after its status, so that a page with the final status also shows the changes.
     files = _get_files(viewer, pk)
     consignment = get_consignment(viewer, pk)
-    logs = _get_logs(viewer, consignment, before=query.cleaned_data["before"])
+    logs = get_page(request, viewer.rows(Log).filter(consignment=consignment), limit=LOGS_PER_PAGE)
     notes = viewer.rows(Note).filter(consignment=consignment).order_by("-pk")
-    timeline = _get_timeline(viewer, consignment)
+    events = paginate(
+        _get_events(consignment), order=EVENT_ORDER, limit=EVENTS_PER_PAGE, cursor=None
+    )
     context = {
         "section": "consignments",
         "consignment": consignment,
         "logs": logs,
-        **_row_numbers(query.cleaned_data, consignment, shown=len(logs.rows)),
+        **_row_numbers(query.cleaned_data["number"], consignment, shown=len(logs.rows)),
         "litres": int(consignment.volume * 1000),
         "blank": Log(pk=0, length=0, breadth=0, height=0, volume=0),
         "log_form": log_form
@@ -148,7 +150,7 @@ def render_consignment(
         "is_adding_note": note_form is not None,
         "city": _get_city(consignment),
         "time_format": "short",
-        "entries": timeline.rows[:MAX_ENTRIES],
+        "entries": _describe_events(viewer, events)[:MAX_ENTRIES],
         "upload_target": get_files_target(),
         "upload_blocked": upload_blocked_reason(viewer) if viewer.client else "",
         **files,
@@ -156,23 +158,13 @@ def render_consignment(
     return render_page(request, "web/consignment.html", context, viewer=viewer, status=status)
 
 
-def _get_logs(
-    viewer: Viewer, consignment: Consignment, *, before: int | None = None
-) -> KeysetPage[Log]:
-    rows = viewer.rows(Log).filter(consignment=consignment)
-    return paginate_newest_first(rows, before=before, size=LOGS_PER_PAGE)
-
-
-def _row_numbers(
-    query: dict[str, int | None], consignment: Consignment, *, shown: int
-) -> dict[str, Any]:
+def _row_numbers(requested: int | None, consignment: Consignment, *, shown: int) -> dict[str, Any]:
     """Return the number of the first log on the page, and of the first on the next, older page."""
-    first = query["number"] or consignment.log_count
+    first = requested or consignment.log_count
     return {
         "number": first,
         "older_number": max(1, first - shown),
         "next_number": consignment.log_count + 1,
-        "is_older": query["before"] is not None,
     }
 
 
@@ -199,22 +191,15 @@ def _get_city(consignment: Consignment) -> CitySchema | None:
     return None if statistics is None else serialize_city(statistics)
 
 
-def _get_timeline(
-    viewer: Viewer, consignment: Consignment, *, before: int | None = None
-) -> KeysetPage[Entry]:
-    """Return a page of the timeline; `before` and `next_before` are sequence numbers of events."""
-    events = timeline_of(
-        subject_of(consignment.pk),
-        client_id=consignment.client_id,
-        limit=EVENTS_PER_PAGE + 1,
-        before=before,
-    )
-    page = events[:EVENTS_PER_PAGE]
-    next_before = page[-1].sequence if len(events) > len(page) else None
-    actors = {event.actor_id for event in page if event.actor_id is not None}
+def _get_events(consignment: Consignment) -> OutboxQuerySet:
+    return timeline_of(subject_of(consignment.pk), client_id=consignment.client_id)
+
+
+def _describe_events(viewer: Viewer, page: Page[OutboxEvent]) -> list[Entry]:
+    """Return the entries of the timeline for a page of events."""
+    actors = {event.actor_id for event in page.rows if event.actor_id is not None}
     names = {
         user.pk: user.name or user.username
         for user in User.objects.visible_to(viewer.user).filter(pk__in=actors)
     }
-    entries = describe(page, names, is_complete=next_before is None)
-    return KeysetPage(rows=entries, next_before=next_before)
+    return describe(page.rows, names, is_complete=page.next_cursor is None)

@@ -18,8 +18,7 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
-from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
-from timba.web.pagination import paginate_newest_first
+from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
 
 CONSIGNMENTS_PER_PAGE = 50
 MAX_LISTED_CITIES = 200
@@ -112,14 +111,10 @@ def _render_list(
         rows = rows.filter(text_contains(text, "name", "vehicle_number") | _has_log(viewer, text))
     if query["type"]:
         rows = rows.filter(type=query["type"])
-    page = paginate_newest_first(
-        annotate_city_name(rows.select_related("client")),
-        before=query["before"],
-        size=CONSIGNMENTS_PER_PAGE,
-    )
+    consignments = annotate_city_name(rows.select_related("client"))
     context = {
         "section": "consignments",
-        "page": page,
+        "page": get_page(request, consignments, limit=CONSIGNMENTS_PER_PAGE),
         "totals": totals,
         "types": Consignment.Type.choices,
         "query": query,

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
@@ -26,6 +25,7 @@ from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FilesQuery, 
 from timba.web.pages import (
     Viewer,
     find_consignment,
+    get_page,
     get_viewer,
     render_page,
     rerender_on_error,
@@ -55,11 +55,9 @@ def files_page(request: HttpRequest) -> HttpResponse:
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
     shown = rows.filter(status=query["status"]) if query["status"] else rows
-    pages = Paginator(shown.order_by("-uploaded_at", "-id"), FILES_PER_PAGE)
-    page = pages.get_page(request.GET.get("page"))
     # The page polls a file until it is processed. The counts are read after the statuses, so that a
     # page with the final status also shows the final counts.
-    page.object_list = list(page.object_list)
+    page = get_page(request, shown, order=("-uploaded_at", "-id"), limit=FILES_PER_PAGE)
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     context = {
         "section": "files",
@@ -85,7 +83,8 @@ def _status_links(query: QueryDict, counts: dict[str, int]) -> list[dict[str, An
         if count == 0 and status not in {"", query.get("status")}:
             continue
         link = query.copy()
-        link.pop("page", None)
+        link.pop("cursor", None)
+        link.pop("limit", None)
         link["status"] = status
         links.append({"status": status, "count": count, "url": f"?{link.urlencode()}"})
     return links

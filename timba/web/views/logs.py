@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
-from timba.web.forms import KeysetQuery, LogForm
+from timba.web.forms import LogForm, LogNumberQuery
 from timba.web.pages import (
     Viewer,
     get_viewer,
@@ -120,7 +120,7 @@ def _render_gate(
 def _render_form(
     request: HttpRequest, viewer: Viewer, log: Log, form: LogForm, *, status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    query = KeysetQuery(request.GET)
+    query = LogNumberQuery(request.GET)
     if not query.is_valid():
         raise BadRequest
     context = {

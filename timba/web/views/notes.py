@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,6 +19,7 @@ from timba.web.forms import NoteForm, NotesQuery
 from timba.web.pages import (
     Viewer,
     find_consignment,
+    get_page,
     get_viewer,
     render_page,
     rerender_on_error,
@@ -108,11 +108,10 @@ def _render_list(
     rows = viewer.rows(Note)
     total = rows.count()
     rows = rows.filter(pk=only.pk) if only is not None else _filter(rows, query.cleaned_data)
-    pages = Paginator(rows.select_related("consignment").order_by("-id"), NOTES_PER_PAGE)
     context = {
         "section": "notes",
         "total": total,
-        "page": pages.get_page(request.GET.get("page")),
+        "page": get_page(request, rows.select_related("consignment"), limit=NOTES_PER_PAGE),
         "query": query.cleaned_data,
         "consignment": find_consignment(viewer, query.cleaned_data["consignment_id"]),
         "new_form": new_form,

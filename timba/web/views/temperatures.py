@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import BadRequest
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -35,7 +34,7 @@ from timba.temperatures.statistics import (
     list_cities,
 )
 from timba.web.forms import CityNameForm
-from timba.web.pages import Viewer, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
 
 CITIES_PER_PAGE = 100
 # key in the query: (label, length)
@@ -115,21 +114,15 @@ def _statistics_context(
     request: HttpRequest, client: Client, city_id: int | None
 ) -> dict[str, Any]:
     """Return a page of cities, and the statistics of one: over all time and in the period."""
-    overview = get_overview(client.pk)
-    paginator = Paginator(list_cities(client.pk), CITIES_PER_PAGE)
-    # The query that counts them would aggregate the totals of all cities once more.
-    paginator.count = overview.cities
-    page = paginator.get_page(request.GET.get("page"))
-    cities = {
-        city.city_id: city
-        for city in describe_cities(client_id=client.pk, rows=list(page.object_list))
-    }
+    rows = list_cities(client.pk)
+    page = get_page(request, rows, order=("city_id",), limit=CITIES_PER_PAGE)
+    cities = {city.city_id: city for city in describe_cities(client_id=client.pk, rows=page.rows)}
     selected_id = city_id if city_id is not None else next(iter(cities), None)
     period = _parse_period(request)
     context: dict[str, Any] = {
         "page": page,
         "cities": [serialize_city(city) for city in cities.values()],
-        "readings": overview.readings,
+        "overview": get_overview(client.pk),
         "periods": [(key, label) for key, (label, _) in PERIODS.items()],
         "period": period,
         "city": None,

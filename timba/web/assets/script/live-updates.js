@@ -38,10 +38,19 @@ async function refresh() {
   if (failures) scheduleRefresh(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)));
 }
 
+/** The address of the page, with as many rows of its list as are shown: "Show more" appends some. */
+function currentUrl() {
+  const url = new URL(location.href);
+  const more = document.getElementById("more");
+  const list = more && document.getElementById(more.dataset.list);
+  if (list) url.searchParams.set("limit", list.childElementCount);
+  return url;
+}
+
 async function loadLiveParts() {
   if (!document.querySelector(LIVE)) return true;
   const changesBefore = localChanges;
-  const response = await sendRequest(location.href, { headers: { Accept: "text/html" } });
+  const response = await sendRequest(currentUrl(), { headers: { Accept: "text/html" } });
   if (response.status === 404) return true; // the row was deleted: the page keeps its last state
   if (!response.ok) return false;
   if (localChanges !== changesBefore) {
