@@ -15,7 +15,7 @@ CREATED, UPDATED = "2026-03-02T08:15:00Z", "2026-03-05T14:30:00Z"
 
 
 class SubscriptionSchema(TypedDict):
-    """The subscription that a client's users work under."""
+    """The subscription of a client: until when its users may write, and how many they may be."""
 
     plan: Annotated[str, "The plan: trial or standard.", "standard"]
     seats: Annotated[int, "How many users may be active at once.", 5]
@@ -63,8 +63,8 @@ class UserSchema(TypedDict):
 class RoleSchema(TypedDict):
     """A set of permissions that users are given."""
 
-    id: Annotated[int, "Id of the role.", 2]
-    name: Annotated[str, "Name of the role, unique within its client.", "manager"]
+    id: Annotated[int, "Id of the role.", 9]
+    name: Annotated[str, "Name of the role, unique within its client.", "gatekeeper"]
     permissions: Annotated[
         list[str],
         "What its users may do; reading needs no permission.",

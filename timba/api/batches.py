@@ -18,8 +18,8 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    CONSIGNMENT_LINK,
-    FOR_STAFF,
+    ACTING_CLIENT_HELP,
+    CONSIGNMENT_LINK_HELP,
     IdField,
     acting_client,
     get_optional_or_400,
@@ -48,14 +48,14 @@ IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100
 
 
-class RejectedSchema(TypedDict):
+class RejectedFileSchema(TypedDict):
     """A file that was rejected."""
 
     name: Annotated[str, "File name as sent.", "notes.exe"]
     error: Annotated[str, "Why it was rejected, in a sentence.", "“notes.exe” cannot be read."]
 
 
-class AcceptedSchema(TypedDict):
+class AcceptedFileSchema(TypedDict):
     """A file that was accepted."""
 
     name: Annotated[str, "File name as sent.", "load.jpg"]
@@ -63,39 +63,43 @@ class AcceptedSchema(TypedDict):
     task_id: Annotated[uuid.UUID, "Id of the task that processes the file.", TASK_ID]
     status: Annotated[Status, "Status of the task.", "PENDING"]
     duplicate: NotRequired[
-        Annotated[bool, "True where the same bytes were accepted before; else absent.", False]
+        Annotated[bool, "True where the same bytes were uploaded before; else absent.", False]
     ]
 
 
 class BatchSchema(TypedDict):
-    """What became of each file of a batch."""
+    """The accepted and the rejected files of a batch."""
 
     task_ids: Annotated[list[uuid.UUID], "Ids of the tasks, in the order of `files`.", [TASK_ID]]
     valid_images: Annotated[
-        list[str], "Names of the accepted files that were sent as `images`.", ["load.jpg"]
+        list[str],
+        "Names of the accepted files that were sent as `images`, in their order.",
+        ["load.jpg"],
     ]
-    files: Annotated[list[AcceptedSchema], "The accepted files."]
-    errors: Annotated[list[RejectedSchema], "The rejected files, in the order they were sent."]
+    files: Annotated[list[AcceptedFileSchema], "The accepted files."]
+    errors: Annotated[list[RejectedFileSchema], "The rejected files, in the order they were sent."]
 
 
-class BatchFields(serializers.Serializer[Any]):
+class BatchFieldsSerializer(serializers.Serializer[Any]):
     """The fields of the form that are not files."""
 
-    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
-    client_id = IdField(required=False, help_text=FOR_STAFF)
+    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
+    client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
 
 
 @example_request({"images": ["load.jpg"], "consignment_id": 12}, media_type="multipart/form-data")
-class BatchForm(BatchFields):
+class BatchUploadSerializer(BatchFieldsSerializer):
     """A form with up to 100 files."""
 
     images = serializers.ListField(
         child=serializers.FileField(),
         required=False,
-        help_text="Images: jpg, png, webp or pdf, up to 5 MB each.",
+        help_text="Images: jpg, png, webp or pdf, up to 5 MB each; repeat the field for each.",
     )
     files = serializers.ListField(
-        child=serializers.FileField(), required=False, help_text="Files of any kind."
+        child=serializers.FileField(),
+        required=False,
+        help_text="Files of any kind; repeat the field for each.",
     )
 
 
@@ -123,13 +127,16 @@ class BatchView(UploadView):
 
     @extend_schema(
         summary="Upload up to 100 files",
-        description="Each file is accepted or rejected by itself.",
-        request={"multipart/form-data": BatchForm},
+        description=(
+            "Each file is accepted or rejected by itself. Status 200: all accepted files were "
+            "uploaded before. Status 400: no file was accepted."
+        ),
+        request={"multipart/form-data": BatchUploadSerializer},
         responses={202: schema_of(BatchSchema), 200: schema_of(BatchSchema)},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
-        fields = validated(BatchFields(data=request.data))
+        fields = validated(BatchFieldsSerializer(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
         consignments = Consignment.objects.visible_to(actor)
@@ -166,15 +173,15 @@ class BatchView(UploadView):
                 self.rejections[upload.number] = rejection
                 self.discard(upload)
 
-    def _rejected(self) -> list[RejectedSchema]:
+    def _rejected(self) -> list[RejectedFileSchema]:
         """Return the rejected files in the order of the form."""
         rejections = sorted(self.rejections.items())
-        return [RejectedSchema(name=each.name, error=str(each)) for _, each in rejections]
+        return [RejectedFileSchema(name=each.name, error=str(each)) for _, each in rejections]
 
     def _result(self, uploads: list[Upload], accepted: list[Accepted]) -> BatchSchema:
         files = []
         for upload, outcome in zip(uploads, accepted, strict=True):
-            entry = AcceptedSchema(
+            entry = AcceptedFileSchema(
                 name=upload.name,
                 file_id=outcome.file.pk,
                 task_id=outcome.file.task_id,
@@ -194,6 +201,7 @@ class BatchView(UploadView):
 _UNKNOWN_TASK: Final = {
     "title": "UnknownTask",
     "type": "object",
+    "description": "An id, among several, of which there is no task.",
     "properties": {
         "task_id": {"type": "string", "format": "uuid", "description": "The id in the request."},
         "status": {"const": "UNKNOWN", "description": "There is no such task."},
@@ -227,11 +235,11 @@ class TaskStatusView(APIView):
                 uuid.UUID,
                 many=True,
                 required=True,
-                description=f"Id of a task; up to {MAX_TASKS} of them.",
+                description=f"Id of a task, repeated for more: up to {MAX_TASKS}.",
             )
         ],
         responses={200: {"oneOf": [schema_of(TaskSchema), _TASKS]}},
-        description="One id returns one task; several return `{“tasks”: […]}`.",
+        description='One id returns one task, several return `{"tasks": […]}`.',
     )
     def get(self, request: Request) -> Response:
         task_ids = _task_ids(request.query_params.getlist("task_id"))
@@ -267,6 +275,6 @@ def _check_image(name: str, *kinds: str) -> None:
         raise UploadRejected(name, sentence)
 
 
-def _reject_all(detail: str, rejected: Iterable[RejectedSchema] = ()) -> HttpResponse:
-    errors = list(rejected) or [RejectedSchema(name="", error=detail)]
+def _reject_all(detail: str, rejected: Iterable[RejectedFileSchema] = ()) -> HttpResponse:
+    errors = list(rejected) or [RejectedFileSchema(name="", error=detail)]
     return problem(HTTPStatus.BAD_REQUEST, detail, errors=errors)

@@ -64,8 +64,8 @@ SIGN_UP_RATE: Final = Rate(scope="sign-up", limit=10, window=timedelta(hours=1))
 @example_request(
     {"name": "Baltic Timber", "address": "Dock Road 4, Riga", "email": "office@baltic.example"}
 )
-class ClientInput(serializers.Serializer[Client]):
-    """The fields of a client."""
+class ClientFieldsSerializer(serializers.Serializer[Client]):
+    """The fields of a client that can be given and changed."""
 
     name = serializers.CharField(max_length=MAX_NAME, help_text="Name of the company.")
     address = serializers.CharField(
@@ -80,20 +80,20 @@ class ClientInput(serializers.Serializer[Client]):
     email = serializers.EmailField(allow_blank=True, required=False, help_text="E-mail address.")
 
 
-class NewClientInput(ClientInput):
+class NewClientSerializer(ClientFieldsSerializer):
     """A new client, and its first owner if one is created with it."""
 
     username = serializers.CharField(
         max_length=MAX_USERNAME,
         trim_whitespace=False,
         required=False,
-        help_text="Username of the first owner; needed for an open sign-up.",
+        help_text="Username of the first owner; staff may leave it out.",
     )
     password = serializers.CharField(
         trim_whitespace=False,
         required=False,
         write_only=True,
-        help_text="Password of the first owner.",
+        help_text="Password of the first owner: at least 8 characters, not a common one.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -105,11 +105,12 @@ class NewClientInput(ClientInput):
         return attrs
 
 
-class ClientChangesInput(ClientInput):
+class ClientSerializer(ClientFieldsSerializer):
     """The changes to a client."""
 
     is_active = serializers.BooleanField(
-        required=False, help_text="False suspends the client; for staff."
+        required=False,
+        help_text="False suspends the client: its users cannot sign in. Only staff change it.",
     )
 
 
@@ -137,8 +138,8 @@ class ClientView(APIView):
 
     @extend_schema(
         summary="Add a client (/timba)",
-        description="For staff, or for anyone where open sign-up is on.",
-        request=NewClientInput,
+        description="For staff. Where open sign-up is on, for anyone, without credentials.",
+        request=NewClientSerializer,
         responses={201: created_schema("client", ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
@@ -169,8 +170,8 @@ class RestClientsView(APIView):
 
     @extend_schema(
         summary="Add a client",
-        description="For staff, or for anyone where open sign-up is on.",
-        request=NewClientInput,
+        description="For staff. Where open sign-up is on, for anyone, without credentials.",
+        request=NewClientSerializer,
         responses={201: schema_of(ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
@@ -187,12 +188,13 @@ class RestClientView(APIView):
 
     @extend_schema(
         summary="Change a client",
-        request=ClientChangesInput(partial=True),
+        description="Only staff change `is_active`.",
+        request=ClientSerializer(partial=True),
         responses={200: schema_of(ClientSchema)},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        changes = validated(ClientChangesInput(data=request.data, partial=True))
+        changes = validated(ClientSerializer(data=request.data, partial=True))
         client = change_client(actor=actor_of(request), client=client, **changes)
         return Response(serialize_client(client))
 
@@ -229,7 +231,7 @@ def _open_client(request: Request) -> Client:
     is_sign_up = settings.TIMBA_OPEN_SIGNUP and not actor.is_staff
     if is_sign_up:
         hit(SIGN_UP_RATE, subject=address_group(request.META["REMOTE_ADDR"]))
-    fields = validated(NewClientInput(data=request.data, context={"needs_owner": is_sign_up}))
+    fields = validated(NewClientSerializer(data=request.data, context={"needs_owner": is_sign_up}))
     owner = None
     if "username" in fields:
         owner = FirstOwner(username=fields.pop("username"), password=fields.pop("password"))
@@ -239,16 +241,18 @@ def _open_client(request: Request) -> Client:
 
 
 @example_request({"seats": 10, "current_period_end": "2027-12-31T00:00:00Z"})
-class SubscriptionInput(serializers.Serializer[Subscription]):
+class SubscriptionSerializer(serializers.Serializer[Subscription]):
     """The changes to a subscription."""
 
-    plan = serializers.ChoiceField(choices=Subscription.Plan.choices, help_text="The plan.")
+    plan = serializers.ChoiceField(
+        choices=Subscription.Plan.choices, help_text="The plan: trial or standard."
+    )
     seats = serializers.IntegerField(
         min_value=1, max_value=MAX_SEATS, help_text="How many users may be active at once."
     )
     status = serializers.ChoiceField(
         choices=STATUSES,
-        help_text="Sets the plan and the end of the period to match, unless these are given.",
+        help_text="trial and active set the plan, lapsed the end of the period, unless given here.",
     )
     current_period_end = serializers.DateTimeField(
         help_text="When the paid or trial period ends (ISO 8601; UTC without an offset)."
@@ -266,12 +270,12 @@ class SubscriptionView(APIView):
 
     @extend_schema(
         summary="Change a client's subscription",
-        description="For staff.",
-        request=SubscriptionInput(partial=True),
+        description="Only for staff.",
+        request=SubscriptionSerializer(partial=True),
         responses={200: schema_of(SubscriptionSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         client = visible_client(request, pk)
-        changes = validated(SubscriptionInput(data=request.data, partial=True))
+        changes = validated(SubscriptionSerializer(data=request.data, partial=True))
         subscription = change_subscription(actor=actor_of(request), client=client, **changes)
         return Response(serialize_subscription(subscription))

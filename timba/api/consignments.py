@@ -15,8 +15,8 @@ from timba.accounts.models import User
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    FOR_STAFF,
-    ONLY_CLIENT,
+    ACTING_CLIENT_HELP,
+    CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
@@ -56,13 +56,13 @@ from timba.places.models import CITY_NUMBERS
 @example_request(
     {"name": "Oak, March", "type": "hardwood", "vehicle_number": "AB-1234", "city_id": 7}
 )
-class ConsignmentInput(serializers.Serializer[Any]):
+class ConsignmentSerializer(serializers.Serializer[Any]):
     """The fields of a consignment."""
 
     user_id = serializers.IntegerField(
         required=False,
         allow_null=True,
-        help_text="Id of the user who creates or changes it; by default, the caller.",
+        help_text="Id of the user who creates or changes it; by default, the signed-in user.",
     )
     name = serializers.CharField(
         max_length=MAX_CONSIGNMENT_NAME,
@@ -85,15 +85,17 @@ class ConsignmentInput(serializers.Serializer[Any]):
     )
 
 
-class NewConsignmentInput(ConsignmentInput):
+class NewConsignmentSerializer(ConsignmentSerializer):
     """A new consignment."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
+    client_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text=ACTING_CLIENT_HELP
+    )
 
 
 @example_request({"consignment_id": 12, "vehicle_number": "AB-1235"})
-class NamedConsignmentInput(ConsignmentInput):
-    """The changes to a consignment, and which one."""
+class ConsignmentWithIdSerializer(ConsignmentSerializer):
+    """The changes to a consignment, and its id."""
 
     consignment_id = serializers.IntegerField(help_text="Id of the consignment.")
 
@@ -110,7 +112,7 @@ class ConsignmentsQuery(QuerySerializer):
         choices=Consignment.Type.choices,
         required=False,
         allow_blank=True,
-        help_text="Only this type of timber.",
+        help_text="Only this type of timber; empty for all.",
     )
     city_id = serializers.IntegerField(
         min_value=CITY_NUMBERS[0],
@@ -118,7 +120,7 @@ class ConsignmentsQuery(QuerySerializer):
         required=False,
         help_text="Only consignments in the city with this number.",
     )
-    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
+    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
 
 
 class ConsignmentView(APIView):
@@ -135,7 +137,7 @@ class ConsignmentView(APIView):
 
     @extend_schema(
         summary="Add a consignment (/timba)",
-        request=NewConsignmentInput,
+        request=NewConsignmentSerializer,
         responses={201: created_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
@@ -145,7 +147,7 @@ class ConsignmentView(APIView):
     @extend_schema(
         summary="Change a consignment (/timba)",
         parameters=id_parameters("consignment"),
-        request=NamedConsignmentInput(partial=True),
+        request=ConsignmentWithIdSerializer(partial=True),
         responses={200: changed_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
@@ -194,7 +196,7 @@ class RestConsignmentsView(APIView):
 
     @extend_schema(
         summary="Add a consignment",
-        request=NewConsignmentInput,
+        request=NewConsignmentSerializer,
         responses={201: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
@@ -213,7 +215,7 @@ class RestConsignmentView(APIView):
 
     @extend_schema(
         summary="Change a consignment",
-        request=ConsignmentInput(partial=True),
+        request=ConsignmentSerializer(partial=True),
         responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
@@ -256,14 +258,14 @@ def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str
 
 
 def _create(request: Request) -> Consignment:
-    fields = validated(NewConsignmentInput(data=request.data))
+    fields = validated(NewConsignmentSerializer(data=request.data))
     client = acting_client(actor_of(request), fields.pop("client_id", None))
     author = _author(request, fields.pop("user_id", None))
     return open_consignment(actor=actor_of(request), client=client, created_by=author, **fields)
 
 
 def _change(request: Request, consignment: Consignment, params: Any) -> Consignment:
-    fields = validated(ConsignmentInput(data=params, partial=True))
+    fields = validated(ConsignmentSerializer(data=params, partial=True))
     sentence = "A consignment stays with its client."
     check_same_client(actor_of(request), consignment, params.get("client_id"), sentence)
     author = _author(request, fields.pop("user_id", None))

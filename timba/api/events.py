@@ -15,7 +15,7 @@ from timba.accounts.models import User
 from timba.accounts.tokens import get_user_by_access_token
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    FOR_STAFF,
+    ACTING_CLIENT_HELP,
     LIMIT_PARAMETER,
     QuerySerializer,
     acting_client,
@@ -46,18 +46,22 @@ class EventsQuery(QuerySerializer):
     """Where to continue, and how long to wait."""
 
     after = serializers.IntegerField(
-        default=0, min_value=0, max_value=_HIGHEST, help_text="Only events after this sequence."
+        default=0,
+        min_value=0,
+        max_value=_HIGHEST,
+        help_text="Only events with a higher `sequence` than this.",
     )
     topic = serializers.CharField(
-        required=False, help_text="Only events of this topic, for example note_events."
+        required=False,
+        help_text="Only events of this topic; the field `topic` of an event names all.",
     )
     wait = serializers.IntegerField(
         default=0,
         min_value=0,
         max_value=MAX_WAIT_SECONDS,
-        help_text="How long to hold back an empty response, in seconds.",
+        help_text="How long to wait for an event at most, in seconds.",
     )
-    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
+    client_id = serializers.IntegerField(required=False, help_text=ACTING_CLIENT_HELP)
 
 
 class EventsView(APIView):
@@ -65,7 +69,7 @@ class EventsView(APIView):
 
     @extend_schema(
         summary="List events",
-        description="Oldest first. With `wait`, an empty response waits for an event.",
+        description="Oldest first. While there is none, `wait` delays the response.",
         parameters=[EventsQuery, LIMIT_PARAMETER],
         responses={200: _page_schema()},
     )

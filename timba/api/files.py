@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    CONSIGNMENT_LINK,
-    FOR_STAFF,
-    ONLY_CLIENT,
+    ACTING_CLIENT_HELP,
+    CLIENT_FILTER_HELP,
+    CONSIGNMENT_LINK_HELP,
     PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
@@ -30,8 +30,8 @@ from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.uploads import (
-    LOG_LINK,
-    FileForm,
+    LOG_LINK_HELP,
+    FileUploadSerializer,
     OneFileView,
     get_link_targets,
     get_linked_consignment,
@@ -66,20 +66,20 @@ class FilesQuery(QuerySerializer):
     q = serializers.CharField(
         required=False, allow_blank=True, help_text="Only files with this text in the name."
     )
-    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
+    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
 
 
 @example_request({"consignment_id": 12, "log_id": None})
-class PlaceInput(serializers.Serializer[Any]):
-    """What a file is linked to."""
+class FileLinksSerializer(serializers.Serializer[Any]):
+    """The consignment and the log that a file is linked to."""
 
     consignment_id = serializers.IntegerField(
-        allow_null=True, required=False, help_text=CONSIGNMENT_LINK
+        allow_null=True, required=False, help_text=CONSIGNMENT_LINK_HELP
     )
-    log_id = serializers.IntegerField(allow_null=True, required=False, help_text=LOG_LINK)
+    log_id = serializers.IntegerField(allow_null=True, required=False, help_text=LOG_LINK_HELP)
 
 
-class UploadedSchema(TypedDict):
+class UploadedFileSchema(TypedDict):
     """An accepted temperature file."""
 
     file_id: Annotated[UUID, "Id of the file.", FILE_ID]
@@ -87,12 +87,12 @@ class UploadedSchema(TypedDict):
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
     status: Annotated[Status, "Status of the task.", "PENDING"]
     duplicate: NotRequired[
-        Annotated[bool, "True where the same bytes were accepted before; else absent.", False]
+        Annotated[bool, "True where the same bytes were uploaded before; else absent.", False]
     ]
 
 
-class RetriedSchema(TypedDict):
-    """How many files are processed again."""
+class RetriedFilesSchema(TypedDict):
+    """The number of files that are processed again."""
 
     retried: Annotated[int, "Number of files that are processed again.", 2]
 
@@ -122,8 +122,8 @@ class FilesView(OneFileView):
 
     @extend_schema(
         summary="Upload a file",
-        description="The bytes of an earlier temperature file return that file, with status 200.",
-        request={"multipart/form-data": FileForm},
+        description="Status 200: the same temperature file was uploaded before, and is returned.",
+        request={"multipart/form-data": FileUploadSerializer},
         responses={201: schema_of(FileSchema), 200: schema_of(FileSchema)},
     )
     @idempotent
@@ -142,15 +142,23 @@ class TemperatureUploadView(OneFileView):
 
     @extend_schema(
         summary="Upload a temperature file",
-        description="Bytes that were uploaded before return the earlier file, with status 200.",
-        request={"multipart/form-data": FileForm},
-        responses={201: schema_of(UploadedSchema), 200: schema_of(UploadedSchema)},
+        description="Status 200: the same bytes were uploaded before, and that file is returned.",
+        request={"multipart/form-data": FileUploadSerializer},
+        examples=[
+            OpenApiExample(
+                "Example",
+                {"file": "temperatures.csv"},
+                request_only=True,
+                media_type="multipart/form-data",
+            )
+        ],
+        responses={201: schema_of(UploadedFileSchema), 200: schema_of(UploadedFileSchema)},
     )
     @idempotent
     def post(self, request: Request) -> Response:
         accepted = self.accept_one(request)
         file = serialize_file(accepted.file)
-        body = UploadedSchema(
+        body = UploadedFileSchema(
             file_id=file["id"],
             task_id=file["task_id"],
             file_url=file["file_url"],
@@ -170,14 +178,14 @@ class FileView(APIView):
 
     @extend_schema(
         summary="Link a file to a consignment or a log",
-        description="Null removes a link.",
-        request=PlaceInput,
+        description="Null removes a link; a link that is left out stays.",
+        request=FileLinksSerializer,
         responses={200: schema_of(FileSchema)},
     )
     def patch(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
         file = visible_file(actor, pk)
-        fields = validated(PlaceInput(data=request.data))
+        fields = validated(FileLinksSerializer(data=request.data))
         consignment, log = get_link_targets(actor, fields)
         links: Links = {}
         if "consignment_id" in fields:
@@ -213,15 +221,15 @@ class RetryFailedView(APIView):
 
     @extend_schema(
         summary="Process all failed files again",
-        parameters=[OpenApiParameter("client_id", int, description=FOR_STAFF)],
+        parameters=[OpenApiParameter("client_id", int, description=ACTING_CLIENT_HELP)],
         request=None,
-        responses={202: schema_of(RetriedSchema)},
+        responses={202: schema_of(RetriedFilesSchema)},
     )
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         client_id = merge_query_and_body(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return Response(RetriedSchema(retried=retried), status=HTTPStatus.ACCEPTED)
+        return Response(RetriedFilesSchema(retried=retried), status=HTTPStatus.ACCEPTED)
 
 
 def visible_file(actor: User, pk: str) -> File:

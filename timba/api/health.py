@@ -19,7 +19,7 @@ from celery import current_app
 from confluent_kafka.admin import AdminClient
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -55,12 +55,14 @@ class ReadinessSchema(TypedDict):
 
     status: Annotated[
         Literal["ok", "degraded", "down"],
-        "degraded: some part is not ok; down: a required one.",
+        "degraded: some part is not ok; down: the database or the file storage is.",
         "ok",
     ]
     version: Annotated[str, "Version of Timba.", __version__]
     checks: Annotated[
-        dict[str, CheckStatus], "State of each part.", {"database": "ok", "storage": "ok"}
+        dict[str, CheckStatus],
+        "State of each part: ok, down, full, incomplete or late.",
+        {"database": "ok", "storage": "ok"},
     ]
 
 
@@ -88,6 +90,14 @@ class ReadinessView(PublicView):
         summary="Check that Timba is ready for traffic",
         description="503 when the database or the file storage is down.",
         responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)},
+        examples=[
+            OpenApiExample(
+                "Down",
+                {"status": "down", "version": __version__, "checks": {"database": "down"}},
+                response_only=True,
+                status_codes=["503"],
+            )
+        ],
     )
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
         statuses = {name: check() for name, check in CHECKS.items() if _is_configured(name)}

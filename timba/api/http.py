@@ -30,19 +30,23 @@ T = TypeVar("T")
 
 UNSTORABLE_TEXT: Final = "Text may not contain NUL or half of a surrogate pair."
 # Descriptions in OpenAPI of parameters that several endpoints have.
-FOR_STAFF: Final = "Id of the client; staff must give it, other users need not."
-ONLY_CLIENT: Final = "Only rows of the client with this id."
-CONSIGNMENT_LINK: Final = "Id of the consignment to link to."
+ACTING_CLIENT_HELP: Final = (
+    "Id of the client to act for. Staff must give it; other users act for their own client."
+)
+CLIENT_FILTER_HELP: Final = "Only objects of the client with this id."
+CONSIGNMENT_LINK_HELP: Final = "Id of the consignment to link the file to."
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 LIMIT_PARAMETER: Final = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    description="Largest number of rows on a page.",
+    description="Largest number of objects on a page.",
 )
 PAGE_PARAMETERS: Final = [
     LIMIT_PARAMETER,
     OpenApiParameter(
-        "cursor", str, description="Where the page starts, from the `next` of the page before."
+        "cursor",
+        str,
+        description="Where the page starts: part of the `next` URL of the page before it.",
     ),
 ]
 

@@ -86,7 +86,7 @@ def id_parameters(noun: str) -> list[OpenApiParameter]:
     """Return the OpenAPI parameters that name the object of a GET, PATCH or DELETE."""
     return [
         OpenApiParameter(
-            f"{noun}_id", int, description=f"Id of the {noun}, here or in a JSON body."
+            f"{noun}_id", int, description=f"Id of the {noun}, in the query or in a JSON body."
         ),
         OpenApiParameter("id", int, description=f"An alias of {noun}_id."),
     ]
@@ -106,4 +106,4 @@ def _message_schema(example: str, **properties: Schema) -> Schema:
 
 
 def _data_schema(hint: Any) -> Schema:
-    return {"allOf": [schema_of(hint)], "description": "The object after the change."}
+    return {"allOf": [schema_of(hint)], "description": "The object as it is now."}

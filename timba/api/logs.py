@@ -68,7 +68,7 @@ class MeasureField(serializers.DecimalField):
 
 
 @example_request({"barcode": "TB-1-71", "length": 4.2, "breadth": 30, "height": 30})
-class LogInput(serializers.Serializer[Any]):
+class LogSerializer(serializers.Serializer[Any]):
     """The fields of a log."""
 
     barcode = serializers.CharField(
@@ -77,12 +77,16 @@ class LogInput(serializers.Serializer[Any]):
         required=False,
         help_text="Barcode on the log, unique within its client.",
     )
-    length = MeasureField(help_text="Length in metres (m), at most 3 decimals.")
-    breadth = MeasureField(help_text="Breadth in centimetres (cm), at most 3 decimals.")
-    height = MeasureField(help_text="Height in centimetres (cm), at most 3 decimals.")
+    length = MeasureField(help_text="Length in metres (m), less than 10,000, at most 3 decimals.")
+    breadth = MeasureField(
+        help_text="Breadth in centimetres (cm), less than 10,000, at most 3 decimals."
+    )
+    height = MeasureField(
+        help_text="Height in centimetres (cm), less than 10,000, at most 3 decimals."
+    )
 
 
-class NewLogInput(LogInput):
+class NewLogSerializer(LogSerializer):
     """A new log."""
 
     barcode = serializers.CharField(
@@ -90,12 +94,12 @@ class NewLogInput(LogInput):
         trim_whitespace=False,
         required=False,
         allow_null=True,
-        help_text="Barcode on the log, unique within its client; by default, one is assigned.",
+        help_text="Barcode on the log, unique within its client; by default, Timba assigns one.",
     )
 
 
 @example_request({"consignment_id": 12, "length": 4.2, "breadth": 30, "height": 30})
-class PlacedLogInput(NewLogInput):
+class NewLogOfConsignmentSerializer(NewLogSerializer):
     """A new log, and the consignment that it belongs to."""
 
     consignment_id = serializers.IntegerField(help_text="Id of the consignment.")
@@ -105,8 +109,8 @@ class PlacedLogInput(NewLogInput):
 
 
 @example_request({"log_id": 71, "length": 4.25})
-class NamedLogInput(LogInput):
-    """The changes to a log, and which one."""
+class LogWithIdSerializer(LogSerializer):
+    """The changes to a log, and its id."""
 
     log_id = serializers.IntegerField(help_text="Id of the log.")
 
@@ -144,12 +148,12 @@ class LogView(APIView):
 
     @extend_schema(
         summary="Add a log (/timba)",
-        request=PlacedLogInput,
+        request=NewLogOfConsignmentSerializer,
         responses={201: created_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
     @idempotent_for_logs
     def put(self, request: Request) -> Response:
-        fields = validated(PlacedLogInput(data=request.data))
+        fields = validated(NewLogOfConsignmentSerializer(data=request.data))
         consignment = _consignment(
             request, fields.pop("consignment_id"), fields.pop("client_id", None)
         )
@@ -161,7 +165,7 @@ class LogView(APIView):
     @extend_schema(
         summary="Change a log (/timba)",
         parameters=id_parameters("log"),
-        request=NamedLogInput(partial=True),
+        request=LogWithIdSerializer(partial=True),
         responses={200: changed_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
@@ -186,7 +190,7 @@ class LogsView(APIView):
 
     @extend_schema(
         summary="List a consignment with its logs (/timba)",
-        description="In the order of arrival.",
+        description="In the order in which they were added.",
         parameters=[
             OpenApiParameter(
                 "consignment_id", int, description="Id of the consignment.", required=True
@@ -210,7 +214,7 @@ class RestLogsView(APIView):
 
     @extend_schema(
         summary="List the logs of a consignment",
-        description="In the order of arrival.",
+        description="In the order in which they were added.",
         parameters=[LogsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(LogSchema)},
     )
@@ -222,13 +226,13 @@ class RestLogsView(APIView):
 
     @extend_schema(
         summary="Add a log to a consignment",
-        request=NewLogInput,
+        request=NewLogSerializer,
         responses={201: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
         consignment = visible_consignments(request).get_or_not_found(pk=pk)
-        fields = validated(NewLogInput(data=request.data))
+        fields = validated(NewLogSerializer(data=request.data))
         return Response(
             serialize_log(add_log(actor=actor_of(request), consignment=consignment, **fields)),
             status=201,
@@ -244,7 +248,7 @@ class RestLogView(APIView):
 
     @extend_schema(
         summary="Change a log",
-        request=LogInput(partial=True),
+        request=LogSerializer(partial=True),
         responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
@@ -285,7 +289,7 @@ def _page(
 
 
 def _change(request: Request, log: Log, params: Any) -> Log:
-    fields = validated(LogInput(data=params, partial=True))
+    fields = validated(LogSerializer(data=params, partial=True))
     sentence = "A log stays with its client."
     check_same_client(actor_of(request), log, params.get("client_id"), sentence)
     consignments = visible_consignments(request)

@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    FOR_STAFF,
-    ONLY_CLIENT,
+    ACTING_CLIENT_HELP,
+    CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
@@ -35,10 +35,12 @@ from timba.notes.services import change_note, delete_note, write_note
 @example_request(
     {"title": "Bark", "content": "Two logs have lost their bark.", "consignment_id": 12}
 )
-class NoteInput(serializers.Serializer[Note]):
+class NoteSerializer(serializers.Serializer[Note]):
     """The fields of a note."""
 
-    title = serializers.CharField(max_length=MAX_TITLE, trim_whitespace=False, help_text="Title.")
+    title = serializers.CharField(
+        max_length=MAX_TITLE, trim_whitespace=False, help_text="Title of the note."
+    )
     content = serializers.CharField(
         allow_blank=True, default="", trim_whitespace=False, help_text="Text of the note."
     )
@@ -47,10 +49,10 @@ class NoteInput(serializers.Serializer[Note]):
     )
 
 
-class NewNoteInput(NoteInput):
+class NewNoteSerializer(NoteSerializer):
     """A new note."""
 
-    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
+    client_id = serializers.IntegerField(required=False, help_text=ACTING_CLIENT_HELP)
 
 
 class NotesQuery(QuerySerializer):
@@ -62,7 +64,7 @@ class NotesQuery(QuerySerializer):
     consignment_id = serializers.IntegerField(
         required=False, help_text="Only notes of the consignment with this id."
     )
-    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
+    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
 
 
 class NotesView(APIView):
@@ -86,11 +88,11 @@ class NotesView(APIView):
         return Response(paginated(notes, request=request, serialize=serialize_note))
 
     @extend_schema(
-        summary="Write a note", request=NewNoteInput, responses={201: schema_of(NoteSchema)}
+        summary="Write a note", request=NewNoteSerializer, responses={201: schema_of(NoteSchema)}
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        fields = validated(NewNoteInput(data=request.data))
+        fields = validated(NewNoteSerializer(data=request.data))
         note = write_note(
             actor=actor_of(request),
             client=acting_client(actor_of(request), fields.get("client_id")),
@@ -109,21 +111,21 @@ class NoteView(APIView):
         return Response(serialize_note(_visible_note(request, pk)))
 
     @extend_schema(
-        summary="Replace a note", request=NoteInput, responses={200: schema_of(NoteSchema)}
+        summary="Replace a note", request=NoteSerializer, responses={200: schema_of(NoteSchema)}
     )
     def put(self, request: Request, pk: int) -> Response:
         note = _visible_note(request, pk)
-        fields = validated(NoteInput(data=request.data))
+        fields = validated(NoteSerializer(data=request.data))
         return self._change(request, note, fields)
 
     @extend_schema(
         summary="Change a note",
-        request=NoteInput(partial=True),
+        request=NoteSerializer(partial=True),
         responses={200: schema_of(NoteSchema)},
     )
     def patch(self, request: Request, pk: int) -> Response:
         note = _visible_note(request, pk)
-        fields = validated(NoteInput(data=request.data, partial=True))
+        fields = validated(NoteSerializer(data=request.data, partial=True))
         return self._change(request, note, fields)
 
     @extend_schema(summary="Delete a note", responses={204: None})

@@ -33,14 +33,18 @@ S = TypeVar("S", bound=type)
 PROBLEM: Final[Schema] = {
     "title": "Problem",
     "type": "object",
-    "description": "RFC 9457 problem details.",
+    "description": "The reason for an error: problem details (RFC 9457).",
     "properties": {
-        "type": {"type": "string", "description": "URI of the type of problem, or about:blank."},
+        "type": {
+            "type": "string",
+            "description": "URI of the type of problem; about:blank for most.",
+        },
         "title": {"type": "string", "description": "Name of the HTTP status."},
         "status": {"type": "integer", "description": "HTTP status code."},
         "detail": {"type": "string", "description": "One sentence that a person can act on."},
         "errors": {
-            "description": "Sentences by field; for a batch of files, the rejected files instead.",
+            "description": "Sentences by name of the field that is invalid; for a batch of files, "
+            "the rejected files instead.",
             "oneOf": [
                 {
                     "type": "object",
@@ -63,20 +67,25 @@ _ERRORS: Final = {
     402: "The client's subscription has lapsed, or all of its seats are taken.",
     403: "The role does not allow this, or the CSRF token is missing.",
     404: "The object does not exist, or belongs to another client.",
-    409: "The request conflicts with what exists, or the Idempotency-Key was used for another.",
+    409: "The request conflicts with what exists.",
     413: "The body is larger than is accepted here.",
     415: "The Content-Type is not supported.",
+    416: "The file has no such range of bytes.",
+    429: "There were too many attempts: wait as many seconds as `Retry-After` says.",
 }
+_CONFLICT_OR_KEY: Final = (
+    "The request conflicts with what exists, or the Idempotency-Key was used for another request."
+)
 _IDEMPOTENCY_KEY: Final[Schema] = {
     "in": "header",
     "name": "Idempotency-Key",
     "description": "Makes the request safe to repeat: the same request with the same key within "
-    "24 hours (logs: 30 days) returns the first response and creates nothing.",
+    "24 hours (for logs: 30 days) returns the first response and creates nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 _PATH_PARAMETERS: Final = {
     "id": "Id of the {noun}.",
-    "city_id": "Number of the city, chosen by the client.",
+    "city_id": "Number of the city, as in the client's temperature files.",
 }
 
 
@@ -150,6 +159,11 @@ def example_of(schema: Schema) -> Any:
 def extract_components(result: Schema, **_: Any) -> Schema:
     """Move each titled object schema to the components, so that generated clients name it."""
     components: Schema = result.setdefault("components", {}).setdefault("schemas", {})
+    for name, component in components.items():
+        if name.startswith("Patched"):
+            # What a PATCH leaves out stays as it is.
+            for field in component["properties"].values():
+                field.pop("default", None)
     result["paths"] = _with_references(result["paths"], components)
     return result
 
@@ -165,7 +179,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "the `access` of `POST /api/token/`",
+            "description": "The `access` token of `POST /api/token/`.",
         }
 
 
@@ -180,7 +194,7 @@ class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "the cookie of `POST /login/`; a write also sends `X-CSRFToken`",
+            "description": "The cookie that `POST /login/` sets. Writes also send `X-CSRFToken`.",
         }
 
 
@@ -208,14 +222,12 @@ class TimbaSchema(AutoSchema):
         if takes_key:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         responses = operation["responses"]
-        for status, response in responses.items():
-            response["description"] = response["description"] or HTTPStatus(int(status)).phrase
-            for content in response.get("content", {}).values():
-                example = example_of(content["schema"])
-                if example is not None:
-                    content["example"] = example
-        for status in self._common_errors(operation, takes_key=takes_key):
+        for status in self._common_errors(operation):
             responses.setdefault(str(status), _error_response(_ERRORS[status]))
+        for status, response in responses.items():
+            _complete_response(int(status), response)
+        if takes_key:
+            responses["409"] = _error_response(_CONFLICT_OR_KEY)
         operation["responses"] = {
             **dict(sorted(responses.items())),
             "default": _error_response("Any other error."),
@@ -229,7 +241,7 @@ class TimbaSchema(AutoSchema):
                 description = _PATH_PARAMETERS[parameter["name"]]
                 parameter["description"] = description.format(noun=noun[1] if noun else "object")
 
-    def _common_errors(self, operation: Schema, *, takes_key: bool) -> Iterator[int]:
+    def _common_errors(self, operation: Schema) -> Iterator[int]:
         if not self.view.permission_classes:
             return
         yield from (400, 401)
@@ -238,8 +250,6 @@ class TimbaSchema(AutoSchema):
                 yield from (402, 403)
             if "parameters" in operation or "requestBody" in operation:
                 yield 404
-        if takes_key:
-            yield 409
         if "requestBody" in operation:
             yield from (413, 415)
 
@@ -260,6 +270,16 @@ def _schema_of_field(field: Any) -> Schema:
     if get_origin(hint) is list and is_typeddict(get_args(hint)[0]):
         return {"type": "array", "items": schema_of(get_args(hint)[0]), **meta}
     return dict(append_meta(resolve_type_hint(hint), meta))  # type: ignore[no-untyped-call]
+
+
+def _complete_response(status: int, response: Schema) -> None:
+    """Add a description, and an example unless the response is an error or has one."""
+    if not response["description"]:
+        response["description"] = _ERRORS.get(status) or HTTPStatus(status).phrase
+    for media_type, content in response.get("content", {}).items():
+        example = None if media_type == PROBLEM_TYPE else example_of(content["schema"])
+        if example is not None and "examples" not in content:
+            content["example"] = example
 
 
 def _error_response(description: str) -> Schema:

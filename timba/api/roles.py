@@ -16,8 +16,8 @@ from timba.accounts.roles import add_role, change_role, delete_role
 from timba.accounts.schemas import RoleSchema, serialize_role
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    FOR_STAFF,
-    ONLY_CLIENT,
+    ACTING_CLIENT_HELP,
+    CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
@@ -36,7 +36,7 @@ from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, s
 
 
 @example_request({"name": "gatekeeper", "permissions": ["logs.write", "files.write"]})
-class RoleInput(serializers.Serializer[Role]):
+class RoleSerializer(serializers.Serializer[Role]):
     """The fields of a role."""
 
     name = serializers.CharField(
@@ -51,16 +51,18 @@ class RoleInput(serializers.Serializer[Role]):
     )
 
 
-class NewRoleInput(RoleInput):
+class NewRoleSerializer(RoleSerializer):
     """A new role."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
+    client_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text=ACTING_CLIENT_HELP
+    )
 
 
 class RolesQuery(QuerySerializer):
     """Filters of the list."""
 
-    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
+    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
 
 
 class RoleView(APIView):
@@ -68,7 +70,7 @@ class RoleView(APIView):
 
     @extend_schema(
         summary="Add a role (/timba)",
-        request=NewRoleInput,
+        request=NewRoleSerializer,
         responses={201: created_schema("role", RoleSchema)},
     )
     @idempotent
@@ -83,7 +85,7 @@ class RolesView(APIView):
         summary="List roles (/timba)",
         description="The built-in roles come first.",
         parameters=[
-            OpenApiParameter("client_id", int, description=ONLY_CLIENT),
+            OpenApiParameter("client_id", int, description=CLIENT_FILTER_HELP),
             *PAGE_PARAMETERS,
         ],
         responses={200: page_schema(RoleSchema, key="roles")},
@@ -107,7 +109,7 @@ class RestRolesView(APIView):
         return Response(_page(request, client_id, key="results"))
 
     @extend_schema(
-        summary="Add a role", request=NewRoleInput, responses={201: schema_of(RoleSchema)}
+        summary="Add a role", request=NewRoleSerializer, responses={201: schema_of(RoleSchema)}
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -124,12 +126,12 @@ class RestRoleView(APIView):
     @extend_schema(
         summary="Change a role",
         description="Built-in roles cannot be changed.",
-        request=RoleInput(partial=True),
+        request=RoleSerializer(partial=True),
         responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
         role = _visible_role(request, pk)
-        fields = validated(RoleInput(data=request.data, partial=True))
+        fields = validated(RoleSerializer(data=request.data, partial=True))
         return Response(serialize_role(change_role(actor=actor_of(request), role=role, **fields)))
 
     @extend_schema(
@@ -143,7 +145,7 @@ class RestRoleView(APIView):
 
 
 def _add(request: Request) -> Role:
-    fields = validated(NewRoleInput(data=request.data))
+    fields = validated(NewRoleSerializer(data=request.data))
     client = acting_client(actor_of(request), fields.pop("client_id", None))
     return add_role(actor=actor_of(request), client=client, **fields)
 

@@ -24,7 +24,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.api.authentication import actor_of, authenticate_request
 from timba.api.http import (
-    FOR_STAFF,
+    ACTING_CLIENT_HELP,
     PAGE_PARAMETERS,
     acting_client,
     check_storable,
@@ -38,7 +38,7 @@ from timba.errors import Invalid, NotFound
 from timba.places.models import City
 from timba.serialization import dumps
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
-from timba.temperatures.schemas import CitySchema, serialize_city
+from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
 from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     city_statistics,
@@ -48,37 +48,37 @@ from timba.temperatures.statistics import (
 )
 
 FROM: Final = (
-    "Start of the bounds, inclusive (ISO 8601; UTC without an offset; a date is its midnight)."
+    "Start of the period, inclusive (ISO 8601; without an offset UTC; a date is its midnight)."
 )
-TO: Final = "End of the bounds, exclusive; written as `from`."
+TO: Final = "End of the period, exclusive; written as `from`."
 PARAMETERS: Final = [
     OpenApiParameter("from", OpenApiTypes.STR, description=FROM),
     OpenApiParameter("to", OpenApiTypes.STR, description=TO),
-    OpenApiParameter("client_id", OpenApiTypes.INT, description=FOR_STAFF),
+    OpenApiParameter("client_id", OpenApiTypes.INT, description=ACTING_CLIENT_HELP),
 ]
 BOUNDS_EXAMPLE: Final = {"from": "2025-06-01", "to": "2025-07-01"}
-BOUNDS_BODY: Final = inline_serializer(
-    "StatisticsInput",
+STATISTICS_BODY: Final = inline_serializer(
+    "CityStatistics",
     {
         "from": serializers.CharField(required=False, allow_null=True, help_text=FROM),
         "to": serializers.CharField(required=False, allow_null=True, help_text=TO),
-        "client_id": serializers.IntegerField(required=False, help_text=FOR_STAFF),
+        "client_id": serializers.IntegerField(required=False, help_text=ACTING_CLIENT_HELP),
     },
 )
 
 
 @example_request({"name": "Riga"})
-class CityNameInput(serializers.Serializer[City]):
-    """A name for a city."""
+class CityNameSerializer(serializers.Serializer[City]):
+    """The new name of a city."""
 
-    name = serializers.CharField(allow_blank=True, help_text="The name; empty removes it.")
-    client_id = serializers.IntegerField(required=False, help_text=FOR_STAFF)
+    name = serializers.CharField(allow_blank=True, help_text="The new name, 1 to 100 characters.")
+    client_id = serializers.IntegerField(required=False, help_text=ACTING_CLIENT_HELP)
 
 
 class CityNameSchema(TypedDict):
     """The name of a city."""
 
-    city_id: Annotated[int, "Number of the city, chosen by the client.", 7]
+    city_id: Annotated[int, "Number of the city, as in the client's temperature files.", 7]
     name: Annotated[str, "Name of the city.", "Riga"]
 
 
@@ -106,17 +106,18 @@ class CityStatisticsView(PlainGetView):
 
     @extend_schema(
         summary="Get the temperature statistics of a city",
+        description="Of all its readings, or of those in a period.",
         parameters=PARAMETERS,
-        responses={200: schema_of(CitySchema), 304: None},
+        responses={200: schema_of(CityStatisticsSchema), 304: None},
     )
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
         return conditional_response(request, _statistics(_user(request), city_id, request.GET))
 
     @extend_schema(
         summary="Get the temperature statistics of a city, with parameters in the body",
-        request=BOUNDS_BODY,
+        request=STATISTICS_BODY,
         examples=[OpenApiExample("Example", BOUNDS_EXAMPLE, request_only=True)],
-        responses={200: schema_of(CitySchema)},
+        responses={200: schema_of(CityStatisticsSchema)},
     )
     def post(self, request: Request, city_id: int) -> Response:
         if not isinstance(request.data, Mapping):
@@ -129,12 +130,12 @@ class CitiesView(PlainGetView):
 
     @extend_schema(
         summary="List the temperature statistics of all cities",
-        description="By city number.",
+        description="Of all their readings, or of those in a period; by city number.",
         parameters=[
             *PARAMETERS,
             *PAGE_PARAMETERS,
         ],
-        responses={200: page_schema(CitySchema, key="cities"), 304: None},
+        responses={200: page_schema(CityStatisticsSchema, key="cities"), 304: None},
     )
     def get(self, request: HttpRequest) -> HttpResponseBase:
         client = acting_client(_user(request), request.GET.get("client_id"))
@@ -149,10 +150,12 @@ class CityNameView(APIView):
     """The name of a city."""
 
     @extend_schema(
-        summary="Name a city", request=CityNameInput, responses={200: schema_of(CityNameSchema)}
+        summary="Name a city",
+        request=CityNameSerializer,
+        responses={200: schema_of(CityNameSchema)},
     )
     def put(self, request: Request, city_id: int) -> Response:
-        fields = validated(CityNameInput(data=request.data))
+        fields = validated(CityNameSerializer(data=request.data))
         city = name_city_and_invalidate_cache(
             actor=actor_of(request),
             client=acting_client(actor_of(request), fields.get("client_id")),
@@ -169,7 +172,10 @@ def _user(request: HttpRequest) -> User:
 def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
     page = get_page(list_cities(client_id, bounds=bounds), request=request, order=("city_id",))
     cities = describe_cities(client_id=client_id, rows=page.rows, bounds=bounds)
-    return {"cities": [serialize_city(city) for city in cities], "next": next_url(request, page)}
+    return {
+        "cities": [serialize_city_statistics(city) for city in cities],
+        "next": next_url(request, page),
+    }
 
 
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
@@ -180,13 +186,13 @@ def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpR
     return get_conditional_response(request, etag=etag, response=response) or response
 
 
-def _statistics(user: User, city_id: int, params: Mapping[str, Any]) -> CitySchema:
+def _statistics(user: User, city_id: int, params: Mapping[str, Any]) -> CityStatisticsSchema:
     client = acting_client(user, params.get("client_id"))
     bounds = _bounds(params)
     statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
         raise NotFound("There is no reading of this city.")
-    return serialize_city(statistics)
+    return serialize_city_statistics(statistics)
 
 
 def _bounds(params: Mapping[str, Any]) -> TimeRange:

@@ -29,7 +29,7 @@ class TokensSchema(TypedDict):
 
 
 @example_request({"username": "anna", "password": "four oaks in a row"})
-class Credentials(serializers.Serializer[Any]):
+class CredentialsSerializer(serializers.Serializer[Any]):
     """A username and its password."""
 
     username = serializers.CharField(
@@ -41,7 +41,7 @@ class Credentials(serializers.Serializer[Any]):
 
 
 @example_request({"refresh": "eyJhbGciOiJIUzI1NiJ9.e30.cmVm"})
-class RefreshInput(serializers.Serializer[Any]):
+class RefreshTokenSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 
     refresh = serializers.CharField(trim_whitespace=False, help_text="The newest refresh token.")
@@ -56,11 +56,11 @@ class TokenView(APIView):
     @extend_schema(
         summary="Sign in",
         description="The access token is valid for 15 minutes, the refresh token for 7 days.",
-        request=Credentials,
+        request=CredentialsSerializer,
         responses={200: schema_of(TokensSchema), **RATE_LIMIT_RESPONSE},
     )
     def post(self, request: Request) -> Response:
-        credentials = validated(Credentials(data=request.data))
+        credentials = validated(CredentialsSerializer(data=request.data))
         user = check_credentials(request._request, **credentials)
         return _token_response(issue_tokens(user=user))
 
@@ -74,11 +74,13 @@ class RefreshView(APIView):
     @extend_schema(
         summary="Exchange a refresh token for a new pair",
         description="The old refresh token is invalid at once.",
-        request=RefreshInput,
+        request=RefreshTokenSerializer,
         responses={200: schema_of(TokensSchema)},
     )
     def post(self, request: Request) -> Response:
-        return _token_response(rotate_tokens(**validated(RefreshInput(data=request.data))))
+        return _token_response(
+            rotate_tokens(**validated(RefreshTokenSerializer(data=request.data)))
+        )
 
 
 class RevokeView(APIView):
@@ -90,11 +92,11 @@ class RevokeView(APIView):
     @extend_schema(
         summary="Sign out",
         description="Revokes the refresh token and all tokens of its sign-in.",
-        request=RefreshInput,
+        request=RefreshTokenSerializer,
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        revoke_tokens(**validated(RefreshInput(data=request.data)))
+        revoke_tokens(**validated(RefreshTokenSerializer(data=request.data)))
         return Response(status=204)
 
 

@@ -25,8 +25,8 @@ from timba.accounts.models import User
 from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    CONSIGNMENT_LINK,
-    FOR_STAFF,
+    ACTING_CLIENT_HELP,
+    CONSIGNMENT_LINK_HELP,
     IdField,
     acting_client,
     check_storable,
@@ -51,29 +51,29 @@ from timba.files.receiving import (
 )
 
 FILE: Final = "file"
-LOG_LINK: Final = "Id of the log to link to."
+LOG_LINK_HELP: Final = "Id of the log to link the file to."
 MAX_FILES: Final = 100
 _TOUCH_SECONDS: Final = 60.0
 
 
-class FileFields(serializers.Serializer[Any]):
+class FileFieldsSerializer(serializers.Serializer[Any]):
     """The fields of the form that are not the file."""
 
     kind = serializers.ChoiceField(
         choices=File.Kind.choices,
         required=False,
-        help_text="Kind of file; by default, detected from its bytes.",
+        help_text="Kind of the file; by default, detected from its name and bytes.",
     )
-    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK)
-    log_id = IdField(required=False, help_text=LOG_LINK)
-    client_id = IdField(required=False, help_text=FOR_STAFF)
+    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
+    log_id = IdField(required=False, help_text=LOG_LINK_HELP)
+    client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
 
 
 @example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
-class FileForm(FileFields):
+class FileUploadSerializer(FileFieldsSerializer):
     """A form with one file."""
 
-    file = serializers.FileField(help_text="The file, with its name.")
+    file = serializers.FileField(help_text="The file, sent with its name.")
 
 
 class _Fields:
@@ -231,7 +231,7 @@ class OneFileView(UploadView):
 
     def accept_one(self, request: Request) -> Accepted:
         """Accept the file of the form; raise Invalid with the reason where it is rejected."""
-        fields = validated(FileFields(data=request.data))
+        fields = validated(FileFieldsSerializer(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
         consignment, log = get_link_targets(actor, fields)

@@ -24,8 +24,8 @@ from timba.accounts.services import add_user, change_user, delete_user
 from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
-    FOR_STAFF,
-    ONLY_CLIENT,
+    ACTING_CLIENT_HELP,
+    CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
     QuerySerializer,
     acting_client,
@@ -66,8 +66,8 @@ class RoleField(serializers.Field[Any, Any, Any, Any]):
 @example_request(
     {"username": "anna", "name": "Anna Ozola", "role": "manager", "password": "four oaks in a row"}
 )
-class UserInput(serializers.Serializer[User]):
-    """The fields of a user."""
+class UserFieldsSerializer(serializers.Serializer[User]):
+    """The fields of a user that can be given and changed."""
 
     username = serializers.CharField(
         max_length=MAX_USERNAME,
@@ -86,34 +86,39 @@ class UserInput(serializers.Serializer[User]):
     )
     role = RoleField(help_text="Id or name of the user's role.")
     password = serializers.CharField(
-        trim_whitespace=False, required=False, write_only=True, help_text="The new password."
+        trim_whitespace=False,
+        required=False,
+        write_only=True,
+        help_text="The new password: at least 8 characters, not a common one.",
     )
     is_active = serializers.BooleanField(
         required=False, help_text="Whether the user may sign in and takes a seat."
     )
 
 
-class NewUserInput(UserInput):
+class NewUserSerializer(UserFieldsSerializer):
     """A new user."""
 
-    client_id = serializers.IntegerField(required=False, allow_null=True, help_text=FOR_STAFF)
+    client_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text=ACTING_CLIENT_HELP
+    )
 
 
 @example_request({"name": "Anna Kalniņa", "contact": "+371 2000 0002"})
-class UserChangesInput(UserInput):
+class UserSerializer(UserFieldsSerializer):
     """The changes to a user."""
 
     current_password = serializers.CharField(
         trim_whitespace=False,
         required=False,
         write_only=True,
-        help_text="The password until now; needed to change one's own.",
+        help_text="The present password; needed to change one's own password.",
     )
 
 
 @example_request({"user_id": 3, "name": "Anna Kalniņa", "contact": "+371 2000 0002"})
-class NamedUserChangesInput(UserChangesInput):
-    """The changes to a user, and which one."""
+class UserWithIdSerializer(UserSerializer):
+    """The changes to a user, and the id of the user."""
 
     user_id = serializers.IntegerField(help_text="Id of the user.")
 
@@ -121,7 +126,7 @@ class NamedUserChangesInput(UserChangesInput):
 class UsersQuery(QuerySerializer):
     """Filters of the list."""
 
-    client_id = serializers.IntegerField(required=False, help_text=ONLY_CLIENT)
+    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
 
 
 class UserView(APIView):
@@ -139,7 +144,7 @@ class UserView(APIView):
 
     @extend_schema(
         summary="Add a user (/timba)",
-        request=NewUserInput,
+        request=NewUserSerializer,
         responses={201: created_schema("user", UserSchema)},
     )
     @idempotent
@@ -149,7 +154,7 @@ class UserView(APIView):
     @extend_schema(
         summary="Change a user (/timba)",
         parameters=id_parameters("user"),
-        request=NamedUserChangesInput(partial=True),
+        request=UserWithIdSerializer(partial=True),
         responses={200: changed_schema("user", UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request) -> Response:
@@ -175,9 +180,9 @@ class UsersView(APIView):
 
     @extend_schema(
         summary="List users (/timba)",
-        description="By id.",
+        description="In the order of their ids.",
         parameters=[
-            OpenApiParameter("client_id", int, description=ONLY_CLIENT),
+            OpenApiParameter("client_id", int, description=CLIENT_FILTER_HELP),
             *PAGE_PARAMETERS,
         ],
         responses={200: page_schema(UserSchema, key="users")},
@@ -192,7 +197,7 @@ class RestUsersView(APIView):
 
     @extend_schema(
         summary="List users",
-        description="By id.",
+        description="In the order of their ids.",
         parameters=[UsersQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(UserSchema)},
     )
@@ -201,7 +206,7 @@ class RestUsersView(APIView):
         return Response(_page(request, client_id, key="results"))
 
     @extend_schema(
-        summary="Add a user", request=NewUserInput, responses={201: schema_of(UserSchema)}
+        summary="Add a user", request=NewUserSerializer, responses={201: schema_of(UserSchema)}
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -217,7 +222,7 @@ class RestUserView(APIView):
 
     @extend_schema(
         summary="Change a user",
-        request=UserChangesInput(partial=True),
+        request=UserSerializer(partial=True),
         responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
@@ -250,14 +255,14 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
 
 
 def _add(request: Request) -> User:
-    fields = validated(NewUserInput(data=request.data))
+    fields = validated(NewUserSerializer(data=request.data))
     client = acting_client(actor_of(request), fields.pop("client_id", None))
     fields["role"] = _role(client, fields["role"])
     return add_user(actor=actor_of(request), client=client, **fields)
 
 
 def _change(request: Request, user: User, params: Any) -> User:
-    fields = validated(UserChangesInput(data=params, partial=True))
+    fields = validated(UserSerializer(data=params, partial=True))
     # What users have created belongs to the client that they are in.
     sentence = "A user stays with one client: add a new user there."
     check_same_client(actor_of(request), user, params.get("client_id"), sentence)

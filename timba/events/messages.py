@@ -56,15 +56,25 @@ class EventSchema(TypedDict):
         "Id of the event, the same each time it is delivered.",
         "0f3d9a1e-55b1-4d0c-8d8a-6c2f51b7aa03",
     ]
-    sequence: Annotated[int, "Running number within the client, without gaps.", 41]
-    topic: Annotated[str, "Topic, named after the noun.", "note_events"]
+    sequence: Annotated[
+        int, "Number of the event within its client, counted from 1 without gaps.", 41
+    ]
+    topic: Annotated[
+        str, "note_events, consignment_events, log_events or file_events.", "note_events"
+    ]
     key: Annotated[str, "Id of the object that changed, as text.", "7"]
-    type: Annotated[str, "Type of the event.", "timba.note.created"]
+    type: Annotated[
+        str,
+        "What happened: timba.<noun>.<created, updated, deleted, succeeded or failed>.",
+        "timba.note.created",
+    ]
     time: Annotated[datetime, "When the change was made (UTC, ISO 8601).", "2026-03-02T08:15:00Z"]
-    actor_id: Annotated[int | None, "Id of the user who made the change; null for Timba.", 3]
+    actor_id: Annotated[
+        int | None, "Id of the user who made the change; null where Timba made it.", 3
+    ]
     value: Annotated[
         dict[str, Any],
-        "The action, and the object after it (for a delete: before it).",
+        "The action, and the object as it is after it; for a delete, as it was before.",
         {"action": "create", "note": {"id": 7, "title": "Bark"}},
     ]
 

@@ -30,13 +30,13 @@ _RESULT: Final = {
     "phash": "d1c4a59b6e2f3087",
 }
 _ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
-_ABOUT_PROGRESS: Final = "Share of the work that is done, from 0 to 1."
+_ABOUT_PROGRESS: Final = "Part of the processing that is done, from 0 to 1."
 _ABOUT_RESULT: Final = (
     "What processing found; null until then. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
-    "`format`, `taken_at`, `camera`, `has_gps` and `phash`; documents `pages`, `title`, "
-    "`author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, `chars` and"
-    " `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
+    "`format`, `taken_at`, `camera`, `has_gps` and `phash` (a perceptual hash); documents `pages`, "
+    "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
+    "`chars` and `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
     "`last_at`, `min_temp` and `max_temp` (°C); tallies `rows`, `accepted`, `rejected` and "
     "`volume` (m³)."
 )
@@ -64,9 +64,11 @@ class FileSchema(TypedDict):
     log_id: Annotated[int | None, "Id of the log that it is linked to.", None]
     uploaded_by: Annotated[int | None, "Id of the user who uploaded it; null once deleted.", 3]
     uploaded_at: Annotated[datetime, "When it was uploaded (UTC, ISO 8601).", CREATED]
-    processed_at: Annotated[datetime | None, "When processing ended (UTC, ISO 8601).", UPDATED]
+    processed_at: Annotated[
+        datetime | None, "When processing ended (UTC, ISO 8601); null until then.", UPDATED
+    ]
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
-    preview_url: Annotated[str | None, "Path of a preview, if there is one.", None]
+    preview_url: Annotated[str | None, "Path of a preview; null where there is none.", None]
 
 
 class TaskSchema(TypedDict):

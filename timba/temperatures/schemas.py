@@ -12,12 +12,12 @@ from timba.temperatures.bounds import to_datetime
 from timba.temperatures.statistics import CityStatistics
 
 
-class CitySchema(TypedDict):
+class CityStatisticsSchema(TypedDict):
     """The temperature statistics of a city."""
 
-    city_id: Annotated[int, "Number of the city, chosen by the client.", 7]
+    city_id: Annotated[int, "Number of the city, as in the client's temperature files.", 7]
     name: Annotated[str | None, "Name of the city; null if it has none.", "Riga"]
-    count: Annotated[int, "Number of readings within the bounds.", 17520]
+    count: Annotated[int, "Number of readings in the period.", 17520]
     min_temp: Annotated[float | None, "Lowest temperature in °C; null without readings.", -21.4]
     max_temp: Annotated[float | None, "Highest temperature in °C; null without readings.", 33.1]
     mean_temp: Annotated[
@@ -26,17 +26,21 @@ class CitySchema(TypedDict):
         7.25,
     ]
     first_at: Annotated[
-        datetime | None, "Time of the first reading (UTC, ISO 8601).", "2024-01-01T00:00:00Z"
+        datetime | None,
+        "Time of the first reading in the period (UTC, ISO 8601); null without readings.",
+        "2024-01-01T00:00:00Z",
     ]
     last_at: Annotated[
-        datetime | None, "Time of the last reading (UTC, ISO 8601).", "2025-12-31T23:30:00Z"
+        datetime | None,
+        "Time of the last reading in the period (UTC, ISO 8601); null without readings.",
+        "2025-12-31T23:30:00Z",
     ]
 
 
-def serialize_city(statistics: CityStatistics) -> CitySchema:
+def serialize_city_statistics(statistics: CityStatistics) -> CityStatisticsSchema:
     """Return the statistics of a city as callers see them; without readings, most are None."""
     totals = statistics.totals
-    return CitySchema(
+    return CityStatisticsSchema(
         city_id=statistics.city_id,
         name=statistics.name,
         count=totals.count if totals else 0,

@@ -293,10 +293,13 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Timba",
     "DESCRIPTION": (
-        "The system of record for timber companies. Sign in with `POST /api/token/` and send "
-        "`Authorization: Bearer <access>`. Times are ISO 8601 in UTC, decimals are JSON numbers. "
-        "Errors are problem details (RFC 9457). Lists have pages: follow `next` until it is null. "
-        "The `/timba/…` endpoints are for callers of the original API; new programs use `/api/…`."
+        "The system of record for timber companies. A client is such a company: its users see "
+        "only what belongs to it, while staff, who run this installation, see all clients. A "
+        "consignment is a lorry load of logs, which are tree trunks; a tally is their list.\n\n"
+        "Sign in with `POST /api/token/` and send `Authorization: Bearer <access>`. Times are "
+        "ISO 8601 in UTC, decimals are JSON numbers. Errors are problem details (RFC 9457). Lists "
+        "have pages: follow `next` until it is null. The `/timba/…` endpoints are for callers of "
+        "the original API; new programs use `/api/…`."
     ),
     "VERSION": __version__,
     "OAS_VERSION": "3.1.1",
@@ -307,6 +310,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "FileKind": "timba.files.models.File.Kind",
+        "TimberType": "timba.consignments.models.Consignment.Type",
+        "SubscriptionPlan": "timba.accounts.models.Subscription.Plan",
+        "SubscriptionStatus": "timba.accounts.subscriptions.STATUSES",
+        "Permission": "timba.accounts.permissions.Permission.values",
+    },
     "SCHEMA_PATH_PREFIX": "",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

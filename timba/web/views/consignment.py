@@ -23,7 +23,7 @@ from timba.events.models import OutboxEvent, OutboxQuerySet
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.schemas import CitySchema, serialize_city
+from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
 from timba.temperatures.statistics import city_statistics
 from timba.web.forms import LogForm, LogNumberQuery, NoteForm
 from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
@@ -184,11 +184,11 @@ def _get_files(viewer: Viewer, pk: int) -> dict[str, Any]:
     return {**counts, "document_count": others, "photos": photos, "documents": documents}
 
 
-def _get_city(consignment: Consignment) -> CitySchema | None:
+def _get_city(consignment: Consignment) -> CityStatisticsSchema | None:
     if consignment.city_id is None:
         return None
     statistics = city_statistics(client_id=consignment.client_id, city_id=consignment.city_id)
-    return None if statistics is None else serialize_city(statistics)
+    return None if statistics is None else serialize_city_statistics(statistics)
 
 
 def _get_events(consignment: Consignment) -> OutboxQuerySet:

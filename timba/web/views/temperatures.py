@@ -25,7 +25,7 @@ from timba.temperatures.bounds import (
     to_datetime,
     to_microseconds,
 )
-from timba.temperatures.schemas import CitySchema, serialize_city
+from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
 from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     city_statistics,
@@ -121,7 +121,7 @@ def _statistics_context(
     period = _parse_period(request)
     context: dict[str, Any] = {
         "page": page,
-        "cities": [serialize_city(city) for city in cities.values()],
+        "cities": [serialize_city_statistics(city) for city in cities.values()],
         "overview": get_overview(client.pk),
         "periods": [(key, label) for key, (label, _) in PERIODS.items()],
         "period": period,
@@ -139,8 +139,8 @@ def _statistics_context(
         if all_time is None or in_period is None:
             raise NotFound
         context |= {
-            "city": serialize_city(all_time),
-            "in_period": serialize_city(in_period),
+            "city": serialize_city_statistics(all_time),
+            "in_period": serialize_city_statistics(in_period),
         }
     return context
 
@@ -164,5 +164,5 @@ def _parse_period(request: HttpRequest) -> Period:
     return Period(bounds=TimeRange(start=start, stop=stop))
 
 
-def _name_form(city: CitySchema | None) -> CityNameForm | None:
+def _name_form(city: CityStatisticsSchema | None) -> CityNameForm | None:
     return CityNameForm(initial={"name": city["name"]}) if city else None
