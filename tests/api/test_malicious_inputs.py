@@ -248,8 +248,8 @@ def test_wrong_values_are_400_in_a_query(endpoint: Endpoint, tenant: Tenant) -> 
 NUL, SURROGATE, LARGE, LONG = "%00", "%ED%A0%80", str(2**70), "x" * 9_000
 TEXT_FIELDS = ("address", "barcode", "contact", "name", "q", "title", "username", "vehicle_number")
 OTHER_FIELDS = (
-    *("before", "breadth", "city_id", "consignment_id", "from", "height", "id", "kind", "length"),
-    *("number", "permissions", "role", "status", "to", "type"),
+    *("breadth", "city_id", "consignment_id", "cursor", "from", "height", "id", "kind", "length"),
+    *("limit", "number", "permissions", "role", "status", "to", "type"),
 )
 REFUSED_ON_PAGES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(TEXT_FIELDS, (NUL, LONG)),
@@ -258,7 +258,7 @@ REFUSED_ON_PAGES: dict[str, tuple[str, ...]] = {
     "content": (NUL,),
 }
 # A POST that fails renders a page again that reads these from its query.
-QUERY_FIELDS = {"before", "number", "q"}
+QUERY_FIELDS = {"cursor", "limit", "number", "q"}
 
 
 @pytest.mark.parametrize(
