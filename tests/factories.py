@@ -19,7 +19,7 @@ from timba.files.services import place_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
 from timba.notes.models import Note
-from timba.temperatures.services import name_city_and_invalidate_cache
+from timba.places.services import name_city
 
 PASSWORD = "larch-and-alder-48"
 
@@ -132,7 +132,7 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         for statement in connection.ops.sequence_reset_sql(no_style(), nouns):
             cursor.execute(statement)
     city_id = first_id + 6000
-    name_city_and_invalidate_cache(actor=user, client=client, city_id=city_id, name=word)
+    name_city(actor=user, client=client, city_id=city_id, name=word)
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
     file = place_file(actor=user, file=file, consignment=consignment, log=log)

@@ -16,7 +16,7 @@ from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.barcodes import find_logs_by_barcode
-from timba.consignments.measures import MAX_TOTAL
+from timba.consignments.measures import MAX_TOTAL_VOLUME
 from timba.consignments.models import BarcodeCounter, Consignment, Log
 from timba.consignments.services import (
     NewLog,
@@ -244,7 +244,7 @@ def test_nothing_is_added_to_a_consignment_deleted_concurrently(
 
 def test_a_consignment_is_full_before_its_column_is(owner: User, load: Consignment) -> None:
     small = add_log(actor=owner, consignment=load, **SIZE)
-    Consignment.unscoped.update(volume=MAX_TOTAL - Decimal("0.300"))
+    Consignment.unscoped.update(volume=MAX_TOTAL_VOLUME - Decimal("0.300"))
     add_log(actor=owner, consignment=load, **SIZE)
     for write in (
         lambda: add_log(actor=owner, consignment=load, **SIZE),
@@ -252,7 +252,7 @@ def test_a_consignment_is_full_before_its_column_is(owner: User, load: Consignme
     ):
         with pytest.raises(Conflict, match=r"^A consignment holds at most 99,999,999,999\.999 m³"):
             write()
-    assert totals(load) == (2, MAX_TOTAL)
+    assert totals(load) == (2, MAX_TOTAL_VOLUME)
 
 
 @pytest.mark.parametrize("write", ["add_log", "add_logs", "change_log", "delete_log"])

@@ -12,8 +12,8 @@ from tests.endpoints import API, Endpoint
 from tests.factories import StaffFactory, Tenant
 from tests.openapi import fields_of
 from timba.accounts.models import User
+from timba.places.services import name_city
 from timba.serialization import dumps
-from timba.temperatures.services import name_city_and_invalidate_cache
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,5 @@ def test_writing_the_current_values_changes_nothing(
 
 def test_writing_a_citys_current_name_changes_nothing(tenant: Tenant) -> None:
     before = rows()
-    name_city_and_invalidate_cache(
-        actor=tenant.user, client=tenant.client, city_id=tenant.city_id, name=tenant.word
-    )
+    name_city(actor=tenant.user, client=tenant.client, city_id=tenant.city_id, name=tenant.word)
     assert rows() == before

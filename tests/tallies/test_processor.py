@@ -337,7 +337,7 @@ def test_a_lapsed_client_adds_no_logs(wait: Upload, consignment: Consignment) ->
 def test_logs_beyond_the_limit_of_a_consignment_are_refused(
     upload: Upload, consignment: Consignment
 ) -> None:
-    Consignment.unscoped.filter(pk=consignment.pk).update(volume=processor.MAX_TOTAL)
+    Consignment.unscoped.filter(pk=consignment.pk).update(volume=processor.MAX_TOTAL_VOLUME)
     assert upload(tally(ROW)).error == processor.TOO_MUCH
 
 

@@ -23,11 +23,12 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
+from timba.places.services import name_city
 from timba.temperatures import processor, statistics
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp, to_datetime
 from timba.temperatures.models import CityTotals
 from timba.temperatures.readings import read_footer
-from timba.temperatures.services import name_city_and_invalidate_cache, stage_totals
+from timba.temperatures.services import stage_totals
 from timba.temperatures.statistics import (
     CityStatistics,
     city_statistics,
@@ -368,9 +369,7 @@ def test_statistics_of_clients_are_separate(
     stranger = UserFactory(client=ClientFactory())
     settle("7,10,2025-06-01T12:00\n")
     settle("7,10,2025-06-01T12:00\n9,10,2025-06-01T12:00\n", actor=stranger)
-    name_city_and_invalidate_cache(
-        actor=stranger, client=stranger.client, city_id=7, name="Kuldīga"
-    )
+    name_city(actor=stranger, client=stranger.client, city_id=7, name="Kuldīga")
     assert get_statistics() == CityStatistics(
         city_id=7,
         name=None,
@@ -396,7 +395,7 @@ def test_a_new_name_is_in_the_next_statistic(
     settle("7,10,2025-06-01T12:00\n")
     for name in ("Kuldīga", "Kuldiga (yard 2)"):
         assert get_statistics() is not None
-        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
+        name_city(actor=owner, client=owner.client, city_id=7, name=name)
         result = get_statistics()
         assert result is not None
         assert result.name == name
@@ -414,29 +413,23 @@ def test_a_new_name_is_in_the_next_statistic(
 )
 def test_an_invalid_name_is_refused(owner: User, name: str, sentence: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name=name)
+        name_city(actor=owner, client=owner.client, city_id=7, name=name)
     assert refusal.value.fields == {"name": [sentence]}
 
 
 def test_only_who_may_write_files_of_the_client_names_cities(
     make_user: Callable[..., User], owner: User
 ) -> None:
-    name_city_and_invalidate_cache(
-        actor=make_user(role="operator"), client=owner.client, city_id=7, name="Riga"
-    )
+    name_city(actor=make_user(role="operator"), client=owner.client, city_id=7, name="Riga")
     with pytest.raises(Forbidden):
-        name_city_and_invalidate_cache(
-            actor=make_user(role="viewer"), client=owner.client, city_id=7, name="Riga"
-        )
+        name_city(actor=make_user(role="viewer"), client=owner.client, city_id=7, name="Riga")
     with pytest.raises(NotFound):
-        name_city_and_invalidate_cache(
-            actor=UserFactory(), client=owner.client, city_id=7, name="Riga"
-        )
+        name_city(actor=UserFactory(), client=owner.client, city_id=7, name="Riga")
     with pytest.raises(NotFound):
-        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=0, name="Riga")
+        name_city(actor=owner, client=owner.client, city_id=0, name="Riga")
     owner.client.subscription.current_period_end = datetime(2020, 1, 1, tzinfo=UTC)
     with pytest.raises(Lapsed):
-        name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Riga")
+        name_city(actor=owner, client=owner.client, city_id=7, name="Riga")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -24,7 +24,7 @@ from timba.consignments.services import add_log, open_consignment
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.services import name_city_and_invalidate_cache
+from timba.places.services import name_city
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -84,7 +84,7 @@ def test_list_is_newest_first_with_the_totals_of_each_and_of_all(
 ) -> None:
     measured(owner, load)
     measured(owner, opened(owner, "AB-0188", type="hardwood"))
-    name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
+    name_city(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
     page = http_client.get("/consignments/").content.decode()
     assert "2\xa0consignments, 2\xa0logs, 0.630 m³" in page
     assert page.index("AB-0188") < page.index("AB-0187")
@@ -210,7 +210,7 @@ def test_page_shows_all_that_belongs_to_it(
     owner: User, http_client: HttpClient, load: Consignment
 ) -> None:
     measured(owner, load, "TB-1")
-    name_city_and_invalidate_cache(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
+    name_city(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
     settle_readings("7,-3.24,2026-11-20T06:00Z\n7,4.5,2026-11-20T07:00Z\n", actor=owner)
     photo = stored(owner.client, consignment=load, name="gate.jpg", kind="photo")
     stored(owner.client, consignment=load, name="cut.pdf", status="FAILURE", error="It is cut off.")

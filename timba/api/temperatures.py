@@ -36,10 +36,10 @@ from timba.api.openapi import example_request, page_schema, schema_of
 from timba.api.problems import problem_for
 from timba.errors import Invalid, NotFound
 from timba.places.models import City
+from timba.places.services import name_city
 from timba.serialization import dumps
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     city_statistics,
     describe_cities,
@@ -156,7 +156,7 @@ class CityNameView(APIView):
     )
     def put(self, request: Request, city_id: int) -> Response:
         fields = validated(CityNameSerializer(data=request.data))
-        city = name_city_and_invalidate_cache(
+        city = name_city(
             actor=actor_of(request),
             client=acting_client(actor_of(request), fields.get("client_id")),
             city_id=city_id,

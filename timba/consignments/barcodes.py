@@ -45,7 +45,7 @@ def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]
     manual = {barcode for barcode in barcodes if barcode is not None}
     missing = barcodes.count(None)
     if missing == 0:
-        lock_counter_for(client_id, manual)
+        lock_counter_if_generated(client_id, manual)
         return [barcode for barcode in barcodes if barcode is not None]
     counter = _lock_counter(client_id)
     free = _free_numbers(client_id, after=counter.last_number, count=missing, reserved=manual)
@@ -59,13 +59,13 @@ def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]
     ]
 
 
-def lock_counter_for(client_id: int, manual: Collection[str]) -> None:
-    """Lock the counter if one of the manual barcodes looks like a generated one.
+def lock_counter_if_generated(client_id: int, barcodes: Collection[str]) -> None:
+    """Lock the counter if one of the manually entered barcodes looks like a generated one.
 
     Otherwise a concurrent transaction, which cannot see this one yet, could generate the same
     barcode.
     """
-    if any(barcode.startswith(_prefix(client_id)) for barcode in manual):
+    if any(barcode.startswith(_prefix(client_id)) for barcode in barcodes):
         _lock_counter(client_id)
 
 

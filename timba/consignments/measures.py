@@ -20,7 +20,7 @@ MEASURE_LIMIT: Final = Decimal(10) ** _WHOLE_DIGITS
 MAX_BARCODE: Final = 50
 BARCODE_RULE: Final = f"A barcode has 1 to {MAX_BARCODE} printable characters."
 # The largest value of the column for a consignment's volume, in m³.
-MAX_TOTAL: Final = Decimal("99999999999.999")
+MAX_TOTAL_VOLUME: Final = Decimal("99999999999.999")
 _CM2_PER_M2: Final = Decimal(10_000)
 _LITRE: Final = Decimal("0.001")  # in m³
 

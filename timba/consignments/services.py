@@ -20,11 +20,11 @@ from timba.consignments.barcodes import (
     assign_barcodes,
     find_logs_by_barcode,
     find_taken_barcodes,
-    lock_counter_for,
+    lock_counter_if_generated,
 )
 from timba.consignments.deletion import detach_related
 from timba.consignments.events import consignment_event, log_event
-from timba.consignments.measures import MAX_TOTAL, check_barcode, check_measures, volume
+from timba.consignments.measures import MAX_TOTAL_VOLUME, check_barcode, check_measures, volume
 from timba.consignments.models import (
     MAX_CONSIGNMENT_NAME,
     MAX_VEHICLE_NUMBER,
@@ -206,7 +206,7 @@ def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
         if not changed:
             return log
         before, log.volume = log.volume, volume(**current.measures)
-        lock_counter_for(log.client_id, [log.barcode])
+        lock_counter_if_generated(log.client_id, [log.barcode])
         log.save()
         _update_totals(consignment, count=0, volume=log.volume - before, actor=actor)
         publish(log_event("update", log, actor=actor))
@@ -255,8 +255,8 @@ def _update_totals(consignment: Consignment, *, count: int, volume: Decimal, act
     """Add to the totals of a locked consignment; `actor` is its last author."""
     consignment.log_count += count
     consignment.volume += volume
-    if consignment.volume > MAX_TOTAL:
-        raise Conflict(f"A consignment holds at most {MAX_TOTAL:,} m³: open another one.")
+    if consignment.volume > MAX_TOTAL_VOLUME:
+        raise Conflict(f"A consignment holds at most {MAX_TOTAL_VOLUME:,} m³: open another one.")
     consignment.updated_by = actor
     consignment.save(update_fields=["log_count", "volume", "updated_by", "updated_at"])
 

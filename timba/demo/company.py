@@ -25,7 +25,7 @@ from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
 from timba.notes.models import Note
 from timba.notes.services import write_note
-from timba.temperatures.services import name_city_and_invalidate_cache
+from timba.places.services import name_city
 
 NAME: Final = "Abava Timber"
 _TREES: Final = ("alder", "aspen", "birch", "larch", "maple", "pine", "rowan", "spruce")
@@ -70,9 +70,7 @@ def load_company(*, administrator: str) -> str:
         for person in PEOPLE
     }
     for yard in YARDS:
-        name_city_and_invalidate_cache(
-            actor=people["manager"], client=client, city_id=yard.city_id, name=yard.city
-        )
+        name_city(actor=people["manager"], client=client, city_id=yard.city_id, name=yard.city)
     consignments = _open_consignments(client, people)
     _upload_files(client, people["operator"], consignments)
     _write_notes(client, people, consignments)

@@ -100,6 +100,8 @@ class RateLimitFilter(logging.Filter):
     The warning that gapless delivery is experimental is dropped.
     """
 
+    # What differs between the warnings of one cause: the producer's number, and the time in
+    # milliseconds after which a connection failed.
     _varying = re.compile(r"producer-\d+|\(after .*")
 
     def __init__(self) -> None:
@@ -215,7 +217,7 @@ def _create_topics(servers: str, names: Iterable[str], *, timeout: float) -> Non
             future.result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                _kafka_log.warning("topic %s could not be made: %s", name, error)
+                _kafka_log.warning("topic %s could not be created: %s", name, error)
 
 
 def _record_outcome(

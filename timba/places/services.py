@@ -1,8 +1,17 @@
-"""Naming a client's cities, and the rules for their numbers and names."""
+"""Naming a client's cities, and the rules for their numbers and names.
+
+This app cannot import the apps that cache names of cities. Each of them provides one function,
+listed in `CITY_NAME_HOOKS`.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
@@ -13,13 +22,20 @@ from timba.errors import Invalid, NotFound
 from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
 
 
-@retry_on_deadlock
-def name_city(*, actor: User, client: Client, city_id: int, name: str) -> tuple[City, bool]:
-    """Name or rename a city; return it, and whether its name changed.
+class CityNameHook(Protocol):
+    """Makes an app forget the names of the client's cities that it has cached.
 
-    Views call `temperatures.services.name_city_and_invalidate_cache` instead: statistics are
-    cached with the names of their cities. Raises NotFound for an impossible number and Invalid for
-    an impossible name.
+    It is called inside the transaction that changes a name.
+    """
+
+    def __call__(self, *, client_id: int) -> None: ...
+
+
+@retry_on_deadlock
+def name_city(*, actor: User, client: Client, city_id: int, name: str) -> City:
+    """Name or rename a city, and call the hooks if its name changes.
+
+    Raises NotFound for an impossible number and Invalid for an impossible name.
     """
     require(actor, Permission.WRITE_FILES, client=client)
     if city_id not in CITY_NUMBERS:
@@ -32,7 +48,10 @@ def name_city(*, actor: User, client: Client, city_id: int, name: str) -> tuple[
         is_changed = apply_changes(city, {"name": name})
         if is_changed:
             city.save()
-    return city, is_new or is_changed
+        if is_new or is_changed:
+            for hook in _city_name_hooks():
+                hook(client_id=client.pk)
+    return city
 
 
 def check_city_number(number: int) -> None:
@@ -40,6 +59,11 @@ def check_city_number(number: int) -> None:
     if number not in CITY_NUMBERS:
         sentence = f"A city's number is from {CITY_NUMBERS[0]} to {CITY_NUMBERS[-1]}."
         raise Invalid(fields={"city_id": [sentence]})
+
+
+@cache
+def _city_name_hooks() -> tuple[CityNameHook, ...]:
+    return tuple(import_string(name) for name in settings.CITY_NAME_HOOKS)
 
 
 def _check_city_name(name: str) -> None:

@@ -19,7 +19,7 @@ from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.barcodes import find_logs_by_barcode
-from timba.consignments.measures import MAX_TOTAL, volume
+from timba.consignments.measures import MAX_TOTAL_VOLUME, volume
 from timba.consignments.models import Consignment, Log, lock_consignment
 from timba.consignments.services import NewLog, add_logs
 from timba.db.text import replace_unstorable
@@ -33,7 +33,7 @@ from timba.files.processors.base import (
     Processor,
     ReadResult,
 )
-from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, csv_lines
+from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
 from timba.tallies.headers import BARCODE, FIELDS, MEASURES, column_letters
@@ -55,7 +55,9 @@ NOT_ALLOWED: Final = (
     "The uploader's role may not add logs. Ask a colleague with that permission to upload it."
 )
 LAPSED: Final = "The subscription has lapsed: the logs can be added once it is renewed."
-TOO_MUCH: Final = f"With its logs the consignment would hold more than {MAX_TOTAL:,} m³. Split it."
+TOO_MUCH: Final = (
+    f"With its logs the consignment would hold more than {MAX_TOTAL_VOLUME:,} m³. Split it."
+)
 NO_ROWS: Final = "The sheet holds no log, only a header."
 
 _log = structlog.get_logger(__name__)
@@ -99,13 +101,14 @@ def stage_tally(job: Job, result: ReadResult) -> Findings:
     parsed = deserialize_rows(result.objects[ROWS])
     comparison = _compare(consignment, parsed.logs)
     added = sum((volume(**log.measures) for log in comparison.new), Decimal(0))
-    if consignment.volume + added > MAX_TOTAL:
+    if consignment.volume + added > MAX_TOTAL_VOLUME:
         raise FileRefused(TOO_MUCH)
     rejected = sorted([*parsed.rejected, *comparison.rejected], key=lambda row: row.row)
     columns: Mapping[str, int] = result.findings["columns"]
     rejects = [(row.row, _reason(row, columns), replace_unstorable(row.text)) for row in rejected]
     if rejected:
-        _write_rejects(job, rejects)
+        with job.derive(Derivative.Role.REJECTS) as out:
+            RejectsWriter(out).add(rejects)
         _write_annotated_copy(job, rejected, sheet=result.findings["sheet"], columns=columns)
     findings = {
         "rows": len(comparison.new) + comparison.unchanged + len(rejected),
@@ -222,11 +225,6 @@ def _reason(row: RejectedRow, columns: Mapping[str, int]) -> str:
             if name in row.errors
         )
     )
-
-
-def _write_rejects(job: Job, rejects: Iterable[Sequence[object]]) -> None:
-    with job.derive(Derivative.Role.REJECTS) as out:
-        out.write(csv_lines([REJECTS_HEADER, *rejects]))
 
 
 def _write_annotated_copy(

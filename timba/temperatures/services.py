@@ -1,4 +1,4 @@
-"""Changes the data behind temperature statistics: counts and uncounts readings, names cities.
+"""Changes the data behind temperature statistics: counts and uncounts readings.
 
 Each change sets a new data version in its own transaction, so that no cached statistic outlives it.
 """
@@ -13,13 +13,10 @@ from typing import Final, cast
 
 from django.db import connection, transaction
 
-from timba.accounts.models import Client, User
-from timba.db.transactions import retry_on_deadlock, yield_to_writers
+from timba.db.transactions import yield_to_writers
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processors.base import Findings
-from timba.places.models import City
-from timba.places.services import name_city
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.totals import Totals
@@ -77,22 +74,12 @@ def delete_staged_totals(file_id: uuid.UUID, run: int) -> None:
 
 def record_readings(file: File, findings: Findings) -> None:  # noqa: ARG001 - the signature of a processor
     """Make the readings of a file count, in the transaction that settles it as SUCCESS."""
-    _renew_data_version(_client_id_of(file))
+    renew_data_version(client_id=_client_id_of(file))
 
 
 def uncount_readings(file: File) -> None:
     """Make the readings of a file stop counting, in the transaction that deletes it."""
-    _renew_data_version(_client_id_of(file))
-
-
-@retry_on_deadlock
-def name_city_and_invalidate_cache(*, actor: User, client: Client, city_id: int, name: str) -> City:
-    """Name or rename a city, and renew the data version: cached statistics show the old name."""
-    with transaction.atomic():
-        city, is_changed = name_city(actor=actor, client=client, city_id=city_id, name=name)
-        if is_changed:
-            _renew_data_version(client.pk)
-    return city
+    renew_data_version(client_id=_client_id_of(file))
 
 
 @contextmanager
@@ -108,5 +95,6 @@ def _client_id_of(file: File) -> int:
     return cast("int", file.client_id)
 
 
-def _renew_data_version(client_id: int) -> None:
+def renew_data_version(*, client_id: int) -> None:
+    """Set a new data version, in the transaction that changes readings or names of cities."""
     DataVersion.unscoped.update_or_create(client_id=client_id, defaults={"version": uuid.uuid4()})

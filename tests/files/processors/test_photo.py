@@ -27,7 +27,7 @@ from timba.files.sandbox_child import UNREADABLE
 
 MAKE, MODEL, TAKEN, OFFSET = 0x010F, 0x0110, 0x9003, 0x9011
 LATITUDE = {1: "N", 2: (56.0, 57.0, 0.0)}
-TOO_MANY_PIXELS = "It has more pixels than are read: 50 million is the most."
+TOO_MANY_PIXELS = "It has more than 50 million pixels. Send a smaller copy."
 
 
 class Bytes:

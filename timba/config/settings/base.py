@@ -207,6 +207,11 @@ CONSIGNMENT_DELETION_HOOKS = [
     "timba.notes.services.unlink_notes",
 ]
 
+# --- Cities --------------------------------------------------------------------------------------
+
+# Called in the transaction that changes the name of a city, to invalidate what is cached with it.
+CITY_NAME_HOOKS = ["timba.temperatures.services.renew_data_version"]
+
 # --- Files ---------------------------------------------------------------------------------------
 
 _storage_url = get_str("STORAGE_URL")

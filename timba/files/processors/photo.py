@@ -27,7 +27,7 @@ MAX_PIXELS: Final = 50_000_000
 # Cameras and programs write some ten scans.
 MAX_SCANNED_PIXELS: Final = 3_000_000_000
 TOO_MANY_SCANS: Final = (
-    "It is drawn in more passes than a photo needs. Save it again as an ordinary JPEG."
+    "It is a progressive JPEG with more scans than a photo needs. Save it as a baseline JPEG."
 )
 DAMAGED: Final = "The photo is damaged or cut off. Send it again from the camera."
 # The operation that makes a picture upright, by EXIF orientation (EXIF 2.32, tag 0x0112).
@@ -78,7 +78,7 @@ def read_photo(source: Source) -> Findings:
                 return _findings(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise FileRefused(
-                f"It has more pixels than are read: {MAX_PIXELS // 1_000_000} million is the most."
+                f"It has more than {MAX_PIXELS // 1_000_000} million pixels. Send a smaller copy."
             ) from None
         except (OSError, SyntaxError, ValueError):
             raise FileRefused(DAMAGED) from None

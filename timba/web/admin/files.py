@@ -19,7 +19,7 @@ from timba.files.services import delete_file, place_file, retry_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
-from timba.temperatures.services import name_city_and_invalidate_cache
+from timba.places.services import name_city
 from timba.web.admin.base import (
     ADD,
     CHANGE,
@@ -166,11 +166,9 @@ class CityAdmin(ServiceModelAdmin):
     readonly_fields = ("client", "number")
 
     def add(self, actor: User, values: Mapping[str, Any]) -> City:
-        return name_city_and_invalidate_cache(
+        return name_city(
             actor=actor, client=values["client"], city_id=values["number"], name=values["name"]
         )
 
     def change(self, actor: User, row: City, values: Mapping[str, Any]) -> City:
-        return name_city_and_invalidate_cache(
-            actor=actor, client=row.client, city_id=row.number, **values
-        )
+        return name_city(actor=actor, client=row.client, city_id=row.number, **values)

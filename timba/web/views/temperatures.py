@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
 from timba.errors import NotFound
+from timba.places.services import name_city
 from timba.temperatures.bounds import (
     MAX_TIME,
     MIN_TIME,
@@ -26,7 +27,6 @@ from timba.temperatures.bounds import (
     to_microseconds,
 )
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.services import name_city_and_invalidate_cache
 from timba.temperatures.statistics import (
     city_statistics,
     describe_cities,
@@ -81,7 +81,7 @@ def rename_city(request: HttpRequest, city_id: int) -> HttpResponse:
     form = CityNameForm(request.POST)
     if form.is_valid():
         rename = partial(
-            name_city_and_invalidate_cache,
+            name_city,
             actor=viewer.user,
             client=client,
             city_id=city_id,
