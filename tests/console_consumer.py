@@ -6,8 +6,7 @@ import json
 import subprocess
 from typing import Any, NamedTuple
 
-from tools.servers.kafka import Kafka
-from tools.servers.server import Instance
+from tools.servers.kafka import download_jars
 
 
 class Record(NamedTuple):
@@ -18,16 +17,13 @@ class Record(NamedTuple):
     value: dict[str, Any]
 
 
-def read_topic(broker: Instance, topic: str) -> list[Record]:
+def read_topic(address: str, topic: str) -> list[Record]:
     """Return every record of a topic, oldest first in each partition."""
-    kafka = Kafka()
-    jars = kafka.test_variables(broker)["TIMBA_TEST_KAFKA_JARS"]
     command = [
-        *(kafka.path("java"), "-Xmx128m", "-cp", f"{jars}/*"),
-        # The broker's configuration keeps log lines out of standard output.
-        f"-Dlog4j2.configurationFile={broker.folder / 'log4j2.properties'}",
+        # Log lines would go to standard output.
+        *("java", "-Xmx128m", "-cp", f"{download_jars()}/*", "-Dlog4j2.level=OFF"),
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        *("--bootstrap-server", broker.address, "--topic", topic, "--from-beginning"),
+        *("--bootstrap-server", address, "--topic", topic, "--from-beginning"),
         *("--timeout-ms", "5000"),
         *("--formatter-property", "print.key=true"),
         *("--formatter-property", "print.headers=true"),

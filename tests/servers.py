@@ -1,118 +1,120 @@
-"""Fixtures for the real servers that `tools/services` started; all test processes share them.
+"""Real servers: S3 servers that all tests share, and servers that one test may kill and restart.
 
-The variables of `tools/services env --tests` name their addresses. A missing server skips the test
-with the reason, or fails it if CI=true. A test creates its own database, bucket or topic.
+`tools/services run --tests` starts the shared ones and names their addresses in variables. What is
+missing skips the test with the reason, or fails it if CI=true.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from importlib.util import find_spec
+import signal
+import socket
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import urlsplit
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, NoReturn, Self
 
 import pytest
 
-# The lower databases of Redis are for a Timba that is run with `tools/services env`.
-_FIRST_REDIS_DATABASE = 2
+from tools.servers.dependency import ensure_installed
+from tools.servers.server import Server
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class S3Server:
-    """An S3 server and its keys; it starts without buckets."""
+class S3Server(NamedTuple):
+    """A shared S3 server; each test creates its own bucket."""
 
-    endpoint: str
-    access_key: str
-    secret_key: str
+    url: str  # with its keys
 
     def storage_url(self, bucket: str) -> str:
         """Return the STORAGE_URL of a bucket on this server."""
-        scheme, _, address = self.endpoint.partition("://")
-        return f"s3+{scheme}://{self.access_key}:{self.secret_key}@{address}/{bucket}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KafkaServer:
-    """A Kafka broker, and the jars of Kafka's commands, such as its console consumer."""
-
-    bootstrap_servers: str
-    jars: Path
+        return f"s3+{self.url}/{bucket}"
 
 
 def pytest_report_header() -> list[str]:
     """Name each real server with its version, and the reason why another is missing."""
-    servers = os.environ.get("TIMBA_TEST_SERVERS") or "none (tools/services up)"
-    missing = sorted(name for name in os.environ if _names_a_missing_server(name))
-    return [f"real servers: {servers}", *(f"missing: {os.environ[name]}" for name in missing)]
-
-
-@pytest.fixture(scope="session")
-def mariadb_url() -> str:
-    """Return the URL of a MariaDB database whose user may create others."""
-    if find_spec("MySQLdb") is None:
-        _skip_or_fail("MariaDB's driver is not installed. Build it: make mariadb")
-    return _variable("TIMBA_TEST_MARIADB_URL", server="mariadb")
-
-
-@pytest.fixture(scope="session")
-def redis_url(worker_id: str) -> str:
-    """Return the URL of a Redis database that no other test process uses."""
-    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
-    url = _variable("TIMBA_TEST_REDIS_URL", server="redis")
-    return f"{url}/{_FIRST_REDIS_DATABASE + number}"
+    servers = os.environ.get("TIMBA_TEST_SERVERS") or "none (tools/services run)"
+    missing = (reason for name, reason in os.environ.items() if name.endswith("_MISSING"))
+    return [f"real servers: {servers}", *(f"missing: {reason}" for reason in sorted(missing))]
 
 
 @pytest.fixture(scope="session")
 def versitygw() -> S3Server:
     """Return the S3 server that Timba's compose file contains."""
-    return _s3("TIMBA_TEST_VERSITYGW_URL", server="versitygw")
+    return _s3_server("versitygw")
 
 
 @pytest.fixture(scope="session")
 def minio() -> S3Server:
     """Return MinIO, a widespread S3 server."""
-    return _s3("TIMBA_TEST_MINIO_URL", server="minio")
+    return _s3_server("minio")
 
 
-@pytest.fixture(scope="session")
-def kafka() -> KafkaServer:
-    """Return the broker; all test processes share Timba's topics on it."""
-    return KafkaServer(
-        bootstrap_servers=_variable("TIMBA_TEST_KAFKA", server="kafka"),
-        jars=Path(_variable("TIMBA_TEST_KAFKA_JARS", server="kafka")),
-    )
+def _s3_server(name: str) -> S3Server:
+    prefix = f"TIMBA_TEST_{name.upper()}"
+    url = os.environ.get(f"{prefix}_URL")
+    if not url:
+        start = f"{prefix}_URL is not set. Start it: tools/services run --tests {name} -- pytest …"
+        skip_or_fail(os.environ.get(f"{prefix}_MISSING", start))
+    return S3Server(url)
 
 
-def _s3(variable: str, *, server: str) -> S3Server:
-    url = urlsplit(_variable(variable, server=server))
-    assert url.username is not None
-    assert url.password is not None
-    return S3Server(
-        endpoint=f"{url.scheme}://{url.hostname}:{url.port}",
-        access_key=url.username,
-        secret_key=url.password,
-    )
-
-
-def _variable(name: str, *, server: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        _skip_or_fail(
-            os.environ.get(
-                f"TIMBA_TEST_{server.upper()}_MISSING",
-                f"{name} is not set. Bring the server up: tools/services up {server}",
-            )
-        )
-    return value
-
-
-def _skip_or_fail(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip the test, because something is missing here; in CI, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def _names_a_missing_server(variable: str) -> bool:
-    return variable.startswith("TIMBA_TEST_") and variable.endswith("_MISSING")
+class DedicatedServer:
+    """A real server, started as a child of the test process; a context manager."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def __enter__(self) -> Self:
+        if reason := ensure_installed([self.server]).get(self.server.name):
+            skip_or_fail(reason)
+        self._folder = TemporaryDirectory(prefix="timba-own-")
+        Path(self._folder.name).chmod(0o711)  # some servers run under another user
+        self.server.prepare(Path(self._folder.name))
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.stop()
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Start it, or restart it on the same port with the same data."""
+        self.server.launch()
+        self.server.wait_until_ready()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        self.server.process.kill()
+        self.server.process.wait()
+
+    def pause(self) -> None:
+        """Stop it with SIGSTOP: the kernel accepts connections, but no response follows."""
+        self.server.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.server.process.pid, os.WSTOPPED)
+
+    def resume(self) -> None:
+        """Continue it with SIGCONT."""
+        self.server.process.send_signal(signal.SIGCONT)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that make Timba use it."""
+        return self.server.timba_variables()
+
+
+def record_connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list to which the address of every attempted connection is appended from now on."""
+    addresses: list[object] = []
+    connect = socket.socket.connect
+
+    def recorded_connect(self: socket.socket, address: Any) -> None:
+        addresses.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", recorded_connect)
+    return addresses

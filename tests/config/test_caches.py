@@ -9,9 +9,9 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 
-from tests.dedicated_servers import DedicatedServer, record_connections
+from tests.servers import DedicatedServer, record_connections
 from timba.config.env import env, with_timeouts
-from tools.servers.redis import Redis
+from tools.servers.databases import Redis
 
 Action = Callable[[DedicatedServer], None]
 

@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient
 from pytest_django.fixtures import Settings
 
 from tests.console_consumer import read_topic
-from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import ApiClient, TimbaProcess
+from tests.servers import DedicatedServer
 from timba.events.consumer import (
     Deduplicator,
     EventFilter,
@@ -26,7 +26,6 @@ from timba.events.consumer import (
     read_kafka,
 )
 from tools.servers.kafka import Kafka
-from tools.servers.server import Command, Instance
 
 pytestmark = pytest.mark.journey
 
@@ -38,9 +37,9 @@ ALL_CHANGES = WRITERS * NOTES_EACH * CHANGES_OF_A_NOTE
 class ManyPartitions(Kafka):
     """A broker that was told how many partitions new topics have."""
 
-    def configure(self, instance: Instance) -> Command:
-        command = super().configure(instance)
-        with Path(command.arguments[-1]).open("a") as properties:
+    def configure(self) -> tuple[str, ...]:
+        command = super().configure()
+        with Path(command[-1]).open("a") as properties:
             properties.write(f"num.partitions={PARTITIONS}\n")
         return command
 
@@ -71,7 +70,7 @@ def manager(timba: TimbaProcess) -> ApiClient:
 @pytest.fixture
 def read_back(broker: DedicatedServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
-    settings.KAFKA_BOOTSTRAP_SERVERS = broker.instance.address
+    settings.KAFKA_BOOTSTRAP_SERVERS = broker.server.address
     return lambda topic: list(read_kafka(EventFilter(topic=topic)))
 
 
@@ -101,7 +100,9 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
         (event["id"], event["sequence"], event["type"]) for event in told
     ]
     theirs = [
-        one for one in read_topic(broker.instance, "note_events") if one.key == str(note["id"])
+        one
+        for one in read_topic(broker.server.address, "note_events")
+        if one.key == str(note["id"])
     ]
     assert [(one.value["action"], one.value["note"]) for one in theirs] == [
         ("create", note),
@@ -125,7 +126,7 @@ def test_a_notes_change_reaches_kafka_as_the_contract_has_it(
 def test_topics_have_as_many_partitions_as_the_broker_gives_new_ones(
     timba: TimbaProcess, broker: DedicatedServer
 ) -> None:
-    topics = AdminClient({"bootstrap.servers": broker.instance.address}).list_topics(timeout=60)
+    topics = AdminClient({"bootstrap.servers": broker.server.address}).list_topics(timeout=60)
     ours = {name: len(topic.partitions) for name, topic in topics.topics.items()}
     for name in ("note_events", "consignment_events", "log_events", "file_events"):
         assert ours[name] == PARTITIONS
@@ -180,7 +181,7 @@ def test_a_broker_that_is_killed_loses_nothing_and_no_request_fails(
         what="every change is in Kafka",
     )
     assert titles() == {note: list(range(CHANGES_OF_A_NOTE)) for note in notes}
-    theirs = read_topic(broker.instance, "note_events")
+    theirs = read_topic(broker.server.address, "note_events")
     assert {(one.key, one.value["note"]["title"]) for one in theirs if one.key in notes} == {
         (note, str(number)) for note in notes for number in range(CHANGES_OF_A_NOTE)
     }

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
+from tests.servers import DedicatedServer
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
 from timba.files.tasks import TaskFailed, log_exceptions, queued_messages
-from tools.servers.redis import Redis
+from tools.servers.databases import Redis
 
 pytestmark = pytest.mark.journey
 

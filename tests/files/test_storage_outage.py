@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from tests.dedicated_servers import DedicatedServer, record_connections
 from tests.files.conftest import Receive, let_an_hour_pass
+from tests.servers import DedicatedServer, record_connections
 from timba.accounts.models import User
 from timba.config.env import parse_storage_url
 from timba.errors import Unavailable

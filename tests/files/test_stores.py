@@ -21,9 +21,8 @@ from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from tests.dedicated_servers import DedicatedServer, record_connections
 from tests.proxies import Proxy
-from tests.servers import S3Server
+from tests.servers import DedicatedServer, S3Server, record_connections
 from timba.config.env import parse_storage_url
 from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.storage import LocalStorage, ObjectStore, StorageUnavailable, new_key
@@ -330,7 +329,7 @@ class cut_off:  # noqa: N801 - reads as what it does
     """A connection to the server's bucket through a proxy."""
 
     def __init__(self, server: S3Server, s3: S3Storage) -> None:
-        address = urlsplit(server.endpoint)
+        address = urlsplit(server.url)
         self._proxy = Proxy(address.hostname or "", address.port or 0)
         through = server.storage_url(s3.bucket).replace(
             f":{address.port}/", f":{self._proxy.port}/"

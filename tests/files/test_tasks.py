@@ -14,8 +14,8 @@ from celery.signals import worker_shutting_down
 from kombu import pools
 from pytest_django.fixtures import Settings
 
-from tests.dedicated_servers import record_connections
 from tests.files.conftest import Receive
+from tests.servers import record_connections
 from timba.db.transactions import deferred_commit
 from timba.files import tasks
 from timba.files.models import File

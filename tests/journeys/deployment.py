@@ -19,12 +19,11 @@ import boto3
 import psycopg
 import requests
 
-from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import find_processes, kill_all, wait_until
 from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
 from tests.journeys.upload_cases import UploadCase
-from tools.servers.postgresql import PostgreSQL
-from tools.servers.redis import Redis
+from tests.servers import DedicatedServer
+from tools.servers.databases import PostgreSQL, Redis
 from tools.servers.s3 import VersityGW
 
 PASSWORD = "larch-and-alder-48"

@@ -7,16 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.dedicated_servers import DedicatedServer
 from tests.journeys.processes import kill_all, wait_until
 from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
-from tools.servers.mariadb import MariaDB
-from tools.servers.postgresql import PostgreSQL
+from tests.servers import DedicatedServer, skip_or_fail
+from tools.servers.databases import MariaDB, PostgreSQL
 
 pytestmark = pytest.mark.journey
 
@@ -29,8 +29,8 @@ START_SECONDS = 300
 
 @pytest.fixture(params=[PostgreSQL, MariaDB], ids=["postgres", "mariadb"])
 def server(request: pytest.FixtureRequest) -> Iterator[DedicatedServer]:
-    if request.param is MariaDB:
-        request.getfixturevalue("mariadb_url")  # skips if its driver is not installed
+    if request.param is MariaDB and find_spec("MySQLdb") is None:
+        skip_or_fail("MariaDB's driver is not installed. Build it: make mariadb")
     with DedicatedServer(request.param()) as server:
         yield server
 

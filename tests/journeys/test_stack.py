@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from PIL import Image
 
 from tests.console_consumer import read_topic
-from tests.dedicated_servers import require_installed
 from tests.journeys.processes import find_processes, wait_until
 from tests.journeys.timba_process import ROOT, TimbaProcess
-from tools.servers.cluster import DEPENDENCIES
-from tools.servers.state import ServerState
+from tests.servers import skip_or_fail
+from tools.servers.databases import PostgreSQL, Redis
+from tools.servers.dependency import ensure_installed
+from tools.servers.kafka import Kafka
+from tools.servers.machine import is_free
+from tools.servers.s3 import VersityGW
+from tools.servers.server import Server
 
 pytestmark = pytest.mark.journey
 
-NAMES = ("postgres", "redis", "versitygw", "kafka")
+SERVERS = (PostgreSQL, Redis, VersityGW, Kafka)
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """Return the folder of the stack's servers, which run under other users and must reach it."""
-    folder = Path(tempfile.mkdtemp(prefix="timba-stack-test-"))
-    folder.chmod(0o711)
-    yield folder
-    for leftover in folder.glob("timba-stack-*"):  # after a failed test
-        subprocess.run(
-            [ROOT / "tools" / "services", "down"],
-            env={**os.environ, "TIMBA_SERVICES_DIR": str(leftover)},
-            check=True,
-        )
-    shutil.rmtree(folder)
+    with TemporaryDirectory(prefix="timba-stack-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")
 def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    for name in NAMES:
-        require_installed(DEPENDENCIES[name])
+    for reason in ensure_installed([server() for server in SERVERS]).values():
+        skip_or_fail(reason)
     process = TimbaProcess(
         tmp_path_factory.mktemp("stack"),
         command=[sys.executable, str(ROOT / "tools" / "stack")],
@@ -58,12 +52,13 @@ def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ti
         process.clean_up()
 
 
-def server_state(folder: Path, name: str) -> ServerState:
-    [run] = folder.glob("timba-stack-*")
-    return ServerState(run=run, name=name)
+def address_of(server: type[Server], timba: TimbaProcess) -> str:
+    """Return the address that was printed for a server."""
+    [line] = [line for line in timba.output if line.startswith(f"{server.title} ")]
+    return line.rstrip(".\n").split()[-1]
 
 
-def test_changes_of_a_note_reach_kafka(timba: TimbaProcess, folder: Path) -> None:
+def test_changes_of_a_note_reach_kafka(timba: TimbaProcess) -> None:
     manager = timba.sign_in("ilze", timba.password_of("ilze"))
     health = manager.get("/health/ready").json()["checks"]
     assert set(health) == {"database", "storage", "sandbox", "broker", "kafka", "events"}
@@ -88,9 +83,7 @@ def test_changes_of_a_note_reach_kafka(timba: TimbaProcess, folder: Path) -> Non
     wait_until(
         lambda: manager.get("/health/ready").json()["status"] == "ok", seconds=60, what="all is ok"
     )
-    broker = server_state(folder, "kafka").instance()
-    assert broker is not None
-    records = read_topic(broker, "note_events")
+    records = read_topic(address_of(Kafka, timba), "note_events")
     assert [record.value for record in records if record.key == str(note["id"])] == [
         {"action": "create", "note": note},
         {"action": "update", "note": changed.json()},
@@ -98,11 +91,11 @@ def test_changes_of_a_note_reach_kafka(timba: TimbaProcess, folder: Path) -> Non
 
 
 def test_one_signal_ends_every_process(timba: TimbaProcess, folder: Path) -> None:
-    servers = [server_state(folder, name).identity() for name in NAMES]
-    assert None not in servers
+    ports = [int(address_of(server, timba).partition(":")[2]) for server in SERVERS]
+    assert not any(is_free(port) for port in ports)
     processes = find_processes("TIMBA_DATA_DIR", str(timba.data_folder))
     assert len(processes) > 8, "supervisor, web, two workers with their children, beat, relay"
-    assert timba.stop(signal.SIGINT, seconds=60) == 0
+    assert timba.stop(signal.SIGTERM, seconds=60) == 0
     assert find_processes("TIMBA_DATA_DIR", str(timba.data_folder)) == {}
-    assert not any(server.is_alive() for server in servers if server)
+    assert all(is_free(port) for port in ports)
     assert list(folder.iterdir()) == []

@@ -1,92 +1,96 @@
-"""Lists every dependency of the tests, and starts and stops the servers among them in parallel."""
+"""Lists every dependency of the tests, and runs the servers among them side by side."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from tools.servers.chromium import Chromium
+from tools.servers.databases import MariaDB, PostgreSQL, Redis
+from tools.servers.dependency import Chromium, Dependency, ensure_installed
 from tools.servers.kafka import Kafka
-from tools.servers.lifecycle import ensure_installed, ensure_running, stop
-from tools.servers.mariadb import MariaDB
-from tools.servers.packages import ServerUnavailable
-from tools.servers.postgresql import PostgreSQL
-from tools.servers.redis import Redis
+from tools.servers.machine import ServerUnavailable
 from tools.servers.s3 import MinIO, VersityGW
-from tools.servers.server import Dependency, Server
-from tools.servers.state import ServerState, run_folder, run_lock
-from tools.servers.status import Status, get_status
+from tools.servers.server import Server
 
 # Where two servers can play the same role for Timba (database, store), the first requested does.
-DEPENDENCIES: Final[dict[str, Dependency]] = {
+DEPENDENCIES: Final[dict[str, type[Dependency]]] = {
     dependency.name: dependency
-    for dependency in (
-        PostgreSQL(),
-        MariaDB(),
-        Redis(),
-        VersityGW(),
-        MinIO(),
-        Kafka(),
-        Chromium(),
-    )
+    for dependency in (PostgreSQL, MariaDB, Redis, VersityGW, MinIO, Kafka, Chromium)
 }
 
 
-def bring_up(dependencies: Sequence[Dependency], *, durable: bool = False) -> dict[str, str]:
-    """Install, build and start; return the reason for each dependency that is unavailable."""
+@contextmanager
+def running(
+    dependencies: Sequence[Dependency], *, durable: bool = False
+) -> Iterator[dict[str, str]]:
+    """Install, build and start; yield the reason for each dependency that is unavailable.
 
-    def start_one(server: Server) -> str:
-        began = time.monotonic()
-        instance = ensure_running(server, _state(server), durable=durable)
-        elapsed = time.monotonic() - began
-        return f"{server.title} {instance.version} is up at {instance.address} ({elapsed:.1f} s)."
-
-    with run_lock(run_folder()):
-        reasons = ensure_installed(dependencies)
-        installed = [dependency for dependency in dependencies if dependency.name not in reasons]
-        reasons |= _run_in_parallel(installed, start_one)
-        for dependency in dependencies:
-            _state(dependency).save_reason(reasons.get(dependency.name, ""))
-    return reasons
-
-
-def take_down(dependencies: Sequence[Dependency]) -> dict[str, str]:
-    """Stop servers and remove their data; return the reason for each that does not stop."""
-
-    def stop_one(server: Server) -> str:
-        return f"{server.title} is down." if stop(server, _state(server)) else ""
-
-    with run_lock(run_folder()):
-        reasons = _run_in_parallel(dependencies, stop_one)
-        for dependency in dependencies:
-            if not isinstance(dependency, Server):
-                _state(dependency).clear()
-    return reasons
+    The servers are stopped, and their data removed, when the block is left.
+    """
+    reasons = ensure_installed(dependencies)
+    servers = [
+        dependency
+        for dependency in dependencies
+        if isinstance(dependency, Server) and dependency.name not in reasons
+    ]
+    with TemporaryDirectory(prefix="timba-services-") as folder, ExitStack() as end:
+        Path(folder).chmod(0o711)  # some servers run under other accounts
+        yield reasons | _start(servers, Path(folder), durable, end)
 
 
-def get_statuses(dependencies: Iterable[Dependency]) -> list[Status]:
-    """Return the current status of each dependency."""
-    return [get_status(dependency, _state(dependency)) for dependency in dependencies]
-
-
-def _run_in_parallel(
-    dependencies: Iterable[Dependency], action: Callable[[Server], str]
+def environment(
+    dependencies: Sequence[Dependency], reasons: dict[str, str], *, for_timba: bool
 ) -> dict[str, str]:
-    """Run `action` for all servers at once and print its results; return the failures."""
+    """Return the variables that name what is available, and the reasons for what is not.
+
+    With `for_timba`, Timba's own variables are included; where two servers can be its database or
+    store, the first of them is.
+    """
+    variables: dict[str, str] = {}
+    titles = []
+    for dependency in dependencies:
+        if reason := reasons.get(dependency.name):
+            variables[f"TIMBA_TEST_{dependency.name.upper()}_MISSING"] = reason
+            continue
+        titles.append(f"{dependency.title} {dependency.version()}")
+        if isinstance(dependency, Server):
+            if for_timba:
+                variables = dependency.timba_variables() | variables
+            variables |= dependency.test_variables()
+    variables["TIMBA_TEST_SERVERS"] = ", ".join(titles)
+    return variables
+
+
+def _start(
+    servers: Sequence[Server], folder: Path, durable: bool, end: ExitStack
+) -> dict[str, str]:
+    """Start all servers at once, to be stopped by `end`; return the reason for each that fails.
+
+    Threads create their data, but this thread launches them, because it lives as long as they.
+    """
     reasons = {}
-    with ThreadPoolExecutor(max_workers=len(DEPENDENCIES)) as pool:
-        servers = [dependency for dependency in dependencies if isinstance(dependency, Server)]
-        futures = {pool.submit(action, server): server for server in servers}
+    with ThreadPoolExecutor() as pool:
+        futures = {
+            pool.submit(server.prepare, folder, durable=durable): server for server in servers
+        }
         for future in as_completed(futures):
+            server = futures[future]
             try:
-                if sentence := future.result():
-                    print(sentence, flush=True)
+                future.result()
+                server.launch()
+                end.callback(server.stop)
             except ServerUnavailable as reason:
-                reasons[futures[future].name] = str(reason)
+                reasons[server.name] = str(reason)
+    for server in servers:
+        if server.name in reasons:
+            continue
+        try:
+            server.wait_until_ready()
+            print(f"{server.title} {server.version()} is up at {server.address}.", flush=True)
+        except ServerUnavailable as reason:
+            reasons[server.name] = str(reason)
     return reasons
-
-
-def _state(dependency: Dependency) -> ServerState:
-    return ServerState(run=run_folder(), name=dependency.name)

@@ -1,110 +1,33 @@
-"""Finds and runs programs on this machine, and installs Debian packages where root runs this."""
+"""Installs Debian packages where root runs this, and caches what takes minutes to build."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-import pwd
-import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
-# Debian installs servers into folders that are not in the search path of ordinary users.
-_SEARCH_PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
+from tools.servers.machine import find_executable, is_root, last_line
+
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300")
 _INSTALL: Final = (*_APT, "install", "--yes", "--no-install-recommends")
 
 
-class ServerUnavailable(Exception):
-    """A server cannot be used on this machine; the message says why, and what to do."""
-
-
-class Credentials(TypedDict, total=False):
-    """The arguments of `subprocess` for the account of a process."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
-def find_executable(name: str) -> str | None:
-    """Return the path of an executable, or None."""
-    return shutil.which(name, path=_SEARCH_PATH)
-
-
-def is_root() -> bool:
-    """Whether packages can be installed and servers can run under their own accounts."""
-    return os.geteuid() == 0
-
-
-def credentials_of(account: str) -> Credentials:
-    """Return what makes a process run as `account`; empty unless this process is root."""
-    if not (account and is_root()):
-        return {}
-    try:
-        entry = pwd.getpwnam(account)
-    except KeyError as error:
-        raise ServerUnavailable(
-            f"There is no user “{account}” here, and this server is not run as root. "
-            "Its Debian package creates that user."
-        ) from error
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
-def run(
-    command: Sequence[str | Path],
-    *,
-    cwd: Path,
-    account: str = "",
-    environment: Mapping[str, str] | None = None,
-    stdin: str = "",
-) -> str:
-    """Run a short program to its end and return its output; raise ServerUnavailable if it fails."""
-    result = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        **credentials_of(account),
-    )
-    if result.returncode:
-        name = Path(command[0]).name
-        raise ServerUnavailable(f"{name} failed: {last_line(result.stdout)}")
-    return result.stdout
-
-
-def find_version(output: str) -> str:
-    """Return the first version number in a program's output."""
-    match = re.search(r"\d+(\.\d+)+", output)
-    return match.group() if match else "of unknown version"
-
-
-def last_line(output: str) -> str:
-    """Return the last line that is not blank, at most 300 characters of it."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it printed nothing"
-
-
-def install(packages: Sequence[str]) -> dict[str, str]:
+def install_packages(packages: Sequence[str]) -> dict[str, str]:
     """Install Debian packages; return the reason for each one that fails.
 
-    Installing all at once is fastest. If that fails, the package lists may be old or absent; if it
-    fails again, each package is tried alone, so that one bad package does not affect the rest.
+    Installing all at once is fastest. If that fails, the package lists may be old or absent, and
+    each package is tried alone, so that one bad package does not affect the rest.
     """
     if not (is_root() and find_executable("apt-get")):
         return {package: f"Install it as root: apt-get install {package}" for package in packages}
     if not _apt(*_INSTALL, *packages):
         return {}
     _apt(*_APT, "update")
-    if not _apt(*_INSTALL, *packages):
-        return {}
     errors = {package: _apt(*_INSTALL, package) for package in packages}
     return {
         package: f"apt-get could not install {package}: {error}"
@@ -117,6 +40,38 @@ def disable_service(service: str) -> None:
     """Stop and disable the system-wide server that a package has just started."""
     for command in (("service", service, "stop"), ("update-rc.d", service, "disable")):
         subprocess.run(command, capture_output=True, check=False)
+
+
+def cached(name: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder `name` of the cache, filled by `build` on first use.
+
+    The build happens in a temporary folder and is put in place by one rename, so that no process
+    sees a partial result. Concurrent callers wait for the first builder.
+    """
+    root = _cache()
+    folder = root / name
+    if folder.is_dir():
+        return folder
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():
+            return folder
+        for orphan in root.glob(f".{name}-*"):  # of a builder that was killed
+            shutil.rmtree(orphan)
+        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        try:
+            build(draft)
+            draft.chmod(0o755)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "timba" / "servers"
 
 
 def _apt(*command: str) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import ClassVar, Final
 
-from tools.servers.cache import cached
-from tools.servers.packages import ServerUnavailable, find_executable, run
-from tools.servers.server import Command, Instance, Server
+from tools.servers.machine import ServerUnavailable, find_executable, run
+from tools.servers.packages import cached
+from tools.servers.server import Server
 
-_ACCESS_KEY: Final = "timba"
-_BUCKET: Final = "timba"  # created by its users
 # From this version on, Go downloads the newer toolchain that a module requires.
 _OLDEST_GO: Final = (1, 21)
 
@@ -25,6 +21,8 @@ class _GoServer(Server):
     module: ClassVar[str]
     release: ClassVar[str]  # the version in Go's module proxy
     packages = {}
+    url = "http://timba:{password}@{address}"
+    settings = {"STORAGE_URL": "s3+{url}/timba"}  # its users create the bucket
 
     def path(self, executable: str) -> str:
         return str(cached(self._cache_name(), self._install) / executable)
@@ -32,14 +30,8 @@ class _GoServer(Server):
     def build(self) -> None:
         cached(self._cache_name(), self._install)
 
-    def initialize(self, instance: Instance) -> None:
-        instance.data.mkdir()
-
-    def timba_variables(self, instance: Instance) -> dict[str, str]:
-        return {"STORAGE_URL": f"s3+{_url(instance)}/{_BUCKET}"}
-
-    def test_variables(self, instance: Instance) -> dict[str, str]:
-        return {f"TIMBA_TEST_{self.name.upper()}_URL": _url(instance)}
+    def initialize(self) -> None:
+        self.data.mkdir()
 
     def _cache_name(self) -> str:
         return f"{self.name}-{self.release}"
@@ -50,7 +42,7 @@ class _GoServer(Server):
             oldest = ".".join(map(str, _OLDEST_GO))
             raise ServerUnavailable(
                 f"{self.title} is built with Go, and Go {oldest} or later is not on this machine. "
-                "Install it (https://go.dev/dl), then bring it up again."
+                "Install it (https://go.dev/dl), then run this again."
             )
         print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
         run(
@@ -67,31 +59,13 @@ class VersityGW(_GoServer):
     title = "VersityGW"
     module = "github.com/versity/versitygw/cmd/versitygw"
     release = "v1.7.0"
+    environment = {"ROOT_ACCESS_KEY": "timba", "ROOT_SECRET_KEY": "{password}"}
 
     def version(self) -> str:
         return self.release.removeprefix("v")
 
-    def initialize(self, instance: Instance) -> None:
-        super().initialize(instance)
-        try:
-            os.setxattr(instance.data, "user.timba", b"")
-        except OSError as error:
-            raise ServerUnavailable(
-                f"VersityGW stores metadata in extended attributes, which {instance.folder} lacks. "
-                "Name a folder on another file system in TIMBA_SERVICES_DIR."
-            ) from error
-
-    def configure(self, instance: Instance) -> Command:
-        return Command(
-            arguments=(
-                *(self.path("versitygw"), "--port", instance.address),
-                *("posix", str(instance.data)),
-            ),
-            environment={"ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": instance.password},
-        )
-
-    def is_ready(self, instance: Instance) -> bool:
-        return _status(f"http://{instance.address}/") is not None
+    def configure(self) -> tuple[str, ...]:
+        return (self.path("versitygw"), "--port", self.address, "posix", str(self.data))
 
 
 class MinIO(_GoServer):
@@ -101,45 +75,29 @@ class MinIO(_GoServer):
     title = "MinIO"
     module = "github.com/minio/minio"
     release = "v0.0.0-20260212201848-7aac2a2c5b7c"
+    environment = {
+        "MINIO_ROOT_USER": "timba",
+        "MINIO_ROOT_PASSWORD": "{password}",
+        "MINIO_BROWSER": "off",
+        "MINIO_UPDATE": "off",
+    }
 
     def version(self) -> str:
         year, month, day = re.findall(r"-(\d{4})(\d\d)(\d\d)", self.release)[0]
         return f"{year}-{month}-{day}"
 
-    def configure(self, instance: Instance) -> Command:
-        return Command(
-            arguments=(
-                *(self.path("minio"), "server", "--address", instance.address),
-                str(instance.data),
-            ),
-            environment={
-                "MINIO_ROOT_USER": _ACCESS_KEY,
-                "MINIO_ROOT_PASSWORD": instance.password,
-                "MINIO_BROWSER": "off",
-                "MINIO_UPDATE": "off",
-            },
-        )
+    def configure(self) -> tuple[str, ...]:
+        return (self.path("minio"), "server", "--address", self.address, str(self.data))
 
-    def is_ready(self, instance: Instance) -> bool:
-        return _status(f"http://{instance.address}/minio/health/live") == 200
-
-
-def _url(instance: Instance) -> str:
-    return f"http://{_ACCESS_KEY}:{instance.password}@{instance.address}"
-
-
-def _status(url: str) -> int | None:
-    """Return the status of the response, an error too; None if there is no response."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=1) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return None
+    def is_ready(self) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            opener.open(f"http://{self.address}/minio/health/live", timeout=1).close()
+        except OSError:  # an error status is one too
+            return False
+        return True
 
 
 def _go_version(go: str) -> tuple[int, ...]:
-    match = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION"), cwd=Path("/")))
+    match = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION")))
     return tuple(map(int, match.groups())) if match else (0,)
