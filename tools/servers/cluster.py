@@ -33,9 +33,7 @@ def running(
     """
     reasons = ensure_installed(dependencies)
     servers = [
-        dependency
-        for dependency in dependencies
-        if isinstance(dependency, Server) and dependency.name not in reasons
+        each for each in dependencies if isinstance(each, Server) and each.name not in reasons
     ]
     with TemporaryDirectory(prefix="timba-services-") as folder, ExitStack() as end:
         Path(folder).chmod(0o711)  # some servers run under other accounts
@@ -85,9 +83,7 @@ def _start(
                 end.callback(server.stop)
             except ServerUnavailable as reason:
                 reasons[server.name] = str(reason)
-    for server in servers:
-        if server.name in reasons:
-            continue
+    for server in (each for each in servers if each.name not in reasons):
         try:
             server.wait_until_ready()
             print(f"{server.title} {server.version()} is up at {server.address}.", flush=True)

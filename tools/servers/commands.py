@@ -96,9 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=["run"], metavar="run")
-    parser.add_argument(
-        "names", nargs="*", type=_name, metavar="name", help=f"of {', '.join(DEPENDENCIES)}"
-    )
+    names = ", ".join(DEPENDENCIES)
+    parser.add_argument("names", nargs="*", type=_name, metavar="name", help=f"of {names}")
     tests = "set only the variables of the tests: Timba itself keeps its defaults"
     durable = "survive power cuts, as in production: for benchmarks"
     parser.add_argument("--tests", action="store_true", help=tests)

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from tools.servers.machine import LOOPBACK, ServerUnavailable, find_executable, run
+from tools.servers.machine import LOOPBACK, ServerUnavailable, find_executable, find_version, run
 from tools.servers.packages import cached, install_packages
 from tools.servers.server import Server
 
@@ -45,8 +45,7 @@ class Kafka(Server):
     port_count = 2
 
     def version(self) -> str:
-        match = re.search(r"<kafka>(.+?)</kafka>", _POM.read_text())
-        return match.group(1) if match else "of unknown version"
+        return find_version(_POM.read_text().partition("<kafka>")[2])
 
     def build(self) -> None:
         java = self.path("java")

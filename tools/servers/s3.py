@@ -25,23 +25,19 @@ class _GoServer(Server):
     settings = {"STORAGE_URL": "s3+{url}/timba"}  # its users create the bucket
 
     def path(self, executable: str) -> str:
-        return str(cached(self._cache_name(), self._install) / executable)
+        return str(cached(f"{self.name}-{self.release}", self._install) / executable)
 
     def build(self) -> None:
-        cached(self._cache_name(), self._install)
+        self.path(self.name)
 
     def initialize(self) -> None:
         self.data.mkdir()
 
-    def _cache_name(self) -> str:
-        return f"{self.name}-{self.release}"
-
     def _install(self, folder: Path) -> None:
         go = find_executable("go")
         if go is None or _go_version(go) < _OLDEST_GO:
-            oldest = ".".join(map(str, _OLDEST_GO))
             raise ServerUnavailable(
-                f"{self.title} is built with Go, and Go {oldest} or later is not on this machine. "
+                f"{self.title} is built with Go, and Go 1.21 or later is not on this machine. "
                 "Install it (https://go.dev/dl), then run this again."
             )
         print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
