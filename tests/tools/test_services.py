@@ -38,6 +38,7 @@ raise SystemExit(7)
 STOPS_IN_ORDER = """
 import signal, sys, time
 def stop(number, frame):
+    print("signalled", flush=True)
     time.sleep(0.2)
     print("stopped in order", flush=True)
     sys.exit(9)
@@ -138,6 +139,8 @@ def test_without_a_command_servers_run_until_ctrl_c(folder: Path) -> None:
         port = int(variables["CACHE_URL"].rpartition(":")[2].partition("/")[0])
         with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
+        [configuration] = folder.rglob("redis.conf")
+        assert configuration.stat().st_mode & 0o077 == 0, "it contains the password"
         tool.send_signal(signal.SIGINT)
         assert tool.wait(60) == 130
     assert processes(folder) == set()
@@ -151,10 +154,24 @@ def test_an_interrupted_command_ends_before_its_servers(
     with launch(folder, "redis", "--", sys.executable, "-c", STOPS_IN_ORDER) as tool:
         read_until(tool, "begun\n")
         tool.send_signal(number)
-        assert tool.communicate(timeout=60) == ("stopped in order\n", "")
+        assert tool.communicate(timeout=60) == ("signalled\nstopped in order\n", "")
         assert tool.returncode == 9
     assert processes(folder) == set()
     assert list(folder.iterdir()) == []
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_command_once(folder: Path) -> None:
+    command = shlex.join([str(TOOL), "run", "redis", "--", sys.executable, "-c", STOPS_IN_ORDER])
+    with subprocess.Popen(
+        ["script", "--quiet", "--return", "--command", command, "/dev/null"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as terminal:
+        read_until(terminal, "begun\n")
+        assert terminal.communicate("\x03", timeout=60)[0] == "^Csignalled\nstopped in order\n"
+    assert terminal.returncode == 9
 
 
 def test_servers_die_with_a_killed_tool(folder: Path) -> None:
