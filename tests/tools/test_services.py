@@ -71,6 +71,7 @@ def launch(folder: Path, *arguments: str, **variables: str) -> Iterator[subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        umask=0o022,  # as most shells have it; Timba's own is stricter
         start_new_session=True,  # in the foreground of a terminal, it does not forward Ctrl-C
     ) as process:
         try:
@@ -137,7 +138,10 @@ def test_without_a_command_servers_run_until_ctrl_c(folder: Path) -> None:
         with redis.Redis.from_url(variables["BROKER_URL"]) as client:
             assert {client.info()["process_id"]} == processes(folder)
         port = int(variables["CACHE_URL"].rpartition(":")[2].partition("/")[0])
-        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        with (
+            redis.Redis(port=port, retry=None) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
             stranger.ping()
         [configuration] = folder.rglob("redis.conf")
         assert configuration.stat().st_mode & 0o077 == 0, "it contains the password"
