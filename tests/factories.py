@@ -15,7 +15,7 @@ from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import publish
 from timba.files.models import Derivative, File
-from timba.files.services import place_file
+from timba.files.services import link_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
 from timba.notes.models import Note
@@ -135,7 +135,7 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     name_city(actor=user, client=client, city_id=city_id, name=word)
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
-    file = place_file(actor=user, file=file, consignment=consignment, log=log)
+    file = link_file(actor=user, file=file, consignment=consignment, log=log)
     # A tally would have an annotated copy; this one file represents every kind.
     annotated = Derivative.objects.create(
         file=file, run=file.run, role="annotated", storage_key=new_key(), is_current=True

@@ -102,7 +102,7 @@ def manage(order: str, *command: str) -> subprocess.CompletedProcess[str]:
 def test_a_process_does_not_start_with_an_unknown_failpoint() -> None:
     answer = manage("receiving.object_stord=exit", "check")
     assert answer.returncode != 0
-    assert "which is no point of failure" in answer.stderr
+    assert "which is no failpoint" in answer.stderr
 
 
 def test_a_process_exits_at_the_failpoint_of_its_environment() -> None:

@@ -101,13 +101,13 @@ def failpoint(name: str) -> None:
         _hook(name)
 
 
-def arm(order: str) -> str:
-    """Arm one failpoint by `point=fault@pass`, to fail once; an empty order disarms all.
+def arm(spec: str) -> str:
+    """Arm one failpoint by `point=fault@pass`, to fail once; an empty `spec` disarms all.
 
-    Return the order. Raise ImproperlyConfigured for an unknown point or fault.
+    Return `spec`. Raise ImproperlyConfigured for an unknown point or fault.
     """
-    set_hook(_Fault(order) if order else None)
-    return order
+    set_hook(_Fault(spec) if spec else None)
+    return spec
 
 
 def set_hook(hook: Callable[[str], None] | None) -> None:
@@ -124,22 +124,22 @@ def faults(point: str) -> tuple[str, ...]:
 class _Fault:
     """One failure, the n-th time that one failpoint is reached."""
 
-    def __init__(self, order: str) -> None:
-        match = re.fullmatch(r"([a-z_.0-9]+)=([a-z]+)(?:@([1-9][0-9]*))?", order)
+    def __init__(self, spec: str) -> None:
+        match = re.fullmatch(r"([a-z_.0-9]+)=([a-z]+)(?:@([1-9][0-9]*))?", spec)
         if match is None:
             raise ImproperlyConfigured(
-                f"TIMBA_FAILPOINT is {order!r}. Give it like receiving.object_stored=exit@2, or "
-                "leave it unset: it is for tests alone."
+                f"TIMBA_FAILPOINT is {spec!r}. Give it like receiving.object_stored=exit@2, or "
+                "leave it unset: it is for tests only."
             )
         point, fault, number = match.groups()
         if point not in POINTS:
             raise ImproperlyConfigured(
-                f"TIMBA_FAILPOINT names {point!r}, which is no point of failure. "
+                f"TIMBA_FAILPOINT names {point!r}, which is no failpoint. "
                 "timba/failpoints.py lists them all."
             )
         if fault not in faults(point):
             raise ImproperlyConfigured(
-                f"TIMBA_FAILPOINT wants {fault!r} at {point}, where there can be "
+                f"TIMBA_FAILPOINT names the fault {fault!r}; at {point} it can be "
                 f"{', '.join(faults(point))}."
             )
         self._point, self._fault, self._pass = point, fault, int(number or 1)

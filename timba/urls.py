@@ -17,10 +17,10 @@ class OptionalSlashPattern(RoutePattern):
     """Match a route as it is written, else with its final slash added or removed."""
 
     def match(self, path: str) -> Any:
-        found = super().match(path)
-        if found is None and not path.endswith("//"):
-            found = super().match(path[:-1] if path.endswith("/") else f"{path}/")
-        return found
+        match = super().match(path)
+        if match is None and not path.endswith("//"):
+            match = super().match(path[:-1] if path.endswith("/") else f"{path}/")
+        return match
 
 
 def path(

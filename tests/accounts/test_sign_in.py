@@ -104,7 +104,7 @@ def test_five_failures_lock_a_username_and_address_for_15_minutes(
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_guesses_that_wait_for_a_slot_are_counted(monkeypatch: Any) -> None:
-    monkeypatch.setattr(sign_in, "_limiter", ConcurrencyLimiter(at_once=1, waiting=23))
+    monkeypatch.setattr(sign_in, "_sign_in_limiter", ConcurrencyLimiter(at_once=1, waiting=23))
 
     def guess(_: int) -> type[Exception]:
         try:
@@ -192,7 +192,7 @@ def test_a_flood_of_guesses_is_rejected_as_unavailable(
 ) -> None:
     user = make_user()
     limiter = ConcurrencyLimiter(at_once=1, waiting=waiting)
-    monkeypatch.setattr(sign_in, "_limiter", limiter)
+    monkeypatch.setattr(sign_in, "_sign_in_limiter", limiter)
     monkeypatch.setattr(rate_limit, "WAIT_SECONDS", seconds)
     with limiter.slot("elsewhere"), pytest.raises(Unavailable):
         check_credentials(request_from(), username=user.username, password=PASSWORD)
@@ -206,7 +206,7 @@ def test_a_flood_from_one_address_does_not_block_others(
     """While as many as it may have hash or wait, all others of its own are refused at once."""
     user, refused = make_user(), threading.Semaphore(0)
     limiter = ConcurrencyLimiter(at_once=1, waiting=11)
-    monkeypatch.setattr(sign_in, "_limiter", limiter)
+    monkeypatch.setattr(sign_in, "_sign_in_limiter", limiter)
 
     def guess(number: int) -> type[Exception]:
         try:

@@ -131,7 +131,7 @@ def test_export_with_any_consignment_name_works(
 def test_too_many_logs_for_a_pdf_are_rejected(
     program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "MAX_PRINTED", 1)
+    monkeypatch.setattr(downloads, "MAX_PDF_LOGS", 1)
     answer = program.get(path_of(consignment, "pdf"))
     assert (answer.status_code, answer.json()["detail"]) == (400, downloads.TOO_MANY_LOGS)
     assert content_of(program.get(path_of(consignment, "xlsx")))

@@ -21,7 +21,7 @@ from timba.errors import NotFound
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
-from timba.files.services import delete_file, place_file
+from timba.files.services import delete_file, link_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, write_note
 
@@ -87,7 +87,7 @@ def test_a_deleted_log_leaves_its_files_in_their_consignment(tenant: Tenant) -> 
 
 def test_a_file_of_a_log_is_unlinked_whatever_its_consignment(tenant: Tenant) -> None:
     other = open_consignment(actor=tenant.user, client=tenant.client, name="Other", type="pinewood")
-    place_file(actor=tenant.user, file=tenant.file, consignment=other, log=tenant.log)
+    link_file(actor=tenant.user, file=tenant.file, consignment=other, log=tenant.log)
     delete_consignment(actor=tenant.user, consignment=tenant.consignment)
     file = File.unscoped.get()
     assert (file.consignment, file.log) == (other, None)
@@ -116,7 +116,7 @@ def test_files_and_notes_are_unlinked_in_a_few_queries(tenant: Tenant) -> None:
     for number in range(30):
         readings = f"{number + 1},1,2026-01-01T00:00:00Z\n"
         file = settle_readings(readings, actor=tenant.user, name=f"{number}.csv")
-        place_file(actor=tenant.user, file=file, consignment=tenant.consignment, log=tenant.log)
+        link_file(actor=tenant.user, file=file, consignment=tenant.consignment, log=tenant.log)
     with CaptureQueriesContext(connection) as queries:
         delete_log(actor=tenant.user, log=tenant.log)
     assert len(queries) < 20
@@ -136,7 +136,7 @@ def _change_note(tenant: Tenant) -> None:
 
 
 def _place_file(tenant: Tenant) -> None:
-    place_file(actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=None)
+    link_file(actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=None)
 
 
 def _accept_file(tenant: Tenant) -> None:
@@ -168,7 +168,7 @@ def test_nothing_is_linked_to_a_consignment_deleted_concurrently(
 def test_no_file_is_linked_to_a_log_deleted_concurrently(tenant: Tenant) -> None:
     delete_log(actor=tenant.user, log=Log.unscoped.get())
     with pytest.raises(NotFound, match=r"^There is no such log\.$"):
-        place_file(
+        link_file(
             actor=tenant.user, file=tenant.file, consignment=tenant.consignment, log=tenant.log
         )
     connection.check_constraints()

@@ -24,7 +24,7 @@ from timba.consignments.services import (
 )
 from timba.errors import Conflict, NotFound
 from timba.events.models import OutboxEvent
-from timba.files.services import place_file
+from timba.files.services import link_file
 from timba.notes.models import Note
 from timba.notes.services import write_note
 
@@ -109,7 +109,7 @@ def test_the_second_of_two_equal_manual_barcodes_is_rejected(owner: User) -> Non
     assert (other.log_count, other.volume) == (0, 0)
 
 
-@pytest.mark.parametrize("write", ["add_log", "change_log", "write_note", "place_file"])
+@pytest.mark.parametrize("write", ["add_log", "change_log", "write_note", "link_file"])
 def test_a_consignment_that_is_being_deleted_is_not_found(write: str, owner: User) -> None:
     assert owner.client is not None
     load = opened(owner)
@@ -121,7 +121,7 @@ def test_a_consignment_that_is_being_deleted_is_not_found(write: str, owner: Use
         "write_note": lambda: write_note(
             actor=owner, client=owner.client, title="N", consignment=load
         ),
-        "place_file": lambda: place_file(actor=owner, file=file, consignment=None, log=log),
+        "link_file": lambda: link_file(actor=owner, file=file, consignment=None, log=log),
     }
     gone = Consignment.unscoped.get()
     outcome = while_another(

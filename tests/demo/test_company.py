@@ -122,7 +122,7 @@ def test_photos_have_exif_metadata_and_all_differ(data_folder: Path) -> None:
         assert (exif[ExifTags.Base.Make], exif[ExifTags.Base.Model]) == photo.camera
         taken_at = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
         assert taken_at.startswith("2026:11:21")
-        assert bool(exif.get_ifd(ExifTags.IFD.GPSInfo)) == (photo.place is not None)
+        assert bool(exif.get_ifd(ExifTags.IFD.GPSInfo)) == (photo.location is not None)
 
 
 @pytest.mark.parametrize("yard", YARDS, ids=lambda yard: yard.city)

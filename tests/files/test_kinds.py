@@ -113,7 +113,7 @@ def test_the_bytes_decide_the_kind(
             "a",
             JPEG,
             "temperatures",
-            "its name has no ending, but its bytes are a JPEG photo.",
+            "its name has no extension, but its bytes are a JPEG photo.",
         ),
         (
             "a.csv",

@@ -22,7 +22,7 @@ from timba.events.outbox import Event, publish
 from timba.files import services
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.services import delete_file, place_file, retry_failed_files, retry_file
+from timba.files.services import delete_file, link_file, retry_failed_files, retry_file
 from timba.temperatures.statistics import city_statistics
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_file_is_assigned_and_unassigned(
 ) -> None:
     file = receive()
     for place in (consignment, None):
-        place_file(actor=owner, file=file, consignment=place, log=None)
+        link_file(actor=owner, file=file, consignment=place, log=None)
         assert File.unscoped.get().consignment == place
         assert last_event() == ("timba.file.updated", owner.pk)
 
@@ -68,8 +68,8 @@ def test_a_file_that_moves_leaves_a_log_of_its_old_consignment_behind(
     log = add_log(actor=owner, consignment=consignment, **size)
     file = receive()
     for place, kept in ((consignment, log), (other, None), (None, None)):
-        place_file(actor=owner, file=file, consignment=consignment, log=log)
-        place_file(actor=owner, file=file, consignment=place)
+        link_file(actor=owner, file=file, consignment=consignment, log=log)
+        link_file(actor=owner, file=file, consignment=place)
         moved = File.unscoped.get()
         assert (moved.consignment, moved.log) == (place, kept)
         assert json.loads(OutboxEvent.objects.latest("pk").value)["file"]["log_id"] == moved.log_id
@@ -84,7 +84,7 @@ def test_a_file_is_not_assigned_to_another_clients_consignment(
     )
     file = receive()
     with pytest.raises(NotFound, match="There is no such consignment or log"):
-        place_file(actor=file.uploaded_by, file=file, consignment=theirs, log=None)
+        link_file(actor=file.uploaded_by, file=file, consignment=theirs, log=None)
     assert File.unscoped.get().consignment is None
 
 
@@ -211,7 +211,7 @@ def test_a_user_without_the_permission_changes_no_file(
         with pytest.raises(refusal):
             retry_file(actor=actor, file=file)
         with pytest.raises(refusal):
-            place_file(actor=actor, file=file, consignment=None, log=None)
+            link_file(actor=actor, file=file, consignment=None, log=None)
         with pytest.raises(refusal):
             retry_failed_files(actor=actor, client=file.client)
     assert File.unscoped.values().get() == before

@@ -32,7 +32,7 @@ from timba.files.leases import Run, claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Outdated
-from timba.files.services import place_file, retry_file
+from timba.files.services import link_file, retry_file
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
 from timba.tallies import processor
@@ -303,7 +303,7 @@ def test_a_tally_without_a_consignment_fails_until_it_has_one(
 ) -> None:
     file = upload(tally(ROW), place=None)
     assert (file.status, file.error) == ("FAILURE", processor.NO_CONSIGNMENT)
-    place_file(actor=owner, file=file, consignment=consignment, log=None)
+    link_file(actor=owner, file=file, consignment=consignment, log=None)
     retry_file(actor=owner, file=file)
     assert process_file(file.pk)
     assert totals(consignment)[0] == 1
@@ -448,7 +448,7 @@ def test_a_file_moved_meanwhile_adds_its_logs_to_its_new_consignment(
     )
     _interfere(
         monkeypatch,
-        lambda: place_file(actor=owner, file=file, consignment=other, log=None),
+        lambda: link_file(actor=owner, file=file, consignment=other, log=None),
     )
     assert process_file(file.pk)
     assert process_file(file.pk)

@@ -22,7 +22,7 @@ from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.services import place_file
+from timba.files.services import link_file
 from timba.notes.models import Note
 from timba.notes.services import write_note
 
@@ -407,7 +407,7 @@ def all_pages(owner: User) -> list[str]:
     )
     sizes = {"length": Decimal("4.2"), "breadth": Decimal(30), "height": Decimal(25)}
     log, *_ = [add_log(actor=owner, consignment=load, **sizes) for _ in range(60)]
-    place_file(
+    link_file(
         actor=owner,
         file=settle_readings("nothing\n", actor=owner, name=f"{'bad name ' * 20}.csv"),
         consignment=load,

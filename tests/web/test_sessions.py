@@ -84,7 +84,7 @@ def test_too_many_concurrent_sign_ins_are_told_to_wait(
     make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limiter = ConcurrencyLimiter(at_once=1, waiting=0)
-    monkeypatch.setattr(sign_in_service, "_limiter", limiter)
+    monkeypatch.setattr(sign_in_service, "_sign_in_limiter", limiter)
     user = make_user()
     with limiter.slot("elsewhere"):
         response = post_credentials(user.username, PASSWORD)

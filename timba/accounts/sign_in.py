@@ -48,7 +48,7 @@ _FAILURES_BY_ADDRESS: Final = Rate(
 )
 # A slot is held until a failure is recorded, so that waiting attempts see it. Recording may wait
 # for the database; a caller that waited for a slot inside a transaction could deadlock with it.
-_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
+_sign_in_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
 
 class MemberBackend(ModelBackend):
@@ -74,7 +74,7 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
         raise NotSignedIn(_WRONG_CREDENTIALS)
     address = get_client_ip_address(request)
     _check_not_locked(request, username, address)
-    with _limiter.slot(address):
+    with _sign_in_limiter.slot(address):
         _check_not_locked(request, username, address)  # others may have failed during the wait
         user = authenticate(request, username=username, password=password)
         if user is None:

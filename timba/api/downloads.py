@@ -30,8 +30,8 @@ from timba.files.storage import store
 from timba.tallies.exports import export_tally, get_visible_consignment
 from timba.tallies.pdf import has_fonts
 
-MAX_PRINTED: Final = 20_000
-TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PRINTED:,} logs. Export it as XLSX or CSV."
+MAX_PDF_LOGS: Final = 20_000
+TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PDF_LOGS:,} logs. Export it as XLSX or CSV."
 NO_FONTS: Final = "The fonts of PDFs are not installed here. Export it as XLSX or CSV."
 
 _CHUNK_SIZE: Final = 256 * 1024
@@ -244,7 +244,7 @@ class PdfView(APIView):
         responses={(200, MEDIA_TYPES["pdf"]): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        if get_visible_consignment(actor_of(request), pk).log_count > MAX_PRINTED:
+        if get_visible_consignment(actor_of(request), pk).log_count > MAX_PDF_LOGS:
             raise Invalid(TOO_MANY_LOGS)
         if not has_fonts():
             raise Unavailable(NO_FONTS)

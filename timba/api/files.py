@@ -43,7 +43,7 @@ from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_
 from timba.files.services import (
     Links,
     delete_file,
-    place_file,
+    link_file,
     retry_failed_files,
     retry_file,
 )
@@ -192,7 +192,7 @@ class FileView(APIView):
             links["consignment"] = consignment
         if "log_id" in fields:
             links["log"] = log
-        file = place_file(actor=actor, file=file, **links)
+        file = link_file(actor=actor, file=file, **links)
         return Response(serialize_file(file))
 
     @extend_schema(summary="Delete a file", responses={204: None})

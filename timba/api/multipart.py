@@ -2,7 +2,7 @@
 
 Django's own parser reads no form whose lines end in LF, drops without a word what it does not
 understand, and ends a part where its boundary stands in the middle of a line. Here a form may have
-a preamble, text behind its last boundary and either line end; what cannot be read is said.
+a preamble, text after its last boundary and either line end; an error says what cannot be read.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from urllib.parse import unquote_to_bytes
 CUT_OFF: Final = "The form was cut off before its end. Send it again."
 _NO_BOUNDARY: Final = "The body does not begin with the boundary that its Content-Type names."
 # The first read is small: a name may be enough to refuse a file that is large.
-_LEAST_READ: Final = 64 * 1024
-# RangeReader of a megabyte take twice the time: each gets new pages of memory.
-_MOST_READ: Final = 256 * 1024
+_MIN_READ: Final = 64 * 1024
+# Reads of a megabyte take twice the time: each gets new pages of memory.
+_MAX_READ: Final = 256 * 1024
 _MAX_BOUNDARY: Final = 200
-# What stands before the first part, and what heads one, is held in memory.
+# What precedes the first part, and the header of each, is held in memory.
 _MAX_PREAMBLE: Final = 64 * 1024
 _MAX_HEADER: Final = 16 * 1024
-# Blanks behind a boundary, which some mail gateways add.
+# Blanks after a boundary, which some mail gateways add.
 _MAX_PADDING: Final = 256
-_BEHIND_BOUNDARY: Final = re.compile(rb"(?P<last>--)|[ \t]{0,%d}(?P<end>\r?\n)" % _MAX_PADDING)
+_AFTER_BOUNDARY: Final = re.compile(rb"(?P<last>--)|[ \t]{0,%d}(?P<end>\r?\n)" % _MAX_PADDING)
 _END_OF_HEADER: Final = re.compile(rb"(?:\A|\n)\r?\n")
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 # Some programs do not escape quotes inside quotes: only the one at the end of a value closes it.
@@ -36,7 +36,7 @@ _PARAMETER: Final = re.compile(
     r""";\s*([^\s=;]+)\s*=\s*(?:"((?:\\.|[^"\\]|"(?!\s*(?:;|\Z)))*)"|([^;]*))"""
 )
 _ESCAPED: Final = re.compile(r"\\([\"\\])")
-_AS_THEY_ARE: Final = frozenset({"", "7bit", "8bit", "binary"})
+_IDENTITY_ENCODINGS: Final = frozenset({"", "7bit", "8bit", "binary"})
 
 
 class FormError(Exception):
@@ -71,13 +71,13 @@ class FormReader:
     """Yields the parts of a form; what is left of one's content is skipped before the next."""
 
     def __init__(self, body: Readable, *, content_type: str) -> None:
-        """Begin to read; raise FormError where the content type names no boundary."""
+        """Begin reading; raise FormError where the content type names no boundary."""
         boundary = parameters_of(content_type).get("boundary", "")
         if not (1 <= len(boundary) <= _MAX_BOUNDARY and boundary.isascii()):
             raise FormError("The Content-Type of the form names no boundary.")
         self._body = body
         self._boundary = b"\n--" + boundary.encode()
-        # As if a line had ended before: the first boundary may be the first of all bytes.
+        # As if a line had ended before: the body may begin with the first boundary.
         self._pending = b"\n"
         self._ends_in_crlf = True
         self._is_over = False
@@ -105,18 +105,18 @@ class FormReader:
 
     def _part(self, number: int) -> Part:
         header = self._header(number)
-        kind, disposition = _value_of(header, "content-disposition")
+        disposition_type, disposition = _header_value(header, "content-disposition")
         name = disposition.get("name")
-        if kind != "form-data" or name is None:
+        if disposition_type != "form-data" or name is None:
             raise FormError(f"Part {number} of the form has no Content-Disposition with a name.")
-        media_type, media = _value_of(header, "content-type")
+        media_type, media = _header_value(header, "content-type")
         if media_type.startswith("multipart/"):
             raise FormError(f"“{name}” is a form within the form: send each part by itself.")
-        encoding, _ = _value_of(header, "content-transfer-encoding")
+        encoding, _ = _header_value(header, "content-transfer-encoding")
         content = self._until_boundary()
         if encoding == "base64":
             content = _from_base64(content, name)
-        elif encoding not in _AS_THEY_ARE:
+        elif encoding not in _IDENTITY_ENCODINGS:
             raise FormError(
                 f"“{name}” has the Content-Transfer-Encoding {encoding}: send it as binary."
             )
@@ -135,44 +135,43 @@ class FormReader:
         header = self._pending[: end.start()]
         # The last line end stays: the boundary of an empty part may follow it at once.
         self._pending = b"\n" + self._pending[end.end() :]
-        return _FOLDED.sub(" ", _decoded(header))
+        return _FOLDED.sub(" ", _decode_header(header))
 
     def _until_boundary(self) -> Iterator[bytes]:
-        """Yield what comes before the next boundary, but for the line end that belongs to it."""
-        begin, look_from = 1, 0
+        """Yield what precedes the next boundary, without the line end that belongs to it."""
+        start, search_from = 1, 0
         while True:
-            at = self._pending.find(self._boundary, look_from)
-            if at < 0:
-                # Its beginning may be here already, and a CR before it.
-                sure = max(begin, len(self._pending) - len(self._boundary) - 1)
-                if sure > begin:
-                    yield self._pending[begin:sure]
-                    self._pending, begin = self._pending[sure:], 0
-                look_from = 0
+            end = self._pending.find(self._boundary, search_from)
+            if end < 0:
+                # The last bytes may be the beginning of the boundary, and of a CR before it.
+                safe_end = max(start, len(self._pending) - len(self._boundary) - 1)
+                if safe_end > start:
+                    yield self._pending[start:safe_end]
+                    self._pending, start = self._pending[safe_end:], 0
+                search_from = 0
                 self._fill()
                 continue
-            behind = at + len(self._boundary)
+            after = end + len(self._boundary)
             with contextlib.suppress(_EndOfBody):
-                while len(self._pending) < behind + _MAX_PADDING + 2:
+                while len(self._pending) < after + _MAX_PADDING + 2:
                     self._fill()
-            line = _BEHIND_BOUNDARY.match(self._pending, behind)
-            if line is None:
-                look_from = behind
+            rest_of_line = _AFTER_BOUNDARY.match(self._pending, after)
+            if rest_of_line is None:
+                search_from = after  # within a line, and so no boundary
                 continue
-            end = at
-            if self._ends_in_crlf and at > begin and self._pending[at - 1 : at] == b"\r":
+            if self._ends_in_crlf and end > start and self._pending[end - 1 : end] == b"\r":
                 end -= 1
-            content = self._pending[begin:end]
-            self._pending = self._pending[line.end() :]
-            self._is_over = line["last"] is not None
-            self._ends_in_crlf = line["end"] != b"\n"
+            content = self._pending[start:end]
+            self._pending = self._pending[rest_of_line.end() :]
+            self._is_over = rest_of_line["last"] is not None
+            self._ends_in_crlf = rest_of_line["end"] != b"\n"
             if content:
                 yield content
             return
 
     def _fill(self) -> None:
-        """Read on; raise _EndOfBody where there is nothing more."""
-        chunk = self._body.read(min(max(self.bytes_read, _LEAST_READ), _MOST_READ))
+        """Read more of the body; raise _EndOfBody at its end."""
+        chunk = self._body.read(min(max(self.bytes_read, _MIN_READ), _MAX_READ))
         if not chunk:
             raise _EndOfBody
         self.bytes_read += len(chunk)
@@ -182,12 +181,12 @@ class FormReader:
 def parameters_of(value: str) -> dict[str, str]:
     """Return the parameters of a header's value, by their names in lower case."""
     return {
-        found[1].lower(): _ESCAPED.sub(r"\1", found[2]) if found[3] is None else found[3].strip()
-        for found in _PARAMETER.finditer(value)
+        match[1].lower(): _ESCAPED.sub(r"\1", match[2]) if match[3] is None else match[3].strip()
+        for match in _PARAMETER.finditer(value)
     }
 
 
-def _value_of(header: str, name: str) -> tuple[str, Mapping[str, str]]:
+def _header_value(header: str, name: str) -> tuple[str, Mapping[str, str]]:
     """Return a header's value in lower case without its parameters, and those; "" without it."""
     for line in header.split("\n"):
         known, colon, value = line.partition(":")
@@ -203,7 +202,7 @@ def _file_name(disposition: Mapping[str, str], *, field: str) -> str | None:
     extended = disposition.get("filename*")
     if extended is not None:
         try:
-            name = _extended(extended)
+            name = _decode_extended_value(extended)
         except (LookupError, ValueError) as error:
             if name is None:
                 raise FormError(
@@ -212,13 +211,13 @@ def _file_name(disposition: Mapping[str, str], *, field: str) -> str | None:
     return None if name is None else name.replace("\\", "/").rpartition("/")[2]
 
 
-def _extended(value: str) -> str:
-    """Return what RFC 5987 encodes, as `UTF-8''na%C3%AFve.txt`."""
+def _decode_extended_value(value: str) -> str:
+    """Return the text that RFC 5987 encodes as `UTF-8''na%C3%AFve.txt`."""
     charset, _, encoded = value.split("'", 2)
     return unquote_to_bytes(encoded).decode(charset)
 
 
-def _decoded(text: bytes) -> str:
+def _decode_header(text: bytes) -> str:
     """Return text in UTF-8, else in Latin-1 as Windows writes it."""
     for encoding in ("utf-8", "cp1252"):
         try:

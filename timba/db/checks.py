@@ -20,7 +20,7 @@ from timba.db.connections import MARIADB_COLLATION, MYSQL_COLLATION
 DURABILITY: Final = "durability"
 _OLDEST_MARIADB: Final = (10, 11)
 _DATA_LOSS: Final = "an acknowledged upload could be forgotten in a power cut"
-_SQLITE_PROMISES: Final = {
+_SQLITE_REQUIREMENTS: Final = {
     "journal_mode": ("wal", "readers would wait for writers"),
     "synchronous": (2, _DATA_LOSS),
     "foreign_keys": (1, "rows could point at rows that are gone"),
@@ -70,7 +70,7 @@ def _run_checks(databases: Sequence[str] | None, checks: Checks) -> list[CheckMe
 
 
 def _check_sqlite(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    for pragma, (expected, danger) in _SQLITE_PROMISES.items():
+    for pragma, (expected, danger) in _SQLITE_REQUIREMENTS.items():
         actual = _value(connection, f"PRAGMA {pragma}")
         if actual != expected:
             yield Error(

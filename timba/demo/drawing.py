@@ -39,7 +39,7 @@ class Scene:
     camera: tuple[str, str]  # make and model
     log_radius: int = 82  # in pixels
     warmth: float = 0.0  # the colour of the light: 1 is reddish, -1 bluish
-    place: tuple[float, float] | None = None  # latitude and longitude in degrees
+    location: tuple[float, float] | None = None  # latitude and longitude in degrees
 
 
 def draw_photo(scene: Scene) -> bytes:
@@ -189,8 +189,8 @@ def _encode_jpeg(picture: Image.Image, scene: Scene) -> bytes:
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = scene.taken_at.strftime(
         "%Y:%m:%d %H:%M:%S"
     )
-    if scene.place is not None:
-        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*scene.place))
+    if scene.location is not None:
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*scene.location))
     out = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(
         out, "JPEG", quality=86, exif=exif

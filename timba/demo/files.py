@@ -34,7 +34,7 @@ class PhotoSpec:
     log_radius: int
     warmth: float
     camera: tuple[str, str] = _YARD_PHONE
-    place: tuple[float, float] | None = _KULDIGA
+    location: tuple[float, float] | None = _KULDIGA
 
     def scene(self, *, now: datetime) -> Scene:
         """Return the scene to draw."""
@@ -45,7 +45,7 @@ class PhotoSpec:
             camera=self.camera,
             log_radius=self.log_radius,
             warmth=self.warmth,
-            place=self.place,
+            location=self.location,
         )
 
 
@@ -58,7 +58,7 @@ PHOTOS: Final = (
         species="hardwood",
         log_radius=100,
         warmth=-0.2,
-        place=_VALMIERA,
+        location=_VALMIERA,
     ),
     PhotoSpec(
         name="AB-0186 at the gate.jpg",
@@ -87,7 +87,7 @@ PHOTOS: Final = (
         log_radius=118,
         warmth=0.1,
         camera=_OFFICE_PHONE,
-        place=None,
+        location=None,
     ),
 )
 
@@ -215,12 +215,12 @@ def _seasonal_mean(at: datetime) -> float:
     """Return the mean in °C, interpolated linearly between the middles of two months."""
     months = at.month - 1 + (at.day - 15) / 30
     before = math.floor(months)
-    share = months - before
-    return _MONTHLY_MEANS[before % 12] * (1 - share) + _MONTHLY_MEANS[(before + 1) % 12] * share
+    weight = months - before
+    return _MONTHLY_MEANS[before % 12] * (1 - weight) + _MONTHLY_MEANS[(before + 1) % 12] * weight
 
 
 def _daily_deviation(at: datetime) -> float:
     """Return the deviation from the daily mean in °C, with its maximum at 12:00 UTC."""
     summer = 0.5 - 0.5 * math.cos(math.tau * (at.month - 1 + at.day / 30) / 12)
-    swing = 1.2 + 4.3 * summer
-    return swing * math.cos(math.tau * (at.hour - 12) / 24)
+    amplitude = 1.2 + 4.3 * summer
+    return amplitude * math.cos(math.tau * (at.hour - 12) / 24)

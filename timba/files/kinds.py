@@ -212,7 +212,7 @@ def _unsupported_reason(extension: str) -> str:
 def _mismatch_reason(extension: str, detected: str) -> str:
     if extension == "xlsx" and detected == "application/x-ole-storage":
         return "it is locked with a password, or in an old format. Save it without one, as .xlsx."
-    name = f"its name ends in “.{extension}”" if extension else "its name has no ending"
+    name = f"its name ends in “.{extension}”" if extension else "its name has no extension"
     return f"{name}, but its bytes are {_describe(detected)}."
 
 

@@ -99,7 +99,7 @@ class _Child:
 
 
 def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:
-    """Run `processor.read` in the child; raise FileRefused with the reader's reason, or ours."""
+    """Run `processor.read` in the child; raise FileRefused with its reason, or a limit."""
     return run_in_sandbox(processor.read, job)
 
 

@@ -1,4 +1,4 @@
-"""The write operations on existing files: assign, retry and delete them."""
+"""The write operations on existing files: link, retry and delete them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _BATCH: Final = 100
 
 
 class Links(TypedDict, total=False):
-    """What a file can be assigned to; a key that is left out stays as it is."""
+    """What a file can be linked to; a link that is left out stays as it is."""
 
     consignment: Consignment | None
     log: Log | None
 
 
 @retry_on_deadlock
-def place_file(*, actor: User, file: File, **links: Unpack[Links]) -> File:
-    """Assign a file to a consignment and a log; raise NotFound for those of another client.
+def link_file(*, actor: User, file: File, **links: Unpack[Links]) -> File:
+    """Link a file to a consignment and a log; raise NotFound for those of another client.
 
     Where `log` is left out, the file keeps its log only if that belongs to the new consignment.
     """

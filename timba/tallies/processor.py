@@ -256,5 +256,5 @@ PROCESSOR: Final = TallyProcessor(
     read=read_tally,
     record=record_tally,
     result_fields=RESULT_FIELDS,
-    quick_bytes=1024 * 1024,
+    max_fast_bytes=1024 * 1024,
 )

@@ -149,12 +149,12 @@ def parse_rows(rows: Iterable[Sequence[Any]], columns: Columns, *, first_row: in
 
 
 def serialize_rows(rows: ParsedRows) -> bytes:
-    """Return rows as JSON, each as an array: `logs` of five items, `bad` of three."""
+    """Return rows as JSON, each as an array: `logs` of five items, `rejected` of three."""
     logs: list[list[Any]] = [
         [log.row, log.barcode, *(str(log.measures[name]) for name in MEASURES)] for log in rows.logs
     ]
-    bad: list[list[Any]] = [[row.row, dict(row.errors), row.text] for row in rows.rejected]
-    return json.dumps({"logs": logs, "bad": bad}, separators=(",", ":")).encode()
+    rejected: list[list[Any]] = [[row.row, dict(row.errors), row.text] for row in rows.rejected]
+    return json.dumps({"logs": logs, "rejected": rejected}, separators=(",", ":")).encode()
 
 
 def deserialize_rows(data: bytes) -> ParsedRows:
@@ -170,7 +170,7 @@ def deserialize_rows(data: bytes) -> ParsedRows:
             for row, barcode, *measures in rows["logs"]
         ],
         rejected=[
-            RejectedRow(row=row, errors=errors, text=text) for row, errors, text in rows["bad"]
+            RejectedRow(row=row, errors=errors, text=text) for row, errors, text in rows["rejected"]
         ],
     )
 

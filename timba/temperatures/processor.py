@@ -215,6 +215,6 @@ PROCESSOR: Final = TemperatureProcessor(
     read=read_temperatures,
     record=record_readings,
     sandboxed=False,
-    quick_bytes=1024 * 1024,
+    max_fast_bytes=1024 * 1024,
     counts_once=True,
 )

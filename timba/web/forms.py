@@ -171,7 +171,7 @@ class NoteForm(ServiceForm):
         return cast("ConsignmentField", self.fields["consignment_id"]).has_choices
 
 
-class PlaceForm(forms.Form):
+class FileLinkForm(forms.Form):
     """The consignment that a file belongs to."""
 
     consignment_id = ConsignmentField()

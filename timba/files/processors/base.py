@@ -119,7 +119,7 @@ class Processor:
     and runs in the worker, which is for plain text alone.
     `record(file, findings)` is quick. It runs in the transaction that settles the file as SUCCESS.
     `result_fields` are the findings that become the result; None stands for all of them.
-    Files of up to `quick_bytes` wait in the queue `fast`, larger ones in `bulk`.
+    Files of up to `max_fast_bytes` wait in the queue `fast`, larger ones in `bulk`.
     With `counts_once`, the same bytes are accepted once per client.
 
     A processor that needs more implements one or several of the protocols below.
@@ -130,12 +130,12 @@ class Processor:
     record: Callable[[File, Findings], None] = _record_nothing
     sandboxed: bool = True
     result_fields: tuple[str, ...] | None = None
-    quick_bytes: int = 5 * 1024 * 1024
+    max_fast_bytes: int = 5 * 1024 * 1024
     counts_once: bool = False
 
     def queue_for(self, size: int) -> str:
         """Return the queue in which a file of `size` bytes waits."""
-        return FAST if size <= self.quick_bytes else BULK
+        return FAST if size <= self.max_fast_bytes else BULK
 
 
 @runtime_checkable

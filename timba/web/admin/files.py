@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from timba.accounts.models import User
 from timba.files.models import File
-from timba.files.services import delete_file, place_file, retry_file
+from timba.files.services import delete_file, link_file, retry_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
 from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
@@ -91,7 +91,7 @@ class FileAdmin(ServiceModelAdmin):
         return format_html("<pre>{}</pre>", text)
 
     def change(self, actor: User, row: File, values: Mapping[str, Any]) -> File:
-        return place_file(actor=actor, file=row, **values)
+        return link_file(actor=actor, file=row, **values)
 
     def delete(self, actor: User, row: File) -> None:
         delete_file(actor=actor, file=row)

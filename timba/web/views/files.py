@@ -17,11 +17,11 @@ from timba.db.text import text_contains
 from timba.files.models import File
 from timba.files.services import (
     delete_file,
-    place_file,
+    link_file,
     retry_failed_files,
     retry_file,
 )
-from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FilesQuery, PlaceForm
+from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FileLinkForm, FilesQuery
 from timba.web.pages import (
     Viewer,
     find_consignment,
@@ -114,7 +114,7 @@ def file_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "section": "files",
         "file": file,
-        "place_form": PlaceForm(viewer=viewer, file=file) if viewer.can_write_files else None,
+        "link_form": FileLinkForm(viewer=viewer, file=file) if viewer.can_write_files else None,
     }
     return render_page(request, "web/file.html", context, viewer=viewer)
 
@@ -141,14 +141,14 @@ def retry_failed(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 @rerender_on_error(file_page)
-def place_in_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def link_to_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Move a file into a consignment, or out of it."""
     viewer = get_viewer(request)
     file = _get_file(viewer, pk)
-    form = PlaceForm(request.POST, viewer=viewer, file=file)
+    form = FileLinkForm(request.POST, viewer=viewer, file=file)
     if not form.is_valid():
         raise BadRequest
-    place_file(actor=viewer.user, file=file, consignment=form.cleaned_data["consignment_id"])
+    link_file(actor=viewer.user, file=file, consignment=form.cleaned_data["consignment_id"])
     return redirect("web:file", pk=pk)
 
 

@@ -31,7 +31,7 @@ from timba.runtime.supervisor import Supervisor
 from timba.serialization import dumps
 
 _POLL_SECONDS: Final = 0.5
-_COMPLAINT_SECONDS: Final = 60.0
+_REMINDER_SECONDS: Final = 60.0
 
 
 class Command(BaseCommand):
@@ -90,7 +90,7 @@ class ReadyAnnouncer:
         self._log_path = log_path
         self._done = False
         self._poll_at = time.monotonic()
-        self._complain_at = time.monotonic() + _COMPLAINT_SECONDS
+        self._remind_at = time.monotonic() + _REMINDER_SECONDS
 
     def poll(self) -> None:
         """Check readiness if it is time to; report every minute that Timba is not ready."""
@@ -101,8 +101,8 @@ class ReadyAnnouncer:
         if _is_ready():
             self._done = True
             self._report(self._greeting)
-        elif now > self._complain_at:
-            self._complain_at = now + _COMPLAINT_SECONDS
+        elif now > self._remind_at:
+            self._remind_at = now + _REMINDER_SECONDS
             self._report(f"Timba does not answer yet. Its log says why: {self._log_path}")
 
 
