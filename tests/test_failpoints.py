@@ -76,10 +76,13 @@ def test_a_fault_is_the_error_of_its_kind_of_failpoint(
 @pytest.mark.parametrize(
     ("order", "sentence"),
     [
-        ("receiving.object_stord=exit", "names 'receiving.object_stord', which is no point"),
+        ("receiving.object_stord=exit", "names 'receiving.object_stord', which is no failpoint"),
         ("receiving.object_stored", "Give it like receiving.object_stored=exit@2"),
         ("receiving.object_stored=exit@0", "Give it like receiving.object_stored=exit@2"),
-        ("storage.erased=enospc", "wants 'enospc' at storage.erased, where there can be exit, eio"),
+        (
+            "storage.erased=enospc",
+            "names the fault 'enospc'; at storage.erased it can be exit, eio",
+        ),
     ],
 )
 def test_a_malformed_order_is_rejected(order: str, sentence: str) -> None:

@@ -84,6 +84,24 @@ def test_object_is_a_named_component() -> None:
     assert answer_of("post", "/api/notes/", 201) == note
 
 
+def test_bodies_are_components_named_after_their_object() -> None:
+    components = openapi_document()["components"]["schemas"]
+    assert {"NewNoteRequest", "NoteRequest", "PatchedNoteRequest"} <= components.keys()
+    assert [name for name in components if "Input" in name or name.endswith("Enum")] == []
+    # What a PATCH leaves out is not set to its default.
+    assert components["NoteRequest"]["properties"]["content"]["default"] == ""
+    assert "default" not in components["PatchedNoteRequest"]["properties"]["content"]
+
+
+def test_an_example_of_an_error_has_the_status_of_its_response() -> None:
+    ready = openapi_document()["paths"]["/health/ready"]["get"]["responses"]["503"]
+    [example] = ready["content"]["application/json"]["examples"].values()
+    assert example["value"]["status"] == "down"
+    conflict = openapi_document()["paths"]["/api/users/{id}/"]["delete"]["responses"]["409"]
+    assert conflict["description"] == "The request conflicts with what exists."
+    assert conflict["content"]["application/problem+json"].keys() == {"schema"}
+
+
 def test_nullable_fields_are_written_as_in_openapi_3_1() -> None:
     note = openapi_document()["components"]["schemas"]["Note"]["properties"]
     assert note["consignment_id"]["type"] == ["integer", "null"]

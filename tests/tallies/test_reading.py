@@ -36,7 +36,7 @@ READ = [2, "B-1", "4.200", "30.500", "25.000"]
 def read(content: bytes | str) -> tuple[list[list[Any]], list[list[Any]]]:
     """Return the logs and the rejected rows of a sheet."""
     packed = json.loads(read_tally(MemorySource(content)).objects["rows"])
-    return packed["logs"], packed["bad"]
+    return packed["logs"], packed["rejected"]
 
 
 def refusal(content: bytes | str) -> str:
