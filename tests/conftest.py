@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a client, its users, and an API client signed in as one of them."""
+"""Fixtures for all tests: clients, their users, and state that no test leaves behind."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from django.core.cache import cache
 from django.core.files.storage import storages
 from django.db import transaction
 from pytest_django import DjangoDbBlocker
-from rest_framework.test import APIClient
 
 from tests.factories import ClientFactory, StaffFactory, Tenant, UserFactory, create_tenant
 from tests.files.missing_protection import python_without
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES
-from timba.accounts.tokens import issue_tokens
 from timba.api import health
 from timba.files.protections import missing_protections
 from timba.files.s3 import S3Storage
@@ -28,7 +26,6 @@ from timba.files.sandbox import close_sandbox
 pytest_plugins = ("tests.collection", "tests.servers")
 
 MakeUser = Callable[..., User]
-AsUser = Callable[[User], APIClient]
 Lack = Callable[[str], None]
 
 
@@ -151,15 +148,3 @@ def other_tenant(module_other_tenant: Tenant, db: None) -> Tenant:
 def staff(db: None) -> User:
     """Return a member of the platform's staff."""
     return StaffFactory()
-
-
-@pytest.fixture
-def as_user() -> AsUser:
-    """Return a maker of programs that are signed in: `as_user(user).get("/api/…")`."""
-
-    def sign_in(user: User) -> APIClient:
-        program = APIClient()
-        program.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=user).access}")
-        return program
-
-    return sign_in

@@ -95,7 +95,7 @@ class Tenant:
         """The ids by the names that paths, queries and bodies give them."""
         names = ("client", "role", "consignment", "log", "note", "file")
         ids = {f"{name}_id": getattr(self, name).pk for name in names}
-        ids |= {"user_id": self.colleague.pk, "city_id": self.city_id}
+        ids |= {"user_id": self.colleague.pk, "role": self.role.pk, "city_id": self.city_id}
         return {**ids, "task_id": self.file.task_id}
 
     @property

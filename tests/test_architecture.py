@@ -13,7 +13,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from timba.consignments.services import open_consignment
 from timba.files.processing import process_file
 
@@ -55,10 +56,9 @@ def first_missing(steps: list[tuple[str, str]], calls: list[tuple[str, str]]) ->
 
 def test_an_upload_takes_the_documented_path(
     make_user: MakeUser,
-    as_user: AsUser,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    program = as_user(make_user())
+    program = api_client_of(make_user())
 
     def upload() -> None:
         file = SimpleUploadedFile("yard.csv", b"7,21.5,2026-01-01T00:00:00Z\n")
@@ -72,10 +72,10 @@ def test_an_upload_takes_the_documented_path(
     assert first_missing(steps, called(upload)) is None
 
 
-def test_a_log_takes_the_documented_path(make_user: MakeUser, as_user: AsUser) -> None:
+def test_a_log_takes_the_documented_path(make_user: MakeUser) -> None:
     user = make_user()
     load = open_consignment(actor=user, client=user.client, name="Lorry 7", type="hardwood")
-    program = as_user(user)
+    program = api_client_of(user)
 
     def add() -> None:
         body = {"consignment_id": load.pk, "length": 4, "breadth": 30, "height": 31}

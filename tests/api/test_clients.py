@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import PASSWORD, ClientFactory
 from timba.accounts.models import Client, User
 
@@ -24,8 +25,8 @@ ABAVA = {
 }
 
 
-def test_staff_create_a_client(staff: User, as_user: AsUser) -> None:
-    answer = as_user(staff).put("/timba/client", ABAVA)
+def test_staff_create_a_client(staff: User) -> None:
+    answer = api_client_of(staff).put("/timba/client", ABAVA)
     assert answer.status_code == 201
     assert answer.json()["message"] == "The client has been added."
     data = answer.json()["data"]
@@ -36,11 +37,11 @@ def test_staff_create_a_client(staff: User, as_user: AsUser) -> None:
     assert (data["subscription"]["status"], data["subscription"]["seats"]) == ("trial", 5)
     assert data["created_at"].endswith("Z")
     assert datetime.fromisoformat(data["subscription"]["current_period_end"])
-    assert as_user(staff).get(f"/timba/client?client_id={data['id']}").json() == data
+    assert api_client_of(staff).get(f"/timba/client?client_id={data['id']}").json() == data
 
 
-def test_only_a_name_is_needed(staff: User, as_user: AsUser) -> None:
-    data = as_user(staff).put("/timba/client/", {"name": "A"}).json()["data"]
+def test_only_a_name_is_needed(staff: User) -> None:
+    data = api_client_of(staff).put("/timba/client/", {"name": "A"}).json()["data"]
     assert (data["address"], data["contact"], data["email"]) == ("", "", "")
 
 
@@ -59,18 +60,16 @@ def test_only_a_name_is_needed(staff: User, as_user: AsUser) -> None:
         ({"name": "A", "username": " a", "password": "spruce-bark-7731"}, "username"),
     ],
 )
-def test_invalid_client_is_rejected(
-    body: dict[str, Any], field: str, staff: User, as_user: AsUser
-) -> None:
-    answer = as_user(staff).put("/timba/client", body)
+def test_invalid_client_is_rejected(body: dict[str, Any], field: str, staff: User) -> None:
+    answer = api_client_of(staff).put("/timba/client", body)
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [field]
     assert not Client.unscoped.exists()
 
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
-def test_members_cannot_create_a_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
-    assert as_user(make_user(role=role)).put("/timba/client", ABAVA).status_code == 403
+def test_members_cannot_create_a_client(role: str, make_user: MakeUser) -> None:
+    assert api_client_of(make_user(role=role)).put("/timba/client", ABAVA).status_code == 403
     assert Client.unscoped.count() == 1
 
 
@@ -80,9 +79,9 @@ def test_anonymous_users_cannot_create_a_client(db: None) -> None:
 
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
-def test_members_see_their_own_client(role: str, make_user: MakeUser, as_user: AsUser) -> None:
+def test_members_see_their_own_client(role: str, make_user: MakeUser) -> None:
     user = make_user(role=role)
-    program = as_user(user)
+    program = api_client_of(user)
     own = program.get("/timba/client")
     assert own.status_code == 200
     assert list(own.json()) == FIELDS
@@ -96,9 +95,9 @@ def test_members_see_their_own_client(role: str, make_user: MakeUser, as_user: A
         assert same.content == own.content
 
 
-def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
+def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
     foreign = ClientFactory().pk
-    program = as_user(make_user())
+    program = api_client_of(make_user())
     absent = program.get("/timba/client?client_id=999999")
     assert (absent.status_code, absent.json()["detail"]) == (404, "There is no such client.")
     for value in (foreign, 0, 2**63, 2**70):
@@ -107,19 +106,19 @@ def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: A
     assert program.get("/timba/client?client_id=-1").status_code == 400
 
 
-def test_staff_give_the_id_of_the_client(staff: User, as_user: AsUser) -> None:
-    program = as_user(staff)
+def test_staff_give_the_id_of_the_client(staff: User) -> None:
+    program = api_client_of(staff)
     assert program.get("/timba/client").status_code == 400
     assert program.get("/timba/client?id=999").status_code == 404
 
 
-def test_other_methods_of_a_client_are_not_allowed(staff: User, as_user: AsUser) -> None:
-    assert as_user(staff).post("/timba/client", ABAVA).status_code == 405
-    assert as_user(staff).delete("/timba/client").status_code == 405
+def test_other_methods_of_a_client_are_not_allowed(staff: User) -> None:
+    assert api_client_of(staff).post("/timba/client", ABAVA).status_code == 405
+    assert api_client_of(staff).delete("/timba/client").status_code == 405
 
 
-def test_same_idempotency_key_creates_one_client(staff: User, as_user: AsUser) -> None:
-    program = as_user(staff)
+def test_same_idempotency_key_creates_one_client(staff: User) -> None:
+    program = api_client_of(staff)
     answers = [
         program.put("/timba/client", ABAVA, headers={"Idempotency-Key": "k"}) for _ in range(2)
     ]
@@ -138,7 +137,7 @@ def open_signup(settings: Any, db: None) -> None:
     settings.TIMBA_OPEN_SIGNUP = True
 
 
-def test_open_sign_up_creates_the_first_owner(open_signup: None, as_user: AsUser) -> None:
+def test_open_sign_up_creates_the_first_owner(open_signup: None) -> None:
     answer = APIClient().put("/timba/client", ABAVA | OWNER)
     assert answer.status_code == 201
     assert b"spruce" not in answer.content
@@ -165,7 +164,7 @@ def test_sign_up_with_a_username_in_use_is_a_conflict(
     assert Client.unscoped.count() == 1
 
 
-def test_sign_ups_are_limited_by_address(open_signup: None, staff: User, as_user: AsUser) -> None:
+def test_sign_ups_are_limited_by_address(open_signup: None, staff: User) -> None:
     for number in range(10):
         body = {**ABAVA, **OWNER, "username": f"anna-{number}"}
         assert APIClient().put("/timba/client", body).status_code == 201
@@ -174,7 +173,7 @@ def test_sign_ups_are_limited_by_address(open_signup: None, staff: User, as_user
     assert 3500 <= int(refused["Retry-After"]) <= 3600
     elsewhere = APIClient(REMOTE_ADDR="192.0.2.9")
     assert elsewhere.put("/timba/client", ABAVA | OWNER).status_code == 201
-    assert as_user(staff).put("/timba/client", ABAVA).status_code == 201
+    assert api_client_of(staff).put("/timba/client", ABAVA).status_code == 201
 
 
 def test_sign_ups_are_limited_by_ipv6_network(open_signup: None) -> None:
@@ -192,10 +191,8 @@ def test_open_sign_up_allows_only_creation(open_signup: None) -> None:
     assert APIClient().get("/timba/client").status_code == 401
 
 
-def test_members_may_sign_up_another_client(
-    open_signup: None, make_user: MakeUser, as_user: AsUser
-) -> None:
-    program = as_user(make_user())
+def test_members_may_sign_up_another_client(open_signup: None, make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     assert program.put("/timba/client", ABAVA).status_code == 400
     assert program.put("/timba/client", ABAVA | OWNER).status_code == 201
     assert APIClient().post("/api/token/", {**OWNER, "password": PASSWORD}).status_code == 401

@@ -10,7 +10,7 @@ import pytest
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser
+from tests.clients import api_client_of
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
 from timba.api.downloads import _parse_range
@@ -31,8 +31,8 @@ def owner(make_user) -> User:
 
 
 @pytest.fixture
-def program(owner: User, as_user: AsUser) -> APIClient:
-    return as_user(owner)
+def program(owner: User) -> APIClient:
+    return api_client_of(owner)
 
 
 @pytest.fixture

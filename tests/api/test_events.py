@@ -11,7 +11,8 @@ from django.db import connection
 from django.test import Client as Browser
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Client, User
 from timba.events import history
@@ -31,9 +32,9 @@ def titles(answer: Any) -> list[str]:
     return [event["value"]["note"]["title"] for event in answer.json()["events"]]
 
 
-def test_event_matches_the_contract(make_user: MakeUser, as_user: AsUser) -> None:
+def test_event_matches_the_contract(make_user: MakeUser) -> None:
     user = make_user()
-    program = as_user(user)
+    program = api_client_of(user)
     note = program.post("/api/notes/", {"title": "Gate", "content": "shut"}).json()
     answer = program.get("/api/events/")
     row = OutboxEvent.objects.get()
@@ -55,13 +56,13 @@ def test_event_matches_the_contract(make_user: MakeUser, as_user: AsUser) -> Non
     }
 
 
-def test_create_update_and_delete_are_listed_in_order(make_user: MakeUser, as_user: AsUser) -> None:
+def test_create_update_and_delete_are_listed_in_order(make_user: MakeUser) -> None:
     user = make_user()
     assert user.client is not None
     note = write_note(actor=user, client=user.client, title="one")
     change_note(actor=user, note=note, title="two", content="", consignment=None)
     delete_note(actor=user, note=note)
-    events = as_user(user).get("/api/events").json()["events"]
+    events = api_client_of(user).get("/api/events").json()["events"]
     assert [(e["value"]["action"], e["value"]["note"]["title"]) for e in events] == [
         ("create", "one"),
         ("update", "two"),
@@ -69,9 +70,9 @@ def test_create_update_and_delete_are_listed_in_order(make_user: MakeUser, as_us
     ]
 
 
-def test_next_continues_and_is_never_null(make_user: MakeUser, as_user: AsUser) -> None:
+def test_next_continues_and_is_never_null(make_user: MakeUser) -> None:
     user = make_user()
-    program = as_user(user)
+    program = api_client_of(user)
     keep_notes(user, "a", "b", "c")
     first = program.get("/api/events/?limit=2&topic=note_events")
     assert titles(first) == ["a", "b"]
@@ -85,44 +86,44 @@ def test_next_continues_and_is_never_null(make_user: MakeUser, as_user: AsUser) 
     assert titles(program.get(second.json()["next"])) == ["d"]
 
 
-def test_topic_filters(make_user: MakeUser, as_user: AsUser) -> None:
+def test_topic_filters(make_user: MakeUser) -> None:
     user = make_user()
     keep_notes(user, "a")
-    program = as_user(user)
+    program = api_client_of(user)
     assert titles(program.get("/api/events/?topic=note_events")) == ["a"]
     assert program.get("/api/events/?topic=file_events").json()["events"] == []
     assert titles(program.get("/api/events/?topic=")) == ["a"]
 
 
-def test_a_client_sees_its_own_events_only(make_user: MakeUser, as_user: AsUser) -> None:
+def test_a_client_sees_its_own_events_only(make_user: MakeUser) -> None:
     mine, theirs = make_user(), make_user(client=ClientFactory())
     keep_notes(mine, "mine")
     keep_notes(theirs, "theirs")
-    assert titles(as_user(mine).get("/api/events/")) == ["mine"]
-    assert titles(as_user(theirs).get("/api/events/")) == ["theirs"]
-    own = as_user(mine).get("/api/events/", {"client_id": mine.client_id})
+    assert titles(api_client_of(mine).get("/api/events/")) == ["mine"]
+    assert titles(api_client_of(theirs).get("/api/events/")) == ["theirs"]
+    own = api_client_of(mine).get("/api/events/", {"client_id": mine.client_id})
     assert titles(own) == ["mine"]
-    foreign = as_user(mine).get("/api/events/", {"client_id": theirs.client_id})
-    absent = as_user(mine).get("/api/events/", {"client_id": 999_999})
+    foreign = api_client_of(mine).get("/api/events/", {"client_id": theirs.client_id})
+    absent = api_client_of(mine).get("/api/events/", {"client_id": 999_999})
     assert (foreign.status_code, foreign.content) == (404, absent.content)
 
 
-def test_staff_say_for_which_client(make_user: MakeUser, as_user: AsUser, staff: User) -> None:
+def test_staff_say_for_which_client(make_user: MakeUser, staff: User) -> None:
     user = make_user()
     keep_notes(user, "a")
-    assert titles(as_user(staff).get("/api/events/", {"client_id": user.client_id})) == ["a"]
-    answer = as_user(staff).get("/api/events/")
+    assert titles(api_client_of(staff).get("/api/events/", {"client_id": user.client_id})) == ["a"]
+    answer = api_client_of(staff).get("/api/events/")
     assert answer.status_code == 400
     assert answer.json()["errors"] == {"client_id": ["Say for which client: give its client_id."]}
 
 
 def test_reading_needs_no_permission_and_no_subscription(
-    make_user: MakeUser, as_user: AsUser, client_company: Client
+    make_user: MakeUser, client_company: Client
 ) -> None:
     keep_notes(make_user(), "a")
     client_company.subscription.current_period_end = client_company.created_at
     client_company.subscription.save()
-    assert titles(as_user(make_user(role="viewer")).get("/api/events/")) == ["a"]
+    assert titles(api_client_of(make_user(role="viewer")).get("/api/events/")) == ["a"]
 
 
 @pytest.mark.django_db
@@ -148,20 +149,16 @@ def test_anonymous_request_for_events_is_401() -> None:
         "client_id=x",
     ],
 )
-def test_invalid_parameters_of_events_are_400(
-    make_user: MakeUser, as_user: AsUser, query: str
-) -> None:
-    answer = as_user(make_user()).get(f"/api/events/?{query}")
+def test_invalid_parameters_of_events_are_400(make_user: MakeUser, query: str) -> None:
+    answer = api_client_of(make_user()).get(f"/api/events/?{query}")
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_consumer_continues_at_the_sequence_of_a_restore(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_consumer_continues_at_the_sequence_of_a_restore(make_user: MakeUser) -> None:
     user = make_user()
     keep_notes(user, "a", "b", "c")
-    program = as_user(user)
+    program = api_client_of(user)
     following = program.get("/api/events/").json()["next"]
     OutboxEvent.objects.filter(sequence__gt=1).delete()
     Stream.objects.update(last_sequence=1, epoch=2)
@@ -171,17 +168,17 @@ def test_consumer_continues_at_the_sequence_of_a_restore(
     assert titles(program.get(led_back.json()["next"])) == ["d", "e", "f"]
 
 
-def test_other_methods_of_events_are_405(make_user: MakeUser, as_user: AsUser) -> None:
-    assert as_user(make_user()).post("/api/events/", {}).status_code == 405
+def test_other_methods_of_events_are_405(make_user: MakeUser) -> None:
+    assert api_client_of(make_user()).post("/api/events/", {}).status_code == 405
 
 
 @pytest.mark.django_db(transaction=True)
 def test_wait_holds_the_response_until_there_is_an_event(
-    make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
+    make_user: MakeUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
     meanwhile(lambda: keep_notes(user, "a"))
-    assert titles(as_user(user).get("/api/events/?wait=20")) == ["a"]
+    assert titles(api_client_of(user).get("/api/events/?wait=20")) == ["a"]
 
 
 def _sign_out_everywhere(user: User) -> None:
@@ -191,10 +188,10 @@ def _sign_out_everywhere(user: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_token_of_a_user_deactivated_while_waiting_is_401(
-    make_user: MakeUser, as_user: AsUser, meanwhile: Meanwhile
+    make_user: MakeUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
-    program = as_user(user)
+    program = api_client_of(user)
     meanwhile(lambda: _sign_out_everywhere(user))
     assert program.get("/api/events/?wait=20").status_code == 401
 

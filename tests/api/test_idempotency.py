@@ -16,7 +16,8 @@ from pytest_django.fixtures import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from timba import failpoints
 from timba.accounts.models import Client
 from timba.api import idempotency
@@ -32,8 +33,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def program(make_user: MakeUser, as_user: AsUser) -> APIClient:
-    return as_user(make_user())
+def program(make_user: MakeUser) -> APIClient:
+    return api_client_of(make_user())
 
 
 def note(program: APIClient, *, key: str = "once", title: str = "Lorry 7") -> Response:
@@ -76,14 +77,14 @@ def text(name: str, content: bytes = b"larch\n") -> SimpleUploadedFile:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_duplicates_are_executed_once(make_user: MakeUser, as_user: AsUser) -> None:
+def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
     owner = make_user()
     ready = threading.Barrier(8)
     answers: list[Response] = []
 
     def send() -> None:
         try:
-            program = as_user(owner)
+            program = api_client_of(owner)
             ready.wait()
             answers.append(note(program))
         finally:
@@ -99,7 +100,7 @@ def test_concurrent_duplicates_are_executed_once(make_user: MakeUser, as_user: A
     assert created
     assert all(answer == created[0] for answer in created)
     assert Note.unscoped.count() == 1
-    assert note(as_user(owner)).json() == created[0]
+    assert note(api_client_of(owner)).json() == created[0]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -174,15 +175,15 @@ def test_same_key_with_another_upload_is_a_conflict(
 
 
 def test_sweeper_deletes_expired_keys_of_all_users(
-    make_user: MakeUser, as_user: AsUser, client_company: Client
+    make_user: MakeUser, client_company: Client
 ) -> None:
     load = Consignment.objects.create(client=client_company, name="Load", type="hardwood")
     log = {"length": 4, "breadth": 30, "height": 30}
     logs = f"/api/consignments/{load.pk}/logs/"
     with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
-        program = as_user(make_user())
+        program = api_client_of(make_user())
         assert note(program).status_code == 201
-        assert note(as_user(make_user())).status_code == 201
+        assert note(api_client_of(make_user())).status_code == 201
         assert program.post(logs, log, headers={"Idempotency-Key": "log"}).status_code == 201
         for time_passed, left in (
             (timedelta(hours=24) - timedelta(seconds=1), {"once", "log"}),

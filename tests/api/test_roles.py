@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Client, Role, User
 
@@ -15,12 +16,10 @@ def names(answer: dict[str, list[dict[str, object]]]) -> list[object]:
     return [role["name"] for role in answer["roles"]]
 
 
-def test_the_built_in_roles_come_first(
-    make_user: MakeUser, as_user: AsUser, client_company: Client
-) -> None:
+def test_the_built_in_roles_come_first(make_user: MakeUser, client_company: Client) -> None:
     Role.unscoped.create(client=client_company, name="gate", permissions=["logs.write"])
     Role.unscoped.create(client=ClientFactory(), name="theirs")
-    answer = as_user(make_user(role="viewer")).get("/timba/roles")
+    answer = api_client_of(make_user(role="viewer")).get("/timba/roles")
     assert answer.status_code == 200
     assert list(answer.json()) == ["roles", "next"]
     assert names(answer.json()) == [*BUILT_IN, "gate"]
@@ -28,27 +27,25 @@ def test_the_built_in_roles_come_first(
     assert answer.json()["roles"][2]["permissions"] == ["logs.write", "files.write", "notes.write"]
 
 
-def test_roles_come_in_pages(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_roles_come_in_pages(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     first = program.get("/timba/roles/?limit=3").json()
     second = program.get(first["next"]).json()
     assert names(first) + names(second) == BUILT_IN
     assert second["next"] is None
 
 
-def test_staff_see_all_roles_or_those_of_one_client(
-    as_user: AsUser, staff: User, client_company: Client
-) -> None:
+def test_staff_see_all_roles_or_those_of_one_client(staff: User, client_company: Client) -> None:
     Role.unscoped.create(client=client_company, name="gate")
     Role.unscoped.create(client=ClientFactory(), name="theirs")
-    program = as_user(staff)
+    program = api_client_of(staff)
     assert names(program.get("/timba/roles").json()) == [*BUILT_IN, "gate", "theirs"]
     one = program.get(f"/timba/roles?client_id={client_company.pk}")
     assert names(one.json()) == [*BUILT_IN, "gate"]
 
 
-def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     absent = program.get("/timba/roles?client_id=999999")
     assert absent.status_code == 404
     assert program.get(f"/timba/roles?client_id={ClientFactory().pk}").content == absent.content

@@ -13,7 +13,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Subscription, User
 from timba.api import downloads
@@ -35,8 +36,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def program(owner: User, as_user: AsUser) -> APIClient:
-    return as_user(owner)
+def program(owner: User) -> APIClient:
+    return api_client_of(owner)
 
 
 @pytest.fixture
@@ -88,9 +89,9 @@ def test_export_holds_the_logs(program: APIClient, consignment: Consignment) -> 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_foreign_and_absent_consignments_are_the_same(
-    ending: str, consignment: Consignment, make_user: MakeUser, as_user: AsUser
+    ending: str, consignment: Consignment, make_user: MakeUser
 ) -> None:
-    stranger = as_user(make_user(client=ClientFactory()))
+    stranger = api_client_of(make_user(client=ClientFactory()))
     foreign = stranger.get(path_of(consignment, ending))
     absent = stranger.get(f"/api/consignments/999999999/tally.{ending}")
     assert (foreign.status_code, foreign.content) == (404, absent.content)
@@ -99,13 +100,13 @@ def test_foreign_and_absent_consignments_are_the_same(
 
 
 def test_reading_needs_no_permission_and_no_subscription(
-    consignment: Consignment, make_user: MakeUser, as_user: AsUser, staff: User
+    consignment: Consignment, make_user: MakeUser, staff: User
 ) -> None:
     Subscription.objects.filter(client=consignment.client).update(
         current_period_end=timezone.now() - timedelta(days=1)
     )
     for reader in (make_user(role="viewer"), staff):
-        assert content_of(as_user(reader).get(path_of(consignment, "csv")))
+        assert content_of(api_client_of(reader).get(path_of(consignment, "csv")))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client as Browser
 from rest_framework.test import APIClient
 
+from tests.clients import api_client_of
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
@@ -52,9 +53,9 @@ def owner(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
-def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
+def program(owner: User) -> APIClient:
     """Return an API client that is signed in as the owner."""
-    return as_user(owner)
+    return api_client_of(owner)
 
 
 def test_statistics_match_the_contract(program: APIClient) -> None:
@@ -154,12 +155,10 @@ def test_a_city_without_readings_is_not_found(program: APIClient, city: str) -> 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
 
 
-def test_no_client_sees_anothers_readings(
-    owner: User, as_user: Callable[[User], APIClient]
-) -> None:
+def test_no_client_sees_anothers_readings(owner: User) -> None:
     stranger = UserFactory(client=ClientFactory())
     settle_readings("9,1,2025-06-01T12:00\n", actor=stranger)
-    other = as_user(stranger)
+    other = api_client_of(stranger)
     absent = other.get("/temperature-readings/5/")
     foreign = other.get(SEVEN)
     assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content)
@@ -175,10 +174,8 @@ def test_no_client_sees_anothers_readings(
             assert answer.json()["detail"] == "There is no such client."
 
 
-def test_staff_give_the_client_of_the_readings(
-    owner: User, staff: User, as_user: Callable[[User], APIClient]
-) -> None:
-    program = as_user(staff)
+def test_staff_give_the_client_of_the_readings(owner: User, staff: User) -> None:
+    program = api_client_of(staff)
     mine = {"client_id": owner.client_id}
     assert program.get(SEVEN, mine).json() == ANSWER
     assert program.post(SEVEN, mine).json() == ANSWER
@@ -332,14 +329,12 @@ def test_invalid_city_number_is_rejected(program: APIClient, city: str) -> None:
     assert program.put(f"/api/cities/{city}/", {"name": "x"}).status_code == 404
 
 
-def test_viewer_reads_but_cannot_name_a_city(
-    owner: User, make_user: Callable[..., User], as_user: Callable[[User], APIClient]
-) -> None:
-    viewer = as_user(make_user(role="viewer"))
+def test_viewer_reads_but_cannot_name_a_city(owner: User, make_user: Callable[..., User]) -> None:
+    viewer = api_client_of(make_user(role="viewer"))
     assert viewer.get(SEVEN).json() == ANSWER
     assert viewer.post(SEVEN, {}).json() == ANSWER
     assert viewer.put("/api/cities/7/", {"name": "x"}).status_code == 403
-    operator = as_user(make_user(role="operator"))
+    operator = api_client_of(make_user(role="operator"))
     assert operator.put("/api/cities/7/", {"name": "x"}).status_code == 200
 
 

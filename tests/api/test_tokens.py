@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import PASSWORD
 from timba.accounts.models import Client, Role, User
 from timba.accounts.services import change_user
@@ -176,9 +177,9 @@ def test_refresh_token_is_not_an_access_token(make_user: MakeUser) -> None:
     assert with_token(refresh).get("/timba/client").status_code == 401
 
 
-def test_change_of_role_applies_to_the_next_request(make_user: MakeUser, as_user: AsUser) -> None:
+def test_change_of_role_applies_to_the_next_request(make_user: MakeUser) -> None:
     user, owner = make_user(role="viewer"), make_user()
-    program = as_user(user)
+    program = api_client_of(user)
     assert program.post("/api/notes/", {"title": "Now"}).status_code == 403
     operator = Role.unscoped.get(client=None, name="operator")
     change_user(actor=owner, user=user, role=operator)
@@ -187,28 +188,29 @@ def test_change_of_role_applies_to_the_next_request(make_user: MakeUser, as_user
 
 @pytest.mark.parametrize("body", [{"is_active": False}, {"password": "spruce-bark-7731"}])
 def test_deactivation_applies_to_the_next_request(
-    body: dict[str, Any], make_user: MakeUser, as_user: AsUser
+    body: dict[str, Any], make_user: MakeUser
 ) -> None:
     user = make_user(role="viewer")
-    program, owner = as_user(user), as_user(make_user())
+    program, owner = api_client_of(user), api_client_of(make_user())
     assert program.get("/timba/client").status_code == 200
     assert owner.patch("/timba/user", {"user_id": user.pk, **body}).status_code == 200
     assert program.get("/timba/client").status_code == 401
 
 
-def test_deletion_of_a_user_applies_to_the_next_request(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_deletion_of_a_user_applies_to_the_next_request(make_user: MakeUser) -> None:
     user = make_user()
-    program, owner = as_user(user), as_user(make_user())
+    program, owner = api_client_of(user), api_client_of(make_user())
     assert owner.delete(f"/timba/user?user_id={user.pk}").status_code == 200
     assert program.get("/timba/client").status_code == 401
 
 
 def test_suspension_of_a_client_applies_to_the_next_request(
-    make_user: MakeUser, as_user: AsUser, client_company: Client, staff: User
+    make_user: MakeUser, client_company: Client, staff: User
 ) -> None:
-    program = as_user(make_user())
+    program = api_client_of(make_user())
     Client.unscoped.filter(pk=client_company.pk).update(is_active=False)
     assert program.get("/timba/client").status_code == 401
-    assert as_user(staff).get(f"/timba/client?id={client_company.pk}").json()["is_active"] is False
+    assert (
+        api_client_of(staff).get(f"/timba/client?id={client_company.pk}").json()["is_active"]
+        is False
+    )

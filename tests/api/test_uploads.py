@@ -22,7 +22,8 @@ from pytest_django.fixtures import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from timba.accounts.tokens import issue_tokens
 from timba.api import uploads
 from timba.api.batches import BatchView
@@ -70,8 +71,8 @@ def objects(store_folder: Path) -> Objects:
 
 
 @pytest.fixture
-def program(make_user: MakeUser, as_user: AsUser) -> APIClient:
-    return as_user(make_user())
+def program(make_user: MakeUser) -> APIClient:
+    return api_client_of(make_user())
 
 
 def part(content: bytes, name: str = "a.txt", *, field: str = "files", headers: str = "") -> bytes:
@@ -228,19 +229,19 @@ def test_single_file_endpoint_accepts_one_file(
 
 
 def test_forbidden_upload_is_rejected_before_its_body_is_read(
-    make_user: MakeUser, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+    make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def receive(*_: Any, **__: Any) -> None:
         pytest.fail("a byte was taken in")
 
     monkeypatch.setattr(uploads, "Upload", receive)
     body = part(b"larch\n") + END
-    assert send(as_user(make_user(role="viewer")), body).status_code == 403
+    assert send(api_client_of(make_user(role="viewer")), body).status_code == 403
     assert send(APIClient(), body).status_code == 401
     lapsed = make_user()
     lapsed.client.subscription.current_period_end = timezone.now()
     lapsed.client.subscription.save()
-    assert send(as_user(lapsed), body).status_code == 402
+    assert send(api_client_of(lapsed), body).status_code == 402
 
 
 @pytest.mark.parametrize(
@@ -455,9 +456,9 @@ def test_upload_is_never_whole_in_memory(make_user: MakeUser) -> None:
     assert peak < 16 * 1024**2
 
 
-def test_kind_may_follow_a_file_without_a_known_extension(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_kind_may_follow_a_file_without_a_known_extension(make_user: MakeUser) -> None:
     readings = SimpleUploadedFile("yard.log", b"41,-3.20,2026-11-20T06:00:00Z\n")
     form = {"file": readings, "kind": "temperatures"}
-    assert as_user(make_user()).post("/api/files/", form, format="multipart").status_code == 201
+    assert (
+        api_client_of(make_user()).post("/api/files/", form, format="multipart").status_code == 201
+    )

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import PASSWORD, ClientFactory
 from timba.accounts.models import Client, Role, User
 
@@ -35,9 +36,9 @@ def with_body(program: APIClient, method: str, url: str, body: Any) -> Any:
 # --- PUT -----------------------------------------------------------------------------------------
 
 
-def test_an_owner_adds_a_user_who_can_sign_in(make_user: MakeUser, as_user: AsUser) -> None:
+def test_an_owner_adds_a_user_who_can_sign_in(make_user: MakeUser) -> None:
     owner = make_user()
-    answer = as_user(owner).put("/timba/user", MARTA)
+    answer = api_client_of(owner).put("/timba/user", MARTA)
     assert answer.status_code == 201
     assert answer.json()["message"] == "The user has been added."
     data = answer.json()["data"]
@@ -51,8 +52,8 @@ def test_an_owner_adds_a_user_who_can_sign_in(make_user: MakeUser, as_user: AsUs
     assert APIClient().post("/api/token/", credentials).status_code == 200
 
 
-def test_role_is_given_by_id_or_name(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_role_is_given_by_id_or_name(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     viewer = Role.unscoped.get(name="viewer").pk
     for number, role in enumerate(["viewer", viewer, str(viewer)]):
         body = {**MARTA, "username": f"u{number}", "role": role}
@@ -61,11 +62,9 @@ def test_role_is_given_by_id_or_name(make_user: MakeUser, as_user: AsUser) -> No
 
 @pytest.mark.parametrize("field", ["name", "username", "role"])
 @pytest.mark.parametrize("value", [None, "", [], {}, True, ...])
-def test_required_fields_of_a_user(
-    field: str, value: Any, make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_required_fields_of_a_user(field: str, value: Any, make_user: MakeUser) -> None:
     body = {name: text for name, text in {**MARTA, field: value}.items() if text is not ...}
-    answer = as_user(make_user()).put("/timba/user", body)
+    answer = api_client_of(make_user()).put("/timba/user", body)
     if (field, value) == ("role", ""):
         assert answer.status_code == 404
     else:
@@ -93,23 +92,21 @@ def test_required_fields_of_a_user(
         ("client_id", -1),
     ],
 )
-def test_invalid_field_is_named(
-    field: str, value: Any, make_user: MakeUser, as_user: AsUser
-) -> None:
-    answer = as_user(make_user()).put("/timba/user", {**MARTA, field: value})
+def test_invalid_field_is_named(field: str, value: Any, make_user: MakeUser) -> None:
+    answer = api_client_of(make_user()).put("/timba/user", {**MARTA, field: value})
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [field]
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])
-def test_body_other_than_an_object_is_400(body: Any, make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_body_other_than_an_object_is_400(body: Any, make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     for method in ("PUT", "PATCH", "GET", "DELETE"):
         assert with_body(program, method, "/timba/user", body).status_code == 400
 
 
-def test_staff_say_for_which_client(staff: User, as_user: AsUser, client_company: Client) -> None:
-    program = as_user(staff)
+def test_staff_say_for_which_client(staff: User, client_company: Client) -> None:
+    program = api_client_of(staff)
     answer = program.put("/timba/user", MARTA)
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == ["client_id"]
@@ -118,26 +115,24 @@ def test_staff_say_for_which_client(staff: User, as_user: AsUser, client_company
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
-def test_users_manage_is_required(role: str, make_user: MakeUser, as_user: AsUser) -> None:
-    program, other = as_user(make_user(role=role)), make_user(role="viewer")
+def test_users_manage_is_required(role: str, make_user: MakeUser) -> None:
+    program, other = api_client_of(make_user(role=role)), make_user(role="viewer")
     assert program.put("/timba/user", MARTA).status_code == 403
     assert program.patch("/timba/user", {"id": other.pk, "name": "N"}).status_code == 403
     assert program.delete(f"/timba/user?id={other.pk}").status_code == 403
 
 
-def test_username_in_use_is_409_across_clients(make_user: MakeUser, as_user: AsUser) -> None:
+def test_username_in_use_is_409_across_clients(make_user: MakeUser) -> None:
     make_user(username="marta", client=ClientFactory())
-    answer = as_user(make_user()).put("/timba/user", MARTA)
+    answer = api_client_of(make_user()).put("/timba/user", MARTA)
     assert answer.status_code == 409
     assert answer.json()["detail"] == "This username is taken: choose another one."
 
 
-def test_more_users_than_seats_are_402(
-    make_user: MakeUser, as_user: AsUser, client_company: Client
-) -> None:
+def test_more_users_than_seats_are_402(make_user: MakeUser, client_company: Client) -> None:
     client_company.subscription.seats = 1
     client_company.subscription.save()
-    program = as_user(make_user())
+    program = api_client_of(make_user())
     answer = program.put("/timba/user", MARTA)
     assert answer.status_code == 402
     assert answer.json()["detail"] == (
@@ -150,12 +145,12 @@ def test_more_users_than_seats_are_402(
 
 
 def test_a_lapsed_client_reads_but_does_not_write(
-    make_user: MakeUser, as_user: AsUser, client_company: Client
+    make_user: MakeUser, client_company: Client
 ) -> None:
     owner, other = make_user(), make_user()
     client_company.subscription.current_period_end = timezone.now() - timedelta(days=1)
     client_company.subscription.save()
-    program = as_user(owner)
+    program = api_client_of(owner)
     assert program.put("/timba/user", MARTA).status_code == 402
     assert program.patch("/timba/user", {"id": owner.pk, "name": "N"}).status_code == 402
     assert program.delete(f"/timba/user?id={other.pk}").status_code == 402
@@ -164,8 +159,8 @@ def test_a_lapsed_client_reads_but_does_not_write(
     assert program.get("/timba/client").json()["subscription"]["status"] == "lapsed"
 
 
-def test_same_idempotency_key_adds_one_user(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_same_idempotency_key_adds_one_user(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     key = {"Idempotency-Key": "one"}
     first, second = (program.put("/timba/user", MARTA, headers=key) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
@@ -177,9 +172,9 @@ def test_same_idempotency_key_adds_one_user(make_user: MakeUser, as_user: AsUser
 # --- GET -----------------------------------------------------------------------------------------
 
 
-def test_parameters_go_in_the_query_or_in_a_body(make_user: MakeUser, as_user: AsUser) -> None:
+def test_parameters_go_in_the_query_or_in_a_body(make_user: MakeUser) -> None:
     user = make_user()
-    program = as_user(make_user(role="viewer"))
+    program = api_client_of(make_user(role="viewer"))
     bare = program.get(f"/timba/user?user_id={user.pk}")
     assert bare.status_code == 200
     assert list(bare.json()) == FIELDS
@@ -192,8 +187,8 @@ def test_parameters_go_in_the_query_or_in_a_body(make_user: MakeUser, as_user: A
         assert same.content == bare.content
 
 
-def test_user_id_is_required(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_user_id_is_required(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     for answer in (
         program.get("/timba/user"),
         program.get("/timba/user?user_id="),
@@ -205,16 +200,16 @@ def test_user_id_is_required(make_user: MakeUser, as_user: AsUser) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", -1, 1.5, True, [1], {"a": 1}])
-def test_invalid_id_is_400(value: Any, make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_invalid_id_is_400(value: Any, make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     for method in ("GET", "PATCH", "DELETE"):
         assert with_body(program, method, "/timba/user", {"id": value}).status_code == 400
 
 
-def test_users_are_listed_by_id_in_pages(make_user: MakeUser, as_user: AsUser) -> None:
+def test_users_are_listed_by_id_in_pages(make_user: MakeUser) -> None:
     users = [make_user(role="viewer") for _ in range(5)]
     make_user(client=ClientFactory())
-    program = as_user(users[0])
+    program = api_client_of(users[0])
     whole = program.get("/timba/users").json()
     assert [user["id"] for user in whole["users"]] == [user.pk for user in users]
     assert (list(whole["users"][0]), whole["next"]) == (FIELDS, None)
@@ -233,24 +228,24 @@ def test_users_are_listed_by_id_in_pages(make_user: MakeUser, as_user: AsUser) -
 
 
 @pytest.mark.parametrize("parameter", ["limit=0", "limit=1001", "limit=x", "cursor=x"])
-def test_invalid_page_is_400(parameter: str, make_user: MakeUser, as_user: AsUser) -> None:
-    assert as_user(make_user()).get(f"/timba/users?{parameter}").status_code == 400
+def test_invalid_page_is_400(parameter: str, make_user: MakeUser) -> None:
+    assert api_client_of(make_user()).get(f"/timba/users?{parameter}").status_code == 400
 
 
 def test_the_list_takes_a_constant_number_of_queries(
-    make_user: MakeUser, as_user: AsUser, django_assert_num_queries: Any
+    make_user: MakeUser, django_assert_num_queries: Any
 ) -> None:
     users = [make_user(role="viewer") for _ in range(20)]
-    program = as_user(users[0])
+    program = api_client_of(users[0])
     with django_assert_num_queries(2):  # who asks, and the users
         assert len(program.get("/timba/users").json()["users"]) == 20
 
 
 def test_staff_see_all_users_or_one_clients(
-    make_user: MakeUser, as_user: AsUser, staff: User, client_company: Client
+    make_user: MakeUser, staff: User, client_company: Client
 ) -> None:
     own, foreign = make_user(), make_user(client=ClientFactory())
-    program = as_user(staff)
+    program = api_client_of(staff)
     everyone = program.get("/timba/users").json()["users"]
     assert {user["id"] for user in everyone} == {own.pk, foreign.pk, staff.pk}
     for answer in (
@@ -264,10 +259,10 @@ def test_staff_see_all_users_or_one_clients(
 # --- PATCH ---------------------------------------------------------------------------------------
 
 
-def test_an_owner_changes_a_user(make_user: MakeUser, as_user: AsUser) -> None:
+def test_an_owner_changes_a_user(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
     body = {"user_id": user.pk, "name": "N", "username": "n", "role": "manager", "contact": ""}
-    answer = as_user(make_user()).patch("/timba/user", body)
+    answer = api_client_of(make_user()).patch("/timba/user", body)
     assert answer.status_code == 200
     assert answer.json()["message"] == "The user has been changed."
     data = answer.json()["data"]
@@ -277,9 +272,9 @@ def test_an_owner_changes_a_user(make_user: MakeUser, as_user: AsUser) -> None:
     assert data["updated_at"] > data["created_at"]
 
 
-def test_users_change_their_own_name_and_password(make_user: MakeUser, as_user: AsUser) -> None:
+def test_users_change_their_own_name_and_password(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
-    program = as_user(user)
+    program = api_client_of(user)
     assert program.patch("/timba/user", {"id": user.pk, "name": "N"}).status_code == 200
     new = {"id": user.pk, "password": "spruce-bark-7731"}
     for wrong in (new, {**new, "current_password": "wrong"}):
@@ -295,30 +290,26 @@ def test_users_change_their_own_name_and_password(make_user: MakeUser, as_user: 
 
 
 @pytest.mark.parametrize("change", [{"role": "owner"}, {"username": "x"}, {"is_active": True}])
-def test_users_cannot_raise_their_own_role(
-    change: dict[str, Any], make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_users_cannot_raise_their_own_role(change: dict[str, Any], make_user: MakeUser) -> None:
     user = make_user(role="manager")
-    answer = as_user(user).patch("/timba/user", {"id": user.pk, **change})
+    answer = api_client_of(user).patch("/timba/user", {"id": user.pk, **change})
     assert answer.status_code == 403
     assert User.unscoped.get(pk=user.pk).role.name == "manager"
 
 
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"id": 1}])
-def test_unknown_fields_change_nothing(
-    change: dict[str, Any], make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_unknown_fields_change_nothing(change: dict[str, Any], make_user: MakeUser) -> None:
     owner = make_user()
-    answer = as_user(owner).patch("/timba/user", {"user_id": owner.pk, **change})
+    answer = api_client_of(owner).patch("/timba/user", {"user_id": owner.pk, **change})
     assert answer.status_code == 200
     assert not User.unscoped.filter(is_staff=True).exists()
 
 
 def test_a_user_stays_with_one_client(
-    make_user: MakeUser, as_user: AsUser, staff: User, client_company: Client
+    make_user: MakeUser, staff: User, client_company: Client
 ) -> None:
     user, other = make_user(), ClientFactory()
-    program = as_user(staff)
+    program = api_client_of(staff)
     body = {"user_id": user.pk, "client_id": other.pk}
     assert program.patch("/timba/user", body).status_code == 400
     assert program.patch("/timba/user", {**body, "client_id": 10**6}).status_code == 404
@@ -326,9 +317,9 @@ def test_a_user_stays_with_one_client(
     assert program.patch("/timba/user", body).status_code == 200
 
 
-def test_last_owner_cannot_be_removed(make_user: MakeUser, as_user: AsUser) -> None:
+def test_last_owner_cannot_be_removed(make_user: MakeUser) -> None:
     owner = make_user()
-    program = as_user(owner)
+    program = api_client_of(owner)
     for change in ({"role": "viewer"}, {"is_active": False}):
         answer = program.patch("/timba/user", {"id": owner.pk, **change})
         assert answer.status_code == 409
@@ -338,8 +329,8 @@ def test_last_owner_cannot_be_removed(make_user: MakeUser, as_user: AsUser) -> N
 # --- DELETE --------------------------------------------------------------------------------------
 
 
-def test_an_owner_deletes_a_user(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_an_owner_deletes_a_user(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     for number in range(2):
         user = make_user(role="viewer")
         if number:
@@ -354,8 +345,8 @@ def test_an_owner_deletes_a_user(make_user: MakeUser, as_user: AsUser) -> None:
 # --- Apart ---------------------------------------------------------------------------------------
 
 
-def test_foreign_and_absent_users_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
-    program = as_user(make_user())
+def test_foreign_and_absent_users_are_the_same(make_user: MakeUser) -> None:
+    program = api_client_of(make_user())
     foreign = make_user(client=ClientFactory())
     for method, more in (("GET", {}), ("PATCH", {"name": "N"}), ("DELETE", {})):
         answers = [
@@ -367,9 +358,9 @@ def test_foreign_and_absent_users_are_the_same(make_user: MakeUser, as_user: AsU
     assert User.unscoped.get(pk=foreign.pk).name == foreign.name
 
 
-def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
+def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
     user = make_user()
-    program, foreign = as_user(user), ClientFactory().pk
+    program, foreign = api_client_of(user), ClientFactory().pk
     for absent, stranger in (
         [program.get(f"/timba/users?client_id={value}") for value in (10**6, foreign)],
         [program.put("/timba/user", {**MARTA, "client_id": v}) for v in (10**6, foreign)],
@@ -379,9 +370,9 @@ def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser, as_user: A
         assert absent.content == stranger.content
 
 
-def test_foreign_and_absent_roles_are_the_same(make_user: MakeUser, as_user: AsUser) -> None:
+def test_foreign_and_absent_roles_are_the_same(make_user: MakeUser) -> None:
     user = make_user()
-    program = as_user(user)
+    program = api_client_of(user)
     foreign = Role.unscoped.create(client=ClientFactory(), name="theirs")
     for role in (foreign.pk, foreign.name):
         absent = 10**6 if isinstance(role, int) else "nobody's"

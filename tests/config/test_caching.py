@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from tests.clients import api_client, call
-from tests.conftest import AsUser
+from tests.clients import api_client_of, call
 from tests.endpoints import API, Endpoint
 from tests.factories import Tenant
 from tests.temperatures.uploads import settle_readings
@@ -27,7 +26,7 @@ VARY = {"accept", "authorization", "cookie"}
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("endpoint", API, ids=str)
 def test_every_response_to_a_program_has_cache_headers(endpoint: Endpoint, tenant: Tenant) -> None:
-    response = call(api_client(tenant.user), endpoint, tenant.ids)
+    response = call(api_client_of(tenant.user), endpoint, tenant.ids)
     policy = "private, no-cache" if "ETag" in response.headers else "no-store"
     assert cache_headers(response) == (policy, VARY)
 
@@ -46,8 +45,8 @@ def test_early_errors_have_cache_headers(db: None) -> None:
         assert cache_headers(response) == ("no-store", VARY)
 
 
-def test_a_304_has_the_headers_of_the_200(tenant: Tenant, as_user: AsUser) -> None:
-    program = as_user(tenant.user)
+def test_a_304_has_the_headers_of_the_200(tenant: Tenant) -> None:
+    program = api_client_of(tenant.user)
     file = settle_readings("7,21.5,2026-01-01T12:00:00Z\n", actor=tenant.user)
     for path in ("/temperature-readings/7/", f"/api/files/{file.pk}/content/"):
         first = program.get(path)
@@ -59,9 +58,9 @@ def test_a_304_has_the_headers_of_the_200(tenant: Tenant, as_user: AsUser) -> No
         assert cache_headers(response) == ("private, no-cache", VARY)
 
 
-def test_rejects_are_not_cached(tenant: Tenant, as_user: AsUser) -> None:
+def test_rejects_are_not_cached(tenant: Tenant) -> None:
     file = settle_readings("7,21.5,2026-01-01T12:00:00Z\nx\n", actor=tenant.user)
-    response = as_user(tenant.user).get(f"/api/files/{file.pk}/rejects/")
+    response = api_client_of(tenant.user).get(f"/api/files/{file.pk}/rejects/")
     b"".join(response)
     assert response.status_code == 200
     assert cache_headers(response) == ("no-store", VARY)

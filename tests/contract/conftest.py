@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.processing import process_file
@@ -24,9 +25,9 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def api_client(owner: User, as_user: AsUser) -> APIClient:
+def api_client(owner: User) -> APIClient:
     """Return an API client that is signed in as the owner."""
-    return as_user(owner)
+    return api_client_of(owner)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rest_framework.test import APIClient
 
-from tests.contract.answers import envelope
+from tests.contract.responses import envelope
 
 _PLURALS: Final = {"consignment": "consignments", "log": "logs"}
 

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client as Browser
 from rest_framework.test import APIClient
 
-from tests.contract.answers import UUID, assert_problem
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import UUID, assert_problem
 from tests.contract.uploads import FOUR_READINGS, create_file, form_file, get_file, pdf, photo
 from timba.accounts.models import User
 from timba.consignments.models import Consignment

@@ -9,8 +9,9 @@ import orjson
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import TIME, assert_problem, envelope
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
+from tests.contract.responses import TIME, assert_problem, envelope
 from tests.factories import PASSWORD, UserFactory
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment
@@ -62,11 +63,9 @@ def test_parameters_of_get_go_in_the_query_or_a_body_and_id_is_an_alias(
 # --- Clients -------------------------------------------------------------------------------------
 
 
-def test_staff_create_a_client_with_a_30_day_trial_and_5_seats(
-    staff: User, as_user: AsUser
-) -> None:
+def test_staff_create_a_client_with_a_30_day_trial_and_5_seats(staff: User) -> None:
     body = {"name": "Kalni", "address": "Kandava", "contact": "+371", "email": "a@kalni.example"}
-    client = envelope(as_user(staff).put("/timba/client", body), 201)
+    client = envelope(api_client_of(staff).put("/timba/client", body), 201)
     assert list(client) == CLIENT
     assert {name: client[name] for name in body} == body
     assert client["is_active"] is True
@@ -77,12 +76,12 @@ def test_staff_create_a_client_with_a_30_day_trial_and_5_seats(
         client["created_at"]
     )
     assert abs(length - timedelta(days=30)) < timedelta(minutes=1)
-    assert as_user(staff).get("/timba/client", {"client_id": client["id"]}).json() == client
+    assert api_client_of(staff).get("/timba/client", {"client_id": client["id"]}).json() == client
 
 
-def test_a_clients_first_owner_may_be_created_with_it(staff: User, as_user: AsUser) -> None:
+def test_a_clients_first_owner_may_be_created_with_it(staff: User) -> None:
     body = {"name": "Kalni", "username": "kalni", "password": "spruce-bark-7731"}
-    client = envelope(as_user(staff).put("/timba/client", body), 201)
+    client = envelope(api_client_of(staff).put("/timba/client", body), 201)
     owner = User.unscoped.get(username="kalni")
     assert (owner.client_id, owner.is_owner) == (client["id"], True)
 
@@ -168,12 +167,12 @@ def test_more_active_users_than_seats_is_402(api_client: APIClient, client_compa
 
 
 def test_rows_of_a_deleted_user_stay_without_author(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser
+    api_client: APIClient, make_user: MakeUser
 ) -> None:
     manager = make_user(role="manager")
     body = {"name": "Load", "type": "pinewood"}
-    consignment = envelope(as_user(manager).put("/timba/consignment", body), 201)
-    note = as_user(manager).post("/api/notes/", {"title": "Lorry"}).json()
+    consignment = envelope(api_client_of(manager).put("/timba/consignment", body), 201)
+    note = api_client_of(manager).post("/api/notes/", {"title": "Lorry"}).json()
     assert consignment["created_by"] == manager.pk
     assert api_client.delete(f"/timba/user?user_id={manager.pk}").status_code == 200
     left = api_client.get("/timba/consignment", {"id": consignment["id"]}).json()
@@ -182,43 +181,43 @@ def test_rows_of_a_deleted_user_stay_without_author(
 
 
 def test_deleting_oneself_or_the_last_active_owner_is_409(
-    api_client: APIClient, owner: User, staff: User, as_user: AsUser
+    api_client: APIClient, owner: User, staff: User
 ) -> None:
     UserFactory(client=owner.client, is_active=False)
     assert_problem(api_client.delete(f"/timba/user?user_id={owner.pk}"), 409)
-    assert_problem(as_user(staff).delete(f"/timba/user?user_id={owner.pk}"), 409)
+    assert_problem(api_client_of(staff).delete(f"/timba/user?user_id={owner.pk}"), 409)
     demotion = {"user_id": owner.pk, "role": "viewer"}
-    assert_problem(as_user(staff).patch("/timba/user", demotion), 409)
+    assert_problem(api_client_of(staff).patch("/timba/user", demotion), 409)
 
 
-def test_every_user_may_change_their_own_particulars_and_password(
-    make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_every_user_may_change_their_own_particulars_and_password(make_user: MakeUser) -> None:
     viewer = make_user(role="viewer")
     own = {"user_id": viewer.pk}
     fields = {"name": "V.", "address": "Kandava", "contact": "+371"}
-    envelope(as_user(viewer).patch("/timba/user", {**own, **fields}), 200)
+    envelope(api_client_of(viewer).patch("/timba/user", {**own, **fields}), 200)
     new = {**own, "password": "spruce-bark-7731"}
-    assert_problem(as_user(viewer).patch("/timba/user", new), 400)
-    assert_problem(as_user(viewer).patch("/timba/user", {**new, "current_password": "no"}), 400)
-    envelope(as_user(viewer).patch("/timba/user", {**new, "current_password": PASSWORD}), 200)
+    assert_problem(api_client_of(viewer).patch("/timba/user", new), 400)
+    assert_problem(
+        api_client_of(viewer).patch("/timba/user", {**new, "current_password": "no"}), 400
+    )
+    envelope(api_client_of(viewer).patch("/timba/user", {**new, "current_password": PASSWORD}), 200)
     viewer.refresh_from_db()  # the change of password has revoked every sign-in
-    assert_problem(as_user(viewer).patch("/timba/user", {**own, "role": "owner"}), 403)
+    assert_problem(api_client_of(viewer).patch("/timba/user", {**own, "role": "owner"}), 403)
 
 
 def test_a_user_grants_only_permissions_they_have_and_only_owners_create_owners(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
+    api_client: APIClient, make_user: MakeUser, client_company: Client
 ) -> None:
     chief = Role.unscoped.create(
         client=client_company, name="chief", permissions=["users.manage", "notes.write"]
     )
     hired = make_user(role=chief)
     for role in ("owner", "manager", "operator"):
-        assert_problem(as_user(hired).put("/timba/user", {**MARTA, "role": role}), 403)
-    assert as_user(hired).put("/timba/user", {**MARTA, "role": "viewer"}).status_code == 201
+        assert_problem(api_client_of(hired).put("/timba/user", {**MARTA, "role": role}), 403)
+    assert api_client_of(hired).put("/timba/user", {**MARTA, "role": "viewer"}).status_code == 201
     second = make_user()
     for method, body in (("patch", {"user_id": second.pk, "name": "x"}), ("delete", None)):
-        response = getattr(as_user(hired), method)(f"/timba/user?user_id={second.pk}", body)
+        response = getattr(api_client_of(hired), method)(f"/timba/user?user_id={second.pk}", body)
         assert_problem(response, 403)
     demotion = {"user_id": second.pk, "role": "manager"}
     assert envelope(api_client.patch("/timba/user", demotion), 200)["id"] == second.pk

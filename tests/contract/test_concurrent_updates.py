@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser
+from tests.clients import api_client_of
 from tests.factories import Tenant
 from tests.interleaving import change_after_first_read
 from timba.events.models import OutboxEvent
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def api_client(tenant: Tenant, as_user: AsUser) -> APIClient:
-    return as_user(tenant.user)
+def api_client(tenant: Tenant) -> APIClient:
+    return api_client_of(tenant.user)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import assert_problem
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
+from tests.contract.responses import assert_problem
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
@@ -123,10 +124,10 @@ def test_a_page_of_logs_has_1_to_1000(
 
 
 def test_staff_may_name_the_consignments_client(
-    owner: User, consignment: Consignment, staff: User, as_user: AsUser
+    owner: User, consignment: Consignment, staff: User
 ) -> None:
     add_logs_with(owner, consignment, BARCODES)
-    api_client = as_user(staff)
+    api_client = api_client_of(staff)
     params = {"consignment_id": consignment.pk}
     assert len(api_client.get("/timba/logs", params).json()["logs"]) == len(BARCODES)
     params["client_id"] = consignment.client_id
@@ -137,9 +138,9 @@ def test_staff_may_name_the_consignments_client(
 
 @pytest.mark.parametrize("api", APIS)
 def test_foreign_and_absent_consignments_get_identical_responses(
-    api: str, consignment: Consignment, make_user: MakeUser, as_user: AsUser
+    api: str, consignment: Consignment, make_user: MakeUser
 ) -> None:
-    other_client = as_user(make_user(client=ClientFactory()))
+    other_client = api_client_of(make_user(client=ClientFactory()))
     foreign = other_client.get(logs_url(api, consignment)[0])
     number = str(consignment.pk).encode()
     consignment.pk += 1000

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import assert_problem, envelope
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
+from tests.contract.responses import assert_problem, envelope
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
@@ -64,7 +65,7 @@ def test_a_consignment_that_is_invalid_is_400(
 
 
 def test_a_name_or_barcode_that_the_client_already_uses_is_409(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser
+    api_client: APIClient, make_user: MakeUser
 ) -> None:
     body = {"name": "Load", "type": "hardwood"}
     consignment = envelope(api_client.put("/timba/consignment", body), 201)
@@ -78,7 +79,7 @@ def test_a_name_or_barcode_that_the_client_already_uses_is_409(
     }
     envelope(api_client.put("/timba/log", log), 201)
     assert_problem(api_client.put("/timba/log", log), 409)
-    other = as_user(make_user(client=ClientFactory()))
+    other = api_client_of(make_user(client=ClientFactory()))
     theirs = envelope(other.put("/timba/consignment", body), 201)
     envelope(other.put("/timba/log", {**log, "consignment_id": theirs["id"]}), 201)
 

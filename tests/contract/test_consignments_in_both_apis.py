@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import assert_problem
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.contract.consignment_apis import RestApi, TimbaApi
+from tests.contract.responses import assert_problem
 from tests.factories import ClientFactory, Tenant
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
@@ -41,13 +42,13 @@ def api(api_class: type[TimbaApi], api_client: APIClient) -> TimbaApi:
 
 
 def test_a_consignment_is_created_read_updated_and_deleted(
-    api: TimbaApi, make_user: MakeUser, as_user: AsUser
+    api: TimbaApi, make_user: MakeUser
 ) -> None:
     consignment = api.created(api.create_consignment(**CONSIGNMENT))
     assert {name: consignment[name] for name in CONSIGNMENT} == CONSIGNMENT
     assert api.get("consignment", consignment["id"]).json() == consignment
     manager = make_user(role="manager")
-    api.api_client = as_user(manager)
+    api.api_client = api_client_of(manager)
     updated = api.updated(api.update("consignment", consignment["id"], name="Load 8", city_id=None))
     assert updated["updated_at"] > consignment["updated_at"]
     assert updated == {
@@ -99,9 +100,9 @@ def test_a_log_is_created_read_updated_and_deleted_and_changes_the_totals(
 
 
 def test_deleting_a_consignment_deletes_its_logs_and_unlinks_its_files_and_notes(
-    api_class: type[TimbaApi], tenant: Tenant, as_user: AsUser
+    api_class: type[TimbaApi], tenant: Tenant
 ) -> None:
-    api = api_class(as_user(tenant.user))
+    api = api_class(api_client_of(tenant.user))
     assert api.is_deleted(api.delete("consignment", tenant.consignment.pk), "consignment")
     assert_problem(api.get("log", tenant.log.pk), 404)
     file = api.api_client.get(f"/api/files/{tenant.file.pk}/").json()
@@ -203,7 +204,6 @@ def test_names_and_barcodes_that_the_client_already_uses_are_409(
     api: TimbaApi,
     api_class: type[TimbaApi],
     make_user: MakeUser,
-    as_user: AsUser,
 ) -> None:
     first = api.created(api.create_consignment(**CONSIGNMENT))
     second = api.created(api.create_consignment(**{**CONSIGNMENT, "name": "Load 8"}))
@@ -228,7 +228,7 @@ def test_names_and_barcodes_that_the_client_already_uses_are_409(
     # A row may keep its own name, and another client may use the same one.
     api.updated(api.update("consignment", first["id"], name="Load 7"))
     api.updated(api.update("log", log["id"], barcode="B-2"))
-    other = api_class(as_user(make_user(client=ClientFactory())))
+    other = api_class(api_client_of(make_user(client=ClientFactory())))
     other.created(
         other.add_log(other.created(other.create_consignment(**CONSIGNMENT))["id"], **LOG)
     )
@@ -245,10 +245,9 @@ def test_the_role_decides_which_writes_are_allowed(
     api_class: type[TimbaApi],
     consignment: Consignment,
     make_user: MakeUser,
-    as_user: AsUser,
 ) -> None:
     log = Log.objects.create(client=consignment.client, consignment=consignment, volume=1, **LOG)
-    api = api_class(as_user(make_user(role=role)))
+    api = api_class(api_client_of(make_user(role=role)))
     assert api.create_consignment(**CONSIGNMENT).status_code == consignments
     assert api.add_log(consignment.pk, **{**LOG, "barcode": "B-2"}).status_code == logs
     for noun, row_id, allowed in (
@@ -265,7 +264,6 @@ def test_a_lapsed_clients_writes_are_402_and_its_reads_succeed(
     owner: User,
     staff: User,
     api_class: type[TimbaApi],
-    as_user: AsUser,
 ) -> None:
     consignment = api.created(api.create_consignment(**CONSIGNMENT))
     log = api.created(api.add_log(consignment["id"], **LOG))
@@ -283,7 +281,7 @@ def test_a_lapsed_clients_writes_are_402_and_its_reads_succeed(
         assert_problem(response, 402)
     assert api.get("consignment", consignment["id"]).status_code == 200
     assert api.get("log", log["id"]).status_code == 200
-    platform = api_class(as_user(staff))
+    platform = api_class(api_client_of(staff))
     assert platform.updated(platform.update("log", log["id"], length=1))["length"] == 1
 
 
@@ -291,9 +289,9 @@ def test_a_lapsed_clients_writes_are_402_and_its_reads_succeed(
 
 
 def test_foreign_and_absent_rows_get_identical_responses(
-    api_class: type[TimbaApi], tenant: Tenant, make_user: MakeUser, as_user: AsUser
+    api_class: type[TimbaApi], tenant: Tenant, make_user: MakeUser
 ) -> None:
-    api = api_class(as_user(make_user()))
+    api = api_class(api_client_of(make_user()))
     for noun, known in (("consignment", tenant.consignment.pk), ("log", tenant.log.pk)):
         absent_id = 8_000_001
         for foreign, absent in (
@@ -313,9 +311,9 @@ def test_foreign_and_absent_rows_get_identical_responses(
 
 
 def test_neither_a_consignments_client_nor_a_logs_consignment_can_change(
-    api_class: type[TimbaApi], tenant: Tenant, staff: User, as_user: AsUser
+    api_class: type[TimbaApi], tenant: Tenant, staff: User
 ) -> None:
-    api, elsewhere = api_class(as_user(staff)), ClientFactory()
+    api, elsewhere = api_class(api_client_of(staff)), ClientFactory()
     consignment, log = tenant.consignment, tenant.log
     other = Consignment.objects.create(client=tenant.client, name="Other", type="pinewood")
     foreign = Consignment.objects.create(client=elsewhere, name="Foreign", type="pinewood")
@@ -326,7 +324,7 @@ def test_neither_a_consignments_client_nor_a_logs_consignment_can_change(
         (api.update("log", log.pk, consignment_id="x"), "consignment_id"),
     ):
         assert assert_problem(response, 400)["errors"].keys() == {field}
-    member = api_class(as_user(tenant.user))
+    member = api_class(api_client_of(tenant.user))
     for pk in (foreign.pk, 8_000_001):
         assert_problem(member.update("log", log.pk, consignment_id=pk), 404)
     for client_id in (elsewhere.pk, 8_000_001):

@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from django.test import Client as Program
 
-from tests.conftest import AsUser
-from tests.contract.answers import TIME, UUID, assert_problem
+from tests.clients import api_client_of
+from tests.contract.responses import TIME, UUID, assert_problem
 from tests.contract.uploads import form_file
 from tests.endpoints import READINGS
 from tests.factories import Tenant, UserFactory
@@ -35,10 +35,8 @@ def _time_stands_still() -> Iterator[None]:
 # --- Values --------------------------------------------------------------------------------------
 
 
-def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(
-    tenant: Tenant, as_user: AsUser
-) -> None:
-    program = as_user(tenant.user)
+def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(tenant: Tenant) -> None:
+    program = api_client_of(tenant.user)
     file = program.get(f"/api/files/{tenant.file.pk}/").json()
     assert UUID.fullmatch(file["id"])
     assert UUID.fullmatch(file["task_id"])
@@ -55,10 +53,10 @@ def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(
 
 @pytest.mark.parametrize("length", [4.125, "4.125"])
 def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
-    length: Any, tenant: Tenant, as_user: AsUser
+    length: Any, tenant: Tenant
 ) -> None:
     body = {"consignment_id": tenant.consignment.pk, "breadth": 30, "height": "31.5"}
-    answer = as_user(tenant.user).put("/timba/log", {**body, "length": length})
+    answer = api_client_of(tenant.user).put("/timba/log", {**body, "length": length})
     assert answer.status_code == 201
     # 4.125 m × 30 cm × 31.5 cm / 10 000 = 0.38981…
     assert b'"length":4.125,"breadth":30.0,"height":31.5,"volume":0.39,' in answer.content
@@ -84,37 +82,33 @@ def test_a_browser_is_sent_to_sign_in_and_on_from_there(path: str, db: None) -> 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/nowhere/", "/timba/nowhere", "/api/notes/x/"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_what_does_not_exist_is_404(
-    path: str, method: str, tenant: Tenant, as_user: AsUser
-) -> None:
-    assert_problem(as_user(tenant.user).generic(method, path), 404)
+def test_what_does_not_exist_is_404(path: str, method: str, tenant: Tenant) -> None:
+    assert_problem(api_client_of(tenant.user).generic(method, path), 404)
     page = Program(headers={"accept": "text/html"}).get(path)
     assert page.status_code == 404
     assert page["Content-Type"].startswith("text/html")
 
 
-def test_a_part_that_is_needed_and_down_is_503_with_retry_after(
-    tenant: Tenant, as_user: AsUser
-) -> None:
+def test_a_part_that_is_needed_and_down_is_503_with_retry_after(tenant: Tenant) -> None:
     file = settle_readings("7,21.5,2026-01-01T00:00:00Z\n", actor=tenant.user)
     store().delete(file.storage_key)
-    answer = as_user(tenant.user).get(f"/api/files/{file.pk}/content/")
+    answer = api_client_of(tenant.user).get(f"/api/files/{file.pk}/content/")
     assert_problem(answer, 503)
     assert int(answer["Retry-After"]) > 0
 
 
-def test_field_errors_name_their_fields(tenant: Tenant, as_user: AsUser) -> None:
-    answer = as_user(tenant.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
+def test_field_errors_name_their_fields(tenant: Tenant) -> None:
+    answer = api_client_of(tenant.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
     said = assert_problem(answer, 400)
     assert said["errors"].keys() == {"title", "consignment_id"}
     for sentences in said["errors"].values():
         assert all(isinstance(sentence, str) and sentence for sentence in sentences)
 
 
-def test_a_username_is_unique_across_clients_and_says_so(tenant: Tenant, as_user: AsUser) -> None:
+def test_a_username_is_unique_across_clients_and_says_so(tenant: Tenant) -> None:
     UserFactory(username="taken")
     body = {"name": "Marta", "username": "taken", "role": "viewer"}
-    said = assert_problem(as_user(tenant.user).put("/timba/user", body), 409)
+    said = assert_problem(api_client_of(tenant.user).put("/timba/user", body), 409)
     assert "taken" in said["detail"]
 
 
@@ -138,11 +132,11 @@ def test_a_request_id_that_is_none_is_replaced(bad: str, db: None) -> None:
 
 
 def test_the_same_request_id_is_in_log_lines_on_the_task_and_on_the_event(
-    tenant: Tenant, as_user: AsUser, caplog: pytest.LogCaptureFixture
+    tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"X-Request-ID": "lorry-7", "X-Forwarded-For": "8.8.8.8"}
     with caplog.at_level("INFO", logger="django_structlog"):
-        answer = as_user(tenant.user).post(
+        answer = api_client_of(tenant.user).post(
             "/api/files/", {"file": form_file(READINGS)}, format="multipart", headers=headers
         )
     assert answer.status_code == 201

@@ -12,12 +12,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from tests import clients
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import assert_problem
-from tests.endpoints import API, READINGS, Endpoint
+from tests.clients import api_client_of, call
+from tests.conftest import MakeUser
+from tests.contract.responses import assert_problem
+from tests.endpoints import API, READINGS, Endpoint, operation
 from tests.factories import Tenant, UserFactory
-from tests.openapi import operation
 from timba import failpoints
 from timba.accounts.models import User
 from timba.api.models import IdempotentRequest
@@ -71,11 +70,11 @@ def test_every_write_that_creates_accepts_a_key() -> None:
 def test_a_repeated_request_gets_the_same_response_and_creates_nothing(
     endpoint: Endpoint, tenant: Tenant
 ) -> None:
-    client = clients.api_client(tenant.user)
-    first = clients.call(client, endpoint, tenant.ids, headers=KEY, commit=True)
-    assert first.status_code == endpoint.owner
+    client = api_client_of(tenant.user)
+    first = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.status
     before = row_counts()
-    again = clients.call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    again = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert again["Content-Type"] == first["Content-Type"]
     assert row_counts() == before
@@ -83,20 +82,20 @@ def test_a_repeated_request_gets_the_same_response_and_creates_nothing(
 
 @pytest.mark.parametrize("endpoint", OWNERS, ids=str)
 def test_the_same_key_with_another_request_is_409(endpoint: Endpoint, tenant: Tenant) -> None:
-    client = clients.api_client(tenant.user)
-    first = clients.call(client, endpoint, tenant.ids, headers=KEY, commit=True)
-    assert first.status_code == endpoint.owner
+    client = api_client_of(tenant.user)
+    first = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.status
     before = row_counts()
     query = {"client_id": tenant.client.pk}
     for other in ({"body": other_body(endpoint)}, {"query": query}):
-        assert_problem(clients.call(client, endpoint, tenant.ids, headers=KEY, **other), 409)
+        assert_problem(call(client, endpoint, tenant.ids, headers=KEY, **other), 409)
     assert row_counts() == before
 
 
 @pytest.mark.parametrize("endpoint", OWNERS, ids=str)
 def test_without_a_response_nothing_has_happened(endpoint: Endpoint, tenant: Tenant) -> None:
     """An error between the change and its response leaves neither."""
-    client = clients.api_client(tenant.user)
+    client = api_client_of(tenant.user)
     before = row_counts()
 
     def fail(point: str) -> None:
@@ -105,23 +104,21 @@ def test_without_a_response_nothing_has_happened(endpoint: Endpoint, tenant: Ten
 
     failpoints.set_hook(fail)
     try:
-        assert_problem(clients.call(client, endpoint, tenant.ids, headers=KEY, commit=True), 503)
+        assert_problem(call(client, endpoint, tenant.ids, headers=KEY, commit=True), 503)
     finally:
         failpoints.set_hook(None)
     assert row_counts() == before
-    response = clients.call(client, endpoint, tenant.ids, headers=KEY, commit=True)
-    assert response.status_code == endpoint.owner
+    response = call(client, endpoint, tenant.ids, headers=KEY, commit=True)
+    assert response.status_code == endpoint.status
 
 
 @pytest.mark.parametrize("endpoint", OWNERS, ids=str)
 def test_another_users_key_is_another_key(endpoint: Endpoint, tenant: Tenant) -> None:
-    first = clients.call(
-        clients.api_client(tenant.user), endpoint, tenant.ids, headers=KEY, commit=True
-    )
-    assert first.status_code == endpoint.owner
-    client = clients.api_client(UserFactory(client=tenant.client))
-    response = clients.call(client, endpoint, tenant.ids, headers=KEY, body=other_body(endpoint))
-    assert response.status_code == endpoint.owner
+    first = call(api_client_of(tenant.user), endpoint, tenant.ids, headers=KEY, commit=True)
+    assert first.status_code == endpoint.status
+    client = api_client_of(UserFactory(client=tenant.client))
+    response = call(client, endpoint, tenant.ids, headers=KEY, body=other_body(endpoint))
+    assert response.status_code == endpoint.status
 
 
 def test_the_same_key_at_another_endpoint_is_409(api_client: APIClient, tenant: Tenant) -> None:
@@ -153,20 +150,18 @@ def test_error_responses_are_not_stored(api_client: APIClient) -> None:
     assert api_client.post(NOTES, NOTE, headers=KEY).status_code == 201
 
 
-def test_a_key_is_valid_for_24_hours(owner: User, as_user: AsUser) -> None:
+def test_a_key_is_valid_for_24_hours(owner: User) -> None:
     with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
-        assert as_user(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
+        assert api_client_of(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
         clock.shift(timedelta(hours=24) - timedelta(seconds=1))
-        assert as_user(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
+        assert api_client_of(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
         assert note_count() == 1
         clock.shift(timedelta(seconds=2))
-        assert as_user(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
+        assert api_client_of(owner).post(NOTES, NOTE, headers=KEY).status_code == 201
         assert note_count() == 2
 
 
-def test_the_key_of_a_log_is_valid_for_30_days(
-    owner: User, as_user: AsUser, consignment: Consignment
-) -> None:
+def test_the_key_of_a_log_is_valid_for_30_days(owner: User, consignment: Consignment) -> None:
     log = {"consignment_id": consignment.pk, "length": 4, "breadth": 30, "height": 30}
     with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
         for time_passed, logs in (
@@ -180,15 +175,13 @@ def test_the_key_of_a_log_is_valid_for_30_days(
                 (f"/api/consignments/{consignment.pk}/logs/", "post"),
             ):
                 headers = {"Idempotency-Key": url}
-                response = getattr(as_user(owner), method)(url, log, headers=headers)
+                response = getattr(api_client_of(owner), method)(url, log, headers=headers)
                 assert response.status_code == 201
             assert consignment.logs.count() == 2 * logs
 
 
-def test_a_repeated_creation_of_a_client_gets_the_same_response(
-    staff: User, as_user: AsUser
-) -> None:
-    api_client = as_user(staff)
+def test_a_repeated_creation_of_a_client_gets_the_same_response(staff: User) -> None:
+    api_client = api_client_of(staff)
     first = api_client.put("/timba/client", {"name": "New Ltd"}, headers=KEY)
     assert first.status_code == 201
     assert api_client.put("/timba/client", {"name": "New Ltd"}, headers=KEY).json() == first.json()
@@ -196,8 +189,8 @@ def test_a_repeated_creation_of_a_client_gets_the_same_response(
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ā", "a\x7fb"])
-def test_an_invalid_key_is_400(key: str, make_user: MakeUser, as_user: AsUser) -> None:
-    response = as_user(make_user()).post(NOTES, NOTE, headers={"Idempotency-Key": key})
+def test_an_invalid_key_is_400(key: str, make_user: MakeUser) -> None:
+    response = api_client_of(make_user()).post(NOTES, NOTE, headers={"Idempotency-Key": key})
     assert_problem(response, 400)
     assert note_count() == 0
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from rest_framework.test import APIClient
 
-from tests.contract.answers import assert_problem
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import assert_problem
 from tests.contract.uploads import FOUR_READINGS, form_file, gzipped_form_file, pdf, photo
 
 pytestmark = pytest.mark.django_db

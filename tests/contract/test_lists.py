@@ -9,12 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser
-from tests.contract.answers import assert_problem
+from tests.clients import api_client_of
+from tests.contract.responses import assert_problem
 from tests.contract.uploads import form_file
-from tests.endpoints import API, READINGS
+from tests.endpoints import API, READINGS, operation
 from tests.factories import ClientFactory, Tenant, UserFactory, create_tenant
-from tests.openapi import operation
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, User
 from timba.consignments.models import Consignment
@@ -78,11 +77,11 @@ def test_every_paginated_endpoint_is_tested() -> None:
     assert paged == LISTS.keys() | LISTS_OF_LOGS
 
 
-def test_pagination_returns_each_row_once(tenant: Tenant, staff: User, as_user: AsUser) -> None:
+def test_pagination_returns_each_row_once(tenant: Tenant, staff: User) -> None:
     create_rows(tenant.user)
     for url, (key, name) in LISTS.items():
         # Only staff see more than one client.
-        api_client = as_user(staff if url == "/api/clients/" else tenant.user)
+        api_client = api_client_of(staff if url == "/api/clients/" else tenant.user)
         all_ids = [row[name] for row in api_client.get(url).json()[key]]
         assert len(all_ids) > EXTRA_ROWS, url
         ids_seen = [row[name] for row in paginate(api_client, url, key, lambda: None)]
@@ -91,11 +90,9 @@ def test_pagination_returns_each_row_once(tenant: Tenant, staff: User, as_user: 
 
 
 @pytest.mark.parametrize("url", ["/api/notes/", "/api/files/"])
-def test_lists_are_newest_first_and_new_rows_do_not_shift_pages(
-    url: str, tenant: Tenant, as_user: AsUser
-) -> None:
+def test_lists_are_newest_first_and_new_rows_do_not_shift_pages(url: str, tenant: Tenant) -> None:
     create_rows(tenant.user)
-    api_client = as_user(tenant.user)
+    api_client = api_client_of(tenant.user)
     rows = api_client.get(url).json()["results"]
     when = "created_at" if url == "/api/notes/" else "uploaded_at"
     assert [row[when] for row in rows] == sorted((row[when] for row in rows), reverse=True)
@@ -108,11 +105,9 @@ def test_lists_are_newest_first_and_new_rows_do_not_shift_pages(
     assert paginate(api_client, url, "results", add_rows) == rows
 
 
-def test_users_and_cities_are_ordered_by_id_and_built_in_roles_come_first(
-    tenant: Tenant, as_user: AsUser
-) -> None:
+def test_users_and_cities_are_ordered_by_id_and_built_in_roles_come_first(tenant: Tenant) -> None:
     create_rows(tenant.user)
-    api_client = as_user(tenant.user)
+    api_client = api_client_of(tenant.user)
     for url in ("/timba/users", "/api/users/", "/temperature-readings/"):
         key, name = LISTS[url]
         numbers = [row[name] for row in api_client.get(url).json()[key]]
@@ -124,9 +119,9 @@ def test_users_and_cities_are_ordered_by_id_and_built_in_roles_come_first(
 
 
 @pytest.mark.parametrize("url", ["/api/consignments/", "/timba/consignments"])
-def test_consignments_are_newest_first(url: str, tenant: Tenant, as_user: AsUser) -> None:
+def test_consignments_are_newest_first(url: str, tenant: Tenant) -> None:
     create_rows(tenant.user)
-    consignments = as_user(tenant.user).get(url).json()[LISTS[url][0]]
+    consignments = api_client_of(tenant.user).get(url).json()[LISTS[url][0]]
     assert [row["name"] for row in consignments[:2]] == [
         f"Load {EXTRA_ROWS - 1}",
         f"Load {EXTRA_ROWS - 2}",
@@ -135,9 +130,11 @@ def test_consignments_are_newest_first(url: str, tenant: Tenant, as_user: AsUser
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_clients_are_newest_first(tenant: Tenant, staff: User, as_user: AsUser) -> None:
+def test_clients_are_newest_first(tenant: Tenant, staff: User) -> None:
     create_rows(tenant.user)
-    numbers = [client["id"] for client in as_user(staff).get("/api/clients/").json()["results"]]
+    numbers = [
+        client["id"] for client in api_client_of(staff).get("/api/clients/").json()["results"]
+    ]
     assert numbers == sorted(numbers, reverse=True)
     assert len(numbers) == 1 + EXTRA_ROWS
 
@@ -172,11 +169,11 @@ def test_an_invalid_cursor_is_400(url: str, api_client: APIClient) -> None:
         assert problem["errors"].keys() == {"cursor"}
 
 
-def test_the_next_page_keeps_limit_and_filters(tenant: Tenant, as_user: AsUser) -> None:
+def test_the_next_page_keeps_limit_and_filters(tenant: Tenant) -> None:
     create_rows(tenant.user)
-    page = as_user(tenant.user).get("/api/notes/", {"limit": 3, "q": "Note"}).json()
+    page = api_client_of(tenant.user).get("/api/notes/", {"limit": 3, "q": "Note"}).json()
     assert parse_qs(urlsplit(page["next"]).query).keys() == {"limit", "q", "cursor"}
-    following = as_user(tenant.user).get(page["next"]).json()["results"]
+    following = api_client_of(tenant.user).get(page["next"]).json()["results"]
     assert [note["title"] for note in following] == ["Note 3", "Note 2", "Note 1"]
 
 
@@ -198,13 +195,13 @@ def test_the_next_page_keeps_limit_and_filters(tenant: Tenant, as_user: AsUser) 
     ],
 )
 def test_staff_see_the_rows_of_all_clients_or_of_a_named_one(
-    url: str, tenant: Tenant, staff: User, as_user: AsUser
+    url: str, tenant: Tenant, staff: User
 ) -> None:
     other = create_tenant(word="Dzirnupe", first_id=7_000_001)
-    api_client, (key, name) = as_user(staff), LISTS[url]
+    api_client, (key, name) = api_client_of(staff), LISTS[url]
     rows = {row[name] for row in api_client.get(url).json()[key]}
     for each in (tenant, other):
-        own = {row[name] for row in as_user(each.user).get(url).json()[key]}
+        own = {row[name] for row in api_client_of(each.user).get(url).json()[key]}
         assert own < rows
         filtered = api_client.get(url, {"client_id": each.client.pk}).json()[key]
         assert {row[name] for row in filtered} == own
@@ -231,9 +228,9 @@ def test_staff_see_the_rows_of_all_clients_or_of_a_named_one(
     ],
 )
 def test_staff_must_name_the_client(
-    method: str, url: str, body: dict[str, Any], tenant: Tenant, staff: User, as_user: AsUser
+    method: str, url: str, body: dict[str, Any], tenant: Tenant, staff: User
 ) -> None:
-    api_client = as_user(staff)
+    api_client = api_client_of(staff)
     problem = assert_problem(getattr(api_client, method)(url, body), 400)
     assert problem["errors"].keys() == {"client_id"}
     response = getattr(api_client, method)(url, {**body, "client_id": tenant.client.pk})
@@ -244,10 +241,8 @@ def test_staff_must_name_the_client(
 
 
 @pytest.mark.parametrize("url", ["/upload/", "/api/upload/", "/api/files/"])
-def test_staff_must_name_the_client_of_an_upload(
-    url: str, tenant: Tenant, staff: User, as_user: AsUser
-) -> None:
-    api_client, field = as_user(staff), "files" if url == "/api/upload/" else "file"
+def test_staff_must_name_the_client_of_an_upload(url: str, tenant: Tenant, staff: User) -> None:
+    api_client, field = api_client_of(staff), "files" if url == "/api/upload/" else "file"
     form = {field: form_file(READINGS)}
     problem = assert_problem(api_client.post(url, form, format="multipart"), 400)
     assert problem["errors"].keys() == {"client_id"}

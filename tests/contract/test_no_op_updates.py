@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from tests.clients import api_client
-from tests.endpoints import API, Endpoint
+from tests.clients import api_client_of
+from tests.endpoints import API, Endpoint, fields_of
 from tests.factories import StaffFactory, Tenant
-from tests.openapi import fields_of
 from timba.accounts.models import User
 from timba.places.services import name_city
 from timba.serialization import dumps
@@ -44,7 +43,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 def test_writing_the_current_values_changes_nothing(
     endpoint: Endpoint, tenant: Tenant, someone_else: User
 ) -> None:
-    client, url = api_client(someone_else), endpoint.url(tenant.ids)
+    client, url = api_client_of(someone_else), endpoint.url(tenant.ids)
     if endpoint.path.startswith("timba/"):
         noun = endpoint.path.removeprefix("timba/")
         url += f"?id={tenant.ids[f'{noun}_id']}"

@@ -11,9 +11,10 @@ import pytest
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import TIME, UUID, assert_problem
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import TIME, UUID, assert_problem
 from tests.contract.uploads import create_file, form_file
 from tests.factories import ClientFactory
 from timba.accounts.models import User
@@ -218,11 +219,9 @@ def test_an_invalid_sequence_or_wait_is_400(params: dict[str, Any], api_client: 
     assert assert_problem(api_client.get(EVENTS, params), 400)["errors"].keys() == params.keys()
 
 
-def test_a_client_reads_only_its_own_events(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_a_client_reads_only_its_own_events(api_client: APIClient, make_user: MakeUser) -> None:
     api_client.post(NOTES, {"title": "Lorry"})
-    other = as_user(make_user(client=ClientFactory()))
+    other = api_client_of(make_user(client=ClientFactory()))
     assert events(other) == []
     other.post(NOTES, {"title": "theirs"})
     assert [event["sequence"] for event in events(other)] == [1]
@@ -250,11 +249,11 @@ def test_a_rejected_write_publishes_no_event(
 
 
 def test_the_command_consume_prints_events(
-    make_user: MakeUser, as_user: AsUser, capsys: pytest.CaptureFixture[str]
+    make_user: MakeUser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Kafka, if it is configured, keeps the messages of earlier runs: no other has this client id.
     client = ClientFactory(pk=secrets.randbelow(2**40))
-    api_client = as_user(make_user(client=client))
+    api_client = api_client_of(make_user(client=client))
     note = api_client.post(NOTES, {"title": "Rīga"}).json()
     api_client.put("/timba/consignment", {"name": "Load", "type": "hardwood"})
     with closing(Relay(open_publisher=open_publisher)) as relay:

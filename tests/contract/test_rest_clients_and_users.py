@@ -15,8 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import TIME, assert_problem, envelope
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
+from tests.contract.responses import TIME, assert_problem, envelope
 from tests.contract.test_clients_and_users import CLIENT, MARTA, SUBSCRIPTION, USER
 from tests.factories import PASSWORD, ClientFactory, UserFactory
 from timba.accounts.models import Client, Role, User
@@ -55,8 +56,8 @@ def queries(function: Callable[[], object]) -> int:
 # --- Clients -------------------------------------------------------------------------------------
 
 
-def test_staff_create_list_and_update_clients(staff: User, as_user: AsUser) -> None:
-    api_client = as_user(staff)
+def test_staff_create_list_and_update_clients(staff: User) -> None:
+    api_client = api_client_of(staff)
     response = api_client.post("/api/clients/", {**KALNI, **OWNER})
     assert response.status_code == 201
     client = response.json()
@@ -110,40 +111,42 @@ def test_open_sign_up_admits_anonymous_users_and_both_apis_share_its_limit(
 
 
 def test_the_permission_to_manage_users_includes_updating_the_client(
-    api_client: APIClient, owner: User, make_user: MakeUser, as_user: AsUser
+    api_client: APIClient, owner: User, make_user: MakeUser
 ) -> None:
     url = f"/api/clients/{owner.client_id}/"
     assert api_client.patch(url, KALNI).json()["email"] == KALNI["email"]
     problem = assert_problem(api_client.patch(url, {"name": "", "email": "x"}), 400)
     assert problem["errors"].keys() == {"name", "email"}
     for role in ("manager", "viewer"):
-        assert_problem(as_user(make_user(role=role)).patch(url, {"name": "Mine"}), 403)
+        assert_problem(api_client_of(make_user(role=role)).patch(url, {"name": "Mine"}), 403)
     # Sending back the whole resource changes no other field.
     whole = api_client.get(url).json()
     again = api_client.patch(url, {**whole, "name": "A", "subscription": {"seats": 999}}).json()
     assert again == {**whole, "name": "A", "updated_at": again["updated_at"]}
 
 
-def test_clients_are_suspended_not_deleted(staff: User, owner: User, as_user: AsUser) -> None:
+def test_clients_are_suspended_not_deleted(staff: User, owner: User) -> None:
     url = f"/api/clients/{owner.client_id}/"
-    response = as_user(staff).delete(url)
+    response = api_client_of(staff).delete(url)
     problem = assert_problem(response, 405)
     assert problem["detail"] == "Clients are suspended, not deleted: PATCH is_active to false."
     assert response["Allow"] == "GET, PATCH, HEAD, OPTIONS"
-    assert assert_problem(as_user(staff).put(url), 405)["detail"] == 'Method "PUT" not allowed.'
+    assert (
+        assert_problem(api_client_of(staff).put(url), 405)["detail"] == 'Method "PUT" not allowed.'
+    )
 
 
 def test_users_of_a_suspended_client_are_rejected_until_staff_reactivate_it(
-    staff: User, owner: User, as_user: AsUser
+    staff: User, owner: User
 ) -> None:
     url, credentials = f"/api/clients/{owner.client_id}/", {"username": owner.username}
     credentials["password"] = PASSWORD
-    member, browser = as_user(owner), APIClient()
+    member, browser = api_client_of(owner), APIClient()
     browser.force_login(owner, backend="timba.accounts.sign_in.MemberBackend")
     assert_problem(member.patch(url, {"is_active": False}), 403)
     requests = (lambda: member.get("/api/notes/"), lambda: browser.get("/api/notes/"))
     for is_active, status in ((False, 401), (True, 200)):
-        response = as_user(staff).patch(url, {"is_active": is_active})
+        response = api_client_of(staff).patch(url, {"is_active": is_active})
         assert (response.status_code, response.json()["is_active"]) == (200, is_active)
         assert [request().status_code for request in requests] == [status] * 2
         assert APIClient().post("/api/token/", credentials).status_code == status
@@ -152,42 +155,42 @@ def test_users_of_a_suspended_client_are_rejected_until_staff_reactivate_it(
 # --- The subscription ----------------------------------------------------------------------------
 
 
-def test_staff_extend_a_subscription(staff: User, owner: User, as_user: AsUser) -> None:
-    api_client, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
+def test_staff_extend_a_subscription(staff: User, owner: User) -> None:
+    api_client, url = api_client_of(staff), f"/api/clients/{owner.client_id}/subscription/"
     body = {"plan": "standard", "seats": 9, "status": "active", "current_period_end": LATER}
     response = api_client.patch(url, body)
     assert (response.status_code, response.json()) == (200, body)
     assert list(response.json()) == SUBSCRIPTION
-    assert as_user(owner).get(url).json() == body
-    assert as_user(owner).get("/timba/client").json()["subscription"] == body
+    assert api_client_of(owner).get(url).json() == body
+    assert api_client_of(owner).get("/timba/client").json()["subscription"] == body
 
 
 def test_after_the_end_writes_are_402_and_reads_succeed_until_it_is_renewed(
-    staff: User, owner: User, as_user: AsUser
+    staff: User, owner: User
 ) -> None:
-    api_client, url = as_user(staff), f"/api/clients/{owner.client_id}/subscription/"
+    api_client, url = api_client_of(staff), f"/api/clients/{owner.client_id}/subscription/"
     ended = api_client.patch(url, {"status": "lapsed"}).json()
     assert ended["status"] == "lapsed"
     now = datetime.fromisoformat(api_client.get("/api/clients/").json()["results"][0]["created_at"])
     assert abs(datetime.fromisoformat(ended["current_period_end"]) - now) < timedelta(minutes=1)
-    assert_problem(as_user(owner).post("/api/roles/", {"name": "gate"}), 402)
-    assert_problem(as_user(owner).patch(f"/api/users/{owner.pk}/", {"name": "N"}), 402)
-    assert as_user(owner).get("/api/users/").status_code == 200
+    assert_problem(api_client_of(owner).post("/api/roles/", {"name": "gate"}), 402)
+    assert_problem(api_client_of(owner).patch(f"/api/users/{owner.pk}/", {"name": "N"}), 402)
+    assert api_client_of(owner).get("/api/users/").status_code == 200
     assert_problem(api_client.patch(url, {"status": "active"}), 400)
     renewed = api_client.patch(url, {"status": "active", "current_period_end": LATER})
     assert renewed.json()["status"] == "active"
-    assert as_user(owner).post("/api/roles/", {"name": "gate"}).status_code == 201
+    assert api_client_of(owner).post("/api/roles/", {"name": "gate"}).status_code == 201
 
 
 def test_fewer_seats_than_active_users_are_409(
-    staff: User, owner: User, make_user: MakeUser, as_user: AsUser
+    staff: User, owner: User, make_user: MakeUser
 ) -> None:
     make_user(role="viewer")
     url = f"/api/clients/{owner.client_id}/subscription/"
-    problem = assert_problem(as_user(staff).patch(url, {"seats": 1}), 409)
+    problem = assert_problem(api_client_of(staff).patch(url, {"seats": 1}), 409)
     assert problem["detail"] == "2 users are active: deactivate some, or leave as many seats."
-    assert as_user(staff).patch(url, {"seats": 2}).json()["seats"] == 2
-    assert_problem(rejected_by_both_apis(as_user(owner), "user", "POST", None, MARTA), 402)
+    assert api_client_of(staff).patch(url, {"seats": 2}).json()["seats"] == 2
+    assert_problem(rejected_by_both_apis(api_client_of(owner), "user", "POST", None, MARTA), 402)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +208,9 @@ def test_fewer_seats_than_active_users_are_409(
         ("current_period_end", "9999-12-31T23:59:59-14:00"),
     ],
 )
-def test_an_invalid_subscription_is_400(
-    field: str, value: Any, staff: User, owner: User, as_user: AsUser
-) -> None:
+def test_an_invalid_subscription_is_400(field: str, value: Any, staff: User, owner: User) -> None:
     url = f"/api/clients/{owner.client_id}/subscription/"
-    problem = assert_problem(as_user(staff).patch(url, {field: value}), 400)
+    problem = assert_problem(api_client_of(staff).patch(url, {field: value}), 400)
     assert problem["errors"].keys() == {field}
 
 
@@ -254,7 +255,7 @@ def test_the_query_of_a_patch_changes_nothing(api_client: APIClient, owner: User
 
 
 def test_both_apis_reject_requests_for_users_alike(
-    api_client: APIClient, owner: User, staff: User, make_user: MakeUser, as_user: AsUser
+    api_client: APIClient, owner: User, staff: User, make_user: MakeUser
 ) -> None:
     viewer, other = make_user(role="viewer"), ClientFactory()
     foreign = UserFactory(client=other, username="foreign")
@@ -280,7 +281,9 @@ def test_both_apis_reject_requests_for_users_alike(
         (owner, "DELETE", foreign, None, 404),
     ):
         pk = user.pk if user else None
-        assert_problem(rejected_by_both_apis(as_user(actor), "user", method, pk, body), status)
+        assert_problem(
+            rejected_by_both_apis(api_client_of(actor), "user", method, pk, body), status
+        )
     assert User.unscoped.count() == 4
 
 
@@ -310,10 +313,10 @@ def test_a_role_is_added_read_changed_and_deleted(api_client: APIClient) -> None
 
 
 def test_an_added_permission_applies_at_once(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
+    api_client: APIClient, make_user: MakeUser, client_company: Client
 ) -> None:
     role = envelope(api_client.put("/timba/role", {"name": "gate"}), 201)
-    gate = as_user(make_user(role=Role.unscoped.get(pk=role["id"])))
+    gate = api_client_of(make_user(role=Role.unscoped.get(pk=role["id"])))
     assert_problem(gate.post("/api/notes/", {"title": "Lorry"}), 403)
     api_client.patch(f"/api/roles/{role['id']}/", {"permissions": ["notes.write"]})
     assert gate.post("/api/notes/", {"title": "Lorry"}).status_code == 201
@@ -358,22 +361,20 @@ def test_a_role_in_use_is_not_deleted(api_client: APIClient, make_user: MakeUser
     assert api_client.delete(f"/api/roles/{role['id']}/").status_code == 204
 
 
-def test_built_in_roles_are_neither_changed_nor_deleted(
-    owner: User, staff: User, as_user: AsUser
-) -> None:
+def test_built_in_roles_are_neither_changed_nor_deleted(owner: User, staff: User) -> None:
     viewer = Role.unscoped.get(name="viewer")
-    for api_client in (as_user(owner), as_user(staff)):
+    for api_client in (api_client_of(owner), api_client_of(staff)):
         assert_problem(api_client.patch(f"/api/roles/{viewer.pk}/", {"permissions": []}), 403)
         assert_problem(api_client.delete(f"/api/roles/{viewer.pk}/"), 403)
 
 
 def test_a_role_cannot_give_its_author_another_permission(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser, client_company: Client
+    api_client: APIClient, make_user: MakeUser, client_company: Client
 ) -> None:
     own = Role.unscoped.create(
         client=client_company, name="hired", permissions=["users.manage", "notes.write"]
     )
-    hired = as_user(make_user(role=own))
+    hired = api_client_of(make_user(role=own))
     more = {"name": "more", "permissions": ["notes.write", "logs.write"]}
     assert_problem(rejected_by_both_apis(hired, "role", "POST", None, more), 403)
     assert_problem(hired.patch(f"/api/roles/{own.pk}/", more), 403)
@@ -387,14 +388,14 @@ def test_a_role_cannot_give_its_author_another_permission(
     assert own.permissions == ["users.manage", "notes.write"]
 
 
-def test_staff_must_name_the_client(staff: User, owner: User, as_user: AsUser) -> None:
+def test_staff_must_name_the_client(staff: User, owner: User) -> None:
     problem = assert_problem(
-        rejected_by_both_apis(as_user(staff), "role", "POST", None, {"name": "x"}), 400
+        rejected_by_both_apis(api_client_of(staff), "role", "POST", None, {"name": "x"}), 400
     )
     assert problem["errors"].keys() == {"client_id"}
     body = {"name": "gate", "client_id": owner.client_id}
-    role = envelope(as_user(staff).put("/timba/role", body), 201)
-    assert as_user(owner).get(f"/api/roles/{role['id']}/").json() == role
+    role = envelope(api_client_of(staff).put("/timba/role", body), 201)
+    assert api_client_of(owner).get(f"/api/roles/{role['id']}/").json() == role
 
 
 # --- Tenancy -------------------------------------------------------------------------------------
@@ -431,9 +432,9 @@ def test_foreign_and_absent_rows_get_identical_responses(api_client: APIClient) 
 
 @pytest.mark.parametrize("url", ["/api/clients/", "/api/users/", "/api/roles/", "/timba/roles"])
 def test_a_list_of_30_rows_takes_as_many_queries_as_a_list_of_one(
-    url: str, staff: User, as_user: AsUser, client_company: Client
+    url: str, staff: User, client_company: Client
 ) -> None:
-    api_client = as_user(staff)
+    api_client = api_client_of(staff)
     api_client.get(url)
     few = queries(lambda: api_client.get(url))
     for number in range(30):

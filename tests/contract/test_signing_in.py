@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from rest_framework.test import APIClient
 
 from tests.conftest import MakeUser
-from tests.contract.answers import assert_problem
+from tests.contract.responses import assert_problem
 from tests.factories import PASSWORD
 from timba.accounts.models import Role, User
 

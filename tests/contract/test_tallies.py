@@ -10,9 +10,10 @@ import openpyxl
 import pytest
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import assert_problem
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import assert_problem
 from tests.contract.uploads import create_file, form_file, get_file, pdf
 from tests.factories import ClientFactory
 from tests.tallies.sheets import read_back, save, tally
@@ -141,7 +142,6 @@ def test_only_processed_tallies_with_rejects_have_an_annotated_workbook(
     process_pending: ProcessPending,
     consignment: Consignment,
     make_user: MakeUser,
-    as_user: AsUser,
 ) -> None:
     waiting = create_file(
         api_client, form_file(tally(BAD), "a.xlsx"), consignment_id=consignment.pk
@@ -155,7 +155,7 @@ def test_only_processed_tallies_with_rejects_have_an_annotated_workbook(
         assert_problem(api_client.get(f"/api/files/{file['id']}/annotated/"), 404)
     good = upload_tally(api_client, process_pending, consignment, tally(GOOD))
     assert_problem(api_client.get(f"/api/files/{good['id']}/annotated/"), 404)
-    other_client = as_user(make_user(client=ClientFactory()))
+    other_client = api_client_of(make_user(client=ClientFactory()))
     assert_problem(other_client.get(f"/api/files/{waiting['id']}/annotated/"), 404)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.contract.answers import TIME, assert_problem
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import TIME, assert_problem
 from tests.contract.uploads import (
     FOUR_READINGS,
     form_file,

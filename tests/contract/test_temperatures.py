@@ -8,9 +8,10 @@ import pytest
 from django.test import Client as Browser
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
-from tests.contract.answers import UUID, assert_problem
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.contract.conftest import ProcessPending
+from tests.contract.responses import UUID, assert_problem
 from tests.contract.uploads import (
     FOUR_READINGS,
     UPLOAD_FIELDS,
@@ -233,10 +234,10 @@ def test_a_duplicate_gets_200_with_the_ids_of_the_first_file_at_every_endpoint(
 
 
 def test_the_same_bytes_of_another_client_are_no_duplicate(
-    api_client: APIClient, make_user: MakeUser, as_user: AsUser, process_pending: ProcessPending
+    api_client: APIClient, make_user: MakeUser, process_pending: ProcessPending
 ) -> None:
     upload_and_process(api_client, process_pending, FOUR_READINGS)
-    other = as_user(make_user(client=ClientFactory()))
+    other = api_client_of(make_user(client=ClientFactory()))
     assert upload(other, form_file(FOUR_READINGS)).status_code == 201
 
 

@@ -27,12 +27,12 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core.files.storage import storages  # noqa: E402
 
-from tests.clients import access_token  # noqa: E402
 from tests.crashes.harness import Installation  # noqa: E402
 from tests.crashes.invariants import settle, violations  # noqa: E402
 from tests.crashes.scenarios import SCENARIOS, leave_leftovers  # noqa: E402
 from tests.factories import UserFactory  # noqa: E402
 from timba import failpoints  # noqa: E402
+from timba.accounts.tokens import issue_tokens  # noqa: E402
 from timba.files.s3 import S3Storage  # noqa: E402
 
 TEMPLATE = Path(settings.DATABASES["default"]["NAME"])
@@ -50,7 +50,7 @@ class ForkServer:
     def __init__(self) -> None:
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
-        self._token = access_token(UserFactory())
+        self._token = issue_tokens(user=UserFactory()).access
         connections.close_all()
         self._count = 0
         # Whatever is loaded or built at its first use is so here, not in each child.

@@ -14,7 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.factories import PASSWORD
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.services import add_user
@@ -195,14 +196,14 @@ def test_seats_are_not_overbooked(owner: User) -> None:
 
 
 def test_the_last_seat_is_taken_once_by_any_call(
-    owner: User, staff: User, make_user: MakeUser, as_user: AsUser
+    owner: User, staff: User, make_user: MakeUser
 ) -> None:
     asleep = make_user(role="viewer", is_active=False)
     Subscription.objects.filter(client=owner.client).update(seats=2)
     new = {"name": "New", "role": "viewer"}
 
     def ask(number: int) -> int:
-        program, staffs = as_user(owner), as_user(staff)
+        program, staffs = api_client_of(owner), api_client_of(staff)
         asks = (
             lambda: program.put("/timba/user", {**new, "username": "one"}),
             lambda: program.post("/api/users/", {**new, "username": "two"}),
@@ -221,12 +222,10 @@ def test_the_last_seat_is_taken_once_by_any_call(
         assert sorted(takers) in ([200, 402, 402], [201, 402, 402])
 
 
-def test_one_owner_remains_under_concurrent_removals(
-    owner: User, make_user: MakeUser, as_user: AsUser
-) -> None:
+def test_one_owner_remains_under_concurrent_removals(owner: User, make_user: MakeUser) -> None:
     owners = [owner, *(make_user() for _ in range(3))]
     # Made before the race: each of them asks as the owner that it still is.
-    programs = [as_user(user) for user in owners]
+    programs = [api_client_of(user) for user in owners]
 
     def remove_the_next(number: int) -> int:
         program, other = programs[number], owners[(number + 1) % 4].pk
@@ -243,12 +242,12 @@ def test_one_owner_remains_under_concurrent_removals(
     assert left.count() >= 1
 
 
-def test_a_role_is_either_granted_or_deleted(owner: User, as_user: AsUser) -> None:
+def test_a_role_is_either_granted_or_deleted(owner: User) -> None:
     role = Role.unscoped.create(client=owner.client, name="gate")
     new = {"name": "New", "username": "new", "role": role.pk}
 
     def ask(number: int) -> int:
-        program = as_user(owner)
+        program = api_client_of(owner)
         if number:
             return program.delete(f"/api/roles/{role.pk}/").status_code
         return program.post("/api/users/", new).status_code
@@ -284,11 +283,9 @@ def test_concurrent_wrong_guesses_are_rejected_and_counted(owner: User) -> None:
     assert APIClient().post("/api/token/", credentials).status_code == 429
 
 
-def test_one_of_many_requests_with_an_idempotency_key_succeeds(
-    owner: User, as_user: AsUser
-) -> None:
+def test_one_of_many_requests_with_an_idempotency_key_succeeds(owner: User) -> None:
     def post(_: int) -> int:
-        program = as_user(owner)
+        program = api_client_of(owner)
         note = {"title": "Lorry 7", "content": "at the gate"}
         headers = {"Idempotency-Key": "lorry-7"}
         return program.post("/api/notes/", note, headers=headers).status_code
@@ -299,11 +296,11 @@ def test_one_of_many_requests_with_an_idempotency_key_succeeds(
     assert Note.unscoped.count() == OutboxEvent.objects.count() == 1
 
 
-def test_the_same_readings_are_accepted_once(owner: User, as_user: AsUser) -> None:
+def test_the_same_readings_are_accepted_once(owner: User) -> None:
     def upload(number: int) -> tuple[int, str]:
         readings = b"7,21.5,2026-01-01T00:00:00Z\n"
         file = SimpleUploadedFile(f"{number}.csv", readings, content_type="text/csv")
-        answer = as_user(owner).post("/upload/", {"file": file}, format="multipart")
+        answer = api_client_of(owner).post("/upload/", {"file": file}, format="multipart")
         return answer.status_code, answer.json()["file_id"]
 
     outcomes = at_once(6, upload)

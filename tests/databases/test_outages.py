@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from tests.database_faults import break_connection_at, replace_in_sql
 from timba.accounts.models import Client
 from timba.db import errors
@@ -116,9 +117,9 @@ def test_a_missing_table_is_a_defect(sql: str) -> None:
 
 
 def test_a_defect_is_a_500_with_its_traceback_in_the_log(
-    make_user: MakeUser, as_user: AsUser, caplog: pytest.LogCaptureFixture
+    make_user: MakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = as_user(make_user())
+    program = api_client_of(make_user())
     program.raise_request_exception = False
     with connection.execute_wrapper(replace_in_sql("notes_note", "nowhere")):
         answer = program.get("/api/notes/")
@@ -130,9 +131,9 @@ def test_a_defect_is_a_500_with_its_traceback_in_the_log(
 
 
 def test_an_outage_is_a_503_and_its_cause_is_logged_once(
-    make_user: MakeUser, as_user: AsUser, caplog: pytest.LogCaptureFixture
+    make_user: MakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = as_user(make_user())
+    program = api_client_of(make_user())
     for _ in range(3):
         with connection.execute_wrapper(break_connection_at("notes_note")):
             assert program.get("/api/notes/").status_code == 503

@@ -16,7 +16,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of
+from tests.conftest import MakeUser
 from timba.accounts.models import Client, Role, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
@@ -44,8 +45,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def program(owner: User, as_user: AsUser) -> APIClient:
-    return as_user(owner)
+def program(owner: User) -> APIClient:
+    return api_client_of(owner)
 
 
 def make_file(client: Client, name: str, **fields: Any) -> File:

@@ -5,7 +5,7 @@ On a VersityGW that is killed and stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
+from tests.clients import api_client_of
 from tests.files.conftest import Receive, let_an_hour_pass
 from tests.servers import DedicatedServer, record_connections
 from timba.accounts.models import User
@@ -55,8 +56,8 @@ def s3(own: DedicatedServer, settings: Settings) -> Iterator[S3Storage]:
 
 
 @pytest.fixture
-def program(owner: User, as_user: Callable[[User], APIClient]) -> APIClient:
-    return as_user(owner)
+def program(owner: User) -> APIClient:
+    return api_client_of(owner)
 
 
 def objects_in(s3: S3Storage) -> set[str]:

@@ -15,10 +15,10 @@ from django.test import Client as HttpClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from tests.clients import browser_of
 from timba.accounts.models import User
 from timba.files.worker import Worker
 
-SignIn = Callable[[User], HttpClient]
 Open = Callable[..., Page]
 
 BUILT = Path(__file__).parents[2] / "timba/web/static/timba/timba.js"
@@ -39,18 +39,6 @@ def show_more(http_client: HttpClient, path: str, page: str) -> str:
     """Follow the link "Show more" of a page without JavaScript, and return the next page."""
     [query] = re.findall(r'href="([^"]*)" rel="next"', page)
     return http_client.get(path + html.unescape(query)).content.decode()
-
-
-@pytest.fixture
-def sign_in() -> SignIn:
-    """Return a function that signs a user in: `sign_in(user).get("/files/")`."""
-
-    def start_session(user: User) -> HttpClient:
-        signed_in = HttpClient(headers={"accept": "text/html"})
-        signed_in.force_login(user)
-        return signed_in
-
-    return start_session
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +99,11 @@ def browser_errors() -> list[str]:
 
 
 @pytest.fixture
-def open_page(
-    context: BrowserContext, live_server: LiveServer, sign_in: SignIn, browser_errors: list[str]
-) -> Open:
+def open_page(context: BrowserContext, live_server: LiveServer, browser_errors: list[str]) -> Open:
     """Return a function that opens a page as a user: `open_page(user, "/files/")`."""
 
     def open_as(user: User, path: str) -> Page:
-        session = sign_in(user).cookies[settings.SESSION_COOKIE_NAME]
+        session = browser_of(user).cookies[settings.SESSION_COOKIE_NAME]
         cookie = {"name": session.key, "value": session.value, "url": live_server.url}
         context.add_cookies([cookie])  # type: ignore[list-item]
         page = context.new_page()

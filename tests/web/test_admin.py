@@ -22,9 +22,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from tests.clients import browser_of
 from tests.factories import PASSWORD, ClientFactory, Tenant, UserFactory, create_tenant
 from tests.interleaving import change_after_first_read
-from tests.web.conftest import Open, SignIn
+from tests.web.conftest import Open
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log
@@ -49,9 +50,9 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def http_client(staff: User, sign_in: SignIn) -> HttpClient:
+def http_client(staff: User) -> HttpClient:
     """Return the session of a member of platform staff."""
-    return sign_in(staff)
+    return browser_of(staff)
 
 
 def address(row: Any, page: str = "change") -> str:
@@ -206,11 +207,9 @@ def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
 
 
 @pytest.mark.parametrize("model", NOUNS)
-def test_only_staff_open_the_admin_lists(
-    model: type[Any], make_user: MakeUser, sign_in: SignIn
-) -> None:
+def test_only_staff_open_the_admin_lists(model: type[Any], make_user: MakeUser) -> None:
     page = address(model, "changelist")
-    for browser in (sign_in(make_user()), HttpClient(headers={"accept": "text/html"})):
+    for browser in (browser_of(make_user()), HttpClient(headers={"accept": "text/html"})):
         assert browser.get(page)["Location"].startswith("/admin/login/?next=")
         assert browser.post(page).status_code == HTTPStatus.FOUND
 
@@ -235,7 +234,7 @@ def test_five_wrong_passwords_for_the_admin_site_are_rate_limited(staff: User) -
 
 
 def test_only_admin_pages_allow_unsafe_eval(
-    staff: User, http_client: HttpClient, make_user: MakeUser, sign_in: SignIn
+    staff: User, http_client: HttpClient, make_user: MakeUser
 ) -> None:
     policy = http_client.get("/admin/")["Content-Security-Policy"].split("; ")
     assert {part for part in policy if "unsafe" in part} == {
@@ -245,7 +244,7 @@ def test_only_admin_pages_allow_unsafe_eval(
     assert {"default-src 'self'", "style-src-elem 'self'", "form-action 'self'"} <= set(policy)
     for browser, page in (
         (http_client, "/notes/"),
-        (sign_in(make_user()), "/admin/"),
+        (browser_of(make_user()), "/admin/"),
         (HttpClient(), "/login/"),
     ):
         assert "unsafe" not in browser.get(page)["Content-Security-Policy"]

@@ -14,9 +14,10 @@ from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.clients import browser_of
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn, show_more
+from tests.web.conftest import show_more
 from tests.web.test_files import settled_before_they_are_read, stored
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
@@ -61,8 +62,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def http_client(owner: User, sign_in: SignIn) -> HttpClient:
-    return sign_in(owner)
+def http_client(owner: User) -> HttpClient:
+    return browser_of(owner)
 
 
 @pytest.fixture
@@ -440,10 +441,10 @@ def test_log_is_corrected_and_deleted_and_the_totals_follow(
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "manager"])
 def test_each_role_is_offered_what_it_may_do_and_nothing_else(
-    owner: User, make_user: MakeUser, sign_in: SignIn, load: Consignment, role: str
+    owner: User, make_user: MakeUser, load: Consignment, role: str
 ) -> None:
     log = measured(owner, load)
-    visitor = sign_in(make_user(role))
+    visitor = browser_of(make_user(role))
     pages = "".join(
         visitor.get(path).content.decode()
         for path in (
@@ -495,11 +496,11 @@ def test_lapsed_client_reads_and_sees_no_forms_that_write(
 
 
 def test_staff_see_whose_consignments_they_are(
-    staff: User, sign_in: SignIn, load: Consignment, foreign: Log
+    staff: User, load: Consignment, foreign: Log
 ) -> None:
-    page = sign_in(staff).get("/consignments/").content.decode()
+    page = browser_of(staff).get("/consignments/").content.decode()
     assert load.client.name in page
     assert foreign.client.name in page
     assert "New consignment" not in page
-    refused = sign_in(staff).post("/consignments/", {"name": "X", "type": "pinewood"})
+    refused = browser_of(staff).post("/consignments/", {"name": "X", "type": "pinewood"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST

@@ -16,9 +16,10 @@ from django.test import Client as HttpClient
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from tests.clients import browser_of
 from tests.factories import ClientFactory
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn, show_more
+from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -66,8 +67,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def http_client(owner: User, sign_in: SignIn) -> HttpClient:
-    return sign_in(owner)
+def http_client(owner: User) -> HttpClient:
+    return browser_of(owner)
 
 
 def test_list_shows_the_result_of_each_file(
@@ -345,23 +346,21 @@ def test_temperature_page_uploads_one_file_to_its_own_endpoint(http_client: Http
     ],
 )
 def test_users_who_cannot_upload_see_the_reason(
-    make_user: MakeUser, sign_in: SignIn, role: str, lapsed: bool, sentence: str
+    make_user: MakeUser, role: str, lapsed: bool, sentence: str
 ) -> None:
     user = make_user(role)
     if lapsed:
         user.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
         user.client.subscription.save()
     for path in ("/api/", "/upload/"):
-        page = sign_in(user).get(path).content.decode()
+        page = browser_of(user).get(path).content.decode()
         assert sentence in page
         assert "data-blocked" in page
 
 
-def test_staff_upload_for_the_client_they_chose(
-    staff: User, client_company: Client, sign_in: SignIn
-) -> None:
+def test_staff_upload_for_the_client_they_chose(staff: User, client_company: Client) -> None:
     other = ClientFactory()
-    http_client = sign_in(staff)
+    http_client = browser_of(staff)
     assert "Choose a client first" in http_client.get("/api/").content.decode()
     http_client.post("/client/", {"client_id": other.pk})
     page = http_client.get("/api/").content.decode()

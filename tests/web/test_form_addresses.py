@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client as HttpClient
 
+from tests.clients import browser_of
 from tests.factories import PASSWORD, Tenant, create_tenant
 from tests.pages import PAGES
-from tests.web.conftest import SignIn
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -33,8 +33,8 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def http_client(tenant: Tenant, sign_in: SignIn) -> HttpClient:
-    return sign_in(tenant.user)
+def http_client(tenant: Tenant) -> HttpClient:
+    return browser_of(tenant.user)
 
 
 def filled(address: str, tenant: Tenant) -> str:
@@ -171,8 +171,8 @@ class TestAnotherClientIsChosen:
         return create_tenant(word="Kalnamuiza", first_id=5_000_001)
 
     @pytest.fixture
-    def platform(self, staff: User, sign_in: SignIn) -> HttpClient:
-        return sign_in(staff)
+    def platform(self, staff: User) -> HttpClient:
+        return browser_of(staff)
 
     @pytest.mark.parametrize(
         ("page", "noun"),

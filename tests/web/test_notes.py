@@ -12,8 +12,9 @@ from django.test import Client as HttpClient
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from tests.clients import browser_of
 from tests.factories import ClientFactory
-from tests.web.conftest import SignIn, show_more
+from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.notes.models import Note
@@ -30,8 +31,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def http_client(owner: User, sign_in: SignIn) -> HttpClient:
-    return sign_in(owner)
+def http_client(owner: User) -> HttpClient:
+    return browser_of(owner)
 
 
 @pytest.fixture
@@ -118,8 +119,8 @@ def test_search_finds_titles_and_texts(http_client: HttpClient, note: Note) -> N
     assert http_client.get("/notes/?q=nul%00").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_viewer_reads_and_cannot_write(make_user: MakeUser, note: Note, sign_in: SignIn) -> None:
-    viewer = sign_in(make_user("viewer"))
+def test_viewer_reads_and_cannot_write(make_user: MakeUser, note: Note) -> None:
+    viewer = browser_of(make_user("viewer"))
     page = viewer.get("/notes/").content.decode()
     assert "Andris has it" in page
     assert "Add note" not in page

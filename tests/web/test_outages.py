@@ -14,9 +14,9 @@ from django.test import Client as HttpClient
 from django.test import RequestFactory
 from django.urls import reverse
 
-from tests.conftest import AsUser, MakeUser
+from tests.clients import api_client_of, browser_of
+from tests.conftest import MakeUser
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn
 from timba.config.middleware import DomainErrorMiddleware
 from timba.files.storage import StorageUnavailable, store
 from timba.notes.models import Note
@@ -50,8 +50,8 @@ def assert_busy(page: Any, sentence: str = BUSY) -> None:
 
 
 @pytest.fixture
-def http_client(make_user: MakeUser, sign_in: SignIn) -> HttpClient:
-    return sign_in(make_user())
+def http_client(make_user: MakeUser) -> HttpClient:
+    return browser_of(make_user())
 
 
 @pytest.mark.parametrize("on", ["notes_note", ""])
@@ -69,36 +69,32 @@ def test_sign_in_page_with_a_busy_database_says_so(make_user: MakeUser) -> None:
         assert_busy(HttpClient(headers={"accept": "text/html"}).post("/login/", form))
 
 
-def test_admin_page_with_a_busy_database_says_so(
-    staff: Any, client_company: Any, sign_in: SignIn
-) -> None:
+def test_admin_page_with_a_busy_database_says_so(staff: Any, client_company: Any) -> None:
     note = write_note(actor=staff, client=client_company, title="Key")
-    http_client, page = sign_in(staff), reverse("admin:notes_note_change", args=[note.pk])
+    http_client, page = browser_of(staff), reverse("admin:notes_note_change", args=[note.pk])
     with database_fails(on="notes_note"):
         assert_busy(http_client.get(page))
 
 
-def test_a_program_gets_the_same_as_problem_details(make_user: MakeUser, as_user: AsUser) -> None:
+def test_a_program_gets_the_same_as_problem_details(make_user: MakeUser) -> None:
     user = make_user()
     program = HttpClient(headers={"accept": "application/json"})
     program.force_login(user)
     with database_fails(on="notes_note"):
-        answers = [program.get("/notes/"), as_user(user).get("/api/notes/")]
+        answers = [program.get("/notes/"), api_client_of(user).get("/api/notes/")]
     for answer in answers:
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json()["detail"] == BUSY
 
 
-def test_a_page_whose_readings_are_unavailable_says_so(
-    make_user: MakeUser, sign_in: SignIn
-) -> None:
+def test_a_page_whose_readings_are_unavailable_says_so(make_user: MakeUser) -> None:
     owner = make_user()
     readings = "7,21.5,2026-01-01T12:00:00Z\n7,22.5,2026-01-01T14:00:00Z\n"
     file = settle_readings(readings, actor=owner)
     for derivative in file.derivatives.all():
         store().delete(derivative.storage_key)
-    page = sign_in(owner).get("/temperatures/7/?from=2026-01-01T13:00:00Z")
+    page = browser_of(owner).get("/temperatures/7/?from=2026-01-01T13:00:00Z")
     assert_busy(page, "Some readings cannot be read just now.")
 
 
@@ -146,9 +142,9 @@ def test_error_page_needs_no_context_and_no_static_files(
     assert page["Content-Security-Policy"]
 
 
-def test_failure_to_save_a_session_is_503(staff: Any, client_company: Any, sign_in: SignIn) -> None:
+def test_failure_to_save_a_session_is_503(staff: Any, client_company: Any) -> None:
     """Django's session middleware raises it, outside the reach of the refusal middleware."""
-    http_client = sign_in(staff)
+    http_client = browser_of(staff)
     http_client.raise_request_exception = False
     choice = {"client_id": str(client_company.pk), "next": "/notes/"}
     with database_fails(on="UPDATE", of="django_session"):

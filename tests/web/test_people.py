@@ -13,8 +13,8 @@ from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.clients import browser_of
 from tests.factories import PASSWORD, ClientFactory, UserFactory
-from tests.web.conftest import SignIn
 from timba.accounts.models import Client, Role, User
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import add_role
@@ -30,8 +30,8 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def http_client(owner: User, sign_in: SignIn) -> HttpClient:
-    return sign_in(owner)
+def http_client(owner: User) -> HttpClient:
+    return browser_of(owner)
 
 
 @pytest.fixture
@@ -145,9 +145,9 @@ def test_last_owner_stays_and_the_page_says_why(http_client: HttpClient, owner: 
     assert response.status_code == HTTPStatus.CONFLICT
 
 
-def test_new_password_is_set(http_client: HttpClient, make_user: MakeUser, sign_in: SignIn) -> None:
+def test_new_password_is_set(http_client: HttpClient, make_user: MakeUser) -> None:
     user = make_user("viewer", username="ilze")
-    visitor = sign_in(user)
+    visitor = browser_of(user)
     page = f"/people/{user.pk}/"
     refused = http_client.post(f"{page}password/", {"password": "short"})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
@@ -205,31 +205,29 @@ def test_built_in_roles_have_no_page(http_client: HttpClient) -> None:
 
 
 def test_roles_with_more_permissions_than_ones_own_are_not_offered(
-    owner: User, make_user: MakeUser, sign_in: SignIn
+    owner: User, make_user: MakeUser
 ) -> None:
     permissions = ["users.manage", "notes.write"]
     clerk = add_role(actor=owner, client=owner.client, name="clerk", permissions=permissions)
-    page = sign_in(make_user(clerk)).get("/people/?new=1").content.decode()
+    page = browser_of(make_user(clerk)).get("/people/?new=1").content.decode()
     assert re.findall(r"<option value=\"\d+\">(\w+)</option>", page) == ["viewer", "clerk"]
 
 
-def test_only_owners_may_assign_the_owner_role(
-    owner: User, make_user: MakeUser, sign_in: SignIn
-) -> None:
+def test_only_owners_may_assign_the_owner_role(owner: User, make_user: MakeUser) -> None:
     everything = add_role(
         actor=owner, client=owner.client, name="deputy", permissions=Permission.values
     )
     for user, is_offered in ((owner, True), (make_user(everything), False)):
-        page = sign_in(user).get("/people/?new=1").content.decode()
+        page = browser_of(user).get("/people/?new=1").content.decode()
         assert (">owner</option>" in page) == is_offered
         assert ">deputy</option>" in page
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
 def test_page_is_forbidden_without_the_permission_to_manage_users(
-    make_user: MakeUser, sign_in: SignIn, owner: User, weigher: Role, role: str
+    make_user: MakeUser, owner: User, weigher: Role, role: str
 ) -> None:
-    visitor = sign_in(make_user(role))
+    visitor = browser_of(make_user(role))
     for path in (
         "/people/",
         f"/people/{owner.pk}/",
@@ -242,11 +240,9 @@ def test_page_is_forbidden_without_the_permission_to_manage_users(
         assert "Anna" not in response.content.decode()
 
 
-def test_staff_choose_a_client_first_and_then_manage_its_people(
-    staff: User, sign_in: SignIn, owner: User
-) -> None:
+def test_staff_choose_a_client_first_and_then_manage_its_people(staff: User, owner: User) -> None:
     ClientFactory()
-    visitor = sign_in(staff)
+    visitor = browser_of(staff)
     assert "Choose a client below the menu" in visitor.get("/people/").content.decode()
     assert visitor.post("/people/", person_fields()).status_code == HTTPStatus.BAD_REQUEST
     visitor.post("/client/", {"client_id": owner.client_id})
@@ -256,24 +252,22 @@ def test_staff_choose_a_client_first_and_then_manage_its_people(
 
 
 @pytest.mark.parametrize("role", ["owner", "viewer"])
-def test_everyone_changes_their_own_name_and_address(
-    make_user: MakeUser, sign_in: SignIn, role: str
-) -> None:
+def test_everyone_changes_their_own_name_and_address(make_user: MakeUser, role: str) -> None:
     user = make_user(role, name="Ilze")
     form = {"name": "Ilze Ozola", "contact": "+371 200", "address": "Kuldīga"}
-    assert sign_in(user).post("/account/", form)["Location"] == "/account/"
+    assert browser_of(user).post("/account/", form)["Location"] == "/account/"
     user.refresh_from_db()
     assert (user.name, user.contact, user.address) == ("Ilze Ozola", "+371 200", "Kuldīga")
-    refused = sign_in(user).post("/account/", {**form, "name": ""})
+    refused = browser_of(user).post("/account/", {**form, "name": ""})
     assert refused.status_code == HTTPStatus.BAD_REQUEST
     assert "A person needs a name." in refused.content.decode()
 
 
 def test_own_password_needs_the_current_one_and_ends_every_other_sign_in(
-    make_user: MakeUser, sign_in: SignIn
+    make_user: MakeUser,
 ) -> None:
     user = make_user("viewer")
-    here, elsewhere = sign_in(user), sign_in(user)
+    here, elsewhere = browser_of(user), browser_of(user)
     wrong = {"current_password": "wrong", "password": NEW_PASSWORD}
     refused = here.post("/account/password/", wrong)
     assert refused.status_code == HTTPStatus.BAD_REQUEST
@@ -284,8 +278,8 @@ def test_own_password_needs_the_current_one_and_ends_every_other_sign_in(
     assert elsewhere.get("/account/").status_code == HTTPStatus.FOUND
 
 
-def test_guessing_ones_own_password_is_rate_limited(make_user: MakeUser, sign_in: SignIn) -> None:
-    visitor = sign_in(make_user("viewer"))
+def test_guessing_ones_own_password_is_rate_limited(make_user: MakeUser) -> None:
+    visitor = browser_of(make_user("viewer"))
     wrong = {"current_password": "wrong", "password": NEW_PASSWORD}
     statuses = [visitor.post("/account/password/", wrong).status_code for _ in range(11)]
     assert statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS

@@ -11,8 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.signals import post_init
 from django.test import Client as HttpClient
 
+from tests.clients import browser_of
 from tests.factories import PASSWORD, ClientFactory
-from tests.web.conftest import SignIn
 from timba.accounts import sign_in as sign_in_service
 from timba.accounts.models import Client, User
 from timba.accounts.rate_limit import ConcurrencyLimiter
@@ -93,17 +93,15 @@ def test_too_many_concurrent_sign_ins_are_told_to_wait(
     assert f'value="{user.username}"' in response.content.decode()
 
 
-def test_signing_out_ends_the_session(make_user: MakeUser, sign_in: SignIn) -> None:
-    http_client = sign_in(make_user())
+def test_signing_out_ends_the_session(make_user: MakeUser) -> None:
+    http_client = browser_of(make_user())
     assert http_client.get("/logout/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert http_client.post("/logout/")["Location"] == "/login/"
     assert http_client.get("/files/").status_code == HTTPStatus.FOUND
 
 
-def test_user_without_access_is_not_redirected_in_a_loop(
-    make_user: MakeUser, sign_in: SignIn
-) -> None:
-    response = sign_in(make_user()).get("/admin/", follow=True)
+def test_user_without_access_is_not_redirected_in_a_loop(make_user: MakeUser) -> None:
+    response = browser_of(make_user()).get("/admin/", follow=True)
     assert response.status_code == HTTPStatus.OK
     assert "Then you go on to the page you asked for." in response.content.decode()
 
@@ -138,11 +136,9 @@ class TestForms:
         assert response["Location"].startswith("/login/?next=")
 
     @pytest.mark.parametrize("address", ["/notes/", "/login/"])
-    def test_form_with_a_file_is_rejected(
-        self, make_user: MakeUser, sign_in: SignIn, address: str
-    ) -> None:
+    def test_form_with_a_file_is_rejected(self, make_user: MakeUser, address: str) -> None:
         note = SimpleUploadedFile("note.txt", b"larch")
-        response = sign_in(make_user()).post(address, {"title": "Seal", "file": note})
+        response = browser_of(make_user()).post(address, {"title": "Seal", "file": note})
         assert response.status_code == HTTPStatus.BAD_REQUEST
 
 
@@ -159,9 +155,9 @@ class TestStaff:
         write_note(actor=staff, client=other, title="Ferry on Friday")
 
     def test_rows_of_all_clients_are_shown_until_one_is_chosen(
-        self, staff: User, other: Client, notes: None, sign_in: SignIn
+        self, staff: User, other: Client, notes: None
     ) -> None:
-        http_client = sign_in(staff)
+        http_client = browser_of(staff)
         page = http_client.get("/notes/").content.decode()
         assert "Gate key" in page
         assert "Ferry on Friday" in page
@@ -172,15 +168,13 @@ class TestStaff:
         assert "Ferry on Friday" in page
         assert "Add note" in page
 
-    def test_the_only_client_is_selected(
-        self, staff: User, client_company: Client, sign_in: SignIn
-    ) -> None:
-        assert "Add note" in sign_in(staff).get("/notes/").content.decode()
+    def test_the_only_client_is_selected(self, staff: User, client_company: Client) -> None:
+        assert "Add note" in browser_of(staff).get("/notes/").content.decode()
 
     def test_member_cannot_choose_another_client(
-        self, make_user: MakeUser, other: Client, notes: None, sign_in: SignIn
+        self, make_user: MakeUser, other: Client, notes: None
     ) -> None:
-        http_client = sign_in(make_user())
+        http_client = browser_of(make_user())
         http_client.post("/client/", {"client_id": other.pk})
         assert "Ferry on Friday" not in http_client.get("/notes/").content.decode()
 
@@ -191,9 +185,9 @@ class TestManyClients:
     MANY = 3 * MAX_LISTED_CLIENTS
 
     @pytest.fixture
-    def http_client(self, staff: User, sign_in: SignIn) -> HttpClient:
+    def http_client(self, staff: User) -> HttpClient:
         Client.objects.bulk_create(Client(name=f"Sawmill {n:03}") for n in range(self.MANY))
-        return sign_in(staff)
+        return browser_of(staff)
 
     @pytest.mark.parametrize("path", ["/notes/", "/consignments/", "/files/", "/files/rows/"])
     def test_no_page_and_no_fragment_loads_all_clients(
@@ -229,5 +223,5 @@ class TestManyClients:
         assert page.count("</button></p>") == 2 + MAX_LISTED_CLIENTS
         assert f"There are more than {MAX_LISTED_CLIENTS}: type more of the name." in page
 
-    def test_only_staff_may_search_clients(self, make_user: MakeUser, sign_in: SignIn) -> None:
-        assert sign_in(make_user()).get("/clients/")["Location"] == "/"
+    def test_only_staff_may_search_clients(self, make_user: MakeUser) -> None:
+        assert browser_of(make_user()).get("/clients/")["Location"] == "/"

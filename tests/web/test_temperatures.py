@@ -11,9 +11,10 @@ import time_machine
 from django.test import Client as HttpClient
 from pytest_django import DjangoAssertNumQueries
 
+from tests.clients import browser_of
 from tests.factories import ClientFactory
 from tests.temperatures.uploads import settle_readings
-from tests.web.conftest import SignIn, show_more
+from tests.web.conftest import show_more
 from timba.accounts.models import User
 from timba.places.models import City
 
@@ -31,13 +32,13 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def http_client(owner: User, sign_in: SignIn) -> HttpClient:
+def http_client(owner: User) -> HttpClient:
     settle_readings(READINGS, actor=owner)
-    return sign_in(owner)
+    return browser_of(owner)
 
 
-def test_without_readings_the_page_says_how_to_begin(make_user: MakeUser, sign_in: SignIn) -> None:
-    assert "No readings yet" in sign_in(make_user()).get("/temperatures/").content.decode()
+def test_without_readings_the_page_says_how_to_begin(make_user: MakeUser) -> None:
+    assert "No readings yet" in browser_of(make_user()).get("/temperatures/").content.decode()
 
 
 def test_cities_have_their_statistics_and_the_first_is_selected(http_client: HttpClient) -> None:
@@ -88,10 +89,8 @@ def test_city_without_readings_is_not_found(http_client: HttpClient, city_id: in
     assert not City.unscoped.exists()
 
 
-def test_foreign_cities_are_not_found(
-    http_client: HttpClient, sign_in: SignIn, make_user: MakeUser
-) -> None:
-    stranger = sign_in(make_user(client=ClientFactory()))
+def test_foreign_cities_are_not_found(http_client: HttpClient, make_user: MakeUser) -> None:
+    stranger = browser_of(make_user(client=ClientFactory()))
     assert "No readings yet" in stranger.get("/temperatures/").content.decode()
     assert stranger.get("/temperatures/7/").status_code == HTTPStatus.NOT_FOUND
 
@@ -118,28 +117,26 @@ def test_invalid_name_is_rejected_in_place(
     assert '<details class="ask" open>' in page
 
 
-def test_viewer_cannot_name_cities(
-    http_client: HttpClient, make_user: MakeUser, sign_in: SignIn
-) -> None:
-    viewer = sign_in(make_user("viewer"))
+def test_viewer_cannot_name_cities(http_client: HttpClient, make_user: MakeUser) -> None:
+    viewer = browser_of(make_user("viewer"))
     assert "Give it a name" not in viewer.get("/temperatures/").content.decode()
     response = viewer.post("/temperatures/7/name/", {"name": "Kuldīga"})
     assert response.status_code == HTTPStatus.FORBIDDEN
 
 
-def test_staff_choose_a_client_first(http_client: HttpClient, staff: User, sign_in: SignIn) -> None:
+def test_staff_choose_a_client_first(http_client: HttpClient, staff: User) -> None:
     ClientFactory()
-    platform = sign_in(staff)
+    platform = browser_of(staff)
     assert "Choose a client" in platform.get("/temperatures/").content.decode()
     assert platform.get("/temperatures/7/").status_code == HTTPStatus.NOT_FOUND
 
 
 def test_page_takes_the_same_queries_for_many_cities(
-    owner: User, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+    owner: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
-    http_client = sign_in(owner)
+    http_client = browser_of(owner)
     for queries in (7, 6):  # the overview is cached after the first request
         with django_assert_num_queries(queries):
             page = http_client.get("/temperatures/").content.decode()
@@ -150,12 +147,10 @@ def test_page_takes_the_same_queries_for_many_cities(
         http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")
 
 
-def test_cities_are_paginated_by_number_and_the_selected_one_stays(
-    owner: User, sign_in: SignIn
-) -> None:
+def test_cities_are_paginated_by_number_and_the_selected_one_stays(owner: User) -> None:
     lines = "".join(f"{city},{city}.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
-    http_client = sign_in(owner)
+    http_client = browser_of(owner)
     page = http_client.get("/temperatures/7/?last=1y").content.decode()
     rest = show_more(http_client, "/temperatures/7/", page)
     linked = [re.findall(r'<li><a href="/temperatures/(\d+)/', text) for text in (page, rest)]
