@@ -20,6 +20,7 @@ from timba.files.sandbox import close_sandbox
 
 FinishUpload = Callable[..., Upload]
 Receive = Callable[..., File]
+UseProcessors = Callable[..., None]
 Objects = Callable[[], set[str]]
 
 
@@ -95,21 +96,29 @@ def settle(receive: Receive) -> Receive:
     return send
 
 
-@pytest.fixture
-def malicious_reader(settings: Settings) -> Iterator[None]:
-    """Read texts in the sandbox with a reader that does what the text says."""
-    use_processors(settings, "tests.files.malicious_reader.PROCESSOR")
+@pytest.fixture(autouse=True, scope="module")
+def _close_sandbox() -> Iterator[None]:
     yield
-    _forget_processors()
+    close_sandbox()
 
 
-def use_processors(settings: Settings, *names: str) -> None:
-    """Use these processors only; the fewer, the sooner a sandbox child starts."""
-    settings.FILE_PROCESSORS = list(names)
-    _forget_processors()
+@pytest.fixture
+def use_processors(settings: Settings) -> Iterator[UseProcessors]:
+    """Return a function that lets a test use these processors only.
+
+    The fewer there are, the sooner a sandbox child starts.
+    """
+
+    def use(*names: str) -> None:
+        settings.FILE_PROCESSORS = list(names)
+        forget_processors()
+
+    yield use
+    forget_processors()
 
 
-def _forget_processors() -> None:
+def forget_processors() -> None:
+    """Let the next file be read by the processors that the settings then name."""
     close_sandbox()
     processors.cache_clear()
     sniffers.cache_clear()

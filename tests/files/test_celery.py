@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 
 from tests.journeys.processes import wait_until
-from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
+from tests.journeys.timba_process import ApiClient, TimbaProcess
 from tests.servers import DedicatedServer
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
 from timba.files.tasks import TaskFailed, log_exceptions, queued_messages
@@ -36,12 +36,7 @@ def redis() -> Iterator[DedicatedServer]:
 def process(
     redis: DedicatedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(
-        tmp_path_factory.mktemp("celery"),
-        DJANGO_SETTINGS_MODULE="tests.files.celery_settings",
-        PYTHONPATH=str(ROOT),
-        **redis.variables(),
-    )
+    process = TimbaProcess(tmp_path_factory.mktemp("celery"), **redis.variables())
     try:
         process.start()
         yield process
@@ -223,23 +218,6 @@ def test_a_worker_that_no_longer_consumes_is_replaced(
     after = mains(timba)
     assert after["fast"] != before["fast"]
     assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
-
-
-def test_a_file_that_needs_too_much_memory_fails_alone(
-    timba: TimbaProcess, manager: ApiClient
-) -> None:
-    before = mains(timba)
-    for number in range(3):
-        batch = [
-            ("files", (f"greedy {number}.txt", b"larch\n")),
-            ("files", (f"{number}.csv", READINGS % (number + 1))),
-        ]
-        ids = manager.post("/api/upload/", files=batch).json()["task_ids"]
-        greedy, good = (manager.wait_for_task(task_id) for task_id in ids)
-        assert greedy["status"] == "FAILURE"
-        assert greedy["error"] == "It needs more memory than one file may use."
-        assert good["status"] == "SUCCESS"
-    assert mains(timba) == before
 
 
 def test_an_orderly_stop_releases_the_file_in_progress(

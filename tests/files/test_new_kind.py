@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, use_processors
+from tests.files.conftest import Receive, UseProcessors
 from timba.files import kinds
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 
 @pytest.fixture(autouse=True)
-def _bark_is_a_kind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _bark_is_a_kind(use_processors: UseProcessors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(kinds.KINDS_BY_EXTENSION, "txt", (kinds.TEXT, "bark"))
-    before = settings.FILE_PROCESSORS
-    use_processors(settings, *before, "tests.files.new_kind.PROCESSOR")
-    yield
-    use_processors(settings, *before)
+    use_processors("timba.files.processors.text.PROCESSOR", "tests.files.new_kind.PROCESSOR")
 
 
 def test_a_file_of_a_new_kind_is_detected_read_and_settled(settle: Receive) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Lack
-from tests.files.conftest import Receive
+from tests.files.conftest import UseProcessors
 from tests.files.missing_protection import python_without
-from tests.files.samples import photo
-from timba.files.models import File
+from tests.files.samples import MemorySource, pdf
+from timba.files.processors.document import read_document
 from timba.files.protections import WARNINGS, missing_protections
 from timba.files.registry import check_sandbox
+from timba.files.sandbox import run_in_sandbox
 from timba.files.sandbox_limits import PROTECTIONS
 from timba.isolated_python import isolated_python
 
@@ -26,14 +27,14 @@ def test_this_machine_lacks_none() -> None:
     assert check_sandbox(None) == []
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("name", PROTECTIONS)
 def test_files_are_read_without_it_and_the_operator_is_warned(
-    settle: Receive, lack: Lack, caplog: pytest.LogCaptureFixture, name: str
+    lack: Lack, use_processors: UseProcessors, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
+    use_processors("timba.files.processors.document.PROCESSOR")
     lack(name)
     for _ in range(2):
-        assert settle(photo(), name="larch.jpg").status == File.Status.SUCCESS
+        assert run_in_sandbox(read_document, MemorySource(pdf())).findings["pages"] == 1
     [warning] = [record.msg for record in caplog.records if record.levelname == "WARNING"]
     assert (warning["event"], warning["hint"]) == WARNINGS[name]
     [problem] = check_sandbox(None)

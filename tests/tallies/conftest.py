@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.files.conftest import Receive, finish_upload, objects, owner, receive, store_folder  # noqa: F401
+from tests.files.conftest import (  # noqa: F401
+    Receive,
+    _close_sandbox,
+    finish_upload,
+    objects,
+    owner,
+    receive,
+    store_folder,
+)
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.sandbox import close_sandbox
 
 Upload = Callable[..., File]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _close_sandbox() -> Iterator[None]:
-    yield
-    close_sandbox()
 
 
 @pytest.fixture

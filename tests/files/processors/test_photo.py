@@ -5,68 +5,57 @@ from __future__ import annotations
 import io
 import os
 import random
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.ExifTags import IFD
 
 from tests.files.conftest import Receive
-from tests.files.samples import PNG_SIGNATURE, black_png, forest, photo, png
+from tests.files.samples import PNG_SIGNATURE, MemorySource, forest, photo, png
 from timba.files.models import File
+from timba.files.processors import photo as photo_module
 from timba.files.processors.base import FileRefused
 from timba.files.processors.photo import (
     DAMAGED,
-    MAX_SCANNED_PIXELS,
     TOO_MANY_SCANS,
     read_photo,
 )
-from timba.files.sandbox import close_sandbox
+from timba.files.sandbox import close_sandbox, run_in_sandbox
 from timba.files.sandbox_child import UNREADABLE
 
-MAKE, MODEL, TAKEN, OFFSET = 0x010F, 0x0110, 0x9003, 0x9011
+MAKE, MODEL, ORIENTATION, TAKEN, OFFSET = 0x010F, 0x0110, 0x0112, 0x9003, 0x9011
 LATITUDE = {1: "N", 2: (56.0, 57.0, 0.0)}
 TOO_MANY_PIXELS = "It has more than 50 million pixels. Send a smaller copy."
 
 
-class Bytes:
-    """A source in memory."""
-
-    name = "photo.jpg"
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.size = len(content)
-
-    def open(self) -> io.BytesIO:
-        return io.BytesIO(self._content)
+pytestmark = pytest.mark.only_on("sqlite")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_child_is_left() -> Iterator[None]:
-    yield
-    close_sandbox()
-
-
-def test_a_photo_with_thousands_of_scans_is_refused_before_decoding() -> None:
+def test_a_photo_with_many_scans_is_refused_before_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each scan has a hundred bytes and costs as much as decoding a whole picture."""
-    content = photo((2000, 1500), progressive=True, mode="L")
+    content = photo((200, 150), progressive=True, mode="L")
     start = content.rindex(b"\xff\xda")
     begun, scan, end = content[:start], content[start:-2], content[-2:]
-    allowed = MAX_SCANNED_PIXELS // (2000 * 1500) - begun.count(b"\xff\xda")
-    assert read_photo(Bytes(begun + scan * allowed + end))["width"] == 2000
+    monkeypatch.setattr(photo_module, "MAX_SCANNED_PIXELS", 50 * 200 * 150)
+    allowed = 50 - begun.count(b"\xff\xda")
+    assert read_photo(MemorySource(begun + scan * allowed + end))["width"] == 200
     with pytest.raises(FileRefused, match=TOO_MANY_SCANS):
-        read_photo(Bytes(begun + scan * (allowed + 1) + end))
+        read_photo(MemorySource(begun + scan * (allowed + 1) + end))
 
 
 @pytest.mark.django_db
 def test_a_photo_is_read_in_the_sandbox(settle: Receive) -> None:
     content = photo(
         (640, 480),
-        exif={MAKE: "Nikon", MODEL: "D750"},
-        details={TAKEN: "2024:05:06 07:08:09", OFFSET: "+02:00"},
-        gps=LATITUDE,
+        exif={
+            MAKE: "Nikon",
+            MODEL: "D750",
+            IFD.Exif: {TAKEN: "2024:05:06 07:08:09", OFFSET: "+02:00"},
+            IFD.GPSInfo: LATITUDE,
+        },
     )
     file = settle(content, name="load.JPG")
     assert (file.status, file.kind, file.media_type) == ("SUCCESS", "photo", "image/jpeg")
@@ -88,7 +77,7 @@ def test_a_photo_is_read_in_the_sandbox(settle: Receive) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_every_kind_of_photo_is_read(kind: str) -> None:
-    facts = read_photo(Bytes(photo((100, 50), kind=kind)))
+    facts = read_photo(MemorySource(photo((100, 50), kind=kind)))
     assert (facts["format"], facts["width"], facts["height"]) == (kind, 100, 50)
     assert (facts["taken_at"], facts["camera"], facts["has_gps"]) == (None, None, False)
 
@@ -97,7 +86,7 @@ def test_every_kind_of_photo_is_read(kind: str) -> None:
 def test_every_pixel_mode_is_read(mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (40, 30)).save(file, "PNG")
-    assert read_photo(Bytes(file.getvalue()))["width"] == 40
+    assert read_photo(MemorySource(file.getvalue()))["width"] == 40
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -114,9 +103,11 @@ def test_a_photo_is_read_as_upright_in_every_orientation(orientation: int) -> No
         7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
         8: lambda image: image.transpose(Image.Transpose.ROTATE_270),
     }[orientation](upright)
-    facts = read_photo(Bytes(photo(picture=turned, kind="PNG", orientation=orientation)))
+    facts = read_photo(
+        MemorySource(photo(picture=turned, kind="PNG", exif={ORIENTATION: orientation}))
+    )
     assert (facts["width"], facts["height"]) == (300, 200)
-    original = read_photo(Bytes(photo(picture=upright, kind="PNG")))
+    original = read_photo(MemorySource(photo(picture=upright, kind="PNG")))
     assert differing_bits(facts["phash"], original["phash"]) <= 4
 
 
@@ -124,7 +115,8 @@ def test_similar_photos_share_most_of_their_hash_and_others_do_not() -> None:
     large, small = forest((800, 600)), forest((400, 300))
     other = Image.effect_noise((400, 300), 80).convert("RGB")
     hashes = [
-        read_photo(Bytes(photo(picture=picture)))["phash"] for picture in (large, small, other)
+        read_photo(MemorySource(photo(picture=picture)))["phash"]
+        for picture in (large, small, other)
     ]
     assert differing_bits(hashes[0], hashes[1]) <= 4
     assert differing_bits(hashes[0], hashes[2]) >= 12
@@ -149,7 +141,7 @@ def differing_bits(one: str, other: str) -> int:
 )
 def test_the_time_of_exposure_is_in_utc(taken: str, offset: str | None, moment: str | None) -> None:
     details = {TAKEN: taken} | ({OFFSET: offset} if offset else {})
-    assert read_photo(Bytes(photo(details=details)))["taken_at"] == moment
+    assert read_photo(MemorySource(photo(exif={IFD.Exif: details})))["taken_at"] == moment
 
 
 @pytest.mark.parametrize(
@@ -160,7 +152,7 @@ def test_the_camera_has_the_names_that_are_known(
     make: str | None, model: str | None, camera: str
 ) -> None:
     exif = {tag: value for tag, value in ((MAKE, make), (MODEL, model)) if value}
-    assert read_photo(Bytes(photo(exif=exif)))["camera"] == camera
+    assert read_photo(MemorySource(photo(exif=exif)))["camera"] == camera
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -168,35 +160,29 @@ def test_the_camera_has_the_names_that_are_known(
 def test_corrupted_exif_data_does_not_fail_the_photo(kind: str) -> None:
     content = photo(
         kind=kind,
-        exif={MAKE: "Nikon", MODEL: "D750"},
-        orientation=6,
-        details={TAKEN: "2024:05:06 07:08:09"},
-        gps=LATITUDE,
+        exif={
+            MAKE: "Nikon",
+            MODEL: "D750",
+            ORIENTATION: 6,
+            IFD.Exif: {TAKEN: "2024:05:06 07:08:09"},
+            IFD.GPSInfo: LATITUDE,
+        },
     )
     start = content.index(b"MM\0*")
     end = content.index(b"\xff\xdb") if kind == "JPEG" else len(content)
     chance = random.Random(7)
-    for _ in range(500):
+    for _ in range(150):
         garbled = bytearray(content)
         for _ in range(chance.randint(1, 12)):
             garbled[chance.randrange(start, end)] = chance.randrange(256)
-        facts = read_photo(Bytes(bytes(garbled)))
+        facts = read_photo(MemorySource(bytes(garbled)))
         assert sorted((facts["width"], facts["height"])) == [48, 64]
-
-
-def test_a_decompression_bomb_is_refused_by_its_header() -> None:
-    bomb = black_png(13_000, 13_000)
-    assert len(bomb) < 512 * 1024
-    started = time.process_time()
-    with pytest.raises(FileRefused, match=TOO_MANY_PIXELS):
-        read_photo(Bytes(bomb))
-    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("size", [(50_000, 1001), (2**31 - 1, 2**31 - 1), (100_000, 100_000)])
 def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(FileRefused, match=TOO_MANY_PIXELS):
-        read_photo(Bytes(png(*size)))
+        read_photo(MemorySource(png(*size)))
 
 
 @pytest.mark.django_db
@@ -210,7 +196,7 @@ def test_too_many_pixels_are_refused_in_the_sandbox_too(
 
 @pytest.mark.django_db
 def test_the_maximum_of_pixels_fits_into_the_sandbox(settle: Receive) -> None:
-    file = settle(black_png(7000, 7000), name="large.png")
+    file = settle(png(7000, 7000, pixels=bytes(7000 * (1 + 3 * 7000))), name="large.png")
     assert (file.status, file.error) == (File.Status.SUCCESS, "")
 
 
@@ -222,7 +208,7 @@ WHOLE = {kind: photo((300, 200), kind=kind) for kind in ("JPEG", "PNG", "WEBP")}
 def test_a_truncated_photo_is_refused(kind: str, share: float) -> None:
     content = WHOLE[kind]
     with pytest.raises(FileRefused) as refusal:
-        read_photo(Bytes(content[: max(12, int(len(content) * share))]))
+        read_photo(MemorySource(content[: max(12, int(len(content) * share))]))
     assert str(refusal.value) == DAMAGED
 
 
@@ -243,7 +229,7 @@ def test_a_truncated_photo_is_refused(kind: str, share: float) -> None:
 )
 def test_a_file_that_is_no_photo_is_refused(content: bytes) -> None:
     with pytest.raises(FileRefused) as refusal:
-        read_photo(Bytes(content))
+        read_photo(MemorySource(content))
     assert str(refusal.value) == DAMAGED
 
 
@@ -252,29 +238,30 @@ def test_only_three_decoders_are_enabled(kind: str) -> None:
     file = io.BytesIO()
     forest((32, 32)).save(file, kind)
     with pytest.raises(FileRefused) as refusal:
-        read_photo(Bytes(file.getvalue()))
+        read_photo(MemorySource(file.getvalue()))
     assert str(refusal.value) == DAMAGED
 
 
 def test_a_photo_with_appended_html_is_a_photo() -> None:
     """A polyglot is read as a photo, and never shown as anything else."""
-    facts = read_photo(Bytes(photo() + b"<script>alert(1)</script>%PDF-1.7"))
+    facts = read_photo(MemorySource(photo() + b"<script>alert(1)</script>%PDF-1.7"))
     assert facts["format"] == "JPEG"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("kind", sorted(WHOLE))
-def test_corrupted_photos_fail_with_a_sentence_and_leave_no_process(
-    settle: Receive, kind: str
-) -> None:
+def test_corrupted_photos_are_read_or_refused_and_leave_no_process(kind: str) -> None:
     chance = random.Random(kind)
     before = set(Path("/proc").glob("[0-9]*"))
+    sentences: set[str] = set()
     for _ in range(25):
         corrupted = bytearray(WHOLE[kind])
         for _ in range(chance.randint(1, 30)):
             corrupted[chance.randrange(12, len(corrupted))] = chance.randrange(256)
-        file = settle(bytes(corrupted), name=f"corrupted.{kind.lower()}")
-        assert file.status == "SUCCESS" or file.error in {DAMAGED, UNREADABLE, TOO_MANY_PIXELS}
+        try:
+            run_in_sandbox(read_photo, MemorySource(bytes(corrupted)))
+        except FileRefused as refusal:
+            sentences.add(str(refusal))
+    assert sentences <= {DAMAGED, UNREADABLE, TOO_MANY_PIXELS}
     close_sandbox()
     ours = {
         path
