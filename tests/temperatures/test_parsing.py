@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.temperatures.reference import mutate, parse_reference, random_line
+from tests.temperatures.reference import parse_reference
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
     Reading,
@@ -27,42 +25,42 @@ NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z: 20,240 days and a half of 
 GOOD = b"7,21.50,2025-06-01T12:00:00Z"
 
 
-@pytest.mark.parametrize(
-    ("line", "reading"),
-    [
-        (GOOD, (7, 2150, NOON)),
-        (b" 7 ,\t21.50 , 2025-06-01T12:00:00Z\t", (7, 2150, NOON)),
-        (b"0000000000007,021.50,2025-06-01T12:00:00Z", (7, 2150, NOON)),
-        (b"1,0,2025-06-01 12:00", (1, 0, NOON)),
-        (b"2147483647,-0,2025-06-01T12:00Z", (2147483647, 0, NOON)),
-        # Half away from zero, decided by the third decimal, then the range.
-        (b"1,12.345,2025-06-01T12:00", (1, 1235, NOON)),
-        (b"1,-12.345,2025-06-01T12:00", (1, -1235, NOON)),
-        (b"1,12.3449999999999999999999,2025-06-01T12:00", (1, 1234, NOON)),
-        (b"1,-0.004,2025-06-01T12:00", (1, 0, NOON)),
-        (b"1,-0.005,2025-06-01T12:00", (1, -1, NOON)),
-        (b"1,9.995,2025-06-01T12:00", (1, 1000, NOON)),
-        (b"1,999.994,2025-06-01T12:00", (1, 99999, NOON)),
-        (b"1,-273.15,2025-06-01T12:00", (1, -27315, NOON)),
-        (b"1,-273.1549,2025-06-01T12:00", (1, -27315, NOON)),
-        (b"1," + b"0" * 5000 + b"1.5" + b"0" * 5000 + b",2025-06-01T12:00", (1, 150, NOON)),
-        # 14:00 at an offset of two hours is noon in UTC.
-        (b"1,1,2025-06-01T14:00:00+02:00", (1, 100, NOON)),
-        (b"1,1,2025-06-01T14:00:00+0200", (1, 100, NOON)),
-        (b"1,1,2025-06-01 14:00+02", (1, 100, NOON)),
-        (b"1,1,2025-06-01T08:30:00-03:30", (1, 100, NOON)),
-        (b"1,1,2025-06-01T12:00:00-00:00", (1, 100, NOON)),
-        (b"1,1,2025-06-02T11:59:00+23:59", (1, 100, NOON)),
-        # Truncated, not rounded, to the microsecond.
-        (b"1,1,2025-06-01T12:00:00.9", (1, 100, NOON + 900_000)),
-        (b"1,1,2025-06-01T12:00:00.0000019Z", (1, 100, NOON + 1)),
-        (b"1,1,2025-06-01T12:00:00.999999999+00:00", (1, 100, NOON + 999_999)),
-        (b"1,1,1970-01-01T00:00:00Z", (1, 100, 0)),
-        (b"1,1,1970-01-01T00:00:00+01:00", (1, 100, -3_600_000_000)),
-        (b"1,1,2000-02-29T00:00Z", (1, 100, 951_782_400_000_000)),
-        (b"1,1,2199-12-31T23:59:59.999999Z", (1, 100, 7_258_118_399_999_999)),
-    ],
-)
+GOOD_LINES = [
+    (GOOD, (7, 2150, NOON)),
+    (b" 7 ,\t21.50 , 2025-06-01T12:00:00Z\t", (7, 2150, NOON)),
+    (b"0000000000007,021.50,2025-06-01T12:00:00Z", (7, 2150, NOON)),
+    (b"1,0,2025-06-01 12:00", (1, 0, NOON)),
+    (b"2147483647,-0,2025-06-01T12:00Z", (2147483647, 0, NOON)),
+    # Half away from zero, decided by the third decimal, then the range.
+    (b"1,12.345,2025-06-01T12:00", (1, 1235, NOON)),
+    (b"1,-12.345,2025-06-01T12:00", (1, -1235, NOON)),
+    (b"1,12.3449999999999999999999,2025-06-01T12:00", (1, 1234, NOON)),
+    (b"1,-0.004,2025-06-01T12:00", (1, 0, NOON)),
+    (b"1,-0.005,2025-06-01T12:00", (1, -1, NOON)),
+    (b"1,9.995,2025-06-01T12:00", (1, 1000, NOON)),
+    (b"1,999.994,2025-06-01T12:00", (1, 99999, NOON)),
+    (b"1,-273.15,2025-06-01T12:00", (1, -27315, NOON)),
+    (b"1,-273.1549,2025-06-01T12:00", (1, -27315, NOON)),
+    (b"1," + b"0" * 5000 + b"1.5" + b"0" * 5000 + b",2025-06-01T12:00", (1, 150, NOON)),
+    # 14:00 at an offset of two hours is noon in UTC.
+    (b"1,1,2025-06-01T14:00:00+02:00", (1, 100, NOON)),
+    (b"1,1,2025-06-01T14:00:00+0200", (1, 100, NOON)),
+    (b"1,1,2025-06-01 14:00+02", (1, 100, NOON)),
+    (b"1,1,2025-06-01T08:30:00-03:30", (1, 100, NOON)),
+    (b"1,1,2025-06-01T12:00:00-00:00", (1, 100, NOON)),
+    (b"1,1,2025-06-02T11:59:00+23:59", (1, 100, NOON)),
+    # Truncated, not rounded, to the microsecond.
+    (b"1,1,2025-06-01T12:00:00.9", (1, 100, NOON + 900_000)),
+    (b"1,1,2025-06-01T12:00:00.0000019Z", (1, 100, NOON + 1)),
+    (b"1,1,2025-06-01T12:00:00.999999999+00:00", (1, 100, NOON + 999_999)),
+    (b"1,1,1970-01-01T00:00:00Z", (1, 100, 0)),
+    (b"1,1,1970-01-01T00:00:00+01:00", (1, 100, -3_600_000_000)),
+    (b"1,1,2000-02-29T00:00Z", (1, 100, 951_782_400_000_000)),
+    (b"1,1,2199-12-31T23:59:59.999999Z", (1, 100, 7_258_118_399_999_999)),
+]
+
+
+@pytest.mark.parametrize(("line", "reading"), GOOD_LINES)
 def test_a_good_line_is_exactly_its_reading(line: bytes, reading: tuple[int, int, int]) -> None:
     assert parse_line(line) == Reading(*reading)
     assert parse_reference(line) == reading
@@ -254,48 +252,50 @@ def test_a_line_of_exactly_the_limit_is_read() -> None:
     assert parse_line(GOOD + b" " * (MAX_LINE - len(GOOD))) == Reading(7, 2150, NOON)
 
 
-def assert_parsers_agree(line: bytes) -> str:
+# Lines that are good or nearly so, with some fields at their limits.
+_TEMPERATURES = st.sampled_from(
+    ["-273.15", "-273.154", "-273.155", "999.99", "999.994", "999.995", "-0.004", "7"]
+) | st.builds("{}.{:03}".format, st.integers(-300, 1100), st.integers(0, 999))
+_TIMES = st.builds(
+    "{}-{:02}-{:02}{}{:02}:{:02}{}{}".format,
+    st.sampled_from([1969, 1970, 2024, 2025, 2199, 2200]),
+    st.integers(0, 13),
+    st.integers(0, 32),
+    st.sampled_from("T "),
+    st.integers(0, 24),
+    st.integers(0, 60),
+    st.sampled_from(["", ":59", ":60", ":00.5", ":59.999999999"]),
+    st.sampled_from(["", "Z", "+02:00", "-0330", "+14", "-23:59", "+24:00", "+00:60"]),
+)
+_NEARLY_GOOD = st.builds(
+    lambda comma, *fields: comma.join(fields).encode(),
+    st.sampled_from([",", " ,", ",\t "]),
+    st.sampled_from(["1", "007", "2147483647", "2147483648", "0"]),
+    _TEMPERATURES,
+    _TIMES,
+)
+LINES = _NEARLY_GOOD | st.builds(
+    lambda line, start, removed, added: line[:start] + added + line[start + removed :],
+    _NEARLY_GOOD,
+    st.integers(0, 40),
+    st.integers(0, 2),
+    st.binary(max_size=1) | st.sampled_from([bytes([byte]) for byte in b"0123456789,.:-+TZ \t\r"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(LINES)
+def test_parser_and_reference_agree(line: bytes) -> None:
     parsed = parse_line(line)
-    expected = parse_reference(line)
-    if parsed is None:
-        assert expected == "blank", line
-    elif isinstance(parsed, RejectedLine):
-        assert expected == "bad", (line, parsed)
-    else:
-        assert expected == tuple(parsed), line
-    return expected if isinstance(expected, str) else "good"
+    outcome = "blank" if parsed is None else "bad" if isinstance(parsed, RejectedLine) else parsed
+    assert outcome == parse_reference(line)
 
 
-def test_parser_and_reference_agree_on_mutated_lines() -> None:
-    rng = random.Random(20250601)
-    seen = {"good": 0, "bad": 0, "blank": 0}
-    for _ in range(40_000):
-        line = random_line(rng)
-        seen[assert_parsers_agree(line if rng.random() < 0.3 else mutate(line, rng))] += 1
-    assert min(seen["good"], seen["bad"]) > 2_000
-
-
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_break_the_parser(line: bytes) -> None:
-    assert_parsers_agree(line)
+    parse_line(line)
     assert len(excerpt(line)) <= 1000
     excerpt(line).encode()
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.integers(1, 2**31 - 1),
-    st.decimals(-273, 999, places=4),
-    st.datetimes(),
-    st.integers(-23 * 60 - 59, 23 * 60 + 59),
-)
-def test_values_in_range_are_parsed_exactly(
-    city: int, temperature: object, at: object, offset: int
-) -> None:
-    sign, minutes = "-" if offset < 0 else "+", abs(offset)
-    zone = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    assert_parsers_agree(f"{city},{temperature:f},{at}{zone}".encode())
 
 
 @pytest.mark.parametrize(
