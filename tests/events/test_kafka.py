@@ -14,7 +14,7 @@ import requests
 from confluent_kafka.admin import AdminClient
 from pytest_django.fixtures import Settings
 
-from tests.console_consumer import read_topic
+from tests.events.kafka import read_topic
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import ApiClient, TimbaProcess
 from tests.servers import DedicatedServer

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from PIL import Image
 
-from tests.console_consumer import read_topic
+from tests.events.kafka import read_topic
 from tests.journeys.processes import find_processes, wait_until
 from tests.journeys.timba_process import ROOT, TimbaProcess
 from tests.servers import skip_or_fail
