@@ -79,6 +79,7 @@ def in_kafka(publish_events: PublishEvents, kafka: MockKafka) -> None:
         RelayLease.objects.all().delete()
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 @pytest.mark.parametrize("source", ["outbox", "kafka"])
 def test_consume_filters_by_its_options(in_kafka: None, source: str) -> None:
@@ -87,6 +88,7 @@ def test_consume_filters_by_its_options(in_kafka: None, source: str) -> None:
     assert sequences(consume("note_events", source=source, client=2)) == [(2, 1)]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_both_sources_yield_the_same_events(in_kafka: None) -> None:
     from_kafka = sorted(consume("note_events"), key=lambda line: line["id"])
@@ -105,6 +107,7 @@ def test_the_outbox_is_read_to_its_end_in_batches(
     assert [line["key"] for line in consume("note_events")] == ["a", "b", "c"]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_consume_reports_an_unknown_topic(kafka: MockKafka) -> None:
     kafka.reject_topic("tree_events")
@@ -112,6 +115,7 @@ def test_consume_reports_an_unknown_topic(kafka: MockKafka) -> None:
         consume("tree_events")
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_consume_reports_that_kafka_does_not_respond(
     kafka: MockKafka, monkeypatch: pytest.MonkeyPatch
@@ -148,11 +152,13 @@ def sleeps(publish_events: PublishEvents, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(consumer.time, "sleep", nap)
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_consume_follows_until_ctrl_c(sleeps: None) -> None:
     assert [line["key"] for line in consume("note_events", follow=True)] == ["1", "2", "3"]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_following_the_outbox_yields_no_event_twice(sleeps: None) -> None:
     read: list[str] = []
@@ -286,6 +292,7 @@ def test_repeatedly_killed_relays_lose_nothing(
     assert sorted(event.sequence for event in taken) == list(range(1, told + 1))
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_settings_compose_the_kafka_publisher(kafka: MockKafka, settings: Settings) -> None:
     publisher = open_publisher()

@@ -120,6 +120,7 @@ def test_waiting_returns_existing_events_at_once(
     assert sleeps == []
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_waiting_times_out_with_an_empty_page(sleeps: list[float]) -> None:
     assert wait(0.5) == EventPage(events=[], position=0)
@@ -140,6 +141,7 @@ def test_waiting_ends_with_the_first_event_of_its_topic(publish_events: PublishE
     assert answer[0].position == 2
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db(transaction=True)
 def test_only_a_quarter_of_the_threads_wait_and_the_rest_return_at_once(
     publish_events: PublishEvents, places: int

@@ -164,6 +164,7 @@ def test_findings_that_cannot_be_recorded_are_a_failure_and_record_nothing(
     assert not Derivative.objects.exists()
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_kind_without_a_processor_is_a_failure(receive: Receive) -> None:
     file = receive()
     # As when a release removes a kind while one of its files waits.
@@ -173,6 +174,7 @@ def test_a_kind_without_a_processor_is_a_failure(receive: Receive) -> None:
     assert (file.status, file.error) == ("FAILURE", UNEXPECTED)
 
 
+@pytest.mark.only_on("sqlite")
 def test_bytes_that_changed_in_the_store_are_a_failure(
     receive: Receive, store_folder: Path
 ) -> None:
@@ -185,6 +187,7 @@ def test_bytes_that_changed_in_the_store_are_a_failure(
     assert city_statistics(client_id=file.owner_id, city_id=7) is None
 
 
+@pytest.mark.only_on("sqlite")
 def test_bytes_that_are_missing_are_a_failure(receive: Receive) -> None:
     file = receive()
     store().delete(file.storage_key)

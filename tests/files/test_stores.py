@@ -93,6 +93,7 @@ def put(objects: ObjectStore, content: bytes | Sequence[Any], *, key: str = "") 
     return key
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db(transaction=True)
 def test_a_store_cannot_be_used_inside_a_transaction(objects: ObjectStore) -> None:
     key, begun = put(objects, b"larch"), objects.create(new_key())

@@ -23,7 +23,8 @@ from timba.files.processors.base import BULK, FAST
 from timba.files.tasks import WORK_CHANNEL, notify_workers, process, sweep
 from timba.wakeup import Listener
 
-pytestmark = pytest.mark.django_db
+# What they ask of the database, other tests ask of each.
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 READING = "7,21.5,2026-01-01T00:00:00Z\n"
 UseBroker = Callable[[str], None]

@@ -70,6 +70,7 @@ def test_a_worker_processes_files_that_wait_and_files_that_arrive(
     assert set(File.unscoped.values_list("status", "attempts")) == {("SUCCESS", 1)}
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_notification_wakes_the_worker_long_before_its_next_poll(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_notification_wakes_the_worker_long_before_its_next_poll(
     wait_until(all_settled, seconds=60, what="the file is settled")
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_file_whose_notification_was_lost_is_found_by_polling(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_file_whose_notification_was_lost_is_found_by_polling(
     wait_until(all_settled, seconds=60, what="the file is settled")
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_worker_sweeps_by_itself(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +221,7 @@ def test_the_files_of_one_client_do_not_block_another(
     assert large.status == "SUCCESS"
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_worker_that_is_stopped_leaves_no_process(
     receive: Receive, run_worker: Callable[[], Worker]
 ) -> None:
@@ -231,6 +235,7 @@ def test_a_worker_that_is_stopped_leaves_no_process(
     wait_until(lambda: not sandboxes & children(), seconds=60, what="the sandbox is gone")
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_worker_that_is_stopped_ends_its_sweep_too(
     finish_upload: FinishUpload, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +265,7 @@ def children() -> set[str]:
     return {child for task in tasks for child in task.read_text().split()}
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_command_runs_until_it_is_stopped(receive: Receive) -> None:
     receive()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

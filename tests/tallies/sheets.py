@@ -10,38 +10,16 @@ from typing import Any
 import openpyxl
 
 HEADER = ("Barcode", "Length (m)", "Breadth (cm)", "Height (cm)")
-_SHEET = "xl/worksheets/sheet1.xml"
-_SHEET_START = (
-    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-)
-_SHEET_END = "</sheetData></worksheet>"
+SHEET = "xl/worksheets/sheet1.xml"
+_NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
-class MemorySource:
-    """A source in memory, with an extra input."""
-
-    def __init__(
-        self, content: bytes | str, extra: bytes = b"", *, name: str = "tally.xlsx"
-    ) -> None:
-        self.name = name
-        self._content = content.encode() if isinstance(content, str) else content
-        self._extra = extra
-        self.size = len(self._content)
-
-    def open(self) -> io.BytesIO:
-        return io.BytesIO(self._content)
-
-    def open_extra(self) -> io.BytesIO:
-        return io.BytesIO(self._extra)
-
-
-def workbook(*rows: Sequence[Any], name: str = "Tally") -> bytes:
-    """Return a workbook with these rows, from row 1 on."""
+def workbook(*rows: Sequence[Any]) -> bytes:
+    """Return a workbook whose sheet “Tally” has these rows, from row 1 on."""
     book = openpyxl.Workbook()
-    page = book.worksheets[0]
-    page.title = name
+    book.worksheets[0].title = "Tally"
     for row in rows:
-        page.append(row)
+        book.worksheets[0].append(row)
     return save(book)
 
 
@@ -73,7 +51,8 @@ def replace_parts(
 
 def workbook_of_xml(xml: str) -> bytes:
     """Return a workbook whose sheet has these rows of XML."""
-    return replace_parts(tally(), parts={_SHEET: _SHEET_START + xml + _SHEET_END})
+    sheet = f'<worksheet xmlns="{_NAMESPACE}"><sheetData>{xml}</sheetData></worksheet>'
+    return replace_parts(tally(), parts={SHEET: sheet})
 
 
 def read_back(content: bytes) -> Any:

@@ -14,10 +14,9 @@ from openpyxl.comments import Comment
 from openpyxl.drawing.image import Image as Picture
 from openpyxl.styles import Font
 
-from tests.files.samples import forest
+from tests.files.samples import MemorySource, forest
 from tests.tallies.sheets import (
     HEADER,
-    MemorySource,
     read_back,
     save,
     tally,
@@ -39,6 +38,7 @@ def annotated(
     by: Annotate = annotate_workbook,
 ) -> Any:
     extra = json.dumps({"sheet": "Tally", "annotations": annotations}).encode()
+    content = content.encode() if isinstance(content, str) else content
     return read_back(by(MemorySource(content, extra)).objects["annotated"])
 
 

@@ -66,6 +66,7 @@ def without_time(extension: str, exported: bytes) -> Any:
     return [row for row in rows if row[0] != "Exported"]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 @pytest.mark.parametrize("extension", ["csv", "xlsx", "pdf"])
 def test_an_export_by_a_child_process_equals_one_by_a_thread(
@@ -133,6 +134,7 @@ def test_while_logs_keep_changing_the_last_read_is_exported(
     assert len(content(owner, consignment).decode().splitlines()) == 1 + 5 + 2
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 @pytest.mark.parametrize("start", ["import sys; sys.exit(3)", "import time; time.sleep(60)"])
 def test_a_failed_export_releases_its_slots(
@@ -202,6 +204,7 @@ def test_threads_that_make_exports_are_limited_in_all_and_for_each_client(settin
         pass
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_an_export_that_is_not_large_needs_no_slot(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch

@@ -109,6 +109,7 @@ def test_each_log_has_its_event_before_the_files(upload: Upload, owner: User) ->
     assert OutboxEvent.objects.get(type="timba.file.succeeded").key == str(file.pk)
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_csv_uploaded_as_a_tally_is_one(upload: Upload, consignment: Consignment) -> None:
     file = upload("Svītrkods;Garums (m);Platums, cm;Biezums [mm]\nB-1;4,2;30,5;250\n")
     assert counts(file) == (1, 1, 0, 0)
@@ -140,6 +141,7 @@ def test_blanks_around_a_barcode_count_only_if_a_log_has_them(
 # --- Rejects -------------------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("sqlite")
 def test_bad_rows_are_reported_by_cell_and_do_not_affect_good_ones(
     upload: Upload, consignment: Consignment
 ) -> None:
@@ -163,6 +165,7 @@ def test_bad_rows_are_reported_by_cell_and_do_not_affect_good_ones(
     assert [barcode for barcode, *_ in logs_of(consignment)] == ["B-2"]
 
 
+@pytest.mark.only_on("sqlite")
 def test_all_rejects_are_stored(upload: Upload) -> None:
     bad = [(f"B-{number}", "x", 30, 25) for number in range(30)]
     file = upload(tally(ROW, *bad[2:]))
@@ -216,6 +219,7 @@ def test_barcodes_of_other_clients_do_not_matter(
     assert counts(upload(tally(ROW))) == (1, 1, 0, 0)
 
 
+@pytest.mark.only_on("sqlite")
 def test_no_reject_runs_as_a_formula(upload: Upload) -> None:
     file = upload("barcode;length;breadth;height\nB-1;4.2;30;25\n=1+1;x;30;25\n")
     rejects = list(csv.reader(io.StringIO(bytes_of(file, "rejects").decode(), newline="")))
@@ -223,6 +227,7 @@ def test_no_reject_runs_as_a_formula(upload: Upload) -> None:
     assert result_of(file)["first_errors"][0]["text"] == "=1+1, x, 30, 25"
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_sheet_without_a_good_row_is_a_failure_with_its_rejects(upload: Upload) -> None:
     file = upload(tally(("B-1", "x", 30, 25)))
     assert (file.status, file.error) == (
@@ -237,6 +242,7 @@ def test_a_sheet_without_a_good_row_is_a_failure_with_its_rejects(upload: Upload
 # --- The annotated copy --------------------------------------------------------------------------
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_annotated_copy_has_a_comment_at_each_bad_cell(upload: Upload) -> None:
     upload(tally(ROW))
     file = upload(
@@ -254,6 +260,7 @@ def test_the_annotated_copy_has_a_comment_at_each_bad_cell(upload: Upload) -> No
     assert sheet["A1"].value == "Lorry 7"
 
 
+@pytest.mark.only_on("sqlite")
 def test_conflicts_with_existing_logs_are_annotated_too(upload: Upload) -> None:
     upload(tally(ROW))
     file = upload(tally(("B-1", 5, 30.5, 25)))
@@ -263,6 +270,7 @@ def test_conflicts_with_existing_logs_are_annotated_too(upload: Upload) -> None:
     )
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_corrected_copy_adds_only_the_missing_logs(
     upload: Upload, consignment: Consignment
 ) -> None:
@@ -277,6 +285,7 @@ def test_the_corrected_copy_adds_only_the_missing_logs(
     assert totals(consignment) == (2, Decimal("0.620"))
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_sheet_that_cannot_be_copied_is_annotated_in_a_copy_of_its_values(
     upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:

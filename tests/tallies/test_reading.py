@@ -10,9 +10,9 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tests.files.samples import MemorySource
 from tests.tallies.sheets import (
     HEADER,
-    MemorySource,
     replace_parts,
     save,
     tally,
@@ -35,13 +35,17 @@ READ = [2, "B-1", "4.200", "30.500", "25.000"]
 
 def read(content: bytes | str) -> tuple[list[list[Any]], list[list[Any]]]:
     """Return the logs and the rejected rows of a sheet."""
-    packed = json.loads(read_tally(MemorySource(content)).objects["rows"])
+    packed = json.loads(read_tally(source(content)).objects["rows"])
     return packed["logs"], packed["rejected"]
+
+
+def source(content: bytes | str) -> MemorySource:
+    return MemorySource(content.encode() if isinstance(content, str) else content)
 
 
 def refusal(content: bytes | str) -> str:
     with pytest.raises(FileRefused) as refused:
-        read_tally(MemorySource(content))
+        read_tally(source(content))
     return str(refused.value)
 
 
@@ -121,8 +125,8 @@ def test_titles_above_the_header_are_skipped() -> None:
     titles: list[list[Any]] = [["Lorry 7"], [], ["Length of the lorry", 12]]
     logs, _ = read(workbook(*titles, [None, None, *HEADER], [None, None, *ROW]))
     assert logs == [[5, *READ[1:]]]
-    found = read_tally(MemorySource(workbook(*titles, [None, None, *HEADER], [None, None, *ROW])))
-    assert found.findings["columns"] == {"barcode": 2, "length": 3, "breadth": 4, "height": 5}
+    result = read_tally(source(workbook(*titles, [None, None, *HEADER], [None, None, *ROW])))
+    assert result.findings["columns"] == {"barcode": 2, "length": 3, "breadth": 4, "height": 5}
 
 
 def test_the_first_visible_sheet_with_a_header_is_read() -> None:
@@ -135,7 +139,7 @@ def test_the_first_visible_sheet_with_a_header_is_read() -> None:
     book["Hidden"].sheet_state = "hidden"
     book.create_chartsheet("Chart", 1)
     assert read(save(book))[0] == [READ]
-    assert read_tally(MemorySource(save(book))).findings["sheet"] == "Logs"
+    assert read_tally(source(save(book))).findings["sheet"] == "Logs"
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_pdf_shows_everything_in_every_alphabet() -> None:
         assert text in page
 
 
-@pytest.mark.parametrize("count", [0, 1, 38, 39, 40, 41, 88, 89, 90, 91, 500])
+@pytest.mark.parametrize("count", [0, 1, 39, 40, 89, 90, 200])
 def test_every_page_has_its_header_and_number_and_no_log_is_lost(count: int) -> None:
     pages = pages_of(tally(*(log(f"TB-{number}-") for number in range(count))))
     log_count = "1 log," if count == 1 else f"{count} logs,"

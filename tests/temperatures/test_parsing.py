@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.temperatures.reference import parse_reference
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
     Reading,
@@ -24,6 +27,79 @@ from timba.temperatures.parsing import (
 NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z: 20,240 days and a half of 86,400 s, in µs
 GOOD = b"7,21.50,2025-06-01T12:00:00Z"
 
+
+# --- A parser to compare with -------------------------------------------------------------------
+# It shares no regular expression and no constant with the product, so that a mistake would have
+# to be made twice.
+
+_DIGITS = set("0123456789")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How a timestamp may be written, with 0 for any digit and for any number of decimals.
+_TIMESTAMPS = {
+    f"0000-00-00{separator}{time}{zone}"
+    for separator, time, zone in product(
+        "T ",
+        ("00:00", "00:00:00", "00:00:00.0"),
+        ("", "Z", "+00", "-00", "+0000", "-0000", "+00:00", "-00:00"),
+    )
+}
+
+
+def parse_reference(line: bytes) -> tuple[int, int, int] | str:
+    """Return (city, hundredths of °C, microseconds since 1970), "blank" or "bad"."""
+    if len(line) > 1048576:
+        return "bad"
+    try:
+        text = line.decode()
+        if not text.strip(" \t"):
+            return "blank"
+        city, temperature, timestamp = (field.strip(" \t") for field in text.split(","))
+        return (
+            _reference_city(city),
+            _reference_hundredths(temperature),
+            _reference_microseconds(timestamp),
+        )
+    except ValueError:
+        return "bad"
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and set(text) <= _DIGITS
+
+
+def _reference_city(text: str) -> int:
+    _require(_is_number(text) and 1 <= Decimal(text) <= 2147483647)
+    return int(Decimal(text))
+
+
+def _reference_hundredths(text: str) -> int:
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    _require(_is_number(whole) and (not point or _is_number(fraction)))
+    with localcontext() as context:
+        context.prec = len(text) + 5
+        rounded = Decimal(text).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+        _require(Decimal("-273.15") <= rounded <= Decimal("999.99"))
+        return int(rounded * 100)
+
+
+def _reference_microseconds(text: str) -> int:
+    shape = "".join("0" if character in _DIGITS else character for character in text)
+    while ".00" in shape:
+        shape = shape.replace(".00", ".0")
+    _require(shape in _TIMESTAMPS and 1970 <= int(text[:4]) <= 2199)
+    at = datetime.fromisoformat(text)
+    # Python takes an offset of 60 minutes for an hour.
+    offset = text[16:].replace("-", "+").replace(":", "").partition("+")[2]
+    _require(offset[2:] <= "59")
+    return (at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+# --- Lines ---------------------------------------------------------------------------------------
 
 GOOD_LINES = [
     (GOOD, (7, 2150, NOON)),
@@ -69,75 +145,51 @@ def test_a_good_line_is_exactly_its_reading(line: bytes, reading: tuple[int, int
 BAD_LINES = {
     Reason.FIELDS: [
         b"x",
-        b"7",
         b"7,21.50",
-        b",",
         b"7,21.50,2025-06-01T12:00:00Z,",
         b",7,21.50,2025-06-01T12:00:00Z",
         b"7;21.50;2025-06-01T12:00:00Z",
-        b"7\t21.50\t2025-06-01T12:00:00Z",
         b"7,21,50,2025-06-01T12:00:00Z",
-        b"7,21.50,2025-06-01T12:00:00,5Z",
         b"," * 1000,
     ],
     Reason.CITY: [
         b",21.50,2025-06-01T12:00:00Z",
-        b"  ,21.50,2025-06-01T12:00:00Z",
         b"x,21.50,2025-06-01T12:00:00Z",
         b"+7,21.50,2025-06-01T12:00:00Z",
-        b"-7,21.50,2025-06-01T12:00:00Z",
         b"7.0,21.50,2025-06-01T12:00:00Z",
         b"1e3,21.50,2025-06-01T12:00:00Z",
-        b"0x7,21.50,2025-06-01T12:00:00Z",
         b"1_000,21.50,2025-06-01T12:00:00Z",
         b"1 000,21.50,2025-06-01T12:00:00Z",
-        b'"7",21.50,2025-06-01T12:00:00Z',
         b"\xef\xbb\xbf7,21.50,2025-06-01T12:00:00Z",
-        b"\xc2\xa07,21.50,2025-06-01T12:00:00Z",
         "٧,21.50,2025-06-01T12:00:00Z".encode(),
         b"\r7,21.50,2025-06-01T12:00:00Z",
-        b",,",
     ],
     Reason.CITY_RANGE: [
         b"0,21.50,2025-06-01T12:00:00Z",
-        b"000,21.50,2025-06-01T12:00:00Z",
         b"2147483648,21.50,2025-06-01T12:00:00Z",
-        b"99999999999999999999,21.50,2025-06-01T12:00:00Z",
         b"9" * 5000 + b",21.50,2025-06-01T12:00:00Z",
     ],
     Reason.TEMPERATURE: [
         b"7,,2025-06-01T12:00:00Z",
         b"7,.5,2025-06-01T12:00:00Z",
         b"7,5.,2025-06-01T12:00:00Z",
-        b"7,-.5,2025-06-01T12:00:00Z",
-        b"7,.,2025-06-01T12:00:00Z",
         b"7,-,2025-06-01T12:00:00Z",
         b"7,+5,2025-06-01T12:00:00Z",
         b"7,--5,2025-06-01T12:00:00Z",
-        b"7,5-,2025-06-01T12:00:00Z",
         b"7,- 5,2025-06-01T12:00:00Z",
         b"7,2.1.5,2025-06-01T12:00:00Z",
         b"7,2e1,2025-06-01T12:00:00Z",
-        b"7,2E1,2025-06-01T12:00:00Z",
         b"7,inf,2025-06-01T12:00:00Z",
-        b"7,-Infinity,2025-06-01T12:00:00Z",
-        b"7,NaN,2025-06-01T12:00:00Z",
         b"7,nan,2025-06-01T12:00:00Z",
-        b"7,null,2025-06-01T12:00:00Z",
-        b"7,0x15,2025-06-01T12:00:00Z",
         b"7,1_0.0,2025-06-01T12:00:00Z",
         b"7,21.5C,2025-06-01T12:00:00Z",
-        "7,21.5°,2025-06-01T12:00:00Z".encode(),
         "7,−5,2025-06-01T12:00:00Z".encode(),
         "7,２１,2025-06-01T12:00:00Z".encode(),
-        b'7,"21.50",2025-06-01T12:00:00Z',
         b"7,2 1.5,2025-06-01T12:00:00Z",
         b"7,21.50\n8,2025-06-01T12:00:00Z",
     ],
     Reason.TEMPERATURE_RANGE: [
         b"7,-273.155,2025-06-01T12:00:00Z",
-        b"7,-273.16,2025-06-01T12:00:00Z",
-        b"7,-274,2025-06-01T12:00:00Z",
         b"7,999.995,2025-06-01T12:00:00Z",
         b"7,1000,2025-06-01T12:00:00Z",
         b"7," + b"9" * 5000 + b",2025-06-01T12:00:00Z",
@@ -145,53 +197,34 @@ BAD_LINES = {
     Reason.TIMESTAMP: [
         b"7,21.50,",
         b"7,21.50,2025-06-01",
-        b"7,21.50,2025-06-01Z",
-        b"7,21.50,2025-06-01T",
         b"7,21.50,2025-06-01T12",
-        b"7,21.50,2025-06-01T12Z",
         b"7,21.50,12:00:00",
         b"7,21.50,2025-06-01t12:00:00Z",
         b"7,21.50,2025-06-01T12:00:00z",
-        b"7,21.50,2025-06-01_12:00:00Z",
         b"7,21.50,2025-06-01  12:00:00Z",
-        b"7,21.50,2025-06-01\t12:00:00Z",
         b"7,21.50,2025-06-0112:00:00Z",
-        b"7,21.50,20250601T120000Z",
         b"7,21.50,2025-W22-7T12:00:00Z",
-        b"7,21.50,2025-152T12:00:00Z",
-        b"7,21.50,2025/06/01T12:00:00Z",
         b"7,21.50,01.06.2025 12:00:00",
-        b"7,21.50,25-06-01T12:00:00Z",
         b"7,21.50,12025-06-01T12:00:00Z",
-        b"7,21.50,-2025-06-01T12:00:00Z",
         b"7,21.50,2025-6-1T12:00:00Z",
         b"7,21.50,2025-06-01T2:00:00Z",
         b"7,21.50,2025-06-01T12:0:00Z",
         b"7,21.50,2025-06-01T12:00:0Z",
         b"7,21.50,2025-06-01T12:00:",
         b"7,21.50,2025-06-01T12:00:00.",
-        b"7,21.50,2025-06-01T12:00:00.Z",
         b"7,21.50,2025-06-01T12:00.5Z",
         b"7,21.50,2025-06-01T12:00:00ZZ",
         b"7,21.50,2025-06-01T12:00:00 Z",
-        b"7,21.50,2025-06-01T12:00:00Z+00:00",
         b"7,21.50,2025-06-01T12:00:00+2",
         b"7,21.50,2025-06-01T12:00:00+2:00",
-        b"7,21.50,2025-06-01T12:00:00+02:",
         b"7,21.50,2025-06-01T12:00:00+02:0",
         b"7,21.50,2025-06-01T12:00:00+020",
         b"7,21.50,2025-06-01T12:00:00+02:00:00",
         "7,21.50,2025-06-01T12:00:00−02:00".encode(),
-        b"7,21.50,2025-06-01T12:00:00 UTC",
         b"7,21.50,2025-06-01T12:00:00[UTC]",
-        b"7,21.50,2025-06-01 12:00 PM",
         b"7,21.50,1748779200",
-        b"7,21.50,infinity",
-        b"7,21.50,now",
-        b'7,21.50,"2025-06-01T12:00:00Z"',
         b"7,21.50,2025-06-01T12:00:00Z\r",
         b"7,21.50,2025-06-01T12:00:00Z\n",
-        b"7,21.50,2025-06-01T12:00:00Z\x0b",
     ],
     Reason.YEAR: [
         b"7,21.50,0000-06-01T12:00:00Z",
