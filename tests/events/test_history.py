@@ -129,16 +129,16 @@ def test_waiting_times_out_with_an_empty_page(sleeps: list[float]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_waiting_ends_with_the_first_event_of_its_topic(publish_events: PublishEvents) -> None:
-    answer: list[EventPage] = []
-    waiter = _in_thread(lambda: answer.append(wait(20, topic="note_events")))
+    pages: list[EventPage] = []
+    waiter = _in_thread(lambda: pages.append(wait(20, topic="note_events")))
     time.sleep(0.3)
     publish_events(key="f", noun="file")
     time.sleep(0.5)
-    assert not answer
+    assert not pages
     publish_events(key="n")
     waiter.join(60)
-    assert [event.key for event in answer[0].events] == ["n"]
-    assert answer[0].position == 2
+    assert [event.key for event in pages[0].events] == ["n"]
+    assert pages[0].position == 2
 
 
 @pytest.mark.only_on("sqlite")
@@ -146,13 +146,13 @@ def test_waiting_ends_with_the_first_event_of_its_topic(publish_events: PublishE
 def test_only_a_quarter_of_the_threads_wait_and_the_rest_return_at_once(
     publish_events: PublishEvents, places: int
 ) -> None:
-    answers: list[EventPage] = []
-    threads = [_in_thread(lambda: answers.append(wait(25))) for _ in range(places + 3)]
-    wait_until(lambda: len(answers) == 3, seconds=60, what="three are answered at once")
+    pages: list[EventPage] = []
+    threads = [_in_thread(lambda: pages.append(wait(25))) for _ in range(places + 3)]
+    wait_until(lambda: len(pages) == 3, seconds=60, what="three are answered at once")
     publish_events(key="a")
     for thread in threads:
         thread.join()
-    assert [len(page.events) for page in answers] == [0] * 3 + [1] * places
+    assert [len(page.events) for page in pages] == [0] * 3 + [1] * places
     # The places are free again.
     began = time.monotonic()
     wait(0.3, after=1)

@@ -74,12 +74,12 @@ def test_of_many_relays_that_start_at_once_one_gets_the_lease(row_is_there: bool
     if row_is_there:
         RelayLease.objects.create(shard=0)
     relays = 6
-    start, answers = threading.Barrier(relays), []
+    start, outcomes = threading.Barrier(relays), []
 
     def take() -> None:
         lease = Lease()
         start.wait()
-        answers.append(lease.renew())
+        outcomes.append(lease.renew())
         connection.close()
 
     threads = [threading.Thread(target=take) for _ in range(relays)]
@@ -87,4 +87,4 @@ def test_of_many_relays_that_start_at_once_one_gets_the_lease(row_is_there: bool
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(answers) == [False] * (relays - 1) + [True]
+    assert sorted(outcomes) == [False] * (relays - 1) + [True]

@@ -66,8 +66,8 @@ def test_each_client_has_its_own_running_number(publish_events: PublishEvents) -
         make_event(key="3", client_id=2),
     )
     publish_events(key="4", client_id=2)
-    found = OutboxEvent.objects.order_by("id").values_list("client_id", "sequence", "key")
-    assert sorted(found) == [(1, 1, "2"), (2, 1, "1"), (2, 2, "3"), (2, 3, "4")]
+    rows = OutboxEvent.objects.order_by("id").values_list("client_id", "sequence", "key")
+    assert sorted(rows) == [(1, 1, "2"), (2, 1, "1"), (2, 2, "3"), (2, 3, "4")]
 
 
 @pytest.mark.django_db
@@ -80,8 +80,8 @@ def test_statements_are_limited_in_size(publish_events: PublishEvents) -> None:
     written = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
     assert max(len(statement.encode()) for statement in written) < 900_000
     assert len(written) < 15
-    found = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
-    assert list(found) == [(number + 1, str(number)) for number in range(len(texts))]
+    rows = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
+    assert list(rows) == [(number + 1, str(number)) for number in range(len(texts))]
 
 
 @pytest.mark.django_db
@@ -89,8 +89,8 @@ def test_a_restored_outbox_continues_in_the_next_epoch(publish_events: PublishEv
     publish_events(key="1")
     Stream.objects.update(epoch=2)
     publish_events(key="1", action="update")
-    found = OutboxEvent.objects.order_by("id").values_list("epoch", "sequence")
-    assert list(found) == [(1, 1), (2, 2)]
+    rows = OutboxEvent.objects.order_by("id").values_list("epoch", "sequence")
+    assert list(rows) == [(1, 1), (2, 2)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,8 +108,8 @@ def test_change_that_fails_leaves_neither_event_nor_gap(publish_events: PublishE
         publish(make_event(key="2"))
         raise ZeroDivisionError
     publish_events(key="3")
-    found = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
-    assert list(found) == [(1, "1"), (2, "3")]
+    rows = OutboxEvent.objects.order_by("id").values_list("sequence", "key")
+    assert list(rows) == [(1, "1"), (2, "3")]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -173,8 +173,8 @@ def test_a_relay_survives_a_defect_and_logs_its_traceback(
     with connection.execute_wrapper(replace_in_sql("events_outboxevent", "nowhere")):
         assert [relay.run_once() for _ in range(3)] == [CycleResult.STUCK] * 3
     assert relay.run_once() is CycleResult.MOVED
-    [told] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "exc_info" in told
+    [expected] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "exc_info" in expected
 
 
 @pytest.mark.django_db
@@ -416,10 +416,10 @@ def test_two_relays_and_concurrent_writers_lose_nothing_and_keep_each_key_in_ord
     arrived: defaultdict[str, list[int]] = defaultdict(list)
     for event in deduplicated(list(read_kafka(EventFilter(topic="note_events")))):
         arrived[event.key].append(event.sequence)
-    told: defaultdict[str, list[int]] = defaultdict(list)
+    expected: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in OutboxEvent.objects.order_by("id").values_list("key", "sequence"):
-        told[key].append(sequence)
-    assert arrived == told
+        expected[key].append(sequence)
+    assert arrived == expected
     assert sum(map(len, arrived.values())) == writers * each * 2
 
 

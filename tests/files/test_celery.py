@@ -69,18 +69,18 @@ def celery(redis: DedicatedServer) -> Iterator[Celery]:
 def mains(timba: TimbaProcess) -> dict[str, int]:
     """Return the pids of the main processes by name: fast, bulk and beat."""
     lines = {pid: line for pid, line in timba.children().items() if " celery " in line}
-    found: dict[str, int] = {}
+    pids: dict[str, int] = {}
     for pid, line in sorted(lines.items()):
         name = next((q for q in ("fast", "bulk") if f"--queues={q}" in line), "beat")
-        found.setdefault(name, pid)
-    return found
+        pids.setdefault(name, pid)
+    return pids
 
 
 class ContinuousUpload:
     """Uploads continuously in a thread."""
 
-    def __init__(self, program: ApiClient) -> None:
-        self._program = program
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._upload)
         self.task_ids: list[str] = []
@@ -102,9 +102,9 @@ class ContinuousUpload:
                 ("files", (f"{number}.txt", b"larch %d\n" % number)),
                 ("files", (f"{number}.csv", READINGS % number)),
             ]
-            answer = self._program.post("/api/upload/", files=batch)
-            self.statuses.append(answer.status_code)
-            self.task_ids += answer.json()["task_ids"]
+            response = self._client.post("/api/upload/", files=batch)
+            self.statuses.append(response.status_code)
+            self.task_ids += response.json()["task_ids"]
 
     def wait_for_another(self) -> None:
         """Return once an upload that began after this call has been answered."""
@@ -114,13 +114,13 @@ class ContinuousUpload:
         )
 
 
-def wait_for_all(program: ApiClient, task_ids: list[str], *, seconds: float) -> None:
+def wait_for_all(client: ApiClient, task_ids: list[str], *, seconds: float) -> None:
     """Wait until every file is in SUCCESS."""
     left = set(task_ids)
 
     def settled() -> bool:
         some = sorted(left)[:99]
-        tasks = program.get("/api/task-status/", params={"task_id": [*some, some[0]]}).json()
+        tasks = client.get("/api/task-status/", params={"task_id": [*some, some[0]]}).json()
         done = {task["task_id"] for task in tasks["tasks"] if task["status"] == "SUCCESS"}
         left.difference_update(done)
         time.sleep(0.5)  # constant polling would occupy the web server
@@ -202,15 +202,15 @@ def test_a_failing_redis_loses_no_file_and_delays_no_upload(
 def test_a_worker_that_no_longer_consumes_is_replaced(
     timba: TimbaProcess, manager: ApiClient, celery: Celery
 ) -> None:
-    answers: list[dict[str, Any]] = []
+    replies: list[dict[str, Any]] = []
 
     def both_listen() -> bool:
-        answers[:] = celery.control.ping(timeout=10, limit=2)
-        return len(answers) == 2
+        replies[:] = celery.control.ping(timeout=10, limit=2)
+        return len(replies) == 2
 
     wait_until(both_listen, seconds=60, what="both workers listen")
     before = mains(timba)
-    [fast] = [name for answer in answers for name in answer if "fast" in name]
+    [fast] = [name for response in replies for name in response if "fast" in name]
     assert celery.control.cancel_consumer("fast", destination=[fast], reply=True, timeout=60)
     sent = manager.post("/api/upload/", files=[("files", ("deaf.txt", b"larch\n"))])
     task = manager.wait_for_task(sent.json()["task_ids"][0], seconds=120)

@@ -9,7 +9,7 @@ import string
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tallies.sheets import tally
@@ -209,6 +209,7 @@ def test_random_bytes_are_refused_whatever_their_name(ending: str) -> None:
             kind_of(f"noise.{ending}", noise.randbytes(noise.randrange(200, 5000)))
 
 
+@settings(max_examples=50)
 @given(
     name=st.text() | st.sampled_from([f"x.{ending}" for ending in KINDS_BY_EXTENSION]),
     start=st.sampled_from([b"", JPEG, PNG, PDF, WEBP, PACKED, BOOK, OLE]),

@@ -262,10 +262,10 @@ def test_the_same_message_a_hundred_times_at_once_is_one_result(
     assert (file.status, file.fencing_token, file.attempts) == ("SUCCESS", 1, 1)
     assert event_types(file) == ["created", "succeeded"]
     assert CityTotals.unscoped.count() == 1
-    answer = city_statistics(client_id=file.owner_id, city_id=7)
-    assert answer is not None
-    assert answer.totals is not None
-    assert answer.totals.count == 1
+    result = city_statistics(client_id=file.owner_id, city_id=7)
+    assert result is not None
+    assert result.totals is not None
+    assert result.totals.count == 1
 
 
 # --- Lost workers --------------------------------------------------------------------------------
@@ -368,10 +368,10 @@ def test_a_lost_worker_cannot_write_after_the_file_is_retried(
     file.refresh_from_db()
     assert (file.status, file.attempts) == ("PENDING", 0)
     assert process_file(file.pk)
-    answer = city_statistics(client_id=file.owner_id, city_id=7)
-    assert answer is not None
-    assert answer.totals is not None
-    assert answer.totals.count == 1
+    result = city_statistics(client_id=file.owner_id, city_id=7)
+    assert result is not None
+    assert result.totals is not None
+    assert result.totals.count == 1
 
 
 def test_a_worker_that_is_stopped_releases_its_file(receive: Receive) -> None:

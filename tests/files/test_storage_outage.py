@@ -36,9 +36,9 @@ READINGS = "7,21.50,2026-01-01T00:00:00Z\n7,22.50,2026-01-02T00:00:00Z\n"
 @pytest.fixture(scope="module")
 def own() -> Iterator[DedicatedServer]:
     with DedicatedServer(VersityGW()) as own:
-        made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
-        made.client.create_bucket(Bucket=made.bucket)
-        made.client.close()
+        storage = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
+        storage.client.create_bucket(Bucket=storage.bucket)
+        storage.client.close()
         yield own
 
 
@@ -56,35 +56,35 @@ def s3(own: DedicatedServer, settings: Settings) -> Iterator[S3Storage]:
 
 
 @pytest.fixture
-def program(owner: User) -> APIClient:
+def api_client(owner: User) -> APIClient:
     return api_client_of(owner)
 
 
 def objects_in(s3: S3Storage) -> set[str]:
     """Return the keys of all objects and of all uploads that are not completed."""
-    found = s3.client.list_objects_v2(Bucket=s3.bucket).get("Contents") or []
+    listed = s3.client.list_objects_v2(Bucket=s3.bucket).get("Contents") or []
     begun = s3.client.list_multipart_uploads(Bucket=s3.bucket).get("Uploads") or []
-    return {one["Key"] for one in [*found, *begun]}
+    return {one["Key"] for one in [*listed, *begun]}
 
 
 def large_text() -> SimpleUploadedFile:
     return SimpleUploadedFile("tally.txt", b"larch and pine\n" * (PART_BYTES // 10))
 
 
-def test_a_file_is_uploaded_processed_and_downloaded(s3: S3Storage, program: APIClient) -> None:
-    sent = program.post("/api/files/", {"file": large_text()}, format="multipart").json()
+def test_a_file_is_uploaded_processed_and_downloaded(s3: S3Storage, api_client: APIClient) -> None:
+    sent = api_client.post("/api/files/", {"file": large_text()}, format="multipart").json()
     assert process_file(sent["id"])
-    answer = program.get(f"/api/files/{sent['id']}/content/", HTTP_RANGE="bytes=15-19")
-    assert answer.status_code == 206
-    assert b"".join(answer.streaming_content) == b"larch"
-    assert program.get(f"/api/files/{sent['id']}/").json()["status"] == "SUCCESS"
+    response = api_client.get(f"/api/files/{sent['id']}/content/", HTTP_RANGE="bytes=15-19")
+    assert response.status_code == 206
+    assert b"".join(response.streaming_content) == b"larch"
+    assert api_client.get(f"/api/files/{sent['id']}/").json()["status"] == "SUCCESS"
 
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_an_upload_is_refused_and_leaves_nothing(
     own: DedicatedServer,
     s3: S3Storage,
-    program: APIClient,
+    api_client: APIClient,
     monkeypatch: pytest.MonkeyPatch,
     silent: bool,
 ) -> None:
@@ -96,16 +96,18 @@ def test_an_upload_is_refused_and_leaves_nothing(
         own.kill()
     with monkeypatch.context() as watched:
         called = record_connections(watched)
-        answer = program.post("/api/upload/", {"files": [*batch, large_text()]}, format="multipart")
+        response = api_client.post(
+            "/api/upload/", {"files": [*batch, large_text()]}, format="multipart"
+        )
     if silent:
         own.resume()
     else:
         own.start()
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert answer.json()["detail"] == "Files cannot be stored just now. Try again in a moment."
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.json()["detail"] == "Files cannot be stored just now. Try again in a moment."
     assert len(called) <= 2, called
-    assert program.get("/api/files/").json()["results"] == []
+    assert api_client.get("/api/files/").json()["results"] == []
     let_an_hour_pass()
     sweep_files()
     assert not File.unscoped.exists()
@@ -164,27 +166,27 @@ def test_a_file_waits_for_the_store_and_does_not_fail(
 
 
 def test_only_statistics_that_need_the_store_are_refused(
-    own: DedicatedServer, s3: S3Storage, settle: Receive, program: APIClient
+    own: DedicatedServer, s3: S3Storage, settle: Receive, api_client: APIClient
 ) -> None:
     settle(READINGS, name="yard.csv")
     bounds = {"from": "2026-01-01T12:00:00Z"}
     own.kill()
-    whole = program.get("/temperature-readings/7/")
-    part = program.get("/temperature-readings/7/", bounds)
+    whole = api_client.get("/temperature-readings/7/")
+    part = api_client.get("/temperature-readings/7/", bounds)
     own.start()
     assert (whole.status_code, whole.json()["count"]) == (200, 2)
     assert part.status_code == 503
     assert int(part.headers["Retry-After"]) > 0
-    assert program.get("/temperature-readings/7/", bounds).json()["count"] == 1
+    assert api_client.get("/temperature-readings/7/", bounds).json()["count"] == 1
 
 
 @pytest.mark.usefixtures("health_forgets")
 def test_health_says_that_the_store_is_down(
-    own: DedicatedServer, s3: S3Storage, program: APIClient
+    own: DedicatedServer, s3: S3Storage, api_client: APIClient
 ) -> None:
     own.kill()
-    down = program.get("/health/ready")
+    down = api_client.get("/health/ready")
     own.start()
     assert down.status_code == 503
     assert down.json()["checks"]["storage"] == "down"
-    assert program.get("/health/ready").json()["checks"]["storage"] == "ok"
+    assert api_client.get("/health/ready").json()["checks"]["storage"] == "ok"

@@ -36,15 +36,15 @@ BIG = 40 * 1024 * 1024
 def bucket_of(server: S3Server) -> S3Storage:
     """Create a new bucket; return its storage."""
     bucket = f"facts-{uuid.uuid4().hex[:12]}"
-    made = S3Storage(**parse_storage_url(server.storage_url(bucket)))
-    made.client.create_bucket(Bucket=bucket)
-    return made
+    storage = S3Storage(**parse_storage_url(server.storage_url(bucket)))
+    storage.client.create_bucket(Bucket=bucket)
+    return storage
 
 
 @pytest.fixture(scope="module", params=["versitygw", "minio"])
 def server(request: pytest.FixtureRequest) -> S3Server:
-    found: S3Server = request.getfixturevalue(request.param)
-    return found
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="module")
@@ -315,12 +315,12 @@ def own() -> Iterator[DedicatedServer]:
 
 @pytest.fixture
 def own_s3(own: DedicatedServer) -> Iterator[S3Storage]:
-    made = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
+    storage = S3Storage(**parse_storage_url(own.variables()["STORAGE_URL"]))
     with suppress(ClientError):
-        made.client.create_bucket(Bucket=made.bucket)
-    yield made
-    made.client.close()
-    made.long_timeout_client.close()
+        storage.client.create_bucket(Bucket=storage.bucket)
+    yield storage
+    storage.client.close()
+    storage.long_timeout_client.close()
 
 
 class TestAServerThatDoesNotAnswer:

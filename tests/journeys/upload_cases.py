@@ -109,7 +109,7 @@ def _malicious(rng: random.Random) -> Iterator[UploadCase]:
     for number in range(MALICIOUS):
         name, content, url = (
             ("broken.jpg", b"\xff\xd8\xff\xe0" + rng.randbytes(5000), "/api/files/"),
-            ("bomb.png", samples.black_png(13_000, 4000 + number), "/api/files/"),
+            ("bomb.png", samples.png(13_000, 4000 + number), "/api/files/"),
             ("locked.pdf", samples.pdf(1, text=str(number), locked=True), "/api/files/"),
             ("broken.pdf", b"%PDF-1.7\n" + rng.randbytes(5000), "/api/files/"),
             ("hopeless.csv", b"41,hot,2026-01-01\n" * (number + 1), "/upload/"),

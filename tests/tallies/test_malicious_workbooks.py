@@ -239,8 +239,8 @@ def test_external_links_are_never_followed_and_not_copied(upload: Upload) -> Non
 
 
 def annotated_copy_of(file: File) -> bytes:
-    made = file.derivatives.get(role="annotated")
-    with store().open_bytes(made.storage_key) as stream:
+    derivative = file.derivatives.get(role="annotated")
+    with store().open_bytes(derivative.storage_key) as stream:
         return stream.read()
 
 

@@ -58,8 +58,8 @@ def reasons(file: File) -> list[str]:
 
 
 def bytes_of(file: File, role: str) -> bytes:
-    made = file.derivatives.get(role=role, run=file.run, is_current=True)
-    with store().open_bytes(made.storage_key) as stream:
+    derivative = file.derivatives.get(role=role, run=file.run, is_current=True)
+    with store().open_bytes(derivative.storage_key) as stream:
         return stream.read()
 
 

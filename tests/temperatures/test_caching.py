@@ -13,24 +13,24 @@ from timba.temperatures.readings import ReadingsWriter, StoredReadings, read_foo
 
 
 def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:
-    made: list[str] = []
+    computed: list[str] = []
 
     @bounded_cache(max_bytes=10, size_of=len)
     def text(name: str, *, times: int = 1) -> str:
-        made.append(name)
+        computed.append(name)
         return name * times
 
     for name in ("aaaa", "bbbb", "aaaa", "cccc", "aaaa", "bbbb"):
         assert text(name) == name
-    assert made == ["aaaa", "bbbb", "cccc", "bbbb"]
+    assert computed == ["aaaa", "bbbb", "cccc", "bbbb"]
     assert text.size_bytes == 8
     assert text("a", times=11) == "a" * 11
     assert text("a", times=11) == "a" * 11
-    assert made[4:] == ["a", "a"]
+    assert computed[4:] == ["a", "a"]
     assert text.size_bytes == 8
     text.cache_clear()
     assert text("bbbb") == "bbbb"
-    assert (made[6:], text.size_bytes) == (["bbbb"], 4)
+    assert (computed[6:], text.size_bytes) == (["bbbb"], 4)
 
 
 def test_footers_take_no_more_memory_than_their_limit() -> None:

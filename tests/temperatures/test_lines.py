@@ -67,37 +67,39 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(lines, "MAX_LINE", 9)
     monkeypatch.setattr(lines, "CHUNK", 7)
     monkeypatch.setattr(lines, "COMPRESSED_CHUNK", 5)
-    for _ in range(3000):
+    for _ in range(1500):
         data = bytes(rng.choices(b"abc\xef\xbb\xbf\r\n\n", k=rng.randrange(60)))
         text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").removesuffix(b"\n")
         expected = [line[:10] for line in text.split(b"\n")] if text or b"\n" in data else []
         for packed in (data, gzip.compress(data)):
             drops = iter(lambda: rng.randrange(1, 9), None)
-            found = list(read_lines(Dripping(packed, drops)))
-            assert [line[:10] for _, line in found] == expected, data
-            assert [number for number, _ in found] == list(range(1, len(expected) + 1))
+            lines_read = list(read_lines(Dripping(packed, drops)))
+            assert [line[:10] for _, line in lines_read] == expected, data
+            assert [number for number, _ in lines_read] == list(range(1, len(expected) + 1))
 
 
 def test_a_line_at_the_limit_is_whole_and_a_longer_one_stays_too_long() -> None:
     whole, longer = b"x" * MAX_LINE, b"y" * (MAX_LINE + 1)
-    found = numbered(whole + b"\r\n" + longer + b"\r\n" + longer + b"\r" + b"z" * 9 + b"\r\nend")
-    assert [number for number, _ in found] == [1, 2, 3, 4]
-    assert found[0][1] == whole
-    assert [len(line) > MAX_LINE for _, line in found] == [False, True, True, False]
-    assert found[3][1] == b"end"
+    lines_read = numbered(
+        whole + b"\r\n" + longer + b"\r\n" + longer + b"\r" + b"z" * 9 + b"\r\nend"
+    )
+    assert [number for number, _ in lines_read] == [1, 2, 3, 4]
+    assert lines_read[0][1] == whole
+    assert [len(line) > MAX_LINE for _, line in lines_read] == [False, True, True, False]
+    assert lines_read[3][1] == b"end"
 
 
 def test_a_line_of_a_hundred_megabytes_takes_little_memory() -> None:
     chunk = b"\r" * lines.CHUNK
     tracemalloc.start()
     try:
-        found = list(read_lines(Endless(chunk, 400, b"\n1,2\n")))
+        lines_read = list(read_lines(Endless(chunk, 400, b"\n1,2\n")))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert [number for number, _ in found] == [1, 2]
-    assert MAX_LINE < len(found[0][1]) <= MAX_LINE + 2
-    assert found[1][1] == b"1,2"
+    assert [number for number, _ in lines_read] == [1, 2]
+    assert MAX_LINE < len(lines_read[0][1]) <= MAX_LINE + 2
+    assert lines_read[1][1] == b"1,2"
     assert peak < 12 * MAX_LINE
 
 
@@ -145,7 +147,7 @@ def compressed_zeros(count: int) -> bytes:
     return gzip.compress(bytes(count), 9)
 
 
-@pytest.mark.parametrize("size", [2 * 1024 * 1024, 100 * 1024 * 1024])
+@pytest.mark.parametrize("size", [2 * 1024 * 1024, 10 * 1024 * 1024])
 def test_a_decompression_bomb_is_refused(size: int) -> None:
     with pytest.raises(UnreadableFile) as refusal:
         numbered(compressed_zeros(size))

@@ -267,10 +267,10 @@ def test_a_slow_statistic_is_shared_with_other_processes(
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     bounds, empty = TimeRange(start=NOON + 1), TimeRange(start=NOON + 1, stop=NOON + 2)
     monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
-    made = get_statistics(bounds=bounds), get_statistics(bounds=empty)
+    first = get_statistics(bounds=bounds), get_statistics(bounds=empty)
     statistics._cached.cache_clear()
     monkeypatch.setattr(store(), "open_bytes", None)
-    assert (get_statistics(bounds=bounds), get_statistics(bounds=empty)) == made
+    assert (get_statistics(bounds=bounds), get_statistics(bounds=empty)) == first
 
 
 @pytest.mark.only_on("sqlite")

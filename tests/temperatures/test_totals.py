@@ -42,8 +42,7 @@ def test_the_mean_is_rounded_half_away_from_zero(
 @given(st.integers(-(2**62), 2**62), st.integers(1, 2**40))
 def test_the_mean_is_exact(sum_hundredths: int, count: int) -> None:
     mean = (Decimal(sum_hundredths) / count).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    found = totals(count=count, sum_hundredths=sum_hundredths).mean_hundredths
-    assert found == mean
+    assert totals(count=count, sum_hundredths=sum_hundredths).mean_hundredths == mean
 
 
 def test_totals_add_up() -> None:
@@ -68,7 +67,7 @@ def by_city(readings: list[tuple[int, int, int]]) -> CityColumns:
 
 
 def total_one_by_one(readings: list[tuple[int, int, int]]) -> dict[int, Totals]:
-    found: dict[int, Totals] = {}
+    by_city: dict[int, Totals] = {}
     for city, at, degrees in readings:
         reading = totals(
             sum_hundredths=degrees,
@@ -77,8 +76,8 @@ def total_one_by_one(readings: list[tuple[int, int, int]]) -> dict[int, Totals]:
             first_at=at,
             last_at=at,
         )
-        found[city] = found[city] + reading if city in found else reading
-    return found
+        by_city[city] = by_city[city] + reading if city in by_city else reading
+    return by_city
 
 
 READING = st.tuples(
@@ -98,8 +97,8 @@ def test_merged_totals_equal_totals_added_one_by_one(
 
 def test_sums_exceed_thirty_two_bits() -> None:
     readings = [(1, 0, 99999)] * 50_000
-    (_, found), *none = by_city(readings)
-    assert found.sum_hundredths == 99999 * 50_000 > 2**32
+    (_, result), *none = by_city(readings)
+    assert result.sum_hundredths == 99999 * 50_000 > 2**32
     assert none == []
 
 
