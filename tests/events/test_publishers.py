@@ -180,7 +180,7 @@ def test_topic_that_cannot_be_created_is_left_to_the_broker(
     publisher = KafkaPublisher.from_settings()
     assert publisher.deliver([message("a")], timeout=60) == [ACKED]
     publisher.close()
-    assert "topic note_events could not be made" in caplog.text
+    assert "topic note_events could not be created" in caplog.text
     assert [m.key for m in arrived()] == ["a"]
 
 
