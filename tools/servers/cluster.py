@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,9 @@ DEPENDENCIES: Final[dict[str, type[Dependency]]] = {
     for dependency in (PostgreSQL, MariaDB, Redis, VersityGW, MinIO, Kafka, Chromium)
 }
 
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a private folder is created there
+_FREE_BYTES: Final = 4 * 2**30
+
 
 @contextmanager
 def running(
@@ -35,9 +40,16 @@ def running(
     servers = [
         each for each in dependencies if isinstance(each, Server) and each.name not in reasons
     ]
-    with TemporaryDirectory(prefix="timba-services-") as folder, ExitStack() as end:
+    memory = None if durable else _memory()
+    with TemporaryDirectory(prefix="timba-services-", dir=memory) as folder, ExitStack() as end:
         Path(folder).chmod(0o711)  # some servers run under other accounts
         yield reasons | _start(servers, Path(folder), durable, end)
+
+
+def _memory() -> Path | None:
+    """Return memory as a place for data: on a disk, MariaDB waits for every table it creates."""
+    has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _FREE_BYTES
+    return _MEMORY if has_room and "TMPDIR" not in os.environ else None
 
 
 def environment(
