@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Generator
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,17 +13,6 @@ from django.db import connection
 _DATABASE_FIXTURES = {
     *("db", "transactional_db", "live_server", "client_company", "make_user", "staff"),
 }
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Exempt the collected items from garbage collection: they live until the end."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.enable()
-        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -38,7 +25,8 @@ def pytest_collection_modifyitems(
         only_on = item.get_closest_marker("only_on")
         if only_on is not None and connection.vendor not in only_on.args:
             deselected.append(item)
-        if _needs_database(item):
+        is_marked = item.get_closest_marker("django_db") is not None
+        if is_marked or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("database")
     items[:] = [item for item in items if item not in deselected]
     config.hook.pytest_deselected(items=deselected)
@@ -47,19 +35,17 @@ def pytest_collection_modifyitems(
 
 
 def _in_running_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the items file by file, the longest files first, journeys between the others.
+    """Return the items file by file, the largest files first, journeys between the others.
 
     Journeys mostly wait and the others compute, so test processes that take one file after
     another stay busy until the end.
     """
     files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
+    for item in sorted(items, key=lambda item: item.path.stat().st_size, reverse=True):
         files.setdefault(item.path, []).append(item)
-    journeys, others = [], []
-    for tests in sorted(files.values(), key=len, reverse=True):
-        waits = any(item.get_closest_marker("journey") for item in tests)
-        (journeys if waits else others).append(tests)
-    pairs = zip_longest(journeys, others, fillvalue=[])
+    waits = [tests for tests in files.values() if tests[0].get_closest_marker("journey")]
+    computes = [tests for tests in files.values() if tests not in waits]
+    pairs = zip_longest(waits, computes, fillvalue=[])
     return [item for pair in pairs for tests in pair for item in tests]
 
 
@@ -71,8 +57,3 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped, and in CI nothing is: {report.longrepr}"
     return report
-
-
-def _needs_database(item: Any) -> bool:
-    marked = item.get_closest_marker("django_db") is not None
-    return marked or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))

@@ -23,7 +23,8 @@ from timba.consignments.services import add_log, open_consignment
 from timba.places.models import City
 from timba.tallies import exports, pdf
 
-pytestmark = pytest.mark.django_db
+# HTTP alone: the contract suite proves these endpoints on every database.
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEASURES = {"length": Decimal(4), "breadth": Decimal(30), "height": Decimal(25)}

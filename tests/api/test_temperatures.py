@@ -20,7 +20,8 @@ from timba.places.models import City
 from timba.temperatures import statistics
 from timba.temperatures.totals import Totals
 
-pytestmark = pytest.mark.django_db
+# HTTP alone: the contract suite proves these endpoints on every database.
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 SEVEN = "/temperature-readings/7/"
 FILE = (

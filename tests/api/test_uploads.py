@@ -32,7 +32,8 @@ from timba.api.multipart import CUT_OFF
 from timba.files.models import File
 from timba.files.receiving import STORAGE_UNAVAILABLE, Upload
 
-pytestmark = pytest.mark.django_db
+# HTTP alone: the contract suite proves these endpoints on every database.
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 BOUNDARY = "larch"
 Objects = Callable[[], set[str]]

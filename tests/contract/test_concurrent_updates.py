@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.factories import Tenant
-from tests.interleaving import change_after_first_read
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.notes.models import Note
 
 pytestmark = pytest.mark.django_db
+
+
+@contextmanager
+def change_after_first_read(table: str, change: Callable[[], object]) -> Iterator[None]:
+    """Call `change` right after the first statement that reads the table.
+
+    The block must contain such a statement.
+    """
+    reads: list[str] = []
+
+    def watch(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        result = execute(sql, *arguments)
+        if not reads and f'FROM "{table}"' in sql.replace("`", '"'):
+            reads.append(sql)
+            change()
+        return result
+
+    with connection.execute_wrapper(watch):
+        yield
+    assert reads
 
 
 @pytest.fixture

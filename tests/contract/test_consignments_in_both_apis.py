@@ -11,8 +11,7 @@ from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
-from tests.contract.consignment_apis import RestApi, TimbaApi
-from tests.contract.responses import assert_problem
+from tests.contract.responses import assert_problem, envelope
 from tests.factories import ClientFactory, Tenant
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
@@ -23,6 +22,70 @@ pytestmark = pytest.mark.django_db
 
 CONSIGNMENT: Final = {"name": "Load 7", "type": "hardwood", "vehicle_number": "LV-1", "city_id": 7}
 LOG: Final = {"barcode": "B-1", "length": 4, "breadth": 30, "height": 30}
+
+PLURALS: Final = {"consignment": "consignments", "log": "logs"}
+
+
+class TimbaApi:
+    """`/timba/consignment` and `/timba/log`; an envelope surrounds each written row."""
+
+    def __init__(self, api_client: APIClient) -> None:
+        self.api_client = api_client
+
+    def create_consignment(self, **fields: Any) -> Any:
+        return self.api_client.put("/timba/consignment", fields)
+
+    def add_log(self, consignment_id: int, **fields: Any) -> Any:
+        return self.api_client.put("/timba/log", {"consignment_id": consignment_id, **fields})
+
+    def get(self, noun: str, row_id: int) -> Any:
+        return self.api_client.get(f"/timba/{noun}", {"id": row_id})
+
+    def update(self, noun: str, row_id: int, **fields: Any) -> Any:
+        return self.api_client.patch(f"/timba/{noun}", {f"{noun}_id": row_id, **fields})
+
+    def delete(self, noun: str, row_id: int) -> Any:
+        return self.api_client.delete(f"/timba/{noun}?{noun}_id={row_id}")
+
+    def created(self, response: Any) -> dict[str, Any]:
+        return self.row_of(response, 201)
+
+    def updated(self, response: Any) -> dict[str, Any]:
+        return self.row_of(response, 200)
+
+    def row_of(self, response: Any, status: int) -> dict[str, Any]:
+        """Check the status of the response, and return the row in it."""
+        return envelope(response, status)
+
+    def is_deleted(self, response: Any, noun: str) -> bool:
+        message = {"message": f"The {noun} has been deleted."}
+        return bool((response.status_code, response.json()) == (200, message))
+
+
+class RestApi(TimbaApi):
+    """`/api/consignments/` and `/api/logs/`; rows are bare."""
+
+    def create_consignment(self, **fields: Any) -> Any:
+        return self.api_client.post("/api/consignments/", fields)
+
+    def add_log(self, consignment_id: int, **fields: Any) -> Any:
+        return self.api_client.post(f"/api/consignments/{consignment_id}/logs/", fields)
+
+    def get(self, noun: str, row_id: int) -> Any:
+        return self.api_client.get(f"/api/{PLURALS[noun]}/{row_id}/")
+
+    def update(self, noun: str, row_id: int, **fields: Any) -> Any:
+        return self.api_client.patch(f"/api/{PLURALS[noun]}/{row_id}/", fields)
+
+    def delete(self, noun: str, row_id: int) -> Any:
+        return self.api_client.delete(f"/api/{PLURALS[noun]}/{row_id}/")
+
+    def row_of(self, response: Any, status: int) -> dict[str, Any]:
+        assert response.status_code == status, response.content
+        return dict(response.json())
+
+    def is_deleted(self, response: Any, noun: str) -> bool:
+        return bool((response.status_code, response.content) == (204, b""))
 
 
 @pytest.fixture(params=[TimbaApi, RestApi])

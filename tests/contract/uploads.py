@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from fpdf import FPDF
 from PIL import Image
 from rest_framework.test import APIClient
 
@@ -55,17 +57,14 @@ def upload_and_process(
 
 def pdf() -> bytes:
     """Return the bytes of a PDF with one page, nine characters, a title, an author and a date."""
-    return (
-        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
-        b"/Resources<</Font<</F1 5 0 R>>>>>>endobj\n"
-        b"4 0 obj<</Length 41>>stream\n"
-        b"BT /F1 12 Tf 10 100 Td (Invoice 7) Tj ET \nendstream endobj\n"
-        b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
-        b"6 0 obj<</Title(Invoice)/Author(Marta)/CreationDate(D:20260102030405Z)>>endobj\n"
-        b"trailer<</Root 1 0 R/Info 6 0 R>>\n%%EOF\n"
-    )
+    document = FPDF()
+    document.set_title("Invoice")
+    document.set_author("Marta")
+    document.set_creation_date(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    document.add_page()
+    document.set_font("Helvetica")
+    document.cell(text="Invoice 7")
+    return bytes(document.output())
 
 
 def create_file(api_client: APIClient, file: Any, **fields: Any) -> dict[str, Any]:

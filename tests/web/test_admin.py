@@ -23,8 +23,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.clients import browser_of
+from tests.contract.test_concurrent_updates import change_after_first_read
 from tests.factories import PASSWORD, ClientFactory, Tenant, UserFactory, create_tenant
-from tests.interleaving import change_after_first_read
 from tests.web.conftest import Open
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
@@ -784,7 +784,6 @@ class TestBrowser:
         page.set_viewport_size({"width": 360, "height": 740})
         for model in staff_site._registry:
             page.goto(address(model._default_manager.first(), page_of))
-            page.wait_for_load_state("networkidle")
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width == 360, model
         assert browser_errors == []
