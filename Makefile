@@ -56,7 +56,7 @@ test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
 
 .PHONY: chaos
 chaos: $(VENV)/.dev front ## Kill workers, web server, Redis and S3 under uploads; SEED=… repeats one run
-	@SEED=$${SEED:-$$RANDOM} $(BIN)/pytest -n 0 -s tests/journeys/test_chaos.py
+	@SEED=$${SEED:-$$RANDOM} ROUNDS=$${ROUNDS:-3} $(BIN)/pytest -n 0 -s tests/journeys/test_chaos.py
 
 .PHONY: check
 check: $(VENV)/.dev front ## Check format, lint, types, layers, security, settings, migrations, API schema

@@ -1,101 +1,79 @@
-"""Crashes an installation at a failpoint, with either store."""
+"""New installations, each with a copy of a migrated SQLite database and an empty store."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
 
-from tests.crashes.harness import Installation
-from tests.journeys.timba_process import ROOT
-from tests.servers import S3Server
-from timba.failpoints import faults
+pytest.register_assert_rewrite("tests.crashes.invariants")
+from tests.crashes.installation import Installation  # noqa: E402
+from tests.factories import UserFactory  # noqa: E402
+from tests.servers import S3Server  # noqa: E402
+from timba.accounts.tokens import issue_tokens  # noqa: E402
+from timba.config.env import parse_storage_url  # noqa: E402
+from timba.failpoints import arm  # noqa: E402
+from timba.files.s3 import S3Storage  # noqa: E402
+from timba.files.sandbox import close_sandbox  # noqa: E402
+from timba.files.storage import LocalStorage  # noqa: E402
 
-Scenario = Callable[[Installation], None]
-Crash = Callable[[str, Scenario], None]
-
-
-@contextmanager
-def fork_server(folder: Path, **variables: str) -> Iterator[Crash]:
-    """Start a fork server in a folder; yield what crashes at a point during a scenario."""
-    foreign = ("TIMBA_", "DATABASE_", "BROKER_", "STORAGE_", "CACHE_")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    environment |= {"DJANGO_SETTINGS_MODULE": "timba.config.settings.base", **variables}
-    environment["TIMBA_DATA_DIR"] = str(folder)
-    passings: dict[str, dict[str, int]] = {}
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.crashes.fork_server"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-
-        def run(scenario: str, order: str) -> dict[str, Any]:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps({"scenario": scenario, "order": order}) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-            assert line, (folder / "log").read_text()[-2000:]
-            outcome: dict[str, Any] = json.loads(line)
-            assert outcome["violations"] == [], f"{order}: see {folder / 'log'}"
-            assert not order or outcome["acknowledged"] > 0
-            return outcome
-
-        def crash(point: str, scenario: Scenario) -> None:
-            """Fail unless every invariant holds after each fault that the point can have."""
-            name = scenario.__name__
-            if name not in passings:
-                passings[name] = run(name, "")["passed"]
-            last = passings[name].get(point, 0)
-            assert last, f"{name} does not pass {point}"
-            # The passings between the first and the last differ little: one of them is enough.
-            exits = sorted({1, (last + 1) // 2, last})
-            orders = [f"{point}=exit@{passing}" for passing in exits]
-            _, *errors = faults(point)
-            # Timba does not tell the errors of a point apart: each comes once, at either end.
-            ends = sorted({1, last})
-            for number in range(max(len(errors), len(ends)) if errors else 0):
-                error, passing = errors[number % len(errors)], ends[number % len(ends)]
-                orders.append(f"{point}={error}@{passing}")
-            for order in orders:
-                run(name, order)
-
-        yield crash
-        assert process.stdin is not None
-        process.stdin.close()
+Store = LocalStorage | S3Storage
+Install = Callable[[Store], Installation]
 
 
 @pytest.fixture(scope="session")
-def crash_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
-    """Return what crashes an installation whose store is a folder."""
-    with fork_server(tmp_path_factory.mktemp("crashes")) as crash:
-        yield crash
+def template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
+    """Return the folder of a migrated database with one user, its token, and no responses."""
+    folder = tmp_path_factory.mktemp("template")
+    connection.close()
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setitem(connection.settings_dict, "NAME", str(folder / "timba.sqlite3"))
+        call_command("migrate", verbosity=0)
+        (folder / "token").write_text(issue_tokens(user=UserFactory()).access)
+        (folder / "responses").touch()
+        connection.close()
+    return folder
+
+
+@pytest.fixture
+def install(
+    template: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Install]:
+    """Return a function that makes this process work on a new installation."""
+
+    def install(store: Store) -> Installation:
+        connection.close()
+        folder = settings.TIMBA_DATA_DIR = tmp_path / uuid.uuid4().hex
+        shutil.copytree(template, folder)
+        monkeypatch.setitem(connection.settings_dict, "NAME", str(folder / "timba.sqlite3"))
+        monkeypatch.setattr(default_storage, "_wrapped", store)
+        if isinstance(store, S3Storage):
+            store.bucket = folder.name
+            store.client.create_bucket(Bucket=store.bucket)
+        else:
+            store.location = folder / "files"
+        return Installation(folder, store)
+
+    close_sandbox()
+    connection.close()
+    with django_db_blocker.unblock():
+        yield install
+        arm("")
+        connection.close()
 
 
 @pytest.fixture(scope="session")
-def crash_s3(versitygw: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
-    """Return what crashes an installation whose store is a real S3 server."""
-    folder = tmp_path_factory.mktemp("crashes")
-    with fork_server(folder, STORAGE_URL=versitygw.storage_url("template")) as crash:
-        yield crash
-
-
-@pytest.fixture(params=["local", "s3"])
-def crash(request: pytest.FixtureRequest) -> Crash:
-    """Return what crashes an installation, with each store in turn."""
-    found: Crash = request.getfixturevalue(f"crash_{request.param}")
-    return found
+def s3(versitygw: S3Server) -> S3Storage:
+    return S3Storage(**parse_storage_url(versitygw.storage_url("unused")))

@@ -1,4 +1,4 @@
-"""A Timba with its demo company for all journeys of a module, and its manager's API client."""
+"""`manage.py serve` for all journeys of a module, and the API client of a client's owner."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.timba_process import ApiClient, TimbaProcess
+from tests.journeys.timba_process import SERVE, ApiClient, TimbaProcess
 
 
 @pytest.fixture(scope="module")
 def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("demo"))
+    process = TimbaProcess(tmp_path_factory.mktemp("serve"), SERVE, TIMBA_LEASE_SECONDS="3")
     try:
         process.start()
         yield process
@@ -20,5 +20,5 @@ def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
 
 
 @pytest.fixture(scope="module")
-def manager(timba: TimbaProcess) -> ApiClient:
-    return timba.sign_in("ilze", timba.password_of("ilze"))
+def owner(timba: TimbaProcess) -> ApiClient:
+    return timba.create_owner()

@@ -7,13 +7,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
 def free_port() -> int:
     """Return a loopback port on which no process listens."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as holder:
         return int(holder.getsockname()[1])
 
 
@@ -21,17 +21,13 @@ def find_processes(name: str, value: str) -> dict[int, str]:
     """Return the command lines, by pid, of live processes whose environment holds the variable."""
     entry = f"{name}={value}".encode()
     processes = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        try:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
             if entry in (folder / "environ").read_bytes().split(b"\0"):
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 processes[int(folder.name)] = command
-        except OSError:
-            continue
     # A zombie process has no command line.
-    return {pid: command for pid, command in processes.items() if command}
+    return {pid: line for pid, line in processes.items() if line and pid != os.getpid()}
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -50,7 +46,5 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
 def kill_all(name: str, value: str) -> None:
     """Kill every process whose environment holds the variable."""
     for pid in find_processes(name, value):
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue

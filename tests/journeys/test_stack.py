@@ -42,7 +42,7 @@ def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ti
         skip_or_fail(reason)
     process = TimbaProcess(
         tmp_path_factory.mktemp("stack"),
-        command=[sys.executable, str(ROOT / "tools" / "stack")],
+        [sys.executable, str(ROOT / "tools" / "stack")],
         TMPDIR=str(folder),
     )
     try:

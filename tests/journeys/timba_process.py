@@ -1,4 +1,4 @@
-"""Runs `manage.py demo` as a child process with its own data folder and port."""
+"""Runs Timba as a child process with its own data folder and port."""
 
 from __future__ import annotations
 
@@ -6,62 +6,63 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from queue import Empty, Queue
-from typing import IO, Any
+from typing import Any
 
 import requests
 
 from tests.journeys.processes import find_processes, free_port, kill_all, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-_DEMO = (sys.executable, str(ROOT / "manage.py"), "demo")
-START_SECONDS = 300
-STOP_SECONDS = 60
+_MANAGE = (sys.executable, str(ROOT / "manage.py"))
+DEMO = (*_MANAGE, "demo")
+SERVE = (*_MANAGE, "serve")
+PASSWORD = "larch-and-alder-48"  # of the users that `tests.factories` creates
+_FOREIGN = ("TIMBA_", "DATABASE_", "DJANGO_", "BROKER_", "KAFKA_", "CACHE_", "STORAGE_")
 
 
 class TimbaProcess:
-    """A running Timba, by default started with `manage.py demo`."""
+    """A Timba on the servers that `variables` name, by default with its demo company."""
 
-    def __init__(
-        self, data_folder: Path, *, command: Sequence[str] = _DEMO, **variables: str
-    ) -> None:
-        """Set the data folder and further environment variables; do not start yet."""
-        self.data_folder = data_folder
-        self._command = command
-        self._variables = variables
+    process: subprocess.Popen[bytes]  # the supervisor of the others
+
+    def __init__(self, folder: Path, command: Sequence[str] = DEMO, **variables: str) -> None:
+        self.data_folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.output: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._command = command
+        self._variables = variables
+        self._output = Path(f"{folder}.output")
+
+    @property
+    def output(self) -> list[str]:
+        return self._output.read_text().splitlines()
 
     def start(self) -> None:
-        """Start it and return when it prints that it is ready."""
-        self._lines: Queue[str | None] = Queue()
-        self._process = subprocess.Popen(
-            self._command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=self.environment(),
-            umask=0o022,  # as most shells have it
-        )
-        self._reader = threading.Thread(target=self._read_output, args=[self._process.stdout])
-        self._reader.start()
-        self.wait_for_line("Timba is ready at ")
+        """Start it and return when it is ready."""
+        with self._output.open("a") as output:
+            self.process = subprocess.Popen(
+                self._command,
+                stdout=output,
+                stderr=output,
+                env=self.environment(),
+                umask=0o022,  # as most shells have it
+            )
+        wait_until(self.is_ready, seconds=300, what="Timba is ready")
 
-    def wait_for_line(self, beginning: str) -> str:
-        """Return the next line of output that starts with `beginning`."""
-        while True:
-            try:
-                line = self._lines.get(timeout=START_SECONDS)
-            except Empty:
-                line = None
-            assert line is not None, f"no line “{beginning}…” in {self.output}"
-            if line.startswith(beginning):
-                return line
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.output
+        try:
+            return requests.get(f"{self.url}/health/ready", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def create_owner(self) -> ApiClient:
+        """Create a client and its owner; return the owner's API client."""
+        code = "from tests.factories import UserFactory; UserFactory(username='owner')"
+        subprocess.run([*_MANAGE, "shell", "-v0", "-c", code], env=self.environment(), check=True)
+        return self.sign_in("owner", PASSWORD)
 
     def password_of(self, username: str) -> str:
         """Return the password that was printed for a user of the demo company."""
@@ -70,98 +71,51 @@ class TimbaProcess:
 
     def sign_in(self, username: str, password: str) -> ApiClient:
         """Return an API client that is signed in."""
-        response = requests.post(
-            f"{self.url}/api/token/", json={"username": username, "password": password}, timeout=60
-        )
+        credentials = {"username": username, "password": password}
+        response = requests.post(f"{self.url}/api/token/", json=credentials, timeout=60)
         assert response.status_code == 200, response.text
         return ApiClient(self.url, response.json()["access"])
 
     def children(self) -> dict[int, str]:
         """Return the command line of every process except the supervisor, by pid."""
-        assert self._process is not None
         running = find_processes("TIMBA_DATA_DIR", str(self.data_folder))
-        return {pid: line for pid, line in running.items() if pid != self._process.pid}
+        return {pid: line for pid, line in running.items() if pid != self.process.pid}
 
-    def child(self, command: str) -> int:
-        """Return the pid of the child that was started with `manage.py <command>`."""
-        [pid] = [
-            pid for pid, line in self.children().items() if line.strip().endswith(f" {command}")
-        ]
-        return pid
-
-    def stop(self, number: signal.Signals, *, seconds: float = STOP_SECONDS) -> int:
+    def stop(self, number: signal.Signals, *, seconds: float = 60) -> int:
         """Send the supervisor a signal; return its exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._wait_for_exit(seconds)
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
 
     def clean_up(self) -> None:
         """Kill every remaining process."""
         kill_all("TIMBA_DATA_DIR", str(self.data_folder))
-        if self._process is not None:
-            self._wait_for_exit()
-
-    def _wait_for_exit(self, seconds: float = STOP_SECONDS) -> int:
-        assert self._process is not None
-        code = self._process.wait(timeout=seconds)
-        self._reader.join(timeout=STOP_SECONDS)
-        return code
-
-    def log(self) -> str:
-        return (self.data_folder / "log" / "timba.log").read_text()
-
-    def _read_output(self, output: IO[str]) -> None:
-        with output:
-            for line in output:
-                self.output.append(line.rstrip())
-                self._lines.put(line.rstrip())
-        self._lines.put(None)
+        self.process.wait()
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that set this folder and port."""
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(
-                (
-                    *("TIMBA_", "DATABASE_", "DJANGO_"),
-                    *("BROKER_", "KAFKA_", "CACHE_", "STORAGE_"),
-                )
-            )
-        }
-        return {
-            **inherited,
-            "TIMBA_DATA_DIR": str(self.data_folder),
-            "TIMBA_PORT": str(self.port),
-            **self._variables,
-        }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+        variables = {"TIMBA_DATA_DIR": str(self.data_folder), "TIMBA_PORT": str(self.port)}
+        return {**inherited, **variables, **self._variables}
 
 
-class ApiClient:
+class ApiClient(requests.Session):
     """An HTTP client with an access token: `client.get("/api/notes/")`."""
 
     def __init__(self, url: str, access: str) -> None:
+        super().__init__()
         self._url = url
-        self._session = requests.Session()
         self.authorization = f"Bearer {access}"
-        self._session.headers["Authorization"] = self.authorization
+        self.headers["Authorization"] = self.authorization
 
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self._session.request(method, self._url + path, **{"timeout": 60, **options})
+    def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
+        return super().request(method, self._url + url, *args, **{"timeout": 60, **options})
 
-    def get(self, path: str, **options: Any) -> requests.Response:
-        return self.request("GET", path, **options)
-
-    def post(self, path: str, **options: Any) -> requests.Response:
-        return self.request("POST", path, **options)
-
-    def wait_for_task(self, task_id: str, *, seconds: float = 60) -> dict[str, Any]:
+    def wait_for_task(self, task_id: str, *, seconds: float = 60) -> Any:
         """Return a file's task when it is no longer PENDING."""
-        task: dict[str, Any] = {}
 
-        def settled() -> bool:
-            task.update(self.get("/api/task-status/", params={"task_id": task_id}).json())
-            return task["status"] != "PENDING"
+        def task() -> Any:
+            return self.get("/api/task-status/", params={"task_id": task_id}).json()
 
-        wait_until(settled, seconds=seconds, what=f"task {task_id} is settled")
-        return task
+        what = f"task {task_id} is settled"
+        wait_until(lambda: task()["status"] != "PENDING", seconds=seconds, what=what)
+        return task()

@@ -1,0 +1,396 @@
+"""An upload survives a crash at any point of its life: nothing is lost, doubled or left behind.
+
+A scenario fails at a failpoint: in a fork that exits there, or by an error that Timba survives. It
+is then resumed, as its program, worker, sweeper and relay would. Where neither store is being
+written to, and at the second point of a transaction, one store is enough.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.crashes.conftest import Install, Store
+from tests.crashes.installation import LARGE, Installation
+from tests.crashes.invariants import ERRORS, check, uploaded
+from timba import failpoints
+from timba.files.leases import MAX_ATTEMPTS
+from timba.files.models import File
+from timba.files.receiving import Upload
+from timba.files.s3 import S3Storage
+from timba.files.storage import LocalStorage
+
+# An installation has a SQLite database of its own.
+pytestmark = pytest.mark.only_on("sqlite")
+
+Scenario = Callable[[Installation], None]
+Crash = Callable[[str, Scenario], None]
+# How often a scenario passes each failpoint when nothing fails.
+PASSINGS: dict[tuple[Scenario, type[Store]], Counter[str]] = {}
+
+
+@pytest.fixture
+def crash_local(install: Install) -> Crash:
+    """Return what crashes an installation whose store is a folder."""
+    return partial(fail_at, install, LocalStorage(location=""))
+
+
+@pytest.fixture
+def crash_s3(install: Install, s3: S3Storage) -> Crash:
+    """Return what crashes an installation whose store is a real S3 server."""
+    return partial(fail_at, install, s3)
+
+
+@pytest.fixture(params=["local", "s3"])
+def crash(request: pytest.FixtureRequest) -> Crash:
+    """Return what crashes an installation, with each store in turn."""
+    crash: Crash = request.getfixturevalue(f"crash_{request.param}")
+    return crash
+
+
+def fail_at(install: Install, store: Store, point: str, scenario: Scenario) -> None:
+    """Let a scenario fail at a point in each way, and check every invariant after each."""
+    key = (scenario, type(store))
+    if key not in PASSINGS:
+        PASSINGS[key] = fail_and_recover(install(store), scenario, "")
+    last = PASSINGS[key][point]
+    assert last, f"{scenario.__name__} does not pass {point}"
+    errors = list(failpoints.POINTS[point])
+    if isinstance(store, S3Storage):
+        errors = errors[:1]  # a full disk and a failing one differ in responses only
+    faults = {("exit", 1), ("exit", last), *zip(errors, (last, 1), strict=False)}
+    for fault, passing in sorted(faults):
+        passings = fail_and_recover(install(store), scenario, f"{point}={fault}@{passing}")
+        assert passings[point] >= passing, "nothing failed"
+
+
+def fail_and_recover(site: Installation, scenario: Scenario, order: str) -> Counter[str]:
+    """Run a scenario that fails as ordered, then again; return the failpoints it passed first."""
+    passed = site.folder / "passed"
+
+    def fail(site: Installation) -> None:
+        failpoints.arm(order)
+        fault = failpoints._hook
+
+        def record(point: str) -> None:
+            with passed.open("a") as file:
+                file.write(f"{point}\n")
+            if fault is not None:
+                fault(point)
+
+        failpoints.set_hook(record)
+        scenario(site)
+        failpoints.arm("")
+
+    if "=exit" in order:
+        assert fork(fail, site) == failpoints.EXIT_CODE
+    else:
+        fail(site)
+    site.wait(timedelta(minutes=2))
+    scenario(site)
+    settle(site)
+    check(site)
+    return Counter(passed.read_text().split())
+
+
+def settle(site: Installation) -> None:
+    """Let every process finish its work, and the program retry what it is told to retry."""
+    site.wait(timedelta(hours=2))
+    site.work()
+    site.sweep()
+    for step, file_id in uploaded(site).items():
+        row = File.unscoped.filter(pk=file_id, deleted_at=None, status="FAILURE").first()
+        if row and step not in ERRORS and "try again" in row.error:
+            retry = partial(site.client.post, f"/api/files/{file_id}/retry/")
+            site.repeat(f"{step} retried", retry, final=(202,))
+            site.work()
+            site.wait(timedelta(hours=2))
+            site.sweep()
+    site.relay()
+
+
+def fork(run: Scenario, site: Installation) -> int:
+    """Run a function in a fork of this process; return its exit code, 0 if it did not crash."""
+    connection.close()
+    if pid := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        gc.disable()  # a collection would copy the memory that the processes share
+        if isinstance(site.store, S3Storage):  # its open connections are the parent's
+            site.store.client.close()
+            site.store.long_timeout_client.close()
+        run(site)
+    except BaseException:  # noqa: BLE001 - the fork must not go on as its parent
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def upload_text(site: Installation) -> None:
+    """Upload a small file whose notification is lost."""
+    site.upload("text")
+    site.wait(timedelta(minutes=1))
+    site.sweep()
+    site.work()
+    site.relay()
+
+
+def upload_readings(site: Installation) -> None:
+    """Upload readings, and the same bytes again by another request."""
+    site.upload("readings")
+    site.upload("duplicate")
+    site.work()
+    site.relay()
+
+
+def upload_large_file(site: Installation) -> None:
+    site.upload("large")
+    site.work()
+    site.relay()
+
+
+def upload_photo(site: Installation) -> None:
+    """Upload what is read in the sandbox only."""
+    site.upload("photo")
+    site.work()
+    site.relay()
+
+
+def retry_failure(site: Installation) -> None:
+    """Have a failed file processed again."""
+    path = f"/api/files/{site.upload('hopeless')}/retry/"
+    site.work()
+    # 409: it was accepted before.
+    site.repeat("retry", lambda: site.client.post(path), final=(202, 409))
+    site.work()
+    site.relay()
+
+
+def delete_file(site: Installation) -> None:
+    """Delete readings, and wait until they are erased."""
+    path = f"/api/files/{site.upload('deleted')}/"
+    site.work()
+    # 404: it was deleted before.
+    site.repeat("delete", lambda: site.client.delete(path), final=(204, 404))
+    site.wait(timedelta(days=8))  # past TIMBA_TRASH_DAYS
+    site.sweep()
+    site.relay()
+
+
+def sweep_leftovers(site: Installation) -> None:
+    """Remove what a crashed process left behind."""
+    if not site.acknowledged:
+        assert fork(leave_leftovers, site) == failpoints.EXIT_CODE
+    site.wait(timedelta(hours=2))
+    site.work()
+    site.sweep()
+    site.relay()
+
+
+def leave_leftovers(site: Installation) -> None:
+    """Leave two unaccepted uploads, a file whose workers died, and a dead run; end in a crash."""
+    unfinished = Upload(name="unfinished.txt")
+    unfinished.write(LARGE)
+    finished = Upload(name="finished.txt")
+    finished.write(b"Seal 88414 intact.\n")
+    finished.finish()
+    lost = site.upload("lost")
+    File.unscoped.filter(pk=lost).update(attempts=MAX_ATTEMPTS, lease_until=timezone.now())
+    site.upload("readings")
+    failpoints.arm("temperatures.staged=exit")
+    site.work()
+
+
+def test_a_crash_after_the_idempotency_key_is_reserved_permits_a_repeat(crash_local: Crash) -> None:
+    crash_local("idempotency.key_reserved", upload_text)
+
+
+def test_a_crash_before_the_effect_is_committed_leaves_no_effect(crash_local: Crash) -> None:
+    crash_local("idempotency.effect_written", upload_text)
+
+
+def test_a_crash_after_the_response_is_committed_repeats_the_response(crash_local: Crash) -> None:
+    crash_local("idempotency.response_committed", upload_readings)
+
+
+def test_a_crash_after_the_intent_is_committed_leaves_no_row(crash: Crash) -> None:
+    crash("receiving.intent_committed", upload_text)
+
+
+def test_a_crash_halfway_through_the_bytes_leaves_no_partial_object(crash: Crash) -> None:
+    crash("receiving.partly_written", upload_large_file)
+
+
+def test_a_crash_after_the_object_is_stored_leaves_nothing(crash: Crash) -> None:
+    crash("receiving.object_stored", upload_text)
+
+
+def test_a_crash_before_the_pending_row_is_committed_accepts_the_file_once(crash: Crash) -> None:
+    crash("receiving.pending_written", upload_readings)
+
+
+def test_a_crash_before_the_event_is_committed_publishes_it_once(crash_local: Crash) -> None:
+    crash_local("receiving.event_written", upload_readings)
+
+
+def test_a_crash_while_a_duplicate_is_discarded_leaves_no_object(crash: Crash) -> None:
+    crash("receiving.object_deleted", upload_readings)
+
+
+def test_a_crash_before_the_workers_are_notified_leaves_no_file_waiting(crash_local: Crash) -> None:
+    crash_local("tasks.notification_due", upload_text)
+
+
+def test_a_crash_after_an_object_is_begun_leaves_no_partial_object(crash_local: Crash) -> None:
+    crash_local("storage.opened", upload_readings)
+
+
+def test_a_crash_after_the_bytes_are_written_leaves_no_partial_object(crash_local: Crash) -> None:
+    crash_local("storage.written", upload_readings)
+
+
+def test_a_crash_after_the_bytes_are_synced_leaves_no_partial_object(crash_local: Crash) -> None:
+    crash_local("storage.synced", upload_readings)
+
+
+def test_a_crash_after_the_object_is_linked_leaves_one_object(crash_local: Crash) -> None:
+    crash_local("storage.linked", upload_readings)
+
+
+def test_a_crash_after_the_object_is_in_place_leaves_one_object(crash_local: Crash) -> None:
+    crash_local("storage.in_place", upload_readings)
+
+
+def test_a_lost_response_to_a_put_leaves_one_object(crash_s3: Crash) -> None:
+    crash_s3("s3.object_put", upload_readings)
+
+
+def test_a_lost_response_to_a_begun_multipart_upload_leaves_no_parts(crash_s3: Crash) -> None:
+    crash_s3("s3.multipart_created", upload_large_file)
+
+
+def test_a_lost_response_to_a_part_leaves_no_parts(crash_s3: Crash) -> None:
+    crash_s3("s3.part_sent", upload_large_file)
+
+
+def test_a_lost_response_to_a_completed_multipart_upload_leaves_one_object(crash_s3: Crash) -> None:
+    crash_s3("s3.multipart_completed", upload_large_file)
+
+
+def test_a_crash_after_a_file_is_claimed_lets_another_worker_claim_it(crash_local: Crash) -> None:
+    crash_local("processing.claimed", upload_readings)
+
+
+def test_a_crash_after_a_derivative_is_named_leaves_no_row_of_a_dead_run(crash: Crash) -> None:
+    crash("processing.derivative_named", upload_readings)
+
+
+def test_a_crash_after_a_derivative_is_begun_leaves_no_object_of_a_dead_run(crash: Crash) -> None:
+    crash("processing.derivative_begun", upload_readings)
+
+
+def test_a_crash_after_a_file_is_read_processes_it_again(crash: Crash) -> None:
+    crash("processing.read", upload_readings)
+
+
+def test_a_crash_before_the_result_is_committed_records_it_once(crash: Crash) -> None:
+    crash("processing.recorded", sweep_leftovers)
+
+
+def test_a_crash_before_the_result_is_published_publishes_it_once(crash_local: Crash) -> None:
+    crash_local("processing.event_written", sweep_leftovers)
+
+
+def test_a_crash_after_a_file_is_settled_does_not_process_it_again(crash_local: Crash) -> None:
+    crash_local("processing.settled", upload_readings)
+
+
+def test_a_crash_after_the_sandbox_has_started_processes_the_file_again(crash_local: Crash) -> None:
+    crash_local("sandbox.child_started", upload_photo)
+
+
+def test_a_crash_after_the_file_is_copied_into_the_sandbox_processes_it_again(
+    crash_local: Crash,
+) -> None:
+    crash_local("sandbox.copied", upload_photo)
+
+
+def test_a_crash_while_the_sandbox_reads_processes_the_file_again(crash_local: Crash) -> None:
+    crash_local("sandbox.request_sent", upload_photo)
+
+
+def test_a_crash_after_totals_are_staged_counts_each_reading_once(crash: Crash) -> None:
+    crash("temperatures.staged", upload_readings)
+
+
+def test_a_crash_before_a_retry_is_committed_retries_once(crash_local: Crash) -> None:
+    crash_local("services.retry_written", retry_failure)
+
+
+def test_a_crash_after_events_are_numbered_leaves_no_gap(crash_local: Crash) -> None:
+    crash_local("outbox.numbered", upload_readings)
+
+
+def test_a_crash_after_delivery_lets_consumers_see_each_event_once(crash_local: Crash) -> None:
+    crash_local("relay.delivered", upload_text)
+
+
+def test_a_crash_before_delivery_is_recorded_lets_consumers_see_each_event_once(
+    crash_local: Crash,
+) -> None:
+    crash_local("relay.marked", upload_text)
+
+
+def test_a_crash_before_a_deletion_is_committed_deletes_once(crash_local: Crash) -> None:
+    crash_local("services.tombstone_written", delete_file)
+
+
+def test_a_crash_after_an_upload_is_given_up_leaves_no_row(crash: Crash) -> None:
+    crash("sweeping.upload_abandoned", sweep_leftovers)
+
+
+def test_a_crash_after_an_abandoned_upload_is_purged_leaves_no_row(crash: Crash) -> None:
+    crash("sweeping.upload_purged", sweep_leftovers)
+
+
+def test_a_crash_after_a_dead_run_is_purged_leaves_no_totals(crash: Crash) -> None:
+    crash("sweeping.run_purged", sweep_leftovers)
+
+
+def test_a_crash_after_totals_are_discarded_leaves_no_derivative(crash_local: Crash) -> None:
+    crash_local("sweeping.totals_discarded", sweep_leftovers)
+
+
+def test_a_crash_after_the_derivatives_are_erased_erases_the_original(crash: Crash) -> None:
+    crash("sweeping.derivatives_erased", delete_file)
+
+
+def test_a_crash_after_the_original_is_erased_leaves_no_row(crash: Crash) -> None:
+    crash("sweeping.original_erased", delete_file)
+
+
+def test_a_crash_after_a_repeated_notification_is_noted_leaves_no_file_waiting(
+    crash_local: Crash,
+) -> None:
+    crash_local("sweeping.notifications_recorded", upload_text)
+
+
+def test_a_crash_after_an_object_is_erased_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("storage.erased", sweep_leftovers)
+
+
+def test_a_lost_response_to_a_delete_leaves_no_object(crash_s3: Crash) -> None:
+    crash_s3("s3.erased", sweep_leftovers)
+
+
+def test_a_lost_response_to_a_list_of_parts_leaves_no_parts(crash_s3: Crash) -> None:
+    crash_s3("s3.parts_listed", sweep_leftovers)
