@@ -131,11 +131,11 @@ def wait_for_all(client: ApiClient, task_ids: list[str], *, seconds: float) -> N
 
 def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: ApiClient) -> None:
     started = time.monotonic()
-    for number in range(20):
+    for number in range(8):
         sent = manager.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
         manager.wait_for_task(sent.json()["task_ids"][0])
     # A message wakes the worker; the sweep comes only every ten seconds.
-    assert time.monotonic() - started < 100
+    assert time.monotonic() - started < 40
     assert manager.get("/health/ready").json()["checks"]["broker"] == "ok"
 
 

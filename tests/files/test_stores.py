@@ -137,14 +137,14 @@ class TestEveryStore:
         assert hashlib.sha256(get(objects, key)).digest() == hashlib.sha256(content).digest()
         objects.delete(key)
 
-    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES + 5])
+    @pytest.mark.parametrize("size", [5, PART_BYTES + 5])
     def test_an_object_is_written_once(self, objects: ObjectStore, size: int) -> None:
         key = put(objects, b"1" * size)
         with pytest.raises(FileExistsError):
             put(objects, b"2" * size, key=key)
         assert get(objects, key) == b"1" * size
 
-    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    @pytest.mark.parametrize("size", [5, PART_BYTES + 5])
     def test_an_object_exists_only_when_it_is_complete(
         self, objects: ObjectStore, size: int
     ) -> None:
@@ -161,7 +161,7 @@ class TestEveryStore:
         writer.abort()
         assert objects.size(key) == size, "what is committed cannot be aborted any more"
 
-    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    @pytest.mark.parametrize("size", [5, PART_BYTES + 5])
     def test_a_writer_that_is_aborted_or_fails_leaves_nothing(
         self, objects: ObjectStore, size: int
     ) -> None:
@@ -203,7 +203,7 @@ class TestEveryStore:
             with pytest.raises(FileNotFoundError):
                 objects.open_bytes(key)
 
-    @pytest.mark.parametrize("size", [5, 2 * PART_BYTES])
+    @pytest.mark.parametrize("size", [5, PART_BYTES + 5])
     def test_an_unfinished_object_is_purged(self, objects: ObjectStore, size: int) -> None:
         key, other = new_key(), new_key()
         survivor = objects.create(other)
@@ -258,12 +258,12 @@ class TestS3:
         assert "ListMultipartUploads" in calls
 
     def test_a_long_object_is_read_in_few_requests(self, s3: S3Storage, calls: list[str]) -> None:
-        key = put(s3, b"x" * BIG)
+        key = put(s3, b"x" * (10 * 1024 * 1024))
         calls.clear()
         with s3.open_bytes(key) as stream:
             while stream.read(100_000):
                 pass
-        assert calls == ["HeadObject", *["GetObject"] * 4]
+        assert calls == ["HeadObject", *["GetObject"] * 3]
 
     def test_a_commit_whose_response_was_lost_counts(
         self, s3: S3Storage, monkeypatch: pytest.MonkeyPatch

@@ -204,7 +204,7 @@ def test_the_files_of_one_client_do_not_block_another(
         return read(run)
 
     monkeypatch.setattr(processing, "_read", read_when_done)
-    large = receive("7,21.5,2026-01-01T00:00:00Z\n" * 40_000, name="a.csv")
+    large = receive(f"7,21.5,2026-01-01T00:00:00Z{' ' * 999}\n" * 1100, name="a.csv")
     quick = [receive() for _ in range(5)]
     run_worker()
     claimed = File.unscoped.filter(lease_until__isnull=False)

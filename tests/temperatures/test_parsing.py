@@ -316,7 +316,7 @@ LINES = _NEARLY_GOOD | st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(LINES)
 def test_parser_and_reference_agree(line: bytes) -> None:
     parsed = parse_line(line)

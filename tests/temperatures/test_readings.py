@@ -111,7 +111,7 @@ def test_bounds_include_the_start_and_exclude_the_stop() -> None:
 
 def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
     rng = random.Random(4)
-    stored, _ = store([rows(rng, 200_000, 200)], row_group_size=1000)
+    stored, _ = store([rows(rng, 60_000, 200)], row_group_size=300)
     read_footer(stored)
     CountingReader.taken = 0
     assert read_city(stored, 100, **ANY_TIME) is not None
@@ -122,10 +122,10 @@ def test_only_row_groups_that_can_hold_the_city_are_read() -> None:
 
 
 def test_only_row_groups_that_can_hold_the_time_are_read() -> None:
-    stored, _ = store([[(1, at, at % 7919) for at in range(100_000)]], row_group_size=1000)
+    stored, _ = store([[(1, at, at % 7919) for at in range(50_000)]], row_group_size=500)
     read_footer(stored)
     CountingReader.taken = 0
-    assert read_city(stored, 1, start=50_500, stop=50_600).count == 100  # type: ignore[union-attr]
+    assert read_city(stored, 1, start=25_500, stop=25_600).count == 100  # type: ignore[union-attr]
     few = CountingReader.taken
     assert read_city(stored, 1, **ANY_TIME) is not None
     assert few * 20 < CountingReader.taken - few
