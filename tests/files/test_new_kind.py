@@ -1,7 +1,4 @@
-"""A kind of file is added as docs/processors.md says, without a change to the pipeline.
-
-The kind is bark samples, one species a line.
-"""
+"""A kind of file is added as docs/processors.md says, without a change to the pipeline."""
 
 from __future__ import annotations
 
@@ -9,31 +6,14 @@ import pytest
 
 from tests.files.conftest import Receive, UseProcessors
 from timba.files import kinds
-from timba.files.processors.base import FileRefused, Findings, Processor, Source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
-
-
-def read_samples(source: Source) -> Findings:
-    with source.open() as stream:
-        species = stream.read().decode().split()
-    if not species:
-        raise FileRefused("It names no species.")
-    return {"samples": len(species), "species": sorted(set(species))}
-
-
-class SampleProcessor(Processor):
-    def sniff(self, head: bytes) -> bool:
-        return head.startswith(b"bark ")
-
-
-PROCESSOR = SampleProcessor(kind="bark", read=read_samples)
 
 
 @pytest.fixture(autouse=True)
 def _bark_is_a_kind(use_processors: UseProcessors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(kinds.KINDS_BY_EXTENSION, "txt", (kinds.TEXT, "bark"))
-    use_processors("timba.files.processors.text.PROCESSOR", f"{__name__}.PROCESSOR")
+    use_processors("timba.files.processors.text.PROCESSOR", "tests.files.new_kind.PROCESSOR")
 
 
 def test_a_file_of_a_new_kind_is_detected_read_and_settled(settle: Receive) -> None:
