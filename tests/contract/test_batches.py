@@ -11,7 +11,8 @@ from rest_framework.test import APIClient
 
 from tests.contract.conftest import ProcessPending
 from tests.contract.responses import UUID, assert_problem
-from tests.contract.uploads import FOUR_READINGS, create_file, form_file, get_file, pdf, photo
+from tests.contract.uploads import FOUR_READINGS, create_file, form_file, get_file, invoice
+from tests.files.samples import photo
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -54,7 +55,7 @@ def test_a_batch_is_202_and_one_bad_file_does_not_reject_it(
         api_client,
         images=[
             form_file(photo(), "a.jpg"),
-            form_file(pdf(), "b.pdf"),
+            form_file(invoice(), "b.pdf"),
             form_file(b"no photo", "bad.png"),
         ],
         files=[

@@ -17,9 +17,9 @@ from tests.contract.uploads import (
     form_file,
     get_file,
     gzipped_form_file,
-    photo,
 )
 from tests.factories import Tenant
+from tests.files.samples import photo
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PIL import Image
 from rest_framework.test import APIClient
 
 from tests.contract.conftest import ProcessPending
 from tests.contract.responses import assert_problem
-from tests.contract.uploads import FOUR_READINGS, form_file, gzipped_form_file, pdf, photo
+from tests.contract.uploads import FOUR_READINGS, form_file, gzipped_form_file, invoice
+from tests.files.samples import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -40,9 +40,9 @@ def upload_and_process_file(
     [
         (photo(), "a.jpg", "photo"),
         (photo(), "a.JPEG", "photo"),
-        (photo("PNG"), "a.png", "photo"),
-        (photo("WEBP"), "a.WebP", "photo"),
-        (pdf(), "a.PDF", "document"),
+        (photo(kind="PNG"), "a.png", "photo"),
+        (photo(kind="WEBP"), "a.WebP", "photo"),
+        (invoice(), "a.PDF", "document"),
         ("Hello", "a.txt", "text"),
         ("# Hello", "a.Md", "text"),
         ("a,b\n1,2\n", "a.csv", "text"),
@@ -78,10 +78,10 @@ def test_the_field_kind_overrides_the_detected_kind(api_client: APIClient) -> No
     ("data", "name", "kind"),
     [
         (photo(), "a.png", None),
-        (photo("PNG"), "a.jpg", None),
+        (photo(kind="PNG"), "a.jpg", None),
         (photo(), "a.pdf", None),
         (photo(), "a.txt", None),
-        (pdf(), "a.jpg", None),
+        (invoice(), "a.jpg", None),
         ("Hello", "a.jpg", None),
         ("Hello", "a.pdf", None),
         (bytes(range(256)), "a.txt", None),
@@ -117,7 +117,7 @@ def test_an_unknown_kind_is_400(api_client: APIClient) -> None:
 # --- Limits --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("data", "name"), [(photo(), "a.jpg"), (pdf(), "a.pdf")])
+@pytest.mark.parametrize(("data", "name"), [(photo(), "a.jpg"), (invoice(), "a.pdf")])
 def test_photos_and_pdfs_have_at_most_5_mb(data: bytes, name: str, api_client: APIClient) -> None:
     largest = data + bytes(5 * MB - len(data))
     assert upload_file(api_client, largest, name).status_code == 201
@@ -198,7 +198,7 @@ KIND_FIELDS = {
 
 
 @pytest.mark.parametrize(
-    ("data", "name"), [(photo(), "a.jpg"), (pdf(), "a.pdf"), ("Hello", "a.txt")]
+    ("data", "name"), [(photo(), "a.jpg"), (invoice(), "a.pdf"), ("Hello", "a.txt")]
 )
 def test_every_result_has_the_common_fields_and_then_those_of_its_kind(
     data: bytes | str, name: str, api_client: APIClient, process_pending: ProcessPending
@@ -226,10 +226,12 @@ def test_the_random_number_is_drawn_once(
 
 
 def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending) -> None:
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Canon", "EOS 7"
-    exif.get_ifd(0x8769)[0x9003] = "2026:01:02 03:04:05"
-    exif.get_ifd(0x8825)[1] = "N"
+    exif = {
+        0x010F: "Canon",
+        0x0110: "EOS 7",
+        0x8769: {0x9003: "2026:01:02 03:04:05"},
+        0x8825: {1: "N"},
+    }
     result = upload_and_process_file(api_client, process_pending, photo(exif=exif), "a.jpg")[
         "result"
     ]
@@ -242,13 +244,15 @@ def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending)
         "has_gps": True,
     }
     assert {name: result[name] for name in expected} == expected
-    plain = upload_and_process_file(api_client, process_pending, photo("PNG"), "b.png")["result"]
+    plain = upload_and_process_file(api_client, process_pending, photo(kind="PNG"), "b.png")[
+        "result"
+    ]
     assert [plain[name] for name in ("format", "taken_at", "camera")] == ["PNG", None, None]
     assert plain["has_gps"] is False
 
 
 def test_a_documents_result(api_client: APIClient, process_pending: ProcessPending) -> None:
-    result = upload_and_process_file(api_client, process_pending, pdf(), "a.pdf")["result"]
+    result = upload_and_process_file(api_client, process_pending, invoice(), "a.pdf")["result"]
     assert [result[name] for name in KIND_FIELDS["document"]] == [
         1, "Invoice", "Marta", "2026-01-02T03:04:05Z", 9,
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.contract.conftest import ProcessPending
 from tests.contract.responses import assert_problem
-from tests.contract.uploads import create_file, form_file, get_file, pdf
+from tests.contract.uploads import create_file, form_file, get_file, invoice
 from tests.factories import ClientFactory
 from tests.tallies.sheets import read_back, save, tally
 from timba.consignments.models import Consignment
@@ -149,7 +149,7 @@ def test_only_processed_tallies_with_rejects_have_an_annotated_workbook(
     assert_problem(api_client.get(f"/api/files/{waiting['id']}/annotated/"), 404)
     process_pending()
     assert content_of(api_client.get(f"/api/files/{waiting['id']}/annotated/"))
-    for data, name in ((pdf(), "a.pdf"), ("Hello", "a.txt")):
+    for data, name in ((invoice(), "a.pdf"), ("Hello", "a.txt")):
         file = create_file(api_client, form_file(data, name))
         process_pending()
         assert_problem(api_client.get(f"/api/files/{file['id']}/annotated/"), 404)

@@ -17,11 +17,11 @@ from tests.contract.uploads import (
     UPLOAD_FIELDS,
     form_file,
     gzipped_form_file,
-    photo,
     upload,
     upload_and_process,
 )
 from tests.factories import ClientFactory
+from tests.files.samples import photo
 from timba.accounts.models import User
 
 pytestmark = pytest.mark.django_db

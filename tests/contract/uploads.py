@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
-from fpdf import FPDF
-from PIL import Image
 from rest_framework.test import APIClient
 
 from tests.contract.conftest import ProcessPending
+from tests.files.samples import pdf
 
 FOUR_READINGS = (
     "7,21.50,2026-01-01T12:00:00Z\n"
@@ -33,13 +30,6 @@ def gzipped_form_file(data: bytes | str, name: str = "readings.csv.gz") -> Simpl
     return form_file(gzip.compress(data.encode() if isinstance(data, str) else data, mtime=0), name)
 
 
-def photo(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **saved: Any) -> bytes:
-    """Return the bytes of a small photo."""
-    stream = io.BytesIO()
-    Image.linear_gradient("L").resize(size).convert("RGB").save(stream, kind, **saved)
-    return stream.getvalue()
-
-
 def upload(api_client: APIClient, file: Any, url: str = "/upload/") -> Any:
     return api_client.post(url, {UPLOAD_FIELDS[url]: file}, format="multipart")
 
@@ -55,16 +45,10 @@ def upload_and_process(
     return file
 
 
-def pdf() -> bytes:
-    """Return the bytes of a PDF with one page, nine characters, a title, an author and a date."""
-    document = FPDF()
-    document.set_title("Invoice")
-    document.set_author("Marta")
-    document.set_creation_date(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    document.add_page()
-    document.set_font("Helvetica")
-    document.cell(text="Invoice 7")
-    return bytes(document.output())
+def invoice() -> bytes:
+    """Return a PDF of nine characters with a title, an author and a date."""
+    info = {"Title": "Invoice", "Author": "Marta", "CreationDate": "D:20260102030405Z"}
+    return pdf(text="Invoice 7", info=info)
 
 
 def create_file(api_client: APIClient, file: Any, **fields: Any) -> dict[str, Any]:
