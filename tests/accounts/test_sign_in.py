@@ -115,8 +115,8 @@ def test_concurrent_guesses_that_wait_for_a_slot_are_counted(monkeypatch: Any) -
             connection.close()
 
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(guess, range(12)))
-    assert (answers.count(NotSignedIn), answers.count(TooManyAttempts)) == (5, 7)
+        responses = list(pool.map(guess, range(12)))
+    assert (responses.count(NotSignedIn), responses.count(TooManyAttempts)) == (5, 7)
 
 
 def test_a_lock_holds_for_unknown_names_too(db: None) -> None:
@@ -233,8 +233,8 @@ def test_a_flood_from_one_address_does_not_block_others(
             assert all(refused.acquire(timeout=60) for _ in range(14))
             honest = pool.submit(sign_in_elsewhere)
         assert honest.result(60) == user
-        answers = [guess.result(60) for guess in guesses]
-    assert (answers.count(Unavailable), answers.count(NotSignedIn)) == (14, 6)
+        responses = [guess.result(60) for guess in guesses]
+    assert (responses.count(Unavailable), responses.count(NotSignedIn)) == (14, 6)
 
 
 @pytest.mark.django_db(transaction=True)

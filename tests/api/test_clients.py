@@ -29,10 +29,10 @@ ABAVA = {
 
 
 def test_staff_create_a_client(staff: User) -> None:
-    answer = api_client_of(staff).put("/timba/client", ABAVA)
-    assert answer.status_code == 201
-    assert answer.json()["message"] == "The client has been added."
-    data = answer.json()["data"]
+    response = api_client_of(staff).put("/timba/client", ABAVA)
+    assert response.status_code == 201
+    assert response.json()["message"] == "The client has been added."
+    data = response.json()["data"]
     assert list(data) == FIELDS
     assert {name: data[name] for name in ABAVA} == ABAVA
     assert data["is_active"] is True
@@ -64,9 +64,9 @@ def test_only_a_name_is_needed(staff: User) -> None:
     ],
 )
 def test_invalid_client_is_rejected(body: dict[str, Any], field: str, staff: User) -> None:
-    answer = api_client_of(staff).put("/timba/client", body)
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == [field]
+    response = api_client_of(staff).put("/timba/client", body)
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [field]
     assert not Client.unscoped.exists()
 
 
@@ -84,35 +84,35 @@ def test_anonymous_users_cannot_create_a_client(db: None) -> None:
 @pytest.mark.parametrize("role", ["owner", "viewer"])
 def test_members_see_their_own_client(role: str, make_user: MakeUser) -> None:
     user = make_user(role=role)
-    program = api_client_of(user)
-    own = program.get("/timba/client")
+    api_client = api_client_of(user)
+    own = api_client.get("/timba/client")
     assert own.status_code == 200
     assert list(own.json()) == FIELDS
     assert own.json()["id"] == user.client_id
     body = f'{{"client_id": {user.client_id}}}'.encode()
     for same in (
-        program.get(f"/timba/client/?client_id={user.client_id}"),
-        program.get(f"/timba/client?id={user.client_id}"),
-        program.generic("GET", "/timba/client", body, content_type="application/json"),
+        api_client.get(f"/timba/client/?client_id={user.client_id}"),
+        api_client.get(f"/timba/client?id={user.client_id}"),
+        api_client.generic("GET", "/timba/client", body, content_type="application/json"),
     ):
         assert same.content == own.content
 
 
 def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
     foreign = ClientFactory().pk
-    program = api_client_of(make_user())
-    absent = program.get("/timba/client?client_id=999999")
+    api_client = api_client_of(make_user())
+    absent = api_client.get("/timba/client?client_id=999999")
     assert (absent.status_code, absent.json()["detail"]) == (404, "There is no such client.")
     for value in (foreign, 0, 2**63, 2**70):
-        assert program.get(f"/timba/client?client_id={value}").content == absent.content
-    assert program.get("/timba/client?client_id=x").status_code == 400
-    assert program.get("/timba/client?client_id=-1").status_code == 400
+        assert api_client.get(f"/timba/client?client_id={value}").content == absent.content
+    assert api_client.get("/timba/client?client_id=x").status_code == 400
+    assert api_client.get("/timba/client?client_id=-1").status_code == 400
 
 
 def test_staff_give_the_id_of_the_client(staff: User) -> None:
-    program = api_client_of(staff)
-    assert program.get("/timba/client").status_code == 400
-    assert program.get("/timba/client?id=999").status_code == 404
+    api_client = api_client_of(staff)
+    assert api_client.get("/timba/client").status_code == 400
+    assert api_client.get("/timba/client?id=999").status_code == 404
 
 
 def test_other_methods_of_a_client_are_not_allowed(staff: User) -> None:
@@ -121,12 +121,12 @@ def test_other_methods_of_a_client_are_not_allowed(staff: User) -> None:
 
 
 def test_same_idempotency_key_creates_one_client(staff: User) -> None:
-    program = api_client_of(staff)
-    answers = [
-        program.put("/timba/client", ABAVA, headers={"Idempotency-Key": "k"}) for _ in range(2)
+    api_client = api_client_of(staff)
+    responses = [
+        api_client.put("/timba/client", ABAVA, headers={"Idempotency-Key": "k"}) for _ in range(2)
     ]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json() == answers[1].json()
+    assert [response.status_code for response in responses] == [201, 201]
+    assert responses[0].json() == responses[1].json()
     assert Client.unscoped.count() == 1
 
 
@@ -141,29 +141,29 @@ def open_signup(settings: Any, db: None) -> None:
 
 
 def test_open_sign_up_creates_the_first_owner(open_signup: None) -> None:
-    answer = APIClient().put("/timba/client", ABAVA | OWNER)
-    assert answer.status_code == 201
-    assert b"spruce" not in answer.content
+    response = APIClient().put("/timba/client", ABAVA | OWNER)
+    assert response.status_code == 201
+    assert b"spruce" not in response.content
     anna = User.unscoped.get(username="anna")
-    assert (anna.client_id, anna.is_owner) == (answer.json()["data"]["id"], True)
+    assert (anna.client_id, anna.is_owner) == (response.json()["data"]["id"], True)
     assert APIClient().post("/api/token/", OWNER).status_code == 200
 
 
 @pytest.mark.parametrize("missing", ["name", "username", "password"])
 def test_a_sign_up_needs_an_owner(missing: str, open_signup: None) -> None:
     body = {name: text for name, text in {**ABAVA, **OWNER}.items() if name != missing}
-    answer = APIClient().put("/timba/client", body)
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == [missing]
+    response = APIClient().put("/timba/client", body)
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [missing]
 
 
 def test_sign_up_with_a_username_in_use_is_a_conflict(
     open_signup: None, make_user: MakeUser
 ) -> None:
     make_user(username="anna")
-    answer = APIClient().put("/timba/client", ABAVA | OWNER)
-    assert answer.status_code == 409
-    assert answer.json()["detail"] == "This username is taken: choose another one."
+    response = APIClient().put("/timba/client", ABAVA | OWNER)
+    assert response.status_code == 409
+    assert response.json()["detail"] == "This username is taken: choose another one."
     assert Client.unscoped.count() == 1
 
 
@@ -195,7 +195,7 @@ def test_open_sign_up_allows_only_creation(open_signup: None) -> None:
 
 
 def test_members_may_sign_up_another_client(open_signup: None, make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
-    assert program.put("/timba/client", ABAVA).status_code == 400
-    assert program.put("/timba/client", ABAVA | OWNER).status_code == 201
+    api_client = api_client_of(make_user())
+    assert api_client.put("/timba/client", ABAVA).status_code == 400
+    assert api_client.put("/timba/client", ABAVA | OWNER).status_code == 201
     assert APIClient().post("/api/token/", {**OWNER, "password": PASSWORD}).status_code == 401

@@ -32,7 +32,7 @@ def owner(make_user) -> User:
 
 
 @pytest.fixture
-def program(owner: User) -> APIClient:
+def api_client(owner: User) -> APIClient:
     return api_client_of(owner)
 
 
@@ -48,8 +48,8 @@ def file(owner: User) -> File:
     return accepted.file
 
 
-def get(program: APIClient, file: File, **headers: str) -> Response:
-    answer: Response = program.get(f"/api/files/{file.pk}/content/", headers=headers)
+def get(api_client: APIClient, file: File, **headers: str) -> Response:
+    answer: Response = api_client.get(f"/api/files/{file.pk}/content/", headers=headers)
     return answer
 
 
@@ -58,8 +58,8 @@ def open_files() -> set[str]:
     return {str(path.readlink()) for path in descriptors.iterdir() if path.is_symlink()}
 
 
-def test_whole_file_has_its_digest(program: APIClient, file: File) -> None:
-    answer = get(program, file)
+def test_whole_file_has_its_digest(api_client: APIClient, file: File) -> None:
+    answer = get(api_client, file)
     assert (answer.status_code, answer["Content-Length"]) == (200, str(SIZE))
     assert answer.streaming
     assert answer.getvalue() == CONTENT
@@ -84,8 +84,10 @@ def test_whole_file_has_its_digest(program: APIClient, file: File) -> None:
         ("", False),
     ],
 )
-def test_matching_etag_gives_304(program: APIClient, file: File, header: str, known: bool) -> None:
-    answer = get(program, file, If_None_Match=header)
+def test_matching_etag_gives_304(
+    api_client: APIClient, file: File, header: str, known: bool
+) -> None:
+    answer = get(api_client, file, If_None_Match=header)
     assert (answer.status_code, answer["ETag"]) == (304 if known else 200, ETAG)
     assert known or answer.getvalue() == CONTENT
 
@@ -120,8 +122,8 @@ def test_range_header_is_parsed(header: str, part: range | None) -> None:
     assert (_parse_range(header, 100) is None) is (part is None)
 
 
-def test_range_gives_206(program: APIClient, file: File) -> None:
-    answer = get(program, file, Range="bytes=300000-599999")
+def test_range_gives_206(api_client: APIClient, file: File) -> None:
+    answer = get(api_client, file, Range="bytes=300000-599999")
     assert answer.status_code == 206
     assert answer["Content-Range"] == f"bytes 300000-599999/{SIZE}"
     assert answer["Content-Length"] == "300000"
@@ -129,47 +131,47 @@ def test_range_gives_206(program: APIClient, file: File) -> None:
     assert answer.getvalue() == CONTENT[300_000:600_000]
 
 
-def test_unsatisfiable_range_is_416(program: APIClient, file: File) -> None:
-    answer = get(program, file, Range=f"bytes={SIZE}-")
+def test_unsatisfiable_range_is_416(api_client: APIClient, file: File) -> None:
+    answer = get(api_client, file, Range=f"bytes={SIZE}-")
     assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{SIZE}")
     assert answer.json()["detail"] == f"There are no such bytes: the file has {SIZE}."
 
 
 @pytest.mark.parametrize(("if_range", "status"), [(ETAG, 206), ('"another"', 200)])
 def test_if_range_of_other_content_gives_the_whole_file(
-    program: APIClient, file: File, if_range: str, status: int
+    api_client: APIClient, file: File, if_range: str, status: int
 ) -> None:
-    answer = get(program, file, Range="bytes=0-9", If_Range=if_range)
+    answer = get(api_client, file, Range="bytes=0-9", If_Range=if_range)
     assert answer.status_code == status
     assert len(answer.getvalue()) == (10 if status == 206 else SIZE)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_stored_file_is_closed_even_if_the_response_is_not_read(
-    program: APIClient, file: File
+    api_client: APIClient, file: File
 ) -> None:
     stored = str(store()._final(file.storage_key))
-    answer = get(program, file)
+    answer = get(api_client, file)
     assert stored in open_files()
     next(iter(answer))
     answer.close()
     assert stored not in open_files()
-    program.head(f"/api/files/{file.pk}/content/").close()
+    api_client.head(f"/api/files/{file.pk}/content/").close()
     assert stored not in open_files()
 
 
-def test_unavailable_bytes_are_503(program: APIClient, file: File) -> None:
+def test_unavailable_bytes_are_503(api_client: APIClient, file: File) -> None:
     store().delete(file.storage_key)
-    answer = get(program, file)
+    answer = get(api_client, file)
     assert answer.status_code == 503
     assert answer.json()["detail"].endswith("Try again.")
 
 
-def test_rejects_are_those_of_the_current_run(program: APIClient, owner: User) -> None:
+def test_rejects_are_those_of_the_current_run(api_client: APIClient, owner: User) -> None:
     file = settle_readings("7,1,2026-01-01T00:00Z\nbark\n", actor=owner)
     url = f"/api/files/{file.pk}/rejects/"
-    assert program.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
+    assert api_client.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
     Derivative.objects.create(file=file, run=99, role="rejects", storage_key="not there")
-    assert program.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
+    assert api_client.get(url).getvalue().startswith(b"line,reason,text\r\n2,")
     File.unscoped.update(run=None)
-    assert program.get(url).getvalue() == b"line,reason,text\r\n"
+    assert api_client.get(url).getvalue() == b"line,reason,text\r\n"

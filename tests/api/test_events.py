@@ -28,18 +28,18 @@ def keep_notes(user: User, *titles: str) -> None:
         write_note(actor=user, client=user.client, title=title)
 
 
-def titles(answer: Any) -> list[str]:
-    return [event["value"]["note"]["title"] for event in answer.json()["events"]]
+def titles(response: Any) -> list[str]:
+    return [event["value"]["note"]["title"] for event in response.json()["events"]]
 
 
 def test_event_matches_the_contract(make_user: MakeUser) -> None:
     user = make_user()
-    program = api_client_of(user)
-    note = program.post("/api/notes/", {"title": "Gate", "content": "shut"}).json()
-    answer = program.get("/api/events/")
+    api_client = api_client_of(user)
+    note = api_client.post("/api/notes/", {"title": "Gate", "content": "shut"}).json()
+    response = api_client.get("/api/events/")
     row = OutboxEvent.objects.get()
-    assert answer.status_code == 200
-    assert answer.json() == {
+    assert response.status_code == 200
+    assert response.json() == {
         "events": [
             {
                 "id": str(row.event_id),
@@ -72,27 +72,27 @@ def test_create_update_and_delete_are_listed_in_order(make_user: MakeUser) -> No
 
 def test_next_continues_and_is_never_null(make_user: MakeUser) -> None:
     user = make_user()
-    program = api_client_of(user)
+    api_client = api_client_of(user)
     keep_notes(user, "a", "b", "c")
-    first = program.get("/api/events/?limit=2&topic=note_events")
+    first = api_client.get("/api/events/?limit=2&topic=note_events")
     assert titles(first) == ["a", "b"]
-    second = program.get(first.json()["next"])
+    second = api_client.get(first.json()["next"])
     assert titles(second) == ["c"]
-    assert program.get(second.json()["next"]).json() == {
+    assert api_client.get(second.json()["next"]).json() == {
         "events": [],
         "next": "http://testserver/api/events/?limit=2&topic=note_events&after=3",
     }
     keep_notes(user, "d")
-    assert titles(program.get(second.json()["next"])) == ["d"]
+    assert titles(api_client.get(second.json()["next"])) == ["d"]
 
 
 def test_topic_filters(make_user: MakeUser) -> None:
     user = make_user()
     keep_notes(user, "a")
-    program = api_client_of(user)
-    assert titles(program.get("/api/events/?topic=note_events")) == ["a"]
-    assert program.get("/api/events/?topic=file_events").json()["events"] == []
-    assert titles(program.get("/api/events/?topic=")) == ["a"]
+    api_client = api_client_of(user)
+    assert titles(api_client.get("/api/events/?topic=note_events")) == ["a"]
+    assert api_client.get("/api/events/?topic=file_events").json()["events"] == []
+    assert titles(api_client.get("/api/events/?topic=")) == ["a"]
 
 
 def test_a_client_sees_its_own_events_only(make_user: MakeUser) -> None:
@@ -112,9 +112,9 @@ def test_staff_say_for_which_client(make_user: MakeUser, staff: User) -> None:
     user = make_user()
     keep_notes(user, "a")
     assert titles(api_client_of(staff).get("/api/events/", {"client_id": user.client_id})) == ["a"]
-    answer = api_client_of(staff).get("/api/events/")
-    assert answer.status_code == 400
-    assert answer.json()["errors"] == {"client_id": ["Say for which client: give its client_id."]}
+    response = api_client_of(staff).get("/api/events/")
+    assert response.status_code == 400
+    assert response.json()["errors"] == {"client_id": ["Say for which client: give its client_id."]}
 
 
 def test_reading_needs_no_permission_and_no_subscription(
@@ -150,22 +150,22 @@ def test_anonymous_request_for_events_is_401() -> None:
     ],
 )
 def test_invalid_parameters_of_events_are_400(make_user: MakeUser, query: str) -> None:
-    answer = api_client_of(make_user()).get(f"/api/events/?{query}")
-    assert answer.status_code == 400
-    assert answer["Content-Type"] == "application/problem+json"
+    response = api_client_of(make_user()).get(f"/api/events/?{query}")
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
 
 
 def test_consumer_continues_at_the_sequence_of_a_restore(make_user: MakeUser) -> None:
     user = make_user()
     keep_notes(user, "a", "b", "c")
-    program = api_client_of(user)
-    following = program.get("/api/events/").json()["next"]
+    api_client = api_client_of(user)
+    following = api_client.get("/api/events/").json()["next"]
     OutboxEvent.objects.filter(sequence__gt=1).delete()
     Stream.objects.update(last_sequence=1, epoch=2)
-    led_back = program.get(following)
+    led_back = api_client.get(following)
     assert led_back.json()["events"] == []
     keep_notes(user, "d", "e", "f")
-    assert titles(program.get(led_back.json()["next"])) == ["d", "e", "f"]
+    assert titles(api_client.get(led_back.json()["next"])) == ["d", "e", "f"]
 
 
 def test_other_methods_of_events_are_405(make_user: MakeUser) -> None:
@@ -191,9 +191,9 @@ def test_token_of_a_user_deactivated_while_waiting_is_401(
     make_user: MakeUser, meanwhile: Meanwhile
 ) -> None:
     user = make_user()
-    program = api_client_of(user)
+    api_client = api_client_of(user)
     meanwhile(lambda: _sign_out_everywhere(user))
-    assert program.get("/api/events/?wait=20").status_code == 401
+    assert api_client.get("/api/events/?wait=20").status_code == 401
 
 
 @pytest.mark.django_db(transaction=True)

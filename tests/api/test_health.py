@@ -48,16 +48,16 @@ def waiting_event(seconds: int) -> None:
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/live/"])
 def test_serving_process_is_live(client: Browser, path: str) -> None:
-    answer = client.get(path, headers={"accept": "text/html"})
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    assert answer["Content-Type"] == "application/json"
+    response = client.get(path, headers={"accept": "text/html"})
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert response["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", ["/health/ready", "/health/ready/"])
 def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) -> None:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.json() == {
         "status": "ok",
         "version": __version__,
         "checks": {"database": "ok", "storage": "ok", "sandbox": "ok"},
@@ -76,14 +76,14 @@ def test_not_ready_without_storage(
             "OPTIONS": {"location": in_the_way},
         },
     }
-    answer = client.get("/health/ready")
-    assert answer.status_code == 503
-    assert answer.json() == {
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json() == {
         "status": "down",
         "version": __version__,
         "checks": {"database": "ok", "storage": "down", "sandbox": "ok"},
     }
-    assert answer["Retry-After"] == "5"
+    assert response["Retry-After"] == "5"
 
 
 @pytest.fixture
@@ -129,9 +129,9 @@ def test_unavailable_broker_and_kafka_are_degraded(
     monkeypatch.setattr(health.current_app.conf, "broker_url", settings.BROKER_URL)
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{closed_port}"
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher"
-    answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json() == {
         "status": "degraded",
         "version": __version__,
         "checks": {
@@ -151,9 +151,9 @@ def test_events_undelivered_for_over_a_minute_are_degraded(
 ) -> None:
     settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.MemoryPublisher"
     waiting_event(seconds)
-    answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == status
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json()["status"] == status
 
 
 def test_events_without_a_publisher_are_not_late(db: None, client: Browser) -> None:
@@ -173,20 +173,20 @@ def raise_in_the_database(error: Error) -> Callable[..., Any]:
 def test_full_disk_of_the_storage_is_degraded(db: None, client: Browser) -> None:
     failpoints.arm("storage.written=enospc")
     try:
-        answer = client.get("/health/ready")
+        response = client.get("/health/ready")
     finally:
         failpoints.arm("")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "degraded"
-    assert answer.json()["checks"] == {"database": "ok", "storage": "full", "sandbox": "ok"}
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["checks"] == {"database": "ok", "storage": "full", "sandbox": "ok"}
 
 
 def test_missing_sandbox_protection_is_degraded(db: None, client: Browser, lack: Lack) -> None:
     lack("landlock")
-    answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "degraded"
-    assert answer.json()["checks"] == {"database": "ok", "storage": "ok", "sandbox": "incomplete"}
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["checks"] == {"database": "ok", "storage": "ok", "sandbox": "incomplete"}
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def test_database_is_ok_when_it_accepts_a_write(
     db: None, client: Browser, error: Error, status: int, check_status: str
 ) -> None:
     with connection.execute_wrapper(raise_in_the_database(error)):
-        answer = client.get("/health/ready")
-    assert answer.status_code == status
-    assert answer.json()["checks"] == {"database": check_status, "storage": "ok", "sandbox": "ok"}
+        response = client.get("/health/ready")
+    assert response.status_code == status
+    assert response.json()["checks"] == {"database": check_status, "storage": "ok", "sandbox": "ok"}
 
 
 def test_database_check_commits_a_write(db: None, client: Browser) -> None:
@@ -257,6 +257,6 @@ def test_unresponsive_server_blocks_one_thread_only(seen: health.CheckStatus) ->
 
 
 def test_health_endpoints_allow_reads_only(client: Browser) -> None:
-    answer = client.post("/health/live")
-    assert answer.status_code == 405
-    assert answer["Content-Type"] == "application/problem+json"
+    response = client.post("/health/live")
+    assert response.status_code == 405
+    assert response["Content-Type"] == "application/problem+json"

@@ -33,19 +33,19 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def program(make_user: MakeUser) -> APIClient:
+def api_client(make_user: MakeUser) -> APIClient:
     return api_client_of(make_user())
 
 
-def note(program: APIClient, *, key: str = "once", title: str = "Lorry 7") -> Response:
-    answer: Response = program.post(
+def note(api_client: APIClient, *, key: str = "once", title: str = "Lorry 7") -> Response:
+    answer: Response = api_client.post(
         "/api/notes/", {"title": title, "content": ""}, headers={"Idempotency-Key": key}
     )
     return answer
 
 
-def upload(program: APIClient, *files: SimpleUploadedFile, key: str = "once") -> Response:
-    answer: Response = program.post(
+def upload(api_client: APIClient, *files: SimpleUploadedFile, key: str = "once") -> Response:
+    answer: Response = api_client.post(
         "/api/upload/", {"files": files}, format="multipart", headers={"Idempotency-Key": key}
     )
     return answer
@@ -80,13 +80,13 @@ def text(name: str, content: bytes = b"larch\n") -> SimpleUploadedFile:
 def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
     owner = make_user()
     ready = threading.Barrier(8)
-    answers: list[Response] = []
+    responses: list[Response] = []
 
     def send() -> None:
         try:
-            program = api_client_of(owner)
+            api_client = api_client_of(owner)
             ready.wait()
-            answers.append(note(program))
+            responses.append(note(api_client))
         finally:
             connection.close()
 
@@ -95,8 +95,8 @@ def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    created = [answer.json() for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in responses} <= {201, 409}
+    created = [answer.json() for answer in responses if answer.status_code == 201]
     assert created
     assert all(answer == created[0] for answer in created)
     assert Note.unscoped.count() == 1
@@ -105,32 +105,32 @@ def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_change_and_response_are_committed_together(
-    program: APIClient,
+    api_client: APIClient,
 ) -> None:
     """A crash cannot come between them: without a response, nothing was changed."""
 
     with failing_once("idempotency.effect_written", PowerCut()), pytest.raises(PowerCut):
-        note(program)
+        note(api_client)
     assert not Note.unscoped.exists()
     assert not OutboxEvent.objects.exists()
-    assert note(program).status_code == 201
+    assert note(api_client).status_code == 201
     assert Note.unscoped.count() == 1
 
 
-def test_crashed_request_can_be_repeated_after_a_minute(program: APIClient) -> None:
-    assert note(program).status_code == 201
+def test_crashed_request_can_be_repeated_after_a_minute(api_client: APIClient) -> None:
+    assert note(api_client).status_code == 201
     for seconds, status in ((30, 409), (61, 201)):
         IdempotentRequest.objects.update(
             response_status=None,
             response_body=None,
             created_at=timezone.now() - timedelta(seconds=seconds),
         )
-        assert note(program).status_code == status
+        assert note(api_client).status_code == status
     assert Note.unscoped.count() == 2
 
 
 def test_slow_request_that_was_replaced_changes_nothing(
-    program: APIClient, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dumps = idempotency.dumps
 
@@ -140,16 +140,16 @@ def test_slow_request_that_was_replaced_changes_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(idempotency, "dumps", be_overtaken)
-        answer = note(program)
+        answer = note(api_client)
     assert answer.status_code == 409
     assert answer.json()["detail"] == ("Another request with this Idempotency-Key has taken over.")
     assert not Note.unscoped.exists()
 
 
-def test_repeated_upload_creates_no_second_file(program: APIClient) -> None:
-    first = upload(program, text("a.txt"), text("empty.txt", b""))
+def test_repeated_upload_creates_no_second_file(api_client: APIClient) -> None:
+    first = upload(api_client, text("a.txt"), text("empty.txt", b""))
     assert first.status_code == 202
-    again = upload(program, text("a.txt"), text("empty.txt", b""))
+    again = upload(api_client, text("a.txt"), text("empty.txt", b""))
     assert (again.status_code, again.json()) == (202, first.json())
     assert File.unscoped.count() == 1
 
@@ -165,10 +165,10 @@ def test_repeated_upload_creates_no_second_file(program: APIClient) -> None:
     ids=["other bytes", "another refusal", "no refusal", "one more refusal"],
 )
 def test_same_key_with_another_upload_is_a_conflict(
-    program: APIClient, other: list[SimpleUploadedFile]
+    api_client: APIClient, other: list[SimpleUploadedFile]
 ) -> None:
-    assert upload(program, text("a.txt"), text("empty.txt", b"")).status_code == 202
-    answer = upload(program, *other)
+    assert upload(api_client, text("a.txt"), text("empty.txt", b"")).status_code == 202
+    answer = upload(api_client, *other)
     assert answer.status_code == 409
     assert answer.json()["detail"] == "This Idempotency-Key was used for another request."
     assert File.unscoped.count() == 1
@@ -181,10 +181,10 @@ def test_sweeper_deletes_expired_keys_of_all_users(
     log = {"length": 4, "breadth": 30, "height": 30}
     logs = f"/api/consignments/{load.pk}/logs/"
     with time_machine.travel("2026-03-02T08:00:00Z", tick=False) as clock:
-        program = api_client_of(make_user())
-        assert note(program).status_code == 201
+        api_client = api_client_of(make_user())
+        assert note(api_client).status_code == 201
         assert note(api_client_of(make_user())).status_code == 201
-        assert program.post(logs, log, headers={"Idempotency-Key": "log"}).status_code == 201
+        assert api_client.post(logs, log, headers={"Idempotency-Key": "log"}).status_code == 201
         for time_passed, left in (
             (timedelta(hours=24) - timedelta(seconds=1), {"once", "log"}),
             (timedelta(seconds=1), {"log"}),
@@ -196,26 +196,28 @@ def test_sweeper_deletes_expired_keys_of_all_users(
             assert set(IdempotentRequest.objects.values_list("key", flat=True)) == left
 
 
-def test_fingerprint_is_keyed_and_excludes_secrets(program: APIClient, settings: Settings) -> None:
+def test_fingerprint_is_keyed_and_excludes_secrets(
+    api_client: APIClient, settings: Settings
+) -> None:
     """A reader of the table cannot use it to guess passwords."""
     person = {"username": "ilze", "name": "Ilze", "role": "viewer", "password": "spruce-bark-7731"}
     headers = {"Idempotency-Key": "once"}
-    first = program.post("/api/users/", person, headers=headers)
+    first = api_client.post("/api/users/", person, headers=headers)
     other = {**person, "password": "birch-bark-1377"}
-    again = program.post("/api/users/", other, headers=headers)
+    again = api_client.post("/api/users/", other, headers=headers)
     assert (first.status_code, again.json()) == (201, first.json())
     settings.SECRET_KEY = "another key, as long as every check asks it to be"
-    answer = program.post("/api/users/", person, headers=headers)
+    answer = api_client.post("/api/users/", person, headers=headers)
     assert answer.json()["detail"] == "This Idempotency-Key was used for another request."
 
 
 @pytest.mark.django_db(transaction=True)
 def test_upload_is_retried_after_a_deadlock_without_its_body(
-    program: APIClient,
+    api_client: APIClient,
 ) -> None:
     deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
     with failing_once("idempotency.effect_written", deadlock):
-        answer = upload(program, text("a.txt"))
+        answer = upload(api_client, text("a.txt"))
     assert answer.status_code == 202
     file = File.unscoped.get()
     assert (file.status, str(file.pk)) == ("PENDING", answer.json()["files"][0]["file_id"])
@@ -225,10 +227,10 @@ def test_upload_is_retried_after_a_deadlock_without_its_body(
 
 @pytest.mark.django_db(transaction=True)
 def test_commit_with_a_lost_response_is_not_repeated(
-    program: APIClient,
+    api_client: APIClient,
 ) -> None:
     broken = OperationalError(2013, "Lost connection to server during query")
     with failing_once("idempotency.response_committed", broken):
-        assert note(program).status_code == 503
-    assert note(program).status_code == 201
+        assert note(api_client).status_code == 503
+    assert note(api_client).status_code == 201
     assert Note.unscoped.count() == 1

@@ -37,7 +37,7 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def program(owner: User) -> APIClient:
+def api_client(owner: User) -> APIClient:
     return api_client_of(owner)
 
 
@@ -58,31 +58,31 @@ def path_of(consignment: Consignment, ending: str) -> str:
     return f"/api/consignments/{consignment.pk}/tally.{ending}"
 
 
-def content_of(answer: Any) -> bytes:
-    return b"".join(answer.streaming_content)
+def content_of(response: Any) -> bytes:
+    return b"".join(response.streaming_content)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_export_has_the_consignments_name(
-    ending: str, program: APIClient, consignment: Consignment
+    ending: str, api_client: APIClient, consignment: Consignment
 ) -> None:
-    answer = program.get(path_of(consignment, ending))
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == ENDINGS[ending]
-    assert answer["Content-Disposition"] == f'attachment; filename="Lorry 7.{ending}"'
-    assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["Content-Length"] == str(len(content_of(answer)))
+    response = api_client.get(path_of(consignment, ending))
+    assert response.status_code == 200
+    assert response["Content-Type"] == ENDINGS[ending]
+    assert response["Content-Disposition"] == f'attachment; filename="Lorry 7.{ending}"'
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Cache-Control"] == "no-store"
+    assert response["Content-Length"] == str(len(content_of(response)))
 
 
-def test_export_holds_the_logs(program: APIClient, consignment: Consignment) -> None:
-    answer = content_of(program.get(path_of(consignment, "csv")))
-    assert answer.decode().splitlines() == [
+def test_export_holds_the_logs(api_client: APIClient, consignment: Consignment) -> None:
+    response = content_of(api_client.get(path_of(consignment, "csv")))
+    assert response.decode().splitlines() == [
         "barcode,length,breadth,height,volume",
         "'=A1,4.000,30.000,25.000,0.300",
         "B,4.000,30.000,25.000,0.300",
     ]
-    [page] = pypdfium2.PdfDocument(content_of(program.get(path_of(consignment, "pdf"))))
+    [page] = pypdfium2.PdfDocument(content_of(api_client.get(path_of(consignment, "pdf"))))
     text = page.get_textpage().get_text_bounded()
     assert "Rīga (7)" in text
     assert "2 logs, 0.600 m³" in text
@@ -122,35 +122,35 @@ def test_reading_needs_no_permission_and_no_subscription(
 )
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_export_with_any_consignment_name_works(
-    name: str, saved_as: str, ending: str, program: APIClient, consignment: Consignment
+    name: str, saved_as: str, ending: str, api_client: APIClient, consignment: Consignment
 ) -> None:
     Consignment.unscoped.filter(pk=consignment.pk).update(name=name)
-    answer = program.get(path_of(consignment, ending))
-    assert answer["Content-Disposition"] == f"attachment; {saved_as.format(ending)}"
-    assert content_of(answer)
+    response = api_client.get(path_of(consignment, ending))
+    assert response["Content-Disposition"] == f"attachment; {saved_as.format(ending)}"
+    assert content_of(response)
 
 
 def test_too_many_logs_for_a_pdf_are_rejected(
-    program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloads, "MAX_PDF_LOGS", 1)
-    answer = program.get(path_of(consignment, "pdf"))
-    assert (answer.status_code, answer.json()["detail"]) == (400, downloads.TOO_MANY_LOGS)
-    assert content_of(program.get(path_of(consignment, "xlsx")))
+    response = api_client.get(path_of(consignment, "pdf"))
+    assert (response.status_code, response.json()["detail"]) == (400, downloads.TOO_MANY_LOGS)
+    assert content_of(api_client.get(path_of(consignment, "xlsx")))
 
 
 def test_without_fonts_there_is_no_pdf(
-    program: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api_client: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(pdf, "REGULAR", tmp_path / "none.ttf")
-    answer = program.get(path_of(consignment, "pdf"))
-    assert (answer.status_code, answer.json()["detail"]) == (503, downloads.NO_FONTS)
+    response = api_client.get(path_of(consignment, "pdf"))
+    assert (response.status_code, response.json()["detail"]) == (503, downloads.NO_FONTS)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_too_many_large_exports_at_once_are_503(
     ending: str,
-    program: APIClient,
+    api_client: APIClient,
     consignment: Consignment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,20 +158,20 @@ def test_too_many_large_exports_at_once_are_503(
     monkeypatch.setattr(exports, "LARGE_MIN_LOGS", 2)
     monkeypatch.setattr(exports, "WAIT_SECONDS", 0)
     with exports.large_export_slot(consignment.client_id):
-        answer = program.get(path_of(consignment, ending))
-    assert (answer.status_code, answer.json()["detail"]) == (503, exports.BUSY)
-    assert answer["Retry-After"] == "5"
-    assert content_of(program.get(path_of(consignment, ending)))
+        response = api_client.get(path_of(consignment, ending))
+    assert (response.status_code, response.json()["detail"]) == (503, exports.BUSY)
+    assert response["Retry-After"] == "5"
+    assert content_of(api_client.get(path_of(consignment, ending)))
 
 
 def test_export_takes_a_constant_number_of_queries(
-    program: APIClient,
+    api_client: APIClient,
     owner: User,
     consignment: Consignment,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    content_of(program.get(path_of(consignment, "csv")))
+    content_of(api_client.get(path_of(consignment, "csv")))
     for _ in range(30):
         add_log(actor=owner, consignment=consignment, **MEASURES)
     with django_assert_num_queries(4):
-        content_of(program.get(path_of(consignment, "csv")))
+        content_of(api_client.get(path_of(consignment, "csv")))

@@ -54,20 +54,20 @@ def owner(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
-def program(owner: User) -> APIClient:
+def api_client(owner: User) -> APIClient:
     """Return an API client that is signed in as the owner."""
     return api_client_of(owner)
 
 
-def test_statistics_match_the_contract(program: APIClient) -> None:
+def test_statistics_match_the_contract(api_client: APIClient) -> None:
     for url in (SEVEN, SEVEN.rstrip("/")):
-        answer = program.get(url)
-        assert answer.status_code == 200
-        assert answer["Content-Type"] == "application/json"
-        assert answer.json() == ANSWER
-        assert list(answer.json()) == list(ANSWER)
-        assert program.post(url, {}).json() == ANSWER
-        assert program.post(url, content_type="application/json").json() == ANSWER
+        response = api_client.get(url)
+        assert response.status_code == 200
+        assert response["Content-Type"] == "application/json"
+        assert response.json() == ANSWER
+        assert list(response.json()) == list(ANSWER)
+        assert api_client.post(url, {}).json() == ANSWER
+        assert api_client.post(url, content_type="application/json").json() == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -85,40 +85,40 @@ def test_statistics_match_the_contract(program: APIClient) -> None:
     ],
 )
 def test_from_and_to_filter_at_every_endpoint(
-    program: APIClient, bounds: dict[str, str], count: int
+    api_client: APIClient, bounds: dict[str, str], count: int
 ) -> None:
-    answer = program.get(SEVEN, bounds)
-    assert answer.status_code == 200
-    assert answer.json()["count"] == count
-    assert program.post(SEVEN, bounds).json() == answer.json()
-    listed = program.get("/temperature-readings/", bounds).json()["cities"]
-    assert listed[0] == answer.json()
+    response = api_client.get(SEVEN, bounds)
+    assert response.status_code == 200
+    assert response.json()["count"] == count
+    assert api_client.post(SEVEN, bounds).json() == response.json()
+    listed = api_client.get("/temperature-readings/", bounds).json()["cities"]
+    assert listed[0] == response.json()
     if not count:
-        assert answer.json() == ANSWER | NONE
+        assert response.json() == ANSWER | NONE
 
 
-def test_unescaped_plus_in_a_time_is_accepted(program: APIClient) -> None:
-    answer = program.get(f"{SEVEN}?from=2025-06-01T14:30:00+02:00")
-    assert answer.json()["count"] == 2
+def test_unescaped_plus_in_a_time_is_accepted(api_client: APIClient) -> None:
+    response = api_client.get(f"{SEVEN}?from=2025-06-01T14:30:00+02:00")
+    assert response.json()["count"] == 2
 
 
 @pytest.mark.parametrize("field", ["from", "to"])
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-02-30", "2025-06-01T25:00", "1e3"])
-def test_invalid_bound_is_named(program: APIClient, field: str, text: str) -> None:
-    for answer in (
-        program.get(SEVEN, {field: text}),
-        program.post(SEVEN, {field: text}),
-        program.get("/temperature-readings/", {field: text}),
+def test_invalid_bound_is_named(api_client: APIClient, field: str, text: str) -> None:
+    for response in (
+        api_client.get(SEVEN, {field: text}),
+        api_client.post(SEVEN, {field: text}),
+        api_client.get("/temperature-readings/", {field: text}),
     ):
-        assert answer.status_code == 400
-        assert answer["Content-Type"] == "application/problem+json"
-        assert answer.json()["errors"] == {field: ["Give a time such as 2025-06-01T12:00:00Z."]}
+        assert response.status_code == 400
+        assert response["Content-Type"] == "application/problem+json"
+        assert response.json()["errors"] == {field: ["Give a time such as 2025-06-01T12:00:00Z."]}
 
 
 @pytest.mark.parametrize("value", [5, 1e308, True, [], {}, ["2025-06-01"]])
-def test_bound_of_another_type_is_invalid(program: APIClient, value: Any) -> None:
-    assert program.post(SEVEN, {"from": value}).status_code == 400
-    assert program.post(SEVEN, {"from": None}).json() == ANSWER
+def test_bound_of_another_type_is_invalid(api_client: APIClient, value: Any) -> None:
+    assert api_client.post(SEVEN, {"from": value}).status_code == 400
+    assert api_client.post(SEVEN, {"from": None}).json() == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -133,27 +133,27 @@ def test_bound_of_another_type_is_invalid(program: APIClient, value: Any) -> Non
         (b'{"client_id": 1180591620717411303424}', 400),
     ],
 )
-def test_malformed_body_is_rejected(program: APIClient, body: bytes, status: int) -> None:
-    answer = program.post(SEVEN, body, content_type="application/json")
-    assert answer.status_code == status
-    assert answer["Content-Type"] == "application/problem+json"
-    form = program.post(SEVEN, b"from=x", content_type="application/x-www-form-urlencoded")
+def test_malformed_body_is_rejected(api_client: APIClient, body: bytes, status: int) -> None:
+    response = api_client.post(SEVEN, body, content_type="application/json")
+    assert response.status_code == status
+    assert response["Content-Type"] == "application/problem+json"
+    form = api_client.post(SEVEN, b"from=x", content_type="application/x-www-form-urlencoded")
     assert form.status_code == 415
 
 
 @pytest.mark.parametrize("query", ["from=%00", "client_id=%00", "x=%00"])
-def test_unstorable_text_is_rejected(program: APIClient, query: str) -> None:
-    assert program.get(f"{SEVEN}?{query}").status_code == 400
+def test_unstorable_text_is_rejected(api_client: APIClient, query: str) -> None:
+    assert api_client.get(f"{SEVEN}?{query}").status_code == 400
 
 
 @pytest.mark.parametrize("city", ["8", "0", "2147483648", str(2**70), "9" * 5000])
-def test_a_city_without_readings_is_not_found(program: APIClient, city: str) -> None:
-    answers = [
-        program.get(f"/temperature-readings/{city}/"),
-        program.get(f"/temperature-readings/{city}/", {"from": "2025-06-01"}),
-        program.post(f"/temperature-readings/{city}/", {}),
+def test_a_city_without_readings_is_not_found(api_client: APIClient, city: str) -> None:
+    responses = [
+        api_client.get(f"/temperature-readings/{city}/"),
+        api_client.get(f"/temperature-readings/{city}/", {"from": "2025-06-01"}),
+        api_client.post(f"/temperature-readings/{city}/", {}),
     ]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert [response.status_code for response in responses] == [404, 404, 404]
 
 
 def test_no_client_sees_anothers_readings(owner: User) -> None:
@@ -165,41 +165,41 @@ def test_no_client_sees_anothers_readings(owner: User) -> None:
     assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content)
     assert [city["city_id"] for city in other.get("/temperature-readings/").json()["cities"]] == [9]
     for asked in (owner.client_id, 10**9):
-        for answer in (
+        for response in (
             other.get("/temperature-readings/9/", {"client_id": asked}),
             other.post("/temperature-readings/9/", {"client_id": asked}),
             other.get("/temperature-readings/", {"client_id": asked}),
             other.put("/api/cities/9/", {"name": "x", "client_id": asked}),
         ):
-            assert answer.status_code == 404
-            assert answer.json()["detail"] == "There is no such client."
+            assert response.status_code == 404
+            assert response.json()["detail"] == "There is no such client."
 
 
 def test_staff_give_the_client_of_the_readings(owner: User, staff: User) -> None:
-    program = api_client_of(staff)
+    api_client = api_client_of(staff)
     mine = {"client_id": owner.client_id}
-    assert program.get(SEVEN, mine).json() == ANSWER
-    assert program.post(SEVEN, mine).json() == ANSWER
-    assert len(program.get("/temperature-readings/", mine).json()["cities"]) == 2
-    assert program.put("/api/cities/7/", {"name": "Riga", **mine}).status_code == 200
-    for answer in (
-        program.get(SEVEN),
-        program.post(SEVEN, {}),
-        program.get("/temperature-readings/"),
-        program.put("/api/cities/7/", {"name": "Riga"}),
+    assert api_client.get(SEVEN, mine).json() == ANSWER
+    assert api_client.post(SEVEN, mine).json() == ANSWER
+    assert len(api_client.get("/temperature-readings/", mine).json()["cities"]) == 2
+    assert api_client.put("/api/cities/7/", {"name": "Riga", **mine}).status_code == 200
+    for response in (
+        api_client.get(SEVEN),
+        api_client.post(SEVEN, {}),
+        api_client.get("/temperature-readings/"),
+        api_client.put("/api/cities/7/", {"name": "Riga"}),
     ):
-        assert answer.status_code == 400
-        assert list(answer.json()["errors"]) == ["client_id"]
+        assert response.status_code == 400
+        assert list(response.json()["errors"]) == ["client_id"]
 
 
 @pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
-def test_anonymous_requests_for_temperatures_are_401(program: APIClient, url: str) -> None:
-    etag = program.get(url)["ETag"]
+def test_anonymous_requests_for_temperatures_are_401(api_client: APIClient, url: str) -> None:
+    etag = api_client.get(url)["ETag"]
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}):
-        answer = APIClient().get(url, headers={"If-None-Match": etag, **headers})
-        assert answer.status_code == 401
-        assert answer["WWW-Authenticate"] == "Bearer"
-        assert "ETag" not in answer
+        response = APIClient().get(url, headers={"If-None-Match": etag, **headers})
+        assert response.status_code == 401
+        assert response["WWW-Authenticate"] == "Bearer"
+        assert "ETag" not in response
     page = Browser().get(url, headers={"Accept": "text/html"})
     assert (page.status_code, page["Location"]) == (302, f"/login/?next={url.replace('/', '%2F')}")
 
@@ -213,38 +213,38 @@ def test_session_is_accepted(owner: User) -> None:
 
 
 @pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
-def test_unchanged_response_is_304(program: APIClient, owner: User, url: str) -> None:
-    first = program.get(url)
+def test_unchanged_response_is_304(api_client: APIClient, owner: User, url: str) -> None:
+    first = api_client.get(url)
     etag = first["ETag"]
-    same = program.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
+    same = api_client.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
     assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
-    assert program.get(url, {"from": "2025-06-02"})["ETag"] != etag
+    assert api_client.get(url, {"from": "2025-06-02"})["ETag"] != etag
     settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
-    changed = program.get(url, headers={"If-None-Match": etag})
+    changed = api_client.get(url, headers={"If-None-Match": etag})
     assert (changed.status_code, changed["ETag"] != etag) == (200, True)
 
 
-def test_first_response_after_a_change_counts_it(program: APIClient, owner: User) -> None:
-    assert program.get(SEVEN).json()["count"] == 3
+def test_first_response_after_a_change_counts_it(api_client: APIClient, owner: User) -> None:
+    assert api_client.get(SEVEN).json()["count"] == 3
     more = settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
-    assert program.get(SEVEN).json()["count"] == 4
+    assert api_client.get(SEVEN).json()["count"] == 4
     delete_file(actor=owner, file=more)
-    assert program.get(SEVEN).json() == ANSWER
+    assert api_client.get(SEVEN).json() == ANSWER
 
 
-def test_the_cities_are_listed_by_number_page_by_page(program: APIClient, owner: User) -> None:
+def test_the_cities_are_listed_by_number_page_by_page(api_client: APIClient, owner: User) -> None:
     settle_readings("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 8)), actor=owner)
-    program.put("/api/cities/3/", {"name": "Kuldīga"})
-    whole = program.get("/temperature-readings/").json()
+    api_client.put("/api/cities/3/", {"name": "Kuldīga"})
+    whole = api_client.get("/temperature-readings/").json()
     assert list(whole) == ["cities", "next"]
     assert whole["next"] is None
     assert [city["city_id"] for city in whole["cities"]] == [*range(1, 8), 2147483647]
     for city in whole["cities"]:
-        assert program.get(f"/temperature-readings/{city['city_id']}/").json() == city
+        assert api_client.get(f"/temperature-readings/{city['city_id']}/").json() == city
     assert whole["cities"][2]["name"] == "Kuldīga"
     paged, url = [], "/temperature-readings/?limit=3"
     while url:
-        part = program.get(url).json()
+        part = api_client.get(url).json()
         assert len(part["cities"]) <= 3
         paged += part["cities"]
         url = part["next"]
@@ -252,15 +252,15 @@ def test_the_cities_are_listed_by_number_page_by_page(program: APIClient, owner:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=x", "cursor="])
-def test_invalid_page_is_rejected(program: APIClient, query: str) -> None:
-    assert program.get(f"/temperature-readings/?{query}").status_code == 400
+def test_invalid_page_is_rejected(api_client: APIClient, query: str) -> None:
+    assert api_client.get(f"/temperature-readings/?{query}").status_code == 400
 
 
 @pytest.mark.parametrize(
     ("bounds", "queries"), [({}, 3), ({"from": "2025-06-01T12:30", "to": "2025-06-03"}, 7)]
 )
 def test_list_takes_a_constant_number_of_queries(
-    program: APIClient,
+    api_client: APIClient,
     owner: User,
     bounds: dict[str, str],
     queries: int,
@@ -268,11 +268,11 @@ def test_list_takes_a_constant_number_of_queries(
 ) -> None:
     settle_readings("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 90)), actor=owner)
     with django_assert_num_queries(queries):
-        assert len(program.get("/temperature-readings/", bounds).json()["cities"]) == 90
+        assert len(api_client.get("/temperature-readings/", bounds).json()["cities"]) == 90
 
 
 def test_list_within_bounds_shows_all_or_none_of_a_file_added_meanwhile(
-    program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = City.unscoped.names
     coming = ["6,1,2025-06-01T12:00\n7,99,2025-06-01T12:00\n"]
@@ -283,12 +283,12 @@ def test_list_within_bounds_shows_all_or_none_of_a_file_added_meanwhile(
         return names(**query)
 
     monkeypatch.setattr(City.unscoped, "names", names_while_a_file_comes)
-    cities = program.get("/temperature-readings/", {"from": "2025-06-01"}).json()["cities"]
+    cities = api_client.get("/temperature-readings/", {"from": "2025-06-01"}).json()["cities"]
     assert [(city["city_id"], city["count"]) for city in cities][:2] == [(6, 1), (7, 4)]
 
 
 def test_list_tolerates_a_file_deleted_meanwhile(
-    program: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going = settle_readings("7,1,2025-06-01T12:00\n7,1,2025-06-03T12:00\n", actor=owner)
     read = statistics.read_cities
@@ -302,32 +302,35 @@ def test_list_tolerates_a_file_deleted_meanwhile(
         return read(*args, **bounds)
 
     monkeypatch.setattr(statistics, "read_cities", read_too_late)
-    answer = program.get("/temperature-readings/", {"from": "2025-06-02"})
-    assert [(city["city_id"], city["count"]) for city in answer.json()["cities"]][:1] == [(7, 1)]
+    response = api_client.get("/temperature-readings/", {"from": "2025-06-02"})
+    assert [(city["city_id"], city["count"]) for city in response.json()["cities"]][:1] == [(7, 1)]
 
 
-def test_a_city_is_named_and_named_again(program: APIClient) -> None:
+def test_a_city_is_named_and_named_again(api_client: APIClient) -> None:
     for name in ("Kuldīga", "  Rīga ", "東京 🌲"):
-        answer = program.put("/api/cities/7/", {"name": name})
-        assert (answer.status_code, answer.json()) == (200, {"city_id": 7, "name": name.strip()})
-        assert program.get(SEVEN).json() == ANSWER | {"name": name.strip()}
-    unknown = program.put("/api/cities/5/", {"name": "A number is enough"})
+        response = api_client.put("/api/cities/7/", {"name": name})
+        assert (response.status_code, response.json()) == (
+            200,
+            {"city_id": 7, "name": name.strip()},
+        )
+        assert api_client.get(SEVEN).json() == ANSWER | {"name": name.strip()}
+    unknown = api_client.put("/api/cities/5/", {"name": "A number is enough"})
     assert unknown.status_code == 200
-    assert program.get("/temperature-readings/5/").status_code == 404
+    assert api_client.get("/temperature-readings/5/").status_code == 404
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"name": ""}, {"name": " "}, {"name": None}, {"name": []}, {"name": "x" * 101}]
 )
-def test_invalid_city_name_is_rejected(program: APIClient, body: dict[str, Any]) -> None:
-    answer = program.put("/api/cities/7/", body)
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == ["name"]
+def test_invalid_city_name_is_rejected(api_client: APIClient, body: dict[str, Any]) -> None:
+    response = api_client.put("/api/cities/7/", body)
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["name"]
 
 
 @pytest.mark.parametrize("city", ["0", "2147483648", str(2**70)])
-def test_invalid_city_number_is_rejected(program: APIClient, city: str) -> None:
-    assert program.put(f"/api/cities/{city}/", {"name": "x"}).status_code == 404
+def test_invalid_city_number_is_rejected(api_client: APIClient, city: str) -> None:
+    assert api_client.put(f"/api/cities/{city}/", {"name": "x"}).status_code == 404
 
 
 def test_viewer_reads_but_cannot_name_a_city(owner: User, make_user: Callable[..., User]) -> None:
@@ -340,8 +343,8 @@ def test_viewer_reads_but_cannot_name_a_city(owner: User, make_user: Callable[..
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_other_methods_are_not_allowed(program: APIClient, method: str) -> None:
-    answer = getattr(program, method)(SEVEN)
-    assert answer.status_code == 405
-    assert answer["Content-Type"] == "application/problem+json"
-    assert program.get("/api/cities/7/").status_code == 405
+def test_other_methods_are_not_allowed(api_client: APIClient, method: str) -> None:
+    response = getattr(api_client, method)(SEVEN)
+    assert response.status_code == 405
+    assert response["Content-Type"] == "application/problem+json"
+    assert api_client.get("/api/cities/7/").status_code == 405

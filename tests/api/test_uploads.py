@@ -72,7 +72,7 @@ def objects(store_folder: Path) -> Objects:
 
 
 @pytest.fixture
-def program(make_user: MakeUser) -> APIClient:
+def api_client(make_user: MakeUser) -> APIClient:
     return api_client_of(make_user())
 
 
@@ -85,39 +85,39 @@ END = f"--{BOUNDARY}--\r\n".encode()
 NO_FILE = "file: No file was sent: send it as “file” in a multipart form."
 
 
-def send(program: APIClient, body: bytes, url: str = "/api/upload/", **headers: str) -> Response:
+def send(api_client: APIClient, body: bytes, url: str = "/api/upload/", **headers: str) -> Response:
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
-    answer: Response = program.generic("POST", url, body, content_type=content_type, **headers)
+    answer: Response = api_client.generic("POST", url, body, content_type=content_type, **headers)
     return answer
 
 
-def test_files_are_stored_unchanged(program: APIClient, objects: Objects) -> None:
+def test_files_are_stored_unchanged(api_client: APIClient, objects: Objects) -> None:
     content = os.urandom(100) + b"\r\n--not-the-boundary\r\n" + b"\r\n" * 3
     photo = b"\xff\xd8\xff" + content
-    answer = send(program, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
+    answer = send(api_client, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
     assert answer.status_code == 202
     assert {file.size for file in File.unscoped.all()} == {len(photo), 3_000_000}
     assert len(objects()) == 2
 
 
-def test_base64_part_is_decoded(program: APIClient) -> None:
+def test_base64_part_is_decoded(api_client: APIClient) -> None:
     encoded = base64.encodebytes(b"larch\n" * 100_000)
     body = part(encoded, headers="Content-Transfer-Encoding: base64\r\n") + END
-    assert send(program, body).status_code == 202
+    assert send(api_client, body).status_code == 202
     assert File.unscoped.get().size == 600_000
 
 
 @pytest.mark.parametrize("lost", [1, 4, len(END) - 2, len(END), len(END) + 3, 60, 120])
 def test_truncated_form_is_rejected_as_a_whole(
-    program: APIClient, objects: Objects, lost: int
+    api_client: APIClient, objects: Objects, lost: int
 ) -> None:
     """Files received completely are rejected too: the client sends the form again."""
     body = part(b"larch\n") + part(b"alder\n", "b.txt") + END.rstrip()
-    answer = send(program, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
+    answer = send(api_client, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
     assert (answer.status_code, answer.json()["detail"]) == (400, CUT_OFF)
     assert not File.unscoped.exists()
     assert objects() == set()
-    assert send(program, body, HTTP_IDEMPOTENCY_KEY="once").status_code == 202
+    assert send(api_client, body, HTTP_IDEMPOTENCY_KEY="once").status_code == 202
 
 
 def test_broken_connection_is_a_truncated_form(make_user: MakeUser, objects: Objects) -> None:
@@ -152,13 +152,13 @@ def test_broken_connection_is_a_truncated_form(make_user: MakeUser, objects: Obj
         b"--larch\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + END,
     ],
 )
-def test_malformed_form_is_400(program: APIClient, objects: Objects, body: bytes) -> None:
-    assert send(program, body).status_code == 400
+def test_malformed_form_is_400(api_client: APIClient, objects: Objects, body: bytes) -> None:
+    assert send(api_client, body).status_code == 400
     assert not File.unscoped.exists()
     assert objects() == set()
 
 
-def test_rejected_file_does_not_affect_its_batch(program: APIClient, objects: Objects) -> None:
+def test_rejected_file_does_not_affect_its_batch(api_client: APIClient, objects: Objects) -> None:
     body = b"".join(
         [
             part(b"larch\n", "good.txt"),
@@ -171,7 +171,7 @@ def test_rejected_file_does_not_affect_its_batch(program: APIClient, objects: Ob
             part(b"oak\n", "no photo.txt", field="images"),
         ]
     )
-    answer = send(program, body + END)
+    answer = send(api_client, body + END)
     assert answer.status_code == 202
     sent = answer.json()
     assert [file["name"] for file in sent["files"]] == ["good.txt", "also good.txt"]
@@ -191,18 +191,18 @@ def test_rejected_file_does_not_affect_its_batch(program: APIClient, objects: Ob
     assert len(objects()) == 2
 
 
-def test_batch_holds_at_most_a_hundred_files(program: APIClient, objects: Objects) -> None:
+def test_batch_holds_at_most_a_hundred_files(api_client: APIClient, objects: Objects) -> None:
     files = [part(b"larch %d\n" % number, f"{number}.txt") for number in range(101)]
-    answer = send(program, b"".join(files) + END)
+    answer = send(api_client, b"".join(files) + END)
     assert (answer.status_code, File.unscoped.count(), objects()) == (400, 0, set())
     assert answer.json()["detail"] == "101 files are too many: send at most 100."
-    answer = send(program, b"".join(files[:100]) + END)
+    answer = send(api_client, b"".join(files[:100]) + END)
     assert (answer.status_code, File.unscoped.count(), len(objects())) == (202, 100, 100)
 
 
 @pytest.mark.parametrize("url", ["/api/files/", "/upload/"])
 def test_single_file_endpoint_accepts_one_file(
-    program: APIClient, objects: Objects, url: str
+    api_client: APIClient, objects: Objects, url: str
 ) -> None:
     readings = b"7,21.5,2026-01-01T00:00:00Z\n"
     two = part(readings, "a.csv", field="file") + part(readings, "b.csv", field="file") + END
@@ -222,11 +222,11 @@ def test_single_file_endpoint_accepts_one_file(
         (b"", NO_FILE),
         (part(b"", "a.csv", field="file") + END, "file: “a.csv” is empty."),
     ):
-        answer = send(program, body, url)
+        answer = send(api_client, body, url)
         assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
         assert not File.unscoped.exists()
         assert objects() == set()
-    assert send(program, part(readings, "a.csv", field="file") + END, url).status_code == 201
+    assert send(api_client, part(readings, "a.csv", field="file") + END, url).status_code == 201
 
 
 def test_forbidden_upload_is_rejected_before_its_body_is_read(
@@ -328,7 +328,7 @@ def test_binary_bytes_are_rejected_early_where_text_is_expected(
 
 
 def test_rejected_file_of_a_batch_is_read_and_discarded(
-    program: APIClient, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
 
@@ -339,28 +339,28 @@ def test_rejected_file_of_a_batch_is_read_and_discarded(
 
     monkeypatch.setattr(uploads, "Upload", Noted)
     body = part(bytes(3 << 20), "a.exe") + part(b"MZ", "b.csv", field="images") + part(b"larch\n")
-    answer = send(program, body + END)
+    answer = send(api_client, body + END)
     assert answer.status_code == 202
     assert [file["name"] for file in answer.json()["files"]] == begun == ["a.txt"]
 
 
-def test_batch_without_file_names_is_rejected_with_that_reason(program: APIClient) -> None:
+def test_batch_without_file_names_is_rejected_with_that_reason(api_client: APIClient) -> None:
     body = b'--larch\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n' + END
-    answer = send(program, body)
+    answer = send(api_client, body)
     sentence = "The field `images` came without a file name: send it as a file."
     assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
     assert answer.json()["errors"] == [{"name": "", "error": sentence}]
 
 
 def test_field_in_the_wrong_encoding_is_rejected(
-    program: APIClient,
+    api_client: APIClient,
 ) -> None:
     field = '--larch\r\nContent-Disposition: form-data; name="kind"\r\n{}\r\nGröße\r\n'
     file = part(b"larch\n", field="file") + END
-    answer = send(program, field.format("").encode("latin-1") + file, "/api/files/")
+    answer = send(api_client, field.format("").encode("latin-1") + file, "/api/files/")
     assert answer.json()["detail"] == "The text of “kind” is not in UTF-8."
-    said = field.format("Content-Type: text/plain; charset=ISO-8859-1\r\n").encode("latin-1")
-    answer = send(program, said + file, "/api/files/")
+    payload = field.format("Content-Type: text/plain; charset=ISO-8859-1\r\n").encode("latin-1")
+    answer = send(api_client, payload + file, "/api/files/")
     assert answer.json()["detail"] == 'kind: "Größe" is not a valid choice.'
 
 
@@ -379,17 +379,17 @@ def test_form_may_hold_the_csrf_token(make_user: MakeUser) -> None:
 
 @pytest.mark.parametrize("url", ["/api/upload/", "/api/files/", "/upload/"])
 def test_full_disk_is_503_and_leaves_no_object(
-    program: APIClient, objects: Objects, monkeypatch: pytest.MonkeyPatch, url: str
+    api_client: APIClient, objects: Objects, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     def disk_is_full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     field = "files" if url == "/api/upload/" else "file"
     body = part(b"7,21.5,2026-01-01T00:00:00Z\n", "a.csv", field=field) + END
-    assert send(program, part(b"MZ", "a.exe") + END).status_code == 400  # makes the folders
+    assert send(api_client, part(b"MZ", "a.exe") + END).status_code == 400  # makes the folders
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
-        answer = send(program, body, url)
+        answer = send(api_client, body, url)
     assert (answer.status_code, answer.json()["detail"]) == (503, STORAGE_UNAVAILABLE)
     assert answer["Retry-After"]
     # Without fsync nothing can be erased for good either: its row names what is left.
@@ -398,29 +398,29 @@ def test_full_disk_is_503_and_leaves_no_object(
     }
     assert not File.unscoped.exclude(status="RECEIVING").exists()
     accepted = 202 if url == "/api/upload/" else 201
-    assert send(program, body, url).status_code == accepted
+    assert send(api_client, body, url).status_code == accepted
 
 
 def test_sweeper_spares_files_of_an_upload_in_progress(
-    program: APIClient, monkeypatch: pytest.MonkeyPatch
+    api_client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[set[Any]] = []
     monkeypatch.setattr(uploads, "_TOUCH_SECONDS", 0.0)
     monkeypatch.setattr(uploads, "touch_uploads", lambda file_ids: kept.append(set(file_ids)))
-    send(program, part(b"larch\n") + part(b"alder\n") + part(b"oak\n") + END)
+    send(api_client, part(b"larch\n") + part(b"alder\n") + part(b"oak\n") + END)
     everything = set(File.unscoped.values_list("pk", flat=True))
     assert [len(ids) for ids in kept] == [1, 2, 3]
     assert kept[-1] == everything
 
 
-def test_names_are_stored_exactly_without_folders(program: APIClient) -> None:
+def test_names_are_stored_exactly_without_folders(api_client: APIClient) -> None:
     names = {
         "C:\\load\\Größe &amp; Länge.txt": "Größe &amp; Länge.txt",
         "/tmp/../etc/дуб 🌲\u202e.txt": "дуб 🌲\u202e.txt",
         "&quot;larch&quot;.txt": "&quot;larch&quot;.txt",
     }
     for sent, kept in names.items():
-        answer = send(program, part(sent.encode(), sent) + END)
+        answer = send(api_client, part(sent.encode(), sent) + END)
         assert [file["name"] for file in answer.json()["files"]] == [kept]
 
 

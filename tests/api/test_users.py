@@ -32,8 +32,8 @@ MARTA = {
 }
 
 
-def with_body(program: APIClient, method: str, url: str, body: Any) -> Any:
-    return program.generic(method, url, orjson.dumps(body), content_type="application/json")
+def with_body(api_client: APIClient, method: str, url: str, body: Any) -> Any:
+    return api_client.generic(method, url, orjson.dumps(body), content_type="application/json")
 
 
 # --- PUT -----------------------------------------------------------------------------------------
@@ -41,38 +41,38 @@ def with_body(program: APIClient, method: str, url: str, body: Any) -> Any:
 
 def test_an_owner_adds_a_user_who_can_sign_in(make_user: MakeUser) -> None:
     owner = make_user()
-    answer = api_client_of(owner).put("/timba/user", MARTA)
-    assert answer.status_code == 201
-    assert answer.json()["message"] == "The user has been added."
-    data = answer.json()["data"]
+    response = api_client_of(owner).put("/timba/user", MARTA)
+    assert response.status_code == 201
+    assert response.json()["message"] == "The user has been added."
+    data = response.json()["data"]
     assert list(data) == FIELDS
     expected = {name: MARTA[name] for name in ("name", "username", "address", "contact")}
     assert {name: data[name] for name in expected} == expected
     assert (data["client_id"], data["is_active"]) == (owner.client_id, True)
     assert data["role_id"] == Role.unscoped.get(name="operator").pk
-    assert b"spruce" not in answer.content
+    assert b"spruce" not in response.content
     credentials = {"username": "marta", "password": MARTA["password"]}
     assert APIClient().post("/api/token/", credentials).status_code == 200
 
 
 def test_role_is_given_by_id_or_name(make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     viewer = Role.unscoped.get(name="viewer").pk
     for number, role in enumerate(["viewer", viewer, str(viewer)]):
         body = {**MARTA, "username": f"u{number}", "role": role}
-        assert program.put("/timba/user/", body).json()["data"]["role_id"] == viewer
+        assert api_client.put("/timba/user/", body).json()["data"]["role_id"] == viewer
 
 
 @pytest.mark.parametrize("field", ["name", "username", "role"])
 @pytest.mark.parametrize("value", [None, "", [], {}, True, ...])
 def test_required_fields_of_a_user(field: str, value: Any, make_user: MakeUser) -> None:
     body = {name: text for name, text in {**MARTA, field: value}.items() if text is not ...}
-    answer = api_client_of(make_user()).put("/timba/user", body)
+    response = api_client_of(make_user()).put("/timba/user", body)
     if (field, value) == ("role", ""):
-        assert answer.status_code == 404
+        assert response.status_code == 404
     else:
-        assert answer.status_code == 400
-        assert list(answer.json()["errors"]) == [field]
+        assert response.status_code == 400
+        assert list(response.json()["errors"]) == [field]
 
 
 @pytest.mark.parametrize(
@@ -96,55 +96,55 @@ def test_required_fields_of_a_user(field: str, value: Any, make_user: MakeUser) 
     ],
 )
 def test_invalid_field_is_named(field: str, value: Any, make_user: MakeUser) -> None:
-    answer = api_client_of(make_user()).put("/timba/user", {**MARTA, field: value})
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == [field]
+    response = api_client_of(make_user()).put("/timba/user", {**MARTA, field: value})
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [field]
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])
 def test_body_other_than_an_object_is_400(body: Any, make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     for method in ("PUT", "PATCH", "GET", "DELETE"):
-        assert with_body(program, method, "/timba/user", body).status_code == 400
+        assert with_body(api_client, method, "/timba/user", body).status_code == 400
 
 
 def test_staff_say_for_which_client(staff: User, client_company: Client) -> None:
-    program = api_client_of(staff)
-    answer = program.put("/timba/user", MARTA)
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == ["client_id"]
-    answer = program.put("/timba/user", {**MARTA, "client_id": client_company.pk})
-    assert answer.json()["data"]["client_id"] == client_company.pk
+    api_client = api_client_of(staff)
+    response = api_client.put("/timba/user", MARTA)
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["client_id"]
+    response = api_client.put("/timba/user", {**MARTA, "client_id": client_company.pk})
+    assert response.json()["data"]["client_id"] == client_company.pk
 
 
 @pytest.mark.parametrize("role", ["manager", "operator", "viewer"])
 def test_users_manage_is_required(role: str, make_user: MakeUser) -> None:
-    program, other = api_client_of(make_user(role=role)), make_user(role="viewer")
-    assert program.put("/timba/user", MARTA).status_code == 403
-    assert program.patch("/timba/user", {"id": other.pk, "name": "N"}).status_code == 403
-    assert program.delete(f"/timba/user?id={other.pk}").status_code == 403
+    api_client, other = api_client_of(make_user(role=role)), make_user(role="viewer")
+    assert api_client.put("/timba/user", MARTA).status_code == 403
+    assert api_client.patch("/timba/user", {"id": other.pk, "name": "N"}).status_code == 403
+    assert api_client.delete(f"/timba/user?id={other.pk}").status_code == 403
 
 
 def test_username_in_use_is_409_across_clients(make_user: MakeUser) -> None:
     make_user(username="marta", client=ClientFactory())
-    answer = api_client_of(make_user()).put("/timba/user", MARTA)
-    assert answer.status_code == 409
-    assert answer.json()["detail"] == "This username is taken: choose another one."
+    response = api_client_of(make_user()).put("/timba/user", MARTA)
+    assert response.status_code == 409
+    assert response.json()["detail"] == "This username is taken: choose another one."
 
 
 def test_more_users_than_seats_are_402(make_user: MakeUser, client_company: Client) -> None:
     client_company.subscription.seats = 1
     client_company.subscription.save()
-    program = api_client_of(make_user())
-    answer = program.put("/timba/user", MARTA)
-    assert answer.status_code == 402
-    assert answer.json()["detail"] == (
+    api_client = api_client_of(make_user())
+    response = api_client.put("/timba/user", MARTA)
+    assert response.status_code == 402
+    assert response.json()["detail"] == (
         "All seats of the subscription are taken: deactivate a user or add seats."
     )
-    asleep = program.put("/timba/user", {**MARTA, "is_active": False})
+    asleep = api_client.put("/timba/user", {**MARTA, "is_active": False})
     assert asleep.status_code == 201
     body = {"user_id": asleep.json()["data"]["id"], "is_active": True}
-    assert program.patch("/timba/user", body).status_code == 402
+    assert api_client.patch("/timba/user", body).status_code == 402
 
 
 def test_a_lapsed_client_reads_but_does_not_write(
@@ -153,22 +153,22 @@ def test_a_lapsed_client_reads_but_does_not_write(
     owner, other = make_user(), make_user()
     client_company.subscription.current_period_end = timezone.now() - timedelta(days=1)
     client_company.subscription.save()
-    program = api_client_of(owner)
-    assert program.put("/timba/user", MARTA).status_code == 402
-    assert program.patch("/timba/user", {"id": owner.pk, "name": "N"}).status_code == 402
-    assert program.delete(f"/timba/user?id={other.pk}").status_code == 402
-    assert program.get(f"/timba/user?id={other.pk}").status_code == 200
-    assert program.get("/timba/users").status_code == 200
-    assert program.get("/timba/client").json()["subscription"]["status"] == "lapsed"
+    api_client = api_client_of(owner)
+    assert api_client.put("/timba/user", MARTA).status_code == 402
+    assert api_client.patch("/timba/user", {"id": owner.pk, "name": "N"}).status_code == 402
+    assert api_client.delete(f"/timba/user?id={other.pk}").status_code == 402
+    assert api_client.get(f"/timba/user?id={other.pk}").status_code == 200
+    assert api_client.get("/timba/users").status_code == 200
+    assert api_client.get("/timba/client").json()["subscription"]["status"] == "lapsed"
 
 
 def test_same_idempotency_key_adds_one_user(make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     key = {"Idempotency-Key": "one"}
-    first, second = (program.put("/timba/user", MARTA, headers=key) for _ in range(2))
+    first, second = (api_client.put("/timba/user", MARTA, headers=key) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
-    other = program.put("/timba/user", {**MARTA, "username": "x"}, headers=key)
+    other = api_client.put("/timba/user", {**MARTA, "username": "x"}, headers=key)
     assert other.status_code == 409
 
 
@@ -177,48 +177,48 @@ def test_same_idempotency_key_adds_one_user(make_user: MakeUser) -> None:
 
 def test_parameters_go_in_the_query_or_in_a_body(make_user: MakeUser) -> None:
     user = make_user()
-    program = api_client_of(make_user(role="viewer"))
-    bare = program.get(f"/timba/user?user_id={user.pk}")
+    api_client = api_client_of(make_user(role="viewer"))
+    bare = api_client.get(f"/timba/user?user_id={user.pk}")
     assert bare.status_code == 200
     assert list(bare.json()) == FIELDS
     assert bare.json()["username"] == user.username
     for same in (
-        program.get(f"/timba/user/?id={user.pk}"),
-        with_body(program, "GET", "/timba/user", {"user_id": user.pk}),
-        with_body(program, "GET", "/timba/user/", {"id": str(user.pk)}),
+        api_client.get(f"/timba/user/?id={user.pk}"),
+        with_body(api_client, "GET", "/timba/user", {"user_id": user.pk}),
+        with_body(api_client, "GET", "/timba/user/", {"id": str(user.pk)}),
     ):
         assert same.content == bare.content
 
 
 def test_user_id_is_required(make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
-    for answer in (
-        program.get("/timba/user"),
-        program.get("/timba/user?user_id="),
-        program.patch("/timba/user", {"name": "N"}),
-        program.delete("/timba/user"),
+    api_client = api_client_of(make_user())
+    for response in (
+        api_client.get("/timba/user"),
+        api_client.get("/timba/user?user_id="),
+        api_client.patch("/timba/user", {"name": "N"}),
+        api_client.delete("/timba/user"),
     ):
-        assert answer.status_code == 400
-        assert list(answer.json()["errors"]) == ["user_id"]
+        assert response.status_code == 400
+        assert list(response.json()["errors"]) == ["user_id"]
 
 
 @pytest.mark.parametrize("value", ["x", -1, 1.5, True, [1], {"a": 1}])
 def test_invalid_id_is_400(value: Any, make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     for method in ("GET", "PATCH", "DELETE"):
-        assert with_body(program, method, "/timba/user", {"id": value}).status_code == 400
+        assert with_body(api_client, method, "/timba/user", {"id": value}).status_code == 400
 
 
 def test_users_are_listed_by_id_in_pages(make_user: MakeUser) -> None:
     users = [make_user(role="viewer") for _ in range(5)]
     make_user(client=ClientFactory())
-    program = api_client_of(users[0])
-    whole = program.get("/timba/users").json()
+    api_client = api_client_of(users[0])
+    whole = api_client.get("/timba/users").json()
     assert [user["id"] for user in whole["users"]] == [user.pk for user in users]
     assert (list(whole["users"][0]), whole["next"]) == (FIELDS, None)
     for start in (
-        program.get("/timba/users/?limit=2"),
-        with_body(program, "GET", "/timba/users", {"limit": 2}),
+        api_client.get("/timba/users/?limit=2"),
+        with_body(api_client, "GET", "/timba/users", {"limit": 2}),
     ):
         seen, page = [], start.json()
         while True:
@@ -226,7 +226,7 @@ def test_users_are_listed_by_id_in_pages(make_user: MakeUser) -> None:
             if page["next"] is None:
                 break
             assert len(page["users"]) == 2
-            page = program.get(page["next"]).json()
+            page = api_client.get(page["next"]).json()
         assert seen == whole["users"]
 
 
@@ -239,24 +239,24 @@ def test_the_list_takes_a_constant_number_of_queries(
     make_user: MakeUser, django_assert_num_queries: Any
 ) -> None:
     users = [make_user(role="viewer") for _ in range(20)]
-    program = api_client_of(users[0])
+    api_client = api_client_of(users[0])
     with django_assert_num_queries(2):  # who asks, and the users
-        assert len(program.get("/timba/users").json()["users"]) == 20
+        assert len(api_client.get("/timba/users").json()["users"]) == 20
 
 
 def test_staff_see_all_users_or_one_clients(
     make_user: MakeUser, staff: User, client_company: Client
 ) -> None:
     own, foreign = make_user(), make_user(client=ClientFactory())
-    program = api_client_of(staff)
-    everyone = program.get("/timba/users").json()["users"]
+    api_client = api_client_of(staff)
+    everyone = api_client.get("/timba/users").json()["users"]
     assert {user["id"] for user in everyone} == {own.pk, foreign.pk, staff.pk}
-    for answer in (
-        program.get(f"/timba/users?client_id={client_company.pk}"),
-        with_body(program, "GET", "/timba/users", {"client_id": client_company.pk}),
+    for response in (
+        api_client.get(f"/timba/users?client_id={client_company.pk}"),
+        with_body(api_client, "GET", "/timba/users", {"client_id": client_company.pk}),
     ):
-        assert [user["id"] for user in answer.json()["users"]] == [own.pk]
-    assert program.get(f"/timba/user?id={staff.pk}").json()["client_id"] is None
+        assert [user["id"] for user in response.json()["users"]] == [own.pk]
+    assert api_client.get(f"/timba/user?id={staff.pk}").json()["client_id"] is None
 
 
 # --- PATCH ---------------------------------------------------------------------------------------
@@ -265,10 +265,10 @@ def test_staff_see_all_users_or_one_clients(
 def test_an_owner_changes_a_user(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
     body = {"user_id": user.pk, "name": "N", "username": "n", "role": "manager", "contact": ""}
-    answer = api_client_of(make_user()).patch("/timba/user", body)
-    assert answer.status_code == 200
-    assert answer.json()["message"] == "The user has been changed."
-    data = answer.json()["data"]
+    response = api_client_of(make_user()).patch("/timba/user", body)
+    assert response.status_code == 200
+    assert response.json()["message"] == "The user has been changed."
+    data = response.json()["data"]
     assert list(data) == FIELDS
     assert (data["name"], data["username"], data["contact"]) == ("N", "n", "")
     assert data["role_id"] == Role.unscoped.get(name="manager").pk
@@ -277,17 +277,17 @@ def test_an_owner_changes_a_user(make_user: MakeUser) -> None:
 
 def test_users_change_their_own_name_and_password(make_user: MakeUser) -> None:
     user = make_user(role="viewer")
-    program = api_client_of(user)
-    assert program.patch("/timba/user", {"id": user.pk, "name": "N"}).status_code == 200
+    api_client = api_client_of(user)
+    assert api_client.patch("/timba/user", {"id": user.pk, "name": "N"}).status_code == 200
     new = {"id": user.pk, "password": "spruce-bark-7731"}
     for wrong in (new, {**new, "current_password": "wrong"}):
-        answer = program.patch("/timba/user", wrong)
-        assert answer.status_code == 400
-        assert list(answer.json()["errors"]) == ["current_password"]
-    right = program.patch("/timba/user", {**new, "current_password": PASSWORD})
+        response = api_client.patch("/timba/user", wrong)
+        assert response.status_code == 400
+        assert list(response.json()["errors"]) == ["current_password"]
+    right = api_client.patch("/timba/user", {**new, "current_password": PASSWORD})
     assert right.status_code == 200
     assert b"spruce" not in right.content
-    assert program.get("/timba/client").status_code == 401
+    assert api_client.get("/timba/client").status_code == 401
     credentials = {"username": user.username, "password": "spruce-bark-7731"}
     assert APIClient().post("/api/token/", credentials).status_code == 200
 
@@ -295,16 +295,16 @@ def test_users_change_their_own_name_and_password(make_user: MakeUser) -> None:
 @pytest.mark.parametrize("change", [{"role": "owner"}, {"username": "x"}, {"is_active": True}])
 def test_users_cannot_raise_their_own_role(change: dict[str, Any], make_user: MakeUser) -> None:
     user = make_user(role="manager")
-    answer = api_client_of(user).patch("/timba/user", {"id": user.pk, **change})
-    assert answer.status_code == 403
+    response = api_client_of(user).patch("/timba/user", {"id": user.pk, **change})
+    assert response.status_code == 403
     assert User.unscoped.get(pk=user.pk).role.name == "manager"
 
 
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"id": 1}])
 def test_unknown_fields_change_nothing(change: dict[str, Any], make_user: MakeUser) -> None:
     owner = make_user()
-    answer = api_client_of(owner).patch("/timba/user", {"user_id": owner.pk, **change})
-    assert answer.status_code == 200
+    response = api_client_of(owner).patch("/timba/user", {"user_id": owner.pk, **change})
+    assert response.status_code == 200
     assert not User.unscoped.filter(is_staff=True).exists()
 
 
@@ -312,62 +312,65 @@ def test_a_user_stays_with_one_client(
     make_user: MakeUser, staff: User, client_company: Client
 ) -> None:
     user, other = make_user(), ClientFactory()
-    program = api_client_of(staff)
+    api_client = api_client_of(staff)
     body = {"user_id": user.pk, "client_id": other.pk}
-    assert program.patch("/timba/user", body).status_code == 400
-    assert program.patch("/timba/user", {**body, "client_id": 10**6}).status_code == 404
+    assert api_client.patch("/timba/user", body).status_code == 400
+    assert api_client.patch("/timba/user", {**body, "client_id": 10**6}).status_code == 404
     body["client_id"] = client_company.pk
-    assert program.patch("/timba/user", body).status_code == 200
+    assert api_client.patch("/timba/user", body).status_code == 200
 
 
 def test_last_owner_cannot_be_removed(make_user: MakeUser) -> None:
     owner = make_user()
-    program = api_client_of(owner)
+    api_client = api_client_of(owner)
     for change in ({"role": "viewer"}, {"is_active": False}):
-        answer = program.patch("/timba/user", {"id": owner.pk, **change})
-        assert answer.status_code == 409
-    assert program.delete(f"/timba/user?id={owner.pk}").status_code == 409
+        response = api_client.patch("/timba/user", {"id": owner.pk, **change})
+        assert response.status_code == 409
+    assert api_client.delete(f"/timba/user?id={owner.pk}").status_code == 409
 
 
 # --- DELETE --------------------------------------------------------------------------------------
 
 
 def test_an_owner_deletes_a_user(make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     for number in range(2):
         user = make_user(role="viewer")
         if number:
-            answer = with_body(program, "DELETE", "/timba/user", {"user_id": user.pk})
+            response = with_body(api_client, "DELETE", "/timba/user", {"user_id": user.pk})
         else:
-            answer = program.delete(f"/timba/user/?user_id={user.pk}")
-        assert answer.status_code == 200
-        assert answer.json() == {"message": "The user has been deleted."}
-        assert program.get(f"/timba/user?id={user.pk}").status_code == 404
+            response = api_client.delete(f"/timba/user/?user_id={user.pk}")
+        assert response.status_code == 200
+        assert response.json() == {"message": "The user has been deleted."}
+        assert api_client.get(f"/timba/user?id={user.pk}").status_code == 404
 
 
 # --- Apart ---------------------------------------------------------------------------------------
 
 
 def test_foreign_and_absent_users_are_the_same(make_user: MakeUser) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     foreign = make_user(client=ClientFactory())
     for method, more in (("GET", {}), ("PATCH", {"name": "N"}), ("DELETE", {})):
-        answers = [
-            with_body(program, method, "/timba/user", {"user_id": value, **more})
+        responses = [
+            with_body(api_client, method, "/timba/user", {"user_id": value, **more})
             for value in (foreign.pk, 10**6, 0, 2**63 - 1, 2**63, str(2**70))
         ]
-        assert {answer.status_code for answer in answers} == {404}
-        assert len({answer.content for answer in answers}) == 1
+        assert {response.status_code for response in responses} == {404}
+        assert len({response.content for response in responses}) == 1
     assert User.unscoped.get(pk=foreign.pk).name == foreign.name
 
 
 def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
     user = make_user()
-    program, foreign = api_client_of(user), ClientFactory().pk
+    api_client, foreign = api_client_of(user), ClientFactory().pk
     for absent, stranger in (
-        [program.get(f"/timba/users?client_id={value}") for value in (10**6, foreign)],
-        [program.put("/timba/user", {**MARTA, "client_id": v}) for v in (10**6, foreign)],
-        [program.patch("/timba/user", {"id": user.pk, "client_id": v}) for v in (10**6, foreign)],
+        [api_client.get(f"/timba/users?client_id={value}") for value in (10**6, foreign)],
+        [api_client.put("/timba/user", {**MARTA, "client_id": v}) for v in (10**6, foreign)],
+        [
+            api_client.patch("/timba/user", {"id": user.pk, "client_id": v})
+            for v in (10**6, foreign)
+        ],
     ):
         assert absent.status_code == 404
         assert absent.content == stranger.content
@@ -375,23 +378,23 @@ def test_foreign_and_absent_clients_are_the_same(make_user: MakeUser) -> None:
 
 def test_foreign_and_absent_roles_are_the_same(make_user: MakeUser) -> None:
     user = make_user()
-    program = api_client_of(user)
+    api_client = api_client_of(user)
     foreign = Role.unscoped.create(client=ClientFactory(), name="theirs")
     for role in (foreign.pk, foreign.name):
         absent = 10**6 if isinstance(role, int) else "nobody's"
         for method, body in (("PUT", MARTA), ("PATCH", {"id": user.pk})):
-            answers = [
-                with_body(program, method, "/timba/user", {**body, "role": value})
+            responses = [
+                with_body(api_client, method, "/timba/user", {**body, "role": value})
                 for value in (role, absent, 2**63, str(2**70))
             ]
-            assert {answer.status_code for answer in answers} == {404}
-            assert len({answer.content for answer in answers}) == 1
+            assert {response.status_code for response in responses} == {404}
+            assert len({response.content for response in responses}) == 1
 
 
 def test_anonymous_requests_are_401(db: None) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        answer = with_body(APIClient(), method, "/timba/user", {})
-        assert answer.status_code == 401
+        response = with_body(APIClient(), method, "/timba/user", {})
+        assert response.status_code == 401
     assert APIClient().get("/timba/users").status_code == 401
 
 
@@ -403,5 +406,5 @@ def test_a_browser_writes_only_with_its_csrf_token(make_user: MakeUser) -> None:
     assert browser.patch("/timba/user", body).status_code == 403
     token = "x" * 32
     browser.cookies["csrftoken"] = token
-    answer = browser.patch("/timba/user", body, headers={"X-CSRFToken": token})
-    assert answer.status_code == 200
+    response = browser.patch("/timba/user", body, headers={"X-CSRFToken": token})
+    assert response.status_code == 200

@@ -46,13 +46,13 @@ def test_early_errors_have_cache_headers(db: None) -> None:
 
 
 def test_a_304_has_the_headers_of_the_200(tenant: Tenant) -> None:
-    program = api_client_of(tenant.user)
+    api_client = api_client_of(tenant.user)
     file = settle_readings("7,21.5,2026-01-01T12:00:00Z\n", actor=tenant.user)
     for path in ("/temperature-readings/7/", f"/api/files/{file.pk}/content/"):
-        first = program.get(path)
+        first = api_client.get(path)
         b"".join(first)
         etag = first["ETag"]
-        response = program.get(path, headers={"if-none-match": etag})
+        response = api_client.get(path, headers={"if-none-match": etag})
         assert response.status_code == 304
         assert response["ETag"] == etag
         assert cache_headers(response) == ("private, no-cache", VARY)

@@ -44,12 +44,12 @@ def owner(make_user: MakeUser) -> User:
 @pytest.fixture
 def send(owner: User) -> Send:
     """Return a function that sends requests without a Content-Length."""
-    program = Client(headers={"authorization": f"Bearer {issue_tokens(user=owner).access}"})
+    api_client = Client(headers={"authorization": f"Bearer {issue_tokens(user=owner).access}"})
 
     def call(
         method: str, path: str, body: bytes, content_type: str, **environ: Any
     ) -> tuple[int, Any]:
-        response = program.generic(
+        response = api_client.generic(
             method,
             path,
             CONTENT_TYPE=content_type,

@@ -36,13 +36,13 @@ def _time_stands_still() -> Iterator[None]:
 
 
 def test_ids_of_files_and_tasks_are_uuids_all_others_integers_and_times_utc(tenant: Tenant) -> None:
-    program = api_client_of(tenant.user)
-    file = program.get(f"/api/files/{tenant.file.pk}/").json()
+    api_client = api_client_of(tenant.user)
+    file = api_client.get(f"/api/files/{tenant.file.pk}/").json()
     assert UUID.fullmatch(file["id"])
     assert UUID.fullmatch(file["task_id"])
-    note = program.get(f"/api/notes/{tenant.note.pk}/").json()
-    user = program.get("/timba/user", {"user_id": tenant.user.pk}).json()
-    log = program.get("/timba/log", {"log_id": tenant.log.pk}).json()
+    note = api_client.get(f"/api/notes/{tenant.note.pk}/").json()
+    user = api_client.get("/timba/user", {"user_id": tenant.user.pk}).json()
+    log = api_client.get("/timba/log", {"log_id": tenant.log.pk}).json()
     ids = [note["id"], note["consignment_id"], user["role_id"], user["client_id"], log["id"]]
     assert [type(number) for number in [*ids, file["log_id"], file["uploaded_by"]]] == [int] * 7
     for row in (file, note, user, log):
@@ -56,10 +56,10 @@ def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
     length: Any, tenant: Tenant
 ) -> None:
     body = {"consignment_id": tenant.consignment.pk, "breadth": 30, "height": "31.5"}
-    answer = api_client_of(tenant.user).put("/timba/log", {**body, "length": length})
-    assert answer.status_code == 201
+    response = api_client_of(tenant.user).put("/timba/log", {**body, "length": length})
+    assert response.status_code == 201
     # 4.125 m × 30 cm × 31.5 cm / 10 000 = 0.38981…
-    assert b'"length":4.125,"breadth":30.0,"height":31.5,"volume":0.39,' in answer.content
+    assert b'"length":4.125,"breadth":30.0,"height":31.5,"volume":0.39,' in response.content
 
 
 # --- Who is asking -------------------------------------------------------------------------------
@@ -68,9 +68,9 @@ def test_decimals_are_accepted_as_number_or_string_and_answered_as_numbers(
 @pytest.mark.parametrize("path", ["/files/", "/api/", "/upload/", "/api/notes/", "/notes/7/?a=b"])
 def test_a_browser_is_sent_to_sign_in_and_on_from_there(path: str, db: None) -> None:
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-    answer = Program(headers={"accept": accept}).get(path)
-    assert answer.status_code == 302
-    assert answer["Location"] == "/login/?next=" + path.replace("/", "%2F").replace(
+    response = Program(headers={"accept": accept}).get(path)
+    assert response.status_code == 302
+    assert response["Location"] == "/login/?next=" + path.replace("/", "%2F").replace(
         "?", "%3F"
     ).replace("=", "%3D")
     assert_problem(Program(headers={"accept": "application/json"}).get(path), 401)
@@ -92,24 +92,24 @@ def test_what_does_not_exist_is_404(path: str, method: str, tenant: Tenant) -> N
 def test_a_part_that_is_needed_and_down_is_503_with_retry_after(tenant: Tenant) -> None:
     file = settle_readings("7,21.5,2026-01-01T00:00:00Z\n", actor=tenant.user)
     store().delete(file.storage_key)
-    answer = api_client_of(tenant.user).get(f"/api/files/{file.pk}/content/")
-    assert_problem(answer, 503)
-    assert int(answer["Retry-After"]) > 0
+    response = api_client_of(tenant.user).get(f"/api/files/{file.pk}/content/")
+    assert_problem(response, 503)
+    assert int(response["Retry-After"]) > 0
 
 
 def test_field_errors_name_their_fields(tenant: Tenant) -> None:
-    answer = api_client_of(tenant.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
-    said = assert_problem(answer, 400)
-    assert said["errors"].keys() == {"title", "consignment_id"}
-    for sentences in said["errors"].values():
+    response = api_client_of(tenant.user).post("/api/notes/", {"title": "", "consignment_id": "x"})
+    payload = assert_problem(response, 400)
+    assert payload["errors"].keys() == {"title", "consignment_id"}
+    for sentences in payload["errors"].values():
         assert all(isinstance(sentence, str) and sentence for sentence in sentences)
 
 
 def test_a_username_is_unique_across_clients_and_says_so(tenant: Tenant) -> None:
     UserFactory(username="taken")
     body = {"name": "Marta", "username": "taken", "role": "viewer"}
-    said = assert_problem(api_client_of(tenant.user).put("/timba/user", body), 409)
-    assert "taken" in said["detail"]
+    payload = assert_problem(api_client_of(tenant.user).put("/timba/user", body), 409)
+    assert "taken" in payload["detail"]
 
 
 # --- Every answer --------------------------------------------------------------------------------
@@ -136,13 +136,13 @@ def test_the_same_request_id_is_in_log_lines_on_the_task_and_on_the_event(
 ) -> None:
     headers = {"X-Request-ID": "lorry-7", "X-Forwarded-For": "8.8.8.8"}
     with caplog.at_level("INFO", logger="django_structlog"):
-        answer = api_client_of(tenant.user).post(
+        response = api_client_of(tenant.user).post(
             "/api/files/", {"file": form_file(READINGS)}, format="multipart", headers=headers
         )
-    assert answer.status_code == 201
+    assert response.status_code == 201
     lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert {"request_started", "request_finished"} <= {line["event"] for line in lines}
     assert {(line["request_id"], line["ip"]) for line in lines} == {("lorry-7", "127.0.0.1")}
-    assert File.unscoped.get(pk=answer.json()["id"]).request_id == "lorry-7"
-    event = OutboxEvent.objects.get(topic="file_events", key=answer.json()["id"])
+    assert File.unscoped.get(pk=response.json()["id"]).request_id == "lorry-7"
+    event = OutboxEvent.objects.get(topic="file_events", key=response.json()["id"])
     assert build_message(event).headers["ce_requestid"] == "lorry-7"

@@ -203,11 +203,11 @@ def test_the_last_seat_is_taken_once_by_any_call(
     new = {"name": "New", "role": "viewer"}
 
     def ask(number: int) -> int:
-        program, staffs = api_client_of(owner), api_client_of(staff)
+        api_client, staffs = api_client_of(owner), api_client_of(staff)
         asks = (
-            lambda: program.put("/timba/user", {**new, "username": "one"}),
-            lambda: program.post("/api/users/", {**new, "username": "two"}),
-            lambda: program.patch(f"/api/users/{asleep.pk}/", {"is_active": True}),
+            lambda: api_client.put("/timba/user", {**new, "username": "one"}),
+            lambda: api_client.post("/api/users/", {**new, "username": "two"}),
+            lambda: api_client.patch(f"/api/users/{asleep.pk}/", {"is_active": True}),
             lambda: staffs.patch(f"/api/clients/{owner.client_id}/subscription/", {"seats": 1}),
         )
         return asks[number]().status_code
@@ -228,12 +228,12 @@ def test_one_owner_remains_under_concurrent_removals(owner: User, make_user: Mak
     programs = [api_client_of(user) for user in owners]
 
     def remove_the_next(number: int) -> int:
-        program, other = programs[number], owners[(number + 1) % 4].pk
+        api_client, other = programs[number], owners[(number + 1) % 4].pk
         asks = (
-            lambda: program.delete(f"/api/users/{other}/"),
-            lambda: program.patch(f"/api/users/{other}/", {"role": "viewer"}),
-            lambda: program.patch("/timba/user", {"id": other, "is_active": False}),
-            lambda: program.delete(f"/timba/user?id={other}"),
+            lambda: api_client.delete(f"/api/users/{other}/"),
+            lambda: api_client.patch(f"/api/users/{other}/", {"role": "viewer"}),
+            lambda: api_client.patch("/timba/user", {"id": other, "is_active": False}),
+            lambda: api_client.delete(f"/timba/user?id={other}"),
         )
         return asks[number]().status_code
 
@@ -247,10 +247,10 @@ def test_a_role_is_either_granted_or_deleted(owner: User) -> None:
     new = {"name": "New", "username": "new", "role": role.pk}
 
     def ask(number: int) -> int:
-        program = api_client_of(owner)
+        api_client = api_client_of(owner)
         if number:
-            return program.delete(f"/api/roles/{role.pk}/").status_code
-        return program.post("/api/users/", new).status_code
+            return api_client.delete(f"/api/roles/{role.pk}/").status_code
+        return api_client.post("/api/users/", new).status_code
 
     assert at_once(2, ask) in ([201, 409], [404, 204])
 
@@ -285,10 +285,10 @@ def test_concurrent_wrong_guesses_are_rejected_and_counted(owner: User) -> None:
 
 def test_one_of_many_requests_with_an_idempotency_key_succeeds(owner: User) -> None:
     def post(_: int) -> int:
-        program = api_client_of(owner)
+        api_client = api_client_of(owner)
         note = {"title": "Lorry 7", "content": "at the gate"}
         headers = {"Idempotency-Key": "lorry-7"}
-        return program.post("/api/notes/", note, headers=headers).status_code
+        return api_client.post("/api/notes/", note, headers=headers).status_code
 
     statuses = at_once(6, post)
     assert set(statuses) <= {201, 409}
@@ -300,8 +300,8 @@ def test_the_same_readings_are_accepted_once(owner: User) -> None:
     def upload(number: int) -> tuple[int, str]:
         readings = b"7,21.5,2026-01-01T00:00:00Z\n"
         file = SimpleUploadedFile(f"{number}.csv", readings, content_type="text/csv")
-        answer = api_client_of(owner).post("/upload/", {"file": file}, format="multipart")
-        return answer.status_code, answer.json()["file_id"]
+        response = api_client_of(owner).post("/upload/", {"file": file}, format="multipart")
+        return response.status_code, response.json()["file_id"]
 
     outcomes = at_once(6, upload)
     assert Counter(status for status, _ in outcomes) == {201: 1, 200: 5}

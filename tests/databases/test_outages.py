@@ -119,12 +119,12 @@ def test_a_missing_table_is_a_defect(sql: str) -> None:
 def test_a_defect_is_a_500_with_its_traceback_in_the_log(
     make_user: MakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = api_client_of(make_user())
-    program.raise_request_exception = False
+    api_client = api_client_of(make_user())
+    api_client.raise_request_exception = False
     with connection.execute_wrapper(replace_in_sql("notes_note", "nowhere")):
-        answer = program.get("/api/notes/")
-    assert answer.status_code == 500
-    assert answer["Content-Type"] == "application/problem+json"
+        response = api_client.get("/api/notes/")
+    assert response.status_code == 500
+    assert response["Content-Type"] == "application/problem+json"
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
         "Internal Server Error: /api/notes/"
     ]
@@ -133,10 +133,10 @@ def test_a_defect_is_a_500_with_its_traceback_in_the_log(
 def test_an_outage_is_a_503_and_its_cause_is_logged_once(
     make_user: MakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
     for _ in range(3):
         with connection.execute_wrapper(break_connection_at("notes_note")):
-            assert program.get("/api/notes/").status_code == 503
+            assert api_client.get("/api/notes/").status_code == 503
         errors.drop_connection()
     assert len([r for r in caplog.records if r.name == "timba.db.errors"]) == 1
-    assert program.get("/api/notes/").status_code == 200
+    assert api_client.get("/api/notes/").status_code == 200

@@ -45,7 +45,7 @@ def owner(make_user: MakeUser) -> User:
 
 
 @pytest.fixture
-def program(owner: User) -> APIClient:
+def api_client(owner: User) -> APIClient:
     return api_client_of(owner)
 
 
@@ -183,19 +183,19 @@ def test_impossible_ids_are_not_found(number: int) -> None:
     assert not Stream.objects.filter(last_sequence__gt=2**70).exists()
 
 
-def walk(program: APIClient, path: str) -> list[list[Any]]:
+def walk(api_client: APIClient, path: str) -> list[list[Any]]:
     """Return the ids on each page of a list."""
     pages = []
     following: str | None = path
     while following is not None:
-        answer = program.get(following).json()
-        pages.append([row["id"] for row in answer["results"]])
-        following = answer["next"]
+        response = api_client.get(following).json()
+        pages.append([row["id"] for row in response["results"]])
+        following = response["next"]
     return pages
 
 
 def test_pages_of_files_neither_skip_nor_repeat_when_times_are_equal(
-    program: APIClient, owner: User
+    api_client: APIClient, owner: User
 ) -> None:
     assert owner.client is not None
     ids = {}
@@ -204,25 +204,27 @@ def test_pages_of_files_neither_skip_nor_repeat_when_times_are_equal(
         File.unscoped.filter(pk__in=[file.pk for file in made]).update(uploaded_at=moment)
         ids[moment] = {str(file.pk) for file in made}
     for limit in (1, 2, 3, 5):
-        pages = walk(program, f"/api/files/?limit={limit}")
+        pages = walk(api_client, f"/api/files/?limit={limit}")
         assert all(len(page) == limit for page in pages[:-1])
         listed = [pk for page in pages for pk in page]
         assert len(listed) == 10
         assert set(listed[:5]) == ids[MOMENTS[3]]
         assert set(listed[5:]) == ids[MOMENTS[2]]
-        assert listed == [pk for page in walk(program, "/api/files/") for pk in page]
+        assert listed == [pk for page in walk(api_client, "/api/files/") for pk in page]
 
 
-def test_pages_of_notes_are_newest_first(program: APIClient, owner: User) -> None:
+def test_pages_of_notes_are_newest_first(api_client: APIClient, owner: User) -> None:
     made = [Note.unscoped.create(client=owner.client, title=str(number)).pk for number in range(7)]
-    assert walk(program, "/api/notes/?limit=3") == [made[6:3:-1], made[3:0:-1], [made[0]]]
+    assert walk(api_client, "/api/notes/?limit=3") == [made[6:3:-1], made[3:0:-1], [made[0]]]
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_a_cursor_may_stand_at_the_end_of_time(program: APIClient, owner: User, time: str) -> None:
+def test_a_cursor_may_stand_at_the_end_of_time(
+    api_client: APIClient, owner: User, time: str
+) -> None:
     assert owner.client is not None
     make_file(owner.client, "a.txt")
     cursor = base64.urlsafe_b64encode(orjson.dumps([time, str(uuid.uuid4())])).decode()
-    answer = program.get(f"/api/files/?cursor={cursor}")
-    assert answer.status_code == 200
-    assert len(answer.json()["results"]) == (1 if time.startswith("9") else 0)
+    response = api_client.get(f"/api/files/?cursor={cursor}")
+    assert response.status_code == 200
+    assert len(response.json()["results"]) == (1 if time.startswith("9") else 0)

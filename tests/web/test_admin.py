@@ -228,8 +228,8 @@ def test_staff_use_the_common_sign_in_page(staff: User) -> None:
 
 def test_five_wrong_passwords_for_the_admin_site_are_rate_limited(staff: User) -> None:
     form = {"username": staff.username, "password": "wrong"}
-    answers = [HttpClient().post("/login/?next=/admin/", form).status_code for _ in range(6)]
-    assert answers[-1] == HTTPStatus.TOO_MANY_REQUESTS
+    responses = [HttpClient().post("/login/?next=/admin/", form).status_code for _ in range(6)]
+    assert responses[-1] == HTTPStatus.TOO_MANY_REQUESTS
     assert HttpClient().post("/admin/login/", form).status_code == HTTPStatus.FOUND
 
 

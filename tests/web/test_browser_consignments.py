@@ -203,11 +203,11 @@ def test_log_whose_response_is_lost_is_added_once(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
-    answers: list[int] = []
+    responses: list[int] = []
 
     def lose_the_first_answer(route: Route) -> None:
-        answers.append(route.fetch().status)
-        if len(answers) == 1:
+        responses.append(route.fetch().status)
+        if len(responses) == 1:
             route.abort("connectionreset")
         else:
             route.continue_()

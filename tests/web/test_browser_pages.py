@@ -154,11 +154,11 @@ def test_file_whose_response_is_lost_is_stored_once(
     owner: User, open_page: Open, worker: None
 ) -> None:
     page = open_page(owner, "/api/")
-    answers: list[int] = []
+    responses: list[int] = []
 
     def lose_the_first_answer(route: Route) -> None:
-        answers.append(route.fetch().status)
-        if len(answers) == 1:
+        responses.append(route.fetch().status)
+        if len(responses) == 1:
             route.abort("connectionreset")
         else:
             route.continue_()

@@ -170,9 +170,9 @@ def test_consignment_is_opened(http_client: HttpClient, owner: User) -> None:
 def test_invalid_consignment_is_rejected_beside_its_field_and_kept_in_the_form(
     http_client: HttpClient, load: Consignment, form: dict[str, str], status: int, sentence: str
 ) -> None:
-    said = {"name": "AB-0188", "type": "hardwood", "vehicle_number": "KB 9", **form}
+    payload = {"name": "AB-0188", "type": "hardwood", "vehicle_number": "KB 9", **form}
     for path in ("/consignments/", f"/consignments/{opened(load.created_by, 'X').pk}/edit/"):
-        response = http_client.post(path, said)
+        response = http_client.post(path, payload)
         assert response.status_code == status
         assert sentence in response.content.decode()
         assert 'value="KB 9"' in response.content.decode()

@@ -293,7 +293,7 @@ def test_a_file_is_moved_to_any_consignment_and_the_newest_are_listed(
     assert http_client.post(f"{page}place/", {"consignment_id": oldest.pk})["Location"] == page
     with django_assert_num_queries(6):
         after = http_client.get(page).content.decode()
-    counts = [said.count("<option") for said in (before, after)]
+    counts = [payload.count("<option") for payload in (before, after)]
     assert counts == [MAX_LISTED_CONSIGNMENTS + 1, MAX_LISTED_CONSIGNMENTS + 2]
     assert f'<option value="{oldest.pk}" selected>AB-0</option>' in after
 

@@ -109,11 +109,11 @@ def test_page_of_a_rejected_note_refreshes_at_its_address(
 
 @pytest.mark.parametrize("method", ["put", "delete"])
 def test_other_methods_get_an_error_page(http_client: HttpClient, method: str) -> None:
-    answer = getattr(http_client, method)("/notes/")
-    assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    assert answer["Allow"] == "GET, HEAD, POST"
-    assert answer["Content-Type"].startswith("text/html")
-    assert "There is nothing to read at this address" in answer.content.decode()
+    response = getattr(http_client, method)("/notes/")
+    assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert response["Allow"] == "GET, HEAD, POST"
+    assert response["Content-Type"].startswith("text/html")
+    assert "There is nothing to read at this address" in response.content.decode()
 
 
 class TestSessionIsOver:
@@ -130,31 +130,31 @@ class TestSessionIsOver:
         assert sent.status_code == HTTPStatus.FOUND
         [wanted] = parse_qs(urlsplit(sent["Location"]).query)["next"]
         form = {"username": user.username, "password": PASSWORD, "next": wanted}
-        answer = stranger.post("/login/", form, follow=True)
-        return answer.redirect_chain[-1][0], answer
+        response = stranger.post("/login/", form, follow=True)
+        return response.redirect_chain[-1][0], response
 
     def test_redirects_to_the_page_of_the_form(self, tenant: Tenant, address: str) -> None:
         page = filled("/consignments/{consignment_id}/", tenant)
-        where, answer = self.post_then_sign_in(
+        where, response = self.post_then_sign_in(
             tenant.user, address, referer=f"{HOST}{page}?cursor=Wzld"
         )
         assert where == f"{page}?cursor=Wzld"
-        assert answer.status_code == HTTPStatus.OK
+        assert response.status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "//elsewhere.example"])
     def test_without_referer_redirects_to_the_page_of_the_address(
         self, tenant: Tenant, address: str, referer: str
     ) -> None:
-        _, answer = self.post_then_sign_in(tenant.user, address, referer=referer)
-        assert answer.status_code == HTTPStatus.OK
-        assert f"<h1>{tenant.consignment.name}" in answer.content.decode()
+        _, response = self.post_then_sign_in(tenant.user, address, referer=referer)
+        assert response.status_code == HTTPStatus.OK
+        assert f"<h1>{tenant.consignment.name}" in response.content.decode()
 
     def test_redirects_home_from_an_endpoint_without_a_page(self, tenant: Tenant) -> None:
-        where, answer = self.post_then_sign_in(
+        where, response = self.post_then_sign_in(
             tenant.user, filled("/api/files/{file_id}/retry/", tenant)
         )
         assert where == "/consignments/"
-        assert answer.status_code == HTTPStatus.OK
+        assert response.status_code == HTTPStatus.OK
 
     def test_never_redirects_to_another_host(self, tenant: Tenant, address: str) -> None:
         where, _ = self.post_then_sign_in(
@@ -192,9 +192,9 @@ class TestAnotherClientIsChosen:
         self, tenant: Tenant, other: Tenant, platform: HttpClient, page: str, noun: str
     ) -> None:
         chosen = {"client_id": other.client.pk, "next": filled(page, tenant)}
-        answer = platform.post("/client/", chosen, follow=True)
-        assert [where for where, _ in answer.redirect_chain] == [noun]
-        assert answer.status_code == HTTPStatus.OK
+        response = platform.post("/client/", chosen, follow=True)
+        assert [where for where, _ in response.redirect_chain] == [noun]
+        assert response.status_code == HTTPStatus.OK
         assert platform.get(filled(page, other)).status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("client_id", ["own", "all"])

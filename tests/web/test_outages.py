@@ -78,14 +78,14 @@ def test_admin_page_with_a_busy_database_says_so(staff: Any, client_company: Any
 
 def test_a_program_gets_the_same_as_problem_details(make_user: MakeUser) -> None:
     user = make_user()
-    program = HttpClient(headers={"accept": "application/json"})
-    program.force_login(user)
+    api_client = HttpClient(headers={"accept": "application/json"})
+    api_client.force_login(user)
     with database_fails(on="notes_note"):
-        answers = [program.get("/notes/"), api_client_of(user).get("/api/notes/")]
-    for answer in answers:
-        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-        assert answer["Content-Type"] == "application/problem+json"
-        assert answer.json()["detail"] == BUSY
+        responses = [api_client.get("/notes/"), api_client_of(user).get("/api/notes/")]
+    for response in responses:
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert response["Content-Type"] == "application/problem+json"
+        assert response.json()["detail"] == BUSY
 
 
 def test_a_page_whose_readings_are_unavailable_says_so(make_user: MakeUser) -> None:
@@ -100,10 +100,10 @@ def test_a_page_whose_readings_are_unavailable_says_so(make_user: MakeUser) -> N
 
 def test_an_unavailable_object_store_has_its_sentence() -> None:
     request = RequestFactory().get("/files/", headers={"accept": "text/html"})
-    answer = DomainErrorMiddleware(lambda _: pytest.fail("asked")).process_exception(
+    response = DomainErrorMiddleware(lambda _: pytest.fail("asked")).process_exception(
         request, StorageUnavailable("no route")
     )
-    assert_busy(answer, "The store of files cannot be reached just now.")
+    assert_busy(response, "The store of files cannot be reached just now.")
 
 
 def broken(request: object) -> dict[str, str]:
@@ -150,8 +150,8 @@ def test_failure_to_save_a_session_is_503(staff: Any, client_company: Any) -> No
     with database_fails(on="UPDATE", of="django_session"):
         assert_busy(http_client.post("/client/", choice))
         http_client.defaults["HTTP_ACCEPT"] = "application/json"
-        answer = http_client.post("/client/", choice)
-    assert (answer.status_code, answer.json()["detail"]) == (503, BUSY)
+        response = http_client.post("/client/", choice)
+    assert (response.status_code, response.json()["detail"]) == (503, BUSY)
 
 
 def test_unexpected_errors_are_not_handled() -> None:
