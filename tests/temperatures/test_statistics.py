@@ -129,7 +129,7 @@ def test_bounds_contain_exactly_the_readings_between_them(
         everything += readings
         settle(lines(readings))
     moments = [at + nudge for _, at, _ in everything for nudge in (-1, 0, 1)]
-    for _ in range(30):
+    for _ in range(15):
         start, stop = sorted(rng.choices(moments, k=2))
         bounds = rng.choice(
             [TimeRange(start=start, stop=stop), TimeRange(start=start), TimeRange(stop=stop)]

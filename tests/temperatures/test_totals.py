@@ -8,7 +8,7 @@ from operator import add
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timba.temperatures.totals import CityColumns, Totals, merge_totals, total_by_city
@@ -85,6 +85,7 @@ READING = st.tuples(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(READING, min_size=1), min_size=1))
 def test_merged_totals_equal_totals_added_one_by_one(
     parts: list[list[tuple[int, int, int]]],
