@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 
 from tests.journeys.processes import wait_until
-from tests.journeys.timba_process import ApiClient, TimbaProcess
+from tests.journeys.timba_process import PASSWORD, SERVE, ApiClient, TimbaProcess
 from tests.servers import DedicatedServer
 from timba.config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS
 from timba.files.tasks import TaskFailed, log_exceptions, queued_messages
@@ -36,9 +36,10 @@ def redis() -> Iterator[DedicatedServer]:
 def process(
     redis: DedicatedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("celery"), **redis.variables())
+    process = TimbaProcess(tmp_path_factory.mktemp("celery"), SERVE, **redis.variables())
     try:
         process.start()
+        process.create_owner()
         yield process
     finally:
         process.clean_up()
@@ -53,8 +54,8 @@ def timba(process: TimbaProcess) -> TimbaProcess:
 
 
 @pytest.fixture
-def manager(timba: TimbaProcess) -> ApiClient:
-    return timba.sign_in("ilze", timba.password_of("ilze"))
+def owner(timba: TimbaProcess) -> ApiClient:
+    return timba.sign_in("owner", PASSWORD)
 
 
 @pytest.fixture
@@ -129,14 +130,14 @@ def wait_for_all(client: ApiClient, task_ids: list[str], *, seconds: float) -> N
     wait_until(settled, seconds=seconds, what="every file is processed")
 
 
-def test_files_are_processed_within_a_moment(timba: TimbaProcess, manager: ApiClient) -> None:
+def test_files_are_processed_within_a_moment(timba: TimbaProcess, owner: ApiClient) -> None:
     started = time.monotonic()
     for number in range(8):
-        sent = manager.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
-        manager.wait_for_task(sent.json()["task_ids"][0])
+        sent = owner.post("/api/upload/", files=[("files", (f"{number}.txt", b"larch\n"))])
+        owner.wait_for_task(sent.json()["task_ids"][0])
     # A message wakes the worker; the sweep comes only every ten seconds.
     assert time.monotonic() - started < 40
-    assert manager.get("/health/ready").json()["checks"]["broker"] == "ok"
+    assert owner.get("/health/ready").json()["checks"]["broker"] == "ok"
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), RecursionError(), SystemExit(3)])
@@ -186,21 +187,21 @@ def empty(redis: DedicatedServer, _uploads: ContinuousUpload) -> None:
 @pytest.mark.parametrize("harm", [kill_and_restart, fall_silent, empty])
 def test_a_failing_redis_loses_no_file_and_delays_no_upload(
     timba: TimbaProcess,
-    manager: ApiClient,
+    owner: ApiClient,
     redis: DedicatedServer,
     harm: Callable[[DedicatedServer, ContinuousUpload], None],
 ) -> None:
-    with ContinuousUpload(manager) as uploads:
+    with ContinuousUpload(owner) as uploads:
         uploads.wait_for_another()
         harm(redis, uploads)
         uploads.wait_for_another()
     assert set(uploads.statuses) == {202}
-    wait_for_all(manager, uploads.task_ids, seconds=600)
+    wait_for_all(owner, uploads.task_ids, seconds=600)
     assert set(mains(timba)) == {"fast", "bulk", "beat"}
 
 
 def test_a_worker_that_no_longer_consumes_is_replaced(
-    timba: TimbaProcess, manager: ApiClient, celery: Celery
+    timba: TimbaProcess, owner: ApiClient, celery: Celery
 ) -> None:
     replies: list[dict[str, Any]] = []
 
@@ -212,8 +213,8 @@ def test_a_worker_that_no_longer_consumes_is_replaced(
     before = mains(timba)
     [fast] = [name for response in replies for name in response if "fast" in name]
     assert celery.control.cancel_consumer("fast", destination=[fast], reply=True, timeout=60)
-    sent = manager.post("/api/upload/", files=[("files", ("deaf.txt", b"larch\n"))])
-    task = manager.wait_for_task(sent.json()["task_ids"][0], seconds=120)
+    sent = owner.post("/api/upload/", files=[("files", ("deaf.txt", b"larch\n"))])
+    task = owner.wait_for_task(sent.json()["task_ids"][0], seconds=120)
     assert task["status"] == "SUCCESS"
     after = mains(timba)
     assert after["fast"] != before["fast"]
@@ -221,11 +222,11 @@ def test_a_worker_that_no_longer_consumes_is_replaced(
 
 
 def test_an_orderly_stop_releases_the_file_in_progress(
-    timba: TimbaProcess, manager: ApiClient
+    timba: TimbaProcess, owner: ApiClient
 ) -> None:
     """Otherwise three restarts during one long file would fail it."""
     long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
-    manager.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
+    owner.post("/api/upload/", files=[("files", ("long.csv.gz", long))])
     wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
     timba.stop(signal.SIGTERM)
     assert runs_of(timba) == ("PENDING", 0, False)
