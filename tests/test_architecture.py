@@ -58,14 +58,14 @@ def test_an_upload_takes_the_documented_path(
     make_user: MakeUser,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    program = api_client_of(make_user())
+    api_client = api_client_of(make_user())
 
     def upload() -> None:
         file = SimpleUploadedFile("yard.csv", b"7,21.5,2026-01-01T00:00:00Z\n")
         with django_capture_on_commit_callbacks(execute=True):
-            answer = program.post("/upload/", {"file": file}, format="multipart")
-        assert answer.status_code == 201
-        assert process_file(answer.json()["file_id"])
+            response = api_client.post("/upload/", {"file": file}, format="multipart")
+        assert response.status_code == 201
+        assert process_file(response.json()["file_id"])
 
     steps = documented("The path of an upload")
     assert len(steps) > 20
@@ -75,11 +75,11 @@ def test_an_upload_takes_the_documented_path(
 def test_a_log_takes_the_documented_path(make_user: MakeUser) -> None:
     user = make_user()
     load = open_consignment(actor=user, client=user.client, name="Lorry 7", type="hardwood")
-    program = api_client_of(user)
+    api_client = api_client_of(user)
 
     def add() -> None:
         body = {"consignment_id": load.pk, "length": 4, "breadth": 30, "height": 31}
-        assert program.put("/timba/log", body).status_code == 201
+        assert api_client.put("/timba/log", body).status_code == 201
 
     steps = documented("The path of a log")
     assert len(steps) > 10

@@ -103,16 +103,16 @@ def manage(order: str, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_process_does_not_start_with_an_unknown_failpoint() -> None:
-    answer = manage("receiving.object_stord=exit", "check")
-    assert answer.returncode != 0
-    assert "which is no failpoint" in answer.stderr
+    response = manage("receiving.object_stord=exit", "check")
+    assert response.returncode != 0
+    assert "which is no failpoint" in response.stderr
 
 
 def test_a_process_exits_at_the_failpoint_of_its_environment() -> None:
     code = "from timba.failpoints import failpoint; failpoint('relay.marked'); print('lives')"
-    answer = manage("relay.marked=exit", "shell", "-c", code)
-    assert answer.returncode == EXIT_CODE
-    assert "lives" not in answer.stdout
+    response = manage("relay.marked=exit", "shell", "-c", code)
+    assert response.returncode == EXIT_CODE
+    assert "lives" not in response.stdout
 
 
 def test_the_deployment_check_rejects_a_failpoint(settings: Any) -> None:

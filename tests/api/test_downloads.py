@@ -49,8 +49,8 @@ def file(owner: User) -> File:
 
 
 def get(api_client: APIClient, file: File, **headers: str) -> Response:
-    answer: Response = api_client.get(f"/api/files/{file.pk}/content/", headers=headers)
-    return answer
+    response: Response = api_client.get(f"/api/files/{file.pk}/content/", headers=headers)
+    return response
 
 
 def open_files() -> set[str]:
@@ -59,15 +59,15 @@ def open_files() -> set[str]:
 
 
 def test_whole_file_has_its_digest(api_client: APIClient, file: File) -> None:
-    answer = get(api_client, file)
-    assert (answer.status_code, answer["Content-Length"]) == (200, str(SIZE))
-    assert answer.streaming
-    assert answer.getvalue() == CONTENT
-    assert answer["Content-Type"] == "text/plain"
-    assert answer["ETag"] == ETAG
+    response = get(api_client, file)
+    assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
+    assert response.streaming
+    assert response.getvalue() == CONTENT
+    assert response["Content-Type"] == "text/plain"
+    assert response["ETag"] == ETAG
     digest = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
-    assert answer["Repr-Digest"] == f"sha-256=:{digest}:"
-    assert answer["Content-Disposition"] == (
+    assert response["Repr-Digest"] == f"sha-256=:{digest}:"
+    assert response["Content-Disposition"] == (
         "attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe%20%E2%80%9C12%E2%80%9D.txt"
     )
 
@@ -87,9 +87,9 @@ def test_whole_file_has_its_digest(api_client: APIClient, file: File) -> None:
 def test_matching_etag_gives_304(
     api_client: APIClient, file: File, header: str, known: bool
 ) -> None:
-    answer = get(api_client, file, If_None_Match=header)
-    assert (answer.status_code, answer["ETag"]) == (304 if known else 200, ETAG)
-    assert known or answer.getvalue() == CONTENT
+    response = get(api_client, file, If_None_Match=header)
+    assert (response.status_code, response["ETag"]) == (304 if known else 200, ETAG)
+    assert known or response.getvalue() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -123,27 +123,27 @@ def test_range_header_is_parsed(header: str, part: range | None) -> None:
 
 
 def test_range_gives_206(api_client: APIClient, file: File) -> None:
-    answer = get(api_client, file, Range="bytes=300000-599999")
-    assert answer.status_code == 206
-    assert answer["Content-Range"] == f"bytes 300000-599999/{SIZE}"
-    assert answer["Content-Length"] == "300000"
-    assert "Repr-Digest" not in answer
-    assert answer.getvalue() == CONTENT[300_000:600_000]
+    response = get(api_client, file, Range="bytes=300000-599999")
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes 300000-599999/{SIZE}"
+    assert response["Content-Length"] == "300000"
+    assert "Repr-Digest" not in response
+    assert response.getvalue() == CONTENT[300_000:600_000]
 
 
 def test_unsatisfiable_range_is_416(api_client: APIClient, file: File) -> None:
-    answer = get(api_client, file, Range=f"bytes={SIZE}-")
-    assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{SIZE}")
-    assert answer.json()["detail"] == f"There are no such bytes: the file has {SIZE}."
+    response = get(api_client, file, Range=f"bytes={SIZE}-")
+    assert (response.status_code, response["Content-Range"]) == (416, f"bytes */{SIZE}")
+    assert response.json()["detail"] == f"There are no such bytes: the file has {SIZE}."
 
 
 @pytest.mark.parametrize(("if_range", "status"), [(ETAG, 206), ('"another"', 200)])
 def test_if_range_of_other_content_gives_the_whole_file(
     api_client: APIClient, file: File, if_range: str, status: int
 ) -> None:
-    answer = get(api_client, file, Range="bytes=0-9", If_Range=if_range)
-    assert answer.status_code == status
-    assert len(answer.getvalue()) == (10 if status == 206 else SIZE)
+    response = get(api_client, file, Range="bytes=0-9", If_Range=if_range)
+    assert response.status_code == status
+    assert len(response.getvalue()) == (10 if status == 206 else SIZE)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -151,10 +151,10 @@ def test_stored_file_is_closed_even_if_the_response_is_not_read(
     api_client: APIClient, file: File
 ) -> None:
     stored = str(store()._final(file.storage_key))
-    answer = get(api_client, file)
+    response = get(api_client, file)
     assert stored in open_files()
-    next(iter(answer))
-    answer.close()
+    next(iter(response))
+    response.close()
     assert stored not in open_files()
     api_client.head(f"/api/files/{file.pk}/content/").close()
     assert stored not in open_files()
@@ -162,9 +162,9 @@ def test_stored_file_is_closed_even_if_the_response_is_not_read(
 
 def test_unavailable_bytes_are_503(api_client: APIClient, file: File) -> None:
     store().delete(file.storage_key)
-    answer = get(api_client, file)
-    assert answer.status_code == 503
-    assert answer.json()["detail"].endswith("Try again.")
+    response = get(api_client, file)
+    assert response.status_code == 503
+    assert response.json()["detail"].endswith("Try again.")
 
 
 def test_rejects_are_those_of_the_current_run(api_client: APIClient, owner: User) -> None:

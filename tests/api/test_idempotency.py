@@ -38,17 +38,17 @@ def api_client(make_user: MakeUser) -> APIClient:
 
 
 def note(api_client: APIClient, *, key: str = "once", title: str = "Lorry 7") -> Response:
-    answer: Response = api_client.post(
+    response: Response = api_client.post(
         "/api/notes/", {"title": title, "content": ""}, headers={"Idempotency-Key": key}
     )
-    return answer
+    return response
 
 
 def upload(api_client: APIClient, *files: SimpleUploadedFile, key: str = "once") -> Response:
-    answer: Response = api_client.post(
+    response: Response = api_client.post(
         "/api/upload/", {"files": files}, format="multipart", headers={"Idempotency-Key": key}
     )
-    return answer
+    return response
 
 
 class PowerCut(BaseException):
@@ -95,10 +95,10 @@ def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {answer.status_code for answer in responses} <= {201, 409}
-    created = [answer.json() for answer in responses if answer.status_code == 201]
+    assert {response.status_code for response in responses} <= {201, 409}
+    created = [response.json() for response in responses if response.status_code == 201]
     assert created
-    assert all(answer == created[0] for answer in created)
+    assert all(response == created[0] for response in created)
     assert Note.unscoped.count() == 1
     assert note(api_client_of(owner)).json() == created[0]
 
@@ -140,9 +140,11 @@ def test_slow_request_that_was_replaced_changes_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(idempotency, "dumps", be_overtaken)
-        answer = note(api_client)
-    assert answer.status_code == 409
-    assert answer.json()["detail"] == ("Another request with this Idempotency-Key has taken over.")
+        response = note(api_client)
+    assert response.status_code == 409
+    assert response.json()["detail"] == (
+        "Another request with this Idempotency-Key has taken over."
+    )
     assert not Note.unscoped.exists()
 
 
@@ -168,9 +170,9 @@ def test_same_key_with_another_upload_is_a_conflict(
     api_client: APIClient, other: list[SimpleUploadedFile]
 ) -> None:
     assert upload(api_client, text("a.txt"), text("empty.txt", b"")).status_code == 202
-    answer = upload(api_client, *other)
-    assert answer.status_code == 409
-    assert answer.json()["detail"] == "This Idempotency-Key was used for another request."
+    response = upload(api_client, *other)
+    assert response.status_code == 409
+    assert response.json()["detail"] == "This Idempotency-Key was used for another request."
     assert File.unscoped.count() == 1
 
 
@@ -207,8 +209,8 @@ def test_fingerprint_is_keyed_and_excludes_secrets(
     again = api_client.post("/api/users/", other, headers=headers)
     assert (first.status_code, again.json()) == (201, first.json())
     settings.SECRET_KEY = "another key, as long as every check asks it to be"
-    answer = api_client.post("/api/users/", person, headers=headers)
-    assert answer.json()["detail"] == "This Idempotency-Key was used for another request."
+    response = api_client.post("/api/users/", person, headers=headers)
+    assert response.json()["detail"] == "This Idempotency-Key was used for another request."
 
 
 @pytest.mark.django_db(transaction=True)
@@ -217,10 +219,10 @@ def test_upload_is_retried_after_a_deadlock_without_its_body(
 ) -> None:
     deadlock = OperationalError(1213, "Deadlock found when trying to get lock")
     with failing_once("idempotency.effect_written", deadlock):
-        answer = upload(api_client, text("a.txt"))
-    assert answer.status_code == 202
+        response = upload(api_client, text("a.txt"))
+    assert response.status_code == 202
     file = File.unscoped.get()
-    assert (file.status, str(file.pk)) == ("PENDING", answer.json()["files"][0]["file_id"])
+    assert (file.status, str(file.pk)) == ("PENDING", response.json()["files"][0]["file_id"])
     with store().open_bytes(file.storage_key) as stored:
         assert stored.read() == b"larch\n"
 

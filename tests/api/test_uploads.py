@@ -87,15 +87,15 @@ NO_FILE = "file: No file was sent: send it as “file” in a multipart form."
 
 def send(api_client: APIClient, body: bytes, url: str = "/api/upload/", **headers: str) -> Response:
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
-    answer: Response = api_client.generic("POST", url, body, content_type=content_type, **headers)
-    return answer
+    response: Response = api_client.generic("POST", url, body, content_type=content_type, **headers)
+    return response
 
 
 def test_files_are_stored_unchanged(api_client: APIClient, objects: Objects) -> None:
     content = os.urandom(100) + b"\r\n--not-the-boundary\r\n" + b"\r\n" * 3
     photo = b"\xff\xd8\xff" + content
-    answer = send(api_client, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
-    assert answer.status_code == 202
+    response = send(api_client, part(photo, "a.jpg") + part(b"larch\n" * 500_000) + END)
+    assert response.status_code == 202
     assert {file.size for file in File.unscoped.all()} == {len(photo), 3_000_000}
     assert len(objects()) == 2
 
@@ -113,8 +113,8 @@ def test_truncated_form_is_rejected_as_a_whole(
 ) -> None:
     """Files received completely are rejected too: the client sends the form again."""
     body = part(b"larch\n") + part(b"alder\n", "b.txt") + END.rstrip()
-    answer = send(api_client, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
-    assert (answer.status_code, answer.json()["detail"]) == (400, CUT_OFF)
+    response = send(api_client, body[:-lost], HTTP_IDEMPOTENCY_KEY="once")
+    assert (response.status_code, response.json()["detail"]) == (400, CUT_OFF)
     assert not File.unscoped.exists()
     assert objects() == set()
     assert send(api_client, body, HTTP_IDEMPOTENCY_KEY="once").status_code == 202
@@ -171,9 +171,9 @@ def test_rejected_file_does_not_affect_its_batch(api_client: APIClient, objects:
             part(b"oak\n", "no photo.txt", field="images"),
         ]
     )
-    answer = send(api_client, body + END)
-    assert answer.status_code == 202
-    sent = answer.json()
+    response = send(api_client, body + END)
+    assert response.status_code == 202
+    sent = response.json()
     assert [file["name"] for file in sent["files"]] == ["good.txt", "also good.txt"]
     assert {error["name"]: error["error"] for error in sent["errors"]} == {
         "empty.txt": "“empty.txt” is empty.",
@@ -193,11 +193,11 @@ def test_rejected_file_does_not_affect_its_batch(api_client: APIClient, objects:
 
 def test_batch_holds_at_most_a_hundred_files(api_client: APIClient, objects: Objects) -> None:
     files = [part(b"larch %d\n" % number, f"{number}.txt") for number in range(101)]
-    answer = send(api_client, b"".join(files) + END)
-    assert (answer.status_code, File.unscoped.count(), objects()) == (400, 0, set())
-    assert answer.json()["detail"] == "101 files are too many: send at most 100."
-    answer = send(api_client, b"".join(files[:100]) + END)
-    assert (answer.status_code, File.unscoped.count(), len(objects())) == (202, 100, 100)
+    response = send(api_client, b"".join(files) + END)
+    assert (response.status_code, File.unscoped.count(), objects()) == (400, 0, set())
+    assert response.json()["detail"] == "101 files are too many: send at most 100."
+    response = send(api_client, b"".join(files[:100]) + END)
+    assert (response.status_code, File.unscoped.count(), len(objects())) == (202, 100, 100)
 
 
 @pytest.mark.parametrize("url", ["/api/files/", "/upload/"])
@@ -222,8 +222,8 @@ def test_single_file_endpoint_accepts_one_file(
         (b"", NO_FILE),
         (part(b"", "a.csv", field="file") + END, "file: “a.csv” is empty."),
     ):
-        answer = send(api_client, body, url)
-        assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
+        response = send(api_client, body, url)
+        assert (response.status_code, response.json()["detail"]) == (400, sentence)
         assert not File.unscoped.exists()
         assert objects() == set()
     assert send(api_client, part(readings, "a.csv", field="file") + END, url).status_code == 201
@@ -297,8 +297,8 @@ def test_invalid_name_or_length_is_rejected_before_the_bytes_are_read(
         HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
         **{"wsgi.input": body},
     )
-    answer = resolve(url).func(request)
-    assert (answer.status_code, loads(answer.content)["detail"]) == (status, sentence)
+    response = resolve(url).func(request)
+    assert (response.status_code, loads(response.content)["detail"]) == (status, sentence)
     assert body.given <= 64 * 1024
     assert not File.unscoped.exists()
 
@@ -315,8 +315,8 @@ def test_binary_bytes_are_rejected_early_where_text_is_expected(
         HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
         **{"wsgi.input": body},
     )
-    answer = TemperatureUploadView.as_view()(request)
-    assert (answer.status_code, loads(answer.content)["detail"]) == (
+    response = TemperatureUploadView.as_view()(request)
+    assert (response.status_code, loads(response.content)["detail"]) == (
         400,
         (
             "file: “a.exe” is not accepted: its name ends in “.exe”, "
@@ -339,17 +339,17 @@ def test_rejected_file_of_a_batch_is_read_and_discarded(
 
     monkeypatch.setattr(uploads, "Upload", Noted)
     body = part(bytes(3 << 20), "a.exe") + part(b"MZ", "b.csv", field="images") + part(b"larch\n")
-    answer = send(api_client, body + END)
-    assert answer.status_code == 202
-    assert [file["name"] for file in answer.json()["files"]] == begun == ["a.txt"]
+    response = send(api_client, body + END)
+    assert response.status_code == 202
+    assert [file["name"] for file in response.json()["files"]] == begun == ["a.txt"]
 
 
 def test_batch_without_file_names_is_rejected_with_that_reason(api_client: APIClient) -> None:
     body = b'--larch\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n' + END
-    answer = send(api_client, body)
+    response = send(api_client, body)
     sentence = "The field `images` came without a file name: send it as a file."
-    assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
-    assert answer.json()["errors"] == [{"name": "", "error": sentence}]
+    assert (response.status_code, response.json()["detail"]) == (400, sentence)
+    assert response.json()["errors"] == [{"name": "", "error": sentence}]
 
 
 def test_field_in_the_wrong_encoding_is_rejected(
@@ -357,11 +357,11 @@ def test_field_in_the_wrong_encoding_is_rejected(
 ) -> None:
     field = '--larch\r\nContent-Disposition: form-data; name="kind"\r\n{}\r\nGröße\r\n'
     file = part(b"larch\n", field="file") + END
-    answer = send(api_client, field.format("").encode("latin-1") + file, "/api/files/")
-    assert answer.json()["detail"] == "The text of “kind” is not in UTF-8."
+    response = send(api_client, field.format("").encode("latin-1") + file, "/api/files/")
+    assert response.json()["detail"] == "The text of “kind” is not in UTF-8."
     payload = field.format("Content-Type: text/plain; charset=ISO-8859-1\r\n").encode("latin-1")
-    answer = send(api_client, payload + file, "/api/files/")
-    assert answer.json()["detail"] == 'kind: "Größe" is not a valid choice.'
+    response = send(api_client, payload + file, "/api/files/")
+    assert response.json()["detail"] == 'kind: "Größe" is not a valid choice.'
 
 
 def test_form_may_hold_the_csrf_token(make_user: MakeUser) -> None:
@@ -372,8 +372,8 @@ def test_form_may_hold_the_csrf_token(make_user: MakeUser) -> None:
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
     for sent, status in ((str(token), 202), ("x" * 64, 403)):
         body = field.format(sent).encode() + part(b"larch\n", "%22A%22.txt") + END
-        answer = browser.generic("POST", "/api/upload/", body, content_type=content_type)
-        assert answer.status_code == status
+        response = browser.generic("POST", "/api/upload/", body, content_type=content_type)
+        assert response.status_code == status
     assert File.unscoped.get().name == "%22A%22.txt"
 
 
@@ -389,9 +389,9 @@ def test_full_disk_is_503_and_leaves_no_object(
     assert send(api_client, part(b"MZ", "a.exe") + END).status_code == 400  # makes the folders
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
-        answer = send(api_client, body, url)
-    assert (answer.status_code, answer.json()["detail"]) == (503, STORAGE_UNAVAILABLE)
-    assert answer["Retry-After"]
+        response = send(api_client, body, url)
+    assert (response.status_code, response.json()["detail"]) == (503, STORAGE_UNAVAILABLE)
+    assert response["Retry-After"]
     # Without fsync nothing can be erased for good either: its row names what is left.
     assert {key[:8] for key in objects()} <= {
         key.split("/")[1][:8] for key in File.unscoped.values_list("storage_key", flat=True)
@@ -420,8 +420,8 @@ def test_names_are_stored_exactly_without_folders(api_client: APIClient) -> None
         "&quot;larch&quot;.txt": "&quot;larch&quot;.txt",
     }
     for sent, kept in names.items():
-        answer = send(api_client, part(sent.encode(), sent) + END)
-        assert [file["name"] for file in answer.json()["files"]] == [kept]
+        response = send(api_client, part(sent.encode(), sent) + END)
+        assert [file["name"] for file in response.json()["files"]] == [kept]
 
 
 def test_upload_is_never_whole_in_memory(make_user: MakeUser) -> None:

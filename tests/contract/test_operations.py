@@ -113,8 +113,8 @@ def test_the_admin_pages_are_for_staff(staff: User, make_user: MakeUser) -> None
     browser.force_login(staff)
     assert browser.get("/admin/").status_code == 200
     browser.force_login(make_user())
-    answer = browser.get("/admin/")
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
+    response = browser.get("/admin/")
+    assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/admin/")
 
 
 def test_the_schema_is_openapi_3_1_and_public() -> None:

@@ -225,10 +225,10 @@ def test_the_last_seat_is_taken_once_by_any_call(
 def test_one_owner_remains_under_concurrent_removals(owner: User, make_user: MakeUser) -> None:
     owners = [owner, *(make_user() for _ in range(3))]
     # Made before the race: each of them asks as the owner that it still is.
-    programs = [api_client_of(user) for user in owners]
+    api_clients = [api_client_of(user) for user in owners]
 
     def remove_the_next(number: int) -> int:
-        api_client, other = programs[number], owners[(number + 1) % 4].pk
+        api_client, other = api_clients[number], owners[(number + 1) % 4].pk
         asks = (
             lambda: api_client.delete(f"/api/users/{other}/"),
             lambda: api_client.patch(f"/api/users/{other}/", {"role": "viewer"}),

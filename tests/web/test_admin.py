@@ -118,10 +118,10 @@ def test_exactly_the_expected_models_have_admin_pages() -> None:
 def test_the_list_the_row_and_its_history_open(
     model: type[Any], tenant: Tenant, http_client: HttpClient
 ) -> None:
-    answer = http_client.get(address(model, "changelist"))
-    assert answer.status_code == HTTPStatus.OK
-    assert "Dzirnupe" in answer.content.decode()
-    row = answer.context["cl"].result_list[0]
+    response = http_client.get(address(model, "changelist"))
+    assert response.status_code == HTTPStatus.OK
+    assert "Dzirnupe" in response.content.decode()
+    row = response.context["cl"].result_list[0]
     for page in ("change", "history"):
         assert http_client.get(address(row, page)).status_code == HTTPStatus.OK
 
@@ -195,8 +195,8 @@ def test_a_list_runs_the_same_queries_for_one_row_and_for_many(
 ) -> None:
     def queries(model: type[Any]) -> tuple[int, int]:
         with CaptureQueriesContext(connection) as captured:
-            answer = http_client.get(address(model, "changelist"))
-        return len(captured), len(answer.context["cl"].result_list)
+            response = http_client.get(address(model, "changelist"))
+        return len(captured), len(response.context["cl"].result_list)
 
     few = {model: queries(model) for model in staff_site._registry}
     _multiply(tenant, 30)
@@ -216,8 +216,8 @@ def test_only_staff_open_the_admin_lists(model: type[Any], make_user: MakeUser) 
 
 def test_staff_use_the_common_sign_in_page(staff: User) -> None:
     browser = HttpClient(headers={"accept": "text/html"})
-    answer = browser.get("/admin/notes/note/", follow=True)
-    assert unquote(answer.redirect_chain[-1][0]) == "/login/?next=/admin/notes/note/"
+    response = browser.get("/admin/notes/note/", follow=True)
+    assert unquote(response.redirect_chain[-1][0]) == "/login/?next=/admin/notes/note/"
     form = {"username": staff.username, "password": PASSWORD, "next": "/admin/notes/note/"}
     assert browser.post("/login/", form)["Location"] == "/admin/notes/note/"
     assert browser.get("/admin/notes/note/").status_code == HTTPStatus.OK
@@ -376,8 +376,8 @@ def test_a_new_client_has_a_trial_and_its_first_owner(http_client: HttpClient) -
 
 
 def test_a_weak_password_is_rejected_beside_its_field(http_client: HttpClient) -> None:
-    answer = add(http_client, Client, name="Venta Timber", username="venta", password="123")
-    assert "password" in errors_of(answer)
+    response = add(http_client, Client, name="Venta Timber", username="venta", password="123")
+    assert "password" in errors_of(response)
     assert not Client.unscoped.exists()
 
 
@@ -391,8 +391,8 @@ def test_a_client_is_suspended_and_reactivated(tenant: Tenant, http_client: Http
 def test_selected_clients_are_suspended_together(tenant: Tenant, http_client: HttpClient) -> None:
     other = ClientFactory()
     chosen = {"action": "suspend", "_selected_action": [tenant.client.pk, other.pk]}
-    answer = http_client.post(address(Client, "changelist"), chosen, follow=True)
-    assert "2\xa0clients were suspended." in answer.content.decode()
+    response = http_client.post(address(Client, "changelist"), chosen, follow=True)
+    assert "2\xa0clients were suspended." in response.content.decode()
     assert not Client.unscoped.filter(is_active=True).exists()
     assert LogEntry.objects.count() == 2
     http_client.post(address(Client, "changelist"), {**chosen, "action": "reactivate"})
@@ -467,9 +467,9 @@ def test_a_user_without_a_password_cannot_sign_in_yet(
 def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
-    answer = send(http_client, tenant.colleague, username=tenant.user.username, name="Typed anew")
-    assert errors_of(answer) == {"__all__": ["This username is taken: choose another one."]}
-    page = answer.content.decode()
+    response = send(http_client, tenant.colleague, username=tenant.user.username, name="Typed anew")
+    assert errors_of(response) == {"__all__": ["This username is taken: choose another one."]}
+    page = response.content.decode()
     assert 'value="Typed anew"' in page
     assert "Nothing was saved: correct the errors below." in page
     assert User.unscoped.get(pk=tenant.colleague.pk).name == tenant.word
@@ -478,20 +478,20 @@ def test_a_taken_username_is_refused_and_the_form_keeps_what_was_typed(
 
 def test_the_last_owner_stays(tenant: Tenant, http_client: HttpClient) -> None:
     http_client.post(address(tenant.colleague, "delete"), {"post": "yes"})
-    answer = http_client.post(address(tenant.user, "delete"), {"post": "yes"}, follow=True)
+    response = http_client.post(address(tenant.user, "delete"), {"post": "yes"}, follow=True)
     sentence = "This is the client&#x27;s last active owner: make another owner first."
-    assert sentence in answer.content.decode()
-    assert answer.redirect_chain[-1][0] == address(tenant.user)
+    assert sentence in response.content.decode()
+    assert response.redirect_chain[-1][0] == address(tenant.user)
     assert User.unscoped.filter(pk=tenant.user.pk).exists()
 
 
 def test_selected_users_are_all_deleted_or_none(tenant: Tenant, http_client: HttpClient) -> None:
     both = [tenant.user.pk, tenant.colleague.pk]
     chosen = {"action": "delete_selected", "_selected_action": both}
-    answer = http_client.post(address(User, "changelist"), chosen)
-    assert "What this user made stays." in answer.content.decode()
-    answer = http_client.post(address(User, "changelist"), {**chosen, "post": "yes"}, follow=True)
-    assert "Nothing was deleted, because of “Dzirnupe-" in answer.content.decode()
+    response = http_client.post(address(User, "changelist"), chosen)
+    assert "What this user made stays." in response.content.decode()
+    response = http_client.post(address(User, "changelist"), {**chosen, "post": "yes"}, follow=True)
+    assert "Nothing was deleted, because of “Dzirnupe-" in response.content.decode()
     assert User.unscoped.filter(pk__in=both).count() == 2
     assert not LogEntry.objects.exists()
 
@@ -530,8 +530,8 @@ def test_a_role_is_added_changed_and_deleted(tenant: Tenant, http_client: HttpCl
     send(http_client, role, permissions=["notes.write", "logs.write"])
     role.refresh_from_db()
     assert role.permissions == ["logs.write", "notes.write"]
-    answer = send(http_client, role, name="viewer")
-    assert errors_of(answer) == {
+    response = send(http_client, role, name="viewer")
+    assert errors_of(response) == {
         "__all__": ["There is a role named “viewer” already: choose another name."]
     }
     http_client.post(address(role, "delete"), {"post": "yes"})
@@ -584,8 +584,8 @@ def test_saving_without_a_change_publishes_no_event(
 
 def test_a_taken_name_is_refused_with_its_sentence(tenant: Tenant, http_client: HttpClient) -> None:
     fields = {"client": tenant.client.pk, "name": tenant.word, "type": "pinewood"}
-    answer = add(http_client, Consignment, **fields)
-    assert errors_of(answer) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
+    response = add(http_client, Consignment, **fields)
+    assert errors_of(response) == {"__all__": ["There is a consignment named “Dzirnupe” already."]}
 
 
 def test_adding_changing_and_deleting_logs_updates_the_totals(
@@ -641,15 +641,15 @@ def test_a_file_cannot_be_moved_to_another_clients_rows(
     tenant: Tenant, http_client: HttpClient
 ) -> None:
     other = create_tenant(word="Ādaži", first_id=5_000_001)
-    answer = send(http_client, tenant.file, consignment=other.consignment.pk)
-    assert errors_of(answer) == {"__all__": ["There is no such consignment or log."]}
+    response = send(http_client, tenant.file, consignment=other.consignment.pk)
+    assert errors_of(response) == {"__all__": ["There is no such consignment or log."]}
 
 
 def test_failures_are_processed_again(tenant: Tenant, http_client: HttpClient) -> None:
     File.unscoped.update(status="FAILURE", error="It is damaged.", live_digest=None)
     chosen = {"action": "retry_failed", "_selected_action": [tenant.file.pk]}
-    answer = http_client.post(address(File, "changelist"), chosen, follow=True)
-    assert "1\xa0file is processed again." in answer.content.decode()
+    response = http_client.post(address(File, "changelist"), chosen, follow=True)
+    assert "1\xa0file is processed again." in response.content.decode()
     assert File.unscoped.get(pk=tenant.file.pk).status == "PENDING"
 
 

@@ -213,9 +213,9 @@ class TestManyConsignments:
     def test_an_id_without_a_consignment_is_rejected_and_not_listed(
         self, http_client: HttpClient, loads: list[Consignment], chosen: str
     ) -> None:
-        answer = http_client.post("/notes/", {"title": "Key", "consignment_id": chosen})
-        assert answer.status_code == HTTPStatus.BAD_REQUEST
-        assert len(offered(answer.content.decode())) == MAX_LISTED_CONSIGNMENTS
+        response = http_client.post("/notes/", {"title": "Key", "consignment_id": chosen})
+        assert response.status_code == HTTPStatus.BAD_REQUEST
+        assert len(offered(response.content.decode())) == MAX_LISTED_CONSIGNMENTS
 
     def test_an_unlisted_consignment_may_be_chosen(
         self, http_client: HttpClient, loads: list[Consignment]

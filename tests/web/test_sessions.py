@@ -214,8 +214,8 @@ class TestManyClients:
         wanted = Client.unscoped.get(name="Sawmill 117")
         assert page.count('name="client_id"') == 2
         assert f'value="{wanted.pk}">Sawmill 117</button>' in page
-        answer = http_client.post("/client/", {"client_id": wanted.pk, "next": "/notes/"})
-        assert answer["Location"] == "/notes/"
+        response = http_client.post("/client/", {"client_id": wanted.pk, "next": "/notes/"})
+        assert response["Location"] == "/notes/"
         assert "Sawmill 117" in http_client.get("/notes/").content.decode()
 
     def test_long_list_of_clients_is_cut(self, http_client: HttpClient) -> None:
