@@ -91,7 +91,7 @@ def client_company(db: None) -> Client:
 
 @pytest.fixture
 def make_user(client_company: Client) -> MakeUser:
-    """Return a maker of users: `make_user(role="viewer")`, of `client_company` unless told."""
+    """Return a function that creates users, by default of `client_company`."""
 
     def make(role: str | Role = "owner", client: Client | None = None, **fields: Any) -> User:
         return UserFactory(role=role, client=client or client_company, **fields)

@@ -147,7 +147,7 @@ def test_only_staff_suspend_and_reactivate_a_client(make_user: MakeUser, staff: 
     for is_active in (False, True):
         change_client(actor=staff, client=owner.client, is_active=is_active)
         assert User.unscoped.get(pk=owner.pk).can_sign_in is is_active
-    # What stays as it is is nobody's privilege.
+    # A value that does not change needs no permission.
     assert change_client(actor=owner, client=owner.client, name="A", is_active=True).name == "A"
 
 

@@ -40,7 +40,7 @@ def open_load(owner: User, name: str) -> Consignment:
 
 
 def send(owner: User, load: Consignment, first: int) -> File:
-    """Send in a sheet of logs that are numbered from `first` on."""
+    """Upload a sheet of logs that are numbered from `first` on."""
     rows = [(f"B-{number}", *map(float, MEASURES)) for number in range(first, first + IN_A_SHEET)]
     upload = Upload(name="tally.xlsx")
     upload.write(tally(*rows))
@@ -51,21 +51,21 @@ def send(owner: User, load: Consignment, first: int) -> File:
     return accepted.file
 
 
-def at_once(*deeds: Callable[[], None]) -> list[BaseException]:
-    """Let everybody begin at the same moment; return what went wrong."""
-    barrier, failures = threading.Barrier(len(deeds)), []
+def run_at_once(*actions: Callable[[], None]) -> list[BaseException]:
+    """Run each action in a thread, all from the same moment on; return what they raised."""
+    barrier, failures = threading.Barrier(len(actions)), []
 
-    def work(deed: Callable[[], None]) -> None:
+    def work(action: Callable[[], None]) -> None:
         try:
             barrier.wait(30)
-            deed()
-        except BaseException as failure:  # noqa: BLE001 - for the test to judge
+            action()
+        except BaseException as failure:  # noqa: BLE001 - the test reports it
             failures.append(failure)
         finally:
             close_sandbox()
             connection.close()
 
-    threads = [threading.Thread(target=work, args=(deed,)) for deed in deeds]
+    threads = [threading.Thread(target=work, args=(action,)) for action in actions]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -73,7 +73,7 @@ def at_once(*deeds: Callable[[], None]) -> list[BaseException]:
     return failures
 
 
-def process_what_waits() -> None:
+def process_pending() -> None:
     while File.unscoped.filter(status="PENDING").exists():
         file_id = next_waiting()
         if file_id is not None:
@@ -85,7 +85,7 @@ def test_sheets_that_share_logs_add_each_log_once(owner: User) -> None:
     files = [send(owner, load, APART * number) for number in range(SHEETS)]
     files.append(send(owner, other, 0))
 
-    def type_some() -> None:
+    def add_single_logs() -> None:
         length, breadth, height = MEASURES
         for number in range(0, 120, 7):
             try:
@@ -100,7 +100,7 @@ def test_sheets_that_share_logs_add_each_log_once(owner: User) -> None:
             except Conflict:
                 continue
 
-    assert at_once(type_some, *[process_what_waits] * WORKERS) == []
+    assert run_at_once(add_single_logs, *[process_pending] * WORKERS) == []
     for one in files:
         one.refresh_from_db()
     added = sum(one.result["accepted"] for one in files)
@@ -131,7 +131,7 @@ def test_a_consignment_is_deleted_while_its_sheets_are_processed(owner: User) ->
         process_file(files[0].pk)
         delete_consignment(actor=owner, consignment=load)
 
-    assert at_once(delete, process_what_waits, process_what_waits) == []
+    assert run_at_once(delete, process_pending, process_pending) == []
     assert not Log.unscoped.exists()
     for one in files:
         one.refresh_from_db()

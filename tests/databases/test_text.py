@@ -54,7 +54,7 @@ def make_log(client: Client, word: str) -> Log:
     return Log.unscoped.create(client=client, consignment=consignment, barcode=word, **measures)
 
 
-# What people name, and what no two of a client may be named alike.
+# Columns that users fill, and in which no two rows of a client may be equal.
 NAMED: dict[str, tuple[type[models.Model], Make]] = {
     "username": (User, lambda client, word: UserFactory(client=client, username=word)),
     "name": (

@@ -23,7 +23,7 @@ from timba.temperatures.totals import Totals
 
 DELETE_BATCH_SIZE = 1000
 # Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, during
-# which SQLite lets nobody else write.
+# which no other transaction can write to SQLite.
 _INSERT: Final = """
     INSERT INTO temperatures_citytotals (
         client_id, file_id, run, city_id, count, sum_hundredths,
