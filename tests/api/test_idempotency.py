@@ -95,12 +95,16 @@ def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {response.status_code for response in responses} <= {201, 409}
-    created = [response.json() for response in responses if response.status_code == 201]
-    assert created
-    assert all(response == created[0] for response in created)
-    assert Note.unscoped.count() == 1
-    assert note(api_client_of(owner)).json() == created[0]
+    [created] = Note.unscoped.all()
+    assert OutboxEvent.objects.count() == 1
+    first = note(api_client_of(owner)).json()
+    assert first["id"] == created.pk
+    in_flight = "The first request with this Idempotency-Key is still in flight."
+    for response in responses:
+        if response.status_code == 201:
+            assert response.json() == first
+        else:
+            assert (response.status_code, response.json()["detail"]) == (409, in_flight)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,7 @@
-"""Every command reports a path that it cannot read or write in one sentence."""
+"""A path that cannot be read or written is reported in one sentence.
+
+`manage.py` does that for all commands; two of them show it.
+"""
 
 from __future__ import annotations
 

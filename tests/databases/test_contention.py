@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -226,6 +227,14 @@ def test_one_owner_remains_under_concurrent_removals(owner: User, make_user: Mak
     owners = [owner, *(make_user() for _ in range(3))]
     # Made before the race: each of them asks as the owner that it still is.
     api_clients = [api_client_of(user) for user in owners]
+    writers = threading.Barrier(4)
+
+    def wait_for_others(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith(("UPDATE", "DELETE")) and User._meta.db_table in sql:
+            # Nobody comes if one transaction at a time may check the owners and write.
+            with suppress(threading.BrokenBarrierError):
+                writers.wait(1)
+        return execute(sql, *args)
 
     def remove_the_next(number: int) -> int:
         api_client, other = api_clients[number], owners[(number + 1) % 4].pk
@@ -235,11 +244,15 @@ def test_one_owner_remains_under_concurrent_removals(owner: User, make_user: Mak
             lambda: api_client.patch("/timba/user", {"id": other, "is_active": False}),
             lambda: api_client.delete(f"/timba/user?id={other}"),
         )
-        return asks[number]().status_code
+        with connection.execute_wrapper(wait_for_others):
+            return asks[number]().status_code
 
-    assert set(at_once(4, remove_the_next)) <= {200, 204, 401, 403, 404, 409}
+    statuses = at_once(4, remove_the_next)
+    assert [outcome for outcome in statuses if isinstance(outcome, Exception)] == []
+    removed = sum(a == b for a, b in zip(statuses, (204, 200, 200, 200), strict=True))
     left = User.unscoped.filter(client=owner.client, is_active=True, role__name="owner")
-    assert left.count() >= 1
+    assert left.count() == 4 - removed
+    assert 1 <= removed <= 3
 
 
 def test_a_role_is_either_granted_or_deleted(owner: User) -> None:
@@ -281,19 +294,6 @@ def test_concurrent_wrong_guesses_are_rejected_and_counted(owner: User) -> None:
     assert sorted(at_once(6, guess)) == [401, 401, 401, 401, 401, 429]
     credentials = {"username": owner.username, "password": PASSWORD}
     assert APIClient().post("/api/token/", credentials).status_code == 429
-
-
-def test_one_of_many_requests_with_an_idempotency_key_succeeds(owner: User) -> None:
-    def post(_: int) -> int:
-        api_client = api_client_of(owner)
-        note = {"title": "Lorry 7", "content": "at the gate"}
-        headers = {"Idempotency-Key": "lorry-7"}
-        return api_client.post("/api/notes/", note, headers=headers).status_code
-
-    statuses = at_once(6, post)
-    assert set(statuses) <= {201, 409}
-    assert 201 in statuses
-    assert Note.unscoped.count() == OutboxEvent.objects.count() == 1
 
 
 def test_the_same_readings_are_accepted_once(owner: User) -> None:

@@ -96,15 +96,19 @@ class Writers:
         """Let all threads begin at the same moment, and wait for them."""
         barrier = threading.Barrier(WRITERS + EDITORS)
 
-        def run(action: Callable[[int], None], number: int) -> None:
+        def begin_together(action: Callable[[int], None], number: int) -> None:
             try:
                 barrier.wait(30)
                 action(number)
             except BaseException as error:  # noqa: BLE001 - the test reports it
                 self.errors.append(error)
 
-        writers = [threading.Thread(target=run, args=(self.write, n)) for n in range(WRITERS)]
-        editors = [threading.Thread(target=run, args=(self.edit, n)) for n in range(EDITORS)]
+        writers = [
+            threading.Thread(target=begin_together, args=(self.write, n)) for n in range(WRITERS)
+        ]
+        editors = [
+            threading.Thread(target=begin_together, args=(self.edit, n)) for n in range(EDITORS)
+        ]
         for thread in (*writers, *editors):
             thread.start()
         for thread in writers:

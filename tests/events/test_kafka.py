@@ -54,12 +54,9 @@ def broker() -> Iterator[DedicatedServer]:
 def timba(
     broker: DedicatedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("kafka"), SERVE, **broker.variables())
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
+    folder = tmp_path_factory.mktemp("kafka")
+    with TimbaProcess(folder, SERVE, **broker.variables()) as timba:
+        yield timba
 
 
 @pytest.fixture(scope="module")

@@ -236,7 +236,7 @@ def test_a_file_cannot_be_put_into_another_clients_consignment_or_log(
         assert str(refusal.value) == sentence
 
 
-# --- Twins ---------------------------------------------------------------------------------------
+# --- Duplicates ----------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)

@@ -130,8 +130,8 @@ def test_all_failed_files_of_a_client_are_retried_except_duplicates(
     monkeypatch.setattr(services, "_BATCH", 2)
     failed = [receive(f"note {number}\n") for number in range(5)]
     File.unscoped.update(status="FAILURE")
-    twin = receive(READINGS, name="a.csv")
-    File.unscoped.filter(pk=twin.pk).update(status="FAILURE", live_digest=None)
+    duplicate = receive(READINGS, name="a.csv")
+    File.unscoped.filter(pk=duplicate.pk).update(status="FAILURE", live_digest=None)
     settle(READINGS, name="b.csv")
     deleted = fail()
     delete_file(actor=owner, file=deleted)

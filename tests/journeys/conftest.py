@@ -11,12 +11,9 @@ from tests.journeys.timba_process import SERVE, ApiClient, TimbaProcess
 
 @pytest.fixture(scope="module")
 def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("serve"), SERVE, TIMBA_LEASE_SECONDS="3")
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
+    folder = tmp_path_factory.mktemp("serve")
+    with TimbaProcess(folder, SERVE, TIMBA_LEASE_SECONDS="3") as timba:
+        yield timba
 
 
 @pytest.fixture(scope="module")

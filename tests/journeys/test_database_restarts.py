@@ -34,13 +34,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[DedicatedServer]:
 @pytest.fixture
 def timba(server: DedicatedServer, tmp_path: Path) -> Iterator[TimbaProcess]:
     """Run `manage.py serve` on that server."""
-    process = TimbaProcess(tmp_path / "data", SERVE, **server.variables())
-    try:
-        process.start()
-        yield process
-        assert process.stop(signal.SIGTERM) == 0
-    finally:
-        process.clean_up()
+    with TimbaProcess(tmp_path / "data", SERVE, **server.variables()) as timba:
+        yield timba
+        assert timba.stop(signal.SIGTERM) == 0
 
 
 def concurrent_reads(client: ApiClient, count: int) -> list[requests.Response]:

@@ -26,12 +26,8 @@ pytestmark = pytest.mark.journey
 
 @pytest.fixture(scope="module")
 def timba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
-    process = TimbaProcess(tmp_path_factory.mktemp("demo"))
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
+    with TimbaProcess(tmp_path_factory.mktemp("demo")) as timba:
+        yield timba
 
 
 @pytest.fixture(scope="module")

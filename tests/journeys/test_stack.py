@@ -40,16 +40,9 @@ def folder() -> Iterator[Path]:
 def timba(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimbaProcess]:
     for reason in ensure_installed([server() for server in SERVERS]).values():
         skip_or_fail(reason)
-    process = TimbaProcess(
-        tmp_path_factory.mktemp("stack"),
-        [sys.executable, str(ROOT / "tools" / "stack")],
-        TMPDIR=str(folder),
-    )
-    try:
-        process.start()
-        yield process
-    finally:
-        process.clean_up()
+    command = [sys.executable, str(ROOT / "tools" / "stack")]
+    with TimbaProcess(tmp_path_factory.mktemp("stack"), command, TMPDIR=str(folder)) as timba:
+        yield timba
 
 
 def address_of(server: type[Server], timba: TimbaProcess) -> str:

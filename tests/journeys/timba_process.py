@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -23,7 +23,10 @@ _FOREIGN = ("TIMBA_", "DATABASE_", "DJANGO_", "BROKER_", "KAFKA_", "CACHE_", "ST
 
 
 class TimbaProcess:
-    """A Timba on the servers that `variables` name, by default with its demo company."""
+    """A Timba on the servers that `variables` name, by default with its demo company.
+
+    As a context manager, it runs during the block.
+    """
 
     process: subprocess.Popen[bytes]  # the supervisor of the others
 
@@ -34,6 +37,17 @@ class TimbaProcess:
         self._command = command
         self._variables = variables
         self._output = Path(f"{folder}.output")
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.clean_up()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clean_up()
 
     @property
     def output(self) -> list[str]:

@@ -167,8 +167,9 @@ def test_an_interrupted_command_ends_before_its_servers(
 def test_ctrl_c_in_a_terminal_reaches_the_command_once(folder: Path) -> None:
     command = shlex.join([str(TOOL), "run", "redis", "--", sys.executable, "-c", STOPS_IN_ORDER])
     with subprocess.Popen(
-        ["script", "--quiet", "--return", "--command", command, "/dev/null"],
-        env={**os.environ, "TMPDIR": str(folder)},
+        # Without `exec`, some shells stay between and end by Ctrl-C themselves.
+        ["script", "--quiet", "--return", "--command", f"exec {command}", "/dev/null"],
+        env={**os.environ, "TMPDIR": str(folder), "SHELL": "/bin/sh"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
