@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,7 +9,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
+from tests.threads import at_once
 from timba import failpoints
 from timba.accounts.models import Client
 from timba.api import idempotency
@@ -79,22 +79,8 @@ def text(name: str, content: bytes = b"larch\n") -> SimpleUploadedFile:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_duplicates_are_executed_once(make_user: MakeUser) -> None:
     owner = make_user()
-    ready = threading.Barrier(8)
-    responses: list[Response] = []
-
-    def send() -> None:
-        try:
-            api_client = api_client_of(owner)
-            ready.wait()
-            responses.append(note(api_client))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    api_clients = [api_client_of(owner) for _ in range(8)]
+    responses = at_once(8, lambda number: note(api_clients[number]))
     [created] = Note.unscoped.all()
     assert OutboxEvent.objects.count() == 1
     first = note(api_client_of(owner)).json()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.factories import PASSWORD
+from tests.threads import at_once
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.services import add_user
 from timba.accounts.tokens import TokenPair, issue_tokens, rotate_tokens
@@ -26,7 +25,6 @@ from timba.consignments.services import add_log
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import Conflict, NotSignedIn, SeatsTaken
 from timba.events.models import OutboxEvent, Stream
-from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import change_note, write_note
 
@@ -36,28 +34,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def owner(make_user: MakeUser) -> User:
     return make_user()
-
-
-def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
-    """Call `act` in so many threads at the same moment; return what each came to."""
-    outcomes: list[Any] = [None] * count
-    barrier = threading.Barrier(count)
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait()
-            outcomes[number] = act(number)
-        except Exception as failure:  # noqa: BLE001 - for the test to judge
-            outcomes[number] = failure
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return outcomes
 
 
 def kinds(outcomes: list[Any]) -> Counter[type]:
@@ -298,17 +274,3 @@ def test_concurrent_wrong_guesses_are_rejected_and_counted(owner: User) -> None:
     assert sorted(at_once(6, guess)) == [401, 401, 401, 401, 401, 429]
     credentials = {"username": owner.username, "password": PASSWORD}
     assert APIClient().post("/api/token/", credentials).status_code == 429
-
-
-def test_the_same_readings_are_accepted_once(owner: User) -> None:
-    def upload(number: int) -> tuple[int, str]:
-        readings = b"7,21.5,2026-01-01T00:00:00Z\n"
-        file = SimpleUploadedFile(f"{number}.csv", readings, content_type="text/csv")
-        response = api_client_of(owner).post("/upload/", {"file": file}, format="multipart")
-        return response.status_code, response.json()["file_id"]
-
-    outcomes = at_once(6, upload)
-    assert Counter(status for status, _ in outcomes) == {201: 1, 200: 5}
-    assert len({file_id for _, file_id in outcomes}) == 1
-    [kept] = File.unscoped.all()
-    assert str(kept.pk) == outcomes[0][1]

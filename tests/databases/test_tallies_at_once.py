@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
 from tests.conftest import MakeUser
 from tests.tallies.sheets import tally
+from tests.threads import at_once
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, delete_consignment, open_consignment
@@ -51,33 +49,12 @@ def send(owner: User, load: Consignment, first: int) -> File:
     return accepted.file
 
 
-def run_at_once(*actions: Callable[[], None]) -> list[BaseException]:
-    """Run each action in a thread, all from the same moment on; return what they raised."""
-    barrier, failures = threading.Barrier(len(actions)), []
-
-    def work(action: Callable[[], None]) -> None:
-        try:
-            barrier.wait(30)
-            action()
-        except BaseException as failure:  # noqa: BLE001 - the test reports it
-            failures.append(failure)
-        finally:
-            close_sandbox()
-            connection.close()
-
-    threads = [threading.Thread(target=work, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    return failures
-
-
 def process_pending() -> None:
     while File.unscoped.filter(status="PENDING").exists():
         file_id = next_waiting()
         if file_id is not None:
             process_file(file_id)
+    close_sandbox()
 
 
 def test_sheets_that_share_logs_add_each_log_once(owner: User) -> None:
@@ -100,7 +77,13 @@ def test_sheets_that_share_logs_add_each_log_once(owner: User) -> None:
             except Conflict:
                 continue
 
-    assert run_at_once(add_single_logs, *[process_pending] * WORKERS) == []
+    def act(number: int) -> None:
+        if number:
+            process_pending()
+        else:
+            add_single_logs()
+
+    assert at_once(1 + WORKERS, act) == [None] * (1 + WORKERS)
     for one in files:
         one.refresh_from_db()
     added = sum(one.result["accepted"] for one in files)
@@ -127,11 +110,15 @@ def test_a_consignment_is_deleted_while_its_sheets_are_processed(owner: User) ->
     load = open_load(owner, "Lorry 7")
     files = [send(owner, load, IN_A_SHEET * number) for number in range(4)]
 
-    def delete() -> None:
-        process_file(files[0].pk)
-        delete_consignment(actor=owner, consignment=load)
+    def act(number: int) -> None:
+        if number:
+            process_pending()
+        else:
+            process_file(files[0].pk)
+            delete_consignment(actor=owner, consignment=load)
+            close_sandbox()
 
-    assert run_at_once(delete, process_pending, process_pending) == []
+    assert at_once(3, act) == [None] * 3
     assert not Log.unscoped.exists()
     for one in files:
         one.refresh_from_db()

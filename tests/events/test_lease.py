@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
+from tests.threads import at_once
 from timba.events.models import RelayLease
 from timba.events.relay import Lease
 
@@ -73,18 +72,6 @@ def test_only_the_holder_can_release_the_lease() -> None:
 def test_of_many_relays_that_start_at_once_one_gets_the_lease(row_is_there: bool) -> None:
     if row_is_there:
         RelayLease.objects.create(shard=0)
-    relays = 6
-    start, outcomes = threading.Barrier(relays), []
-
-    def take() -> None:
-        lease = Lease()
-        start.wait()
-        outcomes.append(lease.renew())
-        connection.close()
-
-    threads = [threading.Thread(target=take) for _ in range(relays)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == [False] * (relays - 1) + [True]
+    leases = [Lease() for _ in range(6)]
+    outcomes = at_once(6, lambda number: leases[number].renew())
+    assert sorted(outcomes) == [False] * 5 + [True]

@@ -7,15 +7,17 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Objects, Receive, expire_lease, let_an_hour_pass
+from tests.threads import at_once
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import processing
@@ -242,22 +244,8 @@ def test_the_same_message_a_hundred_times_at_once_is_one_result(
     receive: Receive, owner: User
 ) -> None:
     file = receive(READINGS, name="a.csv")
-    ready = threading.Barrier(20)
-    taken: list[bool] = []
-
-    def serve() -> None:
-        try:
-            ready.wait()
-            taken.extend(process_file(file.pk) for _ in range(5))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=serve) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(taken) == [False] * 99 + [True]
+    taken = at_once(20, lambda _: [process_file(file.pk) for _ in range(5)])
+    assert sorted(chain.from_iterable(taken)) == [False] * 99 + [True]
     file.refresh_from_db()
     assert (file.status, file.fencing_token, file.attempts) == ("SUCCESS", 1, 1)
     assert event_types(file) == ["created", "succeeded"]

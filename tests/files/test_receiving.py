@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from pytest_django.fixtures import Settings
 
 from tests.factories import ClientFactory, UserFactory
 from tests.files.conftest import FinishUpload, Objects, Receive
+from tests.threads import at_once
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.errors import Forbidden, Lapsed, NotFound, Unavailable
@@ -286,24 +286,13 @@ def test_readings_that_failed_or_were_deleted_are_accepted_again(receive: Receiv
 def test_duplicates_that_arrive_at_the_same_time_are_one_file(
     owner: User, objects: Objects
 ) -> None:
-    outcomes: list[Accepted] = []
-    ready = threading.Barrier(8)
-
-    def send(number: int) -> None:
-        try:
-            upload = Upload(name=f"{number}.csv")
-            upload.write(READINGS.encode())
-            upload.finish()
-            ready.wait()
-            outcomes.extend(accept(owner, upload))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=send, args=[number]) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    uploads = []
+    for number in range(8):
+        upload = Upload(name=f"{number}.csv")
+        upload.write(READINGS.encode())
+        upload.finish()
+        uploads.append(upload)
+    outcomes = [one for [one] in at_once(8, lambda number: accept(owner, uploads[number]))]
     assert sorted(one.duplicate for one in outcomes) == [False] + [True] * 7
     assert len({one.file.pk for one in outcomes}) == 1
     [file] = File.unscoped.all()
