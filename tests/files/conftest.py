@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db.models import F
-from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from timba.accounts.models import User
-from timba.files.models import Derivative, File
+from timba.files import processing
+from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.receiving import Upload, accept_files
+from timba.files.processors.base import Processor
+from timba.files.receiving import Accepted, Upload, accept_files
 from timba.files.registry import processors, sniffers
 from timba.files.sandbox import close_sandbox
 
 FinishUpload = Callable[..., Upload]
 Receive = Callable[..., File]
+UseReader = Callable[..., None]
 UseProcessors = Callable[..., None]
 Objects = Callable[[], set[str]]
 
@@ -65,6 +66,14 @@ def finish_upload() -> FinishUpload:
     return bring
 
 
+def accept(actor: User, *uploads: Upload, kind: str | None = None) -> list[Accepted]:
+    """Accept finished uploads as files of the actor's client."""
+    assert actor.client is not None
+    for upload in uploads:
+        upload.identify(kind=kind)
+    return accept_files(actor=actor, client=actor.client, uploads=uploads)
+
+
 @pytest.fixture
 def receive(owner: User, finish_upload: FinishUpload) -> Receive:
     """Return a function that uploads a file, which then waits to be processed."""
@@ -72,10 +81,7 @@ def receive(owner: User, finish_upload: FinishUpload) -> Receive:
     def send(
         data: bytes | str = "larch\n", *, name: str = "note.txt", kind: str | None = None
     ) -> File:
-        received = finish_upload(data, name=name)
-        received.identify(kind=kind)
-        assert owner.client is not None
-        (accepted,) = accept_files(actor=owner, client=owner.client, uploads=[received])
+        [accepted] = accept(owner, finish_upload(data, name=name), kind=kind)
         return accepted.file
 
     return send
@@ -94,6 +100,18 @@ def settle(receive: Receive) -> Receive:
         return file
 
     return send
+
+
+@pytest.fixture
+def use_reader(monkeypatch: pytest.MonkeyPatch) -> UseReader:
+    """Return a function that makes the worker read texts with a function of the test."""
+
+    def use(read: Callable[[Any], dict[str, Any]], **options: Any) -> None:
+        processor = Processor(kind="text", read=read, sandboxed=False, **options)
+        installed = {**processing.processors(), "text": processor}
+        monkeypatch.setattr(processing, "processors", lambda: installed)
+
+    return use
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -122,15 +140,3 @@ def forget_processors() -> None:
     close_sandbox()
     processors.cache_clear()
     sniffers.cache_clear()
-
-
-def expire_lease(file: File) -> None:
-    """Let a claimed file's lease expire."""
-    File.unscoped.filter(pk=file.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
-def let_an_hour_pass() -> None:
-    """Let the time pass after which uploads and unfinished runs count as abandoned."""
-    passed = timedelta(hours=1)
-    File.unscoped.update(touched_at=F("touched_at") - passed)
-    Derivative.objects.update(created_at=F("created_at") - passed)

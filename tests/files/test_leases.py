@@ -11,7 +11,8 @@ from django.db import OperationalError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, expire_lease
+from tests.files.conftest import Receive
+from tests.files.runs import expire_lease
 from tests.journeys.processes import wait_until
 from timba.files import processing
 from timba.files.leases import Run, claim, heartbeat

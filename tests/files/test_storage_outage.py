@@ -15,7 +15,8 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
-from tests.files.conftest import Receive, let_an_hour_pass
+from tests.files.conftest import Receive
+from tests.files.runs import let_an_hour_pass
 from tests.servers import DedicatedServer, record_connections
 from timba.accounts.models import User
 from timba.config.env import parse_storage_url

@@ -15,7 +15,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.factories import ClientFactory
-from tests.files.conftest import FinishUpload, Objects, Receive, expire_lease, let_an_hour_pass
+from tests.files.conftest import FinishUpload, Objects, Receive
+from tests.files.runs import claimed, expire_lease, let_an_hour_pass
 from timba.accounts.models import User
 from timba.files import processing, sweeping
 from timba.files.leases import MAX_ATTEMPTS, Run, claim
@@ -103,12 +104,12 @@ def test_objects_of_a_lost_run_are_deleted_and_those_of_the_next_are_kept(
     receive: Receive, settle: Receive, objects: Objects
 ) -> None:
     file = receive(READINGS, name="a.csv")
-    lost = Run(file=claim(file.pk))
+    lost = claimed(file)
     unfinished = lost.derive(Derivative.Role.REJECTS)
     with lost.derive(Derivative.Role.READINGS) as finished:
         finished.write(b"all of it")
     expire_lease(file)
-    current = Run(file=claim(file.pk))
+    current = claimed(file)
     current.derive(Derivative.Role.REJECTS).commit()
     sweep_files()
     assert Derivative.objects.count() == 3  # requests of the lost worker may still arrive
@@ -124,7 +125,7 @@ def test_objects_of_a_lost_run_are_deleted_and_those_of_the_next_are_kept(
 
 def test_rows_that_a_lost_run_staged_are_deleted(receive: Receive) -> None:
     file = receive(READINGS, name="a.csv")
-    processing._read(Run(file=claim(file.pk)))
+    processing._read(claimed(file))
     assert CityTotals.unscoped.get().run == 1
     expire_lease(file)
     processing.process_file(file.pk)
@@ -143,7 +144,7 @@ def test_the_results_of_a_failure_are_kept_until_another_run_replaces_them(
     let_an_hour_pass()
     sweep_files()
     assert objects() == before
-    Run(file=claim(file.pk)).derive(Derivative.Role.REJECTS).commit()
+    claimed(file).derive(Derivative.Role.REJECTS).commit()
     let_an_hour_pass()
     sweep_files()
     assert len(objects()) == len(before) + 1
@@ -355,7 +356,7 @@ def test_an_orphaned_object_is_deleted_before_its_row(
 ) -> None:
     """A sweeper that is killed in between leaves a row that names the object."""
     file = receive(READINGS, name="a.csv")
-    lost = Run(file=claim(file.pk))
+    lost = claimed(file)
     lost.derive(Derivative.Role.REJECTS).commit()
     expire_lease(file)
     claim(file.pk)

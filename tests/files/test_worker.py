@@ -16,7 +16,8 @@ from pytest_django.fixtures import Settings
 
 from tests.database_faults import break_connection_at
 from tests.factories import UserFactory
-from tests.files.conftest import FinishUpload, Receive, expire_lease, let_an_hour_pass
+from tests.files.conftest import FinishUpload, Receive
+from tests.files.runs import expire_lease, let_an_hour_pass
 from tests.files.samples import photo
 from tests.journeys.processes import wait_until
 from timba.db import errors

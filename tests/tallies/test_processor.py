@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
-from tests.files.conftest import expire_lease, let_an_hour_pass
+from tests.files.runs import expire_lease, let_an_hour_pass
 from tests.tallies.conftest import Upload
 from tests.tallies.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
