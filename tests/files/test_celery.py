@@ -67,12 +67,11 @@ def celery(redis: DedicatedServer) -> Iterator[Celery]:
 
 def mains(timba: TimbaProcess) -> dict[str, int]:
     """Return the pids of the main processes by name: fast, bulk and beat."""
-    lines = {pid: line for pid, line in timba.children().items() if " celery " in line}
-    pids: dict[str, int] = {}
-    for pid, line in sorted(lines.items()):
-        name = next((q for q in ("fast", "bulk") if f"--queues={q}" in line), "beat")
-        pids.setdefault(name, pid)
-    return pids
+    return {
+        next((name for name in ("fast", "bulk") if f"--queues={name}" in line), "beat"): pid
+        for pid, line in timba.mains().items()
+        if " celery " in line
+    }
 
 
 class ContinuousUpload:

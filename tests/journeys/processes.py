@@ -30,6 +30,16 @@ def find_processes(name: str, value: str) -> dict[int, str]:
     return {pid: line for pid, line in processes.items() if line and pid != os.getpid()}
 
 
+def child_pids(*pids: int) -> list[int]:
+    """Return the pids of the running children of these processes."""
+    children: list[int] = []
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):  # it has ended
+                children += map(int, file.read_text().split())
+    return children
+
+
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
     """Wait until a condition is true; fail with `what` after `seconds`.
 

@@ -26,7 +26,7 @@ import requests
 from PIL import ExifTags
 
 from tests.files import samples
-from tests.journeys.processes import wait_until
+from tests.journeys.processes import child_pids, wait_until
 from tests.journeys.timba_process import PASSWORD, SERVE, ApiClient, TimbaProcess
 from tests.servers import DedicatedServer
 from timba.config.env import parse_storage_url
@@ -111,24 +111,12 @@ class Deployment:
 
     def victims(self, name: str) -> list[int]:
         """Return the pids of the running processes of this kind."""
-        commands = self.timba.children()
-        mains = _children([self.timba.process.pid])
-        workers = [pid for pid in mains if " --queues=" in commands.get(pid, "")]
-        pool = _children(workers)
-        web = _children([pid for pid in mains if " granian " in commands.get(pid, "")])
+        mains = self.timba.mains()
+        workers = [pid for pid, line in mains.items() if " --queues=" in line]
+        pool = child_pids(*workers)
+        web = child_pids(*(pid for pid, line in mains.items() if " granian " in line))
         kinds = {"worker": workers, "pool process": pool, "web worker": web}
-        return _children(pool) if name == "sandbox" else kinds[name]
-
-
-def _children(pids: list[int]) -> list[int]:
-    children = []
-    for pid in pids:
-        for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                children += [int(child) for child in tasks.read_text().split()]
-            except OSError:  # it has ended
-                continue
-    return children
+        return child_pids(*pool) if name == "sandbox" else kinds[name]
 
 
 class Chaos:

@@ -174,7 +174,7 @@ def test_the_first_steps_of_the_readme_work(timba: TimbaProcess) -> None:
 
 
 def test_a_killed_worker_is_reported(timba: TimbaProcess) -> None:
-    [worker] = [pid for pid, line in timba.children().items() if line.endswith(" work ")]
+    [worker] = [pid for pid, line in timba.mains().items() if line.endswith(" work ")]
     os.kill(worker, signal.SIGKILL)
     line = wait_for_line(timba, "The worker process ended")
     assert line == "The worker process ended (SIGKILL). It is started again in 0.5 s."

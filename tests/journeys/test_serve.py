@@ -18,7 +18,7 @@ import requests
 from PIL import ExifTags
 
 from tests.files.samples import photo
-from tests.journeys.processes import wait_until
+from tests.journeys.processes import child_pids, wait_until
 from tests.journeys.timba_process import PASSWORD, ApiClient, TimbaProcess
 
 pytestmark = pytest.mark.journey
@@ -130,17 +130,16 @@ def test_a_connection_without_headers_is_closed(timba: TimbaProcess) -> None:
 
 
 def worker_pids(timba: TimbaProcess) -> list[int]:
-    return [pid for pid, line in timba.children().items() if line.endswith(" work ")]
+    return [pid for pid, line in timba.mains().items() if line.endswith(" work ")]
 
 
 def kill_worker(timba: TimbaProcess) -> None:
     """Kill the worker; return when its sandboxes have ended, too, and it is started again."""
     [worker] = worker_pids(timba)
-    tasks = Path(f"/proc/{worker}/task").glob("*/children")
-    processes = [str(worker), *(pid for task in tasks for pid in task.read_text().split())]
+    processes = {worker, *child_pids(worker)}
     os.kill(worker, signal.SIGKILL)
     wait_until(
-        lambda: not any(Path("/proc", pid).exists() for pid in processes),
+        lambda: not any(Path("/proc", str(pid)).exists() for pid in processes),
         seconds=60,
         what="the worker and its sandboxes have ended",
     )

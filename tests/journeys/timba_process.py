@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import requests
 
-from tests.journeys.processes import find_processes, free_port, kill_all, wait_until
+from tests.journeys.processes import child_pids, find_processes, free_port, kill_all, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 _MANAGE = (sys.executable, str(ROOT / "manage.py"))
@@ -94,6 +94,15 @@ class TimbaProcess:
         """Return the command line of every process except the supervisor, by pid."""
         running = find_processes("TIMBA_DATA_DIR", str(self.data_folder))
         return {pid: line for pid, line in running.items() if pid != self.process.pid}
+
+    def mains(self) -> dict[int, str]:
+        """Return the command line of every process that the supervisor has started, by pid.
+
+        Children of these are left out: until they execute their own program, they have the
+        command line of their parent.
+        """
+        started = child_pids(self.process.pid)
+        return {pid: line for pid, line in self.children().items() if pid in started}
 
     def stop(self, number: signal.Signals, *, seconds: float = 60) -> int:
         """Send the supervisor a signal; return its exit code."""
