@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -22,19 +23,59 @@ def csu() -> str:
 
 def test_csu_creates_the_administrator_once(db: None, settings: Any) -> None:
     settings.TIMBA_ADMIN_PASSWORD = PASSWORD
-    assert csu() == "The administrator “admin” has been made."
+    assert csu() == "The administrator “admin” has been created."
     made = User.unscoped.values().get()
     settings.TIMBA_ADMIN_PASSWORD = "another-password-2"
-    assert csu() == "The administrator “admin” was there already: nothing was changed."
+    assert csu() == "The administrator “admin” exists already: nothing was changed."
     assert User.unscoped.values().get() == made
     admin = User.unscoped.get()
     assert (admin.username, admin.is_staff, admin.is_superuser) == ("admin", True, True)
     assert admin.check_password(PASSWORD)
 
 
-def test_csu_refuses_without_a_password(db: None, settings: Any) -> None:
+def test_csu_refuses_without_a_password_and_a_terminal(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.TIMBA_ADMIN_PASSWORD = ""
-    with pytest.raises(CommandError, match=r"^TIMBA_ADMIN_PASSWORD is not set: set it to the "):
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(CommandError, match=r"^TIMBA_ADMIN_PASSWORD is not set, and there is no "):
+        csu()
+    assert not User.unscoped.exists()
+
+
+class Terminal(StringIO):
+    """A standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def type_passwords(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that sets what is typed at the prompts for a password."""
+    settings.TIMBA_ADMIN_PASSWORD = ""
+    monkeypatch.setattr("sys.stdin", Terminal())
+
+    def type_passwords(*passwords: str) -> None:
+        typed = iter(passwords)
+        monkeypatch.setattr("getpass.getpass", lambda _prompt: next(typed))
+
+    return type_passwords
+
+
+def test_csu_asks_twice_on_a_terminal(db: None, type_passwords: Callable[..., None]) -> None:
+    type_passwords(PASSWORD, "spruce-bark-7732", "12345678", "12345678", PASSWORD, PASSWORD)
+    assert csu() == "The administrator “admin” has been created."
+    assert User.unscoped.get().check_password(PASSWORD)
+    type_passwords()  # the second time, nothing is asked
+    assert csu() == "The administrator “admin” exists already: nothing was changed."
+
+
+def test_csu_gives_up_after_three_weak_passwords(
+    db: None, type_passwords: Callable[..., None]
+) -> None:
+    type_passwords(*["admin"] * 6)
+    with pytest.raises(CommandError, match=r"^No administrator was created: the password was not "):
         csu()
     assert not User.unscoped.exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import jwt
@@ -304,8 +305,11 @@ def test_csu_creates_the_administrator_and_is_idempotent(settings: Any) -> None:
     assert sign_in("admin", "spruce-bark-7731").status_code == 200
 
 
-def test_csu_fails_with_a_sentence_if_the_password_is_not_set(settings: Any) -> None:
+def test_csu_fails_with_a_sentence_without_a_password_and_a_terminal(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.TIMBA_ADMIN_PASSWORD = ""
+    monkeypatch.setattr("sys.stdin", StringIO())
     with pytest.raises(CommandError, match=r"TIMBA_ADMIN_PASSWORD is not set.*\."):
         call_command("csu")
     assert not User.unscoped.exists()

@@ -191,19 +191,24 @@ def delete_user(*, actor: User, user: User) -> None:
         user.delete()
 
 
+def administrator_exists(username: str) -> bool:
+    """Whether a member of staff has this username; raise Conflict if a client's user has it."""
+    existing = User.unscoped.filter(username=username).first()
+    if existing is not None and not existing.is_staff:
+        raise Conflict(f"“{username}” is a client's user: rename that user first.")
+    return existing is not None
+
+
 def create_administrator(*, username: str, password: str) -> bool:
     """Create a member of staff; return False if one with this username exists.
 
     Raises Conflict if a client's user has this username.
     """
-    existing = User.unscoped.filter(username=username).first()
-    if existing is None:
-        with _conflict_if_username_taken():
-            User.unscoped.create_superuser(username, password)
-        return True
-    if not existing.is_staff:
-        raise Conflict(f"“{username}” is a client's user: rename that user first.")
-    return False
+    if administrator_exists(username):
+        return False
+    with _conflict_if_username_taken():
+        User.unscoped.create_superuser(username, password)
+    return True
 
 
 def _create_client(owner: FirstOwner | None, texts: ClientTexts) -> Client:
