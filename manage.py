@@ -1,22 +1,7 @@
 #!/usr/bin/env python
-"""Runs management commands: `python manage.py help` lists them."""
+"""The command `timba` in a clone: `python manage.py help` lists what it can do."""
 
-import os
-import sys
-
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from django.db import Error
-
-from timba.db.errors import is_database_outage
+from timba.runtime.command import main
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "timba.config.settings.base")
-    try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"Timba does not start: {error}")
-    except Error as error:
-        if not is_database_outage(error):
-            raise
-        sys.exit(f"Timba does not start: its database cannot be used: {error}")
+    main("manage.py")

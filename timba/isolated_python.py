@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Final
 
-_IMPORT_PATH: Final = str(Path(__file__).resolve().parents[1])
+from timba.installation import IMPORT_PATH
 
 
 def isolated_python(statements: str) -> tuple[str, ...]:
     """Return the command that runs `statements` in isolated mode, where `timba` can be imported."""
-    set_path = f"import sys; sys.path.insert(0, {_IMPORT_PATH!r})"
+    set_path = f"import sys; sys.path.insert(0, {str(IMPORT_PATH)!r})"
     return (sys.executable, "-I", "-c", f"{set_path}; {statements}")

@@ -20,8 +20,8 @@ from environ.fileaware_mapping import FileAwareMapping
 from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
 from timba.db.errors import is_disk_full
+from timba.installation import IMPORT_PATH
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 _CACHE_TIMEOUT_SECONDS: Final = 1
 
@@ -51,8 +51,8 @@ class Env(environ.Env):  # type: ignore[misc]  # it has no types
 
 
 env = Env()
-if (PROJECT_DIR / ".env").is_file():
-    env.read_env(str(PROJECT_DIR / ".env"))
+if (IMPORT_PATH / ".env").is_file():
+    env.read_env(str(IMPORT_PATH / ".env"))
 
 
 def get_str(variable: str, default: str = "") -> str:
@@ -63,7 +63,7 @@ def get_str(variable: str, default: str = "") -> str:
 
 def create_data_folder() -> Path:
     """Return the data folder, created if it is absent; raise ImproperlyConfigured if unwritable."""
-    folder = Path(get_str("TIMBA_DATA_DIR", str(PROJECT_DIR / "var"))).resolve()
+    folder = Path(get_str("TIMBA_DATA_DIR", str(IMPORT_PATH / "var"))).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -23,6 +23,7 @@ from timba.db.checks import DURABILITY
 from timba.db.errors import is_disk_full
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
+from timba.installation import COMMAND
 
 DEFAULT_PASSWORD: Final = "admin"  # noqa: S105 - of the demo, refused beyond loopback
 # Files of packages whose pages Timba does not serve.
@@ -57,7 +58,7 @@ def check_administrator_password(username: str) -> None:
         raise CommandError(
             f"The administrator “{username}” still has the password “{DEFAULT_PASSWORD}”, and "
             f"TIMBA_HOST is {settings.TIMBA_HOST}. Set another password first: "
-            f"python manage.py changepassword {username}"
+            f"{COMMAND} changepassword {username}"
         )
 
 

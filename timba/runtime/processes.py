@@ -8,8 +8,11 @@ from typing import Final
 from django.conf import settings
 
 from timba.files.processors.base import BULK, FAST
+from timba.installation import IMPORT_PATH
 from timba.runtime.supervisor import ProcessSpec
 
+# Without -P, Python would import modules from the folder in which Timba was started.
+_PYTHON: Final = (sys.executable, "-P", "-m")
 # Of each web worker. A connection that sends no headers in time is closed.
 _CONNECTIONS: Final = 2048
 _HEADER_SECONDS: Final = 10
@@ -19,19 +22,18 @@ _BUFFER_BYTES: Final = 64 * 1024
 
 def processes() -> list[ProcessSpec]:
     """Return the processes of this machine; with a broker, Celery replaces the embedded worker."""
-    manage = (sys.executable, str(settings.BASE_DIR / "manage.py"))
-    relay = ProcessSpec(name="relay", command=(*manage, "relay"))
+    timba = (*_PYTHON, "timba")
+    relay = ProcessSpec(name="relay", command=(*timba, "relay"))
     if settings.BROKER_URL:
         return [_web(), *_celery(), relay]
-    return [_web(), ProcessSpec(name="worker", command=(*manage, "work")), relay]
+    return [_web(), ProcessSpec(name="worker", command=(*timba, "work")), relay]
 
 
 def _web() -> ProcessSpec:
     return ProcessSpec(
         name="web",
         command=(
-            sys.executable,
-            "-m",
+            *_PYTHON,
             "granian",
             "--interface=asgi",
             "--loop=uvloop",
@@ -49,7 +51,7 @@ def _web() -> ProcessSpec:
             "--respawn-failed-workers",
             "--no-ws",
             "--log-level=error",
-            f"--working-dir={settings.BASE_DIR}",
+            f"--working-dir={IMPORT_PATH}",
             "timba.config.asgi:application",
         ),
     )
@@ -57,8 +59,8 @@ def _web() -> ProcessSpec:
 
 def _celery() -> list[ProcessSpec]:
     celery = (
-        *(sys.executable, "-m", "celery", "--quiet"),
-        *("--app=timba.config", f"--workdir={settings.BASE_DIR}"),
+        *(*_PYTHON, "celery", "--quiet"),
+        *("--app=timba.config", f"--workdir={IMPORT_PATH}"),
     )
     threads = settings.TIMBA_WORKER_THREADS
     return [

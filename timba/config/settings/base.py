@@ -14,7 +14,6 @@ from whitenoise.compress import Compressor
 from timba import __version__
 from timba.config.env import (
     DATA_DIR,
-    PROJECT_DIR,
     env,
     get_int,
     get_list,
@@ -36,7 +35,6 @@ from timba.failpoints import arm
 DEBUG = env.bool("TIMBA_DEBUG", default=False)
 SECRET_KEY = get_or_create_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = get_or_create_key("TIMBA_JWT_KEY", "jwt_key")
-BASE_DIR = PROJECT_DIR
 TIMBA_DATA_DIR = DATA_DIR
 
 TIMBA_HOST = get_str("TIMBA_HOST", "127.0.0.1")

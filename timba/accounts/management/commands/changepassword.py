@@ -14,6 +14,8 @@ from timba.accounts.sign_in import unlock_username
 
 
 class Command(changepassword.Command):
+    help = "Change a user's password, and sign the user out everywhere."
+
     def handle(self, *args: Any, **options: Any) -> str:
         message = str(super().handle(*args, **options))
         username = options["username"] or getpass.getuser()

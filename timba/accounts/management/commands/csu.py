@@ -23,7 +23,7 @@ _ATTEMPTS: Final = 3
 
 
 class Command(BaseCommand):
-    help = "Creates the administrator `admin`; where there is one, it changes nothing."
+    help = "Create the administrator `admin`; if there is one, change nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         try:

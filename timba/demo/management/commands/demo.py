@@ -1,4 +1,4 @@
-"""Runs Timba with a demo company, for `make demo`."""
+"""Runs Timba with a demo company, for `timba demo` and `make demo`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _REMINDER_SECONDS: Final = 60.0
 
 
 class Command(BaseCommand):
-    help = "Sets up and runs Timba with a demo company until SIGTERM or Ctrl-C."
+    help = "Run Timba with a demo company until SIGTERM or Ctrl-C."
     requires_system_checks = ()  # `prepare` runs them, with the database checks
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature

@@ -1,4 +1,4 @@
-"""`manage.py consume`: prints a topic's events as JSON lines, each once."""
+"""`timba consume`: prints a topic's events as JSON lines, each once."""
 
 from __future__ import annotations
 

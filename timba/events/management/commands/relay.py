@@ -1,4 +1,4 @@
-"""`manage.py relay`: publishes the events of the outbox to Kafka until it is stopped."""
+"""`timba relay`: publishes the events of the outbox to Kafka until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py work`: the embedded worker."""
+"""`timba work`: the embedded worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from timba.files.worker import Worker
 class Command(BaseCommand):
     """Run the embedded worker until SIGTERM or Ctrl-C."""
 
-    help = "Processes uploaded files, without any broker, until it is stopped."
+    help = "Process uploaded files, without a broker, until SIGTERM or Ctrl-C."
     # The checks of pages and views, which take a second to load, are left to the web server.
     requires_system_checks = (Tags.security,)
 

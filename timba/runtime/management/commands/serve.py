@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Runs the web server, the workers and the relay until SIGTERM or Ctrl-C."
+    help = "Run the web server, the workers and the relay until SIGTERM or Ctrl-C."
     requires_system_checks = ()  # `prepare` runs them, with the database checks
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
