@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 
 from timba.runtime.processes import processes
 
@@ -20,11 +21,34 @@ def test_with_a_broker_celerys_worker_and_beat_run(settings: Any) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:6379/0"
     assert [spec.name for spec in processes()] == [
         "web",
-        "bulk worker",
-        "fast worker",
+        "bulk",
+        "fast",
         "beat",
         "relay",
     ]
+
+
+def test_only_the_named_processes_run(settings: Any) -> None:
+    settings.BROKER_URL = "redis://127.0.0.1:6379/0"
+    assert [spec.name for spec in processes(only=["beat", "web"])] == ["web", "beat"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "name", "condition", "names"),
+    [
+        ("", "fast", "Without BROKER_URL", "web, worker, relay"),
+        ("redis://host/0", "worker", "With BROKER_URL", "web, bulk, fast, beat, relay"),
+    ],
+)
+def test_a_process_that_this_installation_does_not_have_is_refused(
+    settings: Any, broker: str, name: str, condition: str, names: str
+) -> None:
+    settings.BROKER_URL = broker
+    with pytest.raises(CommandError) as error:
+        processes(only=["web", name])
+    assert str(error.value) == (
+        f"There is no process “{name}”. {condition}, the processes are: {names}."
+    )
 
 
 def test_the_web_server_listens_where_it_is_told(settings: Any) -> None:
@@ -34,7 +58,7 @@ def test_the_web_server_listens_where_it_is_told(settings: Any) -> None:
     assert {"--host=127.0.0.9", "--port=8123", "--workers=2"} <= set(web.command)
 
 
-@pytest.mark.parametrize("name", ["web", "fast worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "fast", "beat"])
 def test_third_party_commands_accept_all_their_options(
     settings: Any, tmp_path: Path, name: str
 ) -> None:

@@ -21,8 +21,10 @@ from django.core.management import BaseCommand, CommandError, call_command
 from timba.accounts.models import User
 from timba.db.checks import DURABILITY
 from timba.db.errors import is_disk_full
+from timba.db.migration_lock import migration_lock
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
+from timba.folder_lock import folder_lock
 from timba.installation import COMMAND
 
 DEFAULT_PASSWORD: Final = "admin"  # noqa: S105 - of the demo, refused beyond loopback
@@ -31,15 +33,20 @@ _IGNORED_STATIC_FILES: Final = ["rest_framework", "redoc"]
 _log = structlog.get_logger(__name__)
 
 
-def prepare() -> None:
-    """Run the system checks, then bring tables and static files up to date."""
+def prepare(*, serves_web: bool = True) -> None:
+    """Run the system checks, then bring tables and, for the web server, static files up to date.
+
+    Several processes may do this at once, on several machines: all but one wait for the tables.
+    """
     BaseCommand().check(databases=["default"])
     _warn_about_durability()
     missing_protections()  # logs each missing protection
-    call_command("migrate", interactive=False, verbosity=0)
-    call_command("createcachetable", verbosity=0)
+    with migration_lock():
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
     _check_store()
-    _collect_static_files()
+    if serves_web:
+        _collect_static_files()
 
 
 def check_password_is_not_default(password: str) -> None:
@@ -131,15 +138,21 @@ def _collect_static_files() -> None:
         for name, storage in finder.list(_IGNORED_STATIC_FILES):
             info = Path(storage.path(name)).stat()
             digest.update(f"{name} {info.st_size} {info.st_mtime_ns}\n".encode())
-    marker = Path(settings.STATIC_ROOT) / ".collected"
-    if marker.exists() and marker.read_text() == digest.hexdigest():
-        return
+    root = Path(settings.STATIC_ROOT)
     try:
-        call_command(
-            "collectstatic", interactive=False, verbosity=0, ignore_patterns=_IGNORED_STATIC_FILES
-        )
-        marker.write_text(digest.hexdigest())
+        root.mkdir(parents=True, exist_ok=True)
+        with folder_lock(root):
+            _collect_unless_marked(root / ".collected", digest.hexdigest())
     except OSError as error:
         raise CommandError(
             f"Timba cannot write its static files, {error.filename}: {error.strerror}."
         ) from error
+
+
+def _collect_unless_marked(marker: Path, digest: str) -> None:
+    if marker.exists() and marker.read_text() == digest:
+        return
+    call_command(
+        "collectstatic", interactive=False, verbosity=0, ignore_patterns=_IGNORED_STATIC_FILES
+    )
+    marker.write_text(digest)

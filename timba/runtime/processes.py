@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Final
 
 from django.conf import settings
+from django.core.management import CommandError
 
 from timba.files.processors.base import BULK, FAST
 from timba.installation import IMPORT_PATH
 from timba.runtime.supervisor import ProcessSpec
 
+WEB: Final = "web"
 # Without -P, Python would import modules from the folder in which Timba was started.
 _PYTHON: Final = (sys.executable, "-P", "-m")
 # Of each web worker. A connection that sends no headers in time is closed.
@@ -20,8 +23,25 @@ _HEADER_SECONDS: Final = 10
 _BUFFER_BYTES: Final = 64 * 1024
 
 
-def processes() -> list[ProcessSpec]:
-    """Return the processes of this machine; with a broker, Celery replaces the embedded worker."""
+def processes(*, only: Collection[str] = ()) -> list[ProcessSpec]:
+    """Return all processes of an installation, or `only` those with these names.
+
+    Raises CommandError for a name that this installation does not have.
+    """
+    specs = _all_processes()
+    names = [spec.name for spec in specs]
+    for name in only:
+        if name not in names:
+            condition = "With" if settings.BROKER_URL else "Without"
+            raise CommandError(
+                f"There is no process “{name}”. {condition} BROKER_URL, the processes are: "
+                f"{', '.join(names)}."
+            )
+    return [spec for spec in specs if spec.name in (only or names)]
+
+
+def _all_processes() -> list[ProcessSpec]:
+    """With a broker, Celery's workers and beat replace the embedded worker."""
     timba = (*_PYTHON, "timba")
     relay = ProcessSpec(name="relay", command=(*timba, "relay"))
     if settings.BROKER_URL:
@@ -31,7 +51,7 @@ def processes() -> list[ProcessSpec]:
 
 def _web() -> ProcessSpec:
     return ProcessSpec(
-        name="web",
+        name=WEB,
         command=(
             *_PYTHON,
             "granian",
@@ -66,7 +86,7 @@ def _celery() -> list[ProcessSpec]:
     return [
         *(
             ProcessSpec(
-                name=f"{queue} worker",
+                name=queue,
                 command=(
                     *celery,
                     "worker",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from timba.accounts.management.commands.csu import USERNAME
 from timba.runtime.bootstrap import (
@@ -15,7 +16,7 @@ from timba.runtime.bootstrap import (
     check_port_is_free,
     prepare,
 )
-from timba.runtime.processes import processes
+from timba.runtime.processes import WEB, processes
 from timba.runtime.supervisor import Supervisor
 
 _log = structlog.get_logger(__name__)
@@ -25,9 +26,22 @@ class Command(BaseCommand):
     help = "Run the web server, the workers and the relay until SIGTERM or Ctrl-C."
     requires_system_checks = ()  # `prepare` runs them, with the database checks
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        check_password_is_not_default(settings.TIMBA_ADMIN_PASSWORD)
-        check_port_is_free()
-        prepare()
-        check_administrator_password(USERNAME)
-        Supervisor(processes(), report=_log.warning).run()
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="run only this process, such as web or worker; repeat it for several",
+        )
+
+    def handle(self, *args: Any, only: Collection[str] = (), **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        specs = processes(only=only)
+        serves_web = any(spec.name == WEB for spec in specs)
+        if serves_web:
+            check_password_is_not_default(settings.TIMBA_ADMIN_PASSWORD)
+            check_port_is_free()
+        prepare(serves_web=serves_web)
+        if serves_web:
+            check_administrator_password(USERNAME)
+        Supervisor(specs, report=_log.warning).run()
