@@ -43,6 +43,7 @@ def test_event_matches_the_contract(make_user: MakeUser) -> None:
         "events": [
             {
                 "id": str(row.event_id),
+                "epoch": 1,
                 "sequence": 1,
                 "topic": "note_events",
                 "key": str(note["id"]),
@@ -52,7 +53,7 @@ def test_event_matches_the_contract(make_user: MakeUser) -> None:
                 "value": {"action": "create", "note": note},
             }
         ],
-        "next": "http://testserver/api/events/?after=1",
+        "next": "http://testserver/api/events/?after=1.1",
     }
 
 
@@ -80,7 +81,7 @@ def test_next_continues_and_is_never_null(make_user: MakeUser) -> None:
     assert titles(second) == ["c"]
     assert api_client.get(second.json()["next"]).json() == {
         "events": [],
-        "next": "http://testserver/api/events/?limit=2&topic=note_events&after=3",
+        "next": "http://testserver/api/events/?limit=2&topic=note_events&after=1.3",
     }
     keep_notes(user, "d")
     assert titles(api_client.get(second.json()["next"])) == ["d"]
@@ -136,7 +137,9 @@ def test_anonymous_request_for_events_is_401() -> None:
     [
         "after=-1",
         "after=x",
-        "after=1.5",
+        "after=1.-5",
+        "after=1.2.3",
+        "after=.5",
         "after=9223372036854775808",
         "after=" + "9" * 5000,
         "limit=0",
@@ -155,17 +158,78 @@ def test_invalid_parameters_of_events_are_400(make_user: MakeUser, query: str) -
     assert response["Content-Type"] == "application/problem+json"
 
 
-def test_consumer_continues_at_the_sequence_of_a_restore(make_user: MakeUser) -> None:
+def restore_to(sequence: int, *, epoch: int) -> None:
+    """Do to the events what a restore from a backup does that was made after that number."""
+    OutboxEvent.objects.filter(sequence__gt=sequence).delete()
+    Stream.objects.update(last_sequence=sequence, epoch=epoch)
+
+
+def test_a_bare_number_beyond_a_restore_is_led_back_to_it(make_user: MakeUser) -> None:
     user = make_user()
     keep_notes(user, "a", "b", "c")
     api_client = api_client_of(user)
-    following = api_client.get("/api/events/").json()["next"]
-    OutboxEvent.objects.filter(sequence__gt=1).delete()
-    Stream.objects.update(last_sequence=1, epoch=2)
-    led_back = api_client.get(following)
+    restore_to(1, epoch=2)
+    led_back = api_client.get("/api/events/?after=3")
     assert led_back.json()["events"] == []
     keep_notes(user, "d", "e", "f")
     assert titles(api_client.get(led_back.json()["next"])) == ["d", "e", "f"]
+
+
+def test_following_next_across_a_restore_is_409_and_continues_where_it_was(
+    make_user: MakeUser,
+) -> None:
+    user = make_user()
+    keep_notes(user, "a", "b", "c")
+    api_client = api_client_of(user)
+    following = api_client.get("/api/events/?topic=note_events").json()["next"]
+    restore_to(1, epoch=7)
+    keep_notes(user, "d", "e", "f")
+    response = api_client.get(following)
+    go_on = "http://testserver/api/events/?topic=note_events&after=7.1"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "Timba was restored from a backup, and the events after it were lost. "
+        "Go on with after=7.1.",
+    }
+    assert response.status_code == 409
+    assert response["Link"] == f'<{go_on}>; rel="next"'
+    assert titles(api_client.get(go_on)) == ["d", "e", "f"]
+
+
+@pytest.mark.parametrize(
+    ("after", "go_on"),
+    [
+        ("1.2", "9.2"),  # before all restores
+        ("1.5", "9.3"),  # events that the first restore lost
+        ("4.5", "9.4"),  # one that the second restore lost
+        ("4.4", "9.4"),
+        ("0.0", "9.0"),
+        ("10.5", "9.0"),  # an epoch that the backup does not know
+    ],
+)
+def test_a_position_in_an_older_epoch_is_409_with_what_was_not_lost(
+    make_user: MakeUser, after: str, go_on: str
+) -> None:
+    user = make_user()
+    keep_notes(user, "a", "b", "c")
+    restore_to(3, epoch=4)
+    keep_notes(user, "d")
+    restore_to(4, epoch=9)
+    keep_notes(user, "e")
+    response = api_client_of(user).get(f"/api/events/?after={after}")
+    assert response.status_code == 409
+    assert response["Link"] == f'<http://testserver/api/events/?after={go_on}>; rel="next"'
+
+
+def test_a_client_created_after_a_restore_begins_in_its_epoch(make_user: MakeUser) -> None:
+    keep_notes(make_user(), "a")
+    restore_to(1, epoch=5)
+    other = make_user(client=ClientFactory())
+    keep_notes(other, "b")
+    [event] = api_client_of(other).get("/api/events/").json()["events"]
+    assert (event["epoch"], event["sequence"]) == (5, 1)
 
 
 def test_other_methods_of_events_are_405(make_user: MakeUser) -> None:

@@ -21,14 +21,14 @@ from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.events import history
 from timba.events.messages import build_message
-from timba.events.models import OutboxEvent
+from timba.events.models import OutboxEvent, Stream
 from timba.events.publishers import open_publisher
 from timba.events.relay import Relay
 
 pytestmark = pytest.mark.django_db
 
 NOTE = ["id", "title", "content", "consignment_id", "created_at", "updated_at"]
-EVENT = ["id", "sequence", "topic", "key", "type", "time", "actor_id", "value"]
+EVENT = ["id", "epoch", "sequence", "topic", "key", "type", "time", "actor_id", "value"]
 NOTES, EVENTS = "/api/notes/", "/api/events/"
 
 
@@ -209,7 +209,25 @@ def test_the_history_is_read_after_a_sequence_by_topic_oldest_first(
     assert [event["sequence"] for event in second["events"]] == [3, 4]
     last = api_client.get(EVENTS, {"after": 6}).json()
     assert last["events"] == []
-    assert last["next"] == "http://testserver/api/events/?after=6"
+    assert last["next"] == "http://testserver/api/events/?after=1.6"
+
+
+def test_after_a_restore_the_older_epoch_is_409_and_says_where_to_start(
+    api_client: APIClient,
+) -> None:
+    api_client.post(NOTES, {"title": "before"})
+    api_client.post(NOTES, {"title": "lost"})
+    following = api_client.get(EVENTS).json()["next"]
+    OutboxEvent.objects.filter(sequence=2).delete()
+    Stream.objects.update(last_sequence=1, epoch=2)
+    api_client.post(NOTES, {"title": "after"})
+    problem = assert_problem(api_client.get(following), 409)
+    assert problem["detail"].endswith("Go on with after=2.1.")
+    [event] = events(api_client, after="2.1")
+    assert (event["epoch"], event["sequence"]) == (2, 2)
+    assert event["value"]["note"]["title"] == "after"
+    # A bare number means the current epoch.
+    assert [event["sequence"] for event in events(api_client, after=1)] == [2]
 
 
 @pytest.mark.parametrize(

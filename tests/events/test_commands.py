@@ -25,7 +25,7 @@ from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from timba.events import consumer
 from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
-from timba.events.models import OutboxEvent, RelayLease
+from timba.events.models import OutboxEvent, RelayLease, Stream
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
 
@@ -84,8 +84,28 @@ def in_kafka(publish_events: PublishEvents, kafka: MockKafka) -> None:
 @pytest.mark.parametrize("source", ["outbox", "kafka"])
 def test_consume_filters_by_its_options(in_kafka: None, source: str) -> None:
     assert sequences(consume("note_events", source=source)) == [(1, 1), (1, 3), (2, 1)]
-    assert sequences(consume("note_events", source=source, after=1)) == [(1, 3)]
+    assert sequences(consume("note_events", "--after=1", source=source)) == [(1, 3)]
     assert sequences(consume("note_events", source=source, client=2)) == [(2, 1)]
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.django_db
+@pytest.mark.parametrize("source", ["outbox", "kafka"])
+def test_consume_after_an_older_epoch_prints_the_numbers_used_again(
+    in_kafka: None, publish_events: PublishEvents, source: str
+) -> None:
+    OutboxEvent.objects.filter(client_id=1, sequence=3).delete()
+    Stream.objects.filter(client_id=1).update(last_sequence=2, epoch=2)
+    publish_events(make_event(key="4"))
+    Relay(open_publisher=open_publisher).run_once()
+    options = {"source": source, "client": 1}
+    assert sequences(consume("note_events", "--after=1.3", **options)) == [(1, 3)]
+    assert consume("note_events", "--after=2.3", **options) == []
+
+
+def test_consume_names_an_invalid_position() -> None:
+    with pytest.raises(CommandError, match=r"argument --after: invalid .* value: '1\.x'"):
+        consume("note_events", "--after=1.x")
 
 
 @pytest.mark.only_on("sqlite")

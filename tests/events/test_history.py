@@ -98,7 +98,7 @@ def test_a_position_beyond_the_last_event_is_reset(publish_events: PublishEvents
     publish_events(key="a")
     publish_events(key="b", client_id=2)
     assert read(after=5) == ([], 1)
-    assert wait(0.1, after=5) == EventPage(events=[], position=1)
+    assert wait(0.1, after=5) == EventPage(events=[], position=1, epoch=1)
     publish_events(key="c")
     assert read(after=1) == (["c"], 2)
 
@@ -123,7 +123,7 @@ def test_waiting_returns_existing_events_at_once(
 @pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 def test_waiting_times_out_with_an_empty_page(sleeps: list[float]) -> None:
-    assert wait(0.5) == EventPage(events=[], position=0)
+    assert wait(0.5) == EventPage(events=[], position=0, epoch=1)
     assert sleeps == pytest.approx([0.2, 0.2, 0.1])
 
 

@@ -19,7 +19,7 @@ from confluent_kafka import Message as KafkaMessage
 from django.conf import settings
 
 from timba.errors import NotFound, Unavailable
-from timba.events.history import events_after
+from timba.events.history import Restored, check_epoch, events_after
 from timba.events.messages import Message, build_message
 from timba.events.models import Stream
 
@@ -82,12 +82,14 @@ def parse_message(message: Message) -> ReceivedEvent:
 class EventFilter:
     """Which events to read: those of a topic with numbers above `after`.
 
-    `client_id` selects the events of one client; None, of all. With `follow`, later events are
-    yielded too, without end.
+    With `epoch`, the one in which events up to `after` were read, those of later epochs are read
+    too, whatever their numbers. `client_id` selects the events of one client; None, of all. With
+    `follow`, later events are yielded too, without end.
     """
 
     topic: str
     after: int = 0
+    epoch: int | None = None
     client_id: int | None = None
     follow: bool = False
 
@@ -104,7 +106,7 @@ def read_outbox(event_filter: EventFilter) -> Iterator[Message]:
         streams = streams.filter(client_id=event_filter.client_id)
     while True:
         for client, last in streams.all():
-            position = positions.get(client, event_filter.after)
+            position = positions[client] if client in positions else _start(client, event_filter)
             while position < last:
                 page = events_after(
                     client_id=client, after=position, topic=event_filter.topic, limit=_BATCH_SIZE
@@ -115,6 +117,17 @@ def read_outbox(event_filter: EventFilter) -> Iterator[Message]:
         if not event_filter.follow:
             return
         time.sleep(_POLL_SECONDS)
+
+
+def _start(client_id: int, event_filter: EventFilter) -> int:
+    """Return the number of the last event to leave out."""
+    if event_filter.epoch is None:
+        return event_filter.after
+    try:
+        check_epoch(client_id=client_id, epoch=event_filter.epoch, after=event_filter.after)
+    except Restored as restored:
+        return restored.position
+    return event_filter.after
 
 
 def read_kafka(event_filter: EventFilter) -> Iterator[Message]:
@@ -167,8 +180,13 @@ def _partitions(consumer: Consumer, topic: str) -> set[int]:
 
 
 def _matches(message: Message, event_filter: EventFilter) -> bool:
-    client_id, sequence = (int(message.headers[name]) for name in ("ce_clientid", "ce_sequence"))
-    return sequence > event_filter.after and event_filter.client_id in (None, client_id)
+    names = ("ce_clientid", "ce_epoch", "ce_sequence")
+    client_id, epoch, sequence = (int(message.headers[name]) for name in names)
+    if event_filter.client_id not in (None, client_id):
+        return False
+    if event_filter.epoch is None:
+        return sequence > event_filter.after
+    return (epoch, sequence) > (event_filter.epoch, event_filter.after)
 
 
 def _message(record: KafkaMessage) -> Message:

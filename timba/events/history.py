@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +12,10 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db.models import Min
 from django.utils import timezone
 
+from timba.errors import Conflict
 from timba.events.models import OutboxEvent, OutboxQuerySet, Stream
 
 _log = structlog.get_logger(__name__)
@@ -20,15 +23,59 @@ _log = structlog.get_logger(__name__)
 _BATCH_SIZE: Final = 1000
 
 MAX_WAIT_SECONDS: Final = 25
+_HIGHEST: Final = 2**63 - 1
+_POSITION: Final = re.compile(r"(?:([0-9]{1,10})\.)?([0-9]{1,19})")
 _POLL_SECONDS: Final = 0.2
+
+
+def parse_position(text: str) -> tuple[int | None, int]:
+    """Return the epoch, or None, and the number in `<epoch>.<sequence>` or `<sequence>`.
+
+    Raises ValueError for anything else.
+    """
+    match = _POSITION.fullmatch(text)
+    if match is None or int(match[2]) > _HIGHEST:
+        raise ValueError("Give a sequence number, or an epoch and one, such as 1.41.")
+    return int(match[1]) if match[1] else None, int(match[2])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventPage:
-    """Some of a client's events, oldest first; the next page is read with `after=position`."""
+    """Some of a client's events, oldest first; the next page is read with `after=position`.
+
+    `epoch` is the client's current one.
+    """
 
     events: list[OutboxEvent]
     position: int
+    epoch: int
+
+
+class Restored(Conflict):
+    """A restore has begun a newer epoch: go on after `position` in `epoch`."""
+
+    def __init__(self, *, epoch: int, position: int) -> None:
+        self.epoch, self.position = epoch, position
+        super().__init__(
+            "Timba was restored from a backup, and the events after it were lost. "
+            f"Go on with after={epoch}.{position}."
+        )
+
+
+def check_epoch(*, client_id: int, epoch: int, after: int) -> None:
+    """Raise Restored unless `epoch`, in which a caller has read up to `after`, is the current one.
+
+    Every restore begins an epoch with a higher number, so the events that the caller has read and
+    that were not lost are those before the first event of a higher epoch.
+    """
+    current, last = _stream_state(client_id)
+    if epoch == current:
+        return
+    newer = OutboxEvent.objects.filter(client_id=client_id, epoch__gt=epoch)
+    first_newer = newer.aggregate(first=Min("sequence"))["first"]
+    kept = last if first_newer is None else first_newer - 1
+    # An epoch that is not known here: nothing is known to be the same as what the caller has read.
+    raise Restored(epoch=current, position=min(after, kept) if epoch < current else 0)
 
 
 def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -> EventPage:
@@ -38,13 +85,14 @@ def events_after(*, client_id: int, after: int, topic: str | None, limit: int) -
     `after` above the last number means that a restore from a backup has removed events; `position`
     is then the last number, so that the caller does not skip new events with reused numbers.
     """
-    last = _last_sequence(client_id)
+    epoch, last = _stream_state(client_id)
     rows = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=after)
     if topic is not None:
         rows = rows.filter(topic=topic)
     events = rows.order_by("sequence").fetch_batch(limit)
     # If the topic has no new events, the next page need not scan those of the other topics again.
-    return EventPage(events=events, position=events[-1].sequence if events else last)
+    position = events[-1].sequence if events else last
+    return EventPage(events=events, position=position, epoch=epoch)
 
 
 def timeline_of(subject: str, *, client_id: int) -> OutboxQuerySet:
@@ -67,7 +115,7 @@ def wait_for_events(
         until = time.monotonic() + min(seconds, MAX_WAIT_SECONDS)
         while not page.events and (left := until - time.monotonic()) > 0:
             time.sleep(min(_POLL_SECONDS, left))
-            if _last_sequence(client_id) > page.position:
+            if _stream_state(client_id)[1] > page.position:
                 page = events_after(
                     client_id=client_id, after=page.position, topic=topic, limit=limit
                 )
@@ -87,9 +135,10 @@ def oldest_unpublished_seconds() -> float | None:
     return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())
 
 
-def _last_sequence(client_id: int) -> int:
+def _stream_state(client_id: int) -> tuple[int, int]:
+    """Return the client's epoch and the number of its last event."""
     streams = Stream.objects.filter(client_id=client_id)
-    return streams.values_list("last_sequence", flat=True).first() or 0
+    return streams.values_list("epoch", "last_sequence").first() or (1, 0)
 
 
 @cache

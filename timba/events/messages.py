@@ -56,6 +56,11 @@ class EventSchema(TypedDict):
         "Id of the event, the same each time it is delivered.",
         "0f3d9a1e-55b1-4d0c-8d8a-6c2f51b7aa03",
     ]
+    epoch: Annotated[
+        int,
+        "Raised when Timba is restored from a backup: compare the epoch first, then `sequence`.",
+        1,
+    ]
     sequence: Annotated[
         int, "Number of the event within its client, counted from 1 without gaps.", 41
     ]
@@ -83,6 +88,7 @@ def serialize_event(event: OutboxEvent) -> EventSchema:
     """Return the event as callers see it; `value` is the message that brokers get."""
     return EventSchema(
         id=str(event.event_id),
+        epoch=event.epoch,
         sequence=event.sequence,
         topic=event.topic,
         key=event.key,

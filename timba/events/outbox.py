@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
@@ -120,7 +121,9 @@ def _lock_stream(client_id: int) -> Stream:
     try:
         return streams.get(client_id=client_id)
     except Stream.DoesNotExist:
-        Stream.objects.get_or_create(client_id=client_id)
+        # A client that a restore has undone may have had the same number, and lower epochs.
+        epoch = Stream.objects.aggregate(latest=Max("epoch"))["latest"] or 1
+        Stream.objects.get_or_create(client_id=client_id, defaults={"epoch": epoch})
         return streams.get(client_id=client_id)
 
 

@@ -341,6 +341,7 @@ CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
     "Content-Range",
     "ETag",
+    "Link",
     "Location",
     "Repr-Digest",
     "Retry-After",

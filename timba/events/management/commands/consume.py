@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.errors import DomainError
 from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
+from timba.events.history import parse_position
 from timba.serialization import dumps
 
 
@@ -22,7 +23,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("topic", help="for example note_events")
         parser.add_argument(
-            "--after", type=int, default=0, metavar="N", help="only numbers above N of each client"
+            "--after",
+            type=parse_position,
+            default=(None, 0),
+            metavar="[EPOCH.]N",
+            help="only numbers above N of each client; with the epoch in which you have read them, "
+            "also the numbers that were used again after a restore from a backup",
         )
         parser.add_argument("--client", type=int, metavar="ID", help="only this client's events")
         parser.add_argument("--follow", action="store_true", help="wait for more, until Ctrl-C")
@@ -39,7 +45,8 @@ class Command(BaseCommand):
         read = read_kafka if options["source"] == "kafka" else read_outbox
         event_filter = EventFilter(
             topic=options["topic"],
-            after=options["after"],
+            epoch=options["after"][0],
+            after=options["after"][1],
             client_id=options["client"],
             follow=options["follow"],
         )
