@@ -54,19 +54,70 @@ def test_a_key_is_generated_once_and_readable_by_its_owner_only(
     assert stored.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_data_folder_is_created(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "some" / "where"))
-    assert env.create_data_folder() == tmp_path / "some" / "where"
-    assert (tmp_path / "some" / "where").is_dir()
+@pytest.fixture
+def settings_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a settings file that is read instead of the default one."""
+    for variable in ("TIMBA_DATA_DIR", "TIMBA_SOMETHING", "TIMBA_SETTINGS"):
+        monkeypatch.setenv(variable, "")  # also restores what the file sets
+    path = tmp_path / "settings" / "timba.env"
+    path.parent.mkdir()
+    monkeypatch.setattr(env, "default_settings_file", lambda: path)
+    monkeypatch.setattr(env, "default_data_folder", lambda: tmp_path / "default")
+    return path
 
 
-def test_a_data_folder_that_cannot_be_created_is_refused_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_without_a_settings_file_the_data_folder_is_the_default_one(settings_file: Path) -> None:
+    default = settings_file.parents[1] / "default"
+    assert env.load() == (default, False)
+    assert default.is_dir()
+    assert env.get_str("TIMBA_DATA_DIR") == str(default), "for the processes that this one starts"
+
+
+def test_the_environment_prevails_over_the_settings_file(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("TIMBA_DATA_DIR", str(tmp_path / "file" / "data"))
+    settings_file.write_text("TIMBA_DATA_DIR=/nowhere\nTIMBA_SOMETHING=9\n")
+    monkeypatch.chdir(settings_file.parents[1])
+    monkeypatch.setenv("TIMBA_DATA_DIR", "data")
+    assert env.load() == (settings_file.parents[1] / "data", True)
+    assert env.get_str("TIMBA_SOMETHING") == "9"
+
+
+def test_a_relative_data_folder_counts_from_the_settings_file(settings_file: Path) -> None:
+    settings_file.write_text("TIMBA_DATA_DIR=../data\n")
+    assert env.load() == (settings_file.parents[1] / "data", True)
+
+
+def test_another_settings_file_may_be_named(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_file.write_text("TIMBA_SOMETHING=9\n")
+    other = settings_file.with_name("other.env")
+    monkeypatch.setenv("TIMBA_SETTINGS", str(other))
     with pytest.raises(ImproperlyConfigured) as error:
-        env.create_data_folder()
+        env.load()
+    assert str(error.value) == f"TIMBA_SETTINGS is {other}, which does not exist."
+    other.write_text("TIMBA_SOMETHING=10\n")
+    env.load()
+    assert env.get_str("TIMBA_SOMETHING") == "10"
+
+
+def test_a_settings_file_that_cannot_be_read_is_refused_with_a_sentence(
+    settings_file: Path,
+) -> None:
+    settings_file.mkdir()
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.load()
+    assert str(error.value) == (
+        f"The settings file {settings_file} cannot be read: Is a directory. Timba needs it: run "
+        "this command as the account that Timba runs as."
+    )
+
+
+def test_a_data_folder_that_cannot_be_created_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.create_data_folder(tmp_path / "file" / "data")
     assert str(error.value) == (
         f"TIMBA_DATA_DIR is {tmp_path / 'file' / 'data'}, which cannot be made: Not a directory."
     )

@@ -52,6 +52,21 @@ def test_an_administrator_with_the_default_password_is_refused_beyond_loopback(
     bootstrap.check_administrator_password("admin")
 
 
+def test_the_default_data_folder_is_refused_in_a_git_tree(settings: Any, tmp_path: Path) -> None:
+    settings.TIMBA_DATA_DIR = tmp_path / "clone" / "var"
+    settings.TIMBA_DATA_DIR_IS_NAMED = False
+    bootstrap.check_data_folder()
+    (tmp_path / "clone" / ".git").mkdir(parents=True)
+    with pytest.raises(CommandError) as error:
+        serve.Command().handle()
+    assert str(error.value) == (
+        f"The data folder is {tmp_path}/clone/var, in the git tree {tmp_path}/clone, where git may "
+        "delete it. Set TIMBA_DATA_DIR to a folder elsewhere, or to this one to use it."
+    )
+    settings.TIMBA_DATA_DIR_IS_NAMED = True
+    bootstrap.check_data_folder()
+
+
 def test_a_taken_port_is_refused_with_a_sentence(settings: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings.TIMBA_PORT = other.getsockname()[1]

@@ -1,4 +1,6 @@
-"""Reads the environment variables; README's table lists all of them.
+"""Reads the environment variables and the settings file; README's table lists all variables.
+
+The file has lines `VARIABLE=value`; the environment prevails over it.
 
 A secret may also come from a file that is named by the same variable with `_FILE`, as Docker and
 systemd provide secrets. A key that is not set is generated once and stored in the data folder.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -20,7 +23,7 @@ from environ.fileaware_mapping import FileAwareMapping
 from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
 from timba.db.errors import is_disk_full
-from timba.installation import IMPORT_PATH
+from timba.installation import default_data_folder, default_settings_file
 
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 _CACHE_TIMEOUT_SECONDS: Final = 1
@@ -51,8 +54,6 @@ class Env(environ.Env):  # type: ignore[misc]  # it has no types
 
 
 env = Env()
-if (IMPORT_PATH / ".env").is_file():
-    env.read_env(str(IMPORT_PATH / ".env"))
 
 
 def get_str(variable: str, default: str = "") -> str:
@@ -61,9 +62,47 @@ def get_str(variable: str, default: str = "") -> str:
     return value
 
 
-def create_data_folder() -> Path:
+def read_settings_file() -> Path:
+    """Read the settings file, if there is one, into the environment; return the folder it is in.
+
+    Raises ImproperlyConfigured if it cannot be read, or if TIMBA_SETTINGS names one that is absent.
+    """
+    named = get_str("TIMBA_SETTINGS")
+    path = Path(named).absolute() if named else default_settings_file()
+    try:
+        content = path.read_text()
+    except FileNotFoundError as error:
+        if named:
+            raise ImproperlyConfigured(
+                f"TIMBA_SETTINGS is {path}, which does not exist."
+            ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ImproperlyConfigured(
+            f"The settings file {path} cannot be read: {reason}. Timba needs it: run this command "
+            "as the account that Timba runs as."
+        ) from error
+    else:
+        env.read_env(StringIO(content))
+    return path.parent
+
+
+def load() -> tuple[Path, bool]:
+    """Read the settings file; return the data folder, and whether a variable names it.
+
+    A relative path counts from the current folder, or from that of the file in which it is.
+    """
+    in_environment = bool(get_str("TIMBA_DATA_DIR"))
+    settings_folder = read_settings_file()
+    named = get_str("TIMBA_DATA_DIR")
+    base = Path.cwd() if in_environment else settings_folder
+    folder = create_data_folder((base / (named or default_data_folder())).resolve())
+    os.environ["TIMBA_DATA_DIR"] = str(folder)  # for the processes that this one starts
+    return folder, bool(named)
+
+
+def create_data_folder(folder: Path) -> Path:
     """Return the data folder, created if it is absent; raise ImproperlyConfigured if unwritable."""
-    folder = Path(get_str("TIMBA_DATA_DIR", str(IMPORT_PATH / "var"))).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -204,4 +243,4 @@ def with_timeouts(cache: dict[str, Any]) -> dict[str, Any]:
 
 # Every process reads the environment before it creates any file.
 os.umask(UMASK)
-DATA_DIR = create_data_folder()
+DATA_DIR, IS_DATA_DIR_NAMED = load()

@@ -25,7 +25,7 @@ from timba.db.migration_lock import migration_lock
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
 from timba.folder_lock import folder_lock
-from timba.installation import COMMAND
+from timba.installation import COMMAND, enclosing_git_tree
 
 DEFAULT_PASSWORD: Final = "admin"  # noqa: S105 - of the demo, refused beyond loopback
 # Files of packages whose pages Timba does not serve.
@@ -73,6 +73,16 @@ def has_default_password(username: str) -> bool:
     """Whether the active administrator has the default password."""
     administrator = User.unscoped.filter(username=username, is_active=True).first()
     return administrator is not None and administrator.check_password(DEFAULT_PASSWORD)
+
+
+def check_data_folder() -> None:
+    """Raise CommandError if the default data folder is in a git tree, where `git clean` erases."""
+    tree = enclosing_git_tree(settings.TIMBA_DATA_DIR)
+    if tree is not None and not settings.TIMBA_DATA_DIR_IS_NAMED:
+        raise CommandError(
+            f"The data folder is {settings.TIMBA_DATA_DIR}, in the git tree {tree}, where git may "
+            "delete it. Set TIMBA_DATA_DIR to a folder elsewhere, or to this one to use it."
+        )
 
 
 def check_port_is_free() -> None:

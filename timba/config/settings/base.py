@@ -14,6 +14,7 @@ from whitenoise.compress import Compressor
 from timba import __version__
 from timba.config.env import (
     DATA_DIR,
+    IS_DATA_DIR_NAMED,
     env,
     get_int,
     get_list,
@@ -36,6 +37,7 @@ DEBUG = env.bool("TIMBA_DEBUG", default=False)
 SECRET_KEY = get_or_create_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = get_or_create_key("TIMBA_JWT_KEY", "jwt_key")
 TIMBA_DATA_DIR = DATA_DIR
+TIMBA_DATA_DIR_IS_NAMED = IS_DATA_DIR_NAMED
 
 TIMBA_HOST = get_str("TIMBA_HOST", "127.0.0.1")
 TIMBA_PORT = get_int("TIMBA_PORT", default=8000, minimum=1, maximum=65_535)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from timba.accounts.management.commands.csu import USERNAME
 from timba.runtime.bootstrap import (
     check_administrator_password,
+    check_data_folder,
     check_password_is_not_default,
     check_port_is_free,
     prepare,
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, only: Collection[str] = (), **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        check_data_folder()
         specs = processes(only=only)
         serves_web = any(spec.name == WEB for spec in specs)
         if serves_web:
