@@ -71,6 +71,12 @@ format: $(VENV)/.dev ## Format the code and fix what the linter can fix
 bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things timed in the same run
 	@for bench in bench/*.py; do [ -e "$$bench" ] || continue; echo "$$bench"; $(BIN)/python "$$bench"; done
 
+.PHONY: package
+package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, with the versions to install
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+	@cp requirements/base.txt dist/requirements.txt
+
 .PHONY: requirements
 requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml
 	@$(COMPILE) --group uv -o requirements/uv.txt
