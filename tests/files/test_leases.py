@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.processors.base import Processor, Superseded
 from timba.files.scheduling import next_waiting
+from timba.files.storage import store
 
 
 @pytest.mark.django_db
@@ -109,3 +111,15 @@ def test_a_heartbeat_continues_during_a_database_outage_and_stops_with_the_block
         for _ in range(3):
             assert beats.acquire(timeout=60)
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+
+
+@pytest.mark.django_db
+def test_a_derivative_has_the_size_and_the_hash_of_its_object(settle: Receive) -> None:
+    file = settle("7,21.5,2026-01-01T00:00:00Z\n7,warm\n", name="yard.csv")
+    derivatives = list(file.derivatives.all())
+    assert {derivative.role for derivative in derivatives} == {"readings", "rejects"}
+    for derivative in derivatives:
+        with store().open_bytes(derivative.storage_key) as stream:
+            content = stream.read()
+        assert derivative.size == len(content)
+        assert derivative.sha256 == hashlib.sha256(content).hexdigest()

@@ -24,7 +24,13 @@ from tests.servers import DedicatedServer, S3Server, record_connections
 from timba.config.env import parse_storage_url
 from timba.files.s3 import PART_BYTES, S3Storage
 from timba.files.s3_reader import S3Reader
-from timba.files.storage import LocalStorage, ObjectStore, StorageUnavailable, new_key
+from timba.files.storage import (
+    UNFINISHED,
+    LocalStorage,
+    ObjectStore,
+    StorageUnavailable,
+    new_key,
+)
 from tools.servers.s3 import VersityGW
 
 # Two attempts of three seconds are far below, those of a minute, botocore's default, far above.
@@ -216,6 +222,22 @@ class TestEveryStore:
             assert uploads_begun(objects, key) == []
         survivor.commit()
         assert objects.size(other) == size
+
+    def test_complete_objects_are_listed_with_their_sizes_and_times(
+        self, objects: ObjectStore
+    ) -> None:
+        keys = {put(objects, b"x" * size): size for size in (1, 70_000)}
+        unfinished = objects.create(new_key())
+        unfinished.write(b"not yet")
+        listed = {found.key: found for found in objects.list_objects()}
+        unfinished.abort()
+        assert {key: listed[key].size for key in keys} == keys
+        assert UNFINISHED not in {key.partition("/")[0] for key in listed}
+        now = dt.datetime.now(dt.UTC)
+        assert all(abs(now - listed[key].modified_at) < dt.timedelta(minutes=5) for key in keys)
+        [first, *_] = keys
+        within = {found.key for found in objects.list_objects(first[:3])}
+        assert within == {key for key in listed if key.startswith(first[:3])}
 
     def test_a_working_store_passes_its_check(self, objects: ObjectStore) -> None:
         objects.check()

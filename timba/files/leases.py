@@ -8,6 +8,7 @@ worker that was paused beyond its lease changes nothing. All times are the datab
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import threading
 import time
@@ -110,6 +111,41 @@ def _beat(renew: Callable[[], None], seconds: float, ended: threading.Event) -> 
             drop_connection()
 
 
+class DerivativeWriter(ObjectWriter):
+    """Writes a derivative's object, and records its size and hash once it is complete."""
+
+    def __init__(self, writer: ObjectWriter, *, derivative_id: int) -> None:
+        super().__init__()
+        self._writer, self._derivative_id = writer, derivative_id
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return self._writer.write(data) or 0
+
+    def tell(self) -> int:
+        return self._writer.tell()
+
+    def commit(self) -> None:
+        size = self.tell()
+        self._writer.commit()
+        self._record(size=size, sha256=self._digest.hexdigest())
+
+    def abort(self) -> None:
+        self._writer.abort()
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()
+
+    @retry_on_deadlock
+    def _record(self, **values: Any) -> None:
+        Derivative.objects.filter(pk=self._derivative_id).update(**values)
+
+
 class WorkerStopping(Exception):
     """The worker is shutting down: the file returns to the queue as it was."""
 
@@ -150,8 +186,9 @@ class Run:
     def derive(self, role: str) -> ObjectWriter:
         derivative = self._create_derivative(role)
         failpoint("processing.derivative_named")
-        writer = store().create(derivative.storage_key)
+        writer: ObjectWriter = store().create(derivative.storage_key)
         failpoint("processing.derivative_begun")
+        writer = DerivativeWriter(writer, derivative_id=derivative.pk)
         self._created_keys.append(derivative.storage_key)
         # The sweeper may have deleted the row before there was an object to delete with it.
         if not self.fenced_row().exists():

@@ -157,6 +157,9 @@ class Derivative(models.Model):
     is_current = models.BooleanField(default=False)
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
+    # Of the object, set when it is complete; those of earlier versions have neither.
+    size = models.BigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sweep_failed_at = models.DateTimeField(null=True)
 
@@ -164,7 +167,20 @@ class Derivative(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["file", "run", "role"], name="derivative_is_unique"),
         ]
-        indexes = [models.Index(fields=["is_current"], name="derivative_current")]
+        indexes = [
+            models.Index(fields=["is_current"], name="derivative_current"),
+            models.Index(fields=["storage_key"], name="derivative_by_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} of {self.file_id}, run {self.run}"
+
+
+class ErasureHold(models.Model):
+    """While a backup has one in force, no object that its rows name is erased; see `erasure`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at}"

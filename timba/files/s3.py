@@ -2,8 +2,8 @@
 
 Small objects are uploaded in one request, large ones in parts; an upload that is not completed is
 invisible. A key is written at most once. Each request carries the MD5 of its bytes, so the server
-refuses a part that arrives damaged. Nothing here lists the bucket except `purge`, which looks for
-parts that a crash has left.
+refuses a part that arrives damaged. Only backups, restores and `fsck` list the bucket, and `purge`
+looks for parts that a crash has left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import io
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from typing import IO, Any, BinaryIO, Final, cast
@@ -30,6 +30,7 @@ from timba.failpoints import failpoint
 from timba.files.processors.base import ObjectWriter
 from timba.files.s3_errors import configuration_error, translate_errors
 from timba.files.s3_reader import S3Reader
+from timba.files.storage import StoredObject
 
 # S3 takes parts of 5 MiB and more, except for the last one, and at most 10,000 of them.
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -119,6 +120,16 @@ class S3Storage(Storage):
         """Return an object's metadata; raise FileNotFoundError if there is none."""
         with translate_errors():
             return cast("Mapping[str, Any]", self.client.head_object(Bucket=self.bucket, Key=name))
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield all complete objects, a thousand in a request; or those of a directory."""
+        with translate_errors():
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents") or ():
+                    yield StoredObject(
+                        key=entry["Key"], size=entry["Size"], modified_at=entry["LastModified"]
+                    )
 
     def check(self) -> None:
         """Raise StorageUnavailable or ImproperlyConfigured unless an object can be stored now."""

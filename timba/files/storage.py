@@ -14,6 +14,9 @@ import io
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, Protocol, cast
 
@@ -26,12 +29,23 @@ from timba.files.processors.base import ObjectWriter
 
 # Too large to be stored inline in an inode: the probe needs a free block of the disk.
 _PROBE_BYTES: Final = 4096
+# The directory of incomplete objects in a LocalStorage.
+UNFINISHED: Final = "unfinished"
 
 
 def new_key() -> str:
     """Return an unused key; keys are spread over 256 directories, which stay small."""
     name = uuid.uuid4().hex
     return f"{name[:2]}/{name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredObject:
+    """A complete object in a store; `size` is in bytes."""
+
+    key: str
+    size: int
+    modified_at: datetime
 
 
 class StorageUnavailable(OSError):
@@ -62,6 +76,9 @@ class ObjectStore(Protocol):
 
     def size(self, name: str) -> int:
         """Return the object's size in bytes; raise FileNotFoundError if there is none."""
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Yield all complete objects, in any order; or those of a directory, such as `7f/`."""
 
     def check(self) -> None:
         """Raise unless an object can be stored now: ImproperlyConfigured if it never can be."""
@@ -108,6 +125,21 @@ class LocalStorage(Storage):
         return self._final(name).stat().st_size
 
     @outside_transactions
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        for folder, folders, names in os.walk(self.location / prefix):
+            if Path(folder) == self.location:
+                folders[:] = [name for name in folders if name != UNFINISHED]
+            for name in names:
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # it has just been deleted
+                    info = path.stat()
+                    yield StoredObject(
+                        key=path.relative_to(self.location).as_posix(),
+                        size=info.st_size,
+                        modified_at=datetime.fromtimestamp(info.st_mtime, UTC),
+                    )
+
+    @outside_transactions
     def check(self) -> None:
         self.location.mkdir(parents=True, exist_ok=True)
         writer = self.create(new_key())
@@ -129,7 +161,7 @@ class LocalStorage(Storage):
         return self.location / key
 
     def _unfinished(self, key: str) -> Path:
-        return self.location / "unfinished" / key.rsplit("/", 1)[-1]
+        return self.location / UNFINISHED / key.rsplit("/", 1)[-1]
 
 
 class LocalWriter(ObjectWriter):

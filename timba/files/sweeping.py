@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from timba.db.errors import is_database_outage, is_serialization_failure
 from timba.failpoints import failpoint
+from timba.files.erasure import erasure_is_held
 from timba.files.leases import lost_files, waiting_files
 from timba.files.models import Derivative, File
 from timba.files.processing import fail_lost_file
@@ -132,9 +133,9 @@ def _delete_upload(file: File) -> None:
 def _orphaned_derivatives() -> models.QuerySet[Derivative]:
     """Return the derivatives of runs that are neither their file's current run nor in progress."""
     long_ago = timezone.now() - ABANDONED_AFTER
-    orphaned = Derivative.objects.filter(is_current=False, created_at__lt=long_ago).exclude(
-        file__status=File.Status.PENDING, run=models.F("file__fencing_token")
-    )
+    orphaned = Derivative.objects.filter(
+        ~erasure_is_held(), is_current=False, created_at__lt=long_ago
+    ).exclude(file__status=File.Status.PENDING, run=models.F("file__fencing_token"))
     return orphaned.select_related("file")
 
 
@@ -151,7 +152,7 @@ def _delete_derivative(derivative: Derivative) -> None:
 
 def _expired_trash() -> models.QuerySet[File]:
     retention = timedelta(days=settings.TIMBA_TRASH_DAYS)
-    return File.unscoped.filter(deleted_at__lt=timezone.now() - retention)
+    return File.unscoped.filter(~erasure_is_held(), deleted_at__lt=timezone.now() - retention)
 
 
 def _delete_file(file: File) -> None:
