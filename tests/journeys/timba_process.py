@@ -117,7 +117,11 @@ class TimbaProcess:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that set this folder and port."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
-        variables = {"TIMBA_DATA_DIR": str(self.data_folder), "TIMBA_PORT": str(self.port)}
+        variables = {
+            "TIMBA_DATA_DIR": str(self.data_folder),
+            "TIMBA_PORT": str(self.port),
+            "TIMBA_DRAIN_SECONDS": "0",
+        }
         return {**inherited, **variables, **self._variables}
 
 
@@ -126,12 +130,12 @@ class ApiClient(requests.Session):
 
     def __init__(self, url: str, access: str) -> None:
         super().__init__()
-        self._url = url
+        self.url = url
         self.authorization = f"Bearer {access}"
         self.headers["Authorization"] = self.authorization
 
     def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
-        return super().request(method, self._url + url, *args, **{"timeout": 60, **options})
+        return super().request(method, self.url + url, *args, **{"timeout": 60, **options})
 
     def wait_for_task(self, task_id: str, *, seconds: float = 60) -> Any:
         """Return a file's task when it is no longer PENDING."""

@@ -24,9 +24,17 @@ settings = json.loads(sys.argv[1])
 sys.executable = settings["python"]
 supervisor._GRACE_SECONDS = settings["grace"]
 supervisor._FIRST_DELAY_SECONDS = 0.1
-specs = [supervisor.ProcessSpec(name=n, command=tuple(c)) for n, c in settings["processes"].items()]
+specs = [
+    supervisor.ProcessSpec(name=n, command=tuple(c), drains=n == "web")
+    for n, c in settings["processes"].items()
+]
 with open(settings["output"], "ab") as output:
-    supervisor.Supervisor(specs, report=lambda s: print(s, flush=True), output=output).run(
+    supervisor.Supervisor(
+        specs,
+        report=lambda s: print(s, flush=True),
+        output=output,
+        drain_seconds=settings["drain"],
+    ).run(
         each_tick=lambda: settings["each_tick"] and print(end=settings["each_tick"], flush=True)
     )
 print("all ended", flush=True)
@@ -57,6 +65,7 @@ class SupervisorRun:
         self.wrapper: tuple[str, ...] = ()
         self.terminal: int | IO[str] = subprocess.PIPE
         self.each_tick = ""
+        self.drain = 0.0  # seconds
 
     def start(self, grace: float = 3.5, **sources: str) -> subprocess.Popen[str]:
         process = self.begin(grace, **sources)
@@ -75,6 +84,7 @@ class SupervisorRun:
             "output": str(self.folder / "output.log"),
             "python": self.python,
             "each_tick": self.each_tick,
+            "drain": self.drain,
         }
         self.process = subprocess.Popen(
             [*self.wrapper, sys.executable, "-c", SUPERVISE, json.dumps(settings)],
@@ -188,6 +198,36 @@ def test_a_second_signal_kills_at_once(run: SupervisorRun) -> None:
     supervisor.send_signal(signal.SIGINT)
     assert supervisor.wait(timeout=60) == 0
     assert run.running() == set()
+
+
+def test_after_sigterm_the_web_process_serves_on(run: SupervisorRun) -> None:
+    run.drain = 1
+    supervisor = run.start(web=SLEEP, worker=SLEEP)
+    [web], [worker] = run.pids("web"), run.pids("worker")
+    supervisor.terminate()
+    wait_until(lambda: worker not in run.running(), seconds=60, what="the worker has ended")
+    assert web in run.running()
+    output, _ = supervisor.communicate(timeout=60)
+    assert output.splitlines() == ["Timba is shutting down. It serves on for 1 s.", "all ended"]
+    assert run.running() == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_drain(run: SupervisorRun, number: signal.Signals) -> None:
+    run.drain = 600
+    supervisor = run.start(web=SLEEP, worker=SLEEP)
+    [worker] = run.pids("worker")
+    supervisor.terminate()
+    wait_until(lambda: worker not in run.running(), seconds=60, what="the worker has ended")
+    supervisor.send_signal(number)
+    assert supervisor.wait(timeout=60) == 0
+
+
+def test_ctrl_c_does_not_drain(run: SupervisorRun) -> None:
+    run.drain = 600
+    supervisor = run.start(web=SLEEP, worker=SLEEP)
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(timeout=60) == 0
 
 
 def test_a_killed_supervisor_leaves_no_orphan(run: SupervisorRun) -> None:

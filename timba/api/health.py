@@ -1,8 +1,8 @@
 """Liveness and readiness checks for monitors and load balancers.
 
-Only a failure of the database or the file storage makes a process not ready. An unavailable broker
-or Kafka delays work but loses none, a full disk leaves everything readable, and an incomplete
-sandbox still reads files: all of these are `degraded`.
+Only a failure of the database or the file storage, or its shutdown, makes a process not ready. An
+unavailable broker or Kafka delays work but loses none, a full disk leaves everything readable, and
+an incomplete sandbox still reads files: all of these are `degraded`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from timba import __version__
 from timba.api.models import HealthProbe
 from timba.api.openapi import schema_of
 from timba.db.errors import is_disk_full, log_outage
+from timba.draining import is_draining
 from timba.events.history import oldest_unpublished_seconds
 from timba.files.protections import missing_protections
 from timba.files.storage import store
 
-CheckStatus = Literal["ok", "down", "full", "incomplete", "late"]
+CheckStatus = Literal["ok", "down", "full", "incomplete", "late", "stopping"]
 
 _REQUIRED: Final = ("database", "storage")
 # Events that wait longer than this for their delivery are reported as late.
@@ -55,13 +56,15 @@ class ReadinessSchema(TypedDict):
 
     status: Annotated[
         Literal["ok", "degraded", "down"],
-        "degraded: some part is not ok; down: the database or the file storage is.",
+        "degraded: some part is not ok; down: the database or the file storage is, or the server "
+        "is stopping.",
         "ok",
     ]
     version: Annotated[str, "Version of Timba.", __version__]
     checks: Annotated[
         dict[str, CheckStatus],
-        "State of each part: ok, down, full, incomplete or late.",
+        "State of each part: ok, down, full, incomplete or late; `server` is there only while it "
+        "is stopping.",
         {"database": "ok", "storage": "ok"},
     ]
 
@@ -88,7 +91,8 @@ class ReadinessView(PublicView):
 
     @extend_schema(
         summary="Check that Timba is ready for traffic",
-        description="503 when the database or the file storage is down.",
+        description="503 when the database or the file storage is down, or the server is stopping: "
+        "it serves on for some seconds.",
         responses={200: schema_of(ReadinessSchema), 503: schema_of(ReadinessSchema)},
         examples=[
             OpenApiExample(
@@ -100,8 +104,12 @@ class ReadinessView(PublicView):
         ],
     )
     def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
-        statuses = {name: check() for name, check in CHECKS.items() if _is_configured(name)}
-        if any(statuses[name] == "down" for name in _REQUIRED):
+        statuses: dict[str, CheckStatus] = {
+            name: check() for name, check in CHECKS.items() if _is_configured(name)
+        }
+        if is_draining():
+            statuses["server"] = "stopping"
+        if "server" in statuses or any(statuses[name] == "down" for name in _REQUIRED):
             return Response(
                 _readiness("down", statuses),
                 status=HTTPStatus.SERVICE_UNAVAILABLE,

@@ -52,6 +52,7 @@ def _all_processes() -> list[ProcessSpec]:
 def _web() -> ProcessSpec:
     return ProcessSpec(
         name=WEB,
+        drains=True,
         command=(
             *_PYTHON,
             "granian",

@@ -2,7 +2,9 @@
 
 A process that exits is restarted after a delay, which doubles each time until the process has run
 for half a minute. SIGINT, SIGTERM or SIGHUP stops every process, with SIGTERM first; a second
-signal kills at once. A message that cannot be written, because the disk is full, stops nothing.
+signal kills at once. After SIGTERM, which service managers send, the web server may serve on for
+some seconds (it *drains*), so that load balancers can turn to another machine; a second signal
+ends that. A message that cannot be written, because the disk is full, stops nothing.
 `timba.runtime.parent_death` handles the death of the supervisor itself.
 """
 
@@ -13,11 +15,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
+from timba.draining import DrainSignal
 from timba.runtime import parent_death
 
 _TICK_SECONDS: Final = 0.1
@@ -31,25 +34,38 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessSpec:
-    """A process to run: its name in messages, and its command with an absolute path."""
+    """A process to run: its name in messages, and its command with an absolute path.
+
+    One that `drains` serves on for a while when the others are stopped.
+    """
 
     name: str
     command: tuple[str, ...]
+    drains: bool = False
 
 
 class Supervisor:
     """Runs processes until it gets a signal."""
 
     def __init__(
-        self, specs: Sequence[ProcessSpec], *, report: Report, output: IO[bytes] | None = None
+        self,
+        specs: Sequence[ProcessSpec],
+        *,
+        report: Report,
+        output: IO[bytes] | None = None,
+        drain_seconds: float = 0,
     ) -> None:
         """`report` is called with messages; `output` gets the output of all processes.
 
         By default they inherit the standard output and error of this process.
         """
-        self._children = [_Child(spec, output) for spec in specs]
+        self._drain_signal = DrainSignal()
+        environment = {**os.environ, **self._drain_signal.environment}
+        self._children = [_Child(spec, environment, output) for spec in specs]
         self._report_message = report
+        self._drain_seconds = drain_seconds
         self._signals = 0
+        self._last_signal = 0
 
     def run(self, *, each_tick: Callable[[], None] = lambda: None) -> None:
         """Return after a signal, when every process has exited."""
@@ -64,6 +80,8 @@ class Supervisor:
                 with suppress(OSError):
                     each_tick()
                 time.sleep(_TICK_SECONDS)
+            if self._last_signal == signal.SIGTERM:
+                self._drain()
         finally:
             self._stop()
 
@@ -71,8 +89,25 @@ class Supervisor:
         with suppress(OSError):
             self._report_message(message)
 
-    def _handle_signal(self, *_: object) -> None:
+    def _handle_signal(self, number: int, _: object) -> None:
         self._signals += 1
+        self._last_signal = number
+
+    def _drain(self) -> None:
+        """Stop the other processes, while those that drain serve on, until the next signal."""
+        draining = [child for child in self._children if child.drains and child.is_running]
+        if not (draining and self._drain_seconds):
+            return
+        self._report(f"Timba is shutting down. It serves on for {self._drain_seconds:g} s.")
+        deadline = time.monotonic() + self._drain_seconds
+        with self._drain_signal.sent():
+            for child in self._children:
+                if not child.drains:
+                    child.terminate()
+            while any(child.is_running for child in draining):
+                if time.monotonic() > deadline or self._signals > 1:
+                    break
+                time.sleep(_TICK_SECONDS / 2)
 
     def _stop(self) -> None:
         signals = self._signals
@@ -90,12 +125,19 @@ class Supervisor:
 class _Child:
     """One process, which leads a process group of its own."""
 
-    def __init__(self, spec: ProcessSpec, output: IO[bytes] | None) -> None:
+    def __init__(
+        self, spec: ProcessSpec, environment: Mapping[str, str], output: IO[bytes] | None
+    ) -> None:
         self._spec = spec
+        self._environment = environment
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._start_at = time.monotonic()
         self._delay = _FIRST_DELAY_SECONDS
+
+    @property
+    def drains(self) -> bool:
+        return self._spec.drains
 
     @property
     def is_running(self) -> bool:
@@ -128,6 +170,7 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
+            env=self._environment,
             # Ctrl-C in the terminal reaches only the supervisor, which then stops the rest.
             start_new_session=True,
         )

@@ -57,6 +57,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = get_networks("TIMBA_TRUSTED_PROXIES")
 TIMBA_WEB_WORKERS = get_int("TIMBA_WEB_WORKERS", default=1, minimum=1, maximum=64)
 TIMBA_WEB_THREADS = get_int("TIMBA_WEB_THREADS", default=16, minimum=4, maximum=512)
+TIMBA_DRAIN_SECONDS = get_int("TIMBA_DRAIN_SECONDS", default=5, minimum=0, maximum=3_600)
 TIMBA_WORKER_THREADS = get_int("TIMBA_WORKER_THREADS", default=2, minimum=1, maximum=64)
 TIMBA_FAILPOINT = arm(get_str("TIMBA_FAILPOINT"))  # for tests only
 

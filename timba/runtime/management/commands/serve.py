@@ -46,4 +46,4 @@ class Command(BaseCommand):
         prepare(serves_web=serves_web)
         if serves_web:
             check_administrator_password(USERNAME)
-        Supervisor(specs, report=_log.warning).run()
+        Supervisor(specs, report=_log.warning, drain_seconds=settings.TIMBA_DRAIN_SECONDS).run()
