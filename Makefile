@@ -82,7 +82,7 @@ requirements: $(UV) ## Recompile the hashed requirement files from pyproject.tom
 	@$(COMPILE) --group uv -o requirements/uv.txt
 	@$(COMPILE) --group node -o requirements/node.txt
 	@$(COMPILE) --group mysql -o requirements/mysql.txt
-	@$(COMPILE) --group sbom -o requirements/sbom.txt
+	@$(COMPILE) --group image -o requirements/image.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 

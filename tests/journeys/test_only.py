@@ -17,7 +17,7 @@ pytestmark = pytest.mark.journey
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[TimbaProcess]:
-    with TimbaProcess(tmp_path, (*SERVE, "--only", "web")) as web:
+    with TimbaProcess(tmp_path, SERVE, TIMBA_SERVE_ONLY="web") as web:
         yield web
 
 

@@ -55,6 +55,7 @@ ALLOWED_HOSTS = sorted(
 )
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = get_networks("TIMBA_TRUSTED_PROXIES")
+TIMBA_SERVE_ONLY = get_list("TIMBA_SERVE_ONLY")
 TIMBA_WEB_WORKERS = get_int("TIMBA_WEB_WORKERS", default=1, minimum=1, maximum=64)
 TIMBA_WEB_THREADS = get_int("TIMBA_WEB_THREADS", default=16, minimum=4, maximum=512)
 TIMBA_DRAIN_SECONDS = get_int("TIMBA_DRAIN_SECONDS", default=5, minimum=0, maximum=3_600)

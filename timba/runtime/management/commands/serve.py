@@ -33,12 +33,13 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NAME",
-            help="run only this process, such as web or worker; repeat it for several",
+            help="run only this process, such as web or worker; repeat it for several. By default, "
+            "those in TIMBA_SERVE_ONLY",
         )
 
     def handle(self, *args: Any, only: Collection[str] = (), **options: Any) -> None:  # noqa: ARG002 - Django's signature
         check_data_folder()
-        specs = processes(only=only)
+        specs = processes(only=only or settings.TIMBA_SERVE_ONLY)
         serves_web = any(spec.name == WEB for spec in specs)
         if serves_web:
             check_password_is_not_default(settings.TIMBA_ADMIN_PASSWORD)
