@@ -39,6 +39,10 @@ class SeatsTaken(Lapsed):
     """All seats of the subscription are taken: deactivate a user or add seats."""
 
 
+class QuotaExceeded(Lapsed):
+    """The files of the subscription take all the bytes of its quota: ask for more."""
+
+
 class Forbidden(DomainError):
     """Your role does not allow this."""
 

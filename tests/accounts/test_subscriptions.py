@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests.conftest import MakeUser
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.services import add_user
-from timba.accounts.subscriptions import MAX_SEATS, change_subscription
+from timba.accounts.subscriptions import MAX_QUOTA_BYTES, MAX_SEATS, change_subscription
 from timba.errors import Conflict, DomainError, Forbidden, Invalid
 
 LATER = datetime(2190, 1, 1, tzinfo=UTC)
@@ -126,6 +126,8 @@ def test_a_status_cannot_renew_a_lapsed_subscription_without_a_new_end(
         ("seats", 0),
         ("seats", -1),
         ("seats", MAX_SEATS + 1),
+        ("quota_bytes", -1),
+        ("quota_bytes", MAX_QUOTA_BYTES + 1),
         ("current_period_end", datetime(1969, 12, 31, tzinfo=UTC)),
         ("current_period_end", datetime(2200, 1, 1, tzinfo=UTC)),
     ],

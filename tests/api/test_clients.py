@@ -36,7 +36,9 @@ def test_staff_create_a_client(staff: User) -> None:
     assert list(data) == FIELDS
     assert {name: data[name] for name in ABAVA} == ABAVA
     assert data["is_active"] is True
-    assert list(data["subscription"]) == ["plan", "seats", "status", "current_period_end"]
+    assert list(data["subscription"]) == [
+        *("plan", "seats", "status", "current_period_end", "quota_bytes", "used_bytes")
+    ]
     assert (data["subscription"]["status"], data["subscription"]["seats"]) == ("trial", 5)
     assert data["created_at"].endswith("Z")
     assert datetime.fromisoformat(data["subscription"]["current_period_end"])

@@ -84,7 +84,7 @@ TOO_LONG = ("x" * 70_000,)
 WRONG_VALUES: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("length", "breadth", "height", "seats", "city_id"), (0, *STRANGE)),
     **dict.fromkeys(("from", "to", "current_period_end", "email", "permissions"), STRANGE),
-    **dict.fromkeys(("type", "plan", "status", "is_active"), STRANGE),
+    **dict.fromkeys(("type", "plan", "status", "is_active", "quota_bytes"), STRANGE),
     **dict.fromkeys(("client_id", "user_id", "consignment_id", "log_id"), STRANGE),
     **dict.fromkeys(("name", "address", "contact", "title"), TOO_LONG),
     **dict.fromkeys(("barcode", "vehicle_number"), TOO_LONG),

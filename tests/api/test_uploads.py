@@ -24,6 +24,7 @@ from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
+from timba.accounts.models import User
 from timba.accounts.tokens import issue_tokens
 from timba.api import uploads
 from timba.api.batches import BatchView
@@ -89,6 +90,18 @@ def send(api_client: APIClient, body: bytes, url: str = "/api/upload/", **header
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
     response: Response = api_client.generic("POST", url, body, content_type=content_type, **headers)
     return response
+
+
+def send_endless(user: User, body: Endless, url: str, *, length: int) -> Any:
+    request = RequestFactory().generic(
+        "POST",
+        url,
+        CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
+        CONTENT_LENGTH=str(length),
+        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=user).access}",
+        **{"wsgi.input": body},
+    )
+    return resolve(url).func(request)
 
 
 def test_files_are_stored_unchanged(api_client: APIClient, objects: Objects) -> None:
@@ -289,18 +302,28 @@ def test_invalid_name_or_length_is_rejected_before_the_bytes_are_read(
             + form
         )
     body = Endless(form)
-    request = RequestFactory().generic(
-        "POST",
-        url,
-        CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
-        CONTENT_LENGTH=str(11 * 1024**3),
-        HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=make_user()).access}",
-        **{"wsgi.input": body},
-    )
-    response = resolve(url).func(request)
+    response = send_endless(make_user(), body, url, length=11 * 1024**3)
     assert (response.status_code, loads(response.content)["detail"]) == (status, sentence)
     assert body.given <= 64 * 1024
     assert not File.unscoped.exists()
+
+
+@pytest.mark.parametrize(
+    ("length", "quota", "shown"), [(3 * 1024**2, 1024**2, "1 MB"), (1024**2, 64 * 1024, "64 kB")]
+)
+def test_a_file_beyond_the_quota_is_rejected_before_all_its_bytes_are_read(
+    make_user: MakeUser, objects: Objects, length: int, quota: int, shown: str
+) -> None:
+    """By the length of the form, or once its bytes exceed the quota: the rest may be fields."""
+    user = make_user()
+    user.client.subscription.quota_bytes = quota
+    user.client.subscription.save()
+    body = Endless(part(b"larch", "a.md", field="file").removesuffix(b"\r\n"))
+    response = send_endless(user, body, "/api/files/", length=length)
+    assert response.status_code == 402
+    assert loads(response.content)["detail"].startswith(f"“a.md” does not fit: {shown} of ")
+    assert body.given < 512 * 1024
+    assert objects() == set()
 
 
 def test_binary_bytes_are_rejected_early_where_text_is_expected(

@@ -23,7 +23,9 @@ CLIENT = [
     "id", "name", "address", "contact", "email", "is_active", "subscription", "created_at",
     "updated_at",
 ]  # fmt: skip
-SUBSCRIPTION = ["plan", "seats", "status", "current_period_end"]
+SUBSCRIPTION = [
+    "plan", "seats", "status", "current_period_end", "quota_bytes", "used_bytes",
+]  # fmt: skip
 USER = [
     "id", "name", "username", "role_id", "contact", "address", "client_id", "is_active",
     "created_at", "updated_at",
@@ -72,6 +74,7 @@ def test_staff_create_a_client_with_a_30_day_trial_and_5_seats(staff: User) -> N
     assert list(client["subscription"]) == SUBSCRIPTION
     plan = client["subscription"]
     assert (plan["plan"], plan["seats"], plan["status"]) == ("trial", 5, "trial")
+    assert (plan["quota_bytes"], plan["used_bytes"]) == (None, 0)
     length = datetime.fromisoformat(plan["current_period_end"]) - datetime.fromisoformat(
         client["created_at"]
     )

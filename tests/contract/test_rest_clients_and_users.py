@@ -158,7 +158,9 @@ def test_users_of_a_suspended_client_are_rejected_until_staff_reactivate_it(
 def test_staff_extend_a_subscription(staff: User, owner: User) -> None:
     api_client, url = api_client_of(staff), f"/api/clients/{owner.client_id}/subscription/"
     body = {"plan": "standard", "seats": 9, "status": "active", "current_period_end": LATER}
+    body |= {"quota_bytes": 5 * 1024**3}
     response = api_client.patch(url, body)
+    body |= {"used_bytes": 0}
     assert (response.status_code, response.json()) == (200, body)
     assert list(response.json()) == SUBSCRIPTION
     assert api_client_of(owner).get(url).json() == body
@@ -202,6 +204,9 @@ def test_fewer_seats_than_active_users_are_409(
         ("seats", 10**6),
         ("seats", 2**63),
         ("status", "ended"),
+        ("quota_bytes", -1),
+        ("quota_bytes", 2**63),
+        ("quota_bytes", "5 GB"),
         ("current_period_end", "tomorrow"),
         ("current_period_end", "9999-01-01T00:00:00Z"),
         ("current_period_end", "0001-01-01T00:00:00+14:00"),

@@ -15,7 +15,7 @@ from tests.files.conftest import FinishUpload, Objects, Receive, accept
 from tests.threads import at_once
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
-from timba.errors import Forbidden, Lapsed, NotFound
+from timba.errors import Forbidden, Lapsed, NotFound, TooLarge
 from timba.events.models import OutboxEvent
 from timba.files.kinds import format_size
 from timba.files.models import File
@@ -152,7 +152,7 @@ def test_the_size_limit_is_exact(settings: Settings, name: str, most: int, limit
     with pytest.raises(UploadRejected) as refusal:
         upload.write(b"x")
     sentence = f"“{name}” is too large: a file like this may have {limit}."
-    assert (str(refusal.value), refusal.value.too_large) == (sentence, True)
+    assert (str(refusal.value), refusal.value.error) == (sentence, TooLarge)
     discard(upload)
 
 

@@ -420,9 +420,11 @@ def test_a_subscription_lapses_and_is_extended(tenant: Tenant, http_client: Http
     assert list(lapsed.context["cl"].result_list) == [subscription]
     soon = timezone.now().astimezone(UTC) + timedelta(days=30)
     ending = {"current_period_end_0": f"{soon:%Y-%m-%d}", "current_period_end_1": "00:00:00"}
-    send(http_client, subscription, plan="standard", seats=9, **ending)
+    send(http_client, subscription, plan="standard", seats=9, quota_bytes=2048, **ending)
     subscription.refresh_from_db()
     assert (subscription.status, subscription.seats) == ("active", 9)
+    assert subscription.quota_bytes == 2048
+    assert "of 2\xa0kB" in http_client.get(address(Subscription, "changelist")).content.decode()
     running = http_client.get(address(Subscription, "changelist"), {"lapsed": "no"})
     assert list(running.context["cl"].result_list) == [subscription]
 

@@ -358,6 +358,15 @@ def test_users_who_cannot_upload_see_the_reason(
         assert "data-blocked" in page
 
 
+def test_users_whose_quota_is_used_up_see_the_reason(make_user: MakeUser) -> None:
+    user = make_user()
+    user.client.subscription.quota_bytes = 0
+    user.client.subscription.save()
+    page = browser_of(user).get("/api/").content.decode()
+    assert "The storage of the subscription is used up." in page
+    assert "data-blocked" in page
+
+
 def test_staff_upload_for_the_client_they_chose(staff: User, client_company: Client) -> None:
     other = ClientFactory()
     http_client = browser_of(staff)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.clients import browser_of
 from tests.factories import PASSWORD, ClientFactory, UserFactory
-from timba.accounts.models import Client, Role, User
+from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.permissions import Permission
 from timba.accounts.roles import add_role
 
@@ -63,8 +63,18 @@ def test_page_shows_people_roles_seats_and_subscription(
     for words in ("Anna Liepa", "Kārlis Vītols", "deactivated", "weigher", "trial"):
         assert words in page
     assert '1 <span class="unit">of 50</span>' in page
+    assert "<dt>Storage used</dt><dd>0\xa0bytes</dd>" in page
     assert "Stranger" not in page
     assert "theirs" not in page
+
+
+def test_page_shows_the_storage_that_is_used_of_the_quota(
+    http_client: HttpClient, client_company: Client
+) -> None:
+    storage = {"quota_bytes": 5 * 1024**3, "used_bytes": 1_288_490_189}
+    Subscription.objects.filter(client=client_company).update(**storage)
+    page = http_client.get("/people/").content.decode()
+    assert ('<dt>Storage used</dt><dd>1.20\xa0GB <span class="unit">of 5\xa0GB</span></dd>') in page
 
 
 @pytest.mark.parametrize("count", [1, 30])

@@ -63,7 +63,7 @@ def end_of_trial() -> datetime:
 
 
 class Subscription(models.Model):
-    """The period in which a client may write, and its number of active users."""
+    """The period in which a client may write, its number of active users, and its storage."""
 
     class Plan(models.TextChoices):
         TRIAL = "trial"
@@ -75,6 +75,23 @@ class Subscription(models.Model):
     plan = models.CharField(max_length=20, choices=Plan, default=Plan.TRIAL)
     seats = models.PositiveIntegerField(default=TRIAL_SEATS)
     current_period_end = models.DateTimeField(default=end_of_trial)
+    # Null for none. `used_bytes` are those of all files that were accepted and not erased yet.
+    quota_bytes = models.BigIntegerField(
+        "quota in bytes", null=True, blank=True, help_text="1 GB is 1073741824; empty for no limit."
+    )
+    used_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(quota_bytes__isnull=True) | models.Q(quota_bytes__gte=0),
+                name="subscription_quota_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(used_bytes__gte=0),
+                name="subscription_used_bytes_are_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.plan} of {self.client}, {self.status}"
@@ -89,6 +106,15 @@ class Subscription(models.Model):
         if self.is_lapsed:
             return "lapsed"
         return "trial" if self.plan == self.Plan.TRIAL else "active"
+
+    @property
+    def free_bytes(self) -> int | None:
+        """How many more bytes the quota has room for; None without a quota."""
+        return None if self.quota_bytes is None else max(0, self.quota_bytes - self.used_bytes)
+
+    def has_room_for(self, size: int) -> bool:
+        """Whether the quota has room for `size` more bytes."""
+        return self.free_bytes is None or size <= self.free_bytes
 
 
 class RoleQuerySet(TenantQuerySet["Role"]):

@@ -27,6 +27,12 @@ class SubscriptionSchema(TypedDict):
     current_period_end: Annotated[
         datetime, "When the paid or trial period ends (UTC, ISO 8601).", "2026-12-31T00:00:00Z"
     ]
+    quota_bytes: Annotated[
+        int | None, "How many bytes the client's files may take; null for no limit.", 5368709120
+    ]
+    used_bytes: Annotated[
+        int, "How many bytes the client's files take, those in the trash included.", 1288490189
+    ]
 
 
 class ClientSchema(TypedDict):
@@ -94,6 +100,8 @@ def serialize_subscription(subscription: Subscription) -> SubscriptionSchema:
         seats=subscription.seats,
         status=subscription.status,
         current_period_end=subscription.current_period_end,
+        quota_bytes=subscription.quota_bytes,
+        used_bytes=subscription.used_bytes,
     )
 
 

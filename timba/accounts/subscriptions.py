@@ -1,4 +1,4 @@
-"""Subscriptions: their period and seats. Staff change them; Timba records no payments.
+"""Subscriptions: their period, seats and storage. Staff change them; Timba records no payments.
 
 The status follows from the plan and the period, so no job is needed when a period ends.
 """
@@ -16,6 +16,7 @@ from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Invalid, SeatsTaken
 
 MAX_SEATS: Final = 100_000
+MAX_QUOTA_BYTES: Final = 1024**5
 _FIRST_END: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -33,6 +34,7 @@ class SubscriptionChanges(TypedDict, total=False):
     seats: int
     status: Status
     current_period_end: datetime
+    quota_bytes: int | None
 
 
 @retry_on_deadlock
@@ -42,7 +44,7 @@ def change_subscription(
     """Extend, end or resize a subscription; raise Conflict for fewer seats than active users."""
     require_staff(actor, to="change subscriptions")
     with write_transaction():
-        subscription = Subscription.objects.select_for_update().get(client=client)
+        subscription = lock_subscription(client.pk)
         _apply(subscription, changes)
         taken = count_seats_taken(client)
         if "seats" in changes and subscription.seats < taken:
@@ -55,6 +57,8 @@ def _apply(subscription: Subscription, changes: SubscriptionChanges) -> None:
     status = changes.get("status")
     if "seats" in changes:
         subscription.seats = changes["seats"]
+    if "quota_bytes" in changes:
+        subscription.quota_bytes = changes["quota_bytes"]
     if "plan" in changes:
         subscription.plan = changes["plan"]
     elif status in ("trial", "active"):
@@ -79,14 +83,23 @@ def _check(subscription: Subscription) -> None:
         raise Invalid(fields={"plan": [f"A plan is one of: {known}."]})
     if not 1 <= subscription.seats <= MAX_SEATS:
         raise Invalid(fields={"seats": [f"Give a whole number from 1 to {MAX_SEATS}."]})
+    quota = subscription.quota_bytes
+    if quota is not None and not 0 <= quota <= MAX_QUOTA_BYTES:
+        sentence = f"Give a whole number of bytes from 0 to {MAX_QUOTA_BYTES}, or null."
+        raise Invalid(fields={"quota_bytes": [sentence]})
     if not _FIRST_END <= subscription.current_period_end < _LAST_END:
         raise Invalid(fields={"current_period_end": ["Give a time in the years 1970 to 2199."]})
+
+
+def lock_subscription(client_id: int) -> Subscription:
+    """Lock a client's subscription: one transaction at a time changes what it limits."""
+    return Subscription.objects.select_for_update().get(client_id=client_id)
 
 
 def lock_seats(client: Client | None) -> None:
     """Lock the client's subscription: only one transaction at a time changes its active users."""
     if client is not None:
-        Subscription.objects.select_for_update().get(client=client)
+        lock_subscription(client.pk)
 
 
 def count_seats_taken(client: Client) -> int:

@@ -32,16 +32,10 @@ from timba.api.problems import problem
 from timba.api.uploads import MAX_FILES, UploadView
 from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
+from timba.files.entry import UploadRejected, check_kind, check_name
 from timba.files.kinds import DOCUMENT, KINDS_BY_EXTENSION, PHOTO, extension_of
 from timba.files.models import File
-from timba.files.receiving import (
-    Accepted,
-    Upload,
-    UploadRejected,
-    accept_files,
-    check_kind,
-    check_name,
-)
+from timba.files.receiving import Accepted, Upload, UploadsDoNotFit, accept_files
 from timba.files.schemas import FILE_ID, TASK_ID, Status, TaskSchema, serialize_task
 
 IMAGES, FILES = "images", "files"
@@ -146,12 +140,10 @@ class BatchView(UploadView):
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
         self._identify()
-        if not self.uploads:
+        accepted = self._accept(actor=actor, client=client, consignment=consignment)
+        if not accepted:
             return _reject_all(self._why_none(request), self._rejected())
         uploads = list(self.uploads)
-        accepted = accept_files(
-            actor=actor, client=client, uploads=uploads, consignment=consignment
-        )
         transaction.on_commit(self.uploads.clear)
         status = HTTPStatus.OK if all(a.duplicate for a in accepted) else HTTPStatus.ACCEPTED
         return Response(self._result(uploads, accepted), status=status)
@@ -172,6 +164,17 @@ class BatchView(UploadView):
             except UploadRejected as rejection:
                 self.rejections[upload.number] = rejection
                 self.discard(upload)
+
+    def _accept(self, **fields: Any) -> list[Accepted]:
+        """Accept the uploads that fit into the quota; discard the others."""
+        while self.uploads:
+            try:
+                return accept_files(uploads=list(self.uploads), **fields)
+            except UploadsDoNotFit as error:
+                for upload, rejection in error.rejections.items():
+                    self.rejections[upload.number] = rejection
+                    self.discard(upload)
+        return []
 
     def _rejected(self) -> list[RejectedFileSchema]:
         """Return the rejected files in the order of the form."""

@@ -32,7 +32,12 @@ from timba.accounts.schemas import (
     serialize_subscription,
 )
 from timba.accounts.services import FirstOwner, change_client, open_client, sign_up
-from timba.accounts.subscriptions import MAX_SEATS, STATUSES, change_subscription
+from timba.accounts.subscriptions import (
+    MAX_QUOTA_BYTES,
+    MAX_SEATS,
+    STATUSES,
+    change_subscription,
+)
 from timba.api.authentication import actor_of
 from timba.api.http import (
     PAGE_PARAMETERS,
@@ -240,7 +245,7 @@ def _open_client(request: Request) -> Client:
     return open_client(actor=actor, owner=owner, **fields)
 
 
-@example_request({"seats": 10, "current_period_end": "2027-12-31T00:00:00Z"})
+@example_request({"seats": 10, "quota_bytes": 5 * 1024**3})
 class SubscriptionSerializer(serializers.Serializer[Subscription]):
     """The changes to a subscription."""
 
@@ -256,6 +261,12 @@ class SubscriptionSerializer(serializers.Serializer[Subscription]):
     )
     current_period_end = serializers.DateTimeField(
         help_text="When the paid or trial period ends (ISO 8601; UTC without an offset)."
+    )
+    quota_bytes = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_QUOTA_BYTES,
+        allow_null=True,
+        help_text="How many bytes the client's files may take; null for no limit.",
     )
 
 

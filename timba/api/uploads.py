@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.accounts.authorization import require
-from timba.accounts.models import User
+from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.api.authentication import actor_of
 from timba.api.http import (
@@ -36,19 +36,10 @@ from timba.api.http import (
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.api.openapi import example_request
 from timba.consignments.models import Consignment, Log
-from timba.errors import Invalid, TooLarge
+from timba.errors import Invalid
+from timba.files.entry import UploadRejected, check_kind, check_name, check_quota, check_size
 from timba.files.models import File
-from timba.files.receiving import (
-    Accepted,
-    Upload,
-    UploadRejected,
-    accept_files,
-    check_kind,
-    check_name,
-    check_size,
-    discard,
-    touch_uploads,
-)
+from timba.files.receiving import Accepted, Upload, accept_files, discard, touch_uploads
 
 FILE: Final = "file"
 LOG_LINK_HELP: Final = "Id of the log to link the file to."
@@ -148,6 +139,7 @@ class UploadView(APIView):
     rejections: dict[int, UploadRejected]
     file_count: int
     _touched_at: float
+    _quota_of: Client | None
 
     def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:
         """Raise UploadRejected for a file that can be rejected before its bytes are read.
@@ -183,12 +175,22 @@ class UploadView(APIView):
         try:
             for chunk in part.content:
                 upload.write(chunk)
+                self.check_quota(upload.name, upload.row.size)
                 self._touch()
             upload.finish()
         except UploadRejected:
             self.discard(upload)
             raise
         return upload
+
+    def check_quota(self, name: str, size: int) -> None:
+        """Raise UploadRejected where so many bytes do not fit into the quota of the actor's client.
+
+        Only where the client is known: staff name theirs in the form, and a form that holds the
+        CSRF token is read before its user is authenticated.
+        """
+        if self._quota_of is not None:
+            check_quota(self._quota_of, name=name, size=size)
 
     def rejection_sentences(self) -> list[str]:
         """Return why files were rejected, which the request's data does not contain."""
@@ -209,6 +211,7 @@ class UploadView(APIView):
         self.uploads = []
         self.rejections = {}
         self.file_count = 0
+        self._quota_of = None
         self._touched_at = time.monotonic()
         return super().initialize_request(request, *args, **kwargs)
 
@@ -218,6 +221,9 @@ class UploadView(APIView):
         if request.method == "POST" and actor.client is not None:
             # Before the body is read: a user who may not upload need not send it all first.
             require(actor, Permission.WRITE_FILES, client=actor.client)
+            # With a key, the files may be those that an earlier request has stored.
+            if "Idempotency-Key" not in request.headers:
+                self._quota_of = actor.client
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -261,11 +267,13 @@ class OneFileView(UploadView):
         if kind is not None or not (is_short and self.request.META.get("CONTENT_LENGTH")):
             check_kind(name, kind=self.kind or (kind if kind in File.Kind.values else None))
         # Fields may follow the file, but no other file.
-        check_size(name, unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        least = unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        check_size(name, least)
+        self.check_quota(name, least)
 
     def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
-        if rejection.too_large:
-            raise TooLarge(str(rejection)) from rejection
+        if rejection.error is not Invalid:
+            raise rejection.error(str(rejection)) from rejection
         raise Invalid(fields={FILE: [str(rejection)]}) from rejection
 
     def _only_upload(self, request: Request) -> Upload:

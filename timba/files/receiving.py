@@ -12,35 +12,28 @@ import contextlib
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from timba.accounts.authorization import require
-from timba.accounts.models import Client, User
+from timba.accounts.models import Client, Subscription, User
 from timba.accounts.permissions import Permission
+from timba.accounts.subscriptions import lock_subscription
 from timba.consignments.models import Consignment, Log, lock_targets
-from timba.db.text import has_control_characters, is_storable
 from timba.db.transactions import retry_on_deadlock, write_transaction
-from timba.errors import NotFound, Unavailable
+from timba.errors import NotFound, QuotaExceeded, Unavailable
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
+from timba.files.entry import UploadRejected, check_name, check_size, quota_rejection
 from timba.files.events import file_event
-from timba.files.kinds import (
-    HEAD_BYTES,
-    UnknownKind,
-    check_extension,
-    detect,
-    format_size,
-    size_limit,
-)
-from timba.files.models import MAX_FILE_NAME, File
+from timba.files.kinds import HEAD_BYTES, UnknownKind, detect
+from timba.files.models import File
 from timba.files.processors.base import ObjectWriter
 from timba.files.registry import processors, sniffers
 from timba.files.storage import StorageUnavailable, new_key, store
@@ -49,15 +42,6 @@ from timba.files.tasks import notify_workers
 STORAGE_UNAVAILABLE: Final = "Files cannot be stored just now. Try again in a moment."
 TOOK_TOO_LONG: Final = "The upload stood still for too long and was given up. Send it again."
 _log = structlog.get_logger(__name__)
-
-
-class UploadRejected(Exception):
-    """A file is rejected; the sentence names the file and the reason."""
-
-    def __init__(self, name: str, sentence: str, *, too_large: bool = False) -> None:
-        super().__init__(sentence)
-        self.name = name
-        self.too_large = too_large
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +139,14 @@ class Upload:
             raise Unavailable(STORAGE_UNAVAILABLE) from error
 
 
+class UploadsDoNotFit(QuotaExceeded):
+    """The quota has no room for some uploads; `rejections` has the reason for each of them."""
+
+    def __init__(self, rejections: Mapping[Upload, UploadRejected]) -> None:
+        super().__init__(str(next(iter(rejections.values()))))
+        self.rejections = rejections
+
+
 def touch_uploads(file_ids: Sequence[uuid.UUID]) -> None:
     """Record that these uploads are still in progress, so that the sweeper keeps them."""
     File.unscoped.filter(pk__in=file_ids, status=File.Status.RECEIVING).update(
@@ -175,7 +167,8 @@ def accept_files(
 
     A temperature file with the same bytes as one that counts already is discarded, and the earlier
     file is returned in its place. Raises Unavailable when the sweeper has deleted an upload
-    meanwhile, NotFound for another client's consignment or log.
+    meanwhile, NotFound for another client's consignment or log, and UploadsDoNotFit, having
+    accepted none, where the subscription's quota has no room for some of them.
     """
     require(actor, Permission.WRITE_FILES, client=client)
     _check_targets(client, consignment, log)
@@ -184,6 +177,8 @@ def accept_files(
     with write_transaction():
         lock_targets(consignment, log)
         _lock_intents(uploads)
+        # Before the files, so that concurrent uploads of a client wait here and nowhere later.
+        subscription = lock_subscription(client.pk)
         for upload in uploads:
             row = upload.row
             row.client, row.uploaded_by = client, actor
@@ -193,6 +188,7 @@ def accept_files(
             row.queue = processors()[row.kind].queue_for(row.size)
             row.uploaded_at = row.notified_at = timezone.now()
             accepted.append(_accept(row))
+        _count_bytes(subscription, uploads, accepted)
         failpoint("receiving.pending_written")
         fresh = [outcome.file for outcome in accepted if not outcome.duplicate]
         if fresh:
@@ -230,36 +226,6 @@ def discard(*uploads: Upload) -> None:
             _log.warning("upload_not_deleted", file_id=str(upload.id), exc_info=True)
 
 
-def check_name(name: str) -> None:
-    """Raise UploadRejected for a file name that is empty, too long or has control characters."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in name)[:MAX_FILE_NAME]
-    if not name:
-        raise UploadRejected("", "A file has no name.")
-    if len(name) > MAX_FILE_NAME:
-        raise UploadRejected(
-            shown,
-            f"“{shown[:60]}…” has a name of more than {MAX_FILE_NAME} characters. Shorten it.",
-        )
-    if has_control_characters(name) or not is_storable(name):
-        raise UploadRejected(shown, f"“{shown}” has control characters in its name. Rename it.")
-
-
-def check_size(name: str, size: int) -> None:
-    """Raise UploadRejected for more than the allowed number of bytes for this file name."""
-    limit = size_limit(name, general=settings.TIMBA_MAX_UPLOAD_BYTES)
-    if size > limit:
-        sentence = f"“{name}” is too large: a file like this may have {format_size(limit)}."
-        raise UploadRejected(name, sentence, too_large=True)
-
-
-def check_kind(name: str, *, kind: str | None = None) -> None:
-    """Raise UploadRejected for a file name of no known kind, or of another kind than `kind`."""
-    try:
-        check_extension(name, requested=kind)
-    except UnknownKind as reason:
-        raise UploadRejected(name, f"“{name}” is not accepted: {reason}") from reason
-
-
 def _lock_intents(uploads: Sequence[Upload]) -> None:
     """Lock the intent rows; raise Unavailable unless all of them still exist."""
     ids = [upload.id for upload in uploads]
@@ -285,6 +251,23 @@ def _accept(row: File, *, tries: int = 3) -> Accepted:
         # The other file was deleted, or has failed, in the meantime.
         return _accept(row, tries=tries - 1)
     return Accepted(file=row)
+
+
+def _count_bytes(
+    subscription: Subscription, uploads: Sequence[Upload], accepted: Sequence[Accepted]
+) -> None:
+    """Add the files to the bytes that the locked subscription counts; raise UploadsDoNotFit."""
+    rejections = {}
+    for upload, outcome in zip(uploads, accepted, strict=True):
+        if outcome.duplicate:
+            continue
+        if subscription.has_room_for(upload.row.size):
+            subscription.used_bytes += upload.row.size
+        else:
+            rejections[upload] = quota_rejection(upload.name, subscription)
+    if rejections:
+        raise UploadsDoNotFit(rejections)
+    subscription.save(update_fields=["used_bytes"])
 
 
 def _check_targets(client: Client, consignment: Consignment | None, log: Log | None) -> None:

@@ -15,11 +15,13 @@ from typing import Any, Final, TypeVar
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from timba.accounts.subscriptions import lock_subscription
 from timba.db.errors import is_database_outage, is_serialization_failure
+from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
 from timba.files.erasure import erasure_is_held
 from timba.files.leases import lost_files, waiting_files
@@ -161,5 +163,17 @@ def _delete_file(file: File) -> None:
     failpoint("sweeping.derivatives_erased")
     store().delete(file.storage_key)
     failpoint("sweeping.original_erased")
-    file.delete()
+    _delete_row(file.pk)
     _log.info("deleted_file_purged", file_id=str(file.pk))
+
+
+@retry_on_deadlock
+def _delete_row(file_id: uuid.UUID) -> None:
+    """Delete the row, unless another sweeper has, and count the file's bytes no longer."""
+    with transaction.atomic():
+        file = File.unscoped.select_for_update().filter(pk=file_id).first()
+        if file is not None:
+            file.delete()
+            subscription = lock_subscription(file.owner_id)
+            subscription.used_bytes -= file.size
+            subscription.save(update_fields=["used_bytes"])

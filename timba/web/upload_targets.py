@@ -83,6 +83,8 @@ def upload_blocked_reason(viewer: Viewer) -> str:
         return "Files can be added again once the subscription is extended."
     if viewer.client is None:
         return "Choose a client first, below the menu: a file always belongs to one."
+    if viewer.client.subscription.free_bytes == 0:
+        return "The storage of the subscription is used up. Files can be added again with more."
     return ""
 
 

@@ -38,7 +38,7 @@ from timba.web.admin.base import (
     ServiceModelForm,
     label_column,
 )
-from timba.web.templatetags.formatting import quantity
+from timba.web.templatetags.formatting import file_size, quantity
 
 _STATUS_COLOURS = {"trial": "info", "active": "success", "lapsed": "danger"}
 
@@ -138,17 +138,22 @@ class SubscriptionAdmin(ServiceModelAdmin):
     """Subscriptions; each is created with its client."""
 
     allowed_actions = frozenset({CHANGE})
-    list_display = ("client", "status", "plan", "seats", "current_period_end")
+    list_display = ("client", "status", "plan", "seats", "storage", "current_period_end")
     list_select_related = ("client",)
     list_filter = ("plan", SubscriptionStateFilter)
     search_fields = ("client__name", "client__email")
     ordering = ("current_period_end", "client_id")
-    change_fields = ("plan", "seats", "current_period_end")
-    readonly_fields = ("client", "status")
+    change_fields = ("plan", "seats", "current_period_end", "quota_bytes")
+    readonly_fields = ("client", "status", "storage")
 
     @label_column("Status", _STATUS_COLOURS)
     def status(self, subscription: Subscription) -> str:
         return subscription.status
+
+    @admin.display(description="Storage", ordering="used_bytes")
+    def storage(self, subscription: Subscription) -> str:
+        used, quota = subscription.used_bytes, subscription.quota_bytes
+        return file_size(used) if quota is None else f"{file_size(used)} of {file_size(quota)}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return Subscription.objects.order_by(*self.get_ordering(request))
