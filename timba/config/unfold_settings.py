@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from timba import __version__
+
 
 def _static_url(path: str) -> Callable[[HttpRequest], str]:
     """Return a function of the request, as django-unfold expects it."""
@@ -23,6 +25,7 @@ _ICON: Final = _static_url("images/icon.svg")
 UNFOLD_SETTINGS: Final[dict[str, Any]] = {
     "SITE_TITLE": "Timba",
     "SITE_HEADER": "Timba",
+    "SITE_SUBHEADER": f"Timba {__version__}",
     "SITE_ICON": _ICON,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _ICON}],
     "SHOW_VIEW_ON_SITE": False,

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from timba import __version__
 from timba.serialization import format_utc
 
 register = template.Library()
@@ -44,6 +45,12 @@ _TIME_FORMATS = {
 def csrf_cookie_name() -> str:
     """Return the name of the cookie from which the pages' script reads the CSRF token."""
     return str(settings.CSRF_COOKIE_NAME)
+
+
+@register.simple_tag
+def version() -> str:
+    """Return the line at the foot of every page."""
+    return f"Timba {__version__}"
 
 
 @register.simple_tag
