@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,19 @@ def timba(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert [shutil.which(name, path=programs) for name in ("git", "make", "node")] == [None] * 3
     settings = home / "timba.env"
     settings.write_text("TIMBA_WEB_THREADS=8\n")
-    with TimbaProcess(
-        home / "data",
-        (str(programs / "timba"), "demo"),
-        PATH=str(programs),
-        HOME=str(home),
-        PYTHONPATH="",
-        TIMBA_SETTINGS=str(settings),
-    ) as timba:
+    # A module of the current folder is not Timba's.
+    (home / "timba.py").write_text("raise ImportError('this is not the package')\n")
+    with (
+        chdir(home),
+        TimbaProcess(
+            home / "data",
+            (str(programs / "timba"), "demo"),
+            PATH=str(programs),
+            HOME=str(home),
+            PYTHONPATH="",
+            TIMBA_SETTINGS=str(settings),
+        ) as timba,
+    ):
         yield timba
 
 

@@ -72,8 +72,9 @@ def _web() -> ProcessSpec:
             "--respawn-failed-workers",
             "--no-ws",
             "--log-level=error",
+            # By its path: a name would be looked for in the current folder first.
             f"--working-dir={IMPORT_PATH}",
-            "timba.config.asgi:application",
+            f"{IMPORT_PATH / 'timba/config/asgi.py'}:application",
         ),
     )
 
