@@ -15,9 +15,9 @@ import requests
 from tests.journeys.processes import child_pids, find_processes, free_port, kill_all, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-_MANAGE = (sys.executable, str(ROOT / "manage.py"))
-DEMO = (*_MANAGE, "demo")
-SERVE = (*_MANAGE, "serve")
+MANAGE = (sys.executable, str(ROOT / "manage.py"))
+DEMO = (*MANAGE, "demo")
+SERVE = (*MANAGE, "serve")
 PASSWORD = "larch-and-alder-48"  # of the users that `tests.factories` creates
 _FOREIGN = ("TIMBA_", "DATABASE_", "DJANGO_", "BROKER_", "KAFKA_", "CACHE_", "STORAGE_")
 
@@ -75,7 +75,7 @@ class TimbaProcess:
     def create_owner(self) -> ApiClient:
         """Create a client and its owner; return the owner's API client."""
         code = "from tests.factories import UserFactory; UserFactory(username='owner')"
-        subprocess.run([*_MANAGE, "shell", "-v0", "-c", code], env=self.environment(), check=True)
+        subprocess.run([*MANAGE, "shell", "-v0", "-c", code], env=self.environment(), check=True)
         return self.sign_in("owner", PASSWORD)
 
     def password_of(self, username: str) -> str:

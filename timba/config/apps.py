@@ -5,6 +5,7 @@ from django.core.checks import Tags, register
 
 from timba.config import checks
 from timba.db import checks as database_checks
+from timba.db.newer_migrations import check_database_is_not_newer
 
 
 class ConfigConfig(AppConfig):
@@ -19,4 +20,5 @@ class ConfigConfig(AppConfig):
         register(checks.check_rest_framework_version, Tags.compatibility)
         register(checks.check_no_failpoint, Tags.security, deploy=True)
         register(database_checks.check_database_guarantees, Tags.database)
+        register(check_database_is_not_newer, Tags.database)
         register(database_checks.check_database_durability, database_checks.DURABILITY, deploy=True)

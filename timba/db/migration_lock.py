@@ -27,7 +27,8 @@ def migration_lock() -> Iterator[None]:
     CONCURRENTLY`, in a migration of the holder, waits for.
     """
     if connection.vendor == "sqlite":
-        with folder_lock(Path(connection.settings_dict["NAME"]).parent):
+        folder = Path(connection.settings_dict["NAME"]).parent
+        with folder_lock(folder, if_held=_log_wait):
             yield
         return
     acquire, release, key = _statements()
@@ -53,9 +54,13 @@ def _statements() -> tuple[str, str, int | str]:
 def _wait_for(acquire: Callable[[], bool]) -> None:
     if acquire():
         return
-    _log.info("another process migrates the database; this one waits for it")
+    _log_wait()
     while not acquire():
         time.sleep(_POLL_SECONDS)
+
+
+def _log_wait() -> None:
+    _log.info("another process migrates the database; this one waits for it")
 
 
 def _select(statement: str, key: int | str) -> Any:

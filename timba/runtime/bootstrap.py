@@ -22,6 +22,7 @@ from timba.accounts.models import User
 from timba.db.checks import DURABILITY
 from timba.db.errors import is_disk_full
 from timba.db.migration_lock import migration_lock
+from timba.db.newer_migrations import refuse_newer_database
 from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
 from timba.folder_lock import folder_lock
@@ -42,6 +43,7 @@ def prepare(*, serves_web: bool = True) -> None:
     _warn_about_durability()
     missing_protections()  # logs each missing protection
     with migration_lock():
+        refuse_newer_database()  # checked above too, but another process may have migrated since
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
     _check_store()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
+from timba.db.newer_migrations import refuse_newer_database
 from timba.events.publishers import open_publisher
 from timba.events.relay import Relay
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        refuse_newer_database()
         relay = Relay(open_publisher=open_publisher)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
+from timba.db.newer_migrations import refuse_newer_database
 from timba.files.worker import Worker
 
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_: Any, **__: Any) -> None:
+        refuse_newer_database()
         worker = Worker()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
