@@ -15,7 +15,7 @@ from timba.installation import IMPORT_PATH
 from timba.runtime.command import COMMANDS, DJANGO_COMMANDS
 
 
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m timba` with a data folder that is not there yet."""
     return subprocess.run(
         [sys.executable, "-m", "timba", *arguments],
@@ -25,6 +25,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "PYTHONPATH": str(IMPORT_PATH),
             "TIMBA_DATA_DIR": str(folder / "data"),
             "TIMBA_PORT": "no number",
+            **variables,
         },
         capture_output=True,
         text=True,
@@ -61,6 +62,20 @@ def test_an_invalid_variable_ends_it_with_one_sentence(tmp_path: Path) -> None:
         "",
         "Timba does not start: TIMBA_PORT is 'no number'. Give a whole number from 1 to 65,535.\n",
     )
+
+
+def test_absent_tables_end_it_with_one_sentence(tmp_path: Path) -> None:
+    refused = run("changepassword", "admin", folder=tmp_path, TIMBA_PORT="8000")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "Timba does not start: the tables of its database are not those of this version. Bring "
+        "them up to date: python manage.py migrate\n"
+    )
+
+
+def test_the_administrator_is_created_in_an_empty_database(tmp_path: Path) -> None:
+    created = run("csu", folder=tmp_path, TIMBA_PORT="8000", TIMBA_ADMIN_PASSWORD="larch-and-alder")
+    assert (created.stdout, created.stderr) == ("The administrator “admin” has been created.\n", "")
 
 
 def test_processes_that_it_starts_find_the_package_from_any_folder(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Creates the administrator of a new installation: `admin` with `TIMBA_ADMIN_PASSWORD`.
 
-Where the variable is not set, the password is asked for on the terminal.
+Where the variable is not set, the password is asked for on the terminal. In an empty database, the
+tables are created first.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from timba.accounts.models import User
 from timba.accounts.services import administrator_exists, create_administrator
+from timba.db.migration_lock import migration_lock
 from timba.errors import DomainError
 
 USERNAME: Final = "admin"
@@ -26,6 +30,9 @@ class Command(BaseCommand):
     help = "Create the administrator `admin`; if there is one, change nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        if User._meta.db_table not in connection.introspection.table_names():
+            with migration_lock():
+                call_command("migrate", interactive=False, verbosity=0)
         try:
             is_new = not administrator_exists(USERNAME) and create_administrator(
                 username=USERNAME, password=settings.TIMBA_ADMIN_PASSWORD or self._ask_password()
