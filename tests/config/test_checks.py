@@ -48,6 +48,69 @@ def test_one_key_for_both_is_refused(settings: Any) -> None:
     assert ids(checks.check_secret_keys(None)) == ["timba.E002"]
 
 
+def test_generated_keys_are_refused_where_machines_share_data(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TIMBA_KEY_FILES = {"TIMBA_JWT_KEY": Path("/srv/timba/jwt_key")}
+    monkeypatch.setitem(settings.DATABASES["default"], "HOST", "db.example")
+    [problem] = checks.check_keys_are_shared(None)
+    assert problem.id == "timba.E031"
+    assert problem.msg == (
+        "TIMBA_JWT_KEY is not set, and the database is on db.example: another machine with the "
+        "same data would not accept what this one signs."
+    )
+    assert problem.hint == (
+        "Set it to the same value on every machine: the content of /srv/timba/jwt_key, or a new "
+        "key from: openssl rand -base64 48"
+    )
+    assert problem in run_checks()
+    settings.TIMBA_KEY_FILES = {}
+    assert checks.check_keys_are_shared(None) == []
+
+
+@pytest.mark.parametrize(
+    ("database", "endpoint", "expected"),
+    [
+        ("", "", []),
+        ("127.0.0.1", "http://127.0.0.1:7070", []),
+        ("localhost", "http://localhost:7070", []),
+        ("/run/postgresql", "http://[::1]:7070", []),
+        ("10.0.0.5", "", ["the database is on 10.0.0.5"]),
+        ("", "https://s3.example", ["the bucket is on s3.example"]),
+    ],
+)
+def test_servers_on_this_machine_are_distinguished(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    database: str,
+    endpoint: str,
+    expected: list[str],
+) -> None:
+    settings.TIMBA_KEY_FILES = {"TIMBA_JWT_KEY": Path("/srv/timba/jwt_key")}
+    monkeypatch.setitem(settings.DATABASES["default"], "HOST", database)
+    settings.STORAGES = {"default": {"OPTIONS": {"endpoint": endpoint}}}
+    problems = checks.check_keys_are_shared(None)
+    assert [problem.msg.split(":")[0] for problem in problems] == [
+        f"TIMBA_JWT_KEY is not set, and {clause}" for clause in expected
+    ]
+
+
+def test_a_folder_of_files_beside_a_remote_database_is_reported(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "HOST", "db.example")
+    settings.STORAGES = {"default": {"OPTIONS": {"location": Path("/srv/timba/files")}}}
+    [problem] = checks.check_files_are_shared(None)
+    assert problem.id == "timba.W032"
+    assert problem.msg == (
+        "Files are stored in the folder /srv/timba/files, and the database is on db.example: "
+        "another machine with this database finds no file unless it has the same folder."
+    )
+    assert problem in run_checks(include_deployment_checks=True)
+    monkeypatch.setitem(settings.DATABASES["default"], "HOST", "127.0.0.1")
+    assert checks.check_files_are_shared(None) == []
+
+
 def test_any_key_is_accepted_in_debug_mode(settings: Any) -> None:
     settings.DEBUG, settings.SECRET_KEY = True, "x"
     assert checks.check_secret_keys(None) == []

@@ -55,6 +55,14 @@ def is_within(address: str, networks: Sequence[Network]) -> bool:
     return any(parsed in network for network in networks)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`, a name or an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Parse networks such as `10.0.0.0/8`; raise ValueError for a malformed one."""
     return tuple(ip_network(text.strip(), strict=False) for text in texts)

@@ -13,6 +13,8 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         register(checks.check_secret_keys, Tags.security)
+        register(checks.check_keys_are_shared, Tags.security)
+        register(checks.check_files_are_shared, Tags.files, deploy=True)
         register(checks.check_public_url, Tags.urls)
         register(checks.check_trusted_proxies, Tags.security)
         register(checks.check_allowed_hosts, Tags.security)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
-from timba.accounts.addresses import parse_networks
+from timba.accounts.addresses import is_loopback, parse_networks
 from timba.config.private_files import is_accessible_to_others, private_paths
 
 _KEY_CHARACTERS: Final = 50
@@ -51,6 +51,60 @@ def check_secret_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list
             )
         )
     return problems
+
+
+def check_keys_are_shared(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
+    **_: Any,
+) -> list[CheckMessage]:
+    """Check that machines which share their data share the keys: each would generate its own."""
+    elsewhere = [*_remote_database(), *_remote_store()]
+    if not elsewhere:
+        return []
+    return [
+        Error(
+            f"{variable} is not set, and {elsewhere[0]}: another machine with the same data would "
+            "not accept what this one signs.",
+            hint=f"Set it to the same value on every machine: the content of {path}, or a new key "
+            "from: openssl rand -base64 48",
+            id="timba.E031",
+        )
+        for variable, path in settings.TIMBA_KEY_FILES.items()
+    ]
+
+
+def check_files_are_shared(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django's signature
+    **_: Any,
+) -> list[CheckMessage]:
+    """Check for a folder of files beside a remote database: other machines may not see it."""
+    folder = settings.STORAGES["default"]["OPTIONS"].get("location")
+    return [
+        CheckWarning(
+            f"Files are stored in the folder {folder}, and {database}: another machine with this "
+            "database finds no file unless it has the same folder.",
+            hint="With several machines, share that folder between them, or set STORAGE_URL.",
+            id="timba.W032",
+        )
+        for database in _remote_database()
+        if folder
+    ]
+
+
+def _remote_database() -> Iterator[str]:
+    """Yield a clause that names the database's host, if it may be another machine."""
+    database = settings.DATABASES["default"]
+    host = database.get("HOST") or database.get("OPTIONS", {}).get("host", "")
+    # A path is that of a socket.
+    if host and not host.startswith("/") and not is_loopback(host):
+        yield f"the database is on {host}"
+
+
+def _remote_store() -> Iterator[str]:
+    """Yield a clause that names the S3 server's host, if it may be another machine."""
+    host = urlsplit(settings.STORAGES["default"]["OPTIONS"].get("endpoint", "")).hostname
+    if host and not is_loopback(host):
+        yield f"the bucket is on {host}"
 
 
 def check_public_url(

@@ -6,7 +6,6 @@ Every step is skipped if it is already done, so that a second start is quick.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import socket
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError, call_command
 
+from timba.accounts.addresses import is_loopback
 from timba.accounts.models import User
 from timba.db.checks import DURABILITY
 from timba.db.errors import is_disk_full
@@ -108,14 +108,6 @@ def check_port_is_free() -> None:
                 f"Timba cannot listen on port {port} of {host}: {error.strerror}. Stop what "
                 "uses that port, or choose another one with TIMBA_PORT."
             ) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _warn_about_durability() -> None:

@@ -36,6 +36,12 @@ from timba.failpoints import arm
 DEBUG = env.bool("TIMBA_DEBUG", default=False)
 SECRET_KEY = get_or_create_key("TIMBA_SECRET_KEY", "secret_key")
 TIMBA_JWT_KEY = get_or_create_key("TIMBA_JWT_KEY", "jwt_key")
+# By variable, the file of each key that only this machine has.
+TIMBA_KEY_FILES = {
+    variable: DATA_DIR / file
+    for variable, file in (("TIMBA_SECRET_KEY", "secret_key"), ("TIMBA_JWT_KEY", "jwt_key"))
+    if not get_str(variable)
+}
 TIMBA_DATA_DIR = DATA_DIR
 TIMBA_DATA_DIR_IS_NAMED = IS_DATA_DIR_NAMED
 
