@@ -22,7 +22,7 @@ def test_the_foot_of_a_page_for_strangers_has_it(path: str) -> None:
 def test_the_foot_of_a_page_and_the_admin_site_have_it() -> None:
     staff = browser_of(StaffFactory())
     assert FOOT in staff.get("/consignments/").content.decode()
-    assert f"Timba {__version__}" in staff.get("/admin/").content.decode()
+    assert f"Version {__version__}" in staff.get("/admin/").content.decode()
 
 
 @pytest.mark.django_db

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from timba.config import env
+
+NOBODY = 65534
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5", "1e3", "²", "0", "65536"])
@@ -100,6 +103,25 @@ def test_another_settings_file_may_be_named(
     other.write_text("TIMBA_SOMETHING=10\n")
     env.load()
     assert env.get_str("TIMBA_SOMETHING") == "10"
+
+
+def test_root_does_not_store_in_the_data_folder_of_another_account(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = settings_file.parents[1] / "default"
+    data.mkdir()
+    if os.getuid() == 0:
+        os.chown(data, NOBODY, -1)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert env.load() == (data, False), "in a clone"
+    monkeypatch.setattr(env, "IS_CLONE", False)
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.load()
+    account = data.owner()
+    assert str(error.value) == (
+        f"The data folder {data} belongs to the account “{account}”, which could not read what "
+        f"root stores there. Run the command as this account: runuser -u {account} -- timba …"
+    )
 
 
 def test_a_settings_file_that_cannot_be_read_is_refused_with_a_sentence(

@@ -38,7 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return an environment with nothing but the wheel and its dependencies, hashed."""
     folder = tmp_path_factory.mktemp("installed") / "env"
     uv = Path(sys.executable).with_name("uv")
@@ -50,7 +50,8 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*install, "--no-deps", wheel],
     ):
         subprocess.run(command, env=variables, check=True)
-    return folder
+    yield folder
+    shutil.rmtree(folder)  # pytest keeps its folders, and this one is large
 
 
 @pytest.fixture(scope="module")

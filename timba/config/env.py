@@ -13,6 +13,7 @@ import secrets
 import tempfile
 from io import StringIO
 from pathlib import Path
+from pwd import getpwuid
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -23,7 +24,7 @@ from environ.fileaware_mapping import FileAwareMapping
 from timba.accounts.addresses import parse_networks
 from timba.config.private_files import UMASK
 from timba.db.errors import is_disk_full
-from timba.installation import default_data_folder, default_settings_file
+from timba.installation import IS_CLONE, default_data_folder, default_settings_file
 
 _REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 _CACHE_TIMEOUT_SECONDS: Final = 1
@@ -97,8 +98,24 @@ def load() -> tuple[Path, bool]:
     named = get_str("TIMBA_DATA_DIR")
     base = Path.cwd() if in_environment else settings_folder
     folder = create_data_folder((base / (named or default_data_folder())).resolve())
+    _refuse_root_for_data_of_others(folder)
     os.environ["TIMBA_DATA_DIR"] = str(folder)  # for the processes that this one starts
     return folder, bool(named)
+
+
+def _refuse_root_for_data_of_others(folder: Path) -> None:
+    """Raise ImproperlyConfigured if root would leave files that the service cannot read."""
+    owner = folder.stat().st_uid
+    if IS_CLONE or os.geteuid() != 0 or owner == 0:
+        return
+    try:
+        account = getpwuid(owner).pw_name
+    except KeyError:  # it has no name on this machine
+        account = str(owner)
+    raise ImproperlyConfigured(
+        f"The data folder {folder} belongs to the account “{account}”, which could not read what "
+        f"root stores there. Run the command as this account: runuser -u {account} -- timba …"
+    )
 
 
 def create_data_folder(folder: Path) -> Path:

@@ -25,7 +25,7 @@ _ICON: Final = _static_url("images/icon.svg")
 UNFOLD_SETTINGS: Final[dict[str, Any]] = {
     "SITE_TITLE": "Timba",
     "SITE_HEADER": "Timba",
-    "SITE_SUBHEADER": f"Timba {__version__}",
+    "SITE_SUBHEADER": f"Version {__version__}",
     "SITE_ICON": _ICON,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _ICON}],
     "SHOW_VIEW_ON_SITE": False,
