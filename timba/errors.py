@@ -79,3 +79,9 @@ class Unavailable(DomainError):
     """A required service is unavailable: try again in a moment."""
 
     retry_after = 5
+
+
+class DiskFull(Unavailable):
+    """The server's disk is nearly full: nothing can be added until there is space again."""
+
+    retry_after = 60

@@ -30,8 +30,10 @@ from timba.api import uploads
 from timba.api.batches import BatchView
 from timba.api.files import TemperatureUploadView
 from timba.api.multipart import CUT_OFF
+from timba.errors import DiskFull
+from timba.files.disk import TOO_LARGE_FOR_DISK
 from timba.files.models import File
-from timba.files.receiving import STORAGE_UNAVAILABLE, Upload
+from timba.files.receiving import Upload
 
 # HTTP alone: the contract suite proves these endpoints on every database.
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
@@ -326,6 +328,18 @@ def test_a_file_beyond_the_quota_is_rejected_before_all_its_bytes_are_read(
     assert objects() == set()
 
 
+def test_a_file_that_does_not_fit_on_the_disk_is_rejected_before_its_bytes_are_read(
+    make_user: MakeUser, settings: Settings
+) -> None:
+    settings.TIMBA_MAX_UPLOAD_BYTES = 1024**5
+    body = Endless(part(b"larch", "a.md", field="file").removesuffix(b"\r\n"))
+    response = send_endless(make_user(), body, "/api/files/", length=1024**5)
+    assert response.status_code == 503
+    assert loads(response.content)["detail"] == TOO_LARGE_FOR_DISK
+    assert body.given <= 64 * 1024
+    assert not File.unscoped.exists()
+
+
 def test_binary_bytes_are_rejected_early_where_text_is_expected(
     make_user: MakeUser,
 ) -> None:
@@ -413,8 +427,8 @@ def test_full_disk_is_503_and_leaves_no_object(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
         response = send(api_client, body, url)
-    assert (response.status_code, response.json()["detail"]) == (503, STORAGE_UNAVAILABLE)
-    assert response["Retry-After"]
+    assert (response.status_code, response.json()["detail"]) == (503, str(DiskFull()))
+    assert response["Retry-After"] == "60"
     # Without fsync nothing can be erased for good either: its row names what is left.
     assert {key[:8] for key in objects()} <= {
         key.split("/")[1][:8] for key in File.unscoped.values_list("storage_key", flat=True)

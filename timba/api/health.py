@@ -30,6 +30,7 @@ from timba.api.openapi import schema_of
 from timba.db.errors import is_disk_full, log_outage
 from timba.draining import is_draining
 from timba.events.history import oldest_unpublished_seconds
+from timba.files.disk import check_disk_space
 from timba.files.protections import missing_protections
 from timba.files.storage import store
 
@@ -172,6 +173,7 @@ def _database() -> CheckStatus:
 
 def _storage() -> CheckStatus:
     store().check()
+    check_disk_space()
     return "ok"
 
 

@@ -32,7 +32,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from timba import errors as failures
-from timba.db.errors import is_database_outage, log_outage
+from timba.db.errors import is_database_outage, is_disk_full, log_outage
 from timba.files.storage import StorageUnavailable
 from timba.serialization import dumps
 
@@ -134,6 +134,9 @@ def describe_error(error: Exception) -> ErrorResponse | None:
 
     The cause of a 503 is logged.
     """
+    if is_disk_full(error):
+        log_outage(error)
+        error = error if isinstance(error, failures.DiskFull) else failures.DiskFull()
     if is_database_outage(error):
         log_outage(error)
         status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -180,7 +183,8 @@ def _headers(error: Exception, status: HTTPStatus) -> dict[str, str]:
     if isinstance(error, failures.TooManyAttempts):
         return {"Retry-After": str(error.retry_after)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return {"Retry-After": str(failures.Unavailable.retry_after)}
+        seconds = getattr(error, "retry_after", failures.Unavailable.retry_after)
+        return {"Retry-After": str(seconds)}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     return {}

@@ -37,6 +37,7 @@ from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.api.openapi import example_request
 from timba.consignments.models import Consignment, Log
 from timba.errors import Invalid
+from timba.files.disk import check_disk_space
 from timba.files.entry import UploadRejected, check_kind, check_name, check_quota, check_size
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, accept_files, discard, touch_uploads
@@ -270,6 +271,7 @@ class OneFileView(UploadView):
         least = unread - settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         check_size(name, least)
         self.check_quota(name, least)
+        check_disk_space(least)
 
     def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
         if rejection.error is not Invalid:

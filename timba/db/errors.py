@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db import Error, IntegrityError, connection
 from django.db.models import UniqueConstraint
 
-from timba.errors import DomainError
+from timba.errors import DiskFull, DomainError
 
 # Anchored at the end of the message, which never contains text from a request.
 _MARIADB_UNIQUE = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'\W*$")
@@ -103,7 +103,9 @@ def is_database_outage(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether a disk is full: the database's, or the one that an OSError is about."""
+    """Return whether a disk is full: the database's, or one that OSError or DiskFull is about."""
+    if isinstance(error, DiskFull):
+        return True
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
     if not isinstance(error, database_errors()):
@@ -115,14 +117,15 @@ def is_disk_full(error: BaseException) -> bool:
 def log_outage(error: BaseException) -> None:
     """Log an outage with its traceback, at most once a minute for each cause.
 
-    During an outage every request fails with the same error.
+    During an outage every request fails with the same error. A full disk needs no traceback.
     """
     cause = error.__cause__ or error
     key = (type(cause).__qualname__, _code(error))
     now = time.monotonic()
     if now - _logged_at.get(key, float("-inf")) >= _LOG_INTERVAL_SECONDS:
         _logged_at[key] = now
-        _log.error("unavailable", cause=str(cause), exc_info=error)
+        exc_info = None if is_disk_full(error) else error
+        _log.error("unavailable", cause=str(cause), exc_info=exc_info)
 
 
 def drop_connection() -> None:

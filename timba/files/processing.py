@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ import structlog
 from django.db import models, transaction
 from django.utils import timezone
 
-from timba.db.errors import is_database_outage
+from timba.db.errors import is_database_outage, is_disk_full, log_outage
 from timba.db.text import clean_json, replace_unstorable
 from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
@@ -54,6 +54,14 @@ MISSING: Final = "Its bytes cannot be found. Upload the file again."
 STORAGE_FAILED: Final = "The file storage did not answer. The file is safe; try again."
 UNEXPECTED: Final = "It could not be read. The file is safe; try again, or ask for help."
 OUT_OF_MEMORY: Final = "It needs more memory than one file may use."
+# What is logged and what users are told, by the error; the first class that fits counts.
+_REASONS: Final[Mapping[type[BaseException], tuple[str, str]]] = {
+    FileDamaged: ("file_damaged", DAMAGED),
+    FileNotFoundError: ("file_missing", MISSING),
+    OSError: ("storage_failed", STORAGE_FAILED),
+    MemoryError: ("out_of_memory", OUT_OF_MEMORY),
+    BaseException: ("processing_failed", UNEXPECTED),
+}
 _STORAGE_RETRY_DELAY: Final = timedelta(seconds=5)
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +96,8 @@ def process_claimed(file: File, *, stopping: Any = None) -> None:
     """Process a file that this worker has just claimed.
 
     Raises nothing that a file can cause, not even MemoryError, which would end a Celery worker.
-    Raises the database's error during an outage: the file is claimed again after its lease.
+    Raises the database's error during an outage: the file is claimed again after its lease. With
+    a full disk the file waits, and the attempt does not count.
     """
     failpoint("processing.claimed")
     with structlog.contextvars.bound_contextvars(
@@ -110,6 +119,12 @@ def process_claimed(file: File, *, stopping: Any = None) -> None:
         except StorageUnavailable:
             _log.warning("storage_unavailable", exc_info=True)
             run.release(delay=_STORAGE_RETRY_DELAY)
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            log_outage(error)
+            run.delete_created_objects()
+            run.release(delay=_STORAGE_RETRY_DELAY)
 
 
 def fail_lost_file(file_id: uuid.UUID) -> None:
@@ -129,44 +144,42 @@ def _process(run: Run) -> None:
     except (Superseded, Outdated):
         raise
     except Exception as error:  # no findings, however odd, may stop the worker
-        if is_database_outage(error):
+        if is_database_outage(error) or is_disk_full(error):
             raise
         _log.exception("findings_not_recorded")
         _settle(run.fenced_row(), _Outcome(error=UNEXPECTED), seconds=seconds)
 
 
 def _read(run: Run) -> _Outcome:
-    """Read the file with its kind's processor; return the findings, or the error as an outcome."""
+    """Read the file with its kind's processor; return the findings, or the error as an outcome.
+
+    Raises what is no fault of the file: lost leases, stops, outages and full disks.
+    """
     try:
-        processor = processors()[run.file.kind]
-        output = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
-        result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
-        findings = result.findings
-        if isinstance(processor, Stages):
-            findings = processor.stage(run, result)
-        lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _do_nothing
-        return _Outcome(findings=findings, keep_objects=True, lock=lock)
+        return _run_processor(run)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), keep_objects=True)
     except (Superseded, WorkerStopping, StorageUnavailable):
         raise
-    except FileDamaged:
-        _log.exception("file_damaged", storage_key=run.file.storage_key)
-        return _Outcome(error=DAMAGED)
-    except FileNotFoundError:
-        _log.exception("file_missing", storage_key=run.file.storage_key)
-        return _Outcome(error=MISSING)
-    except OSError:
-        _log.exception("storage_failed", storage_key=run.file.storage_key)
-        return _Outcome(error=STORAGE_FAILED)
-    except MemoryError:
-        _log.exception("out_of_memory")
-        return _Outcome(error=OUT_OF_MEMORY)
     except (Exception, SystemExit) as error:  # no file may stop the worker
-        if is_database_outage(error):
+        if is_database_outage(error) or is_disk_full(error):
             raise
-        _log.exception("processing_failed")
-        return _Outcome(error=UNEXPECTED)
+        event, sentence = next(
+            reason for error_type, reason in _REASONS.items() if isinstance(error, error_type)
+        )
+        _log.exception(event, storage_key=run.file.storage_key)
+        return _Outcome(error=sentence)
+
+
+def _run_processor(run: Run) -> _Outcome:
+    processor = processors()[run.file.kind]
+    output = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
+    result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
+    findings = result.findings
+    if isinstance(processor, Stages):
+        findings = processor.stage(run, result)
+    lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _do_nothing
+    return _Outcome(findings=findings, keep_objects=True, lock=lock)
 
 
 @retry_on_deadlock

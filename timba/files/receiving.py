@@ -26,10 +26,12 @@ from timba.accounts.models import Client, Subscription, User
 from timba.accounts.permissions import Permission
 from timba.accounts.subscriptions import lock_subscription
 from timba.consignments.models import Consignment, Log, lock_targets
+from timba.db.errors import is_disk_full, log_outage
 from timba.db.transactions import retry_on_deadlock, write_transaction
-from timba.errors import NotFound, QuotaExceeded, Unavailable
+from timba.errors import DiskFull, NotFound, QuotaExceeded, Unavailable
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
+from timba.files.disk import check_disk_space
 from timba.files.entry import UploadRejected, check_name, check_size, quota_rejection
 from timba.files.events import file_event
 from timba.files.kinds import HEAD_BYTES, UnknownKind, detect
@@ -55,8 +57,9 @@ class Accepted:
 class Upload:
     """One file on its way in: `write` its chunks, `finish` and `identify` it, then `accept_files`.
 
-    Until it is accepted it can be discarded. Methods that write raise Unavailable when the store
-    does not take the bytes. `field` and `number` are its field and place in a form, if any.
+    Until it is accepted it can be discarded. Methods that write raise DiskFull before the disk is
+    full, and Unavailable when the store does not take the bytes. `field` and `number` are its field
+    and place in a form, if any.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Upload:
         With `kind`, a file of another kind is rejected as soon as its first bytes show it.
         """
         check_name(name)
+        check_disk_space()
         self.field = field
         self.number = number
         self.store_is_unavailable = False
@@ -100,6 +104,7 @@ class Upload:
             if len(self._head) == HEAD_BYTES and self._kind is not None:
                 self.identify(kind=self._kind)
         self._digest.update(chunk)
+        check_disk_space()
         with self._storing() as writer:
             writer.write(chunk)
             failpoint("receiving.partly_written")
@@ -134,6 +139,9 @@ class Upload:
         try:
             yield cast("ObjectWriter", self._writer)
         except OSError as error:
+            if is_disk_full(error):
+                log_outage(error)
+                raise DiskFull from error
             self.store_is_unavailable = isinstance(error, StorageUnavailable)
             _log.exception("storage_unavailable")
             raise Unavailable(STORAGE_UNAVAILABLE) from error

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Any, Final
 
+from timba.files.disk import has_space_to_work
 from timba.files.leases import claim, waiting_files
 from timba.files.models import File
 from timba.files.processors.base import BULK, FAST
@@ -68,7 +69,12 @@ class Slots:
         self._lock = Lock() if lock is None else lock
 
     def claim(self, slot: int, *, queues: Sequence[str] = QUEUES) -> File | None:
-        """Claim the next file for a free slot, which is busy until `free`."""
+        """Claim the next file for a free slot, which is busy until `free`.
+
+        None is claimed while a disk of this machine is full: the files wait.
+        """
+        if not has_space_to_work():
+            return None
         with self._lock:
             busy = [client for client in self._memory[1 : self._count + 1] if client]
             excluded: set[int] = set()

@@ -25,7 +25,8 @@ from django.utils import timezone
 
 from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
-from timba.errors import Unavailable
+from timba.db.errors import is_disk_full
+from timba.errors import DiskFull, Unavailable
 from timba.isolated_python import isolated_python
 from timba.places.models import City
 from timba.tallies.export_child import get_writer
@@ -61,7 +62,7 @@ def export_tally(*, actor: User, consignment: Consignment, extension: str) -> Bi
     """Return the export of a consignment as an unnamed file, positioned at its end.
 
     `extension` is `csv`, `xlsx` or `pdf`. Raises Unavailable if too many exports are being made, or
-    if this one fails.
+    if this one fails, and DiskFull.
     """
     with export_thread_slot(consignment.client_id):
         try:
@@ -72,6 +73,8 @@ def export_tally(*, actor: User, consignment: Consignment, extension: str) -> Bi
                 out.close()
                 raise
         except (OSError, subprocess.SubprocessError) as error:
+            if is_disk_full(error):
+                raise DiskFull from error
             stderr = getattr(error, "stderr", None) or b""
             _log.exception("export_failed", stderr=stderr[-2000:].decode(errors="replace"))
             raise Unavailable(FAILED) from None

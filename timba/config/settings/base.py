@@ -242,6 +242,12 @@ FILE_PROCESSORS = [
 TIMBA_MAX_UPLOAD_BYTES = get_int(
     "TIMBA_MAX_UPLOAD_BYTES", default=10 * 1024**3, minimum=1024, maximum=1024**5
 )
+# None for a share of each disk: see timba.files.disk.
+TIMBA_MIN_FREE_BYTES = (
+    get_int("TIMBA_MIN_FREE_BYTES", default=0, minimum=0, maximum=1024**5)
+    if get_str("TIMBA_MIN_FREE_BYTES")
+    else None
+)
 TIMBA_TRASH_DAYS = get_int("TIMBA_TRASH_DAYS", default=7, minimum=0, maximum=3_650)
 TIMBA_LEASE_SECONDS = get_int("TIMBA_LEASE_SECONDS", default=30, minimum=1, maximum=3_600)
 
