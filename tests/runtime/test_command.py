@@ -12,6 +12,7 @@ from django.core.management import get_commands, load_command_class
 
 from timba import __version__
 from timba.installation import IMPORT_PATH
+from timba.runtime import command
 from timba.runtime.command import COMMANDS, DJANGO_COMMANDS
 
 
@@ -62,6 +63,18 @@ def test_an_invalid_variable_ends_it_with_one_sentence(tmp_path: Path) -> None:
         "",
         "Timba does not start: TIMBA_PORT is 'no number'. Give a whole number from 1 to 65,535.\n",
     )
+
+
+def test_ctrl_c_ends_it_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "execute_from_command_line", interrupt)
+    monkeypatch.setattr("sys.argv", ["timba", "csu"])
+    monkeypatch.setenv("PYTHONPATH", "")  # which it sets
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 130
 
 
 def test_absent_tables_end_it_with_one_sentence(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ DJANGO_COMMANDS: Final = {
     "shell": "Open a Python shell with Timba's models.",
 }
 
+# What shells return for a program that Ctrl-C has ended.
+_INTERRUPTED: Final = 130
+
 
 def main(program: str = "timba") -> None:
     """Run the management command in `sys.argv`; `program` names this one in its messages.
@@ -74,6 +77,8 @@ def _execute(arguments: list[str]) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(IMPORT_PATH), others)))
     try:
         execute_from_command_line(arguments)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except ImproperlyConfigured as error:
         sys.exit(f"Timba does not start: {error}")
     except Error as error:
