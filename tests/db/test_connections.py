@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from timba.db.connections import build_database_settings
 
 _TELL = (
     "from timba.config.settings.base import DATABASES as found;"
@@ -36,3 +39,16 @@ def test_every_thread_of_a_process_finds_a_connection_in_its_pool(
         check=True,
     )
     assert int(told.stdout) == connections
+
+
+def test_a_database_file_with_a_relative_path_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parsed = {"ENGINE": "django.db.backends.sqlite3", "NAME": "data/timba.sqlite3"}
+    with pytest.raises(ImproperlyConfigured) as error:
+        build_database_settings(parsed, pool_size=4)
+    assert str(error.value) == (
+        "DATABASE_URL names the SQLite file data/timba.sqlite3, which depends on the folder in "
+        f"which a command is run. Give the whole path: sqlite:///{tmp_path}/data/timba.sqlite3"
+    )

@@ -39,9 +39,19 @@ def build_database_settings(parsed: dict[str, Any], *, pool_size: int) -> dict[s
 
 def _vendor_settings(engine: str, name: str, pool_size: int) -> dict[str, Any]:
     if engine == _SQLITE:
+        _check_absolute(Path(name))
         _check_writable(Path(name))
         return _sqlite()
     return _postgresql(pool_size) if engine == _POSTGRESQL else _mariadb()
+
+
+def _check_absolute(path: Path) -> None:
+    """Raise ImproperlyConfigured for a path that means another file to each process."""
+    if not path.is_absolute():
+        raise ImproperlyConfigured(
+            f"DATABASE_URL names the SQLite file {path}, which depends on the folder in which a "
+            f"command is run. Give the whole path: sqlite:///{Path.cwd() / path}"
+        )
 
 
 def _check_writable(path: Path) -> None:
