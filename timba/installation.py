@@ -1,9 +1,8 @@
-"""Where an installation has its settings and its data: in a clone, in the home directory of an
-account, or machine-wide.
+"""Where an installation has its settings file and its data folder.
 
-A machine-wide installation is one that root runs, or that has the folder /etc/timba. All accounts
-then read the same settings file, so that a command an administrator runs has the settings of the
-service.
+Both are in a clone, in the home directory of an account, or machine-wide. A machine-wide
+installation is one that root runs, or that has the folder /etc/timba. All accounts then read the
+same settings file, so that a command an administrator runs has the settings of the service.
 """
 
 from __future__ import annotations

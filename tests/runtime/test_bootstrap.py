@@ -26,6 +26,19 @@ def test_the_default_password_is_accepted_on_loopback(settings: Any, host: str) 
     bootstrap.check_password_is_not_default("admin")
 
 
+@pytest.mark.parametrize("url", ["https://timba.example", "http://192.168.7.20:8000"])
+def test_the_default_password_is_refused_behind_a_proxy(settings: Any, url: str) -> None:
+    settings.TIMBA_URL = url
+    with pytest.raises(CommandError) as error:
+        bootstrap.check_password_is_not_default("admin")
+    assert str(error.value) == (
+        f"With the password “admin” Timba serves this machine only, and TIMBA_URL is {url}. "
+        "Set TIMBA_ADMIN_PASSWORD to another password first."
+    )
+    settings.TIMBA_URL = "http://[::1]:8000"
+    bootstrap.check_password_is_not_default("admin")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.20", "timba.example"])
 def test_the_default_password_is_refused_beyond_loopback(settings: Any, host: str) -> None:
     settings.TIMBA_HOST = host

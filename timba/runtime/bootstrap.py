@@ -9,6 +9,7 @@ import hashlib
 import socket
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -52,23 +53,30 @@ def prepare(*, serves_web: bool = True) -> None:
 
 
 def check_password_is_not_default(password: str) -> None:
-    """Raise CommandError if the default password would be used beyond loopback."""
-    if password == DEFAULT_PASSWORD and not is_loopback(settings.TIMBA_HOST):
+    """Raise CommandError if the default password would be used beyond this machine."""
+    if password == DEFAULT_PASSWORD and (variable := _variable_beyond_loopback()):
         raise CommandError(
             f"With the password “{DEFAULT_PASSWORD}” Timba serves this machine only, and "
-            f"TIMBA_HOST is {settings.TIMBA_HOST}. "
-            "Set TIMBA_ADMIN_PASSWORD to another password first."
+            f"{variable}. Set TIMBA_ADMIN_PASSWORD to another password first."
         )
 
 
 def check_administrator_password(username: str) -> None:
-    """Raise CommandError if the administrator still has the default password beyond loopback."""
-    if not is_loopback(settings.TIMBA_HOST) and has_default_password(username):
+    """Raise CommandError if the administrator has the default password beyond this machine."""
+    if (variable := _variable_beyond_loopback()) and has_default_password(username):
         raise CommandError(
             f"The administrator “{username}” still has the password “{DEFAULT_PASSWORD}”, and "
-            f"TIMBA_HOST is {settings.TIMBA_HOST}. Set another password first: "
-            f"{COMMAND} changepassword {username}"
+            f"{variable}. Set another password first: {COMMAND} changepassword {username}"
         )
+
+
+def _variable_beyond_loopback() -> str:
+    """Return “NAME is VALUE” of what lets other machines reach Timba, directly or by a proxy."""
+    if not is_loopback(settings.TIMBA_HOST):
+        return f"TIMBA_HOST is {settings.TIMBA_HOST}"
+    if not is_loopback(urlsplit(settings.TIMBA_URL).hostname or ""):
+        return f"TIMBA_URL is {settings.TIMBA_URL}"
+    return ""
 
 
 def has_default_password(username: str) -> bool:
