@@ -13,15 +13,18 @@ def subject_of(consignment_id: int | None) -> str:
     return "" if consignment_id is None else f"consignment/{consignment_id}"
 
 
-def consignment_event(action: str, consignment: Consignment, *, actor: User) -> Event:
-    """Return the event that `actor` did `action` (create, update or delete) to a consignment."""
+def consignment_event(action: str, consignment: Consignment, *, actor: User | None) -> Event:
+    """Return the event that `actor` did `action` (create, update or delete) to a consignment.
+
+    Without an actor, Timba did it.
+    """
     return Event(
         noun="consignment",
         action=action,
         key=str(consignment.pk),
         body=serialize_consignment(consignment),
         client_id=consignment.client_id,
-        actor_id=actor.pk,
+        actor_id=None if actor is None else actor.pk,
         subject=subject_of(consignment.pk),
     )
 

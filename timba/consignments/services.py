@@ -129,6 +129,23 @@ def change_consignment(
 
 
 @retry_on_deadlock
+def recount_consignment(consignment: Consignment) -> None:
+    """Set the totals of a consignment to those of its logs, for `fsck`."""
+    with transaction.atomic():
+        consignment = lock_consignment(consignment)
+        consignment.log_count, consignment.volume = count_logs(consignment)
+        consignment.save(update_fields=["log_count", "volume", "updated_at"])
+        publish(consignment_event("update", consignment, actor=None))
+
+
+def count_logs(consignment: Consignment) -> tuple[int, Decimal]:
+    """Return the number of a consignment's logs and their exact volume."""
+    # SQLite adds decimals as binary fractions.
+    volumes = list(Log.unscoped.filter(consignment=consignment).values_list("volume", flat=True))
+    return len(volumes), sum(volumes, Decimal(0))
+
+
+@retry_on_deadlock
 def delete_consignment(*, actor: User, consignment: Consignment) -> None:
     """Delete a consignment and its logs, and unlink its files and notes."""
     require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import models
@@ -174,6 +174,13 @@ class Derivative(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of {self.file_id}, run {self.run}"
+
+
+# The condition of a current derivative that has an object. A file without one good reading keeps
+# the row of its readings, although their object was taken back.
+HAS_OBJECT: Final = models.Q(is_current=True) & ~models.Q(
+    ~models.Q(file__status=File.Status.SUCCESS), role=Derivative.Role.READINGS, size__isnull=True
+)
 
 
 class ErasureHold(models.Model):

@@ -72,6 +72,24 @@ def retry_file(*, actor: User, file: File) -> File:
     return file
 
 
+@retry_on_deadlock
+def process_again(file: File) -> None:
+    """Process a settled file again from its original, because what was derived from it is lost.
+
+    Raises NotFound for a deleted file, and Conflict for one that is being processed.
+    """
+    with transaction.atomic():
+        file = _lock_file(file)
+        if not file.processed:
+            raise Conflict("The file is being processed.")
+        processor = processors()[file.kind]
+        if isinstance(processor, HandlesDeletion):
+            processor.on_delete(file)
+        _make_pending(file)
+        publish(file_event("update", file, actor=None))
+        transaction.on_commit(partial(notify_workers, [file.pk]), robust=True)
+
+
 def retry_failed_files(*, actor: User, client: Client) -> int:
     """Process all of a client's failed files again, in small transactions; return how many.
 

@@ -28,6 +28,7 @@ from timba.files.protections import missing_protections
 from timba.files.storage import StorageUnavailable, store
 from timba.folder_lock import folder_lock
 from timba.installation import COMMAND, enclosing_git_tree
+from timba.runtime.restore_marker import check_not_being_restored
 
 DEFAULT_PASSWORD: Final = "admin"  # noqa: S105 - of the demo, refused beyond loopback
 # Files of packages whose pages Timba does not serve.
@@ -41,6 +42,7 @@ def prepare(*, serves_web: bool = True) -> None:
     Several processes may do this at once, on several machines: all but one wait for the tables.
     """
     BaseCommand().check(databases=["default"])
+    check_not_being_restored()
     _warn_about_durability()
     missing_protections()  # logs each missing protection
     with migration_lock():

@@ -28,6 +28,9 @@ COMMANDS: Final = {
     "work": "Process uploaded files, without a broker, until SIGTERM or Ctrl-C.",
     "relay": "Publish the events of the outbox to Kafka until SIGTERM or Ctrl-C.",
     "consume": "Print the events of a topic as JSON lines, oldest first, each once.",
+    "backup": "Back up all rows and files into a folder, which earlier backups may share.",
+    "restore": "Restore a backup into an empty database and an empty store of files.",
+    "fsck": "Check that rows, stored files, totals and events agree; exit with 1 if they do not.",
     "csu": "Create the administrator `admin`; if there is one, change nothing.",
     "changepassword": "Change a user's password, and sign the user out everywhere.",
 }

@@ -1,0 +1,288 @@
+"""A backup is restored exactly, into an empty database and store only, and as a new epoch."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import time_machine
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
+
+from tests.clients import api_client_of, browser_of
+from tests.factories import ClientFactory, Tenant
+from tests.runtime.conftest import Elsewhere, Run
+from tests.temperatures.uploads import receive_readings
+from timba.accounts.models import Subscription, User
+from timba.accounts.services import create_administrator
+from timba.accounts.tokens import issue_tokens
+from timba.events.models import OutboxEvent, Stream
+from timba.files.leases import claim
+from timba.files.models import Derivative, File
+from timba.files.processing import process_file
+from timba.files.services import delete_file
+from timba.files.storage import store
+from timba.notes.services import delete_note, write_note
+from timba.runtime import bootstrap, restore
+from timba.runtime.backup_format import BACKED_UP, BackupFolder, write_lines
+from timba.runtime.restore_marker import check_not_being_restored
+
+pytestmark = pytest.mark.only_on("sqlite")
+
+# What a restore changes on purpose.
+CHANGED = {"accounts.user": "token_version", "events.stream": "epoch", "files.file": "lease_until"}
+
+
+def all_rows() -> dict[str, list[dict[str, Any]]]:
+    rows = {}
+    for label in BACKED_UP:
+        found = list(apps.get_model(label)._base_manager.order_by("pk").values())
+        rows[label] = [{k: v for k, v in row.items() if k != CHANGED.get(label)} for row in found]
+    return rows
+
+
+def all_objects() -> dict[str, str]:
+    hashes = {}
+    for found in store().list_objects():
+        with store().open_bytes(found.key) as stream:
+            hashes[found.key] = hashlib.sha256(stream.read()).hexdigest()
+    return hashes
+
+
+@pytest.fixture
+def backup(company: Tenant, tmp_path: Path, run: Run) -> Path:
+    """Return a folder with a backup of the company."""
+    run("backup", tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+def test_every_row_and_object_is_restored(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    headers = {"Idempotency-Key": "note"}
+    note = api_client_of(company.user).post("/api/notes/", {"title": "Seal"}, headers=headers)
+    run("backup", tmp_path / "backup")
+    rows, objects = all_rows(), all_objects()
+    assert [
+        label for label in ("api.idempotentrequest", "files.derivative") if not rows[label]
+    ] == []
+    with elsewhere():
+        call_command("migrate", verbosity=0)  # what `serve` may have done
+        call_command("createcachetable", verbosity=0)
+        printed = run("restore", tmp_path / "backup")
+        assert all_rows() == rows
+        assert all_objects() == objects
+        user = User.unscoped.get(pk=company.user.pk)
+        repeated = api_client_of(user).post("/api/notes/", {"title": "Seal"}, headers=headers)
+        assert repeated.json() == note.json()
+    assert "Problems found: 0, mended: 0.\n" in printed
+    assert printed.endswith(" is restored. All users have to sign in again.\n")
+
+
+def test_all_sign_ins_end(company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere) -> None:
+    tokens = issue_tokens(user=company.user)
+    browser = browser_of(company.user)
+    assert browser.get("/consignments/").status_code == 200
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        api_client = APIClient()
+        bearer = {"authorization": f"Bearer {tokens.access}"}
+        assert api_client.get("/api/notes/", headers=bearer).status_code == 401
+        refresh = {"refresh": tokens.refresh}
+        assert api_client.post("/api/token/refresh/", refresh).status_code == 401
+        assert browser.get("/consignments/").status_code == 302
+        version = User.unscoped.get(pk=company.user.pk).token_version
+        assert version == company.user.token_version + 1
+        assert api_client_of(company.user).get("/api/notes/").status_code == 401
+        again = User.unscoped.get(pk=company.user.pk)
+        assert api_client_of(again).get("/api/notes/").status_code == 200
+
+
+def test_events_go_on_in_a_higher_epoch_and_ids_where_they_were(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    ClientFactory(pk=9_000_001)  # has no events yet
+    following = api_client_of(company.user).get("/api/events/").json()["next"]
+    read = Stream.objects.get(client_id=company.client.pk).last_sequence
+    note = write_note(actor=company.user, client=company.client, title="deleted")
+    deleted_id = note.pk
+    delete_note(actor=company.user, note=note)
+    last = Stream.objects.get(client_id=company.client.pk).last_sequence
+    run("backup", tmp_path / "backup")
+    write_note(actor=company.user, client=company.client, title="lost")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        user = User.unscoped.get(pk=company.user.pk)
+        # Events still refer to the note that was deleted.
+        assert write_note(actor=user, client=user.client, title="after").pk == deleted_id + 1
+        event = OutboxEvent.objects.get(client_id=user.client_id, sequence=last + 1)
+        assert event.epoch > 1
+        assert set(Stream.objects.values_list("client_id", "epoch")) == {
+            (company.client.pk, event.epoch),
+            (9_000_001, event.epoch),
+        }
+        response = api_client_of(user).get(following)
+        assert response.status_code == 409
+        assert response.json()["detail"].endswith(f"Go on with after={event.epoch}.{read}.")
+
+
+def test_the_same_backup_begins_another_epoch_each_time() -> None:
+    with time_machine.travel("2026-11-29T09:30:00Z", tick=False):
+        first = restore.next_epoch(1)
+    with time_machine.travel("2026-11-29T09:31:00Z", tick=False):
+        assert restore.next_epoch(1) == first + 1
+    assert restore.next_epoch(10**9) == 10**9 + 1
+
+
+def test_a_file_that_was_being_processed_is_processed_again_and_erased_bytes_do_not_count(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere, settings: Settings
+) -> None:
+    file = receive_readings("7,20.5,2026-01-01T00:00:00Z\n", actor=company.user)
+    assert claim(file.pk) is not None
+    delete_file(actor=company.user, file=company.file)
+    settings.TIMBA_TRASH_DAYS = 0
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        row = File.unscoped.get()
+        assert (row.pk, row.status, row.attempts, row.lease_until) == (file.pk, "PENDING", 0, None)
+        assert Subscription.objects.get(client=company.client).used_bytes == file.size
+        assert process_file(file.pk)
+        row.refresh_from_db()
+        assert row.status == "SUCCESS"
+
+
+def test_a_backup_of_an_earlier_version_is_migrated(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    folder = tmp_path / "backup"
+    run("backup", folder)
+    forget_hashes_of_derivatives(folder)
+    with elsewhere():
+        run("restore", folder)
+        assert set(Derivative.objects.values_list("size", "sha256")) == {(None, "")}
+        assert all_objects().keys() == {
+            company.file.storage_key,
+            *Derivative.objects.values_list("storage_key", flat=True),
+        }
+
+
+def forget_hashes_of_derivatives(folder: Path) -> None:
+    """Make the backup one of the version before migration 0004 of files."""
+    path = manifest_path(folder)
+    manifest = orjson.loads(path.read_bytes())
+    later = {("files", "0004_backups"), ("files", "0005_count_bytes"), ("accounts", "0005_quota")}
+    manifest["migrations"] = [each for each in manifest["migrations"] if tuple(each) not in later]
+    new = {"size", "sha256", "quota_bytes", "used_bytes"}
+    for file in manifest["rows"]:
+        if file["model"] in {"files.derivative", "accounts.subscription"}:
+            rows = path.parent / file["path"]
+            kept = [i for i, name in enumerate(file["columns"]) if name not in new]
+            lines = [
+                orjson.dumps([orjson.loads(line)[i] for i in kept])
+                for line in gzip.decompress(rows.read_bytes()).splitlines()
+            ]
+            rows.unlink()
+            _, file["sha256"] = write_lines(rows, lines)
+            file["columns"] = [file["columns"][i] for i in kept]
+    path.write_bytes(orjson.dumps(manifest))
+
+
+def manifest_path(folder: Path) -> Path:
+    [name] = BackupFolder(folder).names()
+    return BackupFolder(folder).snapshot(name) / "manifest.json"
+
+
+def test_a_backup_of_a_later_version_is_refused(
+    backup: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    path = manifest_path(backup)
+    manifest = orjson.loads(path.read_bytes())
+    manifest["migrations"].append(["notes", "0099_colours"])
+    path.write_bytes(orjson.dumps({**manifest, "version": "9.1"}))
+    sentence = "made by Timba 9.1 and needs its migration 0099_colours of notes"
+    with elsewhere(), pytest.raises(CommandError, match=sentence):
+        run("restore", backup)
+
+
+def test_a_database_with_rows_is_refused(backup: Path, run: Run, elsewhere: Elsewhere) -> None:
+    with elsewhere():
+        call_command("migrate", verbosity=0)
+        create_administrator(username="admin", password="admin")
+        with pytest.raises(CommandError, match="has rows in the table accounts_user"):
+            run("restore", backup)
+        assert User.unscoped.get().username == "admin"
+
+
+def test_a_store_with_objects_is_refused(backup: Path, run: Run, elsewhere: Elsewhere) -> None:
+    with elsewhere():
+        with store().create("aa/other") as writer:
+            writer.write(b"other")
+        with pytest.raises(CommandError, match="holds objects, such as aa/other"):
+            run("restore", backup)
+        assert connection.introspection.table_names() == []
+
+
+def _first_rows(folder: Path) -> Path:
+    return manifest_path(folder).parent / "rows" / "files.file.jsonl.gz"
+
+
+def _first_object(folder: Path) -> Path:
+    return folder / "objects" / File.unscoped.get().storage_key
+
+
+@pytest.mark.parametrize("damaged", [_first_rows, _first_object])
+@pytest.mark.parametrize("damage", ["flip", "delete"])
+def test_a_damaged_backup_is_refused_before_anything_is_written(
+    damaged: Callable[[Path], Path], damage: str, backup: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    path = damaged(backup)
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "flip":
+        path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    with elsewhere():
+        with pytest.raises(CommandError, match="damaged files of the backup: 1"):
+            run("restore", backup)
+        assert connection.introspection.table_names() == []
+        assert list(store().list_objects()) == []
+
+
+def test_an_interrupted_restore_keeps_timba_from_starting_and_can_be_repeated(
+    backup: Path, run: Run, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, objects = all_rows(), all_objects()
+
+    def interrupt(*_args: Any, **_options: Any) -> None:
+        raise KeyboardInterrupt
+
+    with elsewhere():
+        for step in ("copy_object", "_begin_anew"):
+            with monkeypatch.context() as patch:
+                patch.setattr(restore, step, interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    run("restore", backup)
+            with pytest.raises(CommandError, match=r"The restore of the backup \w+ into this data"):
+                bootstrap.prepare()
+        run("restore", backup)
+        assert (all_rows(), all_objects()) == (rows, objects)
+        check_not_being_restored()
+
+
+def test_a_folder_without_a_backup_and_an_unknown_name_are_refused(
+    backup: Path, run: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(CommandError, match="holds no backup\\."):
+        run("restore", tmp_path)
+    [name] = BackupFolder(backup).names()
+    with pytest.raises(CommandError, match=f"holds no backup yesterday. It holds {name}."):
+        run("restore", backup, snapshot="yesterday")

@@ -1,0 +1,124 @@
+"""Checks that each row has its object, and each object its row; reads the objects if asked to.
+
+Keys are spread over 256 directories, which are compared one by one, so that memory stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import OutputWrapper
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from timba.errors import Conflict
+from timba.files.models import HAS_OBJECT, Derivative, File
+from timba.files.registry import processors
+from timba.files.services import process_again
+from timba.files.storage import FileDamaged, StorageUnavailable, StoredObject, store
+from timba.files.sweeping import ABANDONED_AFTER
+from timba.runtime.backup_format import ObjectEntry
+from timba.runtime.findings import Finding, describe
+from timba.runtime.object_copies import check_object
+from timba.runtime.progress import Progress
+
+_DIRECTORIES: Final = [f"{number:02x}" for number in range(256)]
+_FROM_BACKUP: Final = "Restore it from the folder `objects` of a backup."
+
+
+def check_objects(*, deep: bool, output: OutputWrapper) -> Iterator[Finding]:
+    """Yield rows whose object is missing or damaged, and objects without a row."""
+    progress = Progress(output, "Objects")
+    for directory in _DIRECTORIES:
+        stored = {found.key: found for found in store().list_objects(f"{directory}/")}
+        for row in _rows_with_objects(directory):
+            progress.advance(size=row.size or 0)
+            yield from _check_row(row, stored.get(row.storage_key), deep=deep)
+        yield from _orphans(directory, stored)
+    progress.finish()
+
+
+def _check_row(
+    row: File | Derivative, found: StoredObject | None, *, deep: bool
+) -> Iterator[Finding]:
+    entry = ObjectEntry(key=row.storage_key, size=row.size, sha256=row.sha256)
+    try:
+        if found is None:
+            raise FileNotFoundError
+        if entry.size not in (None, found.size):
+            raise FileDamaged
+        if deep:
+            check_object(entry, source=store())
+    except FileNotFoundError:
+        # It may have been erased since, with its row, or written after the objects were listed.
+        if _still_names(row) and not store().exists(row.storage_key):
+            yield _finding(row, "is missing")
+    except FileDamaged:
+        yield _finding(row, "is not what was stored")
+    except StorageUnavailable:
+        raise
+    except OSError as error:
+        yield _finding(row, f"cannot be read ({error.strerror})")
+
+
+def _finding(row: File | Derivative, what: str) -> Finding:
+    if isinstance(row, File):
+        sentence = f"The object of the {describe(row)} {what}. {_FROM_BACKUP}"
+        return Finding(sentence=f"{sentence} Its key is {row.storage_key}.")
+    return Finding(
+        sentence=f"The object with the {row.role} of the {describe(row.file)} {what}. Its key is "
+        f"{row.storage_key}.",
+        mend=partial(_derive_again, row.file),
+    )
+
+
+def _derive_again(file: File) -> str:
+    """Let a worker make the objects again; raise Conflict where that could have other results."""
+    if not processors()[file.kind].counts_once:
+        raise Conflict
+    process_again(file)
+    return "The file is processed again, by the next free worker."
+
+
+def _rows_with_objects(directory: str) -> Iterator[File | Derivative]:
+    """Yield the rows whose object must be there: of those in the trash, until it is due."""
+    due = timezone.now() - timedelta(days=settings.TIMBA_TRASH_DAYS)
+    files = _within(File.unscoped.exclude(status=File.Status.RECEIVING), directory)
+    yield from files.exclude(deleted_at__lt=due).order_by("storage_key").iterator()
+    derivatives = _within(Derivative.objects.filter(HAS_OBJECT), directory)
+    derivatives = derivatives.exclude(file__deleted_at__lt=due)
+    yield from derivatives.select_related("file").order_by("storage_key").iterator()
+
+
+def _within(rows: QuerySet[Any], directory: str) -> QuerySet[Any]:
+    # A range, unlike a pattern, uses the index on every database; 0 follows / in ASCII.
+    return rows.filter(storage_key__gte=f"{directory}/", storage_key__lt=f"{directory}0")
+
+
+def _still_names(row: File | Derivative) -> bool:
+    if isinstance(row, File):
+        return File.unscoped.filter(pk=row.pk).exists()
+    return Derivative.objects.filter(HAS_OBJECT, pk=row.pk).exists()
+
+
+def _orphans(directory: str, stored: dict[str, StoredObject]) -> Iterator[Finding]:
+    """Yield the objects that no row has named for an hour: a row is older than its object."""
+    old = timezone.now() - ABANDONED_AFTER
+    keys = {found.key for found in stored.values() if found.modified_at < old}
+    for model in (File, Derivative):
+        rows = _within(model._base_manager.all(), directory)  # noqa: SLF001 - Django's own name
+        keys.difference_update(rows.values_list("storage_key", flat=True).iterator())
+    for key in sorted(keys):
+        yield Finding(sentence=f"No row names the object {key}.", mend=partial(_erase, key))
+
+
+def _erase(key: str) -> str:
+    for model in (File, Derivative):
+        if model._base_manager.filter(storage_key=key).exists():  # noqa: SLF001 - Django's own name
+            raise Conflict
+    store().purge(key)
+    return "It was deleted."

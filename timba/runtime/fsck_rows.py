@@ -1,0 +1,222 @@
+"""Checks that rows agree with each other: clients of related rows, totals, files in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+from django.db import IntegrityError, connection
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from timba.accounts.models import User
+from timba.consignments.models import Consignment, Log
+from timba.consignments.services import count_logs, recount_consignment
+from timba.errors import Conflict
+from timba.files.leases import lost_files
+from timba.files.models import File
+from timba.files.registry import processors
+from timba.files.services import process_again
+from timba.files.sweeping import ABANDONED_AFTER, sweep_files
+from timba.files.usage import find_wrong_counts, recount
+from timba.notes.models import Note
+from timba.runtime.findings import Finding, describe
+from timba.temperatures.models import CityTotals
+from timba.temperatures.services import delete_staged_totals
+
+# A sweep comes every few seconds.
+_SWEPT_AFTER: Final = ABANDONED_AFTER + timedelta(hours=1)
+_CHUNK: Final = 500
+
+
+def check_rows(*, deep: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the rows; `deep` also checks the file of an SQLite database."""
+    if connection.vendor == "sqlite":
+        yield from _damage(deep=deep)
+    yield from _foreign_rows()
+    yield from _wrong_consignments()
+    yield from _wrong_usage()
+    yield from _unswept_files()
+    yield from _wrong_digests()
+    yield from _wrong_city_totals()
+    yield from _staged_totals()
+
+
+def _damage(*, deep: bool) -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        for table, row, parent, _ in cursor.execute("PRAGMA foreign_key_check").fetchall():
+            sentence = f"Row {row} of {table} refers to a row of {parent} that does not exist."
+            yield Finding(sentence=sentence)
+        if deep:
+            for (line,) in cursor.execute("PRAGMA integrity_check").fetchall():
+                if line != "ok":
+                    yield Finding(sentence=f"The database file is damaged: {line}.")
+
+
+def _foreign_rows() -> Iterator[Finding]:
+    """Yield rows that refer to rows of another client."""
+    references: list[tuple[QuerySet[Any], str]] = [
+        (Log.unscoped.all(), "consignment"),
+        (Note.unscoped.all(), "consignment"),
+        (File.unscoped.all(), "consignment"),
+        (File.unscoped.all(), "log"),
+        (CityTotals.unscoped.all(), "file"),
+        (User.unscoped.filter(role__client__isnull=False), "role"),
+    ]
+    for rows, parent in references:
+        wrong = rows.filter(**{f"{parent}__isnull": False}).exclude(
+            **{f"{parent}__client": F("client")}
+        )
+        for row in wrong.select_related(parent).iterator():
+            other = getattr(row, parent)
+            yield Finding(
+                sentence=f"The {row._meta.verbose_name} {row.pk} belongs to client "
+                f"{row.client_id}, and its {parent} {other.pk} to client {other.client_id}."
+            )
+
+
+def _wrong_consignments() -> Iterator[Finding]:
+    counted = Consignment.unscoped.annotate(
+        logs_found=Count("logs"), volume_found=Coalesce(Sum("logs__volume"), Decimal(0))
+    )
+    wrong = counted.exclude(log_count=F("logs_found"), volume=F("volume_found"))
+    for consignment in wrong.order_by("pk").iterator():
+        count, volume = count_logs(consignment)
+        if (count, volume) != (consignment.log_count, consignment.volume):
+            yield Finding(
+                sentence=f"The consignment {consignment.pk} of client {consignment.client_id} "
+                f"says {consignment.log_count} logs with {consignment.volume} m³, and has {count} "
+                f"with {volume} m³.",
+                mend=partial(_recount, consignment),
+            )
+
+
+def _recount(consignment: Consignment) -> str:
+    recount_consignment(consignment)
+    return "Its totals were corrected."
+
+
+def _wrong_usage() -> Iterator[Finding]:
+    for wrong in find_wrong_counts():
+        yield Finding(
+            sentence=f"The subscription of client {wrong.client_id} counts {wrong.counted} bytes "
+            f"of files, and there are {wrong.actual}.",
+            mend=partial(_recount_bytes, wrong.client_id),
+        )
+
+
+def _recount_bytes(client_id: int) -> str:
+    recount(client_id)
+    return "They were counted again."
+
+
+def _unswept_files() -> Iterator[Finding]:
+    """Yield uploads and files of lost workers that a sweep should have ended long ago."""
+    long_ago = timezone.now() - _SWEPT_AFTER
+    uploads = File.unscoped.filter(status=File.Status.RECEIVING, touched_at__lt=long_ago)
+    lost = lost_files().filter(lease_until__lt=long_ago)
+    for rows, what in (
+        (uploads, "was abandoned by its sender"),
+        (lost, "lost its workers"),
+    ):
+        for file in rows.iterator():
+            yield Finding(
+                sentence=f"The {describe(file)} {what}, and no sweep has ended it: is a worker "
+                "running?",
+                mend=partial(_sweep, rows.filter(pk=file.pk)),
+            )
+
+
+def _sweep(rows: QuerySet[File]) -> str:
+    sweep_files()
+    if rows.exists():
+        raise Conflict
+    return "A sweep has ended it."
+
+
+def _wrong_digests() -> Iterator[Finding]:
+    """Yield files that could be accepted twice, or that keep others from being accepted."""
+    once = [kind for kind, processor in processors().items() if processor.counts_once]
+    counts = Q(
+        kind__in=once,
+        status__in=[File.Status.PENDING, File.Status.SUCCESS],
+        deleted_at__isnull=True,
+    )
+    unmarked = File.unscoped.filter(counts).exclude(live_digest=F("sha256"))
+    for file in unmarked.iterator():
+        yield Finding(
+            sentence=f"The {describe(file)} counts, and its bytes could be accepted again.",
+            mend=partial(_mark_as_counted, file),
+        )
+    marked = File.unscoped.exclude(counts).filter(live_digest__isnull=False)
+    for file in marked.iterator():
+        yield Finding(
+            sentence=f"The {describe(file)} does not count, and keeps its bytes from being "
+            "accepted.",
+            mend=partial(_mark_as_uncounted, file),
+        )
+
+
+def _mark_as_counted(file: File) -> str:
+    try:
+        File.unscoped.filter(pk=file.pk).update(live_digest=F("sha256"))
+    except IntegrityError:
+        raise Conflict("The same bytes count in another file.") from None
+    return "They are refused from now on."
+
+
+def _mark_as_uncounted(file: File) -> str:
+    File.unscoped.filter(pk=file.pk).update(live_digest=None)
+    return "They are accepted from now on."
+
+
+def _wrong_city_totals() -> Iterator[Finding]:
+    """Yield files whose totals by city are not those of their result."""
+    files = File.unscoped.live().filter(kind=File.Kind.TEMPERATURES, status=File.Status.SUCCESS)
+    after = None
+    while chunk := list(
+        (files if after is None else files.filter(pk__gt=after)).order_by("pk")[:_CHUNK]
+    ):
+        after = chunk[-1].pk
+        totals = CityTotals.unscoped.current().filter(file__in=chunk).order_by()
+        by_file = {
+            row["file_id"]: (row["cities"], row["readings"])
+            for row in totals.values("file_id").annotate(cities=Count("pk"), readings=Sum("count"))
+        }
+        for file in chunk:
+            expected = (file.result["cities"], file.result["accepted"])
+            found = by_file.get(file.pk, (0, 0))
+            if expected != found:
+                yield Finding(
+                    sentence=f"The {describe(file)} has {expected[1]} readings of {expected[0]} "
+                    f"cities, and its totals count {found[1]} of {found[0]}.",
+                    mend=partial(_process_again, file),
+                )
+
+
+def _process_again(file: File) -> str:
+    process_again(file)
+    return "The file is processed again, by the next free worker."
+
+
+def _staged_totals() -> Iterator[Finding]:
+    """Yield totals of runs that neither count nor are in progress, and that no sweep will find."""
+    in_use = Q(run=F("file__run")) | Q(
+        file__status=File.Status.PENDING, run=F("file__fencing_token")
+    )
+    swept = Q(file__derivatives__run=F("run"))
+    runs = CityTotals.unscoped.exclude(in_use).exclude(swept).order_by()
+    for file_id, run in runs.values_list("file_id", "run").distinct():
+        yield Finding(
+            sentence=f"Totals of run {run} of the file {file_id} are left, which do not count.",
+            mend=partial(_discard, file_id, run),
+        )
+
+
+def _discard(file_id: Any, run: int) -> str:
+    delete_staged_totals(file_id, run)
+    return "They were deleted."

@@ -1,0 +1,255 @@
+"""Restores a backup into an empty database and an empty object store.
+
+Everything in the backup is verified before anything is written. The tables are first made as they
+were when the backup was made, the rows are loaded, then the tables are migrated to this version. A
+restore that is interrupted can be repeated; until one has ended, Timba does not start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import F, Model
+
+from timba.accounts.models import Client, User
+from timba.db.sequences import set_last_number
+from timba.events.models import Stream
+from timba.files.models import File
+from timba.files.storage import FileDamaged, store
+from timba.files.usage import find_wrong_counts, recount
+from timba.runtime.backup_format import (
+    LEFT_OUT,
+    BackupFolder,
+    Manifest,
+    ObjectEntry,
+    ObjectsFile,
+    RowsFile,
+    decode_row,
+    file_sha256,
+    read_lines,
+    read_objects,
+)
+from timba.runtime.object_copies import check_object, copy_object
+from timba.runtime.progress import Progress
+from timba.runtime.restore_marker import TABLE, clear_mark, set_mark, unfinished_restore
+
+_BATCH: Final = 1000
+# Rows of these models are made by `migrate`.
+_MADE_BY_MIGRATE: Final = ("contenttypes.contenttype", "auth.permission", "accounts.role")
+
+
+def restore_backup(folder: Path, *, name: str | None, output: OutputWrapper) -> Manifest:
+    """Restore the newest backup in `folder`, or the one with this name; return its manifest.
+
+    Raises CommandError, before it writes anything, where the backup is damaged or of a later
+    version, and where the database or the object store is not empty.
+    """
+    backups = BackupFolder(folder)
+    name = _choose(backups, name)
+    with backups.locked():
+        manifest = backups.manifest(name)
+        is_repeated = unfinished_restore() is not None
+        targets = _migration_targets(manifest)
+        if not is_repeated:
+            _check_is_empty()
+        restore = _Restore(backups, name, manifest, output=output)
+        restore.verify()
+        set_mark(name)
+        _drop_tables()
+        restore.load_rows(targets)
+        restore.copy_objects(is_repeated=is_repeated)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        _begin_anew()
+        clear_mark()
+    return manifest
+
+
+class _Restore:
+    """A snapshot that is being restored."""
+
+    def __init__(
+        self, backups: BackupFolder, name: str, manifest: Manifest, *, output: OutputWrapper
+    ) -> None:
+        self._backups, self._path = backups, backups.snapshot(name)
+        self._manifest, self._output = manifest, output
+
+    def verify(self) -> None:
+        """Raise CommandError where any file of the backup is missing or damaged."""
+        damaged = list(self._damaged_files())
+        progress = Progress(self._output, "Verified", self._manifest.objects.count)
+        for entry in () if damaged else self._objects():
+            progress.advance(size=entry.size or 0)
+            try:
+                check_object(entry, source=self._backups.objects)
+            except (FileNotFoundError, FileDamaged):
+                damaged.append(f"objects/{entry.key}")
+        progress.finish()
+        for path in damaged:
+            self._output.write(f"{path} is missing or damaged.")
+        if damaged:
+            raise CommandError(
+                f"Missing or damaged files of the backup: {len(damaged):,}. See above. Nothing was "
+                "restored: restore another backup of this folder with --snapshot, or a copy of "
+                "this one."
+            )
+
+    def load_rows(self, targets: list[tuple[str, str]]) -> None:
+        """Make the tables as they were, and load the rows."""
+        executor = MigrationExecutor(connection)
+        executor.migrate(targets)
+        then = executor.loader.project_state(targets).apps
+        models = {file.model: then.get_model(file.model) for file in self._manifest.rows}
+        with connection.cursor() as cursor:
+            # Migrations have made some rows themselves, such as the built-in roles.
+            for model in reversed(models.values()):
+                cursor.execute(f"DELETE FROM {_quoted_table(model)}")  # noqa: S608 - a quoted name
+        for file in self._manifest.rows:
+            self._load(file, models[file.model])
+
+    def copy_objects(self, *, is_repeated: bool) -> None:
+        """Copy all objects; if the restore is repeated, those that are not there yet."""
+        progress = Progress(self._output, "Objects", self._manifest.objects.count)
+        for entry in self._objects():
+            progress.advance(size=entry.size or 0)
+            if is_repeated:
+                if store().exists(entry.key) and store().size(entry.key) == entry.size:
+                    continue
+                store().purge(entry.key)
+            copy_object(entry, source=self._backups.objects, target=store())
+        progress.finish()
+
+    def _objects(self) -> Iterator[ObjectEntry]:
+        return read_objects(self._path / self._manifest.objects.path)
+
+    def _damaged_files(self) -> Iterator[str]:
+        files: list[RowsFile | ObjectsFile] = [*self._manifest.rows, self._manifest.objects]
+        for file in files:
+            path = self._path / file.path
+            if not path.is_file() or file_sha256(path) != file.sha256:
+                yield str(path.relative_to(self._backups.path))
+
+    def _load(self, rows_file: RowsFile, model: Any) -> None:
+        """Insert the rows of a file in one transaction, by plain SQL: there may be millions."""
+        fields = [model._meta.get_field(name) for name in rows_file.columns]
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(field.column) for field in fields)
+        marks = ", ".join(["%s"] * len(fields))
+        insert = f"INSERT INTO {_quoted_table(model)} ({columns}) VALUES ({marks})"  # noqa: S608 - quoted names
+        progress = Progress(self._output, f"Rows of {rows_file.model}", rows_file.rows)
+        lines = read_lines(self._path / rows_file.path)
+        with transaction.atomic(), connection.cursor() as cursor:
+            while batch := [
+                [
+                    field.get_db_prep_save(value, connection)
+                    for field, value in zip(fields, decode_row(fields, line), strict=True)
+                ]
+                for line in islice(lines, _BATCH)
+            ]:
+                cursor.executemany(insert, batch)
+                progress.advance(len(batch))
+        if rows_file.last_number is not None:
+            set_last_number(model, rows_file.last_number)
+
+
+def _choose(backups: BackupFolder, name: str | None) -> str:
+    names = backups.names()
+    if not names:
+        raise CommandError(f"{backups.path} holds no backup.")
+    if name is None:
+        return names[-1]
+    if name not in names:
+        raise CommandError(f"{backups.path} holds no backup {name}. It holds {', '.join(names)}.")
+    return name
+
+
+def _migration_targets(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return the last migration of each app; raise CommandError if this Timba lacks one."""
+    graph = MigrationExecutor(connection).loader.graph
+    applied = {(app, name) for app, name in manifest.migrations}
+    for app, name in sorted(applied):
+        if (app, name) not in graph.nodes:
+            raise CommandError(
+                f"The backup was made by Timba {manifest.version} and needs its migration {name} "
+                f"of {app}, which this version does not have. Restore it with Timba "
+                f"{manifest.version} or a later one."
+            )
+
+    def is_last(key: tuple[str, str]) -> bool:
+        later = {child.key for child in graph.node_map[key].children}
+        return not any(app == key[0] for app, _ in later & applied)
+
+    return sorted(filter(is_last, applied))
+
+
+def _check_is_empty() -> None:
+    """Raise CommandError unless the database holds no rows, and the store no objects."""
+    ignored = {apps.get_model(label)._meta.db_table for label in (*LEFT_OUT, *_MADE_BY_MIGRATE)}
+    ignored |= {TABLE, "django_migrations", settings.CACHES["default"].get("LOCATION")}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if table in ignored:
+                continue
+            cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(table)} LIMIT 1")  # noqa: S608 - the database's own name
+            if cursor.fetchone():
+                raise CommandError(
+                    f"The database has rows in the table {table}. A backup is restored into an "
+                    "empty database only: create one, and name it in DATABASE_URL."
+                )
+    found = next(store().list_objects(), None)
+    if found is not None:
+        raise CommandError(
+            f"The object store holds objects, such as {found.key}. A backup is restored into an "
+            "empty one only: name an empty folder in TIMBA_DATA_DIR, or an empty bucket in "
+            "STORAGE_URL."
+        )
+
+
+def _drop_tables() -> None:
+    """Drop all tables but the mark: they are empty, or left by an interrupted restore."""
+    with connection.cursor() as cursor:
+        tables = [t for t in connection.introspection.table_names(cursor) if t != TABLE]
+        cascade = " CASCADE" if connection.vendor == "postgresql" else ""
+        with connection.constraint_checks_disabled():
+            for table in tables:
+                cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}{cascade}")
+
+
+def _quoted_table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def next_epoch(highest: int) -> int:
+    """Return the epoch to begin: the time in minutes, or one more than the highest so far.
+
+    A backup that is restored a second time must not begin the same epoch again.
+    """
+    return max(highest + 1, int(time.time() // 60))
+
+
+@transaction.atomic
+def _begin_anew() -> None:
+    """End all sign-ins, let waiting files be processed, and begin a new epoch of events."""
+    User.unscoped.update(token_version=F("token_version") + 1)
+    File.unscoped.filter(status=File.Status.PENDING).update(
+        attempts=0, progress=0, lease_until=None, notified_at=None
+    )
+    # Deleted files that were due to be erased are not in the backup.
+    for wrong in find_wrong_counts():
+        recount(wrong.client_id)
+    highest = max(Stream.objects.values_list("epoch", flat=True), default=0)
+    epoch = next_epoch(highest)
+    Stream.objects.update(epoch=epoch)
+    with_stream = Stream.objects.values("client_id")
+    without = Client.unscoped.exclude(pk__in=with_stream).values_list("pk", flat=True)
+    Stream.objects.bulk_create(Stream(client_id=client_id, epoch=epoch) for client_id in without)
