@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import structlog
@@ -112,8 +113,10 @@ def test_change_that_fails_leaves_neither_event_nor_gap(publish_events: PublishE
     assert list(rows) == [(1, "1"), (2, "3")]
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db(transaction=True)
-def test_commit_notifies_the_relay(publish_events: PublishEvents) -> None:
+def test_commit_notifies_the_relay(publish_events: PublishEvents, settings: Any) -> None:
+    settings.TIMBA_EVENT_PUBLISHER = "timba.events.publishers.KafkaPublisher"
     listener = Listener("relay")
     try:
         woken = threading.Event()

@@ -58,6 +58,7 @@ def refusing_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.mark.only_on("sqlite")
 def test_without_a_broker_a_datagram_wakes_the_worker(receive: Receive) -> None:
     listener = Listener(WORK_CHANNEL)
     try:

@@ -71,7 +71,7 @@ def test_a_worker_processes_files_that_wait_and_files_that_arrive(
     assert set(File.unscoped.values_list("status", "attempts")) == {("SUCCESS", 1)}
 
 
-@pytest.mark.only_on("sqlite")
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_a_notification_wakes_the_worker_long_before_its_next_poll(
     receive: Receive, run_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.db.transaction import TransactionManagementError
@@ -128,4 +129,5 @@ def _lock_stream(client_id: int) -> Stream:
 
 
 def _wake_relay() -> None:
-    notify("relay")
+    if settings.TIMBA_EVENT_PUBLISHER:  # otherwise the relay sends nothing
+        notify("relay")

@@ -1,18 +1,18 @@
-"""Notifications wake listeners."""
+"""Datagrams wake the listeners of a machine."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from timba.wakeup import Listener, notify
+from timba.wakeup.datagrams import DatagramListener, notify
 
 
 def test_a_notification_wakes_every_listener() -> None:
-    listeners = [Listener("test"), Listener("test")]
+    listeners = [DatagramListener("test"), DatagramListener("test")]
     woken: list[int] = []
 
-    def listen(listener: Listener) -> None:
+    def listen(listener: DatagramListener) -> None:
         listener.wait(120)
         woken.append(1)
 
@@ -28,7 +28,7 @@ def test_a_notification_wakes_every_listener() -> None:
 
 
 def test_notifications_before_the_wait_count_as_one() -> None:
-    listener = Listener("test")
+    listener = DatagramListener("test")
     for _ in range(5):
         notify("test")
     listener.wait(30)
@@ -43,7 +43,7 @@ def test_a_notification_without_listeners_does_not_fail() -> None:
 
 
 def test_a_ninth_listener_polls() -> None:
-    listeners = [Listener("test") for _ in range(9)]
+    listeners = [DatagramListener("test") for _ in range(9)]
     listeners[-1].wait(0.01)
     for listener in listeners:
         listener.close()

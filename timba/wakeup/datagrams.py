@@ -1,8 +1,7 @@
-"""Wakes up waiting processes of this machine, as LISTEN and NOTIFY do in PostgreSQL.
+"""Wake-ups between the processes of one machine: datagrams without content.
 
-A notification is a datagram without content; the database holds the work. A lost one costs a
-polling interval, never work. The sockets are in Linux's abstract namespace, so a killed listener
-leaves no file behind; on other systems, waiting is plain polling.
+The sockets are in Linux's abstract namespace, so a killed listener leaves no file behind; on other
+systems, waiting is plain polling.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def notify(name: str) -> None:
                 sender.sendto(b"!", _address(name, slot))
 
 
-class Listener:
+class DatagramListener:
     """Receives the notifications of one name; a ninth listener of it only polls."""
 
     def __init__(self, name: str) -> None:
