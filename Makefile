@@ -76,6 +76,7 @@ package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, 
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build
 	@cp requirements/base.txt dist/requirements.txt
+	@cp requirements/mysql.txt dist/requirements-mysql.txt
 
 .PHONY: requirements
 requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml

@@ -44,12 +44,16 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     uv = Path(sys.executable).with_name("uv")
     variables = {"UV_CACHE_DIR": str(ROOT / ".venv/cache/uv")} | os.environ
     install = [uv, "pip", "install", "--quiet", "--python", folder / "bin/python"]
-    for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, folder],
-        [*install, "--require-hashes", "-r", ROOT / "requirements/base.txt"],
-        [*install, "--no-deps", wheel],
-    ):
-        subprocess.run(command, env=variables, check=True)
+    packages = [*install, "--require-hashes", "-r", ROOT / "requirements/base.txt"]
+
+    def execute(command: list[Path | str], *, check: bool = True) -> int:
+        return subprocess.run(command, env=variables, check=check).returncode
+
+    execute([uv, "venv", "--quiet", "--python", sys.executable, folder])
+    # The downloads of `make setup` suffice, unless they were deleted.
+    if execute([*packages, "--offline"], check=False):
+        execute(packages)
+    execute([*install, "--no-deps", wheel])
     yield folder
     shutil.rmtree(folder)  # pytest keeps its folders, and this one is large
 
