@@ -2,7 +2,7 @@
 
 Each marks a place where a crash might lose or repeat work. A disabled failpoint costs one read of a
 global. `TIMBA_FAILPOINT=receiving.object_stored=exit@2` ends the process the second time it
-reaches that point. It must not be set in production: `manage.py check --deploy` rejects it.
+reaches that point. It must not be set in production: `timba check --deploy` rejects it.
 """
 
 from __future__ import annotations

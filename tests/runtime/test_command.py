@@ -81,8 +81,8 @@ def test_absent_tables_end_it_with_one_sentence(tmp_path: Path) -> None:
     refused = run("changepassword", "admin", folder=tmp_path, TIMBA_PORT="8000")
     assert refused.returncode == 1
     assert refused.stderr == (
-        "Timba does not start: the tables of its database are not those of this version. Bring "
-        "them up to date: python manage.py migrate\n"
+        "The database does not have the tables of this version of Timba yet: run "
+        "`python manage.py migrate`, or start Timba, first.\n"
     )
 
 

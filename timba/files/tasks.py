@@ -1,7 +1,7 @@
 """The Celery tasks around processing, and the notifications that wake workers.
 
 The rows say what is to be done; a notification only makes a worker query them. With a broker it is
-a Celery message, without one a datagram to `manage.py work`. A notification that is lost, late or
+a Celery message, without one a datagram to `timba work`. A notification that is lost, late or
 duplicated does no harm.
 """
 

@@ -12,13 +12,13 @@ import sys
 from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.core.management import CommandError, execute_from_command_line
+from django.db import Error
 
 from timba import __version__
 from timba.db.errors import is_database_outage
-from timba.installation import COMMAND, IMPORT_PATH, IS_CLONE
+from timba.installation import IMPORT_PATH, IS_CLONE
+from timba.runtime.schema import applied_migrations
 
 # What administrators need, in the order in which they need it; each sentence is the `help` of its
 # command.
@@ -87,14 +87,8 @@ def _execute(arguments: list[str]) -> None:
     except Error as error:
         if is_database_outage(error):
             sys.exit(f"Timba does not start: its database cannot be used: {error}")
-        if _is_migrated():
-            raise
-        sys.exit(
-            "Timba does not start: the tables of its database are not those of this version. "
-            f"Bring them up to date: {COMMAND} migrate"
-        )
-
-
-def _is_migrated() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        try:
+            applied_migrations()
+        except CommandError as reason:
+            sys.exit(str(reason))
+        raise
