@@ -54,6 +54,14 @@ test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
 	@$(MAKE) mariadb || [ "$${CI:-}" != true ]
 	@tools/services run --tests -- $(BIN)/python tools/suites $(ARGS)
 
+.PHONY: slow
+slow: containers ## Run the tests that are too long for `make test`
+
+.PHONY: containers
+containers: $(VENV)/.dev front ## Build the image and walk through each profile of compose.yaml, by podman
+	@tools/test-packages
+	@$(BIN)/python tools/containers
+
 .PHONY: chaos
 chaos: $(VENV)/.dev front ## Kill workers, web server, Redis and S3 under uploads; SEED=… repeats one run
 	@SEED=$${SEED:-$$RANDOM} ROUNDS=$${ROUNDS:-3} $(BIN)/pytest -n 0 -s tests/journeys/test_chaos.py

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from tools.servers.machine import ServerUnavailable, find_executable, run
-from tools.servers.packages import cached
+from tools.servers.go import go_install
 from tools.servers.server import Server
-
-# From this version on, Go downloads the newer toolchain that a module requires.
-_OLDEST_GO: Final = (1, 21)
 
 
 class _GoServer(Server):
@@ -25,27 +20,14 @@ class _GoServer(Server):
     settings = {"STORAGE_URL": "s3+{url}/timba"}  # its users create the bucket
 
     def path(self, executable: str) -> str:
-        return str(cached(f"{self.name}-{self.release}", self._install) / executable)
+        folder = go_install(self.name, self.title, self.module, self.release)
+        return str(folder / executable)
 
     def build(self) -> None:
         self.path(self.name)
 
     def initialize(self) -> None:
         self.data.mkdir()
-
-    def _install(self, folder: Path) -> None:
-        go = find_executable("go")
-        if go is None or _go_version(go) < _OLDEST_GO:
-            raise ServerUnavailable(
-                f"{self.title} is built with Go, and Go 1.21 or later is not on this machine. "
-                "Install it (https://go.dev/dl), then run this again."
-            )
-        print(f"Building {self.title} with Go: this takes minutes, once.", flush=True)
-        run(
-            ("nice", "-n", "10", go, "install", "-trimpath", f"{self.module}@{self.release}"),
-            cwd=folder,
-            environment={"CGO_ENABLED": "0", "GOBIN": str(folder)},
-        )
 
 
 class VersityGW(_GoServer):
@@ -92,8 +74,3 @@ class MinIO(_GoServer):
         except OSError:  # an error status is one too
             return False
         return True
-
-
-def _go_version(go: str) -> tuple[int, ...]:
-    match = re.search(r"go(\d+)\.(\d+)", run((go, "env", "GOVERSION")))
-    return tuple(map(int, match.groups())) if match else (0,)
