@@ -179,6 +179,22 @@ def test_the_public_address_defaults_to_the_served_one(host: str, address: str) 
     assert env.get_public_url(host, 8001).geturl() == address
 
 
+def test_with_tls_the_public_address_is_https() -> None:
+    assert env.get_public_url("127.0.0.1", 8001, tls=True).geturl() == "https://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize("unset", ["TIMBA_TLS_CERT", "TIMBA_TLS_KEY"])
+def test_tls_with_one_of_its_files_is_refused(monkeypatch: pytest.MonkeyPatch, unset: str) -> None:
+    for name in {"TIMBA_TLS_CERT", "TIMBA_TLS_KEY"} - {unset}:
+        monkeypatch.setenv(name, "/etc/timba/file.pem")
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.get_tls_files()
+    assert str(error.value) == (
+        f"{unset} is not set. TLS needs both: TIMBA_TLS_CERT names the file of the certificate, "
+        "TIMBA_TLS_KEY that of its key."
+    )
+
+
 @pytest.mark.parametrize("url", ["http://[timba", "https://timba.example:443x"])
 def test_an_invalid_address_is_refused_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, url: str

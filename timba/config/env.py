@@ -203,9 +203,28 @@ def get_networks(variable: str) -> list[str]:
     return items
 
 
-def get_public_url(host: str, port: int) -> SplitResult:
+def get_tls_files() -> tuple[str, str]:
+    """Return the paths of the certificate and its key, both empty without TLS.
+
+    Raises ImproperlyConfigured if one of them is not set.
+    """
+    paths = {
+        "TIMBA_TLS_CERT": get_str("TIMBA_TLS_CERT"),
+        "TIMBA_TLS_KEY": get_str("TIMBA_TLS_KEY"),
+    }
+    unset = [name for name, path in paths.items() if not path]
+    if len(unset) == 1:
+        raise ImproperlyConfigured(
+            f"{unset[0]} is not set. TLS needs both: TIMBA_TLS_CERT names the file of the "
+            "certificate, TIMBA_TLS_KEY that of its key."
+        )
+    certificate, key = (path and str(Path(path).absolute()) for path in paths.values())
+    return certificate, key
+
+
+def get_public_url(host: str, port: int, *, tls: bool = False) -> SplitResult:
     """Return `TIMBA_URL`, the public address; by default the one that is served."""
-    served = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    served = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     value = get_str("TIMBA_URL", served)
     try:
         url = urlsplit(value)

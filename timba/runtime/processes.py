@@ -70,12 +70,23 @@ def _web() -> ProcessSpec:
             f"--workers={settings.TIMBA_WEB_WORKERS}",
             "--workers-kill-timeout=2",
             "--respawn-failed-workers",
+            *_tls(),
             "--no-ws",
             "--log-level=error",
             # By its path: a name would be looked for in the current folder first.
             f"--working-dir={IMPORT_PATH}",
             f"{IMPORT_PATH / 'timba/config/asgi.py'}:application",
         ),
+    )
+
+
+def _tls() -> tuple[str, ...]:
+    if not settings.TIMBA_TLS_CERT:
+        return ()
+    return (
+        f"--ssl-certificate={settings.TIMBA_TLS_CERT}",
+        f"--ssl-keyfile={settings.TIMBA_TLS_KEY}",
+        "--ssl-protocol-min=tls1.2",
     )
 
 

@@ -22,6 +22,7 @@ from timba.config.env import (
     get_or_create_key,
     get_public_url,
     get_str,
+    get_tls_files,
     parse_storage_url,
     with_timeouts,
 )
@@ -47,7 +48,8 @@ TIMBA_DATA_DIR_IS_NAMED = IS_DATA_DIR_NAMED
 
 TIMBA_HOST = get_str("TIMBA_HOST", "127.0.0.1")
 TIMBA_PORT = get_int("TIMBA_PORT", default=8000, minimum=1, maximum=65_535)
-_url = get_public_url(TIMBA_HOST, TIMBA_PORT)
+TIMBA_TLS_CERT, TIMBA_TLS_KEY = get_tls_files()
+_url = get_public_url(TIMBA_HOST, TIMBA_PORT, tls=bool(TIMBA_TLS_CERT))
 TIMBA_URL = _url.geturl()
 ALLOWED_HOSTS = sorted(
     {

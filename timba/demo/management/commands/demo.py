@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final
@@ -26,6 +27,7 @@ from timba.runtime.bootstrap import (
     has_default_password,
     prepare,
 )
+from timba.runtime.certificate import check_certificate
 from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
 from timba.serialization import dumps
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         password = settings.TIMBA_ADMIN_PASSWORD or DEFAULT_PASSWORD
         check_password_is_not_default(password)
         check_port_is_free()
+        check_certificate()
         self._print("Preparing Timba: database, cache table, static files.")
         prepare()
         check_administrator_password(USERNAME)
@@ -107,7 +110,7 @@ class ReadyAnnouncer:
 
 
 def _is_ready() -> bool:
-    connection = HTTPConnection(_local_host(), settings.TIMBA_PORT, timeout=_POLL_SECONDS)
+    connection = _connection_to_web_server()
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == HTTPStatus.OK
@@ -115,6 +118,15 @@ def _is_ready() -> bool:
         return False
     finally:
         connection.close()
+
+
+def _connection_to_web_server() -> HTTPConnection:
+    host, port = _local_host(), settings.TIMBA_PORT
+    if not settings.TIMBA_TLS_CERT:
+        return HTTPConnection(host, port, timeout=_POLL_SECONDS)
+    # The certificate is for the public name, and nothing secret is sent.
+    context = ssl._create_unverified_context()  # noqa: S323, SLF001
+    return HTTPSConnection(host, port, timeout=_POLL_SECONDS, context=context)
 
 
 def _local_host() -> str:

@@ -17,6 +17,7 @@ from timba.runtime.bootstrap import (
     check_port_is_free,
     prepare,
 )
+from timba.runtime.certificate import check_certificate
 from timba.runtime.processes import WEB, processes
 from timba.runtime.supervisor import Supervisor
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         if serves_web:
             check_password_is_not_default(settings.TIMBA_ADMIN_PASSWORD)
             check_port_is_free()
+            check_certificate()
         prepare(serves_web=serves_web)
         if serves_web:
             check_administrator_password(USERNAME)
