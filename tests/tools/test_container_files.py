@@ -26,7 +26,9 @@ def test_the_label_of_the_image_is_the_version_of_timba() -> None:
 def test_the_stand_ins_are_what_the_compose_file_names() -> None:
     versions = dict(image.rpartition("/")[2].split(":") for image in stand_in_images())
     stages = re.findall(
-        r"^FROM \S+ AS (\S+)$", (ROOT / "tools/podman/stand_ins/Dockerfile").read_text(), re.M
+        r"^FROM \S+ AS (\S+)$",
+        (ROOT / "tools/podman/stand_ins/Dockerfile").read_text(),
+        re.MULTILINE,
     )
     assert set(versions) <= set(stages)
     assert versions["versitygw"] == VersityGW.release
@@ -52,6 +54,6 @@ def test_only_caddy_can_be_reached_from_other_machines() -> None:
 def test_no_variable_contains_a_password() -> None:
     text = (ROOT / "compose.yaml").read_text()
     text += "".join(path.read_text() for path in (ROOT / "containers").glob("*.env"))
-    names = re.findall(r"^ *([A-Z_]*(?:PASSWORD|SECRET|KEY|URL))(?:=|: )", text, re.M)
+    names = re.findall(r"^ *([A-Z_]*(?:PASSWORD|SECRET|KEY|URL))(?:=|: )", text, re.MULTILINE)
     # One is a switch, the other the public address.
     assert set(names) == {"MARIADB_RANDOM_ROOT_PASSWORD", "TIMBA_URL"}
