@@ -89,7 +89,7 @@ def run(timba: TimbaProcess, environment: Path, *command: str) -> str:
         cwd=timba.data_folder,
         env=timba.environment(),
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     return done.stdout.strip()
@@ -178,6 +178,13 @@ def test_commands_use_the_settings_of_the_demo(timba: TimbaProcess, environment:
     threads, import_path = run(timba, environment, "timba", "shell", "-v0", "-c", code).split()
     assert threads == "8"
     assert Path(import_path).is_relative_to(environment)
+
+
+def test_the_demo_is_backed_up_and_everything_agrees(
+    timba: TimbaProcess, environment: Path
+) -> None:
+    run(timba, environment, "timba", "backup", str(timba.data_folder.with_name("backups")))
+    run(timba, environment, "timba", "fsck", "--deep")
 
 
 def test_ctrl_c_ends_it(timba: TimbaProcess) -> None:
