@@ -74,6 +74,7 @@ READ_WITHOUT_PARAMETERS: Final = [
     "api/notes/", "api/notes/{note_id}/",
 ]
 API: Final = [
+    E("GET",    "metrics",                                 "",                   {},                               403),
     *(E("GET", path) for path in READ_WITHOUT_PARAMETERS),
     E("POST",   "upload/",                                 "files.write",        FILE,                             201),
     E("POST",   "api/token/",                              "",                   SIGN_IN,                          401),

@@ -37,7 +37,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CSRF_TOKEN = "a" * 32
 # Paths that need no credentials, from an API client or a browser.
-PUBLIC = ["", "login/", "api/docs/", "api/schema/", "health/live", "health/ready"]
+PUBLIC = ["", "login/", "api/docs/", "api/schema/", "health/live", "health/ready", "metrics"]
 # Writes that need no permission, but a subscription.
 OWN_ACCOUNT = ["account/", "account/password/"]
 # What is answered to the id of another client's row, where it is not 404.

@@ -64,6 +64,7 @@ PATHS = {
     "/timba/logs": "GET",
     "/health/live": "GET",
     "/health/ready": "GET",
+    "/metrics": "GET",
 }
 
 

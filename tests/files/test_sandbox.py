@@ -32,6 +32,7 @@ from timba.files.sandbox import (
     run_in_sandbox,
 )
 from timba.files.sandbox_child import OUT_OF_MEMORY, TOO_MANY_FINDINGS, UNREADABLE
+from timba.metrics import SANDBOX_KILLS
 
 pytestmark = pytest.mark.django_db
 
@@ -117,8 +118,11 @@ def test_a_reader_that_never_ends_is_ended(
     pid = settle(PID).result["pid"]
     with monkeypatch.context() as impatient:
         impatient.setattr(sandbox, "WALL_CLOCK_SECONDS", 0.5)
+        kills = SANDBOX_KILLS.labels("time_limit")
+        before = kills._value.get()
         file = settle(STUBBORN_LOOP)
     assert (file.status, file.error) == (File.Status.FAILURE, TIMED_OUT)
+    assert kills._value.get() == before + 1
     assert not Path(f"/proc/{pid}").exists()
     assert settle(PID).result["pid"] != pid
 

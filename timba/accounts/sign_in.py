@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -30,7 +31,8 @@ from timba.accounts.models import MAX_USERNAME, User
 from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check_rate, hit
 from timba.db.text import is_storable
 from timba.db.transactions import outside_transactions
-from timba.errors import Invalid, NotSignedIn, TooManyAttempts
+from timba.errors import DomainError, Invalid, NotSignedIn, TooManyAttempts, Unavailable
+from timba.metrics import SIGN_IN_REFUSALS
 
 # How many passwords are hashed concurrently, and how many calls may wait for that.
 AT_ONCE: Final = max(1, (os.cpu_count() or 2) // 2)
@@ -51,6 +53,14 @@ _FAILURES_BY_ADDRESS: Final = Rate(
 _sign_in_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
 
+# The label of the metric.
+_REFUSAL_REASONS: Final[Mapping[type[DomainError], str]] = {
+    NotSignedIn: "credentials",
+    TooManyAttempts: "locked",
+    Unavailable: "busy",
+}
+
+
 class MemberBackend(ModelBackend):
     """Rejects users of suspended clients; fetches client, subscription and role in one query."""
 
@@ -69,7 +79,15 @@ def check_credentials(request: HttpRequest, *, username: str, password: str) -> 
     Raises NotSignedIn if they are wrong, TooManyAttempts after too many failures, and Unavailable
     while too many others are signing in.
     """
-    username = username.strip()  # `check_username` allows no surrounding blanks
+    try:
+        return _check_credentials(request, username=username.strip(), password=password)
+    except (NotSignedIn, TooManyAttempts, Unavailable) as error:
+        SIGN_IN_REFUSALS.labels(_REFUSAL_REASONS[type(error)]).inc()
+        raise
+
+
+def _check_credentials(request: HttpRequest, *, username: str, password: str) -> User:
+    # `check_username` allows no blanks around a username.
     if not _is_well_formed(username, password):
         raise NotSignedIn(_WRONG_CREDENTIALS)
     address = get_client_ip_address(request)

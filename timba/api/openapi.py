@@ -64,7 +64,7 @@ RATE_LIMIT_RESPONSE: Final = {(429, PROBLEM_TYPE): PROBLEM}
 _ERRORS: Final = {
     400: "The request is malformed or invalid.",
     401: "The credentials are missing or invalid.",
-    402: "The client's subscription has lapsed, or all of its seats are taken.",
+    402: "The client's subscription has lapsed, or has no seat or no storage left.",
     403: "The role does not allow this, or the CSRF token is missing.",
     404: "The object does not exist, or belongs to another client.",
     409: "The request conflicts with what exists.",

@@ -138,6 +138,22 @@ def create_data_folder(folder: Path) -> Path:
     return folder
 
 
+def create_metrics_folder(default: Path) -> Path:
+    """Return the folder of metrics, created if it is absent; see timba.metric_files.
+
+    Raises ImproperlyConfigured if it cannot be created, but for a full disk.
+    """
+    folder = Path(get_str("TIMBA_METRICS_DIR", str(default))).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise ImproperlyConfigured(
+                f"TIMBA_METRICS_DIR is {folder}, which cannot be made: {error.strerror}."
+            ) from error
+    return folder
+
+
 def get_or_create_key(variable: str, file_name: str) -> str:
     """Return the key in `variable`, else the one stored in the data folder, generated if absent.
 
@@ -181,17 +197,17 @@ def get_int(variable: str, *, default: int, minimum: int, maximum: int) -> int:
     return int(value)
 
 
-def get_list(variable: str) -> list[str]:
+def get_list(variable: str, default: str = "") -> list[str]:
     """Return the items of a comma-separated list."""
-    return [name.strip() for name in get_str(variable).split(",") if name.strip()]
+    return [name.strip() for name in get_str(variable, default).split(",") if name.strip()]
 
 
-def get_networks(variable: str) -> list[str]:
+def get_networks(variable: str, default: str = "") -> list[str]:
     """Return a list of addresses and networks; raise ImproperlyConfigured for anything else.
 
     Checked at start, because an invalid item would otherwise fail every request.
     """
-    items = get_list(variable)
+    items = get_list(variable, default)
     for item in items:
         try:
             parse_networks([item])
@@ -280,3 +296,5 @@ def with_timeouts(cache: dict[str, Any]) -> dict[str, Any]:
 # Every process reads the environment before it creates any file.
 os.umask(UMASK)
 DATA_DIR, IS_DATA_DIR_NAMED = load()
+# Before the first metric is defined.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(create_metrics_folder(DATA_DIR / "metrics"))

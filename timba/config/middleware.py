@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from functools import cache
@@ -27,12 +28,16 @@ from timba.api.problems import prefers_html, problem
 from timba.config.error_views import error_response
 from timba.db.errors import database_errors
 from timba.errors import NotSignedIn
+from timba.metrics import REQUEST_SECONDS, REQUESTS
 from timba.runtime.wsgi_adapter import BODY_ERROR
 from timba.web.pages import render_error
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _parse_networks = cache(parse_networks)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Static files, and paths of which there is no endpoint.
+_NO_ENDPOINT = "other"
 
 
 class RequestIdMiddleware:
@@ -49,6 +54,23 @@ class RequestIdMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        return response
+
+
+class MetricsMiddleware:
+    """Count the request and its seconds by the URL pattern that it matched."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.monotonic()
+        response = self.get_response(request)
+        match = request.resolver_match
+        endpoint = f"/{match.route}" if match else _NO_ENDPOINT
+        method = str(request.method) if request.method in _METHODS else "other"
+        REQUESTS.labels(endpoint, method, f"{response.status_code // 100}xx").inc()
+        REQUEST_SECONDS.labels(endpoint).observe(time.monotonic() - started)
         return response
 
 

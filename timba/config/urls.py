@@ -14,6 +14,7 @@ from timba.api.authentication import bearer_token
 from timba.api.docs import IndexView
 from timba.api.files import TemperatureUploadView
 from timba.api.health import LivenessView, ReadinessView
+from timba.api.metrics import MetricsView
 from timba.api.problems import prefers_html
 from timba.urls import path, site_path
 from timba.web.admin.site import staff_site
@@ -63,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     site_path("admin/", staff_site.urls),
     path("health/live", LivenessView.as_view(), name="live"),
     path("health/ready", ReadinessView.as_view(), name="ready"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 
 handler400 = "timba.config.error_views.bad_request"

@@ -135,6 +135,11 @@ def oldest_unpublished_seconds() -> float | None:
     return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())
 
 
+def count_unpublished() -> int:
+    """Return how many events no publisher has acknowledged."""
+    return OutboxEvent.objects.unpublished().count()
+
+
 def _stream_state(client_id: int) -> tuple[int, int]:
     """Return the client's epoch and the number of its last event."""
     streams = Stream.objects.filter(client_id=client_id)

@@ -225,6 +225,11 @@ def _split_outcomes(
     return acked, failed
 
 
+def relay_is_active() -> bool:
+    """Return whether some relay holds the lease."""
+    return RelayLease.objects.filter(shard=_SHARD, expires_at__gt=Now()).exists()
+
+
 class Lease:
     """The right of one relay to publish, until it expires."""
 

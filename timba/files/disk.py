@@ -36,7 +36,8 @@ class Disk:
 
 def check_disk_space(size: int = 0) -> None:
     """Raise DiskFull if `size` more bytes would leave less than TIMBA_MIN_FREE_BYTES free."""
-    spare = min((disk.free_bytes - disk.min_free_bytes for disk in _upload_disks()), default=size)
+    filled = _filled_disks().values()
+    spare = min((disk.free_bytes - disk.min_free_bytes for disk in filled), default=size)
     if spare < 0:
         raise DiskFull
     if spare < size:
@@ -45,17 +46,22 @@ def check_disk_space(size: int = 0) -> None:
 
 def has_space_to_work() -> bool:
     """Whether this machine's disks have space for a worker's copies and results."""
-    disks = [*_upload_disks(), _disk_of(settings.TIMBA_DATA_DIR)]
-    return all(disk.free_bytes >= _WORKING_BYTES for disk in disks)
+    return all(disk.free_bytes >= _WORKING_BYTES for disk in disks().values())
 
 
-def _upload_disks() -> list[Disk]:
-    folders = []
+def disks() -> dict[str, Disk]:
+    """Return the disks of this machine by what Timba stores there; one may occur several times."""
+    return {**_filled_disks(), "data": _disk_of(settings.TIMBA_DATA_DIR)}
+
+
+def _filled_disks() -> dict[str, Disk]:
+    """Return the disks that uploads fill."""
+    folders = {}
     if isinstance(default_storage, LocalStorage):
-        folders.append(default_storage.location)
+        folders["files"] = default_storage.location
     if connection.vendor == "sqlite":
-        folders.append(Path(connection.settings_dict["NAME"]).parent)
-    return [_disk_of(folder) for folder in folders]
+        folders["database"] = Path(connection.settings_dict["NAME"]).parent
+    return {name: _disk_of(folder) for name, folder in folders.items()}
 
 
 def _disk_of(folder: Path) -> Disk:

@@ -47,6 +47,7 @@ from timba.files.processors.base import (
 from timba.files.registry import processors
 from timba.files.sandbox import read_in_sandbox
 from timba.files.storage import FileDamaged, StorageUnavailable
+from timba.metrics import FILE_SECONDS
 
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."
 DAMAGED: Final = "Its bytes are not the ones that were uploaded. Upload the file again."
@@ -217,6 +218,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             publish(file_event(file.status.lower(), file, actor=None))
         failpoint("processing.event_written")
     failpoint("processing.settled")
+    FILE_SECONDS.labels(file.kind, file.status).observe(seconds)
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))
 
 

@@ -31,6 +31,7 @@ from timba.files.protections import missing_protections
 from timba.files.registry import processors
 from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES
 from timba.isolated_python import isolated_python
+from timba.metrics import SANDBOX_KILLS
 
 # CPU seconds per file, by its size: at least ten times what legitimate files were measured to need.
 # CPU time, because a slow or busy machine is no fault of the file.
@@ -148,7 +149,8 @@ def _run_once(
         child = _local.child = _Child()
     try:
         response, objects = _exchange(child, function, job, extra)
-    except BaseException:
+    except BaseException as error:
+        SANDBOX_KILLS.labels(_kill_reason(error)).inc()
         close_sandbox()
         raise
     if response.get("replace_child"):
@@ -235,6 +237,15 @@ def _exit_reason(child: _Child) -> Exception:
     if code == -signal.SIGXCPU:
         return FileRefused(TIMED_OUT)
     return _ChildKilled() if code == -signal.SIGKILL else FileRefused(CRASHED)
+
+
+def _kill_reason(error: BaseException) -> str:
+    """Return why a child ended before it had read its file, in a word for metrics."""
+    if isinstance(error, _ChildKilled):
+        return "killed"
+    if isinstance(error, FileRefused):
+        return "time_limit" if str(error) == TIMED_OUT else "crash"
+    return "other"
 
 
 def _parse_response(received: bytes) -> dict[str, Any]:

@@ -63,6 +63,7 @@ ALLOWED_HOSTS = sorted(
 )
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 TIMBA_TRUSTED_PROXIES = get_networks("TIMBA_TRUSTED_PROXIES")
+TIMBA_METRICS_ALLOW = get_networks("TIMBA_METRICS_ALLOW", default="127.0.0.0/8,::1")
 TIMBA_SERVE_ONLY = get_list("TIMBA_SERVE_ONLY")
 TIMBA_WEB_WORKERS = get_int("TIMBA_WEB_WORKERS", default=1, minimum=1, maximum=64)
 TIMBA_WEB_THREADS = get_int("TIMBA_WEB_THREADS", default=16, minimum=4, maximum=512)
@@ -110,6 +111,7 @@ if find_spec("django_extensions"):
     INSTALLED_APPS.append("django_extensions")
 
 MIDDLEWARE = [
+    "timba.config.middleware.MetricsMiddleware",
     "timba.config.middleware.RequestIdMiddleware",
     "timba.config.middleware.CacheHeadersMiddleware",
     "timba.config.middleware.ChunkedBodyMiddleware",
@@ -377,7 +379,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 _https = _url.scheme == "https"
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics/?$"]
 # For this host only: Timba knows nothing about other hosts of the domain or preload lists.
 SECURE_HSTS_SECONDS = get_int("TIMBA_HSTS_SECONDS", default=0, minimum=0, maximum=63_072_000)
 SECURE_REFERRER_POLICY = "same-origin"

@@ -24,6 +24,8 @@ from timba.config.settings.base import *  # noqa: E402, F403
 if DATABASES["default"]["ENGINE"] == "timba.db.sqlite":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405
 TIMBA_CHECK_TRANSACTIONS = True
+# Tests of `/metrics` say who may read them.
+TIMBA_METRICS_ALLOW = []
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
