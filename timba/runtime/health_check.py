@@ -1,7 +1,8 @@
-"""Asks the web server of this machine whether it is ready: the image's health check.
+"""Asks a web server whether it is ready.
 
-`python -m timba.runtime.health_check` exits with status 0 if it is. It reads two variables and not
-the settings, because it runs every few seconds.
+`python -m timba.runtime.health_check` is the health check of the image: it exits with status 0 if
+the web server of this machine is ready. It reads two variables and not the settings, because it
+runs every few seconds.
 """
 
 from __future__ import annotations
@@ -16,16 +17,13 @@ from typing import Final
 _TIMEOUT_SECONDS: Final = 4
 
 
-def is_ready(port: int, *, tls: bool) -> bool:
-    """Whether the web server on a port of 127.0.0.1 answers that it is ready."""
+def is_ready(host: str, port: int, *, tls: bool, timeout: float) -> bool:
+    """Whether the web server there responds within `timeout` seconds that it is ready."""
+    connection = HTTPConnection(host, port, timeout=timeout)
     if tls:
         # The certificate is for the public name, and nothing secret is sent.
         context = ssl._create_unverified_context()  # noqa: S323, SLF001
-        connection: HTTPConnection = HTTPSConnection(
-            "127.0.0.1", port, timeout=_TIMEOUT_SECONDS, context=context
-        )
-    else:
-        connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        connection = HTTPSConnection(host, port, timeout=timeout, context=context)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == HTTPStatus.OK
@@ -36,5 +34,11 @@ def is_ready(port: int, *, tls: bool) -> bool:
 
 
 if __name__ == "__main__":
-    port = int(os.environ.get("TIMBA_PORT") or "8000")
-    sys.exit(not is_ready(port, tls=bool(os.environ.get("TIMBA_TLS_CERT"))))
+    sys.exit(
+        not is_ready(
+            "127.0.0.1",
+            int(os.environ.get("TIMBA_PORT") or "8000"),
+            tls=bool(os.environ.get("TIMBA_TLS_CERT")),
+            timeout=_TIMEOUT_SECONDS,
+        )
+    )

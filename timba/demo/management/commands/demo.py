@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final
@@ -28,6 +25,7 @@ from timba.runtime.bootstrap import (
     prepare,
 )
 from timba.runtime.certificate import check_certificate
+from timba.runtime.health_check import is_ready
 from timba.runtime.processes import processes
 from timba.runtime.supervisor import Supervisor
 from timba.serialization import dumps
@@ -110,23 +108,12 @@ class ReadyAnnouncer:
 
 
 def _is_ready() -> bool:
-    connection = _connection_to_web_server()
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _connection_to_web_server() -> HTTPConnection:
-    host, port = _local_host(), settings.TIMBA_PORT
-    if not settings.TIMBA_TLS_CERT:
-        return HTTPConnection(host, port, timeout=_POLL_SECONDS)
-    # The certificate is for the public name, and nothing secret is sent.
-    context = ssl._create_unverified_context()  # noqa: S323, SLF001
-    return HTTPSConnection(host, port, timeout=_POLL_SECONDS, context=context)
+    return is_ready(
+        _local_host(),
+        settings.TIMBA_PORT,
+        tls=bool(settings.TIMBA_TLS_CERT),
+        timeout=_POLL_SECONDS,
+    )
 
 
 def _local_host() -> str:
