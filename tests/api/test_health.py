@@ -64,6 +64,16 @@ def test_only_configured_parts_are_listed(db: None, client: Browser, path: str) 
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/health/live", 200), ("/health/ready", 200), ("/api/notes/", 400)]
+)
+@pytest.mark.parametrize("name", ["SERVER_NAME", "HTTP_HOST"], ids=["no host", "another host"])
+def test_only_health_checks_may_name_any_host_or_none(
+    db: None, client: Browser, name: str, path: str, status: int
+) -> None:
+    assert client.get(path, **{name: "10.0.0.7"}).status_code == status
+
+
 def test_not_ready_without_storage(
     db: None, client: Browser, settings: Any, tmp_path: Path
 ) -> None:

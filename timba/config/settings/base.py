@@ -113,6 +113,7 @@ if find_spec("django_extensions"):
 MIDDLEWARE = [
     "timba.config.middleware.MetricsMiddleware",
     "timba.config.middleware.RequestIdMiddleware",
+    "timba.config.middleware.HealthHostMiddleware",
     "timba.config.middleware.CacheHeadersMiddleware",
     "timba.config.middleware.ChunkedBodyMiddleware",
     "timba.config.middleware.HeaderValidationMiddleware",
