@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.conftest import Lack
+from tests.threads import at_once
 from timba import __version__, failpoints
 from timba.api import health
 from timba.api.models import HealthProbe
@@ -241,7 +243,7 @@ def test_anonymous_requests_share_cached_checks(
 
 @pytest.mark.parametrize("seen", ["ok", "down"])
 def test_unresponsive_server_blocks_one_thread_only(seen: health.CheckStatus) -> None:
-    """Neither does the first check: a part that was never checked is down."""
+    """A part that was never checked is down."""
     asked, answered = threading.Event(), threading.Event()
     statuses: Iterator[health.CheckStatus] = iter(["ok", "late"] if seen == "ok" else ["late"])
 
@@ -259,11 +261,25 @@ def test_unresponsive_server_blocks_one_thread_only(seen: health.CheckStatus) ->
     one.start()
     try:
         assert asked.wait(60)
-        assert check() == seen  # the last status, at once
+        assert check() == seen  # the last status
     finally:
         answered.set()
         one.join()
     assert check._status == "late"
+
+
+def test_first_callers_wait_for_the_first_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a server that starts would be reported as down, which it never was."""
+    monkeypatch.setattr(health, "_TIMEOUT_SECONDS", 60)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 60)
+    statuses: Iterator[health.CheckStatus] = iter(["ok"])
+
+    def probe() -> health.CheckStatus:
+        time.sleep(0.2)
+        return next(statuses)
+
+    check = health.CachedCheck(probe)
+    assert at_once(3, lambda _: check()) == ["ok"] * 3
 
 
 def test_health_endpoints_allow_reads_only(client: Browser) -> None:

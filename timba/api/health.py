@@ -124,7 +124,8 @@ class CachedCheck:
     """Checks one part at most every `_CACHE_SECONDS`, in one thread at a time.
 
     Meanwhile other threads get the last status: a server that does not respond must not block them.
-    A probe that raises means `down`, or `full` where the disk is full.
+    Only while there is none yet do they wait, for `_TIMEOUT_SECONDS` at most; then it is `down`. A
+    probe that raises means `down` too, or `full` where the disk is full.
     """
 
     def __init__(self, probe: Callable[[], CheckStatus]) -> None:
@@ -134,13 +135,23 @@ class CachedCheck:
         self._expires_at = -math.inf
 
     def __call__(self) -> CheckStatus:
-        if time.monotonic() >= self._expires_at and self._lock.acquire(blocking=False):
+        patience = 0 if self._has_run else _TIMEOUT_SECONDS
+        if self._is_due and self._lock.acquire(timeout=patience):
             try:
-                self._status = self._run()
-                self._expires_at = time.monotonic() + _CACHE_SECONDS
+                if self._is_due:
+                    self._status = self._run()
+                    self._expires_at = time.monotonic() + _CACHE_SECONDS
             finally:
                 self._lock.release()
         return self._status
+
+    @property
+    def _has_run(self) -> bool:
+        return self._expires_at > -math.inf
+
+    @property
+    def _is_due(self) -> bool:
+        return time.monotonic() >= self._expires_at
 
     def _run(self) -> CheckStatus:
         try:
