@@ -11,16 +11,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
 
 import orjson
 from django.apps import apps
-from django.conf import settings
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
-from django.db import connection, models
+from django.db import connection
 from django.utils import timezone
 
 from timba import __version__
@@ -28,7 +26,6 @@ from timba.db.errors import is_disk_full
 from timba.db.sequences import has_sequence, last_number
 from timba.db.snapshots import read_snapshot
 from timba.files.erasure import hold_erasure
-from timba.files.models import HAS_OBJECT, Derivative, File
 from timba.files.storage import FileDamaged, StorageUnavailable, store
 from timba.runtime.backup_format import (
     BACKED_UP,
@@ -42,15 +39,11 @@ from timba.runtime.backup_format import (
     snapshot_name,
     write_lines,
 )
+from timba.runtime.backup_rows import BackupRows
 from timba.runtime.object_copies import copy_object, object_sha256
 from timba.runtime.progress import Progress
 from timba.runtime.schema import applied_migrations
 from timba.serialization import format_utc
-
-# Rows that are read in one query.
-_CHUNK: Final = 500
-# The clocks of two machines may differ: files that are due so soon may be erased already.
-_TRASH_MARGIN: Final = timedelta(minutes=5)
 
 
 def make_backup(folder: Path, *, output: OutputWrapper, keep: int | None = None) -> Manifest:
@@ -69,9 +62,15 @@ def make_backup(folder: Path, *, output: OutputWrapper, keep: int | None = None)
             raise CommandError(f"There is a backup {name} already. Start the next one in a second.")
         path = backups.snapshot(name)
         (path / "rows").mkdir(parents=True)
-        with hold_erasure():
-            manifest = _Backup(backups, path, output=output, now=now).run()
-        _write_manifest(path, manifest)
+        try:
+            with hold_erasure():
+                manifest = _Backup(backups, path, output=output, now=now).run()
+            _write_manifest(path, manifest)
+        except OSError as error:
+            raise CommandError(
+                f"{folder} cannot be written to: {error.strerror}. Correct that, and start the "
+                "backup again; the objects that were copied are kept."
+            ) from error
         if keep is not None and not manifest.failures:
             prune(backups, keep=keep)
     return manifest
@@ -103,6 +102,7 @@ class _Backup:
         self, backups: BackupFolder, path: Path, *, output: OutputWrapper, now: datetime
     ) -> None:
         self._backups, self._path, self._output, self._now = backups, path, output, now
+        self._rows = BackupRows(now=now)
         self._failures: list[str] = []
 
     def run(self) -> Manifest:
@@ -110,7 +110,7 @@ class _Backup:
         with read_snapshot():
             migrations = applied_migrations()
             rows = [self._write_rows(label) for label in BACKED_UP]
-            count, _ = write_lines(named, map(_dump_entry, self._named_objects()))
+            count, _ = write_lines(named, map(_dump_entry, self._rows.named_objects()))
         objects = self._copy_objects(read_objects(named), count)
         named.unlink()
         return Manifest(
@@ -124,13 +124,12 @@ class _Backup:
         )
 
     def _write_rows(self, label: str) -> RowsFile:
-        model = apps.get_model(label)
-        fields = model._meta.concrete_fields
+        model, fields = apps.get_model(label), self._rows.fields(label)
         progress = Progress(self._output, f"Rows of {label}")
         path = f"rows/{label}.jsonl.gz"
 
         def lines() -> Iterator[bytes]:
-            for row in _iter_rows(model, self._filter_of(label)):
+            for row in self._rows.read(label):
                 progress.advance()
                 yield encode_row(fields, row)
 
@@ -143,45 +142,6 @@ class _Backup:
             sha256=sha256,
             last_number=last_number(model) if has_sequence(model) else None,
         )
-
-    def _filter_of(self, label: str) -> models.Q:
-        """Return the condition of the rows to keep.
-
-        Uploads and runs in progress are left out with what they have written so far: their objects
-        may be incomplete. So are deleted files that may be erased at any moment.
-        """
-        due = self._now - timedelta(days=settings.TIMBA_TRASH_DAYS) + _TRASH_MARGIN
-
-        def is_kept(file: str = "") -> models.Q:
-            return ~models.Q(**{f"{file}status": File.Status.RECEIVING}) & (
-                models.Q(**{f"{file}deleted_at__isnull": True})
-                | models.Q(**{f"{file}deleted_at__gt": due})
-            )
-
-        filters = {
-            "files.file": is_kept(),
-            "files.derivative": HAS_OBJECT & is_kept("file__"),
-            "temperatures.citytotals": models.Q(file__run=models.F("run")) & is_kept("file__"),
-            "api.idempotentrequest": models.Q(response_status__isnull=False),
-        }
-        return filters.get(label, models.Q())
-
-    def _named_objects(self) -> Iterator[ObjectEntry]:
-        """Yield the objects that the rows of the snapshot name."""
-        files = _iter_rows(
-            File, self._filter_of("files.file"), ("storage_key", "size", "sha256", "name", "id")
-        )
-        for key, size, sha256, name, file_id in files:
-            owner = f"“{name}” (file {file_id})"
-            yield ObjectEntry(key=key, size=size, sha256=sha256, owner=owner)
-        derivatives = _iter_rows(
-            Derivative,
-            self._filter_of("files.derivative"),
-            ("storage_key", "size", "sha256", "role", "file_id"),
-        )
-        for key, size, sha256, role, file_id in derivatives:
-            owner = f"the {role} of file {file_id}"
-            yield ObjectEntry(key=key, size=size, sha256=sha256, owner=owner)
 
     def _copy_objects(self, entries: Iterator[ObjectEntry], total: int) -> ObjectsFile:
         progress = Progress(self._output, "Objects", total)
@@ -226,34 +186,9 @@ class _Backup:
             )
         except OSError as error:
             if is_disk_full(error):
-                raise CommandError(
-                    f"The disk of {self._backups.path} is full. Free space, and start the backup "
-                    "again; the objects that were copied are kept."
-                ) from error
+                raise
             self._failures.append(f"{entry.owner}: its object {entry.key} cannot be read: {error}.")
         return None
-
-
-def _iter_rows(
-    model: type[models.Model], condition: models.Q, columns: tuple[str, ...] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """Yield these columns of the rows, by default all, in the order of their primary keys.
-
-    A chunk is read by one query: MariaDB's driver holds all rows of a result in memory.
-    """
-    names = columns or tuple(field.attname for field in model._meta.concrete_fields)
-    rows = model._base_manager.filter(condition).order_by("pk")  # noqa: SLF001 - Django's own name
-    after: Any = None
-    while True:
-        chunk = list(
-            (rows if after is None else rows.filter(pk__gt=after)).values_list("pk", *names)[
-                :_CHUNK
-            ]
-        )
-        yield from (row[1:] for row in chunk)
-        if len(chunk) < _CHUNK:
-            return
-        after = chunk[-1][0]
 
 
 def _open(folder: Path) -> BackupFolder:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 
 from timba.errors import DomainError
+from timba.files.storage import StorageUnavailable
 from timba.runtime.findings import Finding
 from timba.runtime.fsck_events import check_events
 from timba.runtime.fsck_objects import check_objects
@@ -21,7 +22,7 @@ from timba.runtime.schema import applied_migrations
 def check_everything(*, deep: bool, fix: bool, output: OutputWrapper) -> int:
     """Print a sentence for each finding; return how many are left.
 
-    Raises CommandError where the database is of another version, and StorageUnavailable.
+    Raises CommandError where the database is of another version, or the store unavailable.
     `deep` reads every object and compares its hash. `fix` mends what can be mended.
     """
     applied_migrations()
@@ -40,7 +41,10 @@ def check_everything(*, deep: bool, fix: bool, output: OutputWrapper) -> int:
 def _findings(*, deep: bool, output: OutputWrapper) -> Iterator[Finding]:
     yield from check_rows(deep=deep)
     yield from check_events()
-    yield from check_objects(deep=deep, output=output)
+    try:
+        yield from check_objects(deep=deep, output=output)
+    except StorageUnavailable as error:
+        raise CommandError(f"The object store cannot be read: {error}.") from error
 
 
 def _mend(finding: Finding) -> str | None:

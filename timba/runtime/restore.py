@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.db import connection, transaction
@@ -60,6 +61,7 @@ def restore_backup(folder: Path, *, name: str | None, output: OutputWrapper) -> 
         manifest = backups.manifest(name)
         is_repeated = unfinished_restore() is not None
         targets = _migration_targets(manifest)
+        _check_store()
         if not is_repeated:
             _check_is_empty()
         restore = _Restore(backups, name, manifest, output=output)
@@ -126,7 +128,13 @@ class _Restore:
                 if store().exists(entry.key) and store().size(entry.key) == entry.size:
                     continue
                 store().purge(entry.key)
-            copy_object(entry, source=self._backups.objects, target=store())
+            try:
+                copy_object(entry, source=self._backups.objects, target=store())
+            except OSError as error:
+                raise CommandError(
+                    f"The object {entry.key} cannot be stored: {error}. Correct that, and run "
+                    "`restore` with the same folder again."
+                ) from error
         progress.finish()
 
     def _objects(self) -> Iterator[ObjectEntry]:
@@ -190,6 +198,14 @@ def _migration_targets(manifest: Manifest) -> list[tuple[str, str]]:
         return not any(app == key[0] for app, _ in later & applied)
 
     return sorted(filter(is_last, applied))
+
+
+def _check_store() -> None:
+    """Raise CommandError unless objects can be stored."""
+    try:
+        store().check()
+    except (ImproperlyConfigured, OSError) as error:
+        raise CommandError(f"The object store cannot be used. {error}") from error
 
 
 def _check_is_empty() -> None:
