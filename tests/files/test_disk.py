@@ -43,6 +43,14 @@ def test_an_upload_is_503_before_a_byte_is_stored(
     assert objects() == set()
 
 
+@pytest.mark.parametrize("size", [-1, 0, MORE_THAN_ANY_DISK])
+def test_without_a_disk_of_its_own_every_size_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(disk, "_filled_disks", dict)  # as with S3 and PostgreSQL
+    check_disk_space(size)
+
+
 def test_an_upload_does_not_begin_and_does_not_go_on_with_too_little_space(
     settings: Settings, objects: Objects
 ) -> None:

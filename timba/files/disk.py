@@ -36,12 +36,12 @@ class Disk:
 
 def check_disk_space(size: int = 0) -> None:
     """Raise DiskFull if `size` more bytes would leave less than TIMBA_MIN_FREE_BYTES free."""
-    filled = _filled_disks().values()
-    spare = min((disk.free_bytes - disk.min_free_bytes for disk in filled), default=size)
-    if spare < 0:
-        raise DiskFull
-    if spare < size:
-        raise DiskFull(TOO_LARGE_FOR_DISK)
+    for disk in _filled_disks().values():
+        spare = disk.free_bytes - disk.min_free_bytes
+        if spare < 0:
+            raise DiskFull
+        if spare < size:
+            raise DiskFull(TOO_LARGE_FOR_DISK)
 
 
 def has_space_to_work() -> bool:
