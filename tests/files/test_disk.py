@@ -62,7 +62,7 @@ def test_an_upload_does_not_begin_and_does_not_go_on_with_too_little_space(
     upload.write(b"larch")
     settings.TIMBA_MIN_FREE_BYTES = MORE_THAN_ANY_DISK
     with pytest.raises(DiskFull, match=FULL):
-        upload.write(b"alder")
+        upload.write(bytes(256 * 1024))
     discard(upload)
     assert objects() == set()
     assert not File.unscoped.exists()

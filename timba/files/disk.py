@@ -65,9 +65,10 @@ def _filled_disks() -> dict[str, Disk]:
 
 
 def _disk_of(folder: Path) -> Disk:
-    while not folder.exists():  # the store's folder is created by its first object
-        folder = folder.parent
-    space = os.statvfs(folder)
+    try:
+        space = os.statvfs(folder)
+    except FileNotFoundError:  # the store's folder is created by its first object
+        return _disk_of(folder.parent)
     kept_free = settings.TIMBA_MIN_FREE_BYTES
     if kept_free is None:
         total = space.f_blocks * space.f_frsize
