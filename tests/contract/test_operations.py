@@ -12,6 +12,7 @@ from django.test import Client as Browser
 from rest_framework.test import APIClient
 
 from tests.conftest import MakeUser
+from tests.contract.responses import assert_problem
 from timba.accounts.models import User
 from timba.api.docs import openapi_document
 
@@ -84,6 +85,16 @@ def test_readiness_reports_every_configured_part(settings: Any) -> None:
         "version": openapi_document()["info"]["version"],
         "checks": dict.fromkeys(parts, "ok"),
     }
+
+
+def test_metrics_are_for_allowed_direct_peers_only(settings: Any) -> None:
+    settings.TIMBA_METRICS_ALLOW = ["127.0.0.0/8", "::1"]
+    client = APIClient()
+    response = client.get("/metrics")
+    assert (response.status_code, response["Content-Type"].split(";")[0]) == (200, "text/plain")
+    assert b"timba_database_up 1.0" in response.content
+    assert_problem(client.get("/metrics", REMOTE_ADDR="10.0.0.5"), 403)
+    assert_problem(client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}), 403)
 
 
 @pytest.mark.usefixtures("health_forgets")
