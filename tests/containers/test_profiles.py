@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+import os
+from pathlib import Path
+from typing import Final
 
 import pytest
 import requests
@@ -17,20 +20,8 @@ from timba import __version__
 
 pytestmark = pytest.mark.slow
 
-READINGS = b"41,-3.20,2026-11-20T06:00:00Z\n41,1.05,2026-11-20T08:00:00Z\n"
-
-
-@pytest.fixture(scope="module", params=["small", "mariadb", "full"])
-def stack(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    with Stack(request.param, tmp_path_factory.mktemp(request.param)) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def owner(stack: Stack) -> ApiClient:
-    return stack.create_owner()
+TIMBA_UID: Final = 10001  # of the image
+READINGS: Final = b"41,-3.20,2026-11-20T06:00:00Z\n41,1.05,2026-11-20T08:00:00Z\n"
 
 
 def upload(owner: ApiClient, name: str) -> tuple[str, str]:
@@ -73,6 +64,17 @@ def test_a_browser_signs_in_and_uploads_through_tls(stack: Stack, owner: ApiClie
         chromium.close()
 
 
+def test_events_are_consumed(stack: Stack, owner: ApiClient) -> None:
+    """In the profile `full` they come from Kafka, else from the database."""
+    note = owner.post("/api/notes/", json={"title": "Seal", "content": "88412, intact"}).json()
+
+    def is_consumed() -> bool:
+        lines = stack.exec("web", "timba", "consume", "note_events").splitlines()
+        return [json.loads(line)["value"]["note"]["id"] for line in lines] == [note["id"]]
+
+    wait_until(is_consumed, seconds=60, what="the note's event is consumed")
+
+
 def test_killed_containers_come_back_and_lose_nothing(stack: Stack, owner: ApiClient) -> None:
     _, task = upload(owner, "before.csv")
     killed = {service: stack.kill(service) for service in stack.services}
@@ -92,6 +94,17 @@ def test_killed_containers_come_back_and_lose_nothing(stack: Stack, owner: ApiCl
         return response.ok and response.json()["status"] == "SUCCESS"
 
     wait_until(has_result, seconds=180, what="the file has its result")
+
+
+def test_a_backup_is_made_beside_it(stack: Stack, owner: ApiClient, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    os.chown(folder, TIMBA_UID, TIMBA_UID)
+    options = ("--rm", "--no-deps", "-T", "--volume", f"{folder}:/backup")
+    stack.compose("run", *options, "web", "backup", "/backup")
+    [manifest] = folder.glob("snapshots/*/manifest.json")
+    assert json.loads(manifest.read_text())["version"] == __version__
+    stack.exec("web", "timba", "fsck", "--deep")
 
 
 def test_down_and_up_keep_everything(stack: Stack, owner: ApiClient) -> None:
