@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
 from tests.clients import api_client_of
 from tests.files.conftest import Objects, Receive, UseReader
 from timba.accounts.models import User
+from timba.api.problems import describe_error
 from timba.errors import DiskFull
 from timba.files import disk
 from timba.files.disk import check_disk_space
@@ -84,6 +87,18 @@ def test_a_nearly_full_disk_is_degraded(
     response = client.get("/health/ready")
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
     assert response.json()["checks"]["storage"] == "full"
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_full_disk_is_503_wherever_it_is_noticed() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    rows_full = OperationalError("database or disk is full")
+    rows_full.sqlite_errorcode = sqlite3.SQLITE_FULL  # type: ignore[attr-defined]
+    for error in (full, rows_full):
+        response = describe_error(error)
+        assert response is not None
+        assert (response.status, response.sentence) == (503, FULL)
+        assert response.headers == {"Retry-After": "60"}
 
 
 # --- Accepted files ------------------------------------------------------------------------------

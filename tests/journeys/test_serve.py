@@ -231,3 +231,22 @@ def test_photos_whose_worker_is_killed_are_processed_once(
     file_ids = [file["file_id"] for file in batch["files"]]
     assert events_of(owner, file_ids) == [PROCESSED] * PHOTOS
     check_objects(timba)
+
+
+def test_metrics_are_those_of_all_processes_and_do_not_go_back(
+    timba: TimbaProcess, owner: ApiClient
+) -> None:
+    name = 'timba_file_seconds_count{kind="text",status="SUCCESS"}'
+
+    def texts() -> float:
+        lines = requests.get(f"{timba.url}/metrics", timeout=60).text.splitlines()
+        values = [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)]
+        return sum(values)
+
+    before = texts()
+    file = owner.post("/api/files/", files={"file": ("seal.txt", b"88412 intact")}).json()
+    assert owner.wait_for_task(file["task_id"])["status"] == "SUCCESS"
+    # The worker counts it once the outcome is committed.
+    wait_until(lambda: texts() > before, seconds=60, what="the file is counted")
+    kill_worker(timba)
+    assert texts() == before + 1

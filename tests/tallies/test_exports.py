@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ from tests.conftest import MakeUser
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.consignments.services import NewLog, add_log, add_logs, open_consignment
-from timba.errors import Unavailable
+from timba.errors import DiskFull, Unavailable
 from timba.tallies import exports
 from timba.tallies.exports import (
     BUSY,
@@ -154,6 +156,17 @@ def test_a_failed_export_releases_its_slots(
         with pytest.raises(Unavailable) as refusal:
             content(owner, consignment)
         assert str(refusal.value) == FAILED
+
+
+def test_an_export_without_space_for_it_says_so(
+    owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(exports, "_temporary_file", fail)
+    with pytest.raises(DiskFull):
+        content(owner, consignment)
 
 
 # --- Slots ---------------------------------------------------------------------------------------
