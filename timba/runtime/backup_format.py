@@ -14,25 +14,32 @@ import base64
 import gzip
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self
-from uuid import UUID
 
 import orjson
 from django.core.management import CommandError
+from django.db import connection
 from django.db.models import Field
 
 from timba.db.fields import OrderedJSONField
 from timba.files.storage import UNFINISHED, LocalStorage
 from timba.folder_lock import folder_lock
-from timba.serialization import format_utc
 
 FORMAT: Final = 1
+# Fields whose values are the same in JSON and in every database.
+_AS_WRITTEN: Final = frozenset(
+    {
+        *("AutoField", "BigAutoField", "BigIntegerField", "IntegerField", "SmallIntegerField"),
+        *("PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
+        *("BooleanField", "CharField", "FloatField", "TextField"),
+    }
+)
 # All others are listed too: a test fails for a model that is in neither list.
 BACKED_UP: Final = (
     "contenttypes.contenttype",
@@ -217,29 +224,44 @@ def file_sha256(path: Path) -> str:
 
 def encode_row(fields: Sequence[Field[Any, Any]], values: Sequence[Any]) -> bytes:
     """Return the values of a row's fields as a JSON array."""
-    return orjson.dumps(
-        [_encode(field, value) for field, value in zip(fields, values, strict=True)]
-    )
-
-
-def decode_row(fields: Sequence[Field[Any, Any]], values: Sequence[Any]) -> list[Any]:
-    """Return the values that `encode_row` has encoded."""
-    return [
-        None if value is None else field.to_python(value)
+    row = [
+        # The text itself, in which numbers have all their digits.
+        field.get_prep_value(value) if isinstance(field, OrderedJSONField) else value
         for field, value in zip(fields, values, strict=True)
     ]
+    return orjson.dumps(row, default=_encode, option=orjson.OPT_UTC_Z)
 
 
-def _encode(field: Field[Any, Any], value: Any) -> Any:
-    if isinstance(field, OrderedJSONField):
-        return field.get_prep_value(value)
-    if isinstance(value, datetime):
-        return format_utc(value)
-    if isinstance(value, Decimal | UUID):
+def _encode(value: object) -> str:
+    if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
-    return value
+    raise TypeError(f"{type(value).__name__} cannot be written to a backup")
+
+
+def row_loader(
+    fields: Sequence[Field[Any, Any]],
+) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return a function that turns a decoded line into the parameters of an INSERT."""
+    loaders = [_loader(field) for field in fields]
+
+    def load(values: Sequence[Any]) -> list[Any]:
+        return [
+            value if loader is None or value is None else loader(value)
+            for loader, value in zip(loaders, values, strict=True)
+        ]
+
+    return load
+
+
+def _loader(field: Any) -> Callable[[Any], Any] | None:
+    """Return what converts a field's value for the database; None where nothing has to."""
+    while field.is_relation:
+        field = field.target_field
+    if field.get_internal_type() in _AS_WRITTEN:
+        return None
+    return lambda value: field.get_db_prep_save(field.to_python(value), connection)
 
 
 def snapshot_name(moment: datetime) -> str:

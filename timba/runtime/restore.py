@@ -35,10 +35,10 @@ from timba.runtime.backup_format import (
     ObjectEntry,
     ObjectsFile,
     RowsFile,
-    decode_row,
     file_sha256,
     read_lines,
     read_objects,
+    row_loader,
 )
 from timba.runtime.object_copies import check_object, copy_object
 from timba.runtime.progress import Progress
@@ -148,23 +148,13 @@ class _Restore:
                 yield str(path.relative_to(self._backups.path))
 
     def _load(self, rows_file: RowsFile, model: Any) -> None:
-        """Insert the rows of a file in one transaction, by plain SQL: there may be millions."""
+        """Insert the rows of a file in one transaction."""
         fields = [model._meta.get_field(name) for name in rows_file.columns]
-        quote = connection.ops.quote_name
-        columns = ", ".join(quote(field.column) for field in fields)
-        marks = ", ".join(["%s"] * len(fields))
-        insert = f"INSERT INTO {_quoted_table(model)} ({columns}) VALUES ({marks})"  # noqa: S608 - quoted names
         progress = Progress(self._output, f"Rows of {rows_file.model}", rows_file.rows)
-        lines = read_lines(self._path / rows_file.path)
+        load, lines = row_loader(fields), read_lines(self._path / rows_file.path)
         with transaction.atomic(), connection.cursor() as cursor:
-            while batch := [
-                [
-                    field.get_db_prep_save(value, connection)
-                    for field, value in zip(fields, decode_row(fields, line), strict=True)
-                ]
-                for line in islice(lines, _BATCH)
-            ]:
-                cursor.executemany(insert, batch)
+            while batch := [load(line) for line in islice(lines, _BATCH)]:
+                _insert(cursor, model, fields, batch)
                 progress.advance(len(batch))
         if rows_file.last_number is not None:
             set_last_number(model, rows_file.last_number)
@@ -239,6 +229,19 @@ def _drop_tables() -> None:
         with connection.constraint_checks_disabled():
             for table in tables:
                 cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}{cascade}")
+
+
+def _insert(cursor: Any, model: type[Model], fields: list[Any], rows: list[list[Any]]) -> None:
+    """Insert rows by plain SQL: there may be millions of them."""
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    table = f"{_quoted_table(model)} ({columns})"
+    if connection.vendor == "postgresql":
+        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        marks = ", ".join(["%s"] * len(fields))
+        cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - quoted names
 
 
 def _quoted_table(model: type[Model]) -> str:
