@@ -261,6 +261,7 @@ def test_an_interrupted_restore_keeps_timba_from_starting_and_can_be_repeated(
     backup: Path, run: Run, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, objects = all_rows(), all_objects()
+    original = File.unscoped.get().storage_key
 
     def interrupt(*_args: Any, **_options: Any) -> None:
         raise KeyboardInterrupt
@@ -273,6 +274,9 @@ def test_an_interrupted_restore_keeps_timba_from_starting_and_can_be_repeated(
                     run("restore", backup)
             with pytest.raises(CommandError, match=r"The restore of the backup \w+ into this data"):
                 bootstrap.prepare()
+            store().purge(original)
+            with store().create(original) as writer:
+                writer.write(b"half")
         run("restore", backup)
         assert (all_rows(), all_objects()) == (rows, objects)
         check_not_being_restored()
