@@ -54,6 +54,18 @@ subprocess.Popen([sys.executable, "-c", {SLEEP!r}, sys.argv[1], "grandchild"])
 """
 
 
+# It records whether it was told, when it has to end, that the supervisor is shutting down.
+ENDS_IN_ORDER = f"""
+import pathlib, signal, sys
+from timba.draining import is_draining
+def end(*_):
+    pathlib.Path(sys.argv[1], "draining").write_text(str(is_draining()))
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+{SLEEP}
+"""
+
+
 class SupervisorRun:
     """A supervisor in a separate process, and the processes that it started."""
 
@@ -210,6 +222,14 @@ def test_after_sigterm_the_web_process_serves_on(run: SupervisorRun) -> None:
     output, _ = supervisor.communicate(timeout=60)
     assert output.splitlines() == ["Timba is shutting down. It serves on for 1 s.", "all ended"]
     assert run.running() == set()
+
+
+def test_a_process_that_stops_after_the_drain_is_still_not_ready(run: SupervisorRun) -> None:
+    run.drain = 0.1
+    supervisor = run.start(web=ENDS_IN_ORDER)
+    supervisor.terminate()
+    assert supervisor.wait(60) == 0
+    assert (run.folder / "draining").read_text() == "True"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

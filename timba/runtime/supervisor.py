@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -73,6 +73,10 @@ class Supervisor:
             signal.signal(number, self._handle_signal)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
             signal.signal(signal.SIGHUP, self._handle_signal)
+        with ExitStack() as until_all_have_ended:
+            self._run(each_tick, until_all_have_ended)
+
+    def _run(self, each_tick: Callable[[], None], until_all_have_ended: ExitStack) -> None:
         try:
             while not self._signals:
                 for child in self._children:
@@ -81,6 +85,8 @@ class Supervisor:
                     each_tick()
                 time.sleep(_TICK_SECONDS)
             if self._last_signal == signal.SIGTERM:
+                # Also while they stop: a load balancer would turn back to one that is ready.
+                until_all_have_ended.enter_context(self._drain_signal.sent())
                 self._drain()
         finally:
             self._stop()
@@ -100,14 +106,13 @@ class Supervisor:
             return
         self._report(f"Timba is shutting down. It serves on for {self._drain_seconds:g} s.")
         deadline = time.monotonic() + self._drain_seconds
-        with self._drain_signal.sent():
-            for child in self._children:
-                if not child.drains:
-                    child.terminate()
-            while any(child.is_running for child in draining):
-                if time.monotonic() > deadline or self._signals > 1:
-                    break
-                time.sleep(_TICK_SECONDS / 2)
+        for child in self._children:
+            if not child.drains:
+                child.terminate()
+        while any(child.is_running for child in draining):
+            if time.monotonic() > deadline or self._signals > 1:
+                break
+            time.sleep(_TICK_SECONDS / 2)
 
     def _stop(self) -> None:
         signals = self._signals
