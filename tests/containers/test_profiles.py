@@ -44,6 +44,9 @@ def test_every_part_is_ready_and_protected(stack: Stack, owner: ApiClient) -> No
     # Neither in a variable nor in the image is there a key.
     assert "secret" not in stack.exec("web", "env").replace("/run/keys/secret_key", "")
     assert stack.exec("web", "id", "-un").strip() == "timba"
+    packages = json.loads(stack.exec("web", "cat", "/opt/timba/share/timba/sbom.json"))
+    names = {component["name"] for component in packages["components"]}
+    assert {"timba", "Django", "mysqlclient"} <= names
 
 
 def test_a_browser_signs_in_and_uploads_through_tls(stack: Stack, owner: ApiClient) -> None:

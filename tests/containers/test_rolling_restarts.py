@@ -21,8 +21,8 @@ ROUNDS: Final = 20
 # While one of a pair restarts, the other serves.
 PAIRS: Final = (("web", "fast"), ("web2", "bulk"))
 PATHS: Final = ("/api/files/?limit=10", "/api/consignments/?limit=10", "/api/notes/?limit=10")
-PAUSE_SECONDS: Final = 0.05
-CALLS_PER_SIGN_IN: Final = 500
+PAUSE_SECONDS: Final = 0.2
+CALLS_PER_SIGN_IN: Final = 1000
 
 
 class Load:

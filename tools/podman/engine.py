@@ -98,18 +98,20 @@ def podman(*arguments: str | Path, stdin: int | None = None) -> None:
         raise ServerUnavailable(f"“{' '.join(command[:2])}” failed.")
 
 
-def has_image(name: str) -> bool:
-    """Whether an image with this name is in the storage."""
-    command = ("podman", "image", "exists", name)
-    return subprocess.run(command, check=False).returncode == 0
+def has_image(name: str, *, label: str = "") -> bool:
+    """Whether an image with this name, and this label if one is given, is in the storage."""
+    filters = (f"reference={name}", *([f"label={label}"] if label else []))
+    command = ("podman", "images", "--quiet", *(f"--filter={each}" for each in filters))
+    return bool(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.strip())
 
 
 def _remove_everything() -> None:
-    """Remove all containers, networks and volumes of this storage."""
+    """Remove all containers, networks and volumes of this storage, and old unnamed images."""
     commands: Sequence[Sequence[str]] = (
         ("rm", "--all", "--force", "--time", "0"),
         ("network", "prune", "--force"),
         ("volume", "prune", "--force"),
+        ("image", "prune", "--force", "--filter=until=24h"),
     )
     for command in commands:
         subprocess.run(("podman", *command), capture_output=True, check=False)

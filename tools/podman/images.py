@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,10 @@ def build_images(folder: Path) -> None:
     """Build what is missing; `folder` is for temporary files. Raises ServerUnavailable."""
     if not has_image(_DEBIAN):
         _import_debian()
-    for image in stand_in_images():
-        if not has_image(_full_name(image)):
-            _build_stand_in(image)
+    digest = _digest_of_stand_ins()
+    for image in sorted(stand_in_images()):
+        if not has_image(_full_name(image), label=f"stand-ins={digest}"):
+            _build_stand_in(image, digest)
     arguments = " ".join((*_BUILD, *_mounts(folder)))
     compose = (sys.executable, "-m", "podman_compose", f"--podman-build-args={arguments}")
     print("Building Timba's image.", flush=True)
@@ -62,7 +64,13 @@ def _import_debian() -> None:
             raise ServerUnavailable("Debian's image could not be made: tar failed.")
 
 
-def _build_stand_in(image: str) -> None:
+def _digest_of_stand_ins() -> str:
+    """Return what changes with their sources: images of earlier ones are built anew."""
+    sources = sorted(path.read_bytes() for path in _STAND_INS.iterdir())
+    return hashlib.sha256(b"\0".join([CADDY_RELEASE.encode(), *sources])).hexdigest()[:12]
+
+
+def _build_stand_in(image: str, digest: str) -> None:
     """Build the stage that has the name of the image: `kafka` for `apache/kafka:4.3.1`."""
     target = image.rpartition("/")[2].partition(":")[0]
     caddy = go_install("caddy", "Caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", CADDY_RELEASE)
@@ -74,6 +82,7 @@ def _build_stand_in(image: str) -> None:
     print(f"Building a stand-in for {image}, once.", flush=True)
     podman(
         *("build", "--quiet", *_BUILD, f"--target={target}", f"--tag={_full_name(image)}"),
+        f"--label=stand-ins={digest}",
         *(f"--build-context={name}={path}" for name, path in contexts.items()),
         _STAND_INS,
     )
