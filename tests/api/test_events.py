@@ -207,6 +207,7 @@ def test_following_next_across_a_restore_is_409_and_continues_where_it_was(
         ("4.4", "9.4"),
         ("0.0", "9.0"),
         ("10.5", "9.0"),  # an epoch that the backup does not know
+        ("9999999999.5", "9.0"),  # more than the column holds
     ],
 )
 def test_a_position_in_an_older_epoch_is_409_with_what_was_not_lost(
