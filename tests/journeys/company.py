@@ -35,7 +35,7 @@ WORDS: Final = ("Kalnamuiza", "Dzirnupe")
 _ROWS_READ: Final = 8
 # Times of rendering and the current epoch differ between two readings of the same data.
 _EPOCH: Final = re.compile(r"after=\d+\.")
-_VARYING: Final = ("health/", "api/schema/", "api/docs/", "tally.pdf", "tally.xlsx")
+_VARYING: Final = ("health/", "metrics", "api/schema/", "api/docs/", "tally.pdf", "tally.xlsx")
 
 
 def fill() -> None:

@@ -257,6 +257,19 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
         assert list(store().list_objects()) == []
 
 
+def test_the_rest_of_a_backup_with_a_damaged_object_is_restored_on_request(
+    backup: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    rows, objects = all_rows(), all_objects()
+    damaged = File.unscoped.get().storage_key
+    (backup / "objects" / damaged).unlink()
+    with elsewhere():
+        with pytest.raises(CommandError, match=r"Problems that are left: 1\. See above\."):
+            run("restore", backup, skip_damaged=True)
+        assert all_rows() == rows
+        assert all_objects() == {key: digest for key, digest in objects.items() if key != damaged}
+
+
 def test_an_interrupted_restore_keeps_timba_from_starting_and_can_be_repeated(
     backup: Path, run: Run, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,8 +49,12 @@ _BATCH: Final = 1000
 _MADE_BY_MIGRATE: Final = ("contenttypes.contenttype", "auth.permission", "accounts.role")
 
 
-def restore_backup(folder: Path, *, name: str | None, output: OutputWrapper) -> Manifest:
+def restore_backup(
+    folder: Path, *, name: str | None, skip_damaged: bool, output: OutputWrapper
+) -> Manifest:
     """Restore the newest backup in `folder`, or the one with this name; return its manifest.
+
+    With `skip_damaged`, objects that are missing or damaged in the backup are left out.
 
     Raises CommandError, before it writes anything, where the backup is damaged or of a later
     version, and where the database or the object store is not empty.
@@ -65,7 +69,7 @@ def restore_backup(folder: Path, *, name: str | None, output: OutputWrapper) -> 
         if not is_repeated:
             _check_is_empty()
         restore = _Restore(backups, name, manifest, output=output)
-        restore.verify()
+        restore.verify(skip_damaged=skip_damaged)
         set_mark(name)
         _drop_tables()
         restore.load_rows(targets)
@@ -85,25 +89,31 @@ class _Restore:
     ) -> None:
         self._backups, self._path = backups, backups.snapshot(name)
         self._manifest, self._output = manifest, output
+        self._damaged: set[str] = set()
 
-    def verify(self) -> None:
-        """Raise CommandError where any file of the backup is missing or damaged."""
+    def verify(self, *, skip_damaged: bool) -> None:
+        """Raise CommandError where a file of the backup is missing or damaged.
+
+        With `skip_damaged`, objects that are missing or damaged are not restored instead.
+        """
         damaged = list(self._damaged_files())
+        are_rows_damaged = bool(damaged)
         progress = Progress(self._output, "Verified", self._manifest.objects.count)
-        for entry in () if damaged else self._objects():
+        for entry in () if are_rows_damaged else self._objects():
             progress.advance(size=entry.size or 0)
             try:
                 check_object(entry, source=self._backups.objects)
             except (FileNotFoundError, FileDamaged):
-                damaged.append(f"objects/{entry.key}")
+                self._damaged.add(entry.key)
+                damaged.append(f"objects/{entry.key}, {entry.owner},")
         progress.finish()
         for path in damaged:
             self._output.write(f"{path} is missing or damaged.")
-        if damaged:
+        if are_rows_damaged or (damaged and not skip_damaged):
             raise CommandError(
                 f"Missing or damaged files of the backup: {len(damaged):,}. See above. Nothing was "
-                "restored: restore another backup of this folder with --snapshot, or a copy of "
-                "this one."
+                "restored: use a copy of the backup. Or restore an earlier one with --snapshot, or "
+                "if only objects are damaged, all others with --skip-damaged."
             )
 
     def load_rows(self, targets: list[tuple[str, str]]) -> None:
@@ -124,6 +134,8 @@ class _Restore:
         progress = Progress(self._output, "Objects", self._manifest.objects.count)
         for entry in self._objects():
             progress.advance(size=entry.size or 0)
+            if entry.key in self._damaged:
+                continue
             if is_repeated:
                 if store().exists(entry.key) and store().size(entry.key) == entry.size:
                     continue

@@ -19,9 +19,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--snapshot", metavar="NAME", help="a folder in DIR/snapshots; the newest by default"
         )
+        parser.add_argument(
+            "--skip-damaged",
+            action="store_true",
+            help="leave out files that are missing or damaged in the backup",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        manifest = restore_backup(options["folder"], name=options["snapshot"], output=self.stdout)
+        manifest = restore_backup(
+            options["folder"],
+            name=options["snapshot"],
+            skip_damaged=options["skip_damaged"],
+            output=self.stdout,
+        )
         for sentence in manifest.failures:
             self.stderr.write(f"Not in the backup: {sentence}")
         left = check_everything(deep=True, fix=False, output=self.stdout)
