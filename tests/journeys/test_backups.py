@@ -146,6 +146,7 @@ def move(source: Site, target: Site, through: Path) -> list[str]:
     return target.reads()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("under_writes")
 def test_every_user_reads_the_same_on_each_database_and_store(
     first: Site, on_servers: Site, on_mariadb: Site, folder: Path
