@@ -15,7 +15,8 @@ from tools.servers.commands import exit_on_signals, run_command
 from tools.servers.dependency import ensure_installed
 from tools.servers.machine import ServerUnavailable
 
-_JOURNEYS: Final = (sys.executable, "-m", "pytest", "-m", "slow", "tests/containers")
+# Their output is shown, because they take minutes and print figures.
+_JOURNEYS: Final = (sys.executable, "-m", "pytest", "-s", "-m", "slow", "tests/containers")
 
 
 def main(arguments: Sequence[str]) -> int:
