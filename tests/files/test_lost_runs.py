@@ -243,11 +243,11 @@ def test_a_run_that_failed_midway_shows_no_rejects_and_its_orphaned_objects_are_
 ) -> None:
     file = receive(READINGS, name="a.csv")
 
-    def disk_is_full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def disk_fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", disk_is_full)
+        patch.setattr(os, "fsync", disk_fails)
         process_file(file.pk)
     file.refresh_from_db()
     assert (file.status, file.error, file.run) == ("FAILURE", STORAGE_FAILED, None)
