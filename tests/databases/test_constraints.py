@@ -16,7 +16,7 @@ from django.db.models import CheckConstraint, UniqueConstraint
 from django.utils import timezone
 
 from tests.factories import Tenant, UserFactory, create_tenant
-from timba.accounts.models import Role, User
+from timba.accounts.models import Role, Subscription, User
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment, Log
 from timba.db.errors import get_violated_constraint, translate_integrity_errors
@@ -95,6 +95,7 @@ MAKERS: Mapping[type[models.Model], Maker] = {
     Note: lambda tenant, word: Note.unscoped.create(client=tenant.client, title=word),
     OutboxEvent: _event,
     Role: lambda tenant, word: Role.unscoped.create(client=tenant.client, name=word),
+    Subscription: lambda tenant, _: tenant.client.subscription,
     User: lambda tenant, word: UserFactory(client=tenant.client, username=word),
 }
 # What makes a possible row an impossible one.
@@ -104,6 +105,8 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "file_waits_in_a_queue": [{"status": "PENDING", "queue": ""}],
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
     "note_title_is_not_empty": [{"title": ""}],
+    "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
+    "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],
     "user_is_staff_or_has_client_and_role": [
         {"client": None},
         {"role": None},

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tests.files.conftest import FinishUpload, Objects, accept
 from timba.accounts.models import User
-from timba.errors import Unavailable
+from timba.errors import DiskFull, Unavailable
 from timba.events.models import OutboxEvent
 from timba.files import receiving
 from timba.files.models import File
@@ -49,9 +49,11 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     upload.write(b"larch")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", disk_is_full)
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(DiskFull) as error:
             upload.finish()
-    assert str(error.value) == STORAGE_UNAVAILABLE
+    assert str(error.value) == (
+        "The server's disk is nearly full: nothing can be added until there is space again."
+    )
     discard(upload)
     assert not File.unscoped.exists()
     assert objects() == set()
@@ -60,8 +62,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
 @pytest.mark.only_on("sqlite")
 def test_a_store_that_cannot_be_opened_is_a_sentence(store_folder: Path) -> None:
     store_folder.write_bytes(b"a file where the folder should be")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as error:
         Upload(name="a.txt")
+    assert str(error.value) == STORAGE_UNAVAILABLE
 
 
 @pytest.mark.only_on("sqlite")
