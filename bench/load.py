@@ -75,8 +75,8 @@ def main() -> None:
                     name=name,
                     rate=rate,
                     ratio=rate / baseline,
-                    p50=_find(r"50%\s+(\S+)", output),
-                    p99=_find(r"99%\s+(\S+)", output),
+                    p50=_find(r"(?m)^\s+50%\s+(\S+)", output),
+                    p99=_find(r"(?m)^\s+99%\s+(\S+)", output),
                 ),
                 flush=True,
             )

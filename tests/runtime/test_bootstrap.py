@@ -22,30 +22,25 @@ from timba.runtime.management.commands import serve
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_the_default_password_is_accepted_on_loopback(settings: Any, host: str) -> None:
-    settings.TIMBA_HOST = host
+    settings.TIMBA_HOST, settings.TIMBA_URL = host, "http://[::1]:8000"
     bootstrap.check_password_is_not_default("admin")
 
 
-@pytest.mark.parametrize("url", ["https://timba.example", "http://192.168.7.20:8000"])
-def test_the_default_password_is_refused_behind_a_proxy(settings: Any, url: str) -> None:
-    settings.TIMBA_URL = url
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("TIMBA_HOST", host) for host in ("0.0.0.0", "::", "192.168.7.20", "timba.example")),
+        *(("TIMBA_URL", url) for url in ("https://timba.example", "http://192.168.7.20:8000")),
+    ],
+)
+def test_the_default_password_is_refused_beyond_this_machine(
+    settings: Any, variable: str, value: str
+) -> None:
+    setattr(settings, variable, value)
     with pytest.raises(CommandError) as error:
         bootstrap.check_password_is_not_default("admin")
     assert str(error.value) == (
-        f"With the password “admin” Timba serves this machine only, and TIMBA_URL is {url}. "
-        "Set TIMBA_ADMIN_PASSWORD to another password first."
-    )
-    settings.TIMBA_URL = "http://[::1]:8000"
-    bootstrap.check_password_is_not_default("admin")
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.20", "timba.example"])
-def test_the_default_password_is_refused_beyond_loopback(settings: Any, host: str) -> None:
-    settings.TIMBA_HOST = host
-    with pytest.raises(CommandError) as error:
-        bootstrap.check_password_is_not_default("admin")
-    assert str(error.value) == (
-        f"With the password “admin” Timba serves this machine only, and TIMBA_HOST is {host}. "
+        f"With the password “admin” Timba serves this machine only, and {variable} is {value}. "
         "Set TIMBA_ADMIN_PASSWORD to another password first."
     )
     bootstrap.check_password_is_not_default("Another-1-altogether")

@@ -76,10 +76,12 @@ class DiskCollector:
 
     def collect(self) -> Iterable[Metric]:
         free = GaugeMetricFamily(
-            "timba_disk_free_bytes", "Free bytes of the disk of this.", labels=["disk"]
+            "timba_disk_free_bytes", "Free bytes of the disk that holds this.", labels=["disk"]
         )
         kept = GaugeMetricFamily(
-            "timba_disk_min_free_bytes", "What uploads leave free on it.", labels=["disk"]
+            "timba_disk_min_free_bytes",
+            "Bytes of the same disk that uploads leave free.",
+            labels=["disk"],
         )
         for name, disk in disks().items():
             free.add_metric([name], disk.free_bytes)
@@ -131,7 +133,7 @@ def _files() -> Iterator[Metric]:
     yield files
     oldest = GaugeMetricFamily(
         "timba_oldest_pending_seconds",
-        "Since when the oldest file in PENDING waits, or 0.",
+        "Seconds for which the oldest PENDING file has waited, or 0.",
         labels=["queue"],
     )
     pending = accepted.filter(status=File.Status.PENDING).order_by().values_list("queue")
@@ -151,7 +153,7 @@ def _events() -> Iterator[Metric]:
     waiting.add_metric([], count_unpublished())
     yield waiting
     oldest = GaugeMetricFamily(
-        "timba_oldest_event_seconds", "Since when the oldest of them waits, or 0."
+        "timba_oldest_event_seconds", "Seconds for which the oldest of them has waited, or 0."
     )
     oldest.add_metric([], oldest_unpublished_seconds() or 0.0)
     yield oldest

@@ -100,7 +100,7 @@ class LocalStorage(Storage):
         unfinished = self._unfinished(key)
         if not unfinished.parent.is_dir():
             unfinished.parent.mkdir(parents=True, exist_ok=True)
-            _sync_directories(self.location.parent)
+            sync_directories(self.location.parent)
         return LocalWriter(unfinished=unfinished, final=self._final(key), root=self.location)
 
     @outside_transactions
@@ -201,7 +201,7 @@ class LocalWriter(ObjectWriter):
         self._unfinished.unlink()
         failpoint("storage.in_place")
         # The root each time: another upload may have created the directory and not synced it yet.
-        _sync_directories(directory, self._root)
+        sync_directories(directory, self._root)
 
     def abort(self) -> None:
         # Closing flushes the buffer, which fails again on a full disk.
@@ -248,10 +248,11 @@ def _delete_durably(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
         failpoint("storage.erased")
-        _sync_directories(path.parent)
+        sync_directories(path.parent)
 
 
-def _sync_directories(*directories: Path) -> None:
+def sync_directories(*directories: Path) -> None:
+    """Make the names in these directories survive a power failure."""
     for directory in directories:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -26,7 +26,7 @@ from timba.db.errors import is_disk_full
 from timba.db.sequences import has_sequence, last_number
 from timba.db.snapshots import read_snapshot
 from timba.files.erasure import hold_erasure
-from timba.files.storage import FileDamaged, StorageUnavailable, store
+from timba.files.storage import FileDamaged, StorageUnavailable, store, sync_directories
 from timba.runtime.backup_format import (
     BACKED_UP,
     BackupFolder,
@@ -221,23 +221,14 @@ def _remove_unfinished(backups: BackupFolder) -> None:
 
 def _write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest, which makes the snapshot count, once all else is durable."""
-    _sync(path / "rows", path)
+    sync_directories(path / "rows", path)
     unfinished = path / "manifest.unfinished"
     with unfinished.open("xb") as file:
         file.write(manifest.dumps())
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(path / "manifest.json")
-    _sync(path, path.parent)
-
-
-def _sync(*folders: Path) -> None:
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync_directories(path, path.parent)
 
 
 def _dump_entry(entry: ObjectEntry) -> bytes:

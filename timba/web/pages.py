@@ -40,7 +40,7 @@ _NUMBER: Final = re.compile("[0-9]{1,6}")
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 _ERROR_TITLES: Final[Mapping[HTTPStatus, str]] = {
-    HTTPStatus.PAYMENT_REQUIRED: "The subscription has lapsed",
+    HTTPStatus.PAYMENT_REQUIRED: "The subscription does not allow this",
     HTTPStatus.FORBIDDEN: "This is not allowed",
     HTTPStatus.CONFLICT: "This changed meanwhile",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
