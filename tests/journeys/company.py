@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import orjson
 from django.conf import settings
+from django.core.management import call_command
 
 from tests.clients import api_client_of
 from tests.endpoints import API, ID, Endpoint
@@ -30,6 +35,8 @@ from timba.files.sweeping import sweep_files
 from timba.notes.models import Note
 from timba.notes.services import change_note, write_note
 from timba.places.models import City
+from timba.runtime.backup_format import ObjectEntry
+from timba.runtime.object_copies import copy_object
 
 WORDS: Final = ("Kalnamuiza", "Dzirnupe")
 _ROWS_READ: Final = 8
@@ -98,6 +105,19 @@ def write_until(stop: Path, *, word: str, per_second: float) -> None:
         count += 1
         time.sleep(max(0.0, count / per_second - (time.monotonic() - started)))
     print(f"{count} writes in {time.monotonic() - started:.1f} s")
+
+
+def make_backup_until_killed(folder: Path) -> None:
+    """Start a backup; this process is killed when it has copied one object."""
+    copies = itertools.count(1)
+
+    def copy_or_be_killed(*arguments: Any, **options: Any) -> ObjectEntry:
+        if next(copies) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return copy_object(*arguments, **options)
+
+    with patch("timba.runtime.backup.copy_object", copy_or_be_killed):
+        call_command("backup", str(folder))
 
 
 def print_reads() -> None:

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from tests.journeys.company import WORDS
-from tests.journeys.processes import kill_all, wait_until
+from tests.journeys.processes import kill_all
 from tests.journeys.timba_process import ROOT
 from tests.servers import DedicatedServer, skip_or_fail
 from timba.config.env import parse_storage_url
@@ -92,13 +92,9 @@ def under_writes(first: Site, folder: Path) -> Path:
     call = "write_until(Path({!r}), word={!r}, per_second={!r})"
     writers = [first.start(*first.call(call.format(str(stop), word, rate))) for word in WORDS]
     try:
-        killed = first.start("backup", str(backups.path))
-        rows = "*/rows/events.outboxevent.jsonl.gz"
-        wait_until(lambda: any(backups.snapshots.glob(rows)), seconds=60, what="it reads rows")
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        assert killed.stdout is not None
-        killed.stdout.close()
+        killed = first.start(*first.call(f"make_backup_until_killed(Path({str(backups.path)!r}))"))
+        printed, _ = killed.communicate(timeout=60)
+        assert killed.returncode == -signal.SIGKILL, printed
         assert backups.names() == []
         for _ in range(2):
             first.run("backup", str(backups.path))

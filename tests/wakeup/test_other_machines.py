@@ -20,7 +20,7 @@ pytestmark = pytest.mark.journey
 LISTENERS = 2
 DJANGO = "import django; django.setup()"
 NOTIFY = f"{DJANGO}; from timba.wakeup import notify; notify('work')"
-# Each line names the listener whose wait has ended; of two, which share a connection.
+# Prints the name of the listener whose wait has ended; of two, which share a connection.
 LISTEN = f"""
 {DJANGO}
 import threading
@@ -29,7 +29,7 @@ from timba.wakeup import Listener
 def listen(name, listener):
     while True:
         listener.wait(600)
-        print(name, flush=True)
+        print(name + " ", end="", flush=True)  # in one write: threads share the output
 
 for name in ("first", "second"):
     threading.Thread(target=listen, args=(name, Listener("work"))).start()
@@ -54,6 +54,10 @@ class Machines:
                 listener = self._run(output.stem, LISTEN, stdout=file)
             stack.callback(listener.wait)
             stack.callback(listener.kill)
+
+    def wait_until_connected(self) -> None:
+        """Wait until each machine has connected, which wakes the first of its listeners."""
+        wait_until(lambda: all(self.wakes("first")), seconds=60, what="all have connected")
 
     def notify(self) -> None:
         assert self._run("notifier", NOTIFY).wait(60) == 0
@@ -88,8 +92,7 @@ def test_every_listener_is_woken_also_after_a_restart_of_the_server(
 ) -> None:
     with ExitStack() as stack:
         machines = Machines(tmp_path, server, stack)
-        with machines.expect_wakes("first"):
-            pass  # it is connected, and work may wait already
+        machines.wait_until_connected()
         with machines.expect_wakes("first", "second"):
             machines.notify()
         with machines.expect_wakes("first", "second"):

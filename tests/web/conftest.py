@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -102,7 +103,7 @@ def browser_errors() -> list[str]:
 def open_page(context: BrowserContext, live_server: LiveServer, browser_errors: list[str]) -> Open:
     """Return a function that opens a page as a user: `open_page(user, "/files/")`."""
 
-    def open_as(user: User, path: str) -> Page:
+    def open_as(user: User, path: str, **options: Any) -> Page:
         session = browser_of(user).cookies[settings.SESSION_COOKIE_NAME]
         cookie = {"name": session.key, "value": session.value, "url": live_server.url}
         context.add_cookies([cookie])  # type: ignore[list-item]
@@ -114,7 +115,7 @@ def open_page(context: BrowserContext, live_server: LiveServer, browser_errors: 
                 browser_errors.append(message.text) if "Content Security" in message.text else None
             ),
         )
-        page.goto(path)
+        page.goto(path, **options)
         return page
 
     return open_as

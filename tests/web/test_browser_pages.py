@@ -90,6 +90,19 @@ def test_dropped_files_end_with_their_results_and_survive_a_reload(
     assert browser_errors == []
 
 
+def test_files_chosen_before_the_script_has_loaded_are_sent(
+    owner: User, open_page: Open, context: BrowserContext, worker: None
+) -> None:
+    held: list[Route] = []
+    context.route("**/timba*.js", lambda script: held.append(script))  # noqa: PLW0108 - wrapped
+    with context.expect_event("request", lambda request: request.url.endswith(".js")):
+        page = open_page(owner, "/api/", wait_until="commit")
+    choose(page, text("gate note.txt", "Seal ok\n"))
+    [script] = held
+    script.continue_()
+    expect(row(page, "gate note.txt")).to_contain_text("1 line, 2 words")
+
+
 def test_bad_files_are_rejected_before_a_byte_is_sent(owner: User, open_page: Open) -> None:
     page = open_page(owner, "/api/")
     sent: list[str] = []

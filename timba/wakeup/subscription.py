@@ -24,8 +24,9 @@ Receive = Callable[[str], Iterator[bool]]
 class _Subscription:
     """The thread that receives one name, and the events that it sets."""
 
-    def __init__(self, name: str, receive: Receive) -> None:
-        self.listeners: set[threading.Event] = set()
+    def __init__(self, name: str, receive: Receive, listener: threading.Event) -> None:
+        # Before the thread starts, which may be connected at once.
+        self.listeners = {listener}
         self._name = name
         self._receive = receive
         self._stopping = threading.Event()
@@ -66,9 +67,10 @@ class SharedListener:
         self._name = name
         self._woken = threading.Event()
         with _lock:
-            if name not in _subscriptions:
-                _subscriptions[name] = _Subscription(name, receive)
-            _subscriptions[name].listeners.add(self._woken)
+            if name in _subscriptions:
+                _subscriptions[name].listeners.add(self._woken)
+            else:
+                _subscriptions[name] = _Subscription(name, receive, self._woken)
 
     def wait(self, seconds: float) -> None:
         """Return when notified, or after `seconds`; pending notifications count as one."""

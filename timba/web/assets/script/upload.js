@@ -28,11 +28,13 @@ function setUpFileChoosers(page, batch) {
     });
   }
   for (const input of page.querySelectorAll("input[type=file]")) {
-    input.addEventListener("change", () => {
+    const take = () => {
       const files = [...input.files];
       input.value = ""; // otherwise choosing the same file again fires no event
-      batch.add(files);
-    });
+      if (files.length) batch.add(files);
+    };
+    input.addEventListener("change", take);
+    take(); // what was chosen while the script was loading
   }
 }
 
