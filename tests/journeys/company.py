@@ -16,6 +16,7 @@ from unittest.mock import patch
 import orjson
 from django.conf import settings
 from django.core.management import call_command
+from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.endpoints import API, ID, Endpoint
@@ -23,8 +24,10 @@ from tests.factories import StaffFactory, create_tenant
 from tests.files.samples import pdf, photo
 from tests.tallies.sheets import tally
 from timba.accounts.models import Client, Role, User
+from timba.accounts.tokens import issue_tokens
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import recount_consignment
+from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
@@ -136,6 +139,27 @@ def print_reads() -> None:
                 text = hashlib.sha256(content).hexdigest()
             line = [user.username, endpoint.url(ids), body, response.status_code, text]
             print(orjson.dumps(line, default=str).decode())
+
+
+def print_token() -> None:
+    """Print a token of a user."""
+    print(issue_tokens(user=_user()).access)
+
+
+def use_restored(token: str) -> None:
+    """Assert that this token of before the restore is refused, and that events have a new epoch."""
+    old = APIClient(headers={"authorization": f"Bearer {token}"})
+    assert old.get("/api/notes/", SERVER_NAME="localhost").status_code == 401
+    new = api_client_of(_user())
+    note = new.post("/api/notes/", {"title": "After the restore"}, SERVER_NAME="localhost")
+    assert note.status_code == 201
+    events = OutboxEvent.objects.filter(client_id=_user().client_id).order_by("sequence")
+    *earlier, newest = events.values_list("epoch", flat=True)
+    assert newest > max(earlier)
+
+
+def _user() -> User:
+    return User.unscoped.get(username=f"{WORDS[0]}-1")
 
 
 def _reads() -> Iterator[tuple[Endpoint, dict[str, Any]]]:

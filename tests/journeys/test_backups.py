@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tools.servers.s3 import VersityGW
 pytestmark = pytest.mark.journey
 
 WRITES_PER_SECOND = 50
+JWT_KEY = secrets.token_urlsafe(48)
 _FOREIGN = ("TIMBA_", "DATABASE_", "DJANGO_", "BROKER_", "KAFKA_", "CACHE_", "STORAGE_")
 
 
@@ -37,7 +39,9 @@ class Site:
     def __init__(self, folder: Path, **variables: str) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.folder = folder
-        self.variables = {**inherited, "TIMBA_DATA_DIR": str(folder), **variables}
+        # All have the same key of tokens, as an installation has that is restored.
+        own = {"TIMBA_DATA_DIR": str(folder), "TIMBA_JWT_KEY": JWT_KEY}
+        self.variables = {**inherited, **own, **variables}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a management command."""
@@ -111,35 +115,50 @@ def event_count(folder: Path, name: str) -> int:
     return sum(1 for _ in read_lines(rows))
 
 
-def test_a_backup_under_writes_is_consistent(under_writes: Path, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def restored(under_writes: Path, folder: Path) -> Site:
+    """Return an installation on SQLite and a folder with the newest backup under writes."""
+    site = Site(folder / "restored")
+    # It ends with `fsck --deep`: no object is missing, totals are exact, events have no gap.
+    site.run("restore", str(under_writes))
+    return site
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_backup_under_writes_is_consistent(under_writes: Path) -> None:
     earlier, later = BackupFolder(under_writes).names()
     assert event_count(under_writes, earlier) < event_count(under_writes, later)
-    # It ends with `fsck --deep`: no object is missing, totals are exact, events have no gap.
-    Site(folder / "restored").run("restore", str(under_writes), "--snapshot", later)
 
 
-@pytest.fixture(scope="module")
-def on_servers(folder: Path) -> Iterator[Site]:
+@pytest.fixture
+def on_servers(tmp_path: Path) -> Iterator[Site]:
     with DedicatedServer(PostgreSQL()) as postgres, DedicatedServer(VersityGW()) as s3:
         variables = s3.variables()
         bucket = S3Storage(**parse_storage_url(variables["STORAGE_URL"]))
         bucket.client.create_bucket(Bucket=bucket.bucket)
-        yield Site(folder / "postgres", **postgres.variables(), **variables)
+        yield Site(tmp_path / "postgres", **postgres.variables(), **variables)
 
 
-@pytest.fixture(scope="module")
-def on_mariadb(folder: Path) -> Iterator[Site]:
+@pytest.fixture
+def on_mariadb(tmp_path: Path) -> Iterator[Site]:
     if find_spec("MySQLdb") is None:
         skip_or_fail("MariaDB's driver is not installed. Build it: make mariadb")
     with DedicatedServer(MariaDB()) as mariadb:
-        yield Site(folder / "mariadb", **mariadb.variables())
+        yield Site(tmp_path / "mariadb", **mariadb.variables())
 
 
-def move(source: Site, target: Site, through: Path) -> list[str]:
-    """Move an installation; return what its users read then."""
-    source.run("backup", str(through))
-    target.run("restore", str(through))
-    return target.reads()
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["on_servers", "on_mariadb"])
+def test_a_backup_under_writes_is_restored_on_each_database_and_store(
+    target: str, first: Site, restored: Site, under_writes: Path, request: pytest.FixtureRequest
+) -> None:
+    site: Site = request.getfixturevalue(target)
+    site.run("restore", str(under_writes))
+    reads = restored.reads()
+    assert site.reads() == reads
+    assert len(reads) > 200
+    [token] = first.run(*first.call("print_token()")).splitlines()
+    site.run(*site.call(f"use_restored({token!r})"))
 
 
 @pytest.mark.slow
@@ -154,3 +173,10 @@ def test_every_user_reads_the_same_on_each_database_and_store(
     assert move(first, on_servers, folder / "under writes") == reads
     assert move(on_servers, on_mariadb, folder / "of postgres") == reads
     assert move(on_mariadb, Site(folder / "last"), folder / "of mariadb") == reads
+
+
+def move(source: Site, target: Site, through: Path) -> list[str]:
+    """Move an installation; return what its users read then."""
+    source.run("backup", str(through))
+    target.run("restore", str(through))
+    return target.reads()
