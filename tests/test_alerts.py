@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from django.test import Client
@@ -54,6 +56,13 @@ def test_rules_read_metrics_and_labels_that_exist(exported: dict[str, set[str]])
             assert name in exported, f"{rule['alert']} reads {name}"
             labels = set(re.findall(r"(\w+)[=!]", matchers))
             assert labels <= exported[name], f"{rule['alert']} reads {labels} of {name}"
+
+
+@every_rule
+def test_a_rule_is_one_that_prometheus_can_load(rule: dict[str, Any]) -> None:
+    promql_parser.parse(rule["expr"])  # also the types; ValueError says what is wrong
+    if "for" in rule:
+        assert promql_parser.parse_duration(rule["for"]) > timedelta(0)
 
 
 @every_rule
