@@ -134,7 +134,16 @@ def _session(timba: TimbaProcess) -> str:
 
 def _run_wrk(url: str, arguments: list[str], options: argparse.Namespace) -> str:
     connections, seconds = options.connections, options.seconds
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *arguments, url]
+    command = [
+        "wrk",
+        "-t1",
+        "--timeout=30s",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--latency",
+        *arguments,
+        url,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
