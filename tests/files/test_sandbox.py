@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Receive, UseProcessors, forget_processors
@@ -20,6 +21,7 @@ from timba.config.settings.base import FILE_PROCESSORS
 from timba.files import sandbox
 from timba.files.leases import Run, claim
 from timba.files.models import File
+from timba.files.processing import process_file
 from timba.files.processors.base import FileRefused, Superseded
 from timba.files.registry import processors
 from timba.files.sandbox import (
@@ -226,6 +228,21 @@ def test_a_file_whose_child_is_killed_from_outside_is_read_once_more(
     file = settle(WAIT)
     killer.join()
     assert (file.status, file.error) == (File.Status.FAILURE, sentence)
+
+
+@pytest.mark.parametrize("start", ["raise SystemExit(1)", "import time; time.sleep(60)"])
+def test_a_file_waits_while_no_child_can_be_started(
+    receive: Receive, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    close_sandbox()
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "_START_CHILD", start)
+        patch.setattr(sandbox, "_START_SECONDS", 0.1)
+        file = receive(PID)
+        process_file(file.pk)
+    file.refresh_from_db()
+    assert (file.status, file.attempts, file.error) == (File.Status.PENDING, 0, "")
+    assert file.lease_until > timezone.now()  # it is tried again after a pause
 
 
 def test_each_thread_has_a_child_of_its_own_and_ends_it() -> None:

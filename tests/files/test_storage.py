@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from tests.files.conftest import Objects
@@ -56,6 +57,16 @@ def put(content: bytes = b"larch", *, key: str | None = None) -> str:
     with store().create(key) as writer:
         writer.write(content)
     return key
+
+
+@pytest.mark.parametrize("key", ["../secret_key", "ab/../../secret_key", "{}/secret_key"])
+def test_a_key_that_leads_out_of_the_folder_is_refused(key: str, tmp_path: Path) -> None:
+    storage = LocalStorage(location=tmp_path / "files")
+    (tmp_path / "secret_key").touch()
+    for call in (storage.open_bytes, storage.create, storage.purge, storage.exists):
+        with pytest.raises(SuspiciousFileOperation):
+            call(key.format(tmp_path))
+    assert (tmp_path / "secret_key").exists()
 
 
 def test_an_object_is_read_as_it_was_written(objects: Objects) -> None:

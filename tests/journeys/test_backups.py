@@ -26,7 +26,7 @@ from timba.runtime.backup_format import BackupFolder, read_lines
 from tools.servers.databases import MariaDB, PostgreSQL
 from tools.servers.s3 import VersityGW
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 WRITES_PER_SECOND = 50
 JWT_KEY = secrets.token_urlsafe(48)
@@ -147,7 +147,6 @@ def on_mariadb(tmp_path: Path) -> Iterator[Site]:
         yield Site(tmp_path / "mariadb", **mariadb.variables())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", ["on_servers", "on_mariadb"])
 def test_a_backup_under_writes_is_restored_on_each_database_and_store(
     target: str, first: Site, restored: Site, under_writes: Path, request: pytest.FixtureRequest
@@ -161,7 +160,6 @@ def test_a_backup_under_writes_is_restored_on_each_database_and_store(
     site.run(*site.call(f"use_restored({token!r})"))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("under_writes")
 def test_every_user_reads_the_same_on_each_database_and_store(
     first: Site, on_servers: Site, on_mariadb: Site, folder: Path

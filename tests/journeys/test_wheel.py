@@ -21,7 +21,7 @@ from PIL import Image
 from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
 from timba import __version__
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def build(source: Path, target: str, folder: Path, **variables: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import stat
 from pathlib import Path
@@ -212,6 +213,31 @@ def test_a_folder_of_other_files_is_refused(db: None, tmp_path: Path, run: Run) 
     (tmp_path / "letters").touch()
     with pytest.raises(CommandError, match="holds other files, such as letters"):
         run("backup", tmp_path)
+
+
+def test_a_folder_without_hard_links_is_refused(
+    company: Tenant, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with pytest.raises(CommandError, match="backup cannot be written to: Operation not permitted"):
+        run("backup", tmp_path / "backup")
+
+
+def test_a_folder_that_fails_is_not_taken_for_objects_that_cannot_be_read(
+    company: Tenant, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
+        (tmp_path / "backup/objects/unfinished").rmdir()
+        (tmp_path / "backup/objects/unfinished").touch()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(module, "copy_object", fail)
+    with pytest.raises(CommandError, match="backup cannot be written to: "):
+        run("backup", tmp_path / "backup")
+    assert BackupFolder(tmp_path / "backup").names() == []
 
 
 def test_erasure_is_held_while_objects_are_copied(

@@ -267,6 +267,24 @@ def test_an_object_without_a_row_is_deleted_after_an_hour(company: Tenant, tmp_p
     assert not path.exists()
 
 
+def test_most_objects_of_a_store_without_a_row_are_not_deleted(
+    company: Tenant, tmp_path: Path
+) -> None:
+    paths = []
+    for _ in range(11):
+        key = new_key()
+        with store().create(key) as writer:
+            writer.write(b"of another database")
+        paths.append(age(tmp_path / "store" / key))
+    count = len(list(store().list_objects()))
+    *_, last, _ = fsck(fix=True)
+    assert last == (
+        f"No row names 11 of {count} objects, so they stay: do DATABASE_URL and the object store "
+        "belong together?"
+    )
+    assert all(path.exists() for path in paths)
+
+
 def test_one_byte_flipped_in_each_of_100_objects_is_found_100_times(
     company: Tenant, tmp_path: Path
 ) -> None:

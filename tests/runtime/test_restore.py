@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 from django.db import connection
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
@@ -32,7 +34,8 @@ from timba.files.services import delete_file
 from timba.files.storage import store
 from timba.notes.services import delete_note, write_note
 from timba.runtime import bootstrap, restore
-from timba.runtime.backup_format import BACKED_UP, BackupFolder, write_lines
+from timba.runtime.backup_format import BACKED_UP, BackupFolder, file_sha256, write_lines
+from timba.runtime.restore import verify_backup
 from timba.runtime.restore_marker import check_not_being_restored
 
 pytestmark = pytest.mark.only_on("sqlite")
@@ -255,6 +258,40 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
             run("restore", backup)
         assert connection.introspection.table_names() == []
         assert list(store().list_objects()) == []
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(backup: Path) -> None:
+    path = _first_object(backup)
+    path.unlink()
+    path.symlink_to(path.name)  # root may read every file, but no loop of links
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="damaged files of the backup: 1"):
+        verify_backup(backup, name=None, output=OutputWrapper(out))
+    sentence = out.getvalue().splitlines()[-1]
+    assert sentence.startswith(f"{path.relative_to(backup)}, ")
+    assert sentence.endswith(", cannot be read: Too many levels of symbolic links.")
+
+
+def test_a_key_that_leads_out_of_the_store_is_refused(
+    backup: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    (backup / "evil").write_bytes(b"")
+    path = manifest_path(backup)
+    entries = path.parent / "objects.jsonl.gz"
+    entries.write_bytes(gzip.compress(b'["../evil",0,"","yard.csv"]\n'))
+    manifest = orjson.loads(path.read_bytes())
+    manifest["objects"] |= {"count": 1, "sha256": file_sha256(entries)}
+    path.write_bytes(orjson.dumps(manifest))
+    with elsewhere():
+        with pytest.raises(CommandError, match="damaged files of the backup: 1"):
+            run("restore", backup)
+        assert list(store().list_objects()) == []
+
+
+def test_a_sound_backup_is_verified_without_a_restore(backup: Path, run: Run) -> None:
+    rows = all_rows()
+    assert run("restore", backup, verify=True).endswith("is complete and undamaged.\n")
+    assert all_rows() == rows
 
 
 def test_the_rest_of_a_backup_with_a_damaged_object_is_restored_on_request(

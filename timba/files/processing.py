@@ -45,7 +45,7 @@ from timba.files.processors.base import (
     Superseded,
 )
 from timba.files.registry import processors
-from timba.files.sandbox import read_in_sandbox
+from timba.files.sandbox import SandboxUnavailable, read_in_sandbox
 from timba.files.storage import FileDamaged, StorageUnavailable
 from timba.metrics import FILE_SECONDS
 
@@ -63,7 +63,7 @@ _REASONS: Final[Mapping[type[BaseException], tuple[str, str]]] = {
     MemoryError: ("out_of_memory", OUT_OF_MEMORY),
     BaseException: ("processing_failed", UNEXPECTED),
 }
-_STORAGE_RETRY_DELAY: Final = timedelta(seconds=5)
+_RETRY_DELAY: Final = timedelta(seconds=5)
 _log = structlog.get_logger(__name__)
 
 
@@ -117,15 +117,17 @@ def process_claimed(file: File, *, stopping: Any = None) -> None:
             run.release()
         except WorkerStopping:
             run.release()
-        except StorageUnavailable:
-            _log.warning("storage_unavailable", exc_info=True)
-            run.release(delay=_STORAGE_RETRY_DELAY)
+        except (StorageUnavailable, SandboxUnavailable) as error:
+            is_storage = isinstance(error, StorageUnavailable)
+            event = "storage_unavailable" if is_storage else "sandbox_unavailable"
+            _log.warning(event, exc_info=True)
+            run.release(delay=_RETRY_DELAY)
         except Exception as error:
             if not is_disk_full(error):
                 raise
             log_outage(error)
             run.delete_created_objects()
-            run.release(delay=_STORAGE_RETRY_DELAY)
+            run.release(delay=_RETRY_DELAY)
 
 
 def fail_lost_file(file_id: uuid.UUID) -> None:
@@ -160,7 +162,7 @@ def _read(run: Run) -> _Outcome:
         return _run_processor(run)
     except FileRefused as refusal:
         return _Outcome(findings=refusal.findings, error=str(refusal), keep_objects=True)
-    except (Superseded, WorkerStopping, StorageUnavailable):
+    except (Superseded, WorkerStopping, StorageUnavailable, SandboxUnavailable):
         raise
     except (Exception, SystemExit) as error:  # no file may stop the worker
         if is_database_outage(error) or is_disk_full(error):

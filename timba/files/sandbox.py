@@ -29,7 +29,7 @@ from timba.failpoints import failpoint
 from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult, Stages
 from timba.files.protections import missing_protections
 from timba.files.registry import processors
-from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES
+from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES, READY
 from timba.isolated_python import isolated_python
 from timba.metrics import SANDBOX_KILLS
 
@@ -51,11 +51,17 @@ INTERRUPTED: Final = "Reading it was cut off twice. The file is safe; try again.
 _FILES_PER_CHILD: Final = 200
 _POLL_SECONDS: Final = 0.5
 _START_CHILD: Final = "from timba.files.sandbox_child import main; main()"
+# How long a child may take to start, on a machine that is very busy.
+_START_SECONDS: Final = 120.0
 # How long a child that has closed its channel may take to exit.
 _EXIT_SECONDS: Final = 1.0
 _local = threading.local()
 _log = structlog.get_logger(__name__)
 _Response = tuple[dict[str, Any], dict[str, bytes]]
+
+
+class SandboxUnavailable(Exception):
+    """No child can be started at the moment: no file is at fault."""
 
 
 class _ChildKilled(Exception):
@@ -82,6 +88,7 @@ class _Child:
                 start_new_session=True,
             )
         self.files_read = 0
+        self.is_ready = False
         failpoint("sandbox.child_started")
 
     def send_request(self, request: dict[str, Any], *files: IO[bytes]) -> None:
@@ -100,7 +107,10 @@ class _Child:
 
 
 def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:
-    """Run `processor.read` in the child; raise FileRefused with its reason, or a limit."""
+    """Run `processor.read` in the child.
+
+    Raises FileRefused with its reason or a limit, and SandboxUnavailable.
+    """
     return run_in_sandbox(processor.read, job)
 
 
@@ -109,7 +119,7 @@ def run_in_sandbox(
 ) -> ReadResult:
     """Run a processor's `read`, or one of its `extra_readers`, over the file and the `extra` input.
 
-    Raises FileRefused.
+    Raises FileRefused, and SandboxUnavailable.
     """
     if job.size > MAX_BYTES:
         raise FileRefused(TOO_LARGE)
@@ -182,11 +192,18 @@ def _exchange(
         except OSError:
             raise _exit_reason(child) from None
         failpoint("sandbox.request_sent")
+        if not child.is_ready:
+            _wait_until_ready(child, job)
         return _receive_response(child, job)
 
 
 def _unnamed_file() -> IO[bytes]:
     return tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR)
+
+
+def _wait_until_ready(child: _Child, job: Job) -> None:
+    _receive_chunk(child, job, time.monotonic() + _START_SECONDS, count=len(READY))
+    child.is_ready = True
 
 
 def _receive_response(child: _Child, job: Job) -> _Response:
@@ -209,12 +226,12 @@ def _receive_response(child: _Child, job: Job) -> _Response:
     return response, objects
 
 
-def _receive_chunk(child: _Child, job: Job, deadline: float) -> bytes:
-    """Return the next bytes, and renew the lease while waiting for them."""
+def _receive_chunk(child: _Child, job: Job, deadline: float, count: int = 64 * 1024) -> bytes:
+    """Return the next bytes, at most `count`, and renew the lease while waiting for them."""
     child.channel.settimeout(_POLL_SECONDS)
     while time.monotonic() <= deadline:
         try:
-            chunk = child.channel.recv(64 * 1024)
+            chunk = child.channel.recv(count)
         except TimeoutError:
             job.progress(0.5)
             continue
@@ -223,7 +240,7 @@ def _receive_chunk(child: _Child, job: Job, deadline: float) -> bytes:
         if not chunk:
             raise _exit_reason(child)
         return chunk
-    raise FileRefused(TIMED_OUT)
+    raise FileRefused(TIMED_OUT) if child.is_ready else SandboxUnavailable("It does not start.")
 
 
 def _exit_reason(child: _Child) -> Exception:
@@ -232,6 +249,8 @@ def _exit_reason(child: _Child) -> Exception:
         code = child.process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
         return FileRefused(CRASHED)
+    if not child.is_ready and code != -signal.SIGKILL:
+        return SandboxUnavailable(f"Its process ended with {code} before it read a file.")
     if code == -signal.SIGSYS:
         _log.warning("sandbox_forbidden_call")
     if code == -signal.SIGXCPU:

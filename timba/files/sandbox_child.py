@@ -24,6 +24,8 @@ from typing import Any, BinaryIO, Final
 from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.sandbox_limits import lock_down
 
+# Sent once, before the first request is read: until then, no file is at fault.
+READY: Final = b"\n"
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
@@ -62,6 +64,7 @@ def main() -> None:
     _preload_lazy_modules()
     with socket.socket(fileno=0) as channel:
         _drop_rights(known_missing=missing.split(","))
+        channel.sendall(READY)
         _serve(channel, modules)
 
 

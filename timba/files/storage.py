@@ -22,6 +22,7 @@ from typing import IO, Any, BinaryIO, Final, Protocol, cast
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import Storage, default_storage
+from django.utils._os import safe_join
 
 from timba.db.transactions import outside_transactions
 from timba.failpoints import failpoint
@@ -158,7 +159,8 @@ class LocalStorage(Storage):
         return name
 
     def _final(self, key: str) -> Path:
-        return self.location / key
+        """Return the path of an object; raise SuspiciousFileOperation for one elsewhere."""
+        return Path(safe_join(self.location, key))
 
     def _unfinished(self, key: str) -> Path:
         return self.location / UNFINISHED / key.rsplit("/", 1)[-1]

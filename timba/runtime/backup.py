@@ -26,7 +26,14 @@ from timba.db.errors import is_disk_full
 from timba.db.sequences import has_sequence, last_number
 from timba.db.snapshots import read_snapshot
 from timba.files.erasure import hold_erasure
-from timba.files.storage import FileDamaged, StorageUnavailable, store, sync_directories
+from timba.files.storage import (
+    FileDamaged,
+    LocalStorage,
+    StorageUnavailable,
+    new_key,
+    store,
+    sync_directories,
+)
 from timba.runtime.backup_format import (
     BACKED_UP,
     BackupFolder,
@@ -82,6 +89,7 @@ def prune(backups: BackupFolder, *, keep: int) -> None:
     for name in old:
         # Without its manifest, a snapshot that is partly deleted does not count as one.
         (backups.snapshot(name) / "manifest.json").unlink()
+        sync_directories(backups.snapshot(name))
         shutil.rmtree(backups.snapshot(name))
     if not old:
         return
@@ -187,6 +195,7 @@ class _Backup:
         except OSError as error:
             if is_disk_full(error):
                 raise
+            _check_writable(target)  # otherwise the backup is what cannot be written
             self._failures.append(f"{entry.owner}: its object {entry.key} cannot be read: {error}.")
         return None
 
@@ -204,9 +213,19 @@ def _open(folder: Path) -> BackupFolder:
             )
         backups.snapshots.mkdir(exist_ok=True)
         backups.objects.location.mkdir(exist_ok=True)
+        sync_directories(folder, folder.parent)
+        _check_writable(backups.objects)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written to: {error.strerror}.") from error
     return backups
+
+
+def _check_writable(objects: LocalStorage) -> None:
+    """Store an object and delete it; raise OSError, also where there are no hard links."""
+    key = new_key()
+    with objects.create(key) as writer:
+        writer.write(b"probe")
+    objects.delete(key)
 
 
 def _remove_unfinished(backups: BackupFolder) -> None:

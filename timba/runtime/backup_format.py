@@ -165,6 +165,8 @@ class BackupFolder:
         path = self.snapshot(name) / "manifest.json"
         try:
             return Manifest.loads(path.read_bytes())
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(
                 f"{path} is no manifest that this Timba can read ({error}): it is damaged, or "

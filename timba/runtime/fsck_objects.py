@@ -27,19 +27,33 @@ from timba.runtime.object_copies import check_object
 from timba.runtime.progress import Progress
 
 _DIRECTORIES: Final = [f"{number:02x}" for number in range(256)]
+# Crashes leave single objects; when it is many, the database is that of another store.
+_FEW: Final = 10
 _FROM_BACKUP: Final = "Restore it from the folder `objects` of a backup."
 
 
 def check_objects(*, deep: bool, output: OutputWrapper) -> Iterator[Finding]:
     """Yield rows whose object is missing or damaged, and objects without a row."""
     progress = Progress(output, "Objects")
+    orphans: list[str] = []
+    count = 0
     for directory in _DIRECTORIES:
         stored = {found.key: found for found in store().list_objects(f"{directory}/")}
+        count += len(stored)
         for row in _rows_with_objects(directory):
             progress.advance(size=row.size or 0)
             yield from _check_row(row, stored.get(row.storage_key), deep=deep)
-        yield from _orphans(directory, stored)
+        orphans += _orphans(directory, stored)
     progress.finish()
+    are_few = len(orphans) <= max(_FEW, count // 10)
+    for key in orphans:
+        mend = partial(_erase, key) if are_few else None
+        yield Finding(sentence=f"No row names the object {key}.", mend=mend)
+    if not are_few:
+        yield Finding(
+            sentence=f"No row names {len(orphans):,} of {count:,} objects, so they stay: do "
+            "DATABASE_URL and the object store belong together?"
+        )
 
 
 def _check_row(
@@ -105,15 +119,14 @@ def _still_names(row: File | Derivative) -> bool:
     return Derivative.objects.filter(HAS_OBJECT, pk=row.pk).exists()
 
 
-def _orphans(directory: str, stored: dict[str, StoredObject]) -> Iterator[Finding]:
-    """Yield the objects that no row has named for an hour: a row is older than its object."""
+def _orphans(directory: str, stored: dict[str, StoredObject]) -> list[str]:
+    """Return the objects that no row has named for an hour: a row is older than its object."""
     old = timezone.now() - ABANDONED_AFTER
     keys = {found.key for found in stored.values() if found.modified_at < old}
     for model in (File, Derivative):
         rows = _within(model._base_manager.all(), directory)  # noqa: SLF001 - Django's own name
         keys.difference_update(rows.values_list("storage_key", flat=True).iterator())
-    for key in sorted(keys):
-        yield Finding(sentence=f"No row names the object {key}.", mend=partial(_erase, key))
+    return sorted(keys)
 
 
 def _erase(key: str) -> str:

@@ -8,14 +8,15 @@ restore that is interrupted can be repeated; until one has ended, Timba does not
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.db import connection, transaction
@@ -81,6 +82,19 @@ def restore_backup(
     return manifest
 
 
+def verify_backup(folder: Path, *, name: str | None, output: OutputWrapper) -> Manifest:
+    """Read every file of a backup, the newest by default; return its manifest.
+
+    Raises CommandError where a file is missing, damaged or unreadable.
+    """
+    backups = BackupFolder(folder)
+    name = _choose(backups, name)
+    with backups.locked():
+        manifest = backups.manifest(name)
+        _Restore(backups, name, manifest, output=output).verify(skip_damaged=False)
+    return manifest
+
+
 class _Restore:
     """A snapshot that is being restored."""
 
@@ -96,24 +110,23 @@ class _Restore:
 
         With `skip_damaged`, objects that are missing or damaged are not restored instead.
         """
-        damaged = list(self._damaged_files())
-        are_rows_damaged = bool(damaged)
+        problems = list(self._damaged_files())
+        are_rows_damaged = bool(problems)
         progress = Progress(self._output, "Verified", self._manifest.objects.count)
         for entry in () if are_rows_damaged else self._objects():
             progress.advance(size=entry.size or 0)
-            try:
-                check_object(entry, source=self._backups.objects)
-            except (FileNotFoundError, FileDamaged):
+            problem = _problem(partial(check_object, entry, source=self._backups.objects))
+            if problem:
                 self._damaged.add(entry.key)
-                damaged.append(f"objects/{entry.key}, {entry.owner},")
+                problems.append(f"objects/{entry.key}, {entry.owner}, {problem}.")
         progress.finish()
-        for path in damaged:
-            self._output.write(f"{path} is missing or damaged.")
-        if are_rows_damaged or (damaged and not skip_damaged):
+        for sentence in problems:
+            self._output.write(sentence)
+        if are_rows_damaged or (problems and not skip_damaged):
             raise CommandError(
-                f"Missing or damaged files of the backup: {len(damaged):,}. See above. Nothing was "
-                "restored: use a copy of the backup. Or restore an earlier one with --snapshot, or "
-                "if only objects are damaged, all others with --skip-damaged."
+                f"Missing or damaged files of the backup: {len(problems):,}. See above. Nothing "
+                "was restored: use a copy of the backup. Or restore an earlier one with "
+                "--snapshot, or if only objects are damaged, all others with --skip-damaged."
             )
 
     def load_rows(self, targets: list[tuple[str, str]]) -> None:
@@ -156,8 +169,9 @@ class _Restore:
         files: list[RowsFile | ObjectsFile] = [*self._manifest.rows, self._manifest.objects]
         for file in files:
             path = self._path / file.path
-            if not path.is_file() or file_sha256(path) != file.sha256:
-                yield str(path.relative_to(self._backups.path))
+            problem = _problem(partial(_check_file, path, sha256=file.sha256))
+            if problem:
+                yield f"{path.relative_to(self._backups.path)} {problem}."
 
     def _load(self, rows_file: RowsFile, model: Any) -> None:
         """Insert the rows of a file in one transaction."""
@@ -170,6 +184,22 @@ class _Restore:
                 progress.advance(len(batch))
         if rows_file.last_number is not None:
             set_last_number(model, rows_file.last_number)
+
+
+def _problem(check: Callable[[], None]) -> str:
+    """Return what is wrong with a file of the backup, or an empty string."""
+    try:
+        check()
+    except (FileNotFoundError, FileDamaged, SuspiciousFileOperation):
+        return "is missing or damaged"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
+
+
+def _check_file(path: Path, *, sha256: str) -> None:
+    if file_sha256(path) != sha256:
+        raise FileDamaged
 
 
 def _choose(backups: BackupFolder, name: str | None) -> str:

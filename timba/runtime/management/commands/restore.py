@@ -1,4 +1,4 @@
-"""`timba restore DIR`: restores a backup into an empty database and object store."""
+"""`timba restore DIR`: restores a backup into an empty database and store, or verifies it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timba.runtime.fsck import check_everything
-from timba.runtime.restore import restore_backup
+from timba.runtime.restore import restore_backup, verify_backup
 
 
 class Command(BaseCommand):
@@ -25,7 +25,19 @@ class Command(BaseCommand):
             help="leave out files that are missing or damaged in the backup",
         )
 
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="only read the whole backup and compare its hashes; restore nothing",
+        )
+
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["verify"]:
+            manifest = verify_backup(
+                options["folder"], name=options["snapshot"], output=self.stdout
+            )
+            self.stdout.write(f"The backup of {manifest.taken_at} is complete and undamaged.")
+            return
         manifest = restore_backup(
             options["folder"],
             name=options["snapshot"],
