@@ -70,6 +70,21 @@ class Stack:
         self._root.write_text(authority)
         wait_until(self._answers, seconds=_START_SECONDS, what=f"{self.url} answers")
 
+    def start(self, *services: str) -> None:
+        """Start these services, and the one that makes their keys; return when they are healthy."""
+        self.compose("up", "--detach", "--no-deps", "keys", *services)
+        for service in services:
+            self.wait_until_healthy(service)
+
+    def remove_volumes(self, *names: str) -> None:
+        """Remove volumes of containers that are down."""
+        _run("podman", "volume", "rm", *(f"{self._project}_{name}" for name in names))
+
+    def run_in_new(self, folder: Path, *command: str) -> None:
+        """Run a command of Timba in a container of its own, with the folder as `/backup`."""
+        volume = ("--volume", f"{folder}:/backup")
+        self.compose("run", "--rm", "--no-deps", "-T", *volume, "web", *command)
+
     def down(self, *options: str) -> None:
         """Stop and remove the containers; `--volumes` removes the data too."""
         self.compose("down", *options)

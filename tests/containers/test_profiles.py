@@ -21,6 +21,7 @@ from timba import __version__
 pytestmark = pytest.mark.slow
 
 TIMBA_UID: Final = 10001  # of the image
+SERVERS_WITH_DATA: Final = {"small": (), "mariadb": ("mariadb",), "full": ("postgres", "store")}
 READINGS: Final = b"41,-3.20,2026-11-20T06:00:00Z\n41,1.05,2026-11-20T08:00:00Z\n"
 
 
@@ -99,17 +100,6 @@ def test_killed_containers_come_back_and_lose_nothing(stack: Stack, owner: ApiCl
     wait_until(has_result, seconds=180, what="the file has its result")
 
 
-def test_a_backup_is_made_beside_it(stack: Stack, owner: ApiClient, tmp_path: Path) -> None:
-    folder = tmp_path / "backup"
-    folder.mkdir()
-    os.chown(folder, TIMBA_UID, TIMBA_UID)
-    options = ("--rm", "--no-deps", "-T", "--volume", f"{folder}:/backup")
-    stack.compose("run", *options, "web", "backup", "/backup")
-    [manifest] = folder.glob("snapshots/*/manifest.json")
-    assert json.loads(manifest.read_text())["version"] == __version__
-    stack.exec("web", "timba", "fsck", "--deep")
-
-
 def test_down_and_up_keep_everything(stack: Stack, owner: ApiClient) -> None:
     path, task = upload(owner, "kept.csv")
     assert owner.wait_for_task(task)["status"] == "SUCCESS"
@@ -121,3 +111,25 @@ def test_down_and_up_keep_everything(stack: Stack, owner: ApiClient) -> None:
     assert content == READINGS + b"# kept.csv\n"
     assert owner.get("/temperature-readings/41/").json() == statistics
     assert hashlib.sha256(content).hexdigest() in owner.get("/api/files/").text
+
+
+def test_a_backup_is_restored_into_empty_volumes(
+    stack: Stack, owner: ApiClient, tmp_path: Path
+) -> None:
+    """With the commands of docs/operations.md; all have to sign in again afterwards."""
+    path, task = upload(owner, "backed up.csv")
+    assert owner.wait_for_task(task)["status"] == "SUCCESS"
+    statistics = owner.get("/temperature-readings/41/").json()
+    os.chown(tmp_path, TIMBA_UID, TIMBA_UID)
+    stack.run_in_new(tmp_path, "backup", "/backup")
+    [manifest] = tmp_path.glob("snapshots/*/manifest.json")
+    assert json.loads(manifest.read_text())["version"] == __version__
+    stack.down()
+    stack.remove_volumes("data", *SERVERS_WITH_DATA[stack.profile])
+    stack.start(*SERVERS_WITH_DATA[stack.profile])
+    stack.run_in_new(tmp_path, "restore", "/backup")
+    stack.up()
+    assert owner.get(path).status_code == 401
+    again = stack.sign_in("owner", PASSWORD)
+    assert again.get(path).content == READINGS + b"# backed up.csv\n"
+    assert again.get("/temperature-readings/41/").json() == statistics

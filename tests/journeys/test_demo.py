@@ -187,7 +187,7 @@ def test_gunicorn_serves_timba_with_the_command_in_operations_md(
     [line] = [
         line
         for line in (ROOT / "docs/operations.md").read_text().splitlines()
-        if line.startswith("gunicorn timba.config.wsgi ")
+        if line.startswith("/opt/timba/bin/gunicorn timba.config.wsgi ")
     ]
     address = f"127.0.0.1:{free_port()}"
     arguments = shlex.split(line.replace("127.0.0.1:8000", address))[1:]

@@ -53,7 +53,7 @@ def test_only_caddy_can_be_reached_from_other_machines() -> None:
 
 def test_no_variable_contains_a_password() -> None:
     text = (ROOT / "compose.yaml").read_text()
-    text += "".join(path.read_text() for path in (ROOT / "containers").glob("*.env"))
+    text += "".join(path.read_text() for path in (ROOT / "containers").rglob("*.env"))
     names = re.findall(r"^ *([A-Z_]*(?:PASSWORD|SECRET|KEY|URL))(?:=|: )", text, re.MULTILINE)
     # One is a switch, the other the public address.
     assert set(names) == {"MARIADB_RANDOM_ROOT_PASSWORD", "TIMBA_URL"}
