@@ -248,14 +248,14 @@ def _exit_reason(child: _Child) -> Exception:
     try:
         code = child.process.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:
-        return FileRefused(CRASHED)
-    if not child.is_ready and code != -signal.SIGKILL:
+        code = None
+    if code == -signal.SIGKILL:
+        return _ChildKilled()
+    if not child.is_ready:
         return SandboxUnavailable(f"Its process ended with {code} before it read a file.")
     if code == -signal.SIGSYS:
         _log.warning("sandbox_forbidden_call")
-    if code == -signal.SIGXCPU:
-        return FileRefused(TIMED_OUT)
-    return _ChildKilled() if code == -signal.SIGKILL else FileRefused(CRASHED)
+    return FileRefused(TIMED_OUT if code == -signal.SIGXCPU else CRASHED)
 
 
 def _kill_reason(error: BaseException) -> str:
