@@ -20,6 +20,7 @@ from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import PASSWORD, SERVE, ApiClient, TimbaProcess
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.journey,
     pytest.mark.skipif(
         os.geteuid() != 0 and "CI" not in os.environ, reason="only root may mount a small disk"
