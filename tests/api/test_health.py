@@ -282,6 +282,31 @@ def test_first_callers_wait_for_the_first_check(monkeypatch: pytest.MonkeyPatch)
     assert at_once(3, lambda _: check()) == ["ok"] * 3
 
 
+@pytest.mark.parametrize("part", ["broker", "kafka"])
+def test_a_part_that_only_degrades_is_not_waited_for(
+    part: str, db: None, client: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lookup of its name may hang, which no timeout of its client ends."""
+    settings.BROKER_URL = "redis://broker.test:1/0" if part == "broker" else ""
+    settings.KAFKA_BOOTSTRAP_SERVERS = "kafka.test:1" if part == "kafka" else ""
+    monkeypatch.setattr(health, "_LIMIT_SECONDS", 0.1)
+    answered, ended = threading.Event(), threading.Event()
+
+    def hang(*_args: object, **_options: object) -> None:
+        answered.wait(60)
+        ended.set()
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(health.AdminClient, "list_topics", hang)
+            patch.setattr(health.current_app, "connection_for_write", hang)
+            response = client.get("/health/ready")
+        assert (response.status_code, response.json()["checks"][part]) == (200, "down")
+        assert not ended.is_set()
+    finally:
+        answered.set()
+
+
 def test_health_endpoints_allow_reads_only(client: Browser) -> None:
     response = client.post("/health/live")
     assert response.status_code == 405
