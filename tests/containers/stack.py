@@ -64,6 +64,7 @@ class Stack:
         """Start all services, and return when they are healthy and Caddy forwards to them."""
         # podman restarts no container whose dependency has ended, as `keys` has; Docker does.
         self.compose("up", "--detach", "--no-deps")
+        self._keep_bridge_addresses()
         for service in self.services:
             self.wait_until_healthy(service)
         authority = self.exec("caddy", "cat", "/data/caddy/pki/authorities/local/root.crt")
@@ -137,6 +138,21 @@ class Stack:
         response = self.sign_in("admin", PASSWORD).post("/api/clients/", json=owner)
         assert response.status_code == 201, response.text
         return self.sign_in("owner", PASSWORD)
+
+    def _keep_bridge_addresses(self) -> None:
+        """Give each bridge a hardware address that stays, as Docker does.
+
+        Otherwise it has the lowest one of its containers. When that one restarts, the others send
+        packets for the name server, which is behind the bridge, to an address that has gone: for
+        many seconds they look up no name.
+        """
+        for network in COMPOSE["networks"]:
+            [described] = json.loads(
+                _run("podman", "network", "inspect", f"{self._project}_{network}")
+            )
+            bridge = described["network_interface"]
+            address = Path(f"/sys/class/net/{bridge}/address").read_text().strip()
+            _run("ip", "link", "set", "dev", bridge, "address", address)
 
     def _container(self, service: str) -> str:
         return f"{self._project}_{service}_1"
