@@ -178,7 +178,8 @@ def test_a_killed_worker_is_reported(timba: TimbaProcess) -> None:
     os.kill(worker, signal.SIGKILL)
     line = wait_for_line(timba, "The worker process ended")
     assert line == "The worker process ended (SIGKILL). It is started again in 0.5 s."
-    assert line in (timba.data_folder / "log/timba.log").read_text()
+    log = timba.data_folder / "log/timba.log"
+    wait_until(lambda: line in log.read_text(), seconds=60, what="the log has the line too")
 
 
 def test_gunicorn_serves_timba_with_the_command_in_operations_md(
