@@ -272,6 +272,14 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(backup: Path) -> No
     assert sentence.endswith(", cannot be read: Too many levels of symbolic links.")
 
 
+def test_a_manifest_that_cannot_be_read_is_named(backup: Path, run: Run) -> None:
+    path = manifest_path(backup)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CommandError, match=f"{path} cannot be read: Is a directory"):
+        run("restore", backup, verify=True)
+
+
 def test_a_key_that_leads_out_of_the_store_is_refused(
     backup: Path, run: Run, elsewhere: Elsewhere
 ) -> None:

@@ -51,6 +51,13 @@ def test_only_caddy_can_be_reached_from_other_machines() -> None:
     assert outward == {"caddy", "web", "web2"}
 
 
+def test_caddy_gets_no_variable_of_timba_but_its_addresses() -> None:
+    assert SERVICES["caddy"]["env_file"].startswith("containers/caddy/")
+    files = list((ROOT / "containers/caddy").glob("*.env"))
+    names = {line.partition("=")[0] for file in files for line in file.read_text().splitlines()}
+    assert (len(files), names) == (3, {"TIMBA_UPSTREAMS"})
+
+
 def test_no_variable_contains_a_password() -> None:
     text = (ROOT / "compose.yaml").read_text()
     text += "".join(path.read_text() for path in (ROOT / "containers").rglob("*.env"))

@@ -70,8 +70,8 @@ class Podman(Dependency):
     def helpers(self) -> list[str]:
         """Return the folders of podman's network programs; build its name server if it is old.
 
-        Before version 1.11 it loses questions whenever a container starts or stops, sometimes all
-        of them until the next start (issue 389 of aardvark-dns).
+        Before version 1.11 it loses questions while a container starts or stops (issue 389 of
+        aardvark-dns).
         """
         folders = ["/usr/lib/podman", "/usr/libexec/podman"]
         version = run((self.path("aardvark-dns"), "--version"))
