@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,14 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tools.servers.builds import rust_install
 from tools.servers.dependency import Dependency
 from tools.servers.machine import ServerUnavailable, find_executable, find_version, is_root, run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _RUN: Final = Path("/run/timba-containers")
-_OLDEST_NAME_SERVER: Final = (1, 11)
-_NAME_SERVER_RELEASE: Final = "2.1.0"
 # Without systemd, and with cgroups of version 1 too. A machine may forbid to raise the limits of
 # processes, which podman does by default.
 _CONTAINERS: Final = """\
@@ -27,7 +23,6 @@ default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
 
 [engine]
 runtime = "runc"
-helper_binaries_dir = {helpers}
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 
@@ -65,20 +60,6 @@ class Podman(Dependency):
     def build(self) -> None:
         if not is_root():
             raise ServerUnavailable("Containers are run by root: run this as root.")
-        self.helpers()
-
-    def helpers(self) -> list[str]:
-        """Return the folders of podman's network programs; build its name server if it is old.
-
-        Before version 1.11 it loses questions while a container starts or stops (issue 389 of
-        aardvark-dns).
-        """
-        folders = ["/usr/lib/podman", "/usr/libexec/podman"]
-        version = run((self.path("aardvark-dns"), "--version"))
-        if tuple(map(int, find_version(version).split("."))) < _OLDEST_NAME_SERVER:
-            title = "podman's name server"
-            folders.insert(0, str(rust_install("aardvark-dns", title, _NAME_SERVER_RELEASE)))
-        return folders
 
     def version(self) -> str:
         return find_version(run((self.path("podman"), "--version")))
@@ -93,9 +74,7 @@ def own_storage() -> Iterator[None]:
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     folder = home / "timba" / "containers"
     folder.mkdir(parents=True, exist_ok=True)
-    # A JSON array of strings is one in TOML too.
-    helpers = json.dumps(Podman().helpers())
-    names = {"storage": folder / "storage", "run": _RUN, "helpers": helpers}
+    names = {"storage": folder / "storage", "run": _RUN}
     for variable, template in (
         ("CONTAINERS_CONF", _CONTAINERS),
         ("CONTAINERS_STORAGE_CONF", _STORAGE),

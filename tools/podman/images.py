@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from tools.podman.engine import ROOT, has_image, podman
-from tools.servers.builds import go_install
+from tools.servers.go import go_install
 from tools.servers.kafka import download_jars
 from tools.servers.machine import ServerUnavailable, run
 from tools.servers.s3 import VersityGW

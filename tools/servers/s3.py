@@ -6,7 +6,7 @@ import re
 import urllib.request
 from typing import ClassVar
 
-from tools.servers.builds import go_install
+from tools.servers.go import go_install
 from tools.servers.server import Server
 
 

@@ -1,10 +1,9 @@
-"""Builds programs from their source, once: by Go's module proxy, or from Rust's crates."""
+"""Builds programs from their source by Go's module proxy, once."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from tools.servers.machine import ServerUnavailable, find_executable, run
@@ -32,27 +31,6 @@ def go_install(name: str, title: str, module: str, release: str) -> Path:
         )
 
     return cached(f"{name}-{release}", install)
-
-
-def rust_install(name: str, title: str, release: str) -> Path:
-    """Return the folder with the program; build it on first use, and raise ServerUnavailable."""
-
-    def install(folder: Path) -> None:
-        installer = find_executable("cargo")
-        if installer is None:
-            raise ServerUnavailable(
-                f"{title} is built with Rust, and cargo is not on this machine. "
-                "Install Rust (https://rust-lang.org), then run this again."
-            )
-        print(f"Building {title} with Rust: this takes minutes, once.", flush=True)
-        with TemporaryDirectory() as target:
-            run(
-                ("nice", "-n", "10", installer, "install", "--locked", "--version", release, name),
-                cwd=folder,
-                environment={"CARGO_INSTALL_ROOT": str(folder), "CARGO_TARGET_DIR": target},
-            )
-
-    return cached(f"{name}-{release}", install) / "bin"
 
 
 def _go_version(go: str) -> tuple[int, ...]:
