@@ -17,7 +17,7 @@ from tests.factories import Tenant
 from tests.runtime.conftest import Run
 from tests.temperatures.uploads import receive_readings, settle_readings
 from timba.events.models import OutboxEvent
-from timba.files.models import Derivative, ErasureHold
+from timba.files.models import Derivative, ErasureHold, File
 from timba.files.receiving import Upload
 from timba.files.services import delete_file
 from timba.folder_lock import folder_lock
@@ -165,6 +165,16 @@ def test_a_damaged_and_a_missing_object_are_named_and_the_others_copied(
     missing = f"“8.csv” (file {other.pk}): its object {other.storage_key} is missing."
     assert set(newest(tmp_path / "backup").failures) == {changed, missing}
     assert stored(tmp_path / "backup") == _derivative_keys()
+
+
+def test_an_object_out_of_the_store_is_not_copied(
+    company: Tenant, tmp_path: Path, run: Run
+) -> None:
+    File.unscoped.filter(pk=company.file.pk).update(storage_key="../keys.env")
+    with pytest.raises(CommandError, match="not in the backup: 1"):
+        run("backup", tmp_path / "backup")
+    missing = f"“Kalnamuiza.csv” (file {company.file.pk}): its object ../keys.env is missing."
+    assert newest(tmp_path / "backup").failures == [missing]
 
 
 def test_keep_deletes_older_backups_and_objects_that_no_other_names(

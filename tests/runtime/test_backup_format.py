@@ -39,9 +39,14 @@ def test_the_objects_of_every_storage_key_are_copied() -> None:
 
 @pytest.mark.parametrize(
     ("manifest", "reason"),
-    [(b"{", "unexpected end"), (b'{"format": 2}', "the format 2"), (b"{}", "'format'")],
+    [
+        (b"{", "unexpected end"),
+        (b'{"format": 2}', "the format 2"),
+        (b"{}", "'format'"),
+        (b'{"format": 1, "sha256": "44136fa3", "version": "0.2.0"}', "another SHA-256"),
+    ],
 )
-def test_a_manifest_of_another_format_is_refused(
+def test_a_manifest_that_is_damaged_or_of_another_format_is_refused(
     manifest: bytes, reason: str, tmp_path: Path
 ) -> None:
     folder = BackupFolder(tmp_path)

@@ -244,6 +244,13 @@ def test_missing_readings_are_made_again(company: Tenant) -> None:
     assert fsck(deep=True) == []
 
 
+def test_a_key_that_leads_out_of_the_store_is_named(company: Tenant) -> None:
+    for key in ("../keys.env", f"{company.file.storage_key[:2]}/../../keys.env"):
+        File.unscoped.filter(pk=company.file.pk).update(storage_key=key)
+        cannot_exist = f"cannot exist: Timba gives no key such as {key}."
+        assert fsck(deep=True) == [f"The object of the {named(company.file)} {cannot_exist}"]
+
+
 def test_files_in_the_trash_that_are_due_may_be_erased_already(
     company: Tenant, settings: Settings
 ) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,15 @@ from timba.files.services import delete_file
 from timba.files.storage import store
 from timba.notes.services import delete_note, write_note
 from timba.runtime import bootstrap, restore
-from timba.runtime.backup_format import BACKED_UP, BackupFolder, file_sha256, write_lines
+from timba.runtime.backup_format import (
+    BACKED_UP,
+    BackupFolder,
+    Manifest,
+    RowsFile,
+    file_sha256,
+    read_lines,
+    write_lines,
+)
 from timba.runtime.restore import verify_backup
 from timba.runtime.restore_marker import check_not_being_restored
 
@@ -182,22 +191,23 @@ def test_a_backup_of_an_earlier_version_is_migrated(
 def forget_hashes_of_derivatives(folder: Path) -> None:
     """Make the backup one of the version before migration 0004 of files."""
     path = manifest_path(folder)
-    manifest = orjson.loads(path.read_bytes())
+    manifest = Manifest.loads(path.read_bytes())
     later = {("files", "0004_backups"), ("files", "0005_count_bytes"), ("accounts", "0005_quota")}
-    manifest["migrations"] = [each for each in manifest["migrations"] if tuple(each) not in later]
+    migrations = [each for each in manifest.migrations if tuple(each) not in later]
+    rows = [_without_new_columns(path.parent, file) for file in manifest.rows]
+    path.write_bytes(replace(manifest, migrations=migrations, rows=rows).dumps())
+
+
+def _without_new_columns(snapshot: Path, file: RowsFile) -> RowsFile:
+    if file.model not in {"files.derivative", "accounts.subscription"}:
+        return file
     new = {"size", "sha256", "quota_bytes", "used_bytes"}
-    for file in manifest["rows"]:
-        if file["model"] in {"files.derivative", "accounts.subscription"}:
-            rows = path.parent / file["path"]
-            kept = [i for i, name in enumerate(file["columns"]) if name not in new]
-            lines = [
-                orjson.dumps([orjson.loads(line)[i] for i in kept])
-                for line in gzip.decompress(rows.read_bytes()).splitlines()
-            ]
-            rows.unlink()
-            _, file["sha256"] = write_lines(rows, lines)
-            file["columns"] = [file["columns"][i] for i in kept]
-    path.write_bytes(orjson.dumps(manifest))
+    rows = list(read_lines(snapshot / file.path))
+    kept = [number for number, name in enumerate(file.columns) if name not in new]
+    (snapshot / file.path).unlink()
+    lines = (orjson.dumps([row[number] for number in kept]) for row in rows)
+    _, sha256 = write_lines(snapshot / file.path, lines)
+    return replace(file, columns=[file.columns[number] for number in kept], sha256=sha256)
 
 
 def manifest_path(folder: Path) -> Path:
@@ -209,9 +219,9 @@ def test_a_backup_of_a_later_version_is_refused(
     backup: Path, run: Run, elsewhere: Elsewhere
 ) -> None:
     path = manifest_path(backup)
-    manifest = orjson.loads(path.read_bytes())
-    manifest["migrations"].append(["notes", "0099_colours"])
-    path.write_bytes(orjson.dumps({**manifest, "version": "9.1"}))
+    manifest = Manifest.loads(path.read_bytes())
+    migrations = [*manifest.migrations, ("notes", "0099_colours")]
+    path.write_bytes(replace(manifest, migrations=migrations, version="9.1").dumps())
     sentence = "made by Timba 9.1 and needs its migration 0099_colours of notes"
     with elsewhere(), pytest.raises(CommandError, match=sentence):
         run("restore", backup)
@@ -287,9 +297,9 @@ def test_a_key_that_leads_out_of_the_store_is_refused(
     path = manifest_path(backup)
     entries = path.parent / "objects.jsonl.gz"
     entries.write_bytes(gzip.compress(b'["../evil",0,"","yard.csv"]\n'))
-    manifest = orjson.loads(path.read_bytes())
-    manifest["objects"] |= {"count": 1, "sha256": file_sha256(entries)}
-    path.write_bytes(orjson.dumps(manifest))
+    manifest = Manifest.loads(path.read_bytes())
+    objects = replace(manifest.objects, count=1, sha256=file_sha256(entries))
+    path.write_bytes(replace(manifest, objects=objects).dumps())
     with elsewhere():
         with pytest.raises(CommandError, match="damaged files of the backup: 1"):
             run("restore", backup)

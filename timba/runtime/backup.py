@@ -16,6 +16,7 @@ from pathlib import Path
 
 import orjson
 from django.apps import apps
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 from django.db import connection
@@ -185,7 +186,7 @@ class _Backup:
                 f"The object store cannot be read: {error}. Start the backup again; the objects "
                 "that were copied are kept."
             ) from error
-        except FileNotFoundError:
+        except (FileNotFoundError, SuspiciousFileOperation):  # the key leads out of the store
             self._failures.append(f"{entry.owner}: its object {entry.key} is missing.")
         except FileDamaged:
             self._failures.append(

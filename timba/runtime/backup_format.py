@@ -120,7 +120,9 @@ class Manifest:
     format: int = FORMAT
 
     def dumps(self) -> bytes:
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
+        """Return the manifest as JSON, with the SHA-256 of all else in it."""
+        fields = asdict(self)
+        return _dump_manifest({**fields, "sha256": _manifest_sha256(fields)})
 
     @classmethod
     def loads(cls, text: bytes) -> Self:
@@ -128,8 +130,18 @@ class Manifest:
         fields = orjson.loads(text)
         if fields["format"] != FORMAT:
             raise ValueError(f"the format {fields['format']}")
+        if fields.pop("sha256") != _manifest_sha256(fields):
+            raise ValueError("another SHA-256")
         rows = [RowsFile(**each) for each in fields.pop("rows")]
         return cls(rows=rows, objects=ObjectsFile(**fields.pop("objects")), **fields)
+
+
+def _manifest_sha256(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_dump_manifest(fields)).hexdigest()
+
+
+def _dump_manifest(fields: dict[str, Any]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_INDENT_2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

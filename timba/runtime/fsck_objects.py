@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.core.management.base import OutputWrapper
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from timba.errors import Conflict
@@ -27,6 +27,7 @@ from timba.runtime.object_copies import check_object
 from timba.runtime.progress import Progress
 
 _DIRECTORIES: Final = [f"{number:02x}" for number in range(256)]
+_HAS_KEY: Final = Q(storage_key__regex="^[0-9a-f]{2}/[0-9a-f]{32}$")
 # Crashes leave single objects; when it is many, the database is that of another store.
 _FEW: Final = 10
 _FROM_BACKUP: Final = "Restore it from the folder `objects` of a backup."
@@ -40,11 +41,14 @@ def check_objects(*, deep: bool, output: OutputWrapper) -> Iterator[Finding]:
     for directory in _DIRECTORIES:
         stored = {found.key: found for found in store().list_objects(f"{directory}/")}
         count += len(stored)
-        for row in _rows_with_objects(directory):
+        for row in _rows_with_objects(_HAS_KEY & _within(directory)):
             progress.advance(size=row.size or 0)
             yield from _check_row(row, stored.get(row.storage_key), deep=deep)
         orphans += _orphans(directory, stored)
     progress.finish()
+    for row in _rows_with_objects(~_HAS_KEY):
+        problem = f"cannot exist: Timba gives no key such as {row.storage_key}."
+        yield Finding(sentence=f"{_describe_object(row)} {problem}")
     are_few = len(orphans) <= max(_FEW, count // 10)
     for key in orphans:
         mend = partial(_erase, key) if are_few else None
@@ -80,14 +84,16 @@ def _check_row(
 
 
 def _finding(row: File | Derivative, what: str) -> Finding:
+    sentence, key = f"{_describe_object(row)} {what}.", f"Its key is {row.storage_key}."
     if isinstance(row, File):
-        sentence = f"The object of the {describe(row)} {what}. {_FROM_BACKUP}"
-        return Finding(sentence=f"{sentence} Its key is {row.storage_key}.")
-    return Finding(
-        sentence=f"The object with the {row.role} of the {describe(row.file)} {what}. Its key is "
-        f"{row.storage_key}.",
-        mend=partial(_derive_again, row.file),
-    )
+        return Finding(sentence=f"{sentence} {_FROM_BACKUP} {key}")
+    return Finding(sentence=f"{sentence} {key}", mend=partial(_derive_again, row.file))
+
+
+def _describe_object(row: File | Derivative) -> str:
+    if isinstance(row, File):
+        return f"The object of the {describe(row)}"
+    return f"The object with the {row.role} of the {describe(row.file)}"
 
 
 def _derive_again(file: File) -> str:
@@ -98,19 +104,19 @@ def _derive_again(file: File) -> str:
     return "The file is processed again, by the next free worker."
 
 
-def _rows_with_objects(directory: str) -> Iterator[File | Derivative]:
+def _rows_with_objects(keys: Q) -> Iterator[File | Derivative]:
     """Yield the rows whose object must be there: of those in the trash, until it is due."""
     due = timezone.now() - timedelta(days=settings.TIMBA_TRASH_DAYS)
-    files = _within(File.unscoped.exclude(status=File.Status.RECEIVING), directory)
+    files = File.unscoped.filter(keys).exclude(status=File.Status.RECEIVING)
     yield from files.exclude(deleted_at__lt=due).order_by("storage_key").iterator()
-    derivatives = _within(Derivative.objects.filter(HAS_OBJECT), directory)
+    derivatives = Derivative.objects.filter(keys & HAS_OBJECT)
     derivatives = derivatives.exclude(file__deleted_at__lt=due)
     yield from derivatives.select_related("file").order_by("storage_key").iterator()
 
 
-def _within(rows: QuerySet[Any], directory: str) -> QuerySet[Any]:
+def _within(directory: str) -> Q:
     # A range, unlike a pattern, uses the index on every database; 0 follows / in ASCII.
-    return rows.filter(storage_key__gte=f"{directory}/", storage_key__lt=f"{directory}0")
+    return Q(storage_key__gte=f"{directory}/", storage_key__lt=f"{directory}0")
 
 
 def _still_names(row: File | Derivative) -> bool:
@@ -124,7 +130,7 @@ def _orphans(directory: str, stored: dict[str, StoredObject]) -> list[str]:
     old = timezone.now() - ABANDONED_AFTER
     keys = {found.key for found in stored.values() if found.modified_at < old}
     for model in (File, Derivative):
-        rows = _within(model._base_manager.all(), directory)  # noqa: SLF001 - Django's own name
+        rows = model._base_manager.filter(_within(directory))  # noqa: SLF001 - Django's own name
         keys.difference_update(rows.values_list("storage_key", flat=True).iterator())
     return sorted(keys)
 
