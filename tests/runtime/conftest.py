@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 
 from tests.factories import Tenant, create_tenant
 from timba.consignments.services import recount_consignment
+from timba.runtime.backup_format import BackupFolder
 
 Run = Callable[..., str]
 Elsewhere = Callable[[], AbstractContextManager[None]]
@@ -74,3 +75,16 @@ def run() -> Run:
         return out.getvalue()
 
     return run_command
+
+
+@pytest.fixture
+def backup(company: Tenant, tmp_path: Path, run: Run) -> Path:
+    """Return a folder with a backup of the company."""
+    run("backup", tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+def manifest_path(folder: Path) -> Path:
+    """Return the manifest of the only backup in a folder."""
+    [name] = BackupFolder(folder).names()
+    return BackupFolder(folder).snapshot(name) / "manifest.json"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 from django.apps import apps
 from django.core.management import CommandError
 
-from timba.runtime.backup_format import BACKED_UP, LEFT_OUT, BackupFolder
+from timba.runtime.backup_format import (
+    BACKED_UP,
+    LEFT_OUT,
+    BackupFolder,
+    Manifest,
+    ObjectsFile,
+)
 
 
 def test_every_model_is_backed_up_or_left_out_for_a_reason() -> None:
@@ -55,3 +62,17 @@ def test_a_manifest_that_is_damaged_or_of_another_format_is_refused(
     (path / "manifest.json").write_bytes(manifest)
     with pytest.raises(CommandError, match=f"no manifest that this Timba can read .*{reason}"):
         folder.manifest("20261129T093000Z")
+
+
+def test_a_manifest_of_a_first_backup_has_no_hash_of_itself() -> None:
+    manifest = Manifest(
+        version="0.1.0",
+        taken_at="2026-11-29T09:30:00Z",
+        database="sqlite",
+        migrations=[],
+        rows=[],
+        objects=ObjectsFile(path="objects.jsonl.gz", count=0, bytes=0, sha256=""),
+    )
+    fields = orjson.loads(manifest.dumps())
+    del fields["sha256"]
+    assert Manifest.loads(orjson.dumps(fields)) == Manifest.loads(manifest.dumps()) == manifest

@@ -32,6 +32,8 @@ from timba.files.processors.base import ObjectWriter
 _PROBE_BYTES: Final = 4096
 # The directory of incomplete objects in a LocalStorage.
 UNFINISHED: Final = "unfinished"
+# The keys that `new_key` returns.
+KEY_PATTERN: Final = "^[0-9a-f]{2}/[0-9a-f]{32}$"
 
 
 def new_key() -> str:

@@ -130,7 +130,8 @@ class Manifest:
         fields = orjson.loads(text)
         if fields["format"] != FORMAT:
             raise ValueError(f"the format {fields['format']}")
-        if fields.pop("sha256") != _manifest_sha256(fields):
+        sha256 = fields.pop("sha256", None)  # the first backups have none
+        if sha256 not in (None, _manifest_sha256(fields)):
             raise ValueError("another SHA-256")
         rows = [RowsFile(**each) for each in fields.pop("rows")]
         return cls(rows=rows, objects=ObjectsFile(**fields.pop("objects")), **fields)

@@ -19,7 +19,13 @@ from timba.errors import Conflict
 from timba.files.models import HAS_OBJECT, Derivative, File
 from timba.files.registry import processors
 from timba.files.services import process_again
-from timba.files.storage import FileDamaged, StorageUnavailable, StoredObject, store
+from timba.files.storage import (
+    KEY_PATTERN,
+    FileDamaged,
+    StorageUnavailable,
+    StoredObject,
+    store,
+)
 from timba.files.sweeping import ABANDONED_AFTER
 from timba.runtime.backup_format import ObjectEntry
 from timba.runtime.findings import Finding, describe
@@ -27,7 +33,7 @@ from timba.runtime.object_copies import check_object
 from timba.runtime.progress import Progress
 
 _DIRECTORIES: Final = [f"{number:02x}" for number in range(256)]
-_HAS_KEY: Final = Q(storage_key__regex="^[0-9a-f]{2}/[0-9a-f]{32}$")
+_KEY_IS_POSSIBLE: Final = Q(storage_key__regex=KEY_PATTERN)
 # Crashes leave single objects; when it is many, the database is that of another store.
 _FEW: Final = 10
 _FROM_BACKUP: Final = "Restore it from the folder `objects` of a backup."
@@ -41,12 +47,12 @@ def check_objects(*, deep: bool, output: OutputWrapper) -> Iterator[Finding]:
     for directory in _DIRECTORIES:
         stored = {found.key: found for found in store().list_objects(f"{directory}/")}
         count += len(stored)
-        for row in _rows_with_objects(_HAS_KEY & _within(directory)):
+        for row in _rows_with_objects(_KEY_IS_POSSIBLE & _within(directory)):
             progress.advance(size=row.size or 0)
             yield from _check_row(row, stored.get(row.storage_key), deep=deep)
         orphans += _orphans(directory, stored)
     progress.finish()
-    for row in _rows_with_objects(~_HAS_KEY):
+    for row in _rows_with_objects(~_KEY_IS_POSSIBLE):
         problem = f"cannot exist: Timba gives no key such as {row.storage_key}."
         yield Finding(sentence=f"{_describe_object(row)} {problem}")
     are_few = len(orphans) <= max(_FEW, count // 10)
