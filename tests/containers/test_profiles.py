@@ -73,7 +73,9 @@ def test_events_are_consumed(stack: Stack, owner: ApiClient) -> None:
     note = owner.post("/api/notes/", json={"title": "Seal", "content": "88412, intact"}).json()
 
     def is_consumed() -> bool:
-        lines = stack.exec("web", "timba", "consume", "note_events").splitlines()
+        # It ends with an error as long as Kafka has no such topic: its first event makes it.
+        command = "timba consume note_events || true"
+        lines = stack.exec("web", "sh", "-c", command).splitlines()
         return [json.loads(line)["value"]["note"]["id"] for line in lines] == [note["id"]]
 
     wait_until(is_consumed, seconds=60, what="the note's event is consumed")

@@ -18,6 +18,7 @@ from tests.events.kafka import read_topic
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import PASSWORD, SERVE, ApiClient, TimbaProcess
 from tests.servers import DedicatedServer
+from timba.errors import NotFound
 from timba.events.consumer import (
     Deduplicator,
     EventFilter,
@@ -25,6 +26,7 @@ from timba.events.consumer import (
     parse_message,
     read_kafka,
 )
+from timba.events.messages import Message
 from tools.servers.kafka import Kafka
 
 pytestmark = pytest.mark.journey
@@ -68,7 +70,14 @@ def owner(timba: TimbaProcess) -> ApiClient:
 def read_back(broker: DedicatedServer, settings: Settings) -> Any:
     """Return what reads a topic with Timba's own consumer, as an answer to a topic's name."""
     settings.KAFKA_BOOTSTRAP_SERVERS = broker.server.address
-    return lambda topic: list(read_kafka(EventFilter(topic=topic)))
+
+    def read(topic: str) -> list[Message]:
+        try:
+            return list(read_kafka(EventFilter(topic=topic)))
+        except NotFound:  # its first event has not been delivered yet
+            return []
+
+    return read
 
 
 def waiting(timba: TimbaProcess) -> dict[str, str]:
