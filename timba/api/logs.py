@@ -45,7 +45,8 @@ from timba.api.openapi import (
     page_schema,
     schema_of,
 )
-from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.consignments.models import Consignment, Log
 from timba.consignments.schemas import (
     ConsignmentSchema,

@@ -1,4 +1,4 @@
-"""The rules for a log's measures and barcode, and its volume in exact decimal arithmetic.
+"""The rules for a log's measures, and its volume in exact decimal arithmetic.
 
 They apply to logs that are entered one by one and to those of a tally sheet. The module is pure,
 because the sandbox imports it.
@@ -7,6 +7,7 @@ because the sandbox imports it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -17,8 +18,30 @@ MEASURE_DECIMALS: Final = 3
 _WHOLE_DIGITS: Final = MEASURE_DIGITS - MEASURE_DECIMALS
 # A measure is less than this, in its unit.
 MEASURE_LIMIT: Final = Decimal(10) ** _WHOLE_DIGITS
-MAX_BARCODE: Final = 50
-BARCODE_RULE: Final = f"A barcode has 1 to {MAX_BARCODE} printable characters."
+
+
+@dataclass(frozen=True, slots=True)
+class PlausibleRange:
+    """The smallest and the largest value that a measure of a log can have, in its unit."""
+
+    least: Decimal
+    most: Decimal
+    unit: str
+    adjective: str
+
+    @property
+    def rule(self) -> str:
+        return f"A log is {self.least} to {self.most} {self.unit} {self.adjective}."
+
+    def __contains__(self, value: Decimal) -> bool:
+        return self.least <= value <= self.most
+
+
+PLAUSIBLE: Final[Mapping[str, PlausibleRange]] = {
+    "length": PlausibleRange(Decimal("0.1"), Decimal(40), "m", "long"),
+    "breadth": PlausibleRange(Decimal("0.5"), Decimal(300), "cm", "broad"),
+    "height": PlausibleRange(Decimal("0.5"), Decimal(300), "cm", "high"),
+}
 # The largest value of the column for a consignment's volume, in m³.
 MAX_TOTAL_VOLUME: Final = Decimal("99999999999.999")
 _CM2_PER_M2: Final = Decimal(10_000)
@@ -34,11 +57,6 @@ def volume(*, length: Decimal, breadth: Decimal, height: Decimal) -> Decimal:
     return product.quantize(_LITRE, rounding=ROUND_HALF_UP)
 
 
-def is_barcode(text: str) -> bool:
-    """Return whether `text` can be a barcode; see `BARCODE_RULE`."""
-    return 1 <= len(text) <= MAX_BARCODE and text.isprintable()
-
-
 def check_measures(measures: Mapping[str, Decimal]) -> None:
     """Raise Invalid for the first measure that is not valid."""
     for name, value in measures.items():
@@ -49,9 +67,3 @@ def check_measures(measures: Mapping[str, Decimal]) -> None:
                 f"Give at most {MEASURE_DECIMALS} decimals and {_WHOLE_DIGITS} digits before them."
             )
             raise Invalid(fields={name: [sentence]})
-
-
-def check_barcode(barcode: str | None) -> None:
-    """Raise Invalid for an invalid barcode; None stands for one that is generated."""
-    if barcode is not None and not is_barcode(barcode):
-        raise Invalid(fields={"barcode": [BARCODE_RULE]})

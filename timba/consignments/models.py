@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import models
 
 from timba.accounts.tenancy import TenantModel
-from timba.consignments.measures import MAX_BARCODE, MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
 from timba.errors import NotFound
 
 MAX_CONSIGNMENT_NAME = 100

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
+from timba.consignments.barcode_text import BARCODE_RULE, is_barcode
 from timba.consignments.barcodes import (
     assign_barcodes,
     find_logs_by_barcode,
@@ -24,7 +25,7 @@ from timba.consignments.barcodes import (
 )
 from timba.consignments.deletion import detach_related
 from timba.consignments.events import consignment_event, log_event
-from timba.consignments.measures import MAX_TOTAL_VOLUME, check_barcode, check_measures, volume
+from timba.consignments.measures import MAX_TOTAL_VOLUME, check_measures, volume
 from timba.consignments.models import (
     MAX_CONSIGNMENT_NAME,
     MAX_VEHICLE_NUMBER,
@@ -297,7 +298,8 @@ def _check_consignment(consignment: Consignment) -> None:
 
 def _check_log(new: NewLog) -> None:
     check_measures(new.measures)
-    check_barcode(new.barcode)
+    if new.barcode is not None and not is_barcode(new.barcode):
+        raise Invalid(fields={"barcode": [BARCODE_RULE]})
 
 
 def _resolve_author(author: User, *, client_id: int) -> User:

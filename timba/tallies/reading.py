@@ -14,7 +14,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from timba.consignments.measures import BARCODE_RULE, MEASURE_DECIMALS, MEASURE_LIMIT, is_barcode
+from timba.consignments.barcode_text import BARCODE_RULE, is_barcode
+from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_LIMIT
 from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.tallies.headers import (
     BARCODE,

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIterator, ModelChoiceIteratorValue
 
-from timba.consignments.measures import MAX_BARCODE
+from timba.consignments.barcode_text import MAX_BARCODE
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment, Log
 from timba.errors import Conflict, Invalid, SeatsTaken
 from timba.files.models import File

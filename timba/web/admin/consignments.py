@@ -10,7 +10,7 @@ from django.contrib import admin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from timba.accounts.models import User
-from timba.consignments.measures import MAX_BARCODE
+from timba.consignments.barcode_text import MAX_BARCODE
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import (
     add_log,
