@@ -18,6 +18,7 @@ from timba.accounts.services import (
     open_client,
     sign_up,
 )
+from timba.accounts.time_zones import client_zone
 from timba.errors import (
     Conflict,
     Forbidden,
@@ -106,6 +107,19 @@ def test_users_who_manage_users_change_the_client(make_user: MakeUser) -> None:
     with pytest.raises(Invalid) as refused:
         change_client(actor=owner, client=owner.client, email="nobody")
     assert list(refused.value.fields) == ["email"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Rīga", "europe/riga", "+02:00", "", "localtime", "../UTC"]
+)
+def test_a_time_zone_is_one_of_the_iana_database(name: str, make_user: MakeUser) -> None:
+    owner = make_user()
+    assert owner.client.time_zone == "UTC"
+    change_client(actor=owner, client=owner.client, time_zone="Europe/Riga")
+    with pytest.raises(Invalid) as refused:
+        change_client(actor=owner, client=owner.client, time_zone=name)
+    assert list(refused.value.fields) == ["time_zone"]
+    assert client_zone(Client.unscoped.get()).key == "Europe/Riga"
 
 
 def test_changing_another_client_is_not_found(make_user: MakeUser) -> None:

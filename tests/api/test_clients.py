@@ -17,7 +17,8 @@ from timba.accounts.models import Client, User
 pytestmark = pytest.mark.only_on("sqlite")
 
 FIELDS = [
-    "id", "name", "address", "contact", "email", "is_active", "subscription", "created_at",
+    "id", "name", "address", "contact", "email", "time_zone", "is_active", "subscription",
+    "created_at",
     "updated_at",
 ]  # fmt: skip
 ABAVA = {

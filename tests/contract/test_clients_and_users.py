@@ -20,7 +20,8 @@ from timba.notes.models import Note
 pytestmark = pytest.mark.django_db
 
 CLIENT = [
-    "id", "name", "address", "contact", "email", "is_active", "subscription", "created_at",
+    "id", "name", "address", "contact", "email", "time_zone", "is_active", "subscription",
+    "created_at",
     "updated_at",
 ]  # fmt: skip
 SUBSCRIPTION = [

@@ -115,6 +115,13 @@ def test_the_permission_to_manage_users_includes_updating_the_client(
 ) -> None:
     url = f"/api/clients/{owner.client_id}/"
     assert api_client.patch(url, KALNI).json()["email"] == KALNI["email"]
+    assert (
+        api_client.patch(url, {"time_zone": "Asia/Kolkata"}).json()["time_zone"] == "Asia/Kolkata"
+    )
+    problem = assert_problem(api_client.patch(url, {"time_zone": "Riga"}), 400)
+    assert problem["errors"] == {
+        "time_zone": ["“Riga” is not a time zone: give a name such as “Europe/Riga” or “UTC”."]
+    }
     problem = assert_problem(api_client.patch(url, {"name": "", "email": "x"}), 400)
     assert problem["errors"].keys() == {"name", "email"}
     for role in ("manager", "viewer"):

@@ -106,6 +106,13 @@ def test_a_workbook_has_details_logs_and_their_total() -> None:
     assert sheet.print_title_rows == "$11:$11"
 
 
+def test_times_are_in_the_zone_of_the_client() -> None:
+    exported = tally(log(), time_zone="Europe/Riga")
+    rows = {name: value for name, value, *_ in sheet_of(exported).values}
+    assert rows["Registered"] == "2026-03-02 10:00 Europe/Riga (UTC+2)"
+    assert "Exported 2026-03-03 11:05 Europe/Riga (UTC+2)" in pages_of(exported)[0]
+
+
 def test_empty_details_are_left_out() -> None:
     sheet = sheet_of(tally(vehicle_number="", city=""))
     assert [name for name, *_ in sheet.values][1:4] == ["Client", "Type", "Registered"]

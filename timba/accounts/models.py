@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from timba.accounts.permissions import OWNER
 from timba.accounts.tenancy import ScopedManager, TenantQuerySet
+from timba.accounts.time_zones import UTC_NAME, is_time_zone
 from timba.errors import NotFound
 
 TRIAL_DAYS = 30
@@ -24,6 +25,7 @@ MAX_NAME = 200
 MAX_ADDRESS = 500
 MAX_CONTACT = 200
 MAX_ROLE_NAME = 50
+MAX_TIME_ZONE = 64
 # Forms refuse longer passwords before they are hashed.
 MAX_PASSWORD = 4096
 
@@ -35,6 +37,14 @@ class ClientQuerySet(TenantQuerySet["Client"]):
         return models.Q(pk=client_id)
 
 
+def check_time_zone(name: str) -> None:
+    """Raise ValidationError unless this is the name of a time zone."""
+    if not is_time_zone(name):
+        raise ValidationError(
+            f"“{name}” is not a time zone: give a name such as “Europe/Riga” or “UTC”."
+        )
+
+
 class Client(models.Model):
     """A timber company: the tenant that rows belong to. It is suspended, never deleted."""
 
@@ -42,6 +52,10 @@ class Client(models.Model):
     address = models.CharField(max_length=MAX_ADDRESS, blank=True)
     contact = models.CharField(max_length=MAX_CONTACT, blank=True)
     email = models.EmailField(blank=True)
+    # The zone of the times in PDFs and on paper.
+    time_zone = models.CharField(
+        max_length=MAX_TIME_ZONE, default=UTC_NAME, validators=[check_time_zone]
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -45,6 +45,9 @@ class ClientSchema(TypedDict):
         str, "Person or telephone number to contact; may be empty.", "+371 2000 0000"
     ]
     email: Annotated[str, "E-mail address; may be empty.", "office@baltic-timber.example"]
+    time_zone: Annotated[
+        str, "Zone of the times in the client's PDFs and on paper, by its IANA name.", "Europe/Riga"
+    ]
     is_active: Annotated[bool, "False while the client is suspended.", True]
     subscription: Annotated[SubscriptionSchema, "The client's subscription."]
     created_at: Annotated[datetime, "When the client was created (UTC, ISO 8601).", CREATED]
@@ -86,6 +89,7 @@ def serialize_client(client: Client) -> ClientSchema:
         address=client.address,
         contact=client.contact,
         email=client.email,
+        time_zone=client.time_zone,
         is_active=client.is_active,
         subscription=serialize_subscription(client.subscription),
         created_at=client.created_at,

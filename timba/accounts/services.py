@@ -33,7 +33,7 @@ from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 # What users may change about themselves without `users.manage`.
 _SELF_FIELDS: Final = {"name", "address", "contact", "password", "current_password"}
 _USER_TEXT_FIELDS: Final = ("username", "name", "address", "contact")
-_CLIENT_TEXT_FIELDS: Final = ("name", "address", "contact", "email")
+_CLIENT_TEXT_FIELDS: Final = ("name", "address", "contact", "email", "time_zone")
 
 
 class ClientTexts(TypedDict, total=False):
@@ -43,6 +43,7 @@ class ClientTexts(TypedDict, total=False):
     address: str
     contact: str
     email: str
+    time_zone: str
 
 
 class ClientChanges(ClientTexts, total=False):

@@ -20,6 +20,7 @@ from timba.accounts.models import (
     MAX_ADDRESS,
     MAX_CONTACT,
     MAX_NAME,
+    MAX_TIME_ZONE,
     MAX_USERNAME,
     Client,
     Subscription,
@@ -83,6 +84,11 @@ class ClientFieldsSerializer(serializers.Serializer[Client]):
         help_text="Person or telephone number to contact.",
     )
     email = serializers.EmailField(allow_blank=True, required=False, help_text="E-mail address.")
+    time_zone = serializers.CharField(
+        max_length=MAX_TIME_ZONE,
+        required=False,
+        help_text="Zone of the times in PDFs and on paper, by its IANA name; UTC if left out.",
+    )
 
 
 class NewClientSerializer(ClientFieldsSerializer):

@@ -152,6 +152,7 @@ def _build_tally(consignment: Consignment, logs: list[TallyLog]) -> Tally:
         type=consignment.type,
         vehicle_number=consignment.vehicle_number,
         city=_format_city(consignment),
+        time_zone=consignment.client.time_zone,
         opened_at=consignment.created_at,
         exported_at=timezone.now(),
         logs=logs,

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, BinaryIO, NamedTuple
+
+from timba.accounts.time_zones import UTC_NAME, find_zone, format_in_zone
 
 
 class TallyLog(NamedTuple):
@@ -28,7 +30,10 @@ class TallyLog(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """A consignment and its logs, oldest first; `city` is the city's name and number, or empty."""
+    """A consignment and its logs, oldest first; `city` is the city's name and number, or empty.
+
+    `time_zone` is the name of the zone of the times.
+    """
 
     client: str
     name: str
@@ -38,6 +43,7 @@ class Tally:
     opened_at: datetime
     exported_at: datetime
     logs: Collection[TallyLog]
+    time_zone: str = UTC_NAME
 
     @cached_property
     def volume(self) -> Decimal:
@@ -46,12 +52,13 @@ class Tally:
 
     def details(self) -> list[tuple[str, str]]:
         """Return labels and values of what stands above the logs, without empty values."""
+        zone = find_zone(self.time_zone)
         details = [
             ("Type", self.type.capitalize()),
             ("Vehicle", self.vehicle_number),
             ("City", self.city),
-            ("Registered", _format_time(self.opened_at)),
-            ("Exported", _format_time(self.exported_at)),
+            ("Registered", format_in_zone(self.opened_at, zone)),
+            ("Exported", format_in_zone(self.exported_at, zone)),
         ]
         return [(label, value) for label, value in details if value]
 
@@ -84,6 +91,7 @@ def write_spool(tally: Tally, logs: Iterable[TallyLog], spool: BinaryIO) -> None
         "type": tally.type,
         "vehicle_number": tally.vehicle_number,
         "city": tally.city,
+        "time_zone": tally.time_zone,
         "opened_at": tally.opened_at.isoformat(),
         "exported_at": tally.exported_at.isoformat(),
     }
@@ -99,7 +107,3 @@ def read_spool(spool: BinaryIO) -> Tally:
     for name in ("opened_at", "exported_at"):
         consignment[name] = datetime.fromisoformat(consignment[name])
     return Tally(**consignment, logs=SpooledLogs(spool))
-
-
-def _format_time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -73,7 +73,7 @@ class ClientAdmin(ServiceModelAdmin):
     search_fields = ("name", "email", "contact", "address")
     ordering = ("name", "id")
     add_fields = ("name", "address", "contact", "email", "username", "password")
-    change_fields = ("name", "address", "contact", "email", "is_active")
+    change_fields = ("name", "address", "contact", "email", "time_zone", "is_active")
     readonly_fields = ("subscription", "created_at", "updated_at")
     actions = ("suspend", "reactivate")
 
