@@ -14,7 +14,7 @@ from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import publish
-from timba.files.models import Derivative, File
+from timba.files.models import Derivative, File, ImportProfile
 from timba.files.services import link_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
@@ -87,13 +87,14 @@ class Tenant:
     log: Log
     note: Note
     file: File
+    import_profile: ImportProfile
     city_id: int
     word: str
 
     @property
     def ids(self) -> dict[str, Any]:
         """The ids by the names that paths, queries and bodies give them."""
-        names = ("client", "role", "consignment", "log", "note", "file")
+        names = ("client", "role", "consignment", "log", "note", "file", "import_profile")
         ids = {f"{name}_id": getattr(self, name).pk for name in names}
         ids |= {"user_id": self.colleague.pk, "role": self.role.pk, "city_id": self.city_id}
         return {**ids, "task_id": self.file.task_id}
@@ -142,5 +143,9 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     )
     with store().create(annotated.storage_key) as stored:
         stored.write(word.encode())
+    profile = ImportProfile.unscoped.create(
+        pk=first_id + 7000, kind="tally", header=word, header_digest=word, read_as={}, **of_user
+    )
     rows = {"role": role, "consignment": consignment, "log": log, "note": note, "file": file}
+    rows["import_profile"] = profile
     return Tenant(client=client, user=user, colleague=colleague, city_id=city_id, word=word, **rows)

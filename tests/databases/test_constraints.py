@@ -22,7 +22,7 @@ from timba.consignments.models import Consignment, Log
 from timba.db.errors import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
-from timba.files.models import Derivative, File
+from timba.files.models import Derivative, File, ImportProfile
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.temperatures.models import CityTotals, DataVersion
@@ -80,6 +80,9 @@ MAKERS: Mapping[type[models.Model], Maker] = {
         file=tenant.file, run=len(word) + 100, role="rejects", storage_key=word
     ),
     File: _file,
+    ImportProfile: lambda tenant, word: ImportProfile.unscoped.create(
+        client=tenant.client, kind="tally", header=word, header_digest=word, read_as={}
+    ),
     IdempotentRequest: lambda tenant, word: IdempotentRequest.objects.create(
         user=tenant.user, key=word, expires_at=timezone.now()
     ),
@@ -104,6 +107,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "file_has_client_once_accepted": [{"client": None}],
     "file_waits_in_a_queue": [{"status": "PENDING", "queue": ""}],
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
+    "only_tallies_are_dry_runs": [{"kind": "text", "dry_run": True}],
     "note_title_is_not_empty": [{"title": ""}],
     "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
     "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],

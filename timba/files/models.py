@@ -1,4 +1,4 @@
-"""Files and the objects derived from them. A file's row is also its job in the queue."""
+"""Files, the objects derived from them, and import profiles. A file's row is also its job."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 
 MAX_FILE_NAME = 255
+MAX_HEADER = 500
 
 
 class FileQuerySet(TenantQuerySet["File"]):
@@ -91,6 +92,18 @@ class File(TenantModel):
     queue = models.CharField(max_length=10, default="fast")
     sweep_failed_at = models.DateTimeField(null=True)
 
+    # What users have answered to the questions of the file, and the last of them.
+    read_as = OrderedJSONField(null=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    # A first part of the file as its reader sees it, to be shown beside the questions.
+    asks = OrderedJSONField(null=True)
+    # Whether the file is only read, and nothing is recorded of it.
+    dry_run = models.BooleanField(default=False)
+    # When that was recorded which a dry run does not record.
+    recorded_at = models.DateTimeField(null=True)
+
     unscoped = models.Manager.from_queryset(FileQuerySet)()  # type: ignore[misc]
     objects = ScopedManager["File"]()  # type: ignore[misc]
 
@@ -110,6 +123,10 @@ class File(TenantModel):
                 | models.Q(deleted_at__isnull=False)
                 | ~models.Q(status="PENDING"),
                 name="file_waits_in_a_queue",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(dry_run=False) | models.Q(kind="tally"),
+                name="only_tallies_are_dry_runs",
             ),
         ]
         indexes = [
@@ -191,3 +208,30 @@ class ErasureHold(models.Model):
 
     def __str__(self) -> str:
         return f"until {self.expires_at}"
+
+
+class ImportProfile(TenantModel):
+    """A client's answers to the questions of a file, for its next files with the same header."""
+
+    kind = models.CharField(max_length=20, choices=File.Kind)
+    header = models.CharField(max_length=MAX_HEADER)
+    # Of the header's wording, in which letter case and punctuation do not count.
+    header_digest = models.CharField(max_length=64)
+    read_as = OrderedJSONField()
+    used_count = models.PositiveIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "kind", "header_digest"], name="import_profile_is_unique"
+            ),
+        ]
+        indexes = [models.Index(fields=["client", "-id"], name="import_profile_by_client")]
+
+    def __str__(self) -> str:
+        return self.header

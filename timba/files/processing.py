@@ -43,7 +43,9 @@ from timba.files.processors.base import (
     ReadResult,
     Stages,
     Superseded,
+    TakesAnswers,
 )
+from timba.files.profiles import reading_input
 from timba.files.registry import processors
 from timba.files.sandbox import SandboxUnavailable, read_in_sandbox
 from timba.files.storage import FileDamaged, StorageUnavailable
@@ -176,7 +178,11 @@ def _read(run: Run) -> _Outcome:
 
 def _run_processor(run: Run) -> _Outcome:
     processor = processors()[run.file.kind]
-    output = read_in_sandbox(processor, run) if processor.sandboxed else processor.read(run)
+    if processor.sandboxed:
+        extra = reading_input(run.file) if isinstance(processor, TakesAnswers) else b""
+        output: Findings | ReadResult = read_in_sandbox(processor, run, extra=extra)
+    else:
+        output = processor.read(run)
     result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
     findings = result.findings
     if isinstance(processor, Stages):
@@ -202,6 +208,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         file.run = file.fencing_token if outcome.keep_objects else None
         file.processed_at = timezone.now()
         if outcome.findings is not None:
+            file.asks = clean_json(outcome.findings.get("asks"))
             file.result = {
                 "id": str(file.pk),
                 "name": file.name,
@@ -211,8 +218,8 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             }
         if outcome.error:
             file.live_digest = None
-        else:
-            processors()[file.kind].record(file, outcome.findings or {})
+        elif not file.dry_run:
+            _record(file, outcome.findings or {})
         failpoint("processing.recorded")
         file.save()
         file.derivatives.update(is_current=_is_run(file.run))
@@ -224,10 +231,18 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))
 
 
+def _record(file: File, findings: Findings) -> None:
+    processor = processors()[file.kind]
+    processor.record(file, findings)
+    if processor.takes_dry_run:
+        file.recorded_at = file.processed_at
+
+
 def _result_fields(kind: str, findings: Findings) -> dict[str, Any]:
     """Return the findings that become part of the file's result."""
     names = processors()[kind].result_fields
-    return {name: findings[name] for name in (findings if names is None else names)}
+    names = tuple(name for name in findings if name != "asks") if names is None else names
+    return {name: findings[name] for name in names}
 
 
 def _is_run(run: int | None) -> Any:

@@ -106,12 +106,12 @@ class _Child:
         self.process.wait()
 
 
-def read_in_sandbox(processor: Processor, job: Job) -> ReadResult:
-    """Run `processor.read` in the child.
+def read_in_sandbox(processor: Processor, job: Job, *, extra: bytes = b"") -> ReadResult:
+    """Run `processor.read` in the child over the file and the `extra` input.
 
     Raises FileRefused with its reason or a limit, and SandboxUnavailable.
     """
-    return run_in_sandbox(processor.read, job)
+    return run_in_sandbox(processor.read, job, extra=extra)
 
 
 def run_in_sandbox(

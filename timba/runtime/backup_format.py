@@ -63,6 +63,7 @@ BACKED_UP: Final = (
     "notes.note",
     "files.file",
     "files.derivative",
+    "files.importprofile",
     "temperatures.citytotals",
     "temperatures.dataversion",
 )

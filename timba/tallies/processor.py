@@ -257,4 +257,5 @@ PROCESSOR: Final = TallyProcessor(
     record=record_tally,
     result_fields=RESULT_FIELDS,
     max_fast_bytes=1024 * 1024,
+    takes_dry_run=True,
 )

@@ -90,6 +90,10 @@ class Job(Source, Protocol):
     def run(self) -> int:
         """The run's fencing token, which its rows and objects carry."""
 
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing will be recorded."""
+
     def progress(self, fraction: float) -> None:
         """Report progress, from 0 to 1; to be called every few seconds.
 
@@ -121,6 +125,7 @@ class Processor:
     `result_fields` are the findings that become the result; None stands for all of them.
     Files of up to `max_fast_bytes` wait in the queue `fast`, larger ones in `bulk`.
     With `counts_once`, the same bytes are accepted once per client.
+    With `takes_dry_run`, a file may be processed without `record`.
 
     A processor that needs more implements one or several of the protocols below.
     """
@@ -132,6 +137,7 @@ class Processor:
     result_fields: tuple[str, ...] | None = None
     max_fast_bytes: int = 5 * 1024 * 1024
     counts_once: bool = False
+    takes_dry_run: bool = False
 
     def queue_for(self, size: int) -> str:
         """Return the queue in which a file of `size` bytes waits."""
@@ -144,6 +150,18 @@ class Sniffs(Protocol):
 
     def sniff(self, head: bytes) -> bool:
         """Return whether a file that begins with `head` is of this kind."""
+
+
+@runtime_checkable
+class TakesAnswers(Protocol):
+    """Asks what a file leaves open: its sandboxed `read` gets the answers as its extra input.
+
+    That input is described at `timba.files.profiles.reading_input`. Findings hold `questions`, and
+    may hold `asks`, a part of the file to show beside them, which is no part of the result.
+    """
+
+    def check_answers(self, read_as: Any) -> Mapping[str, Any]:
+        """Return valid answers as they are stored; raise ValueError with a sentence."""
 
 
 @runtime_checkable

@@ -1,0 +1,132 @@
+"""The answers that the reader of a file gets, and the import profiles that remember them.
+
+An import profile holds what a client has answered for files with one wording of the header. A
+reader uses it for what the next such file leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any, Final
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from timba.accounts.authorization import require
+from timba.accounts.models import User
+from timba.accounts.permissions import Permission
+from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
+from timba.errors import Invalid
+from timba.files.models import MAX_HEADER, File, ImportProfile
+from timba.files.processors.base import TakesAnswers
+from timba.files.registry import processors
+from timba.serialization import dumps
+
+# A reader gets so many profiles, those that were used last.
+MAX_PROFILES: Final = 200
+MAX_ANSWER_BYTES: Final = 20_000
+NO_QUESTIONS: Final = "Files of kind {kind} ask no questions: leave this out."
+TOO_LONG: Final = f"The answers are longer than {MAX_ANSWER_BYTES:,} bytes."
+
+
+def reading_input(file: File) -> bytes:
+    """Return the second input of a reader: the answers to the file's questions, and profiles.
+
+    It is JSON: `{"read_as": {…} or null, "profiles": [{"id", "header_digest", "read_as"}, …]}`.
+    """
+    profiles = ImportProfile.unscoped.filter(client_id=file.client_id, kind=file.kind)
+    latest = profiles.order_by(Coalesce("last_used_at", "created_at").desc(), "-pk")
+    rows = latest.values("id", "header_digest", "read_as")[:MAX_PROFILES]
+    return dumps({"read_as": file.read_as, "profiles": list(rows)})
+
+
+def check_read_as(kind: str, read_as: Any, *, earlier: Any = None) -> dict[str, Any]:
+    """Return valid answers for a file of this kind: the earlier ones, with these in addition.
+
+    Raises Invalid with the reason.
+    """
+    processor = processors()[kind]
+    if not isinstance(processor, TakesAnswers):
+        raise Invalid(fields={"read_as": [NO_QUESTIONS.format(kind=kind)]})
+    try:
+        checked = dict(processor.check_answers(_merged(earlier, read_as)))
+    except ValueError as error:
+        raise Invalid(fields={"read_as": [str(error)]}) from error
+    if len(dumps(checked)) > MAX_ANSWER_BYTES:
+        raise Invalid(fields={"read_as": [TOO_LONG]})
+    return checked
+
+
+def remember_answers(
+    *, file: File, header: str, header_digest: str, read_as: Mapping[str, Any]
+) -> None:
+    """Remember answers for the client's next files with this header.
+
+    They are added to what the profile of the header holds, and take precedence over it. Part of the
+    transaction that settles the file.
+    """
+    profiles = ImportProfile.unscoped.select_for_update()
+    key = {"client_id": file.owner_id, "kind": file.kind, "header_digest": header_digest}
+    profile = profiles.filter(**key).first()
+    answers = dict(read_as) if profile is None else _added(file.kind, profile.read_as, read_as)
+    profiles.update_or_create(
+        **key,
+        defaults={"header": header[:MAX_HEADER], "read_as": answers},
+        create_defaults={
+            "header": header[:MAX_HEADER],
+            "read_as": answers,
+            "created_by_id": file.answered_by_id or file.uploaded_by_id,
+        },
+    )
+
+
+def count_use(*, file: File, profile_id: int) -> None:
+    """Count that a profile answered what a file left open.
+
+    The id comes from the sandbox: that of another client's profile changes nothing.
+    """
+    profiles = ImportProfile.unscoped.filter(
+        pk=profile_id, client_id=file.client_id, kind=file.kind
+    )
+    profiles.update(used_count=F("used_count") + 1, last_used_at=timezone.now())
+
+
+@retry_on_deadlock
+def change_profile(*, actor: User, profile: ImportProfile, read_as: Any) -> ImportProfile:
+    """Replace a profile's answers; raise Invalid where they are none."""
+    require(actor, Permission.WRITE_FILES, client=profile.client)
+    with write_transaction():
+        profile = ImportProfile.unscoped.select_for_update().get_or_not_found(pk=profile.pk)
+        if apply_changes(profile, {"read_as": check_read_as(profile.kind, read_as)}):
+            profile.save(update_fields=["read_as"])
+    return profile
+
+
+@retry_on_deadlock
+def delete_profile(*, actor: User, profile: ImportProfile) -> None:
+    """Delete a profile: the next file with its header asks again."""
+    require(actor, Permission.WRITE_FILES, client=profile.client)
+    with write_transaction():
+        locked = ImportProfile.unscoped.select_for_update().get_or_not_found(pk=profile.pk)
+        locked.delete()
+
+
+def _added(kind: str, earlier: Any, read_as: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the earlier answers with these in addition, or these alone where they contradict."""
+    try:
+        return check_read_as(kind, read_as, earlier=earlier)
+    except Invalid:
+        return dict(read_as)
+
+
+def _merged(earlier: Any, later: Any) -> Any:
+    """Return later answers with the earlier ones that they leave out."""
+    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
+        added = {name: _merged(earlier.get(name), value) for name, value in later.items()}
+        return {**earlier, **added}
+    if isinstance(earlier, list) and isinstance(later, list):
+        pairs = zip_longest(earlier, later)
+        return [old if new is None else _merged(old, new) for old, new in pairs]
+    return later
