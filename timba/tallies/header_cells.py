@@ -25,7 +25,14 @@ def parse_header(text: str) -> HeaderCell | None:
     name, unit = headers._parse_header(text)
     for field, spellings in headers.SPELLINGS.items():
         if name in spellings:
-            unit_name = next((u for u in ("mm", "cm", "m", "in", "ft") if headers.UNITS.get(unit) == headers.UNITS[u]), None)
+            unit_name = next(
+                (
+                    u
+                    for u in ("mm", "cm", "m", "in", "ft")
+                    if headers.UNITS.get(unit) == headers.UNITS[u]
+                ),
+                None,
+            )
             return HeaderCell(field=field, rank=spellings.index(name), unit=unit_name)
     return None
 

@@ -1,0 +1,40 @@
+"""Brings the wording of cells to one form, in which spellings that mean the same are equal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_SINGLE_PRIMES: Final = "′’‘ʹ´`"
+_DOUBLE_PRIMES: Final = "″”“„ʺ〃"
+# Letters and signs that have no decomposition.
+_REPLACED: Final = str.maketrans(
+    {
+        **dict.fromkeys(_SINGLE_PRIMES, "'"),
+        **dict.fromkeys(_DOUBLE_PRIMES, '"'),
+        **{"ł": "l", "Ł": "l", "đ": "d", "°": "o", "⌀": "ø", "∅": "ø", "Φ": "ø", "ф": "ф"},
+        **{"#": " # ", "\u00ad": "", "\u200b": "", "\ufeff": ""},
+    }
+)
+# A small raised figure is a footnote, but for those of m² and m³.
+_FOOTNOTE: Final = re.compile(r"(?<![mм])[⁰¹²³⁴⁵⁶⁷⁸⁹]+|[¹⁴⁵⁶⁷⁸⁹]+|[*†‡]+")
+_INNER_APOSTROPHE: Final = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
+_PUNCTUATION: Final = re.compile(r"[^\w#'\"]|_")
+
+
+def unify_primes(text: str) -> str:
+    """Return a text whose signs of feet and inches, of many kinds, are ' and " only."""
+    for sign in _SINGLE_PRIMES:
+        text = text.replace(sign, "'")
+    for sign in _DOUBLE_PRIMES:
+        text = text.replace(sign, '"')
+    return text.replace("''", '"')
+
+
+def fold(text: str) -> str:
+    """Return a text in lower case, without accents, footnotes and punctuation but # ' and "."""
+    text = _FOOTNOTE.sub(" ", text).translate(_REPLACED).replace("''", '"')
+    text = unicodedata.normalize("NFKD", text).casefold()
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    return " ".join(_PUNCTUATION.sub(" ", _INNER_APOSTROPHE.sub("", text)).split())
