@@ -79,6 +79,11 @@ class BatchFieldsSerializer(serializers.Serializer[Any]):
 
     consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
     client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
+    dry_run = serializers.BooleanField(
+        required=False,
+        help_text="Only read the tallies of the batch, and record nothing of them. Files of other "
+        "kinds are processed as usual.",
+    )
 
 
 @example_request({"images": ["load.jpg"], "consignment_id": 12}, media_type="multipart/form-data")
@@ -140,7 +145,12 @@ class BatchView(UploadView):
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
         self._identify()
-        accepted = self._accept(actor=actor, client=client, consignment=consignment)
+        accepted = self._accept(
+            actor=actor,
+            client=client,
+            consignment=consignment,
+            dry_run=fields.get("dry_run", False),
+        )
         if not accepted:
             return _reject_all(self._why_none(request), self._rejected())
         uploads = list(self.uploads)

@@ -21,6 +21,7 @@ _INDEX: Final = {
     "upload": "/api/upload/",
     "task-status": "/api/task-status/",
     "files": "/api/files/",
+    "import-profiles": "/api/import-profiles/",
     "temperature-readings": "/temperature-readings/",
     "notes": "/api/notes/",
     "events": "/api/events/",

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
+from timba.api.answers import READ_AS_EXAMPLE, AnswersField
 from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
@@ -89,6 +90,30 @@ class UploadedFileSchema(TypedDict):
     duplicate: NotRequired[
         Annotated[bool, "True where the same bytes were uploaded before; else absent.", False]
     ]
+
+
+@example_request({"read_as": READ_AS_EXAMPLE})
+class RetrySerializer(serializers.Serializer[Any]):
+    """How a file is to be processed again."""
+
+    read_as = AnswersField(
+        required=False,
+        allow_null=True,
+        help_text="Answers to the file's questions, in addition to those given before.",
+    )
+    dry_run = serializers.BooleanField(
+        required=False,
+        help_text="Whether a tally is only read, and nothing is recorded. By default, a dry run "
+        "that succeeded is recorded unless `read_as` is given; other files stay what they are.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(self.initial_data) - set(self.fields))
+        if unknown:
+            raise serializers.ValidationError(
+                {name: ["A retry has no such field."] for name in unknown}
+            )
+        return attrs
 
 
 class RetriedFilesSchema(TypedDict):
@@ -207,12 +232,18 @@ class RetryView(APIView):
 
     @extend_schema(
         summary="Process a file again",
-        request=None,
+        description=(
+            "A file in FAILURE, and a dry run that succeeded. The body may be left out; `read_as` "
+            "answers the questions in the file's `result`."
+        ),
+        request=RetrySerializer,
         responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},
     )
     def post(self, request: Request, pk: str) -> Response:
         actor = actor_of(request)
-        file = retry_file(actor=actor, file=visible_file(actor, pk))
+        file = visible_file(actor, pk)
+        fields = validated(RetrySerializer(data=request.data))
+        file = retry_file(actor=actor, file=file, **fields)
         return Response(serialize_file(file), status=HTTPStatus.ACCEPTED)
 
 
@@ -221,6 +252,7 @@ class RetryFailedView(APIView):
 
     @extend_schema(
         summary="Process all failed files again",
+        description="Except those that wait for answers to their questions.",
         parameters=[OpenApiParameter("client_id", int, description=ACTING_CLIENT_HELP)],
         request=None,
         responses={202: schema_of(RetriedFilesSchema)},

@@ -235,11 +235,12 @@ class TimbaSchema(AutoSchema):
         return operation
 
     def _describe_path_parameters(self, operation: Schema) -> None:
-        noun = re.search(r"/([a-z]+)s/\{", self.path)
+        found = re.search(r"/([a-z-]+)s/\{", self.path)
+        noun = found[1].replace("-", " ") if found else "object"
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path":
                 description = _PATH_PARAMETERS[parameter["name"]]
-                parameter["description"] = description.format(noun=noun[1] if noun else "object")
+                parameter["description"] = description.format(noun=noun)
 
     def _common_errors(self, operation: Schema) -> Iterator[int]:
         if not self.view.permission_classes:

@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
+from timba.api.answers import AnswersTextField, reading_of
 from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
@@ -59,6 +60,15 @@ class FileFieldsSerializer(serializers.Serializer[Any]):
     consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
     log_id = IdField(required=False, help_text=LOG_LINK_HELP)
     client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
+    dry_run = serializers.BooleanField(
+        required=False,
+        help_text="Only read the file, which is a tally, and record nothing. A retry records it.",
+    )
+    read_as = AnswersTextField(
+        required=False,
+        allow_blank=True,
+        help_text="JSON: answers to the questions that the file would ask. See `retry`.",
+    )
 
 
 @example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
@@ -248,7 +258,12 @@ class OneFileView(UploadView):
         except UploadRejected as rejection:
             raise Invalid(fields={FILE: [str(rejection)]}) from rejection
         [accepted] = accept_files(
-            actor=actor, client=client, uploads=[upload], consignment=consignment, log=log
+            actor=actor,
+            client=client,
+            uploads=[upload],
+            consignment=consignment,
+            log=log,
+            **reading_of(upload.row.kind, fields),
         )
         transaction.on_commit(self.uploads.clear)
         return accepted

@@ -36,7 +36,7 @@ def reading_input(file: File) -> bytes:
 
     It is JSON: `{"read_as": {…} or null, "profiles": [{"id", "header_digest", "read_as"}, …]}`.
     """
-    profiles = ImportProfile.unscoped.filter(client_id=file.client_id, kind=file.kind)
+    profiles = ImportProfile.unscoped.filter(client_id=file.owner_id, kind=file.kind)
     latest = profiles.order_by(Coalesce("last_used_at", "created_at").desc(), "-pk")
     rows = latest.values("id", "header_digest", "read_as")[:MAX_PROFILES]
     return dumps({"read_as": file.read_as, "profiles": list(rows)})
@@ -71,14 +71,10 @@ def remember_answers(
     key = {"client_id": file.owner_id, "kind": file.kind, "header_digest": header_digest}
     profile = profiles.filter(**key).first()
     answers = dict(read_as) if profile is None else _added(file.kind, profile.read_as, read_as)
+    changes: dict[str, Any] = {"header": header[:MAX_HEADER], "read_as": answers}
+    author_id = file.answered_by_id or file.uploaded_by_id
     profiles.update_or_create(
-        **key,
-        defaults={"header": header[:MAX_HEADER], "read_as": answers},
-        create_defaults={
-            "header": header[:MAX_HEADER],
-            "read_as": answers,
-            "created_by_id": file.answered_by_id or file.uploaded_by_id,
-        },
+        **key, defaults=changes, create_defaults={**changes, "created_by_id": author_id}
     )
 
 
@@ -87,20 +83,19 @@ def count_use(*, file: File, profile_id: int) -> None:
 
     The id comes from the sandbox: that of another client's profile changes nothing.
     """
-    profiles = ImportProfile.unscoped.filter(
-        pk=profile_id, client_id=file.client_id, kind=file.kind
-    )
+    profiles = ImportProfile.unscoped.filter(pk=profile_id, client_id=file.owner_id, kind=file.kind)
     profiles.update(used_count=F("used_count") + 1, last_used_at=timezone.now())
 
 
 @retry_on_deadlock
-def change_profile(*, actor: User, profile: ImportProfile, read_as: Any) -> ImportProfile:
-    """Replace a profile's answers; raise Invalid where they are none."""
+def change_profile(*, actor: User, profile: ImportProfile, **changes: Any) -> ImportProfile:
+    """Replace a profile's `read_as`, if it is given; raise Invalid where it holds no answers."""
     require(actor, Permission.WRITE_FILES, client=profile.client)
     with write_transaction():
         profile = ImportProfile.unscoped.select_for_update().get_or_not_found(pk=profile.pk)
-        if apply_changes(profile, {"read_as": check_read_as(profile.kind, read_as)}):
-            profile.save(update_fields=["read_as"])
+        changes = {name: check_read_as(profile.kind, value) for name, value in changes.items()}
+        if apply_changes(profile, changes):
+            profile.save(update_fields=list(changes))
     return profile
 
 

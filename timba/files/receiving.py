@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -174,8 +174,13 @@ def accept_files(
     uploads: Sequence[Upload],
     consignment: Consignment | None = None,
     log: Log | None = None,
+    dry_run: bool = False,
+    read_as: Mapping[str, Any] | None = None,
 ) -> list[Accepted]:
     """Make identified uploads PENDING in one transaction, and notify workers once it commits.
+
+    With `dry_run`, files of kinds that have dry runs are processed so. `read_as` are answers that
+    `check_read_as` has returned, for a single upload.
 
     A temperature file with the same bytes as one that counts already is discarded, and the earlier
     file is returned in its place. Raises Unavailable when the sweeper has deleted an upload
@@ -195,6 +200,9 @@ def accept_files(
             row = upload.row
             row.client, row.uploaded_by = client, actor
             row.consignment, row.log = consignment, log
+            row.dry_run = dry_run and processors()[row.kind].takes_dry_run
+            if read_as is not None:
+                row.read_as, row.answered_by = read_as, actor
             row.random_number = secrets.randbelow(1000) + 1
             row.request_id = request_id
             row.queue = processors()[row.kind].queue_for(row.size)

@@ -6,11 +6,11 @@ OpenAPI describes them by these types: a field is `Annotated[type, description, 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, TypedDict, cast
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, cast
 from uuid import UUID
 
 from timba.accounts.schemas import CREATED, UPDATED
-from timba.files.models import File
+from timba.files.models import File, ImportProfile
 
 Status = Literal["PENDING", "SUCCESS", "FAILURE"]
 
@@ -37,8 +37,17 @@ _ABOUT_RESULT: Final = (
     "`format`, `taken_at`, `camera`, `has_gps` and `phash` (a perceptual hash); documents `pages`, "
     "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
     "`chars` and `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
-    "`last_at`, `min_temp` and `max_temp` (°C); tallies `rows`, `accepted`, `rejected` and "
-    "`volume` (m³)."
+    "`last_at`, `min_temp` and `max_temp` (°C); tallies `rows`, `accepted` (new logs), `rejected`, "
+    "`unchanged` (logs that exist already), `left_out` (rows that are no logs, by `reason` and "
+    "`count`), `volume` (m³ of the new logs), `sheet_volume` (m³ that the sheet itself gives, or "
+    "null), `sheets` (`name`, `rows` and `accepted` of each), `read_as` (the `columns`, `units`, "
+    "`decimal` and `encoding` that were used, the `evidence` for them, and the id of the import "
+    "`profile`, if any), `questions` (what the file leaves open: `field` of `read_as`, `sentence` "
+    "and `choices`), `warnings` (`code`, `sentence` and `count`) and `first_errors` (up to 20 "
+    "rejected rows: `line`, `reason` and `text`)."
+)
+_ABOUT_DRY_RUN: Final = (
+    "True for a tally that was only read, as long as its logs are not recorded; else absent."
 )
 _ABOUT_ERROR: Final = "Why processing failed, in a sentence; null unless the status is FAILURE."
 
@@ -69,6 +78,7 @@ class FileSchema(TypedDict):
     ]
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
     preview_url: Annotated[str | None, "Path of a preview; null where there is none.", None]
+    dry_run: NotRequired[Annotated[bool, _ABOUT_DRY_RUN, True]]
 
 
 class TaskSchema(TypedDict):
@@ -81,9 +91,65 @@ class TaskSchema(TypedDict):
     error: Annotated[str | None, _ABOUT_ERROR, None]
 
 
+class AnswersSchema(TypedDict):
+    """Answers to the questions of a file. What is left out is decided by the file itself."""
+
+    columns: NotRequired[
+        Annotated[
+            dict[str, int | None],
+            "Number of the column, from 1, of `barcode`, `length`, `breadth` and `height`. Null "
+            "for `barcode` makes the barcodes.",
+            {"barcode": 1, "length": 3},
+        ]
+    ]
+    units: NotRequired[
+        Annotated[
+            dict[str, Literal["mm", "cm", "m", "in", "ft"]],
+            "Unit of `length`, `breadth` and `height`.",
+            {"length": "m", "breadth": "cm", "height": "cm"},
+        ]
+    ]
+    decimal: NotRequired[Annotated[Literal[".", ","], "What separates decimals.", ","]]
+    encoding: NotRequired[Annotated[str, "Encoding of the text.", "cp1257"]]
+    tables: NotRequired[
+        Annotated[
+            list[dict[str, Any]],
+            "The same for each of several tables, in their order.",
+            [{"units": {"length": "m"}}, {}],
+        ]
+    ]
+
+
+class ImportProfileSchema(TypedDict):
+    """What was answered for files with one wording of the header, for the next such files."""
+
+    id: Annotated[int, "Id of the import profile.", 3]
+    kind: Annotated[str, "Kind of file: temperatures or tally.", "tally"]
+    header: Annotated[str, "Header of the file that asked.", "Barcode · Length · Width · Height"]
+    read_as: Annotated[AnswersSchema, "The answers."]
+    used_count: Annotated[int, "How many files were read with it since.", 4]
+    last_used_at: Annotated[
+        datetime | None, "When the last of them was processed (UTC, ISO 8601), or null.", UPDATED
+    ]
+    created_by: Annotated[int | None, "Id of the user who answered; null once deleted.", 3]
+
+
+def serialize_profile(profile: ImportProfile) -> ImportProfileSchema:
+    """Return the representation of an import profile."""
+    return ImportProfileSchema(
+        id=profile.pk,
+        kind=profile.kind,
+        header=profile.header,
+        read_as=profile.read_as,
+        used_count=profile.used_count,
+        last_used_at=profile.last_used_at,
+        created_by=profile.created_by_id,
+    )
+
+
 def serialize_file(file: File) -> FileSchema:
     """Return the representation of a file."""
-    return FileSchema(
+    data = FileSchema(
         id=file.pk,
         task_id=file.task_id,
         name=file.name,
@@ -104,6 +170,9 @@ def serialize_file(file: File) -> FileSchema:
         file_url=f"/api/files/{file.pk}/content/",
         preview_url=None,
     )
+    if file.dry_run:
+        data["dry_run"] = True
+    return data
 
 
 def serialize_task(file: File) -> TaskSchema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import partial
-from typing import Final, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -15,16 +15,18 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.consignments.models import Consignment, Log, lock_targets
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
-from timba.errors import Conflict, NotFound
+from timba.errors import Conflict, Invalid, NotFound
 from timba.events.outbox import Event, publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
 from timba.files.processors.base import HandlesDeletion
+from timba.files.profiles import check_read_as
 from timba.files.registry import processors
 from timba.files.tasks import notify_workers
 
+NO_DRY_RUN: Final = "There are no dry runs of files of kind {kind}, only of tallies."
 _BATCH: Final = 100
 
 
@@ -57,14 +59,37 @@ def link_file(*, actor: User, file: File, **links: Unpack[Links]) -> File:
     return file
 
 
+def check_dry_run(kind: str) -> None:
+    """Raise Invalid for a kind of which there are no dry runs."""
+    if not processors()[kind].takes_dry_run:
+        raise Invalid(fields={"dry_run": [NO_DRY_RUN.format(kind=kind)]})
+
+
 @retry_on_deadlock
-def retry_file(*, actor: User, file: File) -> File:
-    """Process a file in FAILURE again; raise Conflict for one in any other status."""
+def retry_file(
+    *, actor: User, file: File, read_as: Any = None, dry_run: bool | None = None
+) -> File:
+    """Process a file in FAILURE, or a dry run, again; raise Conflict for any other.
+
+    `read_as` answers the file's questions, in addition to earlier answers. Where `dry_run` is not
+    given, a dry run that succeeded is recorded unless it gets answers; a file in FAILURE stays a
+    dry run, or not. Raises Invalid for what the kind of file does not take.
+    """
     require(actor, Permission.WRITE_FILES, client=file.client)
+    if dry_run:
+        check_dry_run(file.kind)
     with transaction.atomic():
         file = _lock_file(file)
-        if file.status != File.Status.FAILURE:
-            raise Conflict("Only a file in FAILURE can be tried again.")
+        was_dry_run = file.dry_run and file.status == File.Status.SUCCESS
+        if not (was_dry_run or file.status == File.Status.FAILURE):
+            raise Conflict("Only a file in FAILURE, or a dry run, can be tried again.")
+        if read_as is not None:
+            file.read_as = check_read_as(file.kind, read_as, earlier=file.read_as)
+            file.answered_by = actor
+        if dry_run is not None:
+            file.dry_run = dry_run
+        elif was_dry_run and read_as is None:
+            file.dry_run = False
         _make_pending(file)
         failpoint("services.retry_written")
         publish(file_event("update", file, actor=actor))
@@ -93,7 +118,8 @@ def process_again(file: File) -> None:
 def retry_failed_files(*, actor: User, client: Client) -> int:
     """Process all of a client's failed files again, in small transactions; return how many.
 
-    Temperature files whose bytes already count in another file are left out.
+    Temperature files whose bytes already count in another file are left out, and files that wait
+    for answers to their questions.
     """
     require(actor, Permission.WRITE_FILES, client=client)
     failed = File.unscoped.live().filter(client=client, status=File.Status.FAILURE)
@@ -109,6 +135,8 @@ def _retry_batch(failed: FileQuerySet, *, actor: User) -> int:
     retried = []
     with transaction.atomic():
         for file in failed.select_for_update().order_by("uploaded_at", "pk"):
+            if (file.result or {}).get("questions"):
+                continue
             try:
                 _make_pending(file)
             except Conflict:
@@ -164,7 +192,8 @@ def _lock_file(file: File) -> File:
 
 def _make_pending(file: File) -> None:
     file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
-    file.result, file.error, file.processed_at, file.lease_until = None, "", None, None
+    file.result, file.asks, file.error = None, None, ""
+    file.processed_at = file.lease_until = None
     # A worker whose lease expired, and that resumes, can no longer write.
     file.fencing_token += 1
     file.notified_at = timezone.now()
