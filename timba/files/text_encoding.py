@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Final
@@ -56,18 +56,19 @@ _ANSWERED_FOR_TEXTS: Final = (*_ANSWERED, "koi8-r")
 _RARENESS: Final[Mapping[str, float]] = {**dict.fromkeys(_ANSWERED, 0.0), "koi8-r": -1.0}
 _RARE: Final = -3.0
 # ... a word of another language than the text, and signs where they belong and elsewhere.
-_OTHER_LANGUAGE, _SPACE, _SIGN, _MISPLACED = -4.0, -3.0, -4.5, -20.0
+_OTHER_LANGUAGE, _SIGN, _MISPLACED = -4.0, -4.5, -20.0
 # By how much the best reading must beat the next one, more so where there is only one word; and
-# how likely the pairs of its letters must be at least, on average.
+# how likely its pairs of letters and its signs must be at least, on average.
 _MARGIN, _MARGIN_OF_ONE_WORD, _LEAST_LIKELIHOOD = 7.0, 9.0, -7.3
-_MAX_WORDS: Final = 200
+SAMPLE_WORDS, _MAX_WORD_BYTES = 200, 500
 # One letter in UTF-8 of four may be broken: other encodings never come near.
 _LETTERS_PER_BROKEN: Final = 3
 _MIN_UTF16_ASCII: Final = 0.05
 _WORD: Final = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_LAST_WORD: Final = re.compile(rb"[A-Za-z\x80-\xff]+\Z")
 _UNITS: Final = frozenset({"", "m", "dm", "cm", "mm", "km", "fm", "rm", "ft"})
-_OPENING, _CLOSING, _LONE, _INSIDE = "“„«‘‚–—¿¡", "”“»’‘…–—", "§€½¼¾×±ªºµ№", "’·"
-_NO_BREAK_SPACE, _SOFT_HYPHEN = "\xa0", "\xad"
+_OPENING, _CLOSING, _LONE = "“„«‘‚–—¿¡", "”“»’‘…–—", "§€½¼¾×±ªºµ№"
+_NO_BREAK_SPACE, _SOFT_HYPHEN, _APOSTROPHE = "\xa0", "\xad", "’"
 
 
 class UnknownEncoding(Exception):
@@ -80,12 +81,12 @@ class UnknownEncoding(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The words of a text in one encoding, and the logarithm of their likelihood."""
+    """The words of a text in one encoding, and how likely their pairs of letters and signs are."""
 
     encoding: str
     words: tuple[str, ...]
     likelihood: float
-    pairs: int
+    parts: int
 
 
 def detect_encoding(data: bytes) -> str | None:
@@ -93,7 +94,7 @@ def detect_encoding(data: bytes) -> str | None:
 
     One of `ENCODINGS`, or `utf-8-sig`. `utf-16-le` and `utf-16-be` may begin with a mark.
     """
-    return detect_unicode(data) or _detect(data, _ANSWERED)
+    return detect_unicode(data) or _detect(sample_words([data]), _ANSWERED)
 
 
 def detect_unicode(data: bytes) -> str | None:
@@ -101,7 +102,7 @@ def detect_unicode(data: bytes) -> str | None:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return encoding
-    utf16 = _detect_utf16(data)
+    utf16 = detect_utf16(data)
     if utf16 is not None:
         return utf16
     text = data.decode("utf-8", errors="replace")
@@ -118,26 +119,37 @@ def is_utf8(*, letters: int, broken: int, cut: bool) -> bool:
     return broken * _LETTERS_PER_BROKEN - cut <= letters
 
 
-def detect_single_byte(words: Iterable[bytes]) -> str | None:
+def detect_single_byte(words: Sequence[bytes]) -> str | None:
     """Return the encoding of words that are not in Unicode: one of Windows, or `koi8-r`."""
-    return _detect(b"\n".join(words), _ANSWERED_FOR_TEXTS)
+    return _detect(words, _ANSWERED_FOR_TEXTS)
 
 
-def words_beyond_ascii(data: bytes) -> Iterator[bytes]:
-    """Return the words that have bytes beyond ASCII."""
-    return (match[0] for match in _WORD.finditer(data))
+def sample_words(chunks: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the words with bytes beyond ASCII, as many as tell the encoding, each once."""
+    words: dict[bytes, None] = {}
+    cut = b""
+    for chunk in chunks:
+        piece = cut + chunk
+        # The last word may go on in the next chunk.
+        end = _LAST_WORD.search(piece, max(len(piece) - _MAX_WORD_BYTES, 0))
+        cut = end[0] if end else b""
+        words.update(dict.fromkeys(_WORD.findall(piece[: len(piece) - len(cut)])))
+        if len(words) >= SAMPLE_WORDS:
+            break
+    words.update(dict.fromkeys(_WORD.findall(cut)))
+    return tuple(islice(words, SAMPLE_WORDS))
 
 
 def plausible_encodings(data: bytes) -> tuple[str, ...]:
     """Return the encodings in which a text may be written, the likeliest first."""
-    readings = _readings(data)
+    readings = _readings(sample_words([data]))
     likeliest = [each.encoding for each in readings if each.encoding in _ANSWERED]
     others = [each for each in ENCODINGS if each not in likeliest and _decodes(data, each)]
     return (*likeliest, *others)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
-    if encoding in _ANSWERED:
+    if encoding in _ANSWERED or (encoding.startswith("utf-16") and b"\0" not in data):
         return False
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)
@@ -153,7 +165,7 @@ def _is_printable(text: str) -> bool:
     )
 
 
-def _detect_utf16(data: bytes) -> str | None:
+def detect_utf16(data: bytes) -> str | None:
     """Return the byte order of UTF-16 without a mark: one half of each ASCII character is zero."""
     data = data[: len(data) // 2 * 2]
     low, high = data[::2].count(0), data[1::2].count(0)
@@ -163,8 +175,8 @@ def _detect_utf16(data: bytes) -> str | None:
     return encoding if _decodes(data, encoding) else None
 
 
-def _detect(data: bytes, answered: Sequence[str]) -> str | None:
-    readings = _readings(data)
+def _detect(words: Sequence[bytes], answered: Sequence[str]) -> str | None:
+    readings = _readings(words)
     if not readings or readings[0].encoding not in answered:
         return None
     best, *others = readings
@@ -173,11 +185,11 @@ def _detect(data: bytes, answered: Sequence[str]) -> str | None:
     rival = next((other for other in others if other.words != best.words), None)
     if rival is not None and best.likelihood - rival.likelihood < margin:
         return None
-    return best.encoding if best.likelihood >= _LEAST_LIKELIHOOD * best.pairs else None
+    return best.encoding if best.likelihood >= _LEAST_LIKELIHOOD * best.parts else None
 
 
-def _readings(data: bytes) -> list[_Reading]:
-    words = tuple(islice(dict.fromkeys(words_beyond_ascii(data)), _MAX_WORDS))
+def _readings(words: Sequence[bytes]) -> list[_Reading]:
+    """Return the words in each encoding that defines all of their bytes, the likeliest first."""
     readings = filter(None, (_read(words, encoding) for encoding in _SINGLE_BYTE))
     return sorted(readings, key=lambda reading: -reading.likelihood) if words else []
 
@@ -192,16 +204,18 @@ def _read(words: Sequence[bytes], encoding: str) -> _Reading | None:
         return None
     likelihood = _RARENESS.get(encoding, _RARE)
     letters: list[str] = []
+    signs = 0
     for word in read:
-        parts, signs = _split(word)
-        letters += parts
-        likelihood += signs
+        runs, likelihoods = _split(word)
+        letters += runs
+        signs += len(likelihoods)
+        likelihood += sum(likelihoods)
     languages = [LANGUAGES[name] for name in _SINGLE_BYTE[encoding].split()]
     return _Reading(
         encoding=encoding,
         words=read,
         likelihood=likelihood + _likelihood(letters, languages),
-        pairs=sum(_count_pairs(word) for word in letters),
+        parts=sum(_count_pairs(word) for word in letters) + signs,
     )
 
 
@@ -219,28 +233,28 @@ def _count_pairs(word: str) -> int:
     return sum(not (one + other).isascii() for one, other in pairwise(edged))
 
 
-def _split(word: str) -> tuple[list[str], float]:
-    """Return the runs of letters of a word, and how likely the signs around them are."""
-    runs, likelihood = [""], 0.0
+def _split(word: str) -> tuple[list[str], list[float]]:
+    """Return the runs of letters of a word, and how likely each of the signs around them is."""
+    runs, likelihoods = [""], []
     for position, sign in enumerate(word):
         if sign.isalpha() and sign not in _LONE:
             runs[-1] += sign
             continue
         after = word[position + 1 : position + 2]
-        likelihood += _sign_likelihood(sign, before=runs[-1], after=after)
+        likelihoods.append(_sign_likelihood(sign, before=runs[-1], after=after))
         runs.append("")
-    return [run for run in runs if run and not run.isascii()], likelihood
+    return [run for run in runs if run and not run.isascii()], likelihoods
 
 
 def _sign_likelihood(sign: str, *, before: str, after: str) -> float:
     if sign == _NO_BREAK_SPACE:
-        return _SPACE
+        return _SIGN
     if sign in "²³":
         fits = before.lower() in _UNITS and not after.isalpha()
     elif sign == "°":
         fits = not before and (not after.isalpha() or after in "CF")
     elif before and after.isalpha():
-        fits = sign in _INSIDE or sign == _SOFT_HYPHEN
+        fits = sign in {_APOSTROPHE, _SOFT_HYPHEN}
     elif before:
         fits = sign in _CLOSING
     elif after.isalpha():

@@ -82,7 +82,22 @@ def test_lines_words_and_characters_are_counted(
         ("Lärche €".encode("utf-16"), "utf-16", "Lärche €"),
         (codecs.BOM_UTF16_BE + "Lärche".encode("utf-16-be"), "utf-16", "Lärche"),
         ("Lärche €".encode("cp1252"), "cp1252", "Lärche €"),
-        (b"L\xe4rche \x81", "latin-1", "Lärche \x81"),
+        ("Bērzs un egle".encode("utf-16-le"), "utf-16-le", "Bērzs un egle"),
+        ("Лес и дуб".encode("utf-16-be"), "utf-16-be", "Лес и дуб"),
+        (
+            "Kļavas un bērza zāģbaļķi, šķirota krava".encode("cp1257"),
+            "cp1257",
+            "Kļavas un bērza zāģbaļķi, šķirota krava",
+        ),
+        ("Лес, груз, брёвна".encode("koi8-r"), "koi8-r", "Лес, груз, брёвна"),
+        # Some broken bytes among good letters, at the end too.
+        ("Bērzs, kļava, Jāņi ".encode() + b"\xff oak", "utf-8", "Bērzs, kļava, Jāņi � oak"),
+        ("Bērzs, kļava, Jāņi".encode() + b"\xc4", "utf-8", "Bērzs, kļava, Jāņi�"),
+        (
+            codecs.BOM_UTF8 + "Bērzs, kļava, Jāņi ".encode() + b"\xff",
+            "utf-8-sig",
+            "Bērzs, kļava, Jāņi �",
+        ),
         (b"a\0b", "utf-8", "a\0b"),
     ],
 )
@@ -90,6 +105,28 @@ def test_the_encoding_is_detected(content: bytes, encoding: str, preview: str) -
     facts = facts_of(content)
     assert (facts["encoding"], facts["preview"]) == (encoding, preview)
     assert facts["chars"] == len(preview)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("丸太の長さは三メートル", "shift_jis"),
+        ("木材长度三米", "gb18030"),
+        ("Ğ", "cp1254"),
+        ("Mežs", "cp1257"),
+        ("Лес", "cp866"),
+    ],
+)
+def test_what_cannot_be_told_is_unknown(text: str, encoding: str) -> None:
+    """Only what every encoding shares is counted and shown."""
+    content = b"A1\n" + text.encode(encoding)
+    assert facts_of(content) == {
+        "encoding": "unknown",
+        "lines": 2,
+        "words": None,
+        "chars": None,
+        "preview": content.decode("ascii", errors="replace"),
+    }
 
 
 def test_a_wrong_byte_order_mark_is_refused() -> None:

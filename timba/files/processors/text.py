@@ -6,24 +6,35 @@ Reading text is safe, so it runs in the worker, in chunks and without a limit on
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from timba.files.kinds import HEAD_BYTES
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.text_encoding import (
+    detect_single_byte,
+    detect_utf16,
+    is_utf8,
+    sample_words,
+)
 
 PREVIEW_CHARACTERS: Final = 500
 _CHUNK_BYTES: Final = 1024 * 1024
-# Tried in this order: Windows-1252 leaves five bytes undefined, Latin-1 never fails.
-_ENCODINGS: Final = ("utf-8", "cp1252", "latin-1")
+_REPLACEMENT: Final = "\ufffd"
+UNKNOWN_ENCODING: Final = "unknown"
 
 
 @dataclass(slots=True)
 class _Counter:
     """Counts lines, words and characters over chunks as if they were one text."""
 
+    encoding: str
     lines: int = 0
     words: int = 0
     characters: int = 0
+    letters: int = 0
+    broken: int = 0
     preview: str = ""
     _inside_word: bool = field(default=False, repr=False)
     _last: str = field(default="", repr=False)
@@ -40,9 +51,20 @@ class _Counter:
             breaks -= 1
         self.lines += breaks
         self.characters += len(chunk)
+        if not chunk.isascii():
+            self.letters += sum(not character.isascii() for character in chunk)
+            self.broken += chunk.count(_REPLACEMENT)
         self._last = chunk[-1]
         if len(self.preview) < PREVIEW_CHARACTERS:
             self.preview += chunk[: PREVIEW_CHARACTERS - len(self.preview)]
+
+    def is_unicode(self) -> bool:
+        """Return whether so few letters are broken that this is the text's encoding."""
+        return is_utf8(
+            letters=self.letters - self.broken,
+            broken=self.broken,
+            cut=self._last == _REPLACEMENT,
+        )
 
     def total_lines(self) -> int:
         """Return the number of lines, including a last one without a line end."""
@@ -52,41 +74,61 @@ class _Counter:
 def read_text(job: Job) -> Findings:
     """Return `encoding`, `lines`, `words`, `chars` and the first 500 characters as `preview`.
 
-    Raises FileRefused for bytes that contradict their byte order mark.
+    Where the encoding cannot be told it is `unknown`, `words` and `chars` are null, and the preview
+    shows bytes beyond ASCII as replacement characters. Raises FileRefused for bytes that contradict
+    their byte order mark.
     """
     with job.open() as stream:
-        head = stream.read(4)
+        head = stream.read(HEAD_BYTES)
+    marked = _marked_encoding(head)
+    counter = _count(job, marked or detect_utf16(head) or "utf-8")
+    if counter.is_unicode():
+        return _findings(counter)
+    if marked is not None:
+        raise FileRefused("Its bytes are not the text that its first bytes promise.")
+    encoding = detect_single_byte(sample_words(_chunks(job)))
+    if encoding is not None:
+        return _findings(_count(job, encoding))
+    return {
+        **_findings(_count(job, "ascii")),
+        "encoding": UNKNOWN_ENCODING,
+        "words": None,
+        "chars": None,
+    }
+
+
+def _marked_encoding(head: bytes) -> str | None:
     if head.startswith(codecs.BOM_UTF8):
-        candidates: tuple[str, ...] = ("utf-8-sig",)
-    elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        candidates = ("utf-16",)
-    else:
-        candidates = _ENCODINGS
-    for encoding in candidates:
-        try:
-            counter = _count(job, encoding)
-        except UnicodeDecodeError:
-            continue
-        return {
-            "encoding": encoding,
-            "lines": counter.total_lines(),
-            "words": counter.words,
-            "chars": counter.characters,
-            "preview": counter.preview,
-        }
-    raise FileRefused("Its bytes are not the text that its first bytes promise.")
+        return "utf-8-sig"
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
+
+
+def _findings(counter: _Counter) -> dict[str, Any]:
+    return {
+        "encoding": counter.encoding,
+        "lines": counter.total_lines(),
+        "words": counter.words,
+        "chars": counter.characters,
+        "preview": counter.preview,
+    }
 
 
 def _count(job: Job, encoding: str) -> _Counter:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    counter, done = _Counter(), 0
+    """Count the text in an encoding; what it leaves undefined counts as a replacement character."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    counter, done = _Counter(encoding=encoding), 0
+    for chunk in _chunks(job):
+        counter.add(decoder.decode(chunk))
+        done += len(chunk)
+        job.progress(done / job.size)
+    counter.add(decoder.decode(b"", final=True))
+    return counter
+
+
+def _chunks(job: Job) -> Iterator[bytes]:
     with job.open() as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            counter.add(decoder.decode(chunk))
-            done += len(chunk)
-            job.progress(done / job.size)
-        counter.add(decoder.decode(b"", final=True))
-    return counter
+            yield chunk
 
 
 PROCESSOR = Processor(kind="text", read=read_text, sandboxed=False)
