@@ -291,8 +291,10 @@ def test_list_is_searched_while_typing(
 ) -> None:
     settle_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
+    expect(page.locator("#shown")).to_have_text("1 file")
     page.get_by_label("Search by name").press_sequentially("nobody")
     expect(page.get_by_text("No file matches")).to_be_visible()
+    expect(page.locator("#shown")).to_have_text("0 of 1 file")
     page.wait_for_url("**/files/?q=nobody*")
     page.get_by_label("Search by name").fill("read")
     expect(row(page, "readings.csv")).to_be_visible()
@@ -323,7 +325,7 @@ def test_times_and_days_are_in_the_browsers_time_zone(owner: User, open_page: Op
         "18 Nov 2026, 08:00:00 EET"
     )
     page.goto("/temperatures/7/")
-    expect(page.get_by_text("Days begin at midnight in Riga.")).to_be_visible()
+    expect(page.get_by_text("Times are in Europe/Riga.")).to_be_visible()
     # 23:00 UTC on the 18th is the 19th in Riga already.
     page.get_by_label("From").fill("2026-11-19")
     page.get_by_role("button", name="Show", exact=True).click()

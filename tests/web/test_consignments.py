@@ -121,6 +121,19 @@ def test_list_is_searched_by_name_vehicle_and_barcode(
     assert ("No consignment matches" in page) == (not shown)
 
 
+def test_totals_are_those_of_the_consignments_shown_and_exact(
+    owner: User, http_client: HttpClient, load: Consignment
+) -> None:
+    most = Decimal("99999999999.999")
+    for number in range(11):
+        opened(owner, f"HW-{number}", type="hardwood")
+    Consignment.unscoped.filter(type="hardwood").update(volume=most, log_count=2)
+    page = http_client.get("/consignments/?type=hardwood").content.decode()
+    assert "11 of 12\xa0consignments, 22\xa0logs, 1,099,999,999,999.989 m³" in page
+    page = http_client.get("/consignments/?q=nothing").content.decode()
+    assert "0 of 12\xa0consignments</p>" in page
+
+
 @pytest.mark.parametrize("query", ["?type=plywood", "?cursor=x", "?limit=x", "?q=%00"])
 def test_invalid_filters_are_rejected(http_client: HttpClient, query: str) -> None:
     assert http_client.get(f"/consignments/{query}").status_code == HTTPStatus.BAD_REQUEST
@@ -290,7 +303,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
         opened(owner, f"AB-{number:02}")
     with CaptureQueriesContext(connection) as captured:
         http_client.get("/consignments/?q=AB")
-    assert len(captured) == 5
+    assert len(captured) == 6
 
 
 def test_logs_are_numbered_across_pages(

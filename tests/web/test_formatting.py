@@ -63,3 +63,9 @@ def test_time_is_rendered_in_utc_for_the_script_to_localize(moment: datetime | s
 
 def test_text_that_is_not_a_time_is_unchanged() -> None:
     assert local_time("<soon>") == "&lt;soon&gt;"
+
+
+def test_time_without_a_zone_is_unchanged_and_says_so() -> None:
+    assert local_time("2024-05-06T07:08:09", "full") == (
+        '<time datetime="2024-05-06T07:08:09">6 May 2024, 07:08:09</time> (zone unknown)'
+    )

@@ -154,7 +154,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(60):
         write_note(actor=owner, client=owner.client, title=f"Note {number}")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         page = http_client.get("/notes/?q=Note").content.decode()
     rest = show_more(http_client, "/notes/", page)
     titles = re.findall(r"<h2>Note (\d+)</h2>", page + rest)
@@ -198,7 +198,7 @@ class TestManyConsignments:
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         Note.unscoped.update(consignment=loads[0])
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             page = http_client.get(f"/notes/{note.pk}/edit/").content.decode()
         assert len(offered(page)) == MAX_LISTED_CONSIGNMENTS + 1
         assert f'<option value="{loads[0].pk}" selected>AB-0</option>' in page

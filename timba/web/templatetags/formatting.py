@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -35,9 +36,9 @@ _KIND_ICONS = {
     "tally": "sheet",
 }
 _TIME_FORMATS = {
-    "short": "%-d %b %Y %H:%M UTC",
+    "short": "%-d %b %Y %H:%M %Z",
     "day": "%-d %b %Y",
-    "full": "%-d %b %Y, %H:%M:%S UTC",
+    "full": "%-d %b %Y, %H:%M:%S %Z",
 }
 
 
@@ -138,16 +139,20 @@ def percent(part: float) -> str:
 
 @register.filter
 def local_time(moment: datetime | str, time_format: str = "short") -> SafeString:
-    """Render a time in UTC; the script of the page shows it in the zone of the browser.
+    """Render a time in Django's current zone; the script shows it in the zone of the browser.
 
-    `time_format` is `short`, `day` or `full`.
+    `time_format` is `short`, `day` or `full`. A time without a zone, such as a camera's, cannot be
+    converted: it is shown as it is, and says so.
     """
     at = parse_datetime(moment) if isinstance(moment, str) else moment
     if at is None:
         return format_html("{}", moment)
+    if timezone.is_naive(at):
+        text = at.strftime(_TIME_FORMATS[time_format]).strip()
+        return format_html('<time datetime="{}">{}</time> (zone unknown)', at.isoformat(), text)
     return format_html(
         '<time datetime="{}" data-time="{}">{}</time>',
         format_utc(at),
         time_format,
-        at.astimezone(UTC).strftime(_TIME_FORMATS[time_format]),
+        timezone.localtime(at).strftime(_TIME_FORMATS[time_format]),
     )

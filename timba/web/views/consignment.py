@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import User
+from timba.accounts.time_zones import client_zone
 from timba.consignments.events import subject_of
 from timba.consignments.models import Consignment, Log
 from timba.db.pagination import Page, paginate
@@ -89,7 +90,10 @@ def timeline_page(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_safe
 def print_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a consignment for printing: all its logs, in the order in which they were added."""
+    """Show a consignment for printing: all its logs, in the order in which they were added.
+
+    Its times are in the zone of the company, as those of its PDF: whoever prints it.
+    """
     viewer = get_viewer(request)
     files = _get_files(viewer, pk)
     consignment = get_consignment(viewer, pk)
@@ -103,7 +107,8 @@ def print_page(request: HttpRequest, pk: int) -> HttpResponse:
         "time_format": "full",
         **files,
     }
-    return render_page(request, "web/consignment_print.html", context, viewer=viewer)
+    with timezone.override(client_zone(consignment.client)):
+        return render_page(request, "web/consignment_print.html", context, viewer=viewer)
 
 
 def get_consignment(viewer: Viewer, pk: int) -> Consignment:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Cast, Round
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -106,16 +109,18 @@ def _render_list(
         raise BadRequest
     query = query_form.cleaned_data
     rows = viewer.rows(Consignment)
-    totals = rows.aggregate(count=Count("pk"), logs=Sum("log_count"), volume=Sum("volume"))
     if text := query["q"]:
         rows = rows.filter(text_contains(text, "name", "vehicle_number") | _has_log(viewer, text))
     if query["type"]:
         rows = rows.filter(type=query["type"])
     consignments = annotate_city_name(rows.select_related("client"))
+    totals = _count_shown(rows)
+    is_filtered = any(query.values())
     context = {
         "section": "consignments",
         "page": get_page(request, consignments, limit=CONSIGNMENTS_PER_PAGE),
         "totals": totals,
+        "total": viewer.rows(Consignment).count() if is_filtered else totals["count"],
         "types": Consignment.Type.choices,
         "query": query,
         "new_form": new_form,
@@ -123,6 +128,16 @@ def _render_list(
     if new_form is not None and viewer.client is not None:
         context["cities"] = _list_cities(viewer, viewer.client.pk)
     return render_page(request, "web/consignments.html", context, viewer=viewer, status=status)
+
+
+def _count_shown(rows: QuerySet[Consignment]) -> dict[str, Any]:
+    """Return the number of these consignments, of their logs, and their exact volume."""
+    # SQLite adds decimals as binary fractions, but integers exactly.
+    thousandths = Cast(Round(F("volume") * 1000), BigIntegerField())
+    totals = rows.aggregate(
+        count=Count("pk"), logs=Sum("log_count", default=0), thousandths=Sum(thousandths, default=0)
+    )
+    return {**totals, "volume": Decimal(totals["thousandths"]).scaleb(-3)}
 
 
 def _has_log(viewer: Viewer, barcode: str) -> Q:

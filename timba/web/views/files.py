@@ -63,6 +63,7 @@ def files_page(request: HttpRequest) -> HttpResponse:
         "section": "files",
         "page": page,
         "total": viewer.rows(File).count(),
+        "shown": counts.get(query["status"], 0) if query["status"] else sum(counts.values()),
         "kinds": File.Kind.choices,
         "query": query,
         "consignment": find_consignment(viewer, query["consignment_id"]),

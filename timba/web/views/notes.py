@@ -107,10 +107,12 @@ def _render_list(
         raise BadRequest
     rows = viewer.rows(Note)
     total = rows.count()
+    is_filtered = only is not None or any(query.cleaned_data.values())
     rows = rows.filter(pk=only.pk) if only is not None else _filter(rows, query.cleaned_data)
     context = {
         "section": "notes",
         "total": total,
+        "shown": rows.count() if is_filtered else total,
         "page": get_page(request, rows.select_related("consignment"), limit=NOTES_PER_PAGE),
         "query": query.cleaned_data,
         "consignment": find_consignment(viewer, query.cleaned_data["consignment_id"]),

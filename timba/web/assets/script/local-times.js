@@ -1,14 +1,21 @@
-// Shows the times of the page, which the server sends in UTC, in the time zone of the browser.
+// Shows the times of the page, which the server sends in UTC, in the time zone of the browser, and names
+// that zone. Paper has the zone of the company instead: the server renders it, and it stays as it is.
+
+const TIME = "time[data-time]";
+const REFRESH_MS = 60_000; // "today" becomes "yesterday" on a page that stays open
 
 const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const date = { day: "numeric", month: "short", year: "numeric" };
 const time = new Intl.DateTimeFormat("en-GB", clock);
 const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const full = new Intl.DateTimeFormat("en-GB", {
-  ...clock, day: "numeric", month: "short", year: "numeric", second: "2-digit", timeZoneName: "short",
-});
+const day = new Intl.DateTimeFormat("en-GB", date);
+const minute = new Intl.DateTimeFormat("en-GB", { ...clock, ...date });
+const full = new Intl.DateTimeFormat("en-GB", { ...clock, ...date, second: "2-digit", timeZoneName: "short" });
+
+let isPrinting = false;
 
 function formatShort(at, now = new Date()) {
+  if (isPrinting) return minute.format(at);
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
   const days = Math.round((new Date(at.getFullYear(), at.getMonth(), at.getDate()) - midnight) / 864e5);
   if (days === 0) return `today ${time.format(at)}`;
@@ -23,36 +30,54 @@ function localize(element) {
   const at = new Date(element.dateTime);
   const format = formats[element.dataset.time];
   if (!format || Number.isNaN(at.getTime())) return;
-  const text = format(at);
   // Compared first: writing triggers the observer again.
+  const text = format(at);
   if (element.textContent !== text) element.textContent = text;
-  const fullText = full.format(at);
-  if (element.title !== fullText) element.title = fullText;
+  const title = full.format(at);
+  if (element.title !== title) element.title = title;
 }
 
-function localizeAll(root) {
-  if (root.matches?.("time[data-time]")) localize(root);
-  for (const element of root.querySelectorAll("time[data-time]")) localize(element);
+function localizeAll(root = document.body) {
+  for (const element of root.querySelectorAll(TIME)) localize(element);
 }
 
-/** Show all times in the local time zone, also those that are inserted later. */
+function showZone() {
+  const { timeZone = "UTC" } = Intl.DateTimeFormat().resolvedOptions();
+  for (const element of document.querySelectorAll("[data-zone]")) {
+    if (element.textContent !== timeZone) element.textContent = timeZone;
+  }
+}
+
+function handleChange({ target, addedNodes }) {
+  // A morph replaces the text inside an element that stays.
+  const changed = target.nodeType === Node.ELEMENT_NODE ? target : target.parentElement;
+  const element = changed?.closest(TIME);
+  if (element) localize(element);
+  for (const node of addedNodes) {
+    if (node.nodeType !== Node.ELEMENT_NODE) continue;
+    if (node.matches(TIME)) localize(node);
+    else localizeAll(node);
+  }
+}
+
+function setPrinting(value) {
+  isPrinting = value;
+  localizeAll();
+}
+
+/** Show all times in the local time zone, also those that are inserted or changed later. */
 export function setUpLocalTimes() {
-  localizeAll(document);
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
-  const city = zone.split("/").at(-1).replaceAll("_", " ");
-  const showZone = () => {
-    for (const element of document.querySelectorAll("[data-zone]")) {
-      if (element.textContent !== city) element.textContent = city;
-    }
-  };
+  if (document.body.matches("[data-fixed-zone]")) return;
+  localizeAll();
   showZone();
   new MutationObserver((changes) => {
-    for (const change of changes) {
-      if (change.type === "attributes") localize(change.target);
-      for (const node of change.addedNodes) if (node.nodeType === Node.ELEMENT_NODE) localizeAll(node);
-      const parent = change.target.closest?.("time[data-time]");
-      if (parent) localize(parent);
-    }
+    changes.forEach(handleChange);
     showZone();
-  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["datetime"] });
+  }).observe(document.body, {
+    childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["datetime", "data-time", "title"],
+  });
+  setInterval(() => localizeAll(), REFRESH_MS);
+  // Paper is read on another day.
+  window.addEventListener("beforeprint", () => setPrinting(true));
+  window.addEventListener("afterprint", () => setPrinting(false));
 }
