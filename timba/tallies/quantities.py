@@ -12,9 +12,10 @@ from timba.tallies.numbers import MAX_NUMBER, VULGAR_FRACTIONS, NumberStyle, par
 from timba.tallies.units import UNITS, parse_unit
 from timba.tallies.wording import unify_primes
 
-_NUMBER: Final = rf"[+\-−]?\s*[0-9.,{VULGAR_FRACTIONS}](?:[0-9.,/⁄\s\-{VULGAR_FRACTIONS}]*[0-9{VULGAR_FRACTIONS}])?"
+_FIGURES: Final = f"0-9{VULGAR_FRACTIONS}"
+_NUMBER: Final = rf"[+\-−]?\s*[.,{_FIGURES}](?:[{_FIGURES}.,/⁄\s\-]*[{_FIGURES}])?"
 _UNIT: Final = r"['\"]|[^\W\d_]{1,14}\.?"
-_ONE: Final = re.compile(rf"({_NUMBER})\s*({_UNIT})", re.ASCII)
+_ONE: Final = re.compile(rf"({_NUMBER})\s*({_UNIT})")
 _TWO: Final = re.compile(rf"([0-9]{{1,6}})\s*({_UNIT})\s*[-,&]?\s*({_NUMBER})\s*({_UNIT})?")
 # Two units that may follow each other: 8 ft 6 in, 4 m 20 cm.
 _PAIRS: Final = frozenset((("ft", "in"), ("m", "cm"), ("m", "mm"), ("cm", "mm")))

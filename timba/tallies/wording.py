@@ -13,8 +13,13 @@ _REPLACED: Final = str.maketrans(
     {
         **dict.fromkeys(_SINGLE_PRIMES, "'"),
         **dict.fromkeys(_DOUBLE_PRIMES, '"'),
-        **{"ł": "l", "Ł": "l", "đ": "d", "°": "o", "⌀": "ø", "∅": "ø", "Φ": "ø", "ф": "ф"},
-        **{"#": " # ", "\u00ad": "", "\u200b": "", "\ufeff": ""},
+        **dict.fromkeys("⌀∅Φ", "ø"),
+        **dict.fromkeys("\u00ad\u200b\u200e\u200f\ufeff", ""),
+        "ł": "l",
+        "Ł": "l",
+        "đ": "d",
+        "°": "o",
+        "#": " # ",
     }
 )
 # A small raised figure is a footnote, but for those of m² and m³.
