@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Final
 
-from timba.tallies.units import PREPOSITIONS, looks_like_unit, parse_unit
-from timba.tallies.vocabulary import DIAMETER, DOUBTFUL, MEASURES, VOLUME, WORDS
+from timba.tallies.units import PREPOSITIONS, UNITS, looks_like_unit, parse_unit
+from timba.tallies.vocabulary import DIAMETER, EXACT, MEASURES, VOLUME, WORDS
 from timba.tallies.wording import fold, unify_primes
 
 # A longer text is no title.
@@ -20,26 +21,34 @@ def _folded(words: str) -> frozenset[str]:
 
 # Words for all measures at once.
 _DIMENSIONS: Final = _folded(
-    """dimension dimensions dim dims size sizes measure measures measurement measurements unit units uom
-    maß maße masse abmessung abmessungen einheit einheiten maßeinheit maßangaben
-    dimensions mesure mesures unité unités dimensión dimensiones medida medidas unidad unidades
-    wymiar wymiary wymiarów jednostka jednostki izmērs izmēri izmēru mērvienība mērvienības mēri
-    matmenys matmenų matmuo vienetas vienetai mõõt mõõdud mõõtmed mõõtühik ühik ühikud mitat mitta
-    mittayksikkö yksikkö yksiköt mått dimension dimensioner enhet enheter måttenhet размер размеры
-    размеров единица единицы измерение измерения розмір розміри одиниця одиниці вимір виміри"""
+    """
+    dimension dimensions dim dims size sizes measure measures measurement measurements unit
+    units uom maß maße masse abmessung abmessungen einheit einheiten maßeinheit maßangaben
+    mesure mesures unité unités dimensión dimensiones medida medidas unidad unidades wymiar
+    wymiary wymiarów jednostka jednostki izmērs izmēri izmēru mērvienība mērvienības mēri
+    matmenys matmenų matmuo vienetas vienetai mõõt mõõdud mõõtmed mõõtühik ühik ühikud mitat
+    mitta mittayksikkö yksikkö yksiköt mått dimensioner enhet enheter måttenhet размер размеры
+    размеров единица единицы измерение измерения розмір розміри одиниця одиниці вимір виміри
+    """
 )
 # Words that may stand beside those of a measure, or between it and its unit.
 _FILLERS: Final = _folded(
-    """all the are is be given stated expressed shown measured log logs timber sawn wood of and as both
-    note nb alle sind in angegeben angaben und aller die das der toutes tous les sont exprimées exprimés
-    données et de du des todas todos las los en están son expresadas dadas y el la wszystkie są podane
-    podano i oraz visi visas ir doti norādīti un visas mērvienības visi nurodyti pateikti kõik on antud ja
-    kaikki ovat alla är angivna och samt все указаны даны и в усі всі вказані та у measurement измерения
-    вимірювання tally"""
+    """
+    all the are is be given stated expressed shown measured log logs timber sawn wood of and as
+    both note nb alle sind in angegeben angaben und aller die das der toutes tous les sont
+    exprimées exprimés données et de du des todas todos las los en están son expresadas dadas y
+    el la wszystkie są podane podano i oraz visi visas ir doti norādīti un mērvienības nurodyti
+    pateikti kõik on antud ja kaikki ovat alla är angivna och samt все указаны даны и в усі всі
+    вказані та у measurement измерения вимірювання tally
+    """
 )
 _TOKEN: Final = re.compile(r"[^\W_]+(?:\.(?=[^\W\d_]))?|['\"]|[^\w\s]", re.UNICODE)
-_BREAKS: Final = frozenset(".;!?\n")
 _JOINS: Final = frozenset(",/|&+()[]{}:=-–—x×х*")
+# What stands between the units of several measures: “m / cm / cm”, “feet and inches”.
+_UNIT_JOINS: Final = frozenset(
+    (*"/,x×х&+-", "and", "und", "et", "y", "i", "un", "ir", "ja", "och", "и")
+)
+_SENTENCE: Final = re.compile(r"[;\n]|\.(?=\s+[^\W\d_a-zа-яäöüõ])")
 
 
 def units_in_title(text: str) -> Mapping[str, str]:
@@ -48,18 +57,39 @@ def units_in_title(text: str) -> Mapping[str, str]:
     A measure of which it names two units has none. A value with a unit (“length: 4 m”) is no
     statement about the units of a table.
     """
+    found = _find_units(text)
+    return {name: unit for name, units in found.items() for unit in units if _is_known(units)}
+
+
+def doubtful_units_in_title(text: str) -> Mapping[str, str]:
+    """Return what a title says of each measure whose unit is not known or not one: “ft/in”."""
+    found = _find_units(text)
+    return {
+        name: "/".join(units) for name, units in found.items() if units and not _is_known(units)
+    }
+
+
+def _is_known(units: Sequence[str]) -> bool:
+    return len(units) == 1 and units[0] in UNITS
+
+
+def _find_units(text: str) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {measure: [] for measure in MEASURES}
     if len(text) > MAX_TITLE:
-        return {}
-    found: dict[str, set[str]] = {measure: set() for measure in MEASURES}
-    for clause in re.split(r"[;\n]|\.(?=\s|$)", unify_primes(text)):
-        for measure, unit in _statements(_TOKEN.findall(clause)):
-            if measure in found:
-                found[measure].add(unit)
-    return {measure: next(iter(units)) for measure, units in found.items() if len(units) == 1}
+        return found
+    text = unify_primes(text)
+    words = frozenset(fold(word) for word in _TOKEN.findall(text))
+    named = {WORDS[word][0] for word in words if word in WORDS}
+    for sentence in _SENTENCE.split(text):
+        statements = _statements(_TOKEN.findall(sentence), is_table=named >= set(MEASURES))
+        for measure, unit in statements:
+            if measure in found and unit not in found[measure]:
+                found[measure].append(unit)
+    return found
 
 
-def _statements(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each measure and unit that the words of a clause put together."""
+def _statements(tokens: Sequence[str], *, is_table: bool) -> Iterator[tuple[str, str]]:
+    """Yield each measure and unit that the words of a sentence put together."""
     subjects: list[str] = []
     is_foreign = False
     position = 0
@@ -71,65 +101,60 @@ def _statements(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
             subjects, position = [], end
             continue
         word = fold(tokens[position])
-        named = _subjects_of(word, tokens)
+        named = _subjects_of(word, is_table=is_table)
+        is_silent = _says_nothing(tokens[position], word)
         if named and not is_foreign:
             subjects += named
-        elif not named and not _says_nothing(tokens[position], word):
+        elif not is_silent:
             subjects = []
-        is_foreign = bool(word) and not named and not _says_nothing(tokens[position], word)
+        is_foreign = not named and not is_silent
         position += 1
 
 
-def _subjects_of(word: str, tokens: Sequence[str]) -> list[str]:
-    """Return the measures that a word names; a single letter does beside others only."""
+def _subjects_of(word: str, *, is_table: bool) -> list[str]:
+    """Return the measures that a word names; an abbreviation does beside all others only."""
     if word in _DIMENSIONS:
         return list(MEASURES)
     field, rank = WORDS.get(word, ("", 0))
-    if field not in (*MEASURES, DIAMETER, VOLUME):
-        return []
-    if rank == DOUBTFUL and len(word) == 1:
-        letters = {fold(token) for token in tokens if len(token) == 1}
-        others = {WORDS[letter][0] for letter in letters if letter in WORDS}
-        return [field] if others >= set(MEASURES) else []
-    return [field]
+    if field in (*MEASURES, DIAMETER, VOLUME) and (rank == EXACT or is_table):
+        return [field]
+    return []
 
 
 def _units_at(tokens: Sequence[str], position: int) -> tuple[list[str], int]:
-    """Return the units from a token on, joined by “/” and the like, and where they end."""
+    """Return the units from a word on, joined by “/” and the like, and where they end."""
     units: list[str] = []
     end = position
     while end < len(tokens):
-        token = tokens[end]
         following = tokens[end + 1] if end + 1 < len(tokens) else ""
-        is_preposition = token.casefold() in PREPOSITIONS and parse_unit(following) is not None
-        unit = None if is_preposition else parse_unit(token)
-        if unit is None and not is_preposition and looks_like_unit(token):
-            unit = token
-        if unit is not None:
+        unit = _unit_of(tokens[end])
+        if unit and not (tokens[end].casefold() in PREPOSITIONS and _unit_of(following)):
             units.append(unit)
-            end += 1
-        elif units and token in "/x×х" and (parse_unit(following) or looks_like_unit(following)):
-            end += 1
-        else:
-            break
+        elif not (units and tokens[end].casefold() in _UNIT_JOINS and _unit_of(following)):
+            if unit is None or units:
+                break
+            position += 1
+        end += 1
     return units, end
+
+
+def _unit_of(word: str) -> str | None:
+    return parse_unit(word) or (word if looks_like_unit(word) else None)
 
 
 def _pair(subjects: Sequence[str], units: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield one unit with each measure, or as many units as measures in turn."""
     if len(units) == len(subjects):
         yield from zip(subjects, units, strict=True)
-        return
-    for subject in subjects:
-        for unit in units:
-            yield subject, unit
+    else:
+        yield from product(subjects, units)
 
 
 def _is_value(tokens: Sequence[str], end: int) -> bool:
     """Return whether a number follows the unit, so that both are about one thing."""
-    rest = [token for token in tokens[end : end + 2] if token not in ")]}:="]
+    rest = [word for word in tokens[end : end + 2] if word not in ")]}:="]
     return bool(rest) and rest[0].isdigit()
 
 
-def _says_nothing(token: str, word: str) -> bool:
-    return token in _JOINS or word in _FILLERS or word in PREPOSITIONS or not word
+def _says_nothing(text: str, word: str) -> bool:
+    return text in _JOINS or word in _FILLERS or word in PREPOSITIONS or not word

@@ -142,7 +142,8 @@ _SPELLINGS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     COUNTER: (
         """
         #, no, number, nr, nummer, num, numéro, número, numer, numurs, numeris, nro, numero,
-        номер, но, n, row, row no, row number, row #, line, line no, line number, item, item no, item number, seq,
+        номер, но, n, row, row no, row number, row #, line, line no, line number, item, item no,
+        item number, seq,
         sequence, seq no, s no, s n, n o, sn, sl no, sr no, serial no, serial number, serial,
         count no, running no, running number, lfd, lfd nr, lfdnr, lfd no, laufende nummer,
         laufnummer, pos, position, pos nr, zeile, rang, ligne, no ligne, no ordre, no d'ordre,
