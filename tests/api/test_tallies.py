@@ -78,14 +78,29 @@ def test_export_has_the_consignments_name(
 def test_export_holds_the_logs(api_client: APIClient, consignment: Consignment) -> None:
     response = content_of(api_client.get(path_of(consignment, "csv")))
     assert response.decode().splitlines() == [
-        "barcode,length,breadth,height,volume",
+        "\ufeffbarcode,length,breadth,height,volume",
         "'=A1,4.000,30.000,25.000,0.300",
         "B,4.000,30.000,25.000,0.300",
+    ]
+    response = content_of(api_client.get(path_of(consignment, "csv") + "?decimal=comma"))
+    assert response.decode().splitlines()[1:] == [
+        "'=A1;4,000;30,000;25,000;0,300",
+        "B;4,000;30,000;25,000;0,300",
     ]
     [page] = pypdfium2.PdfDocument(content_of(api_client.get(path_of(consignment, "pdf"))))
     text = page.get_textpage().get_text_bounded()
     assert "Rīga (7)" in text
     assert "2 logs, 0.600 m³" in text
+
+
+@pytest.mark.parametrize("value", [",", "point", "COMMA"])
+def test_the_only_other_decimal_separator_is_the_comma(
+    value: str, api_client: APIClient, consignment: Consignment
+) -> None:
+    response = api_client.get(path_of(consignment, "csv"), {"decimal": value})
+    assert response.status_code == 400
+    sentence = f"“{value}” is not “comma”: leave it out for points."
+    assert response.json()["errors"] == {"decimal": [sentence]}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import openpyxl
@@ -60,24 +61,42 @@ def pages_of(exported: Tally) -> list[str]:
 # --- CSV -----------------------------------------------------------------------------------------
 
 
-def test_a_csv_has_a_header_and_one_line_for_each_log() -> None:
+def test_a_csv_has_a_byte_order_mark_a_header_and_one_line_for_each_log() -> None:
     assert written(write_csv, tally(log("A", "0.323"), log("Ē, “2”", "1.000"))).decode() == (
-        "barcode,length,breadth,height,volume\r\n"
+        "\ufeffbarcode,length,breadth,height,volume\r\n"
         "A,4.230,30.500,25.000,0.323\r\n"
         '"Ē, “2”",4.230,30.500,25.000,1.000\r\n'
     )
 
 
-@pytest.mark.parametrize("text", [*TRIGGERS, "'=1"])
-def test_nothing_in_a_csv_is_a_formula(text: str) -> None:
-    [_, row] = csv.reader(io.StringIO(written(write_csv, tally(log(text))).decode(), newline=""))
+def test_a_csv_with_decimal_commas_has_semicolons() -> None:
+    write = partial(write_csv, decimal=",")
+    assert written(write, tally(log("A,B", "1234.5"), log("1.2"))).decode() == (
+        "\ufeffbarcode;length;breadth;height;volume\r\n"
+        '"A,B";4,230;30,500;25,000;1234,5\r\n'
+        "'1.2;4,230;30,500;25,000;0,323\r\n"
+    )
+
+
+@pytest.mark.parametrize("text", [*TRIGGERS, "'=1", "00042", "1E5", "1-2", "TRUE"])
+def test_what_a_spreadsheet_would_change_or_run_has_an_apostrophe(text: str) -> None:
+    content = written(write_csv, tally(log(text))).decode("utf-8-sig")
+    [_, row] = csv.reader(io.StringIO(content, newline=""))
     assert row[0] == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["TB-1", "1-2", "a=b", "'", "'t Woud"])
+@pytest.mark.parametrize("text", ["TB-1", "a=b", "'", "'t Woud", "12345678901"])
 def test_harmless_texts_are_unchanged(text: str) -> None:
     [_, row] = csv.reader(io.StringIO(written(write_csv, tally(log(text))).decode()))
     assert row[0] == text
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_barcode_is_one_cell_whatever_separates_the_fields(delimiter: str) -> None:
+    content = written(write_csv, tally(log("a;=1"), log("b\t=1"), log('c";=1'))).decode("utf-8-sig")
+    cells = [row[0] for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)]
+    first = [cell.partition(",4.230")[0] for cell in cells[1:]]
+    assert first == ["a;=1", "b\t=1", 'c";=1']
 
 
 # --- XLSX ----------------------------------------------------------------------------------------

@@ -15,11 +15,13 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.files import visible_file
+from timba.api.http import QuerySerializer, validated_query
 from timba.api.openapi import RANGE_RESPONSE
 from timba.api.problems import problem
 from timba.errors import Invalid, NotFound, Unavailable
@@ -45,7 +47,7 @@ _REJECTS_SCHEMA: Final = {
 _CSV_SCHEMA: Final = {
     "type": "string",
     "examples": [
-        "Barcode,Length (m),Breadth (cm),Height (cm),Volume (m³)\r\nTB-1-71,4.2,30,30,0.378\r\n"
+        "\ufeffbarcode,length,breadth,height,volume\r\nTB-1-71,4.200,30.000,30.000,0.378\r\n"
     ],
 }
 
@@ -225,15 +227,30 @@ class WorkbookView(APIView):
         return _export_response(request, pk, extension="xlsx")
 
 
+class CsvQuery(QuerySerializer):
+    """How numbers are written."""
+
+    decimal = serializers.ChoiceField(
+        choices=["comma"],
+        required=False,
+        help_text="comma writes decimal commas, and semicolons between the fields.",
+        error_messages={"invalid_choice": "“{input}” is not “comma”: leave it out for points."},
+    )
+
+
 class CsvView(APIView):
     """`GET /api/consignments/<id>/tally.csv`."""
 
     @extend_schema(
         summary="Export the tally of a consignment as CSV",
+        description="In UTF-8 with a byte order mark. A barcode that a spreadsheet program would "
+        "change or run has an apostrophe in front, which is taken off when the CSV is uploaded.",
+        parameters=[CsvQuery],
         responses={(200, MEDIA_TYPES["csv"]): _CSV_SCHEMA},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        return _export_response(request, pk, extension="csv")
+        decimal = "," if "decimal" in validated_query(CsvQuery, request) else "."
+        return _export_response(request, pk, extension="csv", decimal=decimal)
 
 
 class PdfView(APIView):
@@ -251,11 +268,15 @@ class PdfView(APIView):
         return _export_response(request, pk, extension="pdf")
 
 
-def _export_response(request: Request, pk: int, *, extension: str) -> StreamingHttpResponse:
+def _export_response(
+    request: Request, pk: int, *, extension: str, decimal: str = "."
+) -> StreamingHttpResponse:
     """Return an export. It is complete before it is streamed: streaming makes no queries."""
     actor = actor_of(request)
     consignment = get_visible_consignment(actor, pk)
-    content = export_tally(actor=actor, consignment=consignment, extension=extension)
+    content = export_tally(
+        actor=actor, consignment=consignment, extension=extension, decimal=decimal
+    )
     size = content.tell()
     media_type = MEDIA_TYPES[extension]
     if extension == "csv":

@@ -24,8 +24,7 @@ MAX_REJECTS: Final = 1_000_000
 MAX_BYTES: Final = 64 * 1024 * 1024
 
 _TRIGGERS: Final = "=+\\-@＝＋－＠"
-# Characters that a spreadsheet may skip before a formula. The apostrophe is one of them, so that
-# removing the first one always restores exactly the original text.
+# Characters that a spreadsheet may skip before a formula.
 _SKIPPED: Final = r"[ \"'`\u00a0\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff]*"
 # A signed number within a text runs nothing and is left readable.
 _NUMBER: Final = r" *[+-]\d[\d.,]* *(?:[;\t\r\n]|\Z)"
@@ -33,7 +32,6 @@ _FORMULA: Final = re.compile(rf"{_SKIPPED}[{_TRIGGERS}\t\r\n\0]")
 _FORMULA_WITHIN: Final = re.compile(
     rf"(?:;|(?!\A)[\t\r\n])(?!{_NUMBER})(?={_SKIPPED}[{_TRIGGERS}])"
 )
-_ESCAPED_FORMULA: Final = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
 # Control characters that XML 1.0, and so a workbook, cannot hold.
 _NOT_IN_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -87,12 +85,12 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
 def escape_formula(text: str) -> str:
     """Return `text` with an apostrophe wherever a spreadsheet would see a formula begin."""
     escaped = _FORMULA_WITHIN.sub(r"\g<0>'", text)
-    return f"'{escaped}" if _FORMULA.match(text) else escaped
+    return f"'{escaped}" if runs_as_formula(text) else escaped
 
 
-def unescape_formula(cell: str) -> str:
-    """Return the cell of a CSV without the apostrophe that keeps it from being a formula."""
-    return cell[1:] if cell.startswith("'") and _ESCAPED_FORMULA.match(cell) else cell
+def runs_as_formula(text: str) -> bool:
+    """Whether a spreadsheet would take the whole text for a formula."""
+    return _FORMULA.match(text) is not None
 
 
 def xlsx_text(text: str) -> str:

@@ -58,17 +58,19 @@ def get_visible_consignment(actor: User, pk: int) -> Consignment:
     return consignments.get_or_not_found(pk=pk)
 
 
-def export_tally(*, actor: User, consignment: Consignment, extension: str) -> BinaryIO:
+def export_tally(
+    *, actor: User, consignment: Consignment, extension: str, decimal: str = "."
+) -> BinaryIO:
     """Return the export of a consignment as an unnamed file, positioned at its end.
 
-    `extension` is `csv`, `xlsx` or `pdf`. Raises Unavailable if too many exports are being made, or
-    if this one fails, and DiskFull.
+    `extension` is `csv`, `xlsx` or `pdf`, `decimal` the decimal separator of a CSV. Raises
+    Unavailable if too many exports are being made, or if this one fails, and DiskFull.
     """
     with export_thread_slot(consignment.client_id):
         try:
             out = _temporary_file()
             try:
-                _write(actor, consignment, extension, out)
+                _write(actor, consignment, (extension, decimal), out)
             except BaseException:
                 out.close()
                 raise
@@ -81,27 +83,27 @@ def export_tally(*, actor: User, consignment: Consignment, extension: str) -> Bi
     return out
 
 
-def _write(actor: User, consignment: Consignment, extension: str, out: BinaryIO) -> None:
+def _write(actor: User, consignment: Consignment, form: tuple[str, str], out: BinaryIO) -> None:
     if consignment.log_count <= INLINE_MAX_LOGS:
         logs = list(_read_logs(actor, consignment))
-        get_writer(extension)(_build_tally(consignment, logs), out)
+        get_writer(*form)(_build_tally(consignment, logs), out)
     elif consignment.log_count < LARGE_MIN_LOGS:
-        _write_in_child(actor, consignment, extension, out)
+        _write_in_child(actor, consignment, form, out)
     else:
         with large_export_slot(consignment.client_id) as slot:
-            _write_in_child(actor, consignment, extension, out, slot)
+            _write_in_child(actor, consignment, form, out, slot)
     out.seek(0, os.SEEK_END)
 
 
 def _write_in_child(
-    actor: User, consignment: Consignment, extension: str, out: BinaryIO, *inherited: int
+    actor: User, consignment: Consignment, form: tuple[str, str], out: BinaryIO, *inherited: int
 ) -> None:
     """Write the export in a child process, which inherits these file descriptors."""
     with _temporary_file() as spool:
         _write_snapshot(actor, consignment, spool)
         spool.seek(0)
         subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            [*isolated_python(_START_CHILD), extension],
+            [*isolated_python(_START_CHILD), *form],
             stdin=spool,
             stdout=out,
             stderr=subprocess.PIPE,

@@ -1,11 +1,13 @@
 """Writes a tally as an Excel workbook or as CSV, in which no cell is run as a formula.
 
 The workbook is ready to be printed: details of the consignment, a table of its logs with numbers as
-numbers, and their total. The CSV is for programs: one row for each log, with the API's field names.
+numbers, and their total. The CSV is for programs: one row for each log, with the API's field names,
+and in a form that a spreadsheet program can open and save without changing it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
@@ -14,9 +16,13 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, Side
 
-from timba.files.rejects import csv_lines, set_xlsx_text, xlsx_text
+from timba.files.rejects import set_xlsx_text, xlsx_text
+from timba.tallies.barcode_cells import escape_barcode
 from timba.tallies.tally import Tally, TallyLog
 
+# What separates the fields of a CSV, by its decimal separator.
+DELIMITERS: Final = {".": ",", ",": ";"}
+_NEEDS_QUOTES: Final = re.compile(r"[\",;|\t\r\n]")
 XLSX_HEADER: Final = ("No.", "Barcode", "Length (m)", "Breadth (cm)", "Height (cm)", "Volume (m³)")
 # By column: its width in characters, and the number format of its cells.
 _WIDTHS: Final = (14, 30, 13, 13, 13, 13)
@@ -31,10 +37,26 @@ _RIGHT: Final = Alignment(horizontal="right")
 _LEFT: Final = Alignment(horizontal="left")
 
 
-def write_csv(tally: Tally, out: BinaryIO) -> None:
-    """Write a header with the API's field names, and one line for each log."""
-    out.write(csv_lines([TallyLog._fields]))  # noqa: SLF001 - public, in spite of its name
-    out.writelines(csv_lines([log]) for log in tally.logs)
+def write_csv(tally: Tally, out: BinaryIO, *, decimal: str = ".") -> None:
+    """Write a header with the API's field names, and one line for each log.
+
+    With a decimal comma, fields are separated by semicolons, as where that is usual.
+    """
+    separator = DELIMITERS[decimal]
+    # The mark of the encoding, without which Excel takes UTF-8 for another one.
+    out.write(f"\ufeff{separator.join(TallyLog._fields)}\r\n".encode())  # noqa: SLF001 - public, in spite of its name
+    for barcode, *numbers in tally.logs:
+        cells = (_csv_barcode(barcode), *(str(number).replace(".", decimal) for number in numbers))
+        out.write(f"{separator.join(cells)}\r\n".encode())
+
+
+def _csv_barcode(barcode: str) -> str:
+    """Return a barcode as the first field of a line, one cell whatever separates the fields."""
+    cell = escape_barcode(barcode)
+    if _NEEDS_QUOTES.search(cell) is None:
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def write_xlsx(tally: Tally, out: BinaryIO) -> None:

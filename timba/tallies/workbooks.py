@@ -26,7 +26,7 @@ from python_calamine import (
 )
 
 from timba.files.processors.base import FileRefused
-from timba.files.rejects import unescape_formula
+from timba.tallies.barcode_cells import unescape_barcode
 
 # Parts (files) in the archive, and bytes of all of them when decompressed.
 MAX_PARTS: Final = 1000
@@ -151,7 +151,7 @@ def _parse_csv(text: str, delimiter: str) -> list[list[str]]:
             if len(cells) > MAX_COLUMNS:
                 raise FileRefused(TOO_LONG.format(row=len(rows) + 1))
             # An export of Timba may have been edited and uploaded.
-            rows.append([unescape_formula(cell) for cell in cells])
+            rows.append([unescape_barcode(cell) for cell in cells])
     except csv.Error as error:
         sentence = TOO_LONG if "limit" in str(error) else BAD_QUOTE
         raise FileRefused(sentence.format(row=len(rows) + 1)) from None
