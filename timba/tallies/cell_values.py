@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -165,10 +166,11 @@ def _parse_date(
 
 
 def _parse_iso(text: str) -> date | datetime | time | None:
-    for parse in (date.fromisoformat, time.fromisoformat, datetime.fromisoformat):
-        try:
-            value = parse(text)
-        except ValueError:
-            continue
-        return value if type(value) is date else value.replace(tzinfo=None)
+    """Return the date of a cell that stores one as text; spreadsheets have no time zones."""
+    with suppress(ValueError):
+        return date.fromisoformat(text)
+    with suppress(ValueError):
+        return time.fromisoformat(text).replace(tzinfo=None)
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).replace(tzinfo=None)
     return None

@@ -178,7 +178,9 @@ def parse_format(code: str) -> NumberFormat:
 
 
 def _split(code: str) -> list[_Section]:
-    sections, tokens, condition = [], [], None
+    sections: list[_Section] = []
+    tokens: list[Token] = []
+    condition: _Condition | None = None
     for match in _TOKEN.finditer(code):
         kind = str(match.lastgroup)
         text = match[kind] or ""

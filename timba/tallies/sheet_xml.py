@@ -39,8 +39,8 @@ class FilledCells:
 
     count: int = 0
 
-    def add(self) -> None:
-        self.count += 1
+    def add(self, count: int = 1) -> None:
+        self.count += count
         if self.count > MAX_FILLED:
             raise FileRefused(TOO_FULL)
 
