@@ -26,7 +26,8 @@ from openpyxl.writer.excel import ExcelWriter
 from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.files.rejects import set_xlsx_text
 from timba.tallies.headers import Columns, find_columns
-from timba.tallies.reading import MAX_TITLE_ROWS, NO_HEADER
+from timba.tallies.reading import NO_HEADER
+from timba.tallies.tables import MAX_TITLE_ROWS
 from timba.tallies.workbooks import Sheet, is_workbook, open_sheets
 
 # The name of the object with the annotated workbook in a result.

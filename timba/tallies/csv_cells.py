@@ -100,7 +100,7 @@ class _Rows:
             re.VERBOSE,
         )
         counts = Counter(count for line in lines if (count := line.count(delimiter)))
-        self._usual_count = counts.most_common(1)[0][0] if counts else 1
+        self._usual_count = max(counts, key=counts.__getitem__, default=1)
 
     def read(self) -> list[Row]:
         """Return the rows that are not blank; raise FileRefused if there are too many cells."""

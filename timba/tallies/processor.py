@@ -36,16 +36,19 @@ from timba.files.processors.base import (
 from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
-from timba.tallies.headers import BARCODE, FIELDS, MEASURES, column_letters
-from timba.tallies.reading import (
+from timba.tallies.columns import column_letters
+from timba.tallies.decisions import USUAL_UNITS as UNIT_NAMES
+from timba.tallies.parsing import (
+    FIELDS,
     ROWS,
-    UNIT_NAMES,
+    WHOLE_ROW,
     RejectedRow,
     SheetLog,
     deserialize_rows,
     format_row,
-    read_tally,
 )
+from timba.tallies.reading import read_tally
+from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES
 
 RESULT_FIELDS: Final = ("rows", "accepted", "rejected", "unchanged", "volume", "first_errors")
 
@@ -98,18 +101,21 @@ def stage_tally(job: Job, result: ReadResult) -> Findings:
     if consignment is None:
         raise FileRefused(NO_CONSIGNMENT)
     _check_uploader(file.uploaded_by, consignment.client)
+    if questions := result.findings["questions"]:
+        raise FileRefused(questions[0]["sentence"], findings=result.findings)
     parsed = deserialize_rows(result.objects[ROWS])
     comparison = _compare(consignment, parsed.logs)
     added = sum((volume(**log.measures) for log in comparison.new), Decimal(0))
     if consignment.volume + added > MAX_TOTAL_VOLUME:
         raise FileRefused(TOO_MUCH)
     rejected = sorted([*parsed.rejected, *comparison.rejected], key=lambda row: row.row)
-    columns: Mapping[str, int] = result.findings["columns"]
+    [table, *_] = result.findings["tables"]
+    columns: Mapping[str, int] = table["columns"]
     rejects = [(row.row, _reason(row, columns), replace_unstorable(row.text)) for row in rejected]
     if rejected:
         with job.derive(Derivative.Role.REJECTS) as out:
             RejectsWriter(out).add(rejects)
-        _write_annotated_copy(job, rejected, sheet=result.findings["sheet"], columns=columns)
+        _write_annotated_copy(job, rejected, sheet=table["sheet"], columns=columns)
     findings = {
         "rows": len(comparison.new) + comparison.unchanged + len(rejected),
         "accepted": len(comparison.new),
@@ -190,7 +196,7 @@ def _compare(consignment: Consignment, logs: Sequence[SheetLog]) -> Comparison:
             new.append(log)
         elif errors := _find_conflicts(log, existing, consignment, names):
             text = format_row([log.barcode, *log.measures.values()])
-            rejected.append(RejectedRow(row=log.row, errors=errors, text=text))
+            rejected.append(RejectedRow(table=log.table, row=log.row, errors=errors, text=text))
     unchanged = len(logs) - len(new) - len(rejected)
     return Comparison(new=new, unchanged=unchanged, rejected=rejected)
 
@@ -220,8 +226,8 @@ def _find_conflicts(
 def _reason(row: RejectedRow, columns: Mapping[str, int]) -> str:
     return replace_unstorable(
         " ".join(
-            f"{column_letters(columns[name])}{row.row}: {row.errors[name]}"
-            for name in FIELDS
+            f"{column_letters(columns.get(name, 0))}{row.row}: {row.errors[name]}"
+            for name in (*FIELDS, PIECES, WHOLE_ROW)
             if name in row.errors
         )
     )
@@ -235,7 +241,7 @@ def _write_annotated_copy(
     If neither can be made, there is none.
     """
     annotations = [
-        (row.row, columns[name], message)
+        (row.row, columns.get(name, 0), message)
         for row in rejected
         for name, message in row.errors.items()
     ]

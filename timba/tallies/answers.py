@@ -1,0 +1,141 @@
+"""Checks the answers to a tally's questions, and applies them to its tables.
+
+An answer has the form of `read_as` in a file's result, so that a result can be sent back: what only
+tells how a file was read is accepted and ignored. A pure module: the API checks with it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from timba.tallies.parsing import FIELDS
+from timba.tallies.units import UNITS
+from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
+
+ENCODINGS: Final = (
+    *("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"),
+    *("cp1250", "cp1251", "cp1252", "cp1257"),
+)
+COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
+# The columns of a sheet in Excel's format.
+MAX_COLUMNS: Final = 16_384
+_MAX_TABLES: Final = 1000
+_SHOWN_ONLY: Final = frozenset(("evidence", "profile", "sheet", "header_row", "delimiter"))
+
+
+class BadAnswer(ValueError):
+    """An answer is not valid; the sentence names its field."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """Answers for a file or one of its tables; columns are numbers from 1.
+
+    The column None of the barcode stands for barcodes that are to be made.
+    """
+
+    columns: Mapping[str, int | None] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    decimal: str | None = None
+    encoding: str | None = None
+    tables: tuple[Answers, ...] = ()
+
+    def for_table(self, index: int) -> Answers:
+        """Return the answers for a table: its own, and those for the file where it has none."""
+        own = self.tables[index] if index < len(self.tables) else Answers()
+        return Answers(
+            columns={**self.columns, **own.columns},
+            units={**self.units, **own.units},
+            decimal=own.decimal or self.decimal,
+        )
+
+
+def check_answers(read_as: Any) -> dict[str, Any]:
+    """Return the answers in `read_as` without what is only shown.
+
+    Raises BadAnswer.
+    """
+    answers = _check_table(read_as, "read_as")
+    if (encoding := read_as.get("encoding")) is not None:
+        answers["encoding"] = _one_of(encoding, ENCODINGS, "encoding")
+    tables = read_as.get("tables")
+    if tables is not None:
+        if not isinstance(tables, list) or len(tables) > _MAX_TABLES:
+            raise BadAnswer("“tables” is a list of answers, one for each table.")
+        answers["tables"] = [
+            _check_table(table, f"tables.{number}") for number, table in enumerate(tables, start=1)
+        ]
+    unknown = read_as.keys() - answers.keys() - _SHOWN_ONLY - {"columns", "units", "decimal"}
+    unknown -= {"encoding", "tables"}
+    if unknown:
+        raise BadAnswer(
+            f"“{min(unknown)}” is no answer. Give columns, units, decimal, encoding or tables."
+        )
+    return answers
+
+
+def parse_answers(read_as: Mapping[str, Any] | None) -> Answers:
+    """Return checked answers, or stored ones of a profile, as a value."""
+    answers = check_answers(dict(read_as or {}))
+    return Answers(
+        columns=answers.get("columns", {}),
+        units=answers.get("units", {}),
+        decimal=answers.get("decimal"),
+        encoding=answers.get("encoding"),
+        tables=tuple(parse_answers(table) for table in answers.get("tables", ())),
+    )
+
+
+def _check_table(read_as: Any, name: str) -> dict[str, Any]:
+    prefix = "" if name == "read_as" else f"{name}."
+    if not isinstance(read_as, Mapping):
+        raise BadAnswer(f"“{name}” is an object such as {{“units”: {{“length”: “ft”}}}}.")
+    answers: dict[str, Any] = {}
+    if (columns := read_as.get("columns")) is not None:
+        answers["columns"] = _check_columns(columns, f"{prefix}columns")
+    if (units := read_as.get("units")) is not None:
+        answers["units"] = _check_units(units, f"{prefix}units")
+    if (decimal := read_as.get("decimal")) is not None:
+        answers["decimal"] = _one_of(decimal, (".", ","), f"{prefix}decimal")
+    return answers
+
+
+def _check_columns(columns: Any, name: str) -> dict[str, int | None]:
+    if not isinstance(columns, Mapping):
+        raise BadAnswer(f"“{name}” names columns by number, such as {{“length”: 2}}.")
+    numbers: dict[int, str] = {}
+    for key, number in columns.items():
+        if key not in COLUMN_FIELDS:
+            raise BadAnswer(f"“{name}.{key}” is no column. Name {_listed(COLUMN_FIELDS)}.")
+        if number is None and key == BARCODE:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise BadAnswer(f"“{name}.{key}” is the number of a column, from 1.")
+        if not 1 <= number <= MAX_COLUMNS:
+            raise BadAnswer(f"“{name}.{key}” is the number of a column, from 1.")
+        if number in numbers:
+            raise BadAnswer(f"“{name}.{numbers[number]}” and “{name}.{key}” are the same column.")
+        numbers[number] = key
+    return dict(columns)
+
+
+def _check_units(units: Any, name: str) -> dict[str, str]:
+    if not isinstance(units, Mapping):
+        raise BadAnswer(f"“{name}” names a unit for each measure, such as {{“length”: “ft”}}.")
+    for measure, unit in units.items():
+        if measure not in MEASURES:
+            raise BadAnswer(f"“{name}.{measure}” is no measure. Name {_listed(MEASURES)}.")
+        _one_of(unit, tuple(UNITS), f"{name}.{measure}")
+    return dict(units)
+
+
+def _one_of(value: Any, choices: tuple[str, ...], name: str) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise BadAnswer(f"“{name}” is one of {_listed(choices, 'or')}.")
+    return value
+
+
+def _listed(words: tuple[str, ...], last: str = "or") -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"

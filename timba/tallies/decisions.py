@@ -1,0 +1,289 @@
+"""Decides the units and the decimal mark of a group of tables from all its rows, or asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+from timba.files.questions import Question
+from timba.tallies.answers import Answers
+from timba.tallies.grids import Cell, CellKind
+from timba.tallies.groups import Group
+from timba.tallies.measure_cells import format_measure, is_plausible, read_quantity
+from timba.tallies.numbers import COMMA, POINT, NumberStyle, decide_style
+from timba.tallies.quantities import Quantity, parse_quantity
+from timba.tallies.units import UNITS
+from timba.tallies.units_named import UNIT_WORDS, NamedUnit, ask_unit, find_named_unit
+from timba.tallies.vocabulary import BREADTH, HEIGHT, LENGTH, MEASURES
+
+# The units of measures of which none is named.
+USUAL_UNITS: Final = {LENGTH: "m", BREADTH: "cm", HEIGHT: "cm"}
+_STYLES: Final = {".": POINT, ",": COMMA}
+# Length, then breadth and height, the most usual first.
+_COMBINATIONS: Final = (
+    *(("mm", "mm"), ("cm", "cm"), ("m", "cm"), ("m", "mm"), ("ft", "in"), ("in", "in"), ("m", "m")),
+    *(("m", "in"), ("cm", "mm"), ("ft", "cm"), ("ft", "mm"), ("ft", "ft")),
+)
+Cells = Sequence[tuple[Cell | None, ...]]
+
+
+@dataclass(kw_only=True, slots=True)
+class NumberReading:
+    """The units and number styles of the measures, why so, and what is open."""
+
+    units: dict[str, str] = field(default_factory=dict)
+    styles: dict[str, NumberStyle | None] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+    used_profile: bool = False
+
+
+def decide_numbers(
+    group: Group, columns: Mapping[str, int], cells: Cells, profile: Answers
+) -> NumberReading:
+    """Return how the measures of a group are read; `cells` are those of its logs.
+
+    Each row has the cells of MEASURES. The profile answers what is open.
+    """
+    reading = NumberReading()
+    by_measure = {name: [row[position] for row in cells] for position, name in enumerate(MEASURES)}
+    conflicts = _decide_styles(group, reading, by_measure)
+    quantities = {
+        name: [read_quantity(cell, reading.styles.get(name)) for cell in each]
+        for name, each in by_measure.items()
+    }
+    _name_units(group, reading, columns, quantities, profile)
+    if conflicts and not reading.questions:
+        _settle_style(group, reading, by_measure, conflicts, profile)
+        quantities = {
+            name: [read_quantity(cell, reading.styles.get(name)) for cell in each]
+            for name, each in by_measure.items()
+        }
+    if not reading.questions:
+        _check_units(group, reading, quantities, profile)
+    return reading
+
+
+def _texts(cells: Sequence[Cell | None]) -> list[str]:
+    return [cell.text for cell in cells if cell is not None and cell.kind is CellKind.TEXT]
+
+
+def _decide_styles(
+    group: Group, reading: NumberReading, cells: Mapping[str, Sequence[Cell | None]]
+) -> str:
+    """Decide the decimal mark of all measures together, or else of each column.
+
+    Return a text that leaves it open.
+    """
+    if group.answers.decimal:
+        reading.styles = dict.fromkeys(MEASURES, _STYLES[group.answers.decimal])
+        reading.evidence["decimal"] = f"Decimals begin with “{group.answers.decimal}”, as answered."
+        return ""
+    texts = {name: _texts(each) for name, each in cells.items()}
+    decision = decide_style(text for each in texts.values() for text in each)
+    if not decision.open:
+        reading.styles = dict.fromkeys(MEASURES, decision.style)
+        _tell_style(reading, decision.style, decision.evidence)
+        return ""
+    decisions = {name: decide_style(each) for name, each in texts.items()}
+    open_texts = [each.evidence for each in decisions.values() if each.open]
+    reading.styles = {name: each.style for name, each in decisions.items()}
+    if not open_texts:
+        reading.evidence["decimal"] = "Decimals begin with “.” or “,”, by column."
+    return open_texts[0] if open_texts else ""
+
+
+def _tell_style(reading: NumberReading, style: NumberStyle | None, text: str) -> None:
+    if style is not None:
+        reading.evidence["decimal"] = f"Decimals begin with “{style.decimal}”, as in “{text}”."
+
+
+def _settle_style(
+    group: Group,
+    reading: NumberReading,
+    cells: Mapping[str, Sequence[Cell | None]],
+    text: str,
+    profile: Answers,
+) -> None:
+    """Decide an open decimal mark by the units that the sheet names, or ask."""
+    counts = {
+        style: _count_plausible(reading, cells, style) if len(reading.units) == len(MEASURES) else 0
+        for style in (POINT, COMMA)
+    }
+    [likely, other] = sorted(counts, key=lambda style: -counts[style])
+    if counts[likely] and not counts[other]:
+        reading.styles = dict.fromkeys(MEASURES, likely)
+        _tell_style(reading, likely, text)
+    elif profile.decimal:
+        reading.used_profile = True
+        reading.styles = dict.fromkeys(MEASURES, _STYLES[profile.decimal])
+        reading.evidence["decimal"] = f"Decimals begin with “{profile.decimal}”, by the profile."
+    else:
+        reading.questions.append(_ask_decimal(group, text))
+
+
+def _count_plausible(
+    reading: NumberReading, cells: Mapping[str, Sequence[Cell | None]], style: NumberStyle
+) -> int:
+    """Return how many open numbers are plausible in a style, with the units that are named."""
+    count = 0
+    for name, each in cells.items():
+        for text in _texts(each):
+            if parse_quantity(text, None) is not None:
+                continue
+            quantity = parse_quantity(text, style)
+            if quantity is not None:
+                unit = quantity.unit or reading.units[name]
+                count += is_plausible(quantity.value, unit, name)
+    return count
+
+
+def _ask_decimal(group: Group, text: str) -> Question:
+    point, comma = (parse_quantity(text.strip(), style) for style in (POINT, COMMA))
+    if point is None or comma is None:
+        sentence = (
+            f"Some numbers have a decimal point, others a decimal comma, such as “{text}”. Which "
+            "mark begins the decimals?"
+        )
+    else:
+        values = f"{_plain(comma)} or {_plain(point)}"
+        sentence = f"“{text.strip()}” can be {values}. Which mark begins the decimals?"
+    return Question(field=f"{group.prefix}decimal", sentence=sentence, choices=(".", ","))
+
+
+def _plain(quantity: Quantity) -> str:
+    return f"{float(quantity.value):.10g}"
+
+
+def _name_units(
+    group: Group,
+    reading: NumberReading,
+    columns: Mapping[str, int],
+    quantities: Mapping[str, Sequence[Quantity | None]],
+    profile: Answers,
+) -> None:
+    """Take the units that answers and the sheet name; ask for the others if some are named."""
+    doubts: dict[str, Question] = {}
+    for name in MEASURES:
+        if unit := group.answers.units.get(name):
+            _take_unit(reading, name, unit, "as answered")
+            continue
+        named = find_named_unit(group, name, columns[name], quantities[name])
+        if isinstance(named, NamedUnit) and named.unit is not None:
+            _take_unit(reading, name, named.unit, named.place)
+        elif isinstance(named, Question):
+            doubts[name] = named
+    if not reading.units and not doubts:
+        return
+    for name in MEASURES:
+        if name in reading.units:
+            continue
+        if unit := profile.units.get(name):
+            reading.used_profile = True
+            _take_unit(reading, name, unit, "by the profile")
+            continue
+        sentence = f"The sheet names no unit for the {name}. In which unit is it?"
+        reading.questions.append(doubts.get(name) or ask_unit(group, name, sentence))
+
+
+def _take_unit(reading: NumberReading, name: str, unit: str, place: str) -> None:
+    reading.units[name] = unit
+    reading.evidence[f"units.{name}"] = f"{name.capitalize()} in {UNIT_WORDS[unit]}, {place}."
+
+
+def _check_units(
+    group: Group,
+    reading: NumberReading,
+    quantities: Mapping[str, Sequence[Quantity | None]],
+    profile: Answers,
+) -> None:
+    """Assume the usual units where none is named; ask where too few rows are plausible."""
+    rows = _complete_rows(quantities)
+    are_named = bool(reading.units)
+    units = reading.units or USUAL_UNITS
+    checked = [name for name in MEASURES if name not in group.answers.units]
+    count = sum(_is_row_plausible(row, units, checked) for row in rows)
+    if 2 * count > len(rows) or not rows:
+        if not are_named:
+            for name, unit in USUAL_UNITS.items():
+                _take_unit(
+                    reading,
+                    name,
+                    unit,
+                    "which no row contradicts"
+                    if not rows
+                    else (
+                        f"as no unit is named and {count:,} of {len(rows):,} rows are plausible so"
+                    ),
+                )
+        return
+    if not are_named and set(profile.units) == set(MEASURES):
+        reading.used_profile = True
+        for name in MEASURES:
+            _take_unit(reading, name, profile.units[name], "by the profile")
+        if 2 * sum(_is_row_plausible(row, reading.units, MEASURES) for row in rows) > len(rows):
+            return
+    reading.questions.append(_ask_units(group, units, rows, len(rows) - count, named=are_named))
+
+
+def _complete_rows(
+    quantities: Mapping[str, Sequence[Quantity | None]],
+) -> list[tuple[Quantity, ...]]:
+    """Return the rows whose measures are all numbers above 0."""
+    return [
+        row
+        for row in zip(*(quantities[name] for name in MEASURES), strict=True)
+        if all(each is not None and each.value > 0 for each in row)
+    ]
+
+
+def _is_row_plausible(
+    row: Sequence[Quantity], units: Mapping[str, str], names: Sequence[str]
+) -> bool:
+    return all(
+        is_plausible(quantity.value, quantity.unit or units[name], name)
+        for name, quantity in zip(MEASURES, row, strict=True)
+        if name in names
+    )
+
+
+def _ask_units(
+    group: Group,
+    units: Mapping[str, str],
+    rows: Sequence[tuple[Quantity, ...]],
+    count: int,
+    *,
+    named: bool,
+) -> Question:
+    [row, *_] = [row for row in rows if not _is_row_plausible(row, units, MEASURES)]
+    values = " × ".join(
+        f"{format_measure(_rounded(quantity.value))} {quantity.unit or units[name]}"
+        for name, quantity in zip(MEASURES, row, strict=True)
+    )
+    if named:
+        sentence = f"In the units that the sheet names, {count:,} of {len(rows):,} rows"
+    else:
+        sentence = (
+            f"The sheet names no units. In metres and centimetres, {count:,} of {len(rows):,} rows"
+        )
+    sentence += f" cannot be logs, such as {values}. In which units are the measures?"
+    return Question(field=f"{group.prefix}units", sentence=sentence, choices=tuple(_choices(rows)))
+
+
+def _rounded(value: Decimal | Fraction) -> Decimal:
+    return Decimal(str(round(float(value), 3)))
+
+
+def _choices(rows: Sequence[tuple[Quantity, ...]]) -> list[dict[str, Any]]:
+    """Return the combinations of units in which more than half of the rows are plausible."""
+    combinations = [
+        {LENGTH: length, BREADTH: section, HEIGHT: section} for length, section in _COMBINATIONS
+    ]
+    return [
+        units
+        for units in combinations
+        if 2 * sum(_is_row_plausible(row, units, MEASURES) for row in rows) > len(rows)
+    ] or [dict.fromkeys(MEASURES, unit) for unit in UNITS]

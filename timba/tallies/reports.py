@@ -1,0 +1,121 @@
+"""Tells how a sheet was read: its layout and the evidence for it, its first rows, its header."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from timba.tallies.columns import column_letters
+from timba.tallies.grids import Workbook
+from timba.tallies.header_cells import normalize_header
+from timba.tallies.layouts import Layout
+from timba.tallies.parsing import ParsedRows
+from timba.tallies.tables import Table
+
+# First rows of a table that are shown with a question.
+HEAD_ROWS: Final = 8
+# Tables whose layout and first rows are told.
+_MAX_TABLES: Final = 50
+_MAX_SHOWN: Final = 60
+MAX_HEADER: Final = 500
+
+
+def describe_layouts(layouts: Sequence[Layout], workbook: Workbook) -> dict[str, Any]:
+    """Return `read_as`: the layout of the first table, and of each where there are several."""
+    tables = [_describe(layout) for layout in layouts]
+    first = tables[0] if tables else {}
+    described = {**first, "encoding": workbook.encoding, "delimiter": workbook.delimiter}
+    return {**described, "tables": tables} if len(tables) > 1 else described
+
+
+def _describe(layout: Layout) -> dict[str, Any]:
+    marks = {style.decimal for style in layout.styles.values() if style is not None}
+    columns: dict[str, int | None] = {name: i + 1 for name, i in layout.columns.items()}
+    if layout.makes_barcodes:
+        columns["barcode"] = None
+    return {
+        "columns": columns,
+        "units": dict(layout.units),
+        "decimal": marks.pop() if len(marks) == 1 else None,
+        "sheet": layout.table.sheet,
+        "header_row": layout.table.header.row,
+        "evidence": dict(layout.evidence),
+    }
+
+
+def show_head(layouts: Sequence[Layout]) -> list[dict[str, Any]]:
+    """Return the header and first rows of each table, as the spreadsheet shows them."""
+    return [_show_table(layout) for layout in layouts[:_MAX_TABLES]]
+
+
+def _show_table(layout: Layout) -> dict[str, Any]:
+    table = layout.table
+    fields = {index: name for name, index in layout.columns.items()}
+    rows = table.rows[:HEAD_ROWS]
+    width = max((len(row.cells) for row in rows), default=0)
+    shown = [
+        index
+        for index in range(table.start, max(table.header.last + 1, min(width, table.end)))
+        if index not in table.hidden_columns
+        and (index in table.columns or any(table.cell(row, index) for row in rows))
+    ]
+    return {
+        "sheet": table.sheet,
+        "header_row": table.header.row,
+        "columns": [
+            {
+                "number": index + 1,
+                "letters": column_letters(index),
+                "header": table.columns[index].text[:_MAX_SHOWN] if index in table.columns else "",
+                "field": fields.get(index),
+            }
+            for index in shown
+        ],
+        "rows": [[row.number, [_shown_text(table, row, index) for index in shown]] for row in rows],
+    }
+
+
+def _shown_text(table: Table, row: Any, index: int) -> str:
+    cell = table.cell(row, index)
+    if cell is None:
+        return ""
+    return (cell.text or f"={cell.formula}")[:_MAX_SHOWN]
+
+
+def header_wording(tables: Sequence[Table]) -> str:
+    """Return the headers of the tables for people, each wording once."""
+    wordings = (
+        " · ".join(column.text for _, column in sorted(table.columns.items())) for table in tables
+    )
+    return " | ".join(dict.fromkeys(wordings))[:MAX_HEADER]
+
+
+def header_digest(tables: Sequence[Table]) -> str:
+    """Return the SHA-256 of the normalized wording of the headers, each once."""
+    wordings = (
+        "\t".join(normalize_header(column.text) for _, column in sorted(table.columns.items()))
+        for table in tables
+    )
+    return hashlib.sha256("\n".join(dict.fromkeys(wordings)).encode()).hexdigest()
+
+
+def count_reasons(left_out: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return how many rows were left out by reason, the most first."""
+    return [
+        {"reason": reason, "count": count}
+        for reason, count in Counter(left_out).most_common()
+        if count
+    ]
+
+
+def count_sheets(tables: Sequence[Table], rows: ParsedRows) -> list[dict[str, Any]]:
+    """Return the rows and the logs of each sheet, in their order."""
+    accepted = Counter(tables[log.table].sheet for log in rows.logs)
+    rejected = Counter(tables[row.table].sheet for row in rows.rejected)
+    names = dict.fromkeys(table.sheet for table in tables)
+    return [
+        {"name": name, "rows": accepted[name] + rejected[name], "accepted": accepted[name]}
+        for name in names
+    ]

@@ -1,0 +1,86 @@
+"""Finds the units that a table names: in its header, beneath it, in a title, or in its cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from timba.files.questions import Question
+from timba.tallies.groups import Group, header_of
+from timba.tallies.quantities import Quantity
+from timba.tallies.units import UNITS, parse_unit
+
+UNIT_WORDS: Final[Mapping[str, str]] = {
+    "mm": "millimetres",
+    "cm": "centimetres",
+    "m": "metres",
+    "in": "inches",
+    "ft": "feet",
+}
+CHOICES: Final = tuple(UNITS)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUnit:
+    """A unit that the sheet names, and where; None stands for one that is not known."""
+
+    unit: str | None
+    text: str
+    place: str
+
+
+def find_named_unit(
+    group: Group, measure: str, column: int, quantities: Sequence[Quantity | None]
+) -> NamedUnit | Question | None:
+    """Return the unit that the sheet names for a measure, or a question about it, or None."""
+    named = [
+        *_in_header(group, measure, column),
+        *_in_cells(quantities),
+    ]
+    if not named:
+        return None
+    units = {each.unit for each in named}
+    if len(units) == 1 and None not in units:
+        return named[0]
+    if None in units:
+        [unknown, *_] = [each for each in named if each.unit is None]
+        sentence = f"The unit “{unknown.text}” of the {measure}, {unknown.place}, is not known."
+    else:
+        claims = " and ".join(f"{UNIT_WORDS[each.unit or '']} {each.place}" for each in named)
+        sentence = f"The sheet names different units for the {measure}: {claims}."
+    return ask_unit(group, measure, f"{sentence} In which unit is it?")
+
+
+def ask_unit(group: Group, measure: str, sentence: str) -> Question:
+    return Question(field=f"{group.prefix}units.{measure}", sentence=sentence, choices=CHOICES)
+
+
+def _in_header(group: Group, measure: str, column: int) -> list[NamedUnit]:
+    """Return the units in the header and beneath it, or else in a title above."""
+    header = group.table.header
+    named = []
+    cell = header_of(group, column).cell
+    if cell is not None and (cell.unit or cell.unknown_unit):
+        named.append(NamedUnit(cell.unit, cell.unknown_unit or "", f"from row {header.row}"))
+    if (text := header.unit_cells.get(column)) is not None:
+        named.append(
+            NamedUnit(parse_unit(text), text.strip("()[] "), f"from row {header.unit_row}")
+        )
+    if not named and (title := group.table.title_units.get(measure)) is not None:
+        unit, row = title
+        named.append(NamedUnit(unit, "", f"from row {row}"))
+    return named
+
+
+def _in_cells(quantities: Sequence[Quantity | None]) -> list[NamedUnit]:
+    """Return the unit that at least half of the cells name."""
+    read = [quantity for quantity in quantities if quantity is not None]
+    units = Counter(quantity.unit for quantity in read if quantity.unit is not None)
+    if not units or 2 * units.total() < len(read):
+        return []
+    [(unit, count), *_] = units.most_common()
+    # Cells that each name their own unit are read so; the rest are in the most common one.
+    is_clear = count == units.total() or units.total() == len(read)
+    return [NamedUnit(unit, "", "from its cells")] if is_clear else []
