@@ -15,7 +15,7 @@ from timba.tallies.units import parse_unit
 # A longer text is no measure.
 MAX_NUMBER: Final = 60
 VULGAR_FRACTIONS: Final = "¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-_BLANKS: Final = "  \u2007\u2009\u202f"
+_BLANKS: Final = " \u00a0\u2007\u2009\u202f"
 # Tape measures and saws divide so; “12/05” is a date.
 _DENOMINATORS: Final = frozenset((2, 3, 4, 8, 16, 32, 64))
 

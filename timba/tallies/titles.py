@@ -115,6 +115,8 @@ def _subjects_of(word: str, *, is_table: bool) -> list[str]:
     """Return the measures that a word names; an abbreviation does beside all others only."""
     if word in _DIMENSIONS:
         return list(MEASURES)
+    if word in PREPOSITIONS:
+        return []
     field, rank = WORDS.get(word, ("", 0))
     if field in (*MEASURES, DIAMETER, VOLUME) and (rank == EXACT or is_table):
         return [field]
@@ -126,14 +128,13 @@ def _units_at(tokens: Sequence[str], position: int) -> tuple[list[str], int]:
     units: list[str] = []
     end = position
     while end < len(tokens):
-        following = tokens[end + 1] if end + 1 < len(tokens) else ""
-        unit = _unit_of(tokens[end])
-        if unit and not (tokens[end].casefold() in PREPOSITIONS and _unit_of(following)):
+        following = _unit_of(tokens[end + 1]) if end + 1 < len(tokens) else None
+        word = tokens[end].casefold()
+        unit = _unit_of(word)
+        if unit and not (word in PREPOSITIONS and following):
             units.append(unit)
-        elif not (units and tokens[end].casefold() in _UNIT_JOINS and _unit_of(following)):
-            if unit is None or units:
-                break
-            position += 1
+        elif not (units and word in _UNIT_JOINS and following):
+            break
         end += 1
     return units, end
 

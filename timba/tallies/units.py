@@ -25,7 +25,7 @@ _METRE: Final = r"mee?t(?:er|re|ro|r)(?:s|n|y|i|a|u|ow|os|ai|ais|as|iem|it|ia|id
 _METRE_CYRILLIC: Final = "метр(?:а|у|ы|ов|ах|ам|и|ів)?"
 _WORDS: Final[Mapping[str, str]] = {
     "mm": rf"mm|mill?i(?:{_METRE})?|милл?иметр[а-я]*|мілі{_METRE_CYRILLIC}|мм",
-    "cm": rf"cm|(?:centi|centy|senti|sentti|santi)(?:{_METRE})?|cent|санти{_METRE_CYRILLIC}|см",
+    "cm": rf"cm|(?:[cz]enti|centy|senti|sentti|santi)(?:{_METRE})?|cent|санти{_METRE_CYRILLIC}|см",
     "m": rf"m|mt|mts|mtr|mtrs|{_METRE}|{_METRE_CYRILLIC}|м",
     "in": (
         r"\"|in|ins|inch|inchs|inches|zoll|tum|pulg|pulgadas?|pouces?|po|cal|cale|calle|cali|calach"
