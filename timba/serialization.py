@@ -27,6 +27,11 @@ def format_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_local(moment: datetime) -> str:
+    """Return a `moment` whose zone is not known as ISO 8601 without an offset."""
+    return moment.replace(tzinfo=None).isoformat()
+
+
 class NestedTooDeeply(ValueError):
     """JSON nested more than `MAX_DEPTH` levels deep."""
 

@@ -61,17 +61,17 @@ def forest(size: tuple[int, int]) -> Image.Image:
     return blotches.resize(size, Image.Resampling.BICUBIC)
 
 
-def png(width: int, height: int, *, pixels: bytes = b"") -> bytes:
-    """Return a PNG whose header claims this size, with any pixels."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def png(width: int, height: int, *, pixels: bytes = b"", depth: int = 8, colour: int = 2) -> bytes:
+    """Return a PNG whose header claims this size, with any pixels; `colour` 0 is grey."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels, 1)), (b"IEND", b""))
-    return PNG_SIGNATURE + b"".join(
-        struct.pack(">I", len(content))
-        + name
-        + content
-        + struct.pack(">I", zlib.crc32(name + content))
-        for name, content in chunks
-    )
+    return PNG_SIGNATURE + b"".join(png_chunk(name, content) for name, content in chunks)
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """Return a chunk of a PNG with its checksum."""
+    checksum = struct.pack(">I", zlib.crc32(name + content))
+    return struct.pack(">I", len(content)) + name + content + checksum
 
 
 def pdf(

@@ -53,10 +53,15 @@ _SINGLE_BYTE: Final = {
 _ANSWERED: Final = ("cp1250", "cp1251", "cp1252", "cp1257")
 _ANSWERED_FOR_TEXTS: Final = (*_ANSWERED, "koi8-r")
 # Logarithms of likelihoods, as in `letter_pairs`: how rare an encoding is, ...
-_RARENESS: Final[Mapping[str, float]] = {**dict.fromkeys(_ANSWERED, 0.0), "koi8-r": -1.0}
+_RARENESS: Final[Mapping[str, float]] = {
+    **dict.fromkeys(_ANSWERED, 0.0),
+    "koi8-r": -1.0,
+    "mac_cyrillic": -10.0,
+    "mac_roman": -10.0,
+}
 _RARE: Final = -3.0
 # ... a word of another language than the text, and signs where they belong and elsewhere.
-_OTHER_LANGUAGE, _SIGN, _MISPLACED = -4.0, -4.5, -20.0
+_OTHER_LANGUAGE, _SIGN, _SIGN_AT_WORD, _MISPLACED = -4.0, -4.5, -6.5, -20.0
 # By how much the best reading must beat the next one, more so where there is only one word; and
 # how likely its pairs of letters and its signs must be at least, on average.
 _MARGIN, _MARGIN_OF_ONE_WORD, _LEAST_LIKELIHOOD = 7.0, 9.0, -7.3
@@ -247,12 +252,15 @@ def _split(word: str) -> tuple[list[str], list[float]]:
 
 
 def _sign_likelihood(sign: str, *, before: str, after: str) -> float:
-    if sign == _NO_BREAK_SPACE:
-        return _SIGN
+    touches = bool(before) or after.isalpha()
     if sign in "²³":
         fits = before.lower() in _UNITS and not after.isalpha()
+        touches = False
     elif sign == "°":
         fits = not before and (not after.isalpha() or after in "CF")
+        touches = False
+    elif sign == _NO_BREAK_SPACE:
+        fits = True
     elif before and after.isalpha():
         fits = sign in {_APOSTROPHE, _SOFT_HYPHEN}
     elif before:
@@ -261,4 +269,6 @@ def _sign_likelihood(sign: str, *, before: str, after: str) -> float:
         fits = sign in _OPENING
     else:
         fits = sign in _OPENING + _CLOSING + _LONE
-    return _SIGN if fits else _MISPLACED
+    if not fits:
+        return _MISPLACED
+    return _SIGN_AT_WORD if touches else _SIGN

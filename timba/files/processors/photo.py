@@ -6,20 +6,18 @@ imported here. Only three decoders are enabled, and the number of pixels is chec
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import io
 import re
 import warnings
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 import numpy.ma  # np.median uses it
-from PIL import ExifTags, Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
+from PIL import Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
-from timba.serialization import format_utc
+from timba.files.processors.exif import read_camera
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS: Final = 50_000_000
@@ -44,6 +42,14 @@ _ROTATED_BY_90: Final = frozenset({5, 6, 7, 8})
 # JPEG markers that begin a segment (ITU-T T.81, table B.1), unlike those within a scan.
 _MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xff\xd8", b"\xd9", b"\xda"
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_PNG_CHUNK_BYTES: Final = 12  # length, name and checksum
+# A camera's second picture for stereo or preview makes a JPEG an MPO: the first is a plain JPEG.
+_JPEGS: Final = ("JPEG", "MPO")
+_JPEG_END: Final = b"\xff" + _END_OF_IMAGE
+_PADDINGS: Final = (b"", b"\x55" * 64, b"\xb4" * 64, bytes(range(64, 128)))
+_UNREADABLE: Final = (OSError, SyntaxError, ValueError)
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
 
@@ -52,36 +58,64 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Camera:
-    """What a camera recorded in a photo's EXIF data."""
-
-    orientation: int = 1
-    taken_at: str | None = None
-    name: str | None = None
-    has_gps: bool = False
-
-
 def read_photo(source: Source) -> Findings:
     """Return `width`, `height`, `format`, `taken_at`, `camera`, `has_gps` and `phash`.
 
-    Width and height are in pixels, of the upright photo. Raises FileRefused for a photo that is
-    damaged or has too many pixels or scans.
+    Width and height are in pixels, of the upright photo. `taken_at` ends in `Z` where the photo
+    says what time it was in UTC. Raises FileRefused for a photo that is damaged or has too many
+    pixels or scans.
     """
     with source.open() as stream:
         content = stream.read()
-    with io.BytesIO(content) as stream:
+    try:
         try:
-            with Image.open(stream, formats=FORMATS) as image:
-                if image.format == "JPEG":
-                    _check_scans(content, pixels=image.width * image.height)
-                return _findings(image)
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise FileRefused(
-                f"It has more than {MAX_PIXELS // 1_000_000} million pixels. Send a smaller copy."
-            ) from None
-        except (OSError, SyntaxError, ValueError):
-            raise FileRefused(DAMAGED) from None
+            return _read(content)
+        except _UNREADABLE:
+            return _read_mended(content)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise FileRefused(
+            f"It has more than {MAX_PIXELS // 1_000_000} million pixels. Send a smaller copy."
+        ) from None
+    except _UNREADABLE:
+        raise FileRefused(DAMAGED) from None
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    with io.BytesIO(content) as stream, Image.open(stream, formats=FORMATS) as image:
+        if image.format in _JPEGS:
+            _check_scans(content, pixels=image.width * image.height)
+        return _findings(image)
+
+
+def _read_mended(content: bytes) -> dict[str, Any]:
+    """Return the findings of a photo that browsers show although Pillow does not."""
+    if content.startswith(_PNG_SIGNATURE):
+        return _read(_without_texts(content))
+    # Programs that stop too early may write all pixels but not the end. Where pixels are missing,
+    # it makes a difference which bytes stand in for them.
+    kept = content.rstrip(b"\xff")
+    if len({_pixels(kept + padding + _JPEG_END) for padding in _PADDINGS}) > 1:
+        raise FileRefused(DAMAGED)
+    return _read(kept + _JPEG_END)
+
+
+def _pixels(content: bytes) -> bytes:
+    """Return a hash of a JPEG's pixels."""
+    with io.BytesIO(content) as stream, Image.open(stream, formats=FORMATS) as image:
+        _check_scans(content, pixels=image.width * image.height)
+        return hashlib.sha256(image.tobytes()).digest()
+
+
+def _without_texts(content: bytes) -> bytes:
+    """Return a PNG without its texts and colour profile, which may be longer than Pillow reads."""
+    kept, position = [_PNG_SIGNATURE], len(_PNG_SIGNATURE)
+    while chunk := content[position : position + 8]:
+        length = int.from_bytes(chunk[:4])
+        end = position + length + _PNG_CHUNK_BYTES
+        if chunk[4:] not in _PNG_TEXTS:
+            kept.append(content[position:end])
+        position = end
+    return b"".join(kept)
 
 
 def _check_scans(content: bytes, *, pixels: int) -> None:
@@ -100,14 +134,14 @@ def _check_scans(content: bytes, *, pixels: int) -> None:
 
 def _findings(image: Image.Image) -> dict[str, Any]:
     width, height = image.size
-    image_format = image.format
-    camera = _camera(image)
+    image_format = "JPEG" if image.format in _JPEGS else image.format
+    camera = read_camera(image)
     if camera.orientation in _ROTATED_BY_90:
         width, height = height, width
     # Decodes a large JPEG at a fraction of its size. All bytes are still read, so truncation is
     # detected.
     image.draft("L", (_HASH_SIDE, _HASH_SIDE))
-    small = image.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
+    small = _grey(image).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
     if camera.orientation in _TRANSPOSE:
         small = small.transpose(_TRANSPOSE[camera.orientation])
     return {
@@ -121,37 +155,11 @@ def _findings(image: Image.Image) -> dict[str, Any]:
     }
 
 
-def _camera(image: Image.Image) -> _Camera:
-    try:
-        exif = image.getexif()
-        names = [_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
-        orientation = exif.get(ExifTags.Base.Orientation)
-        return _Camera(
-            orientation=orientation if isinstance(orientation, int) else 1,
-            taken_at=_taken_at(exif.get_ifd(ExifTags.IFD.Exif)),
-            name=" ".join(name for name in names if name) or None,
-            has_gps=bool(exif.get_ifd(ExifTags.IFD.GPSInfo)),
-        )
-    except (ImportError, MemoryError, RecursionError):
-        raise
-    except Exception:  # noqa: BLE001 - a photo with damaged EXIF data is still readable
-        return _Camera()
-
-
-def _text(value: object) -> str:
-    return str(value).replace("\0", "").strip() if value else ""
-
-
-def _taken_at(details: dict[int, Any]) -> str | None:
-    """Return the time of exposure in UTC as ISO 8601; without a recorded offset, UTC is assumed."""
-    moment = _text(details.get(ExifTags.Base.DateTimeOriginal))
-    offset = _text(details.get(ExifTags.Base.OffsetTimeOriginal))
-    for text, layout in ((moment + offset, "%Y:%m:%d %H:%M:%S%z"), (moment, "%Y:%m:%d %H:%M:%S")):
-        with contextlib.suppress(ValueError, OverflowError):
-            taken = datetime.strptime(text, layout)  # noqa: DTZ007 - a zone is added below
-            taken = taken if taken.tzinfo else taken.replace(tzinfo=UTC)
-            return format_utc(taken)
-    return None
+def _grey(image: Image.Image) -> Image.Image:
+    """Return the picture in 8-bit grey; `convert` would clip pixels of 16 bits."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("L")
 
 
 def _perceptual_hash(small: Image.Image) -> str:
