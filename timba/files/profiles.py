@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from timba.accounts.authorization import require
 from timba.accounts.models import User
@@ -81,10 +80,11 @@ def remember_answers(
 def count_use(*, file: File, profile_id: int) -> None:
     """Count that a profile answered what a file left open.
 
-    The id comes from the sandbox: that of another client's profile changes nothing.
+    Part of the transaction that settles the file. The id comes from the sandbox: that of another
+    client's profile changes nothing.
     """
     profiles = ImportProfile.unscoped.filter(pk=profile_id, client_id=file.owner_id, kind=file.kind)
-    profiles.update(used_count=F("used_count") + 1, last_used_at=timezone.now())
+    profiles.update(used_count=F("used_count") + 1, last_used_at=file.processed_at)
 
 
 @retry_on_deadlock
