@@ -26,11 +26,8 @@ class AnswersTextField(serializers.CharField):
     """Answers in a form: the text of a JSON object; a blank one holds none."""
 
     def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        if not text:
-            return None
         try:
-            return loads(text)
+            return loads(super().to_internal_value(data))
         except ValueError as error:
             raise serializers.ValidationError("This is not the text of a JSON object.") from error
 
@@ -42,5 +39,5 @@ def reading_of(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     read_as = fields.get("read_as")
     return {
         "dry_run": fields.get("dry_run", False),
-        "read_as": None if read_as is None else check_read_as(kind, read_as),
+        "read_as": None if read_as in (None, "") else check_read_as(kind, read_as),
     }
