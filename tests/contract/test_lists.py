@@ -17,6 +17,7 @@ from tests.factories import ClientFactory, Tenant, UserFactory, create_tenant
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, User
 from timba.consignments.models import Consignment
+from timba.files.models import ImportProfile
 from timba.notes.services import write_note
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +29,7 @@ LISTS = {
     "/api/clients/": ("results", "id"),
     "/api/users/": ("results", "id"),
     "/api/roles/": ("results", "id"),
+    "/api/import-profiles/": ("results", "id"),
     "/api/consignments/": ("results", "id"),
     "/timba/consignments": ("consignments", "id"),
     "/timba/users": ("users", "id"),
@@ -50,6 +52,9 @@ def create_rows(user: User) -> None:
         UserFactory(client=user.client)
         Role.unscoped.create(client=user.client, name=f"role {number}")
         Consignment.unscoped.create(client=user.client, name=f"Load {number}", type="hardwood")
+        ImportProfile.unscoped.create(
+            client=user.client, kind="tally", header_digest=str(number), read_as={}
+        )
 
 
 def paginate(api_client: APIClient, url: str, key: str, meanwhile: Callable[[], None]) -> list[Any]:
@@ -188,6 +193,7 @@ def test_the_next_page_keeps_limit_and_filters(tenant: Tenant) -> None:
         "/api/clients/",
         "/api/users/",
         "/api/roles/",
+        "/api/import-profiles/",
         "/api/consignments/",
         "/timba/consignments",
         "/timba/users",

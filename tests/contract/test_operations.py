@@ -37,6 +37,8 @@ PATHS = {
     "/api/files/{id}/annotated/": "GET",
     "/api/files/{id}/retry/": "POST",
     "/api/files/retry-failed/": "POST",
+    "/api/import-profiles/": "GET",
+    "/api/import-profiles/{id}/": "GET PATCH DELETE",
     "/api/notes/": "GET POST",
     "/api/notes/{id}/": "GET PUT PATCH DELETE",
     "/api/events/": "GET",

@@ -98,7 +98,6 @@ class RetrySerializer(serializers.Serializer[Any]):
 
     read_as = AnswersField(
         required=False,
-        allow_null=True,
         help_text="Answers to the file's questions, in addition to those given before.",
     )
     dry_run = serializers.BooleanField(

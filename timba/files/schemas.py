@@ -96,7 +96,7 @@ class AnswersSchema(TypedDict):
 
     columns: NotRequired[
         Annotated[
-            dict[str, int | None],
+            dict[str, Any],
             "Number of the column, from 1, of `barcode`, `length`, `breadth` and `height`. Null "
             "for `barcode` makes the barcodes.",
             {"barcode": 1, "length": 3},

@@ -78,6 +78,8 @@ def retry_file(
     require(actor, Permission.WRITE_FILES, client=file.client)
     if dry_run:
         check_dry_run(file.kind)
+    if read_as is not None:
+        check_read_as(file.kind, read_as)
     with transaction.atomic():
         file = _lock_file(file)
         was_dry_run = file.dry_run and file.status == File.Status.SUCCESS
