@@ -12,6 +12,7 @@ from factory.django import DjangoModelFactory
 
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
+from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import publish
 from timba.files.models import Derivative, File, ImportProfile
@@ -121,7 +122,12 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     )
     sizes = {"length": 4, "breadth": 30, "height": 30, "volume": "0.360"}
     log = Log.objects.create(
-        pk=first_id + 4000, consignment=consignment, barcode=word, **sizes, **of_user
+        pk=first_id + 4000,
+        consignment=consignment,
+        barcode=word,
+        barcode_key=barcode_key(word),
+        **sizes,
+        **of_user,
     )
     note = Note.objects.create(
         pk=first_id + 5000, client=client, title=word, content=word, consignment=consignment

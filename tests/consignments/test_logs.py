@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
-from timba.consignments.barcodes import find_logs_by_barcode
+from timba.consignments.barcodes import find_logs_by_key
 from timba.consignments.measures import MAX_TOTAL_VOLUME
 from timba.consignments.models import BarcodeCounter, Consignment, Log
 from timba.consignments.services import (
@@ -140,7 +140,7 @@ def test_ids_are_known_if_the_database_does_not_return_them(
     assert list(keys) == [str(log.pk) for log in logs]
 
 
-def test_logs_are_found_by_their_barcodes_within_their_client(
+def test_logs_are_found_by_their_keys_within_their_client(
     owner: User, load: Consignment, make_user: MakeUser
 ) -> None:
     stranger = make_user(client=ClientFactory())
@@ -149,8 +149,8 @@ def test_logs_are_found_by_their_barcodes_within_their_client(
     add_logs(actor=stranger, consignment=theirs, logs=new("A", "C"))
     barcodes = [str(number) for number in range(600)]
     logs = add_logs(actor=owner, consignment=load, logs=new(*barcodes, "A"))
-    found = find_logs_by_barcode(owner.client, [*barcodes, "A", "a", "C"])
-    assert found == {log.barcode: log for log in logs}
+    found = find_logs_by_key(owner.client_id, [*barcodes, "a", "A", "c"])
+    assert found == {log.barcode.lower(): log for log in logs}
 
 
 # --- Corrected -----------------------------------------------------------------------------------

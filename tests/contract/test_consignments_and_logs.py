@@ -86,7 +86,7 @@ def test_a_name_or_barcode_that_the_client_already_uses_is_409(
 
 @pytest.mark.parametrize(
     ("length", "breadth", "height"),
-    [("4.125", "30", "31.5"), ("0.001", "0.001", "0.001"), ("9999.999", "9999.999", "9999.999"),
+    [("4.125", "30", "31.5"), ("0.1", "0.5", "0.5"), ("40", "300", "300"),
      ("1", "5", "1"), ("1.5", "2.5", "3.333")],
 )  # fmt: skip
 def test_a_logs_volume_is_exact_and_rounded_half_up_to_3_decimals(
@@ -109,7 +109,9 @@ def test_a_logs_volume_is_exact_and_rounded_half_up_to_3_decimals(
 
 
 @pytest.mark.parametrize("field", ["length", "breadth", "height"])
-@pytest.mark.parametrize("value", [0, -1, "0.0001", 10_000, "1e9", "x", None, True, [], "NaN"])
+@pytest.mark.parametrize(
+    "value", [0, -1, "0.0001", "0.09", 300.1, 10_000, "1e9", "x", None, True, [], "NaN"]
+)
 def test_a_measure_that_is_invalid_is_400(
     field: str, value: Any, api_client: APIClient, consignment: Consignment
 ) -> None:

@@ -90,6 +90,7 @@ MAKERS: Mapping[type[models.Model], Maker] = {
         client=tenant.client,
         consignment=tenant.consignment,
         barcode=word,
+        barcode_key=word,
         length=1,
         breadth=1,
         height=1,

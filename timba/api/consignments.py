@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -49,7 +50,6 @@ from timba.consignments.services import (
     delete_consignment,
     open_consignment,
 )
-from timba.db.text import text_contains
 from timba.places.models import CITY_NUMBERS
 
 
@@ -249,7 +249,8 @@ def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str
         Consignment.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
     )
     if filters.get("q"):
-        rows = rows.filter(text_contains(filters["q"], "name", "vehicle_number"))
+        words = filters["q"]
+        rows = rows.filter(Q(name_key__finds=words) | Q(vehicle_key__finds=words))
     if filters.get("type"):
         rows = rows.filter(type=filters["type"])
     if "city_id" in filters:

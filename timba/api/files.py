@@ -37,7 +37,6 @@ from timba.api.uploads import (
     get_link_targets,
     get_linked_consignment,
 )
-from timba.db.text import text_contains
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
@@ -140,7 +139,7 @@ class FilesView(OneFileView):
         if "consignment_id" in filters:
             files = files.filter(consignment=get_linked_consignment(actor, filters))
         if filters.get("q"):
-            files = files.filter(text_contains(filters["q"], "name"))
+            files = files.filter(name_key__finds=filters["q"])
         order = ("-uploaded_at", "-id")
         return Response(paginated(files, request=request, serialize=serialize_file, order=order))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -46,7 +46,7 @@ from timba.api.openapi import (
     schema_of,
 )
 from timba.consignments.barcode_text import MAX_BARCODE
-from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS, PLAUSIBLE
 from timba.consignments.models import Consignment, Log
 from timba.consignments.schemas import (
     ConsignmentSchema,
@@ -55,16 +55,27 @@ from timba.consignments.schemas import (
     serialize_log,
 )
 from timba.consignments.services import add_log, change_log, delete_log
+from timba.db.search_keys import compact_key
 from timba.errors import Invalid, NotFound
+
+_BARCODE_HELP: Final = (
+    f"Barcode on the log, 1 to {MAX_BARCODE} printable characters. It is kept in NFC with single "
+    "blanks and without invisible characters, and is unique within its client whatever the letter "
+    "case."
+)
 
 
 @extend_schema_field({"type": ["number", "string"], "exclusiveMinimum": 0})
 class MeasureField(serializers.DecimalField):
-    """A measure of a log, with the digits that the database stores."""
+    """A measure of a log, with the digits that the database stores; the service checks more."""
 
-    def __init__(self, *, help_text: str) -> None:
+    def __init__(self, measure: str, *, unit: str) -> None:
+        plausible = PLAUSIBLE[measure]
         super().__init__(
-            max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS, help_text=help_text
+            max_digits=MEASURE_DIGITS,
+            decimal_places=MEASURE_DECIMALS,
+            help_text=f"{measure.capitalize()} in {unit}, {plausible.least} to {plausible.most}, "
+            f"at most {MEASURE_DECIMALS} decimals.",
         )
 
 
@@ -72,30 +83,21 @@ class MeasureField(serializers.DecimalField):
 class LogSerializer(serializers.Serializer[Any]):
     """The fields of a log."""
 
-    barcode = serializers.CharField(
-        max_length=MAX_BARCODE,
-        trim_whitespace=False,
-        required=False,
-        help_text="Barcode on the log, unique within its client.",
-    )
-    length = MeasureField(help_text="Length in metres (m), less than 10,000, at most 3 decimals.")
-    breadth = MeasureField(
-        help_text="Breadth in centimetres (cm), less than 10,000, at most 3 decimals."
-    )
-    height = MeasureField(
-        help_text="Height in centimetres (cm), less than 10,000, at most 3 decimals."
-    )
+    # The service checks the length of the normal form, which can be shorter.
+    barcode = serializers.CharField(trim_whitespace=False, required=False, help_text=_BARCODE_HELP)
+    length = MeasureField("length", unit="metres (m)")
+    breadth = MeasureField("breadth", unit="centimetres (cm)")
+    height = MeasureField("height", unit="centimetres (cm)")
 
 
 class NewLogSerializer(LogSerializer):
     """A new log."""
 
     barcode = serializers.CharField(
-        max_length=MAX_BARCODE,
         trim_whitespace=False,
         required=False,
         allow_null=True,
-        help_text="Barcode on the log, unique within its client; by default, Timba assigns one.",
+        help_text=f"{_BARCODE_HELP} By default, Timba assigns one.",
     )
 
 
@@ -123,7 +125,8 @@ class LogsQuery(QuerySerializer):
         required=False,
         allow_blank=True,
         trim_whitespace=False,
-        help_text="Only the log with exactly this barcode.",
+        help_text="Only logs with this barcode; letter case, accents, blanks and hyphens do not "
+        "matter.",
     )
 
 
@@ -284,8 +287,9 @@ def _page(
 ) -> dict[str, Any]:
     logs = Log.objects.visible_to(request.user).filter(consignment=consignment)
     if filters.get("barcode"):
-        # The index on barcodes starts with the client.
-        logs = logs.filter(client_id=consignment.client_id, barcode=filters["barcode"])
+        # The index on search keys starts with the client.
+        barcode = compact_key(filters["barcode"])
+        logs = logs.filter(client_id=consignment.client_id, barcode_search_key=barcode)
     return paginated(logs, request=request, serialize=serialize_log, order=("id",), key=key)
 
 

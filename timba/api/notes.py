@@ -26,8 +26,7 @@ from timba.api.http import (
 from timba.api.idempotency import idempotent
 from timba.api.openapi import example_request, page_schema, schema_of
 from timba.consignments.models import Consignment
-from timba.db.text import text_contains
-from timba.notes.models import MAX_TITLE, Note
+from timba.notes.models import MAX_TITLE, Note, contains_words
 from timba.notes.schemas import NoteSchema, serialize_note
 from timba.notes.services import change_note, delete_note, write_note
 
@@ -84,7 +83,7 @@ class NotesView(APIView):
         if "consignment_id" in filters:
             notes = notes.filter(consignment=_consignment(request, filters["consignment_id"]))
         if filters.get("q"):
-            notes = notes.filter(text_contains(filters["q"], "title", "content"))
+            notes = notes.filter(contains_words(filters["q"]))
         return Response(paginated(notes, request=request, serialize=serialize_note))
 
     @extend_schema(

@@ -4,45 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
-from timba.accounts.models import Client
+from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import BarcodeCounter, Log
 
 # Every database accepts this many parameters in a query.
 _BATCH_SIZE: Final = 500
 
 
-def find_logs_by_barcode(client: Client, barcodes: Iterable[str]) -> dict[str, Log]:
-    """Return the client's logs with these barcodes, by barcode."""
-    requested = list(barcodes)
-    return {
-        log.barcode: log
-        for start in range(0, len(requested), _BATCH_SIZE)
-        for log in Log.unscoped.filter(
-            client=client, barcode__in=requested[start : start + _BATCH_SIZE]
-        )
+def find_logs_by_key(client_id: int, keys: Iterable[str]) -> dict[str, Log]:
+    """Return the client's logs whose barcodes have these keys, by key; see `barcode_key`."""
+    requested = list(dict.fromkeys(keys))
+    if not requested:
+        return {}
+    logs = Log.unscoped.filter(client_id=client_id)
+    # An older log without a key has its barcode all the same; of several, the first one counts.
+    without = {
+        barcode_key(log.barcode): log for log in logs.filter(barcode_key=None).order_by("-pk")
     }
-
-
-def find_taken_barcodes(client_id: int, barcodes: Iterable[str]) -> set[str]:
-    """Return those of these barcodes that the client's logs already have."""
-    requested = list(barcodes)
-    return {
-        barcode
-        for start in range(0, len(requested), _BATCH_SIZE)
-        for barcode in Log.unscoped.filter(
-            client_id=client_id, barcode__in=requested[start : start + _BATCH_SIZE]
-        ).values_list("barcode", flat=True)
-    }
+    found = {key: without[key] for key in requested if key in without}
+    for start in range(0, len(requested), _BATCH_SIZE):
+        batch = logs.filter(barcode_key__in=requested[start : start + _BATCH_SIZE])
+        found |= {cast("str", log.barcode_key): log for log in batch}
+    return found
 
 
 def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]:
     """Return the barcodes, with each None replaced by a generated one.
 
-    Numbers whose barcodes were entered manually are skipped.
+    Numbers of barcodes like those that were entered manually are skipped.
     """
-    manual = {barcode for barcode in barcodes if barcode is not None}
+    manual = {barcode_key(barcode) for barcode in barcodes if barcode is not None}
     missing = barcodes.count(None)
     if missing == 0:
         lock_counter_if_generated(client_id, manual)
@@ -59,13 +52,13 @@ def assign_barcodes(client_id: int, barcodes: Sequence[str | None]) -> list[str]
     ]
 
 
-def lock_counter_if_generated(client_id: int, barcodes: Collection[str]) -> None:
-    """Lock the counter if one of the manually entered barcodes looks like a generated one.
+def lock_counter_if_generated(client_id: int, keys: Collection[str]) -> None:
+    """Lock the counter if one of the manually entered barcodes, by key, looks like a generated one.
 
     Otherwise a concurrent transaction, which cannot see this one yet, could generate the same
     barcode.
     """
-    if any(barcode.startswith(_prefix(client_id)) for barcode in barcodes):
+    if any(key.startswith(barcode_key(_prefix(client_id))) for key in keys):
         _lock_counter(client_id)
 
 
@@ -81,13 +74,12 @@ def _free_numbers(
     start = after + 1
     while True:
         numbers = {
-            f"{_prefix(client_id)}{number}": number for number in range(start, start + count)
+            barcode_key(f"{_prefix(client_id)}{number}"): number
+            for number in range(start, start + count)
         }
-        taken = find_taken_barcodes(client_id, numbers)
+        taken = find_logs_by_key(client_id, numbers)
         yield from (
-            number
-            for barcode, number in numbers.items()
-            if barcode not in taken and barcode not in reserved
+            number for key, number in numbers.items() if key not in taken and key not in reserved
         )
         start += count
         count = min(2 * count, _BATCH_SIZE)

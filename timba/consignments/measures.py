@@ -67,3 +67,5 @@ def check_measures(measures: Mapping[str, Decimal]) -> None:
                 f"Give at most {MEASURE_DECIMALS} decimals and {_WHOLE_DIGITS} digits before them."
             )
             raise Invalid(fields={name: [sentence]})
+        if value not in PLAUSIBLE[name]:
+            raise Invalid(fields={name: [PLAUSIBLE[name].rule]})

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import models
 
 from timba.accounts.tenancy import TenantModel
-from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.barcode_text import MAX_BARCODE, MAX_BARCODE_KEY
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
 from timba.errors import NotFound
 
 MAX_CONSIGNMENT_NAME = 100
@@ -29,8 +30,12 @@ class Consignment(TenantModel):
         PINEWOOD = "pinewood"
 
     name = models.CharField(max_length=MAX_CONSIGNMENT_NAME)
+    name_key = SearchKeyField(of="name", max_length=KEY_LENGTH_RATIO * MAX_CONSIGNMENT_NAME)
     type = models.CharField(max_length=20, choices=Type)
     vehicle_number = models.CharField(max_length=MAX_VEHICLE_NUMBER, blank=True)
+    vehicle_key = SearchKeyField(
+        of="vehicle_number", is_compact=True, max_length=KEY_LENGTH_RATIO * MAX_VEHICLE_NUMBER
+    )
     city_id = models.PositiveIntegerField(null=True)
     log_count = models.PositiveIntegerField(default=0)
     volume = models.DecimalField(max_digits=14, decimal_places=3, default=Decimal(0))
@@ -65,6 +70,11 @@ class Log(TenantModel):
         Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
     )
     barcode = models.CharField(max_length=MAX_BARCODE)
+    # None where an older log of the client had the same key when keys were introduced.
+    barcode_key = models.CharField(max_length=MAX_BARCODE_KEY, null=True, editable=False)
+    barcode_search_key = SearchKeyField(
+        of="barcode", is_compact=True, max_length=KEY_LENGTH_RATIO * MAX_BARCODE
+    )
     length = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
     breadth = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
     height = models.DecimalField(max_digits=MEASURE_DIGITS, decimal_places=MEASURE_DECIMALS)
@@ -79,12 +89,18 @@ class Log(TenantModel):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["client", "barcode"], name="log_barcode_is_unique"),
+            models.UniqueConstraint(
+                fields=["client", "barcode_key"], name="log_barcode_key_is_unique"
+            ),
             models.CheckConstraint(
                 condition=models.Q(length__gt=0, breadth__gt=0, height__gt=0),
                 name="log_measures_are_positive",
             ),
         ]
-        indexes = [models.Index(fields=["consignment", "id"], name="log_by_arrival")]
+        indexes = [
+            models.Index(fields=["consignment", "id"], name="log_by_arrival"),
+            models.Index(fields=["client", "barcode_search_key"], name="log_by_search_key"),
+        ]
 
     def __str__(self) -> str:
         return self.barcode

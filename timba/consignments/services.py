@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypedDict, Unpack
 
@@ -16,11 +16,15 @@ from django.db import connection, transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.barcode_text import BARCODE_RULE, is_barcode
+from timba.consignments.barcode_text import (
+    BARCODE_RULE,
+    barcode_key,
+    is_barcode,
+    normalize_barcode,
+)
 from timba.consignments.barcodes import (
     assign_barcodes,
-    find_logs_by_barcode,
-    find_taken_barcodes,
+    find_logs_by_key,
     lock_counter_if_generated,
 )
 from timba.consignments.deletion import detach_related
@@ -63,7 +67,7 @@ class LogChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewLog:
-    """A log to add; a missing barcode is generated."""
+    """A log to add; a missing barcode is generated, others are stored in their normal form."""
 
     barcode: str | None = None
     length: Decimal
@@ -175,9 +179,8 @@ def add_log(
     Raises Invalid for invalid measures, and Conflict if the client has a log with this barcode.
     """
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
-    new = NewLog(barcode=barcode, length=length, breadth=breadth, height=height)
-    _check_log(new)
-    with _conflict_if_barcode_taken(_barcode_conflict(barcode)), write_transaction():
+    new = _normalize(NewLog(barcode=barcode, length=length, breadth=breadth, height=height))
+    with _conflict_if_barcode_taken(_barcode_conflict(new.barcode)), write_transaction():
         [log] = _insert_logs(actor, lock_consignment(consignment), [new])
     return log
 
@@ -189,25 +192,14 @@ def add_logs(*, actor: User, consignment: Consignment, logs: Sequence[NewLog]) -
     Inside a transaction of the caller, the caller must retry after a deadlock.
     """
     require(actor, Permission.WRITE_LOGS, client=consignment.client)
-    for new in logs:
-        _check_log(new)
-    barcodes = [new.barcode for new in logs if new.barcode is not None]
-    seen: set[str] = set()
-    for barcode in barcodes:
-        if barcode in seen:
-            raise Conflict(f"The barcode “{barcode}” is given twice: a log has one of its own.")
-        seen.add(barcode)
+    logs = [_normalize(new) for new in logs]
+    _check_distinct([new.barcode for new in logs if new.barcode is not None])
     # A barcode that is taken between the check and the insert is not known by name.
     race_lost = Conflict(
         "One of these barcodes was just taken by another log. Reload and try again."
     )
     with _conflict_if_barcode_taken(race_lost), transaction.atomic():
-        consignment = lock_consignment(consignment)
-        taken = find_taken_barcodes(consignment.client_id, barcodes)
-        for barcode in barcodes:
-            if barcode in taken:
-                raise _barcode_conflict(barcode)
-        return _insert_logs(actor, consignment, logs)
+        return _insert_logs(actor, lock_consignment(consignment), logs)
 
 
 @retry_on_deadlock
@@ -216,19 +208,48 @@ def change_log(*, actor: User, log: Log, **changes: Unpack[LogChanges]) -> Log:
     require(actor, Permission.WRITE_LOGS, client=log.client)
     with _conflict_if_barcode_taken(_barcode_conflict(changes.get("barcode"))), write_transaction():
         consignment, log = lock_log(log)
-        changed = apply_changes(log, changes)
-        current = NewLog(
-            barcode=log.barcode, length=log.length, breadth=log.breadth, height=log.height
-        )
-        _check_log(current)
-        if not changed:
+        before = log.volume
+        is_changed = _change_measures(log, changes)
+        if "barcode" in changes:
+            is_changed = _change_barcode(log, changes["barcode"]) or is_changed
+        if not is_changed:
             return log
-        before, log.volume = log.volume, volume(**current.measures)
-        lock_counter_if_generated(log.client_id, [log.barcode])
         log.save()
         _update_totals(consignment, count=0, volume=log.volume - before, actor=actor)
         publish(log_event("update", log, actor=actor))
     return log
+
+
+def _change_measures(log: Log, changes: LogChanges) -> bool:
+    """Set the measures and the volume of a log; return whether a measure changed.
+
+    Measures that stay are not checked: older ones may be beyond today's limits.
+    """
+    current = _measures_of(log)
+    changed = {
+        name: value for name, value in changes.items() if name in current and value != current[name]
+    }
+    check_measures(changed)
+    apply_changes(log, changed)
+    log.volume = volume(**_measures_of(log))
+    return bool(changed)
+
+
+def _change_barcode(log: Log, barcode: str) -> bool:
+    """Set the barcode of a locked log; return whether it changed.
+
+    An older barcode that is not in its normal form stays as it is until another one is given.
+    """
+    barcode = _normalize_or_refuse(barcode)
+    if barcode == normalize_barcode(log.barcode):
+        return False
+    key = barcode_key(barcode)
+    other = find_logs_by_key(log.client_id, [key]).get(key)
+    if other is not None and other.pk != log.pk:
+        raise _barcode_conflict(other.barcode)
+    lock_counter_if_generated(log.client_id, [key])
+    log.barcode, log.barcode_key = barcode, key
+    return True
 
 
 @retry_on_deadlock
@@ -245,13 +266,22 @@ def delete_log(*, actor: User, log: Log) -> None:
 
 
 def _insert_logs(actor: User, consignment: Consignment, new: Sequence[NewLog]) -> list[Log]:
-    """Insert logs into a locked consignment, and publish their events."""
+    """Insert logs into a locked consignment, and publish their events.
+
+    Raises Conflict for a barcode that another log of the client has.
+    """
+    keys = [barcode_key(each.barcode) for each in new if each.barcode is not None]
+    taken = find_logs_by_key(consignment.client_id, keys)
+    for key in keys:
+        if key in taken:
+            raise _barcode_conflict(taken[key].barcode)
     barcodes = assign_barcodes(consignment.client_id, [each.barcode for each in new])
     logs = [
         Log(
             client_id=consignment.client_id,
             consignment=consignment,
             barcode=barcode,
+            barcode_key=barcode_key(barcode),
             volume=volume(**each.measures),
             created_by=actor,
             **each.measures,
@@ -261,8 +291,8 @@ def _insert_logs(actor: User, consignment: Consignment, new: Sequence[NewLog]) -
     Log.unscoped.bulk_create(logs, batch_size=_BATCH_SIZE)
     if not connection.features.can_return_rows_from_bulk_insert:
         # MySQL does not return the new ids.
-        inserted = find_logs_by_barcode(consignment.client, barcodes)
-        logs = [inserted[barcode] for barcode in barcodes]
+        inserted = find_logs_by_key(consignment.client_id, map(barcode_key, barcodes))
+        logs = [inserted[barcode_key(barcode)] for barcode in barcodes]
     total = sum((log.volume for log in logs), Decimal(0))
     _update_totals(consignment, count=len(logs), volume=total, actor=actor)
     publish(*(log_event("create", log, actor=actor) for log in logs))
@@ -296,10 +326,39 @@ def _check_consignment(consignment: Consignment) -> None:
         check_city_number(consignment.city_id)
 
 
-def _check_log(new: NewLog) -> None:
+def _normalize(new: NewLog) -> NewLog:
+    """Return a new log with its barcode in normal form; raise Invalid for an invalid field."""
     check_measures(new.measures)
-    if new.barcode is not None and not is_barcode(new.barcode):
+    if new.barcode is None:
+        return new
+    return replace(new, barcode=_normalize_or_refuse(new.barcode))
+
+
+def _normalize_or_refuse(barcode: str) -> str:
+    normal = normalize_barcode(barcode)
+    if not is_barcode(normal):
         raise Invalid(fields={"barcode": [BARCODE_RULE]})
+    return normal
+
+
+def _check_distinct(barcodes: Sequence[str]) -> None:
+    """Raise Conflict for two barcodes that are the same one."""
+    first: dict[str, str] = {}
+    for barcode in barcodes:
+        key = barcode_key(barcode)
+        if key not in first:
+            first[key] = barcode
+        elif first[key] == barcode:
+            raise Conflict(f"The barcode “{barcode}” is given twice: a log has one of its own.")
+        else:
+            raise Conflict(
+                f"The barcodes “{first[key]}” and “{barcode}” are the same: a log has one of its "
+                "own."
+            )
+
+
+def _measures_of(log: Log) -> dict[str, Decimal]:
+    return {"length": log.length, "breadth": log.breadth, "height": log.height}
 
 
 def _resolve_author(author: User, *, client_id: int) -> User:
@@ -315,7 +374,9 @@ def _conflict_if_name_taken(name: str) -> AbstractContextManager[None]:
 
 
 def _conflict_if_barcode_taken(conflict: Conflict) -> AbstractContextManager[None]:
-    return translate_integrity_errors({"log_barcode_is_unique": conflict})
+    return translate_integrity_errors(
+        {"log_barcode_is_unique": conflict, "log_barcode_key_is_unique": conflict}
+    )
 
 
 def _barcode_conflict(barcode: str | None) -> Conflict:

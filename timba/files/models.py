@@ -10,6 +10,7 @@ from django.db import models
 
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
+from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
 
 MAX_FILE_NAME = 255
 MAX_HEADER = 500
@@ -64,6 +65,7 @@ class File(TenantModel):
     )
 
     name = models.CharField(max_length=MAX_FILE_NAME)
+    name_key = SearchKeyField(of="name", max_length=KEY_LENGTH_RATIO * MAX_FILE_NAME)
     size = models.BigIntegerField(default=0)
     media_type = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=20, choices=Kind, blank=True)

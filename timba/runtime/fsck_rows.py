@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from timba.accounts.models import User
+from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import count_logs, recount_consignment
 from timba.errors import Conflict
@@ -39,6 +40,7 @@ def check_rows(*, deep: bool) -> Iterator[Finding]:
         yield from _damage(deep=deep)
     yield from _foreign_rows()
     yield from _wrong_consignments()
+    yield from _barcodes_without_key()
     yield from _wrong_usage()
     yield from _unswept_files()
     yield from _wrong_digests()
@@ -98,6 +100,32 @@ def _wrong_consignments() -> Iterator[Finding]:
 def _recount(consignment: Consignment) -> str:
     recount_consignment(consignment)
     return "Its totals were corrected."
+
+
+def _barcodes_without_key() -> Iterator[Finding]:
+    """Yield older logs whose barcode another log of the client has, in another spelling."""
+    for log in Log.unscoped.filter(barcode_key__isnull=True).order_by("pk").iterator():
+        key = barcode_key(log.barcode)
+        twin = Log.unscoped.filter(client_id=log.client_id, barcode_key=key).first()
+        if twin is None:
+            yield Finding(
+                sentence=f"The log {log.pk} (“{log.barcode}” of client {log.client_id}) does not "
+                "keep its barcode from being used again.",
+                mend=partial(_set_barcode_key, log),
+            )
+        else:
+            yield Finding(
+                sentence=f"The logs {twin.pk} (“{twin.barcode}”) and {log.pk} (“{log.barcode}”) of "
+                f"client {log.client_id} have the same barcode: change one of them, or delete it."
+            )
+
+
+def _set_barcode_key(log: Log) -> str:
+    try:
+        Log.unscoped.filter(pk=log.pk).update(barcode_key=barcode_key(log.barcode))
+    except IntegrityError:
+        raise Conflict("Another log has this barcode.") from None
+    return "It does from now on."
 
 
 def _wrong_usage() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, cast
 
@@ -18,7 +18,8 @@ import structlog
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.barcodes import find_logs_by_barcode
+from timba.consignments.barcode_text import barcode_key
+from timba.consignments.barcodes import find_logs_by_key
 from timba.consignments.measures import MAX_TOTAL_VOLUME, volume
 from timba.consignments.models import Consignment, Log, lock_consignment
 from timba.consignments.services import NewLog, add_logs
@@ -182,16 +183,13 @@ def _check_uploader(uploader: User | None, client: Client) -> None:
 
 def _compare(consignment: Consignment, logs: Sequence[SheetLog]) -> Comparison:
     """Compare the logs of a sheet with those of the client that have the same barcodes."""
-    barcodes = {barcode for log in logs for barcode in (log.barcode, log.barcode.strip())}
-    existing_logs = find_logs_by_barcode(consignment.client, barcodes)
+    keys = [barcode_key(log.barcode) for log in logs]
+    existing_logs = find_logs_by_key(consignment.client_id, keys)
     other_ids = {log.consignment_id for log in existing_logs.values()} - {consignment.pk}
     names = dict(Consignment.unscoped.filter(pk__in=other_ids).values_list("pk", "name"))
     new, rejected = [], []
-    for sheet_log in logs:
-        # Blanks around a barcode count only if an existing log has them; else they are a mistake.
-        is_exact = sheet_log.barcode in existing_logs
-        log = sheet_log if is_exact else replace(sheet_log, barcode=sheet_log.barcode.strip())
-        existing = existing_logs.get(log.barcode)
+    for log, key in zip(logs, keys, strict=True):
+        existing = existing_logs.get(key)
         if existing is None:
             new.append(log)
         elif errors := _find_conflicts(log, existing, consignment, names):

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIterator, ModelChoiceIteratorValue
 
-from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.measures import PLAUSIBLE
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment, Log
 from timba.errors import Conflict, Invalid, SeatsTaken
 from timba.files.models import File
@@ -227,11 +227,19 @@ class ConsignmentForm(ServiceForm):
 class MeasureField(forms.DecimalField):
     """A measure with a decimal point or a decimal comma; the service checks its limits."""
 
-    def __init__(self, *, label: str) -> None:
-        sentence = f"Give the {label.split(',', maxsplit=1)[0].lower()} as a number, such as 4.20."
+    def __init__(self, measure: str) -> None:
+        plausible = PLAUSIBLE[measure]
+        sentence = f"Give the {measure} as a number, such as 4.20."
         super().__init__(
-            label=label,
-            widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+            label=f"{measure.capitalize()}, {plausible.unit}",
+            widget=forms.TextInput(
+                {
+                    "inputmode": "decimal",
+                    "autocomplete": "off",
+                    "data-least": str(plausible.least),
+                    "data-most": str(plausible.most),
+                }
+            ),
             error_messages={"required": sentence, "invalid": sentence},
         )
 
@@ -249,16 +257,16 @@ class LogForm(ServiceForm):
     use_required_attribute = False
     MEASURES: Final = ("length", "breadth", "height")
 
+    # The service checks its length: an attribute for it would cut what is pasted.
     barcode = forms.CharField(
         required=False,
-        max_length=MAX_BARCODE,
         widget=forms.TextInput(
             {"placeholder": "made for you", "autocomplete": "off", "autocapitalize": "characters"}
         ),
     )
-    length = MeasureField(label="Length, m")
-    breadth = MeasureField(label="Breadth, cm")
-    height = MeasureField(label="Height, cm")
+    length = MeasureField("length")
+    breadth = MeasureField("breadth")
+    height = MeasureField("height")
 
     def __init__(self, *args: Any, form_id: str = "", **kwargs: Any) -> None:
         """Create the form; in a table row its inputs refer to the form element by `form_id`."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
@@ -135,9 +135,18 @@ class ServiceModelAdmin(ModelAdmin, _WithoutTransaction):  # type: ignore[misc] 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Match rows that contain every word in one of the `search_fields`, as on other pages."""
+        """Match rows that contain every word in one of the `search_fields`, as on other pages.
+
+        Fields named `…_key` are search keys.
+        """
+        fields = self.get_search_fields(request)
+        texts = [field for field in fields if not field.endswith("_key")]
+        keys = [field for field in fields if field.endswith("_key")]
         for word in search_term.split():
-            queryset = queryset.filter(text_contains(word, *self.get_search_fields(request)))
+            condition = text_contains(word, *texts)
+            for key in keys:
+                condition |= Q(**{f"{key}__finds": word})
+            queryset = queryset.filter(condition)
         return queryset, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:  # noqa: ARG002

@@ -10,7 +10,8 @@ from django.contrib import admin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from timba.accounts.models import User
-from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.barcode_text import normalize_barcode
+from timba.consignments.measures import PLAUSIBLE
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import (
     add_log,
@@ -46,7 +47,7 @@ class ConsignmentAdmin(ServiceModelAdmin):
     )  # fmt: skip
     list_select_related = ("client",)
     list_filter = ("type",)
-    search_fields = ("name", "vehicle_number", "client__name")
+    search_fields = ("name_key", "vehicle_key", "client__name")
     ordering = ("-id",)
     autocomplete_fields = ("client",)
     add_fields = ("client", "name", "type", "vehicle_number", "city_id")
@@ -74,16 +75,17 @@ class ConsignmentAdmin(ServiceModelAdmin):
 class LogForm(ServiceModelForm):
     """A log; a new one without a barcode gets one."""
 
-    barcode = forms.CharField(
-        max_length=MAX_BARCODE, required=False, strip=False, widget=UnfoldAdminTextInputWidget
-    )
+    barcode = forms.CharField(required=False, strip=False, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is None:
             self.fields["barcode"].help_text = "Leave it empty to have one made."
-        for measure, unit in (("length", "m"), ("breadth", "cm"), ("height", "cm")):
-            self.fields[measure].label = f"{measure.capitalize()}, {unit}"
+        for measure, plausible in PLAUSIBLE.items():
+            self.fields[measure].label = f"{measure.capitalize()}, {plausible.unit}"
+
+    def clean_barcode(self) -> str:
+        return normalize_barcode(self.cleaned_data["barcode"])
 
 
 class LogAdmin(ServiceModelAdmin):
@@ -96,7 +98,7 @@ class LogAdmin(ServiceModelAdmin):
         "created_at",
     )  # fmt: skip
     list_select_related = ("consignment", "client")
-    search_fields = ("barcode", "consignment__name", "client__name")
+    search_fields = ("barcode_search_key", "consignment__name_key", "client__name")
     ordering = ("-id",)
     raw_id_fields = ("consignment",)
     add_fields = ("consignment", "barcode", "length", "breadth", "height")

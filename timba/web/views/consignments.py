@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import change_consignment, delete_consignment, open_consignment
-from timba.db.text import text_contains
+from timba.db.search_keys import compact_key
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
@@ -110,7 +110,8 @@ def _render_list(
     query = query_form.cleaned_data
     rows = viewer.rows(Consignment)
     if text := query["q"]:
-        rows = rows.filter(text_contains(text, "name", "vehicle_number") | _has_log(viewer, text))
+        found = Q(name_key__finds=text) | Q(vehicle_key__finds=text)
+        rows = rows.filter(found | _has_log(viewer, text))
     if query["type"]:
         rows = rows.filter(type=query["type"])
     consignments = annotate_city_name(rows.select_related("client"))
@@ -141,8 +142,8 @@ def _count_shown(rows: QuerySet[Consignment]) -> dict[str, Any]:
 
 
 def _has_log(viewer: Viewer, barcode: str) -> Q:
-    """Return the condition that a consignment has the log with exactly this barcode."""
-    logs = viewer.rows(Log).filter(barcode=barcode)
+    """Return the condition that a consignment has a log with this whole barcode."""
+    logs = viewer.rows(Log).filter(barcode_search_key=compact_key(barcode))
     return Q(pk__in=logs.values("consignment_id"))
 
 

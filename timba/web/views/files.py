@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from timba.consignments.models import Consignment
-from timba.db.text import text_contains
 from timba.files.models import File
 from timba.files.services import (
     delete_file,
@@ -49,7 +48,7 @@ def files_page(request: HttpRequest) -> HttpResponse:
     query = form.cleaned_data
     rows = viewer.rows(File)
     if query["q"]:
-        rows = rows.filter(text_contains(query["q"], "name"))
+        rows = rows.filter(name_key__finds=query["q"])
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
     if query["consignment_id"]:

@@ -12,8 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from timba.accounts.tenancy import TenantQuerySet
-from timba.db.text import text_contains
-from timba.notes.models import Note
+from timba.notes.models import Note, contains_words
 from timba.notes.services import change_note, delete_note, write_note
 from timba.web.forms import NoteForm, NotesQuery
 from timba.web.pages import (
@@ -125,7 +124,7 @@ def _render_list(
 
 def _filter(rows: TenantQuerySet[Note], query: dict[str, Any]) -> TenantQuerySet[Note]:
     if text := query["q"]:
-        rows = rows.filter(text_contains(text, "title", "content"))
+        rows = rows.filter(contains_words(text))
     if query["consignment_id"]:
         rows = rows.filter(consignment_id=query["consignment_id"])
     return rows
