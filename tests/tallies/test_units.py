@@ -47,7 +47,10 @@ def test_units_that_are_not_supported_are_seen(text: str) -> None:
     assert looks_like_unit(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "L", "nominal", "Feetham", "A1", "4.2", "mmm", "spruce"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "L", "nominal", "Feetham", "A1", "4.2", "4.2 m", "8' 6", "½ in", "mmm", "spruce"],
+)
 def test_other_words_are_no_units(text: str) -> None:
     assert parse_unit(text) is None
     assert not looks_like_unit(text)

@@ -237,7 +237,10 @@ def _continues(table: Table, header: Header, units: Mapping[str, tuple[str, int]
         return False
     named = {measure: unit for measure, (unit, _) in units.items()}
     above = {measure: unit for measure, (unit, _) in table.title_units.items()}
-    has_same_units = dict(header.unit_cells) == dict(table.header.unit_cells)
+    # The row of units beneath a header is often not repeated with it.
+    has_same_units = not header.unit_cells or dict(header.unit_cells) == dict(
+        table.header.unit_cells
+    )
     return has_same_units and named in ({}, above)
 
 

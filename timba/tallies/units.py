@@ -58,12 +58,15 @@ def parse_unit(text: str) -> str | None:
 
 
 def looks_like_unit(text: str) -> bool:
-    """Return whether a text names a unit that is not among UNITS, or several units at once."""
+    """Return whether a text names a unit that is not among UNITS, or several units at once.
+
+    A measure with its unit (“4.2 m”) is none.
+    """
     name = _unit_name(text)
-    if parse_unit(text) is not None:
-        return False
     if _UNKNOWN.fullmatch(name):
         return True
+    if parse_unit(text) is not None or name[:1].isdigit():
+        return False
     words = re.findall(r"[^\W\d_]+|['\"]", name)
     named = [word for word in words if parse_unit(word) is not None]
     return bool(named) and all(word in named or word in _JOINING for word in words)
