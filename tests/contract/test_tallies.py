@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 GOOD, BAD = ("B-1", 4.2, 30.5, 25), ("B-2", "x", 30, 25)
 RESULT = ["id", "name", "execution_time", "random_number"]
-RESULT += ["rows", "accepted", "rejected", "unchanged", "volume", "first_errors"]
+RESULT += ["rows", "accepted", "rejected", "unchanged", "left_out", "volume", "sheet_volume"]
+RESULT += ["sheets", "read_as", "questions", "warnings", "first_errors"]
 
 
 def upload_tally(
@@ -61,20 +62,27 @@ def test_an_xlsx_is_a_tally_and_its_rows_become_logs(
     result = file["result"]
     assert list(result) == RESULT
     assert (result["id"], result["name"]) == (file["id"], "Lorry 7.xlsx")
-    assert [result[name] for name in RESULT[4:9]] == [2, 1, 1, 0, 0.32]
+    assert [result[name] for name in RESULT[4:11]] == [2, 1, 1, 0, [], 0.32, None]
+    assert result["sheets"] == [{"name": "Tally", "rows": 2, "accepted": 1}]
     assert [list(error) for error in result["first_errors"]] == [["line", "reason", "text"]]
     updated = api_client.get(f"/timba/consignment?consignment_id={consignment.pk}").json()
     assert (updated["log_count"], updated["volume"]) == (1, 0.32)
 
 
-def test_a_csv_is_a_tally_only_if_the_field_kind_says_so(
-    api_client: APIClient, process_pending: ProcessPending, consignment: Consignment
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("barcode,length,breadth,height\nB-1,4.2,30.5,25\n", "tally"),
+        ("Svītrkods;Garums;Platums;Augstums\nB-1;4,2;30,5;25\n", "tally"),
+        ("name,town\nJānis,Valmiera\n", "text"),
+    ],
+)
+def test_a_csv_whose_header_names_a_barcode_and_a_length_is_a_tally(
+    text: str, kind: str, api_client: APIClient
 ) -> None:
-    text = "barcode,length,breadth,height\nB-1,4.2,30.5,25\n"
-    assert create_file(api_client, form_file(text, "a.csv"))["kind"] == "text"
-    process_pending()
-    file = upload_tally(api_client, process_pending, consignment, text, kind="tally")
-    assert (file["media_type"], file["result"]["accepted"]) == ("text/csv", 1)
+    assert create_file(api_client, form_file(text, "a.csv"))["kind"] == kind
+    assert create_file(api_client, form_file(text, "b.csv"), kind="tally")["kind"] == "tally"
+    assert create_file(api_client, form_file(text, "c.csv"), kind="text")["kind"] == "text"
 
 
 @pytest.mark.parametrize("name", ["a.xls", "a.xlsm", "a.ods"])

@@ -1,27 +1,26 @@
 """Adds the rows of an uploaded tally sheet as logs to the file's consignment.
 
-A row is identified by its barcode, so the same sheet, or a corrected one, can be uploaded again: a
-log that exists already is left unchanged. Rows that cannot become logs are rejects, reported by row
-and cell and annotated in a copy of the workbook.
+The same sheet, or a corrected one, can be uploaded again: a log that exists already is left
+unchanged. A sheet whose meaning is in doubt ends as a FAILURE that asks; rows that cannot become
+logs are rejects, reported by row and cell and annotated in a copy of the workbook. A dry run does
+all of this but adds no log.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import structlog
 
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.barcode_text import barcode_key
-from timba.consignments.barcodes import find_logs_by_key
 from timba.consignments.measures import MAX_TOTAL_VOLUME, volume
-from timba.consignments.models import Consignment, Log, lock_consignment
+from timba.consignments.models import Consignment, lock_consignment
 from timba.consignments.services import NewLog, add_logs
 from timba.db.text import replace_unstorable
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
@@ -34,24 +33,21 @@ from timba.files.processors.base import (
     Processor,
     ReadResult,
 )
+from timba.files.profiles import count_use, remember_answers
 from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
+from timba.tallies.answers import check_answers
 from timba.tallies.columns import column_letters
-from timba.tallies.decisions import USUAL_UNITS as UNIT_NAMES
-from timba.tallies.parsing import (
-    FIELDS,
-    ROWS,
-    WHOLE_ROW,
-    RejectedRow,
-    SheetLog,
-    deserialize_rows,
-    format_row,
-)
+from timba.tallies.comparison import Comparison, compare
+from timba.tallies.parsing import ROWS, ParsedRows, RejectedRow, deserialize_rows
 from timba.tallies.reading import read_tally
-from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES
+from timba.tallies.sniffing import looks_like_tally
 
-RESULT_FIELDS: Final = ("rows", "accepted", "rejected", "unchanged", "volume", "first_errors")
+RESULT_FIELDS: Final = (
+    *("rows", "accepted", "rejected", "unchanged", "left_out", "volume", "sheet_volume"),
+    *("sheets", "read_as", "questions", "warnings", "first_errors"),
+)
 
 NO_CONSIGNMENT: Final = "It belongs to no consignment yet. Choose its consignment, then try again."
 NO_UPLOADER: Final = "Its uploader is no longer a user here. Upload it again."
@@ -67,25 +63,24 @@ NO_ROWS: Final = "The sheet holds no log, only a header."
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
-    """The logs of a sheet, compared with the logs that exist: new, unchanged or rejected."""
-
-    new: Sequence[SheetLog]
-    unchanged: int
-    rejected: Sequence[RejectedRow]
-
-
 class TallyProcessor(Processor):
     """A sheet is compared with the logs that exist before its new ones are added."""
 
     extra_readers = (annotate_workbook, annotate_values)
+
+    def sniff(self, head: bytes) -> bool:
+        return looks_like_tally(head)
+
+    def check_answers(self, read_as: Any) -> Mapping[str, Any]:
+        return check_answers(read_as)
 
     def stage(self, job: Job, result: ReadResult) -> Findings:
         return stage_tally(job, result)
 
     def lock(self, findings: Findings) -> None:
         """Lock the consignment first, as every service does; raise Outdated when it is deleted."""
+        if findings["consignment"] is None:
+            return
         try:
             lock_consignment(Consignment(pk=findings["consignment"]))
         except NotFound:
@@ -95,46 +90,38 @@ class TallyProcessor(Processor):
 def stage_tally(job: Job, result: ReadResult) -> Findings:
     """Compare the sheet with the existing logs, and store its rejects and an annotated copy.
 
-    Raises FileRefused if none of its rows is a log, or its uploader may not add logs.
+    Raises FileRefused if the sheet leaves a question open, none of its rows is a log, or its
+    uploader may not add logs. Its findings then say what could be read.
     """
-    file = File.unscoped.select_related("uploaded_by__role").get(pk=job.file_id)
+    file = File.unscoped.select_related("client__subscription", "uploaded_by__role").get(
+        pk=job.file_id
+    )
+    read = result.findings
+    if read["questions"]:
+        findings = _findings(read, ParsedRows(), Comparison(new=(), unchanged=0, rejected=()))
+        raise FileRefused(read["questions"][0]["sentence"], findings=findings)
     consignment = _consignment_of(file)
-    if consignment is None:
-        raise FileRefused(NO_CONSIGNMENT)
-    _check_uploader(file.uploaded_by, consignment.client)
-    if questions := result.findings["questions"]:
-        raise FileRefused(questions[0]["sentence"], findings=result.findings)
+    _check_uploader(file.uploaded_by, file.client)
     parsed = deserialize_rows(result.objects[ROWS])
-    comparison = _compare(consignment, parsed.logs)
-    added = sum((volume(**log.measures) for log in comparison.new), Decimal(0))
-    if consignment.volume + added > MAX_TOTAL_VOLUME:
-        raise FileRefused(TOO_MUCH)
-    rejected = sorted([*parsed.rejected, *comparison.rejected], key=lambda row: row.row)
-    [table, *_] = result.findings["tables"]
-    columns: Mapping[str, int] = table["columns"]
-    rejects = [(row.row, _reason(row, columns), replace_unstorable(row.text)) for row in rejected]
+    comparison = compare(file.client, consignment, parsed.logs)
+    findings = _findings(read, parsed, comparison)
+    rejected = _sorted([*parsed.rejected, *comparison.rejected])
+    rejects = [(row.row, _reason(row, read), replace_unstorable(row.text)) for row in rejected]
+    findings["first_errors"] = [
+        dict(zip(REJECTS_HEADER, reject, strict=True)) for reject in rejects[:FIRST_ERRORS]
+    ]
     if rejected:
         with job.derive(Derivative.Role.REJECTS) as out:
             RejectsWriter(out).add(rejects)
-        _write_annotated_copy(job, rejected, sheet=table["sheet"], columns=columns)
-    findings = {
-        "rows": len(comparison.new) + comparison.unchanged + len(rejected),
-        "accepted": len(comparison.new),
-        "rejected": len(rejected),
-        "unchanged": comparison.unchanged,
-        "volume": added,
-        "first_errors": [
-            dict(zip(REJECTS_HEADER, reject, strict=True)) for reject in rejects[:FIRST_ERRORS]
-        ],
-    }
-    if not comparison.new and not comparison.unchanged:
-        sentence = f"No row could become a log. {rejects[0][1]}" if rejects else NO_ROWS
+        _write_annotated_copy(job, rejected, read["tables"])
+    if sentence := _find_obstacle(file, consignment, read, comparison, findings):
         raise FileRefused(sentence, findings=findings)
     return {
         **findings,
-        "consignment": consignment.pk,
+        "consignment": None if consignment is None else consignment.pk,
         "logs": parsed.logs,
         "comparison": comparison,
+        "remembered": {name: read[name] for name in ("profile", "header", "header_digest")},
     }
 
 
@@ -147,8 +134,9 @@ def record_tally(file: File, findings: Findings) -> None:
     if consignment is None or consignment.pk != findings["consignment"]:
         raise Outdated
     comparison: Comparison = findings["comparison"]
-    if _compare(consignment, findings["logs"]) != comparison:
+    if compare(file.client, consignment, findings["logs"]) != comparison:
         raise Outdated
+    _remember_reading(file, findings["remembered"])
     if not comparison.new:
         return
     try:
@@ -160,6 +148,61 @@ def record_tally(file: File, findings: Findings) -> None:
     except (Conflict, Forbidden, Lapsed, NotFound):
         # The file is processed again, which yields the reason that holds now.
         raise Outdated from None
+
+
+def _findings(read: Findings, parsed: ParsedRows, comparison: Comparison) -> dict[str, Any]:
+    """Return the result of a sheet, without its first errors; counts are of rows."""
+    rejected = len(parsed.rejected) + len(comparison.rejected)
+    accepted = Counter(read["tables"][log.table]["sheet"] for log in comparison.new)
+    return {
+        "rows": len(comparison.new) + comparison.unchanged + rejected,
+        "accepted": len(comparison.new),
+        "rejected": rejected,
+        "unchanged": comparison.unchanged,
+        "left_out": read["left_out"],
+        "volume": sum((volume(**log.measures) for log in comparison.new), Decimal(0)),
+        "sheet_volume": None if read["sheet_volume"] is None else Decimal(read["sheet_volume"]),
+        "sheets": [{**sheet, "accepted": accepted[sheet["name"]]} for sheet in read["sheets"]],
+        "read_as": read["read_as"],
+        "questions": read["questions"],
+        "warnings": read["warnings"],
+        "first_errors": [],
+        "asks": read["head"],
+    }
+
+
+def _find_obstacle(
+    file: File,
+    consignment: Consignment | None,
+    read: Findings,
+    comparison: Comparison,
+    findings: Findings,
+) -> str:
+    """Return why no log can be added, or an empty string."""
+    if not comparison.new and not comparison.unchanged:
+        errors = findings["first_errors"]
+        return f"No row could become a log. {errors[0]['reason']}" if errors else NO_ROWS
+    if consignment is None:
+        return "" if file.dry_run else NO_CONSIGNMENT
+    if consignment.volume + findings["volume"] > MAX_TOTAL_VOLUME:
+        return TOO_MUCH
+    return _find_recorded_twin(file) if read["made_barcodes"] else ""
+
+
+def _find_recorded_twin(file: File) -> str:
+    """Return a sentence if the same sheet has been recorded, or an empty string.
+
+    Without barcodes of their own, its logs could not be told from new ones. That holds after the
+    first file is deleted too, because its logs stay.
+    """
+    twins = File.unscoped.filter(client_id=file.client_id, sha256=file.sha256)
+    twin = twins.filter(recorded_at__isnull=False).exclude(pk=file.pk).first()
+    if twin is None:
+        return ""
+    return (
+        f"The logs of this sheet were added already, from “{twin.name}”. It has no barcodes, so "
+        "they would be added a second time."
+    )
 
 
 def _consignment_of(file: File) -> Consignment | None:
@@ -181,69 +224,55 @@ def _check_uploader(uploader: User | None, client: Client) -> None:
         raise FileRefused(LAPSED) from None
 
 
-def _compare(consignment: Consignment, logs: Sequence[SheetLog]) -> Comparison:
-    """Compare the logs of a sheet with those of the client that have the same barcodes."""
-    keys = [barcode_key(log.barcode) for log in logs]
-    existing_logs = find_logs_by_key(consignment.client_id, keys)
-    other_ids = {log.consignment_id for log in existing_logs.values()} - {consignment.pk}
-    names = dict(Consignment.unscoped.filter(pk__in=other_ids).values_list("pk", "name"))
-    new, rejected = [], []
-    for log, key in zip(logs, keys, strict=True):
-        existing = existing_logs.get(key)
-        if existing is None:
-            new.append(log)
-        elif errors := _find_conflicts(log, existing, consignment, names):
-            text = format_row([log.barcode, *log.measures.values()])
-            rejected.append(RejectedRow(table=log.table, row=log.row, errors=errors, text=text))
-    unchanged = len(logs) - len(new) - len(rejected)
-    return Comparison(new=new, unchanged=unchanged, rejected=rejected)
-
-
-def _find_conflicts(
-    log: SheetLog, existing: Log, consignment: Consignment, names: Mapping[int, str]
-) -> dict[str, str]:
-    """Return a message for each field in which a log of a sheet contradicts the existing one.
-
-    `names` are those of other consignments by id.
-    """
-    if existing.consignment_id != consignment.pk:
-        name = names.get(existing.consignment_id, "")
-        sentence = f"The log “{log.barcode}” is in the consignment “{name}” already."
-        return {BARCODE: sentence}
-    return {
-        measure: (
-            f"The log “{log.barcode}” has the {measure} {getattr(existing, measure).normalize():f} "
-            f"{UNIT_NAMES[measure]} already; the sheet says {log.measures[measure].normalize():f} "
-            f"{UNIT_NAMES[measure]}."
+def _remember_reading(file: File, reading: Mapping[str, Any]) -> None:
+    """Remember the answers given for the file, and count the use of a profile."""
+    if file.read_as:
+        remember_answers(
+            file=file,
+            header=reading["header"],
+            header_digest=reading["header_digest"],
+            read_as=file.read_as,
         )
-        for measure in MEASURES
-        if getattr(existing, measure) != log.measures[measure]
-    }
+    if reading["profile"] is not None:
+        count_use(file=file, profile_id=reading["profile"])
 
 
-def _reason(row: RejectedRow, columns: Mapping[str, int]) -> str:
+def _sorted(rejected: Iterable[RejectedRow]) -> list[RejectedRow]:
+    return sorted(rejected, key=lambda row: (row.table, row.row))
+
+
+def _reason(row: RejectedRow, read: Findings) -> str:
+    """Return the sentences of a reject, each behind its cell, with the sheet if several are read.
+
+    The reference to a cell is written as in a spreadsheet: `B7`, or `'Lorry 2'!B7`.
+    """
+    table = read["tables"][row.table]
+    columns: Mapping[str, int] = table["columns"]
+    sheet = f"'{table['sheet']}'!" if len(read["sheets"]) > 1 else ""
     return replace_unstorable(
         " ".join(
-            f"{column_letters(columns.get(name, 0))}{row.row}: {row.errors[name]}"
-            for name in (*FIELDS, PIECES, WHOLE_ROW)
-            if name in row.errors
+            f"{sheet}{column_letters(columns[name])}{row.row}: {sentence}"
+            if name in columns
+            else f"{sheet}Row {row.row}: {sentence}"
+            for name, sentence in row.errors.items()
         )
     )
 
 
 def _write_annotated_copy(
-    job: Job, rejected: Iterable[RejectedRow], *, sheet: str, columns: Mapping[str, int]
+    job: Job, rejected: Sequence[RejectedRow], tables: Sequence[Mapping[str, Any]]
 ) -> None:
     """Store a copy of the workbook with its bad cells annotated, or else a copy of its values.
 
-    If neither can be made, there is none.
+    A sentence about a whole row stands at its first column. If no copy can be made, there is none.
     """
     annotations = [
-        (row.row, columns.get(name, 0), message)
+        (table["grid"], row.row, table["columns"].get(name, min(table["columns"].values())), text)
         for row in rejected
-        for name, message in row.errors.items()
+        for table in (tables[row.table],)
+        for name, text in row.errors.items()
     ]
-    extra = json.dumps({"sheet": sheet, "annotations": annotations}).encode()
+    extra = json.dumps({"annotations": annotations}).encode()
     for annotate in (annotate_workbook, annotate_values):
         try:
             result = run_in_sandbox(annotate, job, extra=extra)
