@@ -29,7 +29,10 @@ FORMS: Final = [
     E("files/retry-failed/",                   "files.write",        {},           302),
     E("files/{file_id}/place/",                "files.write",        {},           302),
     E("files/{file_id}/retry/",                "files.write",        {},           409),
+    E("files/{file_id}/answers/",              "files.write",        {},           409),
+    E("files/{file_id}/record/",               "files.write",        {},           409),
     E("files/{file_id}/delete/",               "files.write",        {},           302),
+    E("files/profiles/{import_profile_id}/delete/", "files.write",   {},           302),
     E("temperatures/{city_id}/name/",          "files.write",        NAME,         302),
     E("notes/",                                "notes.write",        NOTE,         302),
     E("notes/{note_id}/edit/",                 "notes.write",        NOTE,         302),
@@ -47,7 +50,7 @@ FORMS: Final = [
 # Pages without a form; a GET of the address of a form shows the page that has the form.
 OTHERS: Final = [
     "consignments/{consignment_id}/", "consignments/{consignment_id}/history/",
-    "consignments/{consignment_id}/paper/", "files/", "files/rows/", "files/{file_id}/",
+    "consignments/{consignment_id}/paper/", "files/", "files/profiles/", "files/rows/", "files/{file_id}/",
     "notes/{note_id}/", "temperatures/", "temperatures/{city_id}/", "upload/",
 ]
 # fmt: on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,20 @@ _KIND_ICONS = {
     "text": "notes",
     "temperatures": "temperatures",
     "tally": "sheet",
+}
+_LEFT_OUT_REASONS = {
+    "total": "totals",
+    "subtotal": "sub-totals",
+    "average": "averages",
+    "minimum": "smallest values",
+    "maximum": "largest values",
+    "carried_forward": "carried forward",
+    "signature": "signatures",
+    "note": "notes",
+    "header": "headers again",
+    "formula": "sums",
+    "hidden_row": "hidden",
+    "hidden_sheet": "on hidden sheets",
 }
 _TIME_FORMATS = {
     "short": "%-d %b %Y %H:%M %Z",
@@ -156,3 +170,33 @@ def local_time(moment: datetime | str, time_format: str = "short") -> SafeString
         time_format,
         timezone.localtime(at).strftime(_TIME_FORMATS[time_format]),
     )
+
+
+@register.filter
+def total_of(items: Iterable[Mapping[str, Any]] | None, name: str) -> int:
+    """Return the sum of the items' numbers of this name."""
+    return sum(item[name] for item in items or ())
+
+
+@register.filter
+def left_out_reason(reason: str) -> str:
+    """Return why rows of a sheet were left out, in words."""
+    return _LEFT_OUT_REASONS.get(reason, reason.replace("_", " "))
+
+
+@register.filter
+def read_tables(read_as: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return how each table of a sheet was read."""
+    return read_as.get("tables") or [read_as]
+
+
+@register.filter
+def answers_as_text(read_as: Mapping[str, Any]) -> list[str]:
+    """Return the answers of an import profile as short texts."""
+    texts = []
+    for table in read_tables(read_as):
+        for field, number in (table.get("columns") or {}).items():
+            texts.append(f"no {field}" if number is None else f"{field} in column {number}")
+        texts += [f"{measure} in {unit}" for measure, unit in (table.get("units") or {}).items()]
+    texts += [f"{name} {read_as[name]}" for name in ("decimal", "encoding") if read_as.get(name)]
+    return texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -31,6 +32,7 @@ from timba.web.pages import (
     safe_next_url,
     signed_in,
 )
+from timba.web.reading_form import ReadingForm
 from timba.web.upload_targets import get_files_target, get_readings_target, upload_blocked_reason
 
 FILES_PER_PAGE = 50
@@ -110,20 +112,41 @@ def file_rows(request: HttpRequest) -> HttpResponse:
 def file_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show one file: its result, or why it could not be read."""
     viewer = get_viewer(request)
-    file = _get_file(viewer, pk)
+    return render_file(request, get_file(viewer, pk), viewer=viewer)
+
+
+def render_file(
+    request: HttpRequest,
+    file: File,
+    *,
+    viewer: Viewer,
+    reading_form: ReadingForm | None = None,
+    status: int = HTTPStatus.OK,
+) -> HttpResponse:
+    """Render the page of a file; `reading_form` is one that was sent and cannot be taken."""
+    can_write = viewer.can_write_files
+    if reading_form is None and can_write and can_be_read_otherwise(file):
+        reading_form = ReadingForm(file=file)
     context = {
         "section": "files",
         "file": file,
-        "link_form": FileLinkForm(viewer=viewer, file=file) if viewer.can_write_files else None,
+        "link_form": FileLinkForm(viewer=viewer, file=file) if can_write else None,
+        "reading_form": reading_form,
     }
-    return render_page(request, "web/file.html", context, viewer=viewer)
+    return render_page(request, "web/file.html", context, viewer=viewer, status=status)
+
+
+def can_be_read_otherwise(file: File) -> bool:
+    """Return whether a person may say how a tally is to be read: nothing of it is recorded yet."""
+    is_open = file.status == File.Status.FAILURE or (file.processed and file.dry_run)
+    return file.kind == File.Kind.TALLY and is_open and bool(file.asks)
 
 
 @signed_in
 @rerender_on_error(file_page)
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     viewer = get_viewer(request)
-    retry_file(actor=viewer.user, file=_get_file(viewer, pk))
+    retry_file(actor=viewer.user, file=get_file(viewer, pk))
     default = reverse("web:file", args=[pk])
     return HttpResponseRedirect(
         safe_next_url(request, request.POST.get("next", ""), default=default)
@@ -144,7 +167,7 @@ def retry_failed(request: HttpRequest) -> HttpResponse:
 def link_to_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Move a file into a consignment, or out of it."""
     viewer = get_viewer(request)
-    file = _get_file(viewer, pk)
+    file = get_file(viewer, pk)
     form = FileLinkForm(request.POST, viewer=viewer, file=file)
     if not form.is_valid():
         raise BadRequest
@@ -156,11 +179,11 @@ def link_to_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @rerender_on_error(file_page)
 def remove_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     viewer = get_viewer(request)
-    delete_file(actor=viewer.user, file=_get_file(viewer, pk))
+    delete_file(actor=viewer.user, file=get_file(viewer, pk))
     return redirect("web:files")
 
 
-def _get_file(viewer: Viewer, pk: uuid.UUID) -> File:
+def get_file(viewer: Viewer, pk: uuid.UUID) -> File:
     rows = viewer.rows(File).select_related(
         "client__subscription", "consignment", "log__consignment", "uploaded_by"
     )
