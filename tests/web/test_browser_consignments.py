@@ -73,7 +73,7 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
     type_log(page, "", "", "26", "26,5")
     expect(page.locator("#rows tr[id]")).to_have_count(3)
     expect(page.locator("#totals")).to_contain_text("0.961 m³")
-    expect(page.get_by_label("Barcode")).to_be_focused()
+    expect(page.get_by_label("Breadth, cm")).to_be_focused()
     assert [str(log.volume) for log in Log.unscoped.all()] == ["0.315", "0.357", "0.289"]
 
     rows = [("TB-3", 4.2, 30, 25), ("TB-1", 4.2, 99, 25), ("TB-4", 4.2, "thick", 25)]

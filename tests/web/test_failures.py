@@ -302,7 +302,7 @@ def test_waiting_log_keeps_its_own_key_beside_an_equal_one(
     page.unroute(LOGS)
     page.keyboard.press("Control+A")
     page.keyboard.press("Delete")
-    type_log(page, "", "4.2", "31", "26")
+    type_log(page, "31", "26")
     expect(page.locator("#rows tr[id]")).to_have_count(1)
     page.get_by_role("button", name="Correct it").click()
     page.get_by_role("button", name="Add log").click()
@@ -406,6 +406,6 @@ def test_log_whose_response_is_interrupted_is_added_once(
     page.evaluate(BREAK_OFF, "/logs/")
     page.get_by_label("Barcode").focus()
     type_log(page, "", "4.2", "31", "26")
-    type_log(page, "", "", "32", "26")
+    type_log(page, "32", "26")
     expect(page.locator("#rows tr[id]")).to_have_count(2)
     assert Log.unscoped.count() == 2

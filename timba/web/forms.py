@@ -1,9 +1,8 @@
-"""The forms of the pages, but for those of people and roles; choices are rows the user may see."""
+"""The forms of the pages but for logs, people and roles; choices are rows the user may see."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
@@ -12,21 +11,18 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIterator, ModelChoiceIteratorValue
 
-from timba.consignments.measures import PLAUSIBLE
-from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment, Log
+from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.errors import Conflict, Invalid, SeatsTaken
 from timba.files.models import File
 from timba.notes.models import MAX_TITLE, Note
 from timba.places.models import MAX_CITY_NAME
 from timba.web.pages import Viewer
-from timba.web.templatetags.formatting import measure
 
 T = TypeVar("T")
 FILE_STATUSES: Final = (File.Status.SUCCESS, File.Status.PENDING, File.Status.FAILURE)
 # A client may have more consignments than a page can offer.
 MAX_LISTED_CONSIGNMENTS: Final = 200
 MAX_SEARCH_LENGTH: Final = 255
-_MAX_MEASURE_LENGTH: Final = 20
 _MAX_ID: Final = 2**63 - 1  # of a signed 64-bit column
 
 
@@ -222,74 +218,3 @@ class ConsignmentForm(ServiceForm):
                 "city_id": consignment.city_id,
             }
         )
-
-
-class MeasureField(forms.DecimalField):
-    """A measure with a decimal point or a decimal comma; the service checks its limits."""
-
-    def __init__(self, measure: str) -> None:
-        plausible = PLAUSIBLE[measure]
-        sentence = f"Give the {measure} as a number, such as 4.20."
-        super().__init__(
-            label=f"{measure.capitalize()}, {plausible.unit}",
-            widget=forms.TextInput(
-                {
-                    "inputmode": "decimal",
-                    "autocomplete": "off",
-                    "data-least": str(plausible.least),
-                    "data-most": str(plausible.most),
-                }
-            ),
-            error_messages={"required": sentence, "invalid": sentence},
-        )
-
-    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # the stubs err
-        text = str(value or "").strip()
-        if len(text) > _MAX_MEASURE_LENGTH:
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(text.replace(",", "."))
-
-
-class LogForm(ServiceForm):
-    """A log, new or corrected."""
-
-    # The browser would block Enter, with which the script moves on to the missing measure.
-    use_required_attribute = False
-    MEASURES: Final = ("length", "breadth", "height")
-
-    # The service checks its length: an attribute for it would cut what is pasted.
-    barcode = forms.CharField(
-        required=False,
-        widget=forms.TextInput(
-            {"placeholder": "made for you", "autocomplete": "off", "autocapitalize": "characters"}
-        ),
-    )
-    length = MeasureField("length")
-    breadth = MeasureField("breadth")
-    height = MeasureField("height")
-
-    def __init__(self, *args: Any, form_id: str = "", **kwargs: Any) -> None:
-        """Create the form; in a table row its inputs refer to the form element by `form_id`."""
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["aria-label"] = field.label or "Barcode"
-            if form_id:
-                field.widget.attrs["form"] = form_id
-
-    @classmethod
-    def from_log(cls, log: Log, data: Mapping[str, Any] | None = None) -> LogForm:
-        """Return the form filled in from a log, or with `data` sent for it."""
-        initial = {"barcode": log.barcode, **_measures(log)}
-        prefix = f"log-{log.pk}"
-        return cls(data, initial=initial, auto_id=f"{prefix}-%s", form_id=f"{prefix}-form")
-
-    @classmethod
-    def for_next_log(cls, previous: Log | None, *, form_id: str = "") -> LogForm:
-        """Return the form of a new log, with the measures of the previous one as suggestions."""
-        return cls(initial=_measures(previous) if previous else {}, form_id=form_id)
-
-
-def _measures(log: Log) -> dict[str, str]:
-    return {
-        name: measure(getattr(log, name), 2 if name == "length" else 1) for name in LogForm.MEASURES
-    }

@@ -26,7 +26,8 @@ from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
 from timba.temperatures.statistics import city_statistics
-from timba.web.forms import LogForm, LogNumberQuery, NoteForm
+from timba.web.forms import LogNumberQuery, NoteForm
+from timba.web.log_forms import LogForm, comparison_for_script
 from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
 from timba.web.timeline import Entry, describe
 from timba.web.upload_targets import get_files_target, upload_blocked_reason
@@ -146,6 +147,7 @@ def render_consignment(
         "logs": logs,
         **_row_numbers(query.cleaned_data["number"], consignment, shown=len(logs.rows)),
         "litres": int(consignment.volume * 1000),
+        "comparison": comparison_for_script(viewer, consignment),
         "blank": Log(pk=0, length=0, breadth=0, height=0, volume=0),
         "log_form": log_form
         or LogForm.for_next_log(logs.rows[0] if logs.rows else None, form_id="entry"),

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
-from timba.web.forms import LogForm, LogNumberQuery
+from timba.web.forms import LogNumberQuery
+from timba.web.log_forms import LogForm, compared_logs, comparison_for_script
 from timba.web.pages import (
     Viewer,
     get_viewer,
@@ -64,7 +65,8 @@ def edit_log(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _render_form(request, viewer, log, LogForm.from_log(log))
     form = LogForm.from_log(log, request.POST)
-    if form.is_valid():
+    others = compared_logs(viewer, log.consignment, but=log)
+    if form.is_valid() and not form.asks_about(others, log=log):
         fields = {**form.cleaned_data, "barcode": form.cleaned_data["barcode"] or log.barcode}
         change = partial(change_log, actor=viewer.user, log=log, **fields)
         if form.attempt(change, conflict_field="barcode") is not None:
@@ -90,8 +92,8 @@ def _get_log(viewer: Viewer, pk: int) -> Log:
 
 
 def _add_log(form: LogForm, viewer: Viewer, consignment: Consignment) -> bool:
-    """Add the log if the form is valid; return False if it, or the service, rejects the log."""
-    if not form.is_valid():
+    """Add the log; return False if the form asks about it, or if it or the service rejects it."""
+    if not form.is_valid() or form.asks_about(compared_logs(viewer, consignment)):
         return False
     fields = {**form.cleaned_data, "barcode": form.cleaned_data["barcode"] or None}
     add = partial(add_log, actor=viewer.user, consignment=consignment, **fields)
@@ -112,6 +114,7 @@ def _render_gate(
         "logs": logs,
         "blank": Log(pk=0, length=0, breadth=0, height=0, volume=0),
         "litres": int(consignment.volume * 1000),
+        "comparison": comparison_for_script(viewer, consignment),
         "log_form": log_form or LogForm.for_next_log(logs[0] if logs else None),
     }
     return render_page(request, "web/gate.html", context, viewer=viewer, status=status)

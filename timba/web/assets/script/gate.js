@@ -74,7 +74,7 @@ class GatePage extends LogForm {
   showSaved(waiting, log) {
     const row = this.#createRow(log);
     row.dataset.log = log.id;
-    row.querySelector("[data-number]").textContent = this.totals.add(log.volume).toLocaleString("en-GB");
+    row.querySelector("[data-number]").textContent = this.totals.add(log).toLocaleString("en-GB");
     waiting.replaceWith(row);
   }
 
@@ -127,8 +127,10 @@ class GatePage extends LogForm {
 
   // Moving on accepts a suggested measure: the complete log is visible before the press that adds it.
   #submit() {
+    if (this.hasWrongMeasure()) return;
     const { input } = this;
-    const acceptsSuggestion = !input.value && input.placeholder;
+    // The Enter of a scanner only moves on.
+    const acceptsSuggestion = !input.value && input.placeholder && document.activeElement !== this.inputs.barcode;
     if (acceptsSuggestion) input.value = input.placeholder;
     this.update();
     const index = this.measureInputs.indexOf(input);
@@ -154,7 +156,7 @@ class GatePage extends LogForm {
     button.disabled = false;
     if (error) this.showError(error);
     else {
-      this.totals.subtract(Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
+      this.totals.subtract(Number(row.dataset.log), Math.round(Number(row.querySelector("[data-cubic]").textContent.replaceAll(",", "")) * 1000));
       row.remove();
     }
     this.showStatus();

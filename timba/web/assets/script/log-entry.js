@@ -17,7 +17,6 @@ class LogEntryRow extends LogForm {
     this.totals = new Totals(document.getElementById("totals"));
     this.waiting = document.querySelector("[data-waiting]");
     this.rows = document.getElementById("rows");
-    this.firstInput = this.inputs.barcode;
     // The page suggests the previous measures; with a script only the length is kept from log to log.
     if (!this.errors.childElementCount) this.clearInputs();
     form.addEventListener("submit", (event) => {
@@ -31,7 +30,14 @@ class LogEntryRow extends LogForm {
     this.update();
   }
 
+  /** Where the next log begins: at the barcode for those who scan or type one, else at the measures. */
+  get firstInput() {
+    if (this.hadBarcode) return this.inputs.barcode;
+    return this.inputs[MEASURES.find((name) => !this.inputs[name].value)] ?? this.inputs.breadth;
+  }
+
   clearInputs() {
+    this.hadBarcode = Boolean(this.inputs.barcode.value.trim());
     for (const [name, input] of Object.entries(this.inputs)) if (name !== KEPT_MEASURE) input.value = "";
   }
 
@@ -58,7 +64,7 @@ class LogEntryRow extends LogForm {
     waiting.remove();
     // A refresh may have added the row, and counted it, already.
     const isListed = document.getElementById(`log-${log.id}`);
-    const number = isListed ? this.totals.count : this.totals.add(log.volume);
+    const number = isListed ? this.totals.count : this.totals.add(log);
     document.querySelector("[data-next]").textContent = (number + 1).toLocaleString("en-GB");
     if (!isListed) this.#addRow(log, number);
     recordLocalChange();
@@ -66,7 +72,8 @@ class LogEntryRow extends LogForm {
 
   #handleKey(event) {
     if (event.key !== "Escape") return;
-    for (const input of Object.values(this.inputs)) input.value = "";
+    this.clearInputs();
+    this.inputs[KEPT_MEASURE].value = "";
     this.showError("");
     this.update();
     this.firstInput.focus();
@@ -74,6 +81,7 @@ class LogEntryRow extends LogForm {
 
   // A barcode scanner sends Enter after each code: Enter moves on to the first missing measure.
   #handleEnter() {
+    if (this.hasWrongMeasure()) return;
     const missing = MEASURES.find((name) => !this.inputs[name].value.trim());
     if (missing) this.inputs[missing].focus();
     else this.add();

@@ -1,8 +1,10 @@
-// The form of a new log, for the table of a consignment and for the gate page. A log that is rejected goes
-// back into the inputs, or waits in its row while they hold another one.
+// The form of a new log, for the table of a consignment and for the gate page. It asks before it takes a
+// measure that is far from the others. A log that is rejected goes back into the inputs, or waits in its
+// row while they hold another one.
 
 import { LogQueue } from "./log-queue.js";
-import { computeLitres } from "./measures.js";
+import { askAbout } from "./comparison.js";
+import { computeLitres, parseMeasure } from "./measures.js";
 import { newIdempotencyKey } from "./upload-request.js";
 
 export const MEASURES = ["length", "breadth", "height"];
@@ -12,6 +14,10 @@ export class LogForm {
   // The key of the log that went back into the inputs. It is reused while they are unchanged, because
   // the server may have saved the log already.
   #returned = {};
+  // The values that the question on the page is about: adding them once more is the answer.
+  #questioned = "";
+  // The logs that are on their way; new ones are compared with them too.
+  #sending = new Set();
 
   constructor(form, consignment) {
     this.inputs = Object.fromEntries(["barcode", ...MEASURES].map((name) => [name, form.elements.namedItem(name)]));
@@ -44,19 +50,38 @@ export class LogForm {
   /** Show the volume of the measures in the inputs. */
   update() {
     const { length, breadth, height } = this.values;
-    if (this.#returned.values !== JSON.stringify(this.values)) this.#returned = {};
+    const values = JSON.stringify(this.values);
+    if (this.#returned.values !== values) this.#returned = {};
+    if (this.#questioned && this.#questioned !== values) this.showError("");
     this.showVolume(computeLitres(length, breadth, height));
   }
 
+  /** Show which measure is not a number, as after a scan into its input; return whether one is not. */
+  hasWrongMeasure() {
+    const name = MEASURES.find((each) => this.values[each].trim() && parseMeasure(this.values[each]) === undefined);
+    if (!name) return false;
+    const input = this.inputs[name];
+    this.showError(`Give the ${name} as a number with at most 3 decimals, such as ${name === KEPT_MEASURE ? "4.20" : "31.5"}.`);
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+    input.select();
+    return true;
+  }
+
+  /** Add the log in the inputs, once its measures are numbers and those far from the others are confirmed. */
   async add() {
     const { values } = this;
+    if (this.hasWrongMeasure() || this.#asksAbout(values)) return;
     const { key = newIdempotencyKey() } = this.#returned;
     const row = this.addWaitingRow(values);
     this.clearInputs();
     this.showError("");
     this.update();
     this.firstInput.focus();
+    const measures = parseMeasures(values);
+    this.#sending.add(measures);
     const { log, error, fields } = await this.queue.add(values, key, (reason) => showRowError(row, reason));
+    this.#sending.delete(measures);
     const returnToInputs = () => {
       row.remove();
       this.#returnToInputs(values, key, error, fields);
@@ -69,7 +94,26 @@ export class LogForm {
 
   /** Show why the log in the inputs was not saved; an empty sentence hides the error. */
   showError(sentence) {
+    this.#questioned = "";
     this.errors.replaceChildren(...(sentence ? [createError(sentence)] : []));
+  }
+
+  #asksAbout(values) {
+    const sent = JSON.stringify(values);
+    if (this.#questioned === sent) return false;
+    const measures = parseMeasures(values);
+    // The server rejects what no log measures, and says so.
+    const isPlausible = MEASURES.every((name) => {
+      const { least, most } = this.inputs[name].dataset;
+      return measures[name] >= Number(least) && measures[name] <= Number(most);
+    });
+    if (!isPlausible) return false;
+    const { factor, most, logs } = this.totals.comparison;
+    const questions = askAbout(measures, [...this.#sending, ...logs].slice(0, most), factor);
+    if (!questions.length) return false;
+    this.errors.replaceChildren(createQuestion(questions));
+    this.#questioned = sent;
+    return true;
   }
 
   #isEmpty() {
@@ -102,6 +146,18 @@ export class LogForm {
     }));
     showRowError(row, error).after(actions);
   }
+}
+
+const parseMeasures = (values) => Object.fromEntries(MEASURES.map((name) => [name, parseMeasure(values[name])]));
+
+function createQuestion(questions) {
+  const element = document.getElementById("log-question").content.firstElementChild.cloneNode(true);
+  element.querySelector("[data-questions]").replaceChildren(...questions.map((question) => {
+    const paragraph = document.createElement("p");
+    paragraph.textContent = question;
+    return paragraph;
+  }));
+  return element;
 }
 
 function showRowError(row, sentence) {

@@ -11,6 +11,12 @@ function parseThousandths(text) {
   return Number(whole) * THOUSAND + Number(decimals.padEnd(3, "0"));
 }
 
+/** Parse a measure into a number; undefined if it is not one. */
+export function parseMeasure(text) {
+  const thousandths = parseThousandths(text);
+  return thousandths === undefined ? undefined : thousandths / THOUSAND;
+}
+
 /** Return the volume in litres, rounded half up; 0 while a measure is missing or zero. */
 export function computeLitres(length, breadth, height) {
   const measures = [length, breadth, height].map(parseThousandths);
