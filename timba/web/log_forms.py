@@ -124,7 +124,9 @@ def compared_logs(
     viewer: Viewer, consignment: Consignment, *, but: Log | None = None
 ) -> list[dict[str, Any]]:
     """Return the measures of the newest logs of a consignment, with which a log is compared."""
-    logs = viewer.rows(Log).filter(consignment=consignment).exclude(pk=but.pk if but else None)
+    logs = viewer.rows(Log).filter(consignment=consignment)
+    if but is not None:
+        logs = logs.exclude(pk=but.pk)
     return list(logs.order_by("-pk").values("id", *MEASURES)[:MAX_COMPARED])
 
 
