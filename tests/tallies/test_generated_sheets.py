@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pytest
 
-from tests.tallies.generator import generate_sheet
+from tests.tallies.generated_files import generate_sheet
 from timba.files.processors.base import FileRefused
 from timba.tallies.parsing import ROWS, deserialize_rows
 from timba.tallies.reading import read_tally
@@ -28,7 +28,7 @@ class BytesSource:
 
 
 def read(seed: int) -> bool | None:
-    """Return whether a sheet was read; None where it is open. Fails for another log than written."""
+    """Return whether a plain sheet was read, None for another; fail for a log that is not in it."""
     sheet = generate_sheet(seed)
     try:
         result = read_tally(BytesSource(sheet.content))
