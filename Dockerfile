@@ -36,6 +36,19 @@ RUN .venv/bin/hatchling build --target wheel \
 
 # --- The image ---------------------------------------------------------------------------------------
 FROM base
+ARG DEBIAN_FRONTEND=noninteractive
+# PDFs need a font for every script: those of Noto in their regular style, one for the scripts of
+# East Asia, one for symbols. The other styles, and a font of 5 MB for sign writing, are left out.
+RUN noto=/usr/share/fonts/truetype/noto \
+    && { echo "path-exclude=$noto/*"; \
+         echo "path-include=$noto/NotoSans*-Regular.ttf"; \
+         for script in Ahom Dogra NyiakengPuachueHmong Tangut Tibetan Yezidi; do \
+             echo "path-include=$noto/NotoSerif$script-Regular.ttf"; done; \
+         for other in SansDisplay SansSignWriting SansTifinaghA; do \
+             echo "path-exclude=$noto/Noto$other*"; done; } >/etc/dpkg/dpkg.cfg.d/fonts \
+    && apt-get update -qq \
+    && apt-get install -qq -y --no-install-recommends fonts-noto-core fonts-symbola fonts-wqy-microhei >/dev/null \
+    && rm -rf /var/lib/apt/lists/*
 LABEL org.opencontainers.image.title="Timba" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.description="The self-hosted system of record for timber companies" \

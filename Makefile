@@ -56,6 +56,7 @@ test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
 
 .PHONY: slow
 slow: containers ## Run the tests that are too long for `make test`
+	@tools/test-packages slow
 	@$(BIN)/python -m pytest -m slow tests/journeys
 
 .PHONY: containers

@@ -21,7 +21,8 @@ from timba.api import downloads
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.places.models import City
-from timba.tallies import exports, pdf
+from timba.tallies import exports, font_files
+from timba.tallies.font_files import FontFile
 
 # HTTP alone: the contract suite proves these endpoints on every database.
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
@@ -157,7 +158,7 @@ def test_too_many_logs_for_a_pdf_are_rejected(
 def test_without_fonts_there_is_no_pdf(
     api_client: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pdf, "REGULAR", tmp_path / "none.ttf")
+    monkeypatch.setattr(font_files, "REGULAR", FontFile(tmp_path / "none.ttf"))
     response = api_client.get(path_of(consignment, "pdf"))
     assert (response.status_code, response.json()["detail"]) == (503, downloads.NO_FONTS)
 

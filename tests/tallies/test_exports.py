@@ -84,6 +84,19 @@ def test_an_export_by_a_child_process_equals_one_by_a_thread(
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
+def test_a_pdf_with_letters_of_other_fonts_is_written_by_a_child_process(
+    owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "_START_CHILD", "import sys; sys.exit(3)")
+    assert content(owner, consignment, "pdf").startswith(b"%PDF-")
+    add_log(actor=owner, consignment=consignment, barcode="松木-1", **MEASURES)
+    assert content(owner, consignment, "xlsx").startswith(b"PK")
+    with pytest.raises(Unavailable):
+        content(owner, consignment, "pdf")
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.django_db
 def test_a_large_export_in_a_slot_of_its_own_equals_a_small_one(
     owner: User, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from timba.files.models import Derivative, File
 from timba.files.rejects import REJECTS_HEADER, csv_lines
 from timba.files.storage import store
 from timba.tallies.exports import export_tally, get_visible_consignment
-from timba.tallies.pdf import has_fonts
+from timba.tallies.font_files import has_packaged_fonts
 
 MAX_PDF_LOGS: Final = 20_000
 TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PDF_LOGS:,} logs. Export it as XLSX or CSV."
@@ -263,7 +263,7 @@ class PdfView(APIView):
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         if get_visible_consignment(actor_of(request), pk).log_count > MAX_PDF_LOGS:
             raise Invalid(TOO_MANY_LOGS)
-        if not has_fonts():
+        if not has_packaged_fonts():
             raise Unavailable(NO_FONTS)
         return _export_response(request, pk, extension="pdf")
 

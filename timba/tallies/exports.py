@@ -30,6 +30,7 @@ from timba.errors import DiskFull, Unavailable
 from timba.isolated_python import isolated_python
 from timba.places.models import City
 from timba.tallies.export_child import get_writer
+from timba.tallies.font_files import are_packaged
 from timba.tallies.tally import Tally, TallyLog, write_spool
 
 # Up to so many logs are written by the thread itself. A child process writes more without holding
@@ -84,15 +85,22 @@ def export_tally(
 
 
 def _write(actor: User, consignment: Consignment, form: tuple[str, str], out: BinaryIO) -> None:
+    tally = None
     if consignment.log_count <= INLINE_MAX_LOGS:
-        logs = list(_read_logs(actor, consignment))
-        get_writer(*form)(_build_tally(consignment, logs), out)
+        tally = _build_tally(consignment, list(_read_logs(actor, consignment)))
+    if tally is not None and _is_quickly_written(tally, form[0]):
+        get_writer(*form)(tally, out)
     elif consignment.log_count < LARGE_MIN_LOGS:
         _write_in_child(actor, consignment, form, out)
     else:
         with large_export_slot(consignment.client_id) as slot:
             _write_in_child(actor, consignment, form, out, slot)
     out.seek(0, os.SEEK_END)
+
+
+def _is_quickly_written(tally: Tally, extension: str) -> bool:
+    """Whether a few logs are: a PDF is not, if it needs fonts that must be found and embedded."""
+    return extension != "pdf" or are_packaged(tally.texts())
 
 
 def _write_in_child(

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from timba.tallies.tally import Tally
 
-FONTS: Final = Path(__file__).resolve().parent / "fonts"
-REGULAR: Final = FONTS / "DejaVuSans.ttf"
-BOLD: Final = FONTS / "DejaVuSans-Bold.ttf"
-
-_FONT: Final = "DejaVu"
 # Millimetres from the left or top edge of an A4 page: the margins, the footer's line, and the
 # last line of the table.
 _LEFT, _RIGHT, _TOP, _FOOTER = 15.0, 195.0, 15.0, 287.0
 _LAST_LINE: Final = 276.0
+# Where a page says which characters it shows by number; how many of them it names, or else numbers.
+_MISSING_Y: Final = 282.0
+_MAX_NAMED, _MAX_NUMBERED = 3, 12
 # Millimetres from line to line, and from a line to the rule below it.
 _LINE_HEIGHT, _RULE_OFFSET = 5.2, 1.5
-# Font sizes are points; widths are measured at this one and scaled.
-_MEASURED_SIZE: Final = 100
 # Shades of grey, 0 to 255.
 _GREY, _BLACK = 110, 0
 
@@ -48,11 +43,6 @@ _DETAIL_X: Final = 40.0
 _FOOTER_WIDTH: Final = 130.0
 
 
-def has_fonts() -> bool:
-    """Return whether the fonts of PDFs are installed, which the front-end build installs."""
-    return REGULAR.is_file() and BOLD.is_file()
-
-
 def write_pdf(tally: Tally, out: BinaryIO) -> None:
     """Write the details, the logs and their total, on pages with headers and numbers.
 
@@ -75,15 +65,17 @@ class _Document:
         # This library is slow to load, and few processes write a PDF.
         from fpdf import FPDF  # noqa: PLC0415
 
+        from timba.tallies.pdf_text import TextWriter  # noqa: PLC0415
+
         self._pdf = FPDF(format="A4")
         self._pdf.set_auto_page_break(auto=False)
-        self._pdf.add_font(_FONT, "", REGULAR)
-        self._pdf.add_font(_FONT, "B", BOLD)
+        self._pdf.c_margin = 0
         self._pdf.set_title(tally.name)
         self._pdf.set_author(tally.client)
         self._pdf.set_creator("Timba")
         self._pdf.set_creation_date(tally.exported_at)
-        self._widths: dict[tuple[str, bool], float] = {}
+        self._text = TextWriter(self._pdf)
+        self._missing: dict[str, None] = {}
         self._y = _TOP
         self._pdf.add_page()
         self._write_details()
@@ -94,6 +86,7 @@ class _Document:
     def add_line(self, cells: Sequence[str], *, bold: bool = False) -> None:
         """Write one line of the table, on a new page if the current one is full."""
         if not _lines_below(self._y):
+            self._write_missing()
             self._pdf.add_page()
             self._y = _TOP
             self._write_header()
@@ -112,6 +105,7 @@ class _Document:
 
     def content(self) -> bytes:
         """Return the PDF."""
+        self._write_missing()
         return bytes(self._pdf.output())
 
     def _write_details(self) -> None:
@@ -140,9 +134,17 @@ class _Document:
         self._write_right_aligned(pages, _RIGHT, size=8, grey=True)
         self._y = y
 
+    def _write_missing(self) -> None:
+        """Say at the end of a page which of its characters no font on this machine has."""
+        if not self._missing:
+            return
+        sentence = f"No font of this server has {_enumerate(list(self._missing))}."
+        self._y, self._missing = _MISSING_Y, {}
+        self._write(sentence, _LEFT, size=8, width=_RIGHT - _LEFT)
+
     def _write_right_aligned(self, text: str, x: float, *, size: float = 9, **style: bool) -> None:
         """Write a text that ends at `x`."""
-        width = self._width(text, bold=style.get("bold", False)) * size
+        width = self._text.line(text, bold=style.get("bold", False)).width * size
         self._write(text, x - width, size=size, **style)
 
     def _write(
@@ -156,22 +158,21 @@ class _Document:
         width: float | None = None,
     ) -> None:
         """Write a text that begins at `x`, scaled down if it is wider than `width`."""
+        line = self._text.line(text, bold=bold)
         if width is not None:
-            size = min(size, width / max(self._width(text, bold=bold), 0.001))
-        self._pdf.set_font(_FONT, "B" if bold else "", size)
+            size = min(size, width / max(line.width, 0.001))
+        self._missing |= dict.fromkeys(line.missing)
         self._pdf.set_text_color(_GREY if grey else _BLACK)
-        self._pdf.text(x, self._y, text)
+        self._text.write(line, x, self._y, size=size)
 
-    def _width(self, text: str, *, bold: bool) -> float:
-        """Return the width of a text in millimetres for each point of font size."""
-        return sum(self._character_width(character, bold) for character in text)
 
-    def _character_width(self, character: str, bold: bool) -> float:
-        if (character, bold) not in self._widths:
-            self._pdf.set_font(_FONT, "B" if bold else "", _MEASURED_SIZE)
-            width = self._pdf.get_string_width(character) / _MEASURED_SIZE
-            self._widths[character, bold] = width
-        return self._widths[character, bold]
+def _enumerate(missing: list[str]) -> str:
+    """Name a few characters; of many only the numbers fit, by which they are printed."""
+    if len(missing) > _MAX_NAMED:
+        missing = [described.partition(" ")[0] for described in missing]
+    if len(missing) > _MAX_NUMBERED + 1:
+        missing = [*missing[:_MAX_NUMBERED], f"{len(missing) - _MAX_NUMBERED} others"]
+    return " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
 
 
 def _format_count(tally: Tally) -> str:

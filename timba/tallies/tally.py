@@ -50,6 +50,11 @@ class Tally:
         """The total of exactly these logs in m³, even if the consignment has changed since."""
         return sum((log.volume for log in self.logs), Decimal("0.000"))
 
+    def texts(self) -> list[str]:
+        """Return all texts that are not Timba's own."""
+        barcodes = [log.barcode for log in self.logs]
+        return [self.client, self.name, self.vehicle_number, self.city, *barcodes]
+
     def details(self) -> list[tuple[str, str]]:
         """Return labels and values of what stands above the logs, without empty values."""
         zone = find_zone(self.time_zone)
