@@ -98,7 +98,7 @@ class ReadingForm(ServiceForm):
     @property
     def read_as(self) -> dict[str, Any]:
         """The answers: what differs from how the sheet was understood, and what it leaves open."""
-        answers = {
+        answers: dict[str, Any] = {
             name: self.cleaned_data[name]
             for name in ("decimal", "encoding")
             if name in self.fields and self._is_answer(name, name)

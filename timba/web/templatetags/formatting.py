@@ -44,7 +44,7 @@ _LEFT_OUT_REASONS = {
     "carried_forward": "carried forward",
     "signature": "signatures",
     "note": "notes",
-    "header": "headers again",
+    "repeated_header": "headers again",
     "formula": "sums",
     "hidden_row": "hidden",
     "hidden_sheet": "on hidden sheets",

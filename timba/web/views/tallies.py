@@ -39,10 +39,13 @@ def answer(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if not can_be_read_otherwise(file):
         raise Conflict("This file cannot be read otherwise any more. Reload its page.")
     form = ReadingForm(request.POST, file=file)
-    if form.is_valid() and form.attempt(
-        lambda: retry_file(actor=viewer.user, file=file, read_as=form.read_as, dry_run=True)
-    ):
-        return redirect("web:file", pk=pk)
+    if form.is_valid():
+        answers = form.read_as
+        retried = form.attempt(
+            lambda: retry_file(actor=viewer.user, file=file, read_as=answers, dry_run=True)
+        )
+        if retried is not None:
+            return redirect("web:file", pk=pk)
     return render_file(request, file, viewer=viewer, reading_form=form, status=form.status)
 
 
