@@ -12,6 +12,12 @@ import openpyxl
 HEADER = ("Barcode", "Length (m)", "Breadth (cm)", "Height (cm)")
 SHEET = "xl/worksheets/sheet1.xml"
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_STRICT = {
+    _NAMESPACE: "http://purl.oclc.org/ooxml/spreadsheetml/main",
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships": (
+        "http://purl.oclc.org/ooxml/officeDocument/relationships"
+    ),
+}
 
 
 def workbook(*rows: Sequence[Any]) -> bytes:
@@ -47,6 +53,19 @@ def replace_parts(
             if data is not None:
                 new.writestr(part, data)
     return content.getvalue()
+
+
+def strict(book: bytes) -> bytes:
+    """Return a workbook as “Strict Open XML”, whose namespaces are others."""
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        parts = {
+            name: archive.read(name).decode()
+            for name in archive.namelist()
+            if name.startswith("xl/") and name.endswith((".xml", ".rels"))
+        }
+    for namespace, other in _STRICT.items():
+        parts = {name: xml.replace(namespace, other) for name, xml in parts.items()}
+    return replace_parts(book, parts=parts)
 
 
 def workbook_of_xml(xml: str) -> bytes:

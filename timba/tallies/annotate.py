@@ -1,4 +1,4 @@
-"""Annotates the bad cells of a tally sheet: coloured, each with a comment that says what is wrong.
+"""Annotates the bad cells of tally sheets: coloured, each with a comment that says what is wrong.
 
 Runs in the sandbox, where no file can be written, not even a temporary one: all is in memory.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final, Protocol
 
 # openpyxl imports it at the first save, when the sandbox no longer allows it.
@@ -23,12 +23,14 @@ from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from timba.files.processors.base import FileRefused, ReadResult, Source
-from timba.files.rejects import set_xlsx_text
-from timba.tallies.headers import Columns, find_columns
-from timba.tallies.reading import NO_HEADER
-from timba.tallies.tables import MAX_TITLE_ROWS
-from timba.tallies.workbooks import Sheet, is_workbook, open_sheets
+from timba.files.processors.base import ReadResult, Source
+from timba.files.rejects import set_xlsx_text, xlsx_text
+from timba.tallies.cells import open_workbook
+from timba.tallies.columns import column_letters
+from timba.tallies.grids import Cell as GridCell
+from timba.tallies.grids import Grid
+from timba.tallies.workbook_cells import read_sheet_names
+from timba.tallies.workbooks import is_workbook
 
 # The name of the object with the annotated workbook in a result.
 ANNOTATED: Final = "annotated"
@@ -37,12 +39,19 @@ _ERROR_FILL: Final = PatternFill("solid", start_color="FFC7CE")
 # Pixels.
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 260, 80
 
-# Row from 1, column from 0, message.
-Annotation = tuple[int, int, str]
+# Characters that the name of a sheet cannot have, and how long it can be.
+_NOT_IN_NAMES: Final = re.compile(r"[\\*?:/\[\]]")
+_MAX_NAME: Final = 31
+
+# Index of the grid, row from 1, column from 0, message.
+Annotation = tuple[int, int, int, str]
 
 
 class AnnotationSource(Source, Protocol):
-    """A sheet, with an extra input: JSON of `{"sheet": its name, "annotations": [Annotation]}`."""
+    """A sheet, with an extra input: JSON of `{"annotations": [Annotation], "encoding": …}`.
+
+    The encoding is that in which a CSV was read.
+    """
 
     def open_extra(self) -> BinaryIO: ...
 
@@ -52,57 +61,66 @@ def annotate_workbook(source: AnnotationSource) -> ReadResult:
     with source.open() as stream:
         if not is_workbook(stream):
             return annotate_values(source)
+        names = read_sheet_names(stream)
+        stream.seek(0)
         # Formulas are replaced by their values and external links left out, so that nothing in a
         # file written by Timba runs or connects anywhere when it is opened.
         book = load_workbook(stream, data_only=True, keep_links=False)
-    name, annotations = _read_annotations(source)
-    return _annotate(book, book[name], annotations)
+    worksheets = [book[name] for name in names]
+    return _annotate(book, worksheets, _read_extra(source)["annotations"])
 
 
 def annotate_values(source: AnnotationSource) -> ReadResult:
-    """Return a new workbook with only the values of the tally's sheet, its bad cells annotated."""
-    book = Workbook()
-    worksheet = book.worksheets[0]
+    """Return a new workbook with only the values of the sheets, the bad cells annotated."""
+    extra = _read_extra(source)
     with source.open() as stream:
-        sheet, rows = _read_tally_sheet(stream)
-    worksheet.title = "Tally"
-    for number, cells in enumerate(rows, start=1):
-        for column, value in enumerate(cells, start=sheet.first_column + 1):
-            if value != "":
-                _set_value(worksheet.cell(row=number, column=column), value)
-    _, annotations = _read_annotations(source)
-    return _annotate(book, worksheet, annotations)
+        grids = open_workbook(stream, encoding=extra.get("encoding")).grids
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    worksheets = [_copy_grid(book, grid) for grid in grids]
+    return _annotate(book, worksheets, extra["annotations"])
 
 
-def _read_annotations(source: AnnotationSource) -> tuple[str, Sequence[Annotation]]:
+def _read_extra(source: AnnotationSource) -> Mapping[str, Any]:
     with source.open_extra() as stream:
-        extra = json.load(stream)
-    return extra["sheet"], extra["annotations"]
+        extra: Mapping[str, Any] = json.load(stream)
+    return extra
 
 
-def _read_tally_sheet(stream: BinaryIO) -> tuple[Sheet, Sequence[Sequence[Any]]]:
-    for sheet in open_sheets(stream):
-        rows = list(sheet.rows)
-        if any(isinstance(find_columns(cells), Columns) for cells in islice(rows, MAX_TITLE_ROWS)):
-            return sheet, rows
-    raise FileRefused(NO_HEADER)
+def _copy_grid(book: Workbook, grid: Grid) -> Worksheet:
+    """Add a sheet with the values of a grid; what is hidden there is hidden here."""
+    worksheet = book.create_sheet(_NOT_IN_NAMES.sub("_", grid.name)[:_MAX_NAME] or "Tally")
+    worksheet.sheet_state = "hidden" if grid.hidden else "visible"
+    for row in grid.rows:
+        if row.hidden:
+            worksheet.row_dimensions[row.number].hidden = True
+        for column, cell in enumerate(row.cells, start=1):
+            if cell is not None:
+                _set_value(worksheet.cell(row=row.number, column=column), cell)
+    for column in grid.hidden_columns:
+        if column < worksheet.max_column:
+            worksheet.column_dimensions[column_letters(column)].hidden = True
+    return worksheet
 
 
-def _set_value(cell: Any, value: Any) -> None:
-    if isinstance(value, str):
-        set_xlsx_text(cell, value)
-    else:
-        cell.value = value
+def _set_value(target: Any, cell: GridCell) -> None:
+    if isinstance(cell.value, str):
+        set_xlsx_text(target, cell.value)
+        return
+    target.value = cell.value
+    if cell.number_format:
+        target.number_format = cell.number_format
 
 
 def _annotate(
-    book: Workbook, worksheet: Worksheet, annotations: Sequence[Annotation]
+    book: Workbook, worksheets: Sequence[Worksheet], annotations: Sequence[Annotation]
 ) -> ReadResult:
-    for row, column, message in annotations:
-        cell = _writable_cell(worksheet, row, column)
-        comment = Comment(message, AUTHOR, height=_COMMENT_HEIGHT, width=_COMMENT_WIDTH)
+    for index, row, column, message in annotations:
+        cell = _writable_cell(worksheets[index], row, column)
+        text = xlsx_text(message)
+        comment = Comment(text, AUTHOR, height=_COMMENT_HEIGHT, width=_COMMENT_WIDTH)
         if cell.comment is not None:
-            comment = Comment(f"{message}\n\n{cell.comment.text}", AUTHOR)
+            comment = Comment(f"{text}\n\n{cell.comment.text}", AUTHOR)
         cell.comment, cell.fill = comment, _ERROR_FILL
     return ReadResult(findings={}, objects={ANNOTATED: _save(book)})
 

@@ -106,11 +106,11 @@ class _Rows:
         """Return the rows that are not blank; raise FileRefused if there are too many cells."""
         rows, filled = [], FilledCells()
         for number, record in enumerate(self._read_records(), start=1):
-            if number > MAX_ROWS:
-                raise FileRefused(TOO_FULL)
             cells = tuple(map(_make_cell, record.cells))
             filled.add(len(cells) - cells.count(None))
             if record.error or any(cell and not cell.text.isspace() for cell in cells):
+                if number > MAX_ROWS:
+                    raise FileRefused(TOO_FULL)
                 rows.append(Row(number, cells, line_error=record.error.format(row=number)))
         return rows
 
