@@ -7,10 +7,15 @@ import pytest
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies import csv_cells, sheet_xml
-from timba.tallies.csv_cells import MAX_LINES, UNREADABLE_LETTER, read_csv
+from timba.tallies.csv_cells import (
+    BAD_QUOTE,
+    MAX_LINES,
+    TOO_LONG,
+    UNREADABLE_LETTER,
+    read_csv,
+)
 from timba.tallies.grids import Cell, CellKind, Row
-from timba.tallies.sheet_xml import TOO_FULL
-from timba.tallies.workbooks import BAD_QUOTE, MAX_COLUMNS, TOO_LONG
+from timba.tallies.sheet_xml import MAX_COLUMNS, TOO_FULL
 
 HEADER = "Barcode,Length (m),Breadth (cm),Height (cm)"
 

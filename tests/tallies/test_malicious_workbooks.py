@@ -34,6 +34,7 @@ from timba.files.sandbox import TOO_LARGE
 from timba.files.storage import store
 from timba.tallies import workbooks
 from timba.tallies.reading import read_tally
+from timba.tallies.sheet_xml import TOO_WIDE
 from timba.tallies.workbooks import (
     BINARY,
     BOMB,
@@ -42,7 +43,6 @@ from timba.tallies.workbooks import (
     MACROS,
     NO_WORKBOOK,
     STRANGE_XML,
-    TOO_WIDE,
     check_workbook,
 )
 

@@ -16,11 +16,12 @@ from timba.tallies.number_formats import parse_format
 from timba.tallies.sheet_xml import (
     TOO_FULL,
     TOO_MANY_MERGED,
+    TOO_WIDE,
     FilledCells,
     SheetContent,
     read_sheet,
 )
-from timba.tallies.workbooks import BOMB, DAMAGED, STRANGE_XML, TOO_WIDE
+from timba.tallies.workbooks import BOMB, DAMAGED, STRANGE_XML
 
 NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRINGS = ("Barcode", "B-1", "")

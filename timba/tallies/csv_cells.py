@@ -16,9 +16,10 @@ from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding, detect_encoding, plausible_encodings
 from timba.tallies.cell_values import MAX_TEXT
 from timba.tallies.grids import Cell, CellKind, Grid, Row, Workbook
-from timba.tallies.sheet_xml import MAX_ROWS, TOO_FULL, FilledCells
-from timba.tallies.workbooks import BAD_QUOTE, MAX_COLUMNS, TOO_LONG
+from timba.tallies.sheet_xml import MAX_COLUMNS, MAX_ROWS, TOO_FULL, FilledCells
 
+TOO_LONG: Final = "Row {row} is too long for a sheet."
+BAD_QUOTE: Final = "In row {row}, a quotation mark stands alone. Close it, or double it."
 UNREADABLE_LETTER: Final = (
     "Row {row} holds a letter that cannot be read. Save the sheet as CSV UTF-8 and upload that."
 )

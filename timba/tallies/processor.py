@@ -113,7 +113,7 @@ def stage_tally(job: Job, result: ReadResult) -> Findings:
     if rejected:
         with job.derive(Derivative.Role.REJECTS) as out:
             RejectsWriter(out).add(rejects)
-        _write_annotated_copy(job, rejected, read["tables"])
+        _write_annotated_copy(job, rejected, read)
     if sentence := _find_obstacle(file, consignment, read, comparison, findings):
         raise FileRefused(sentence, findings=findings)
     return {
@@ -259,9 +259,7 @@ def _reason(row: RejectedRow, read: Findings) -> str:
     )
 
 
-def _write_annotated_copy(
-    job: Job, rejected: Sequence[RejectedRow], tables: Sequence[Mapping[str, Any]]
-) -> None:
+def _write_annotated_copy(job: Job, rejected: Sequence[RejectedRow], read: Findings) -> None:
     """Store a copy of the workbook with its bad cells annotated, or else a copy of its values.
 
     A sentence about a whole row stands at its first column. If no copy can be made, there is none.
@@ -269,10 +267,11 @@ def _write_annotated_copy(
     annotations = [
         (table["grid"], row.row, table["columns"].get(name, min(table["columns"].values())), text)
         for row in rejected
-        for table in (tables[row.table],)
+        for table in (read["tables"][row.table],)
         for name, text in row.errors.items()
     ]
-    extra = json.dumps({"annotations": annotations}).encode()
+    encoding = read["read_as"].get("encoding")
+    extra = json.dumps({"annotations": annotations, "encoding": encoding}).encode()
     for annotate in (annotate_workbook, annotate_values):
         try:
             result = run_in_sandbox(annotate, job, extra=extra)

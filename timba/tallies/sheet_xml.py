@@ -15,15 +15,22 @@ from timba.tallies.cell_values import MAX_TEXT, CellMaker
 from timba.tallies.columns import column_letters
 from timba.tallies.grids import Cell, Row
 from timba.tallies.workbook_xml import TRUE, Attributes, Ends, Starts, parse_xml
-from timba.tallies.workbooks import AGAIN, BOMB, DAMAGED, MAX_CELLS, MAX_COLUMNS, TOO_WIDE
+from timba.tallies.workbooks import AGAIN, BOMB, DAMAGED
 
-MAX_ROWS: Final = 1_048_576
+# As many as Excel allows.
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
+# Cells from the first to the last of a sheet, empty ones too.
+MAX_CELLS: Final = 5_000_000
 # Filled cells of a workbook, all of which are held in memory.
 MAX_FILLED: Final = 1_000_000
 MAX_MERGED: Final = 100_000
 TOO_FULL: Final = (
     f"It has more than {MAX_FILLED:,} filled cells. "
     "Keep only the tally in it, save it and upload it."
+)
+TOO_WIDE: Final = (
+    "A sheet reaches as far as cell {cell}. "
+    "Delete the cells that are so far away, save it and upload it."
 )
 TOO_MANY_MERGED: Final = f"A sheet has more than {MAX_MERGED:,} merged cells. {AGAIN}"
 # Of a formula whose text is not in its cell.
