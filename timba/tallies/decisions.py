@@ -14,6 +14,7 @@ from timba.tallies.grids import Cell, CellKind
 from timba.tallies.groups import Group
 from timba.tallies.measure_cells import format_measure, is_plausible, read_quantity
 from timba.tallies.numbers import COMMA, POINT, NumberStyle, decide_style
+from timba.tallies.own_exports import is_own_csv
 from timba.tallies.quantities import Quantity, parse_quantity
 from timba.tallies.units import UNITS
 from timba.tallies.units_named import UNIT_WORDS, NamedUnit, ask_unit, find_named_unit
@@ -170,6 +171,9 @@ def _name_units(
     for name in MEASURES:
         if unit := group.answers.units.get(name):
             _take_unit(reading, name, unit, "as answered")
+            continue
+        if is_own_csv(group.table):
+            _take_unit(reading, name, USUAL_UNITS[name], "as in every CSV of Timba")
             continue
         named = find_named_unit(group, name, columns[name], quantities[name])
         if isinstance(named, NamedUnit) and named.unit is not None:
