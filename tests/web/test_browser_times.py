@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import pypdfium2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import Open
+from tests.web.test_browser_print import printed
 from tests.web.test_consignments import measured, opened
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
@@ -22,13 +21,6 @@ MakeUser = Callable[..., User]
 # In Riga (UTC+2 in winter) it is the next day already.
 LATE = datetime(2025, 11, 18, 23, 30, tzinfo=UTC)
 READINGS = "7,-3.2,2025-11-18T23:30:00Z\n7,4.5,2025-11-19T23:30:00Z\n"
-
-
-def printed(page: Page) -> str:
-    """Return the text of the page in print."""
-    sheets = pypdfium2.PdfDocument(page.pdf(prefer_css_page_size=True))
-    text = "\n".join(sheet.get_textpage().get_text_range() for sheet in sheets)
-    return re.sub(r"\s+", " ", text)
 
 
 @pytest.fixture
