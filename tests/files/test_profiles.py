@@ -143,7 +143,7 @@ def test_only_a_profile_of_the_files_client_and_kind_counts_a_use(receive: Recei
         ("text", METRES, "Files of kind text ask no questions: leave this out."),
         ("tally", ["m"], "Give an object."),
         ("tally", {"units": {"length": "yd"}}, "There is no unit “yd”."),
-        ("tally", {"columns": "x" * 20_000}, "The answers are longer than 20,000 bytes."),
+        ("tally", {"columns": "x" * 100_000}, "The answers are longer than 100,000 bytes."),
     ],
 )
 def test_answers_are_checked_by_the_kind_of_file(kind: str, read_as: Any, sentence: str) -> None:

@@ -25,7 +25,7 @@ from timba.serialization import dumps
 
 # A reader gets so many profiles, those that were used last.
 MAX_PROFILES: Final = 200
-MAX_ANSWER_BYTES: Final = 20_000
+MAX_ANSWER_BYTES: Final = 100_000
 NO_QUESTIONS: Final = "Files of kind {kind} ask no questions: leave this out."
 TOO_LONG: Final = f"The answers are longer than {MAX_ANSWER_BYTES:,} bytes."
 
