@@ -69,7 +69,9 @@ def decide_numbers(
 
 
 def _texts(cells: Sequence[Cell | None]) -> list[str]:
-    return [cell.text for cell in cells if cell is not None and cell.kind is CellKind.TEXT]
+    """Return the different texts of cells."""
+    texts = (cell.text for cell in cells if cell is not None and cell.kind is CellKind.TEXT)
+    return list(dict.fromkeys(texts))
 
 
 def _decide_styles(

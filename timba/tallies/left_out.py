@@ -19,6 +19,9 @@ _SUMMING: Final = re.compile(
     r"|(MIN)|(MAX))\([^)]*:",
     re.IGNORECASE,
 )
+# A barcode of figures and few letters is no word, whatever else it is.
+_CODE: Final = re.compile(r"(?!.*[A-Z]{3})[A-Z]{0,2}[-_.#]?[0-9][0-9A-Z\-_./]*")
+_SUMS: Final = frozenset((TOTAL, "subtotal", AVERAGE, MINIMUM, MAXIMUM, "carried_forward"))
 _SUMMED_AS: Final = (TOTAL, AVERAGE, MINIMUM, MAXIMUM)
 
 
@@ -29,7 +32,7 @@ def why_left_out(layout: Layout, row: Row) -> str | None:
     barcode = layout.cell(row, BARCODE)
     measures = [layout.cell(row, name) for name in MEASURES]
     label = barcode.text.strip() if barcode is not None else ""
-    if reason := reason_left_out(_labels(layout, row, label)):
+    if reason := _reason_by_words(layout, row, label):
         return reason
     if reason := _summed_as(*measures):
         return reason
@@ -55,32 +58,36 @@ def _is_positive(cell: Cell | None) -> bool:
     return cell is not None and any(digit in cell.text for digit in "123456789")
 
 
-def _labels(layout: Layout, row: Row, label: str) -> list[str]:
-    """Return the texts that may say what a row is.
+def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
+    """Return the reason that the words of a row give.
 
-    These are its barcode and what stands in a column that counts; all texts where it has none.
+    They are its barcode, and what stands left of it beneath no header or one that counts. Where
+    there is no barcode, every text says it; but of a row with all measures only what it sums up.
     """
+    if label and _CODE.fullmatch(label):
+        return None
     texts = [
         (index, cell.text)
         for index, cell in layout.table.cells(row)
         if cell.kind is CellKind.TEXT and not is_number_like(cell)
     ]
-    if not label:
-        measures = {layout.columns[name] for name in MEASURES if name in layout.columns}
-        if any(_is_filled(layout.cell(row, name)) for name in MEASURES):
-            return [text for index, text in texts if index not in measures] or [
-                text for _, text in texts
-            ]
-        return [text for _, text in texts]
+    if label:
+        column = layout.columns[BARCODE]
+        texts = [
+            (index, text)
+            for index, text in texts
+            if index == column or (index < column and _only_counts(layout, index))
+        ]
+        texts = texts or [(column, label)]
+    reasons = [reason for _, text in texts if (reason := reason_left_out([text]))]
+    if not label and all(_is_filled(layout.cell(row, name)) for name in MEASURES):
+        reasons = [reason for reason in reasons if reason in _SUMS]
+    return reasons[0] if reasons else None
+
+
+def _only_counts(layout: Layout, index: int) -> bool:
     columns = layout.table.columns
-    counting = [
-        text
-        for index, text in texts
-        if index != layout.columns.get(BARCODE)
-        and (index not in columns or columns[index].field == COUNTER)
-        and index < layout.columns.get(BARCODE, 0)
-    ]
-    return [label, *counting]
+    return index not in columns or columns[index].field == COUNTER
 
 
 def _summed_as(*cells: Cell | None) -> str | None:

@@ -31,6 +31,11 @@ _LIMITS: Final = {
 }
 
 
+# Measures repeat: a sheet has few different ones.
+_parse: Final = lru_cache(maxsize=1 << 16)(parse_quantity)
+_to_stored: Final = lru_cache(maxsize=1 << 16)(to_stored)
+
+
 class BadCell(Exception):
     """A cell is invalid; the message says why."""
 
@@ -40,7 +45,7 @@ def read_quantity(cell: Cell | None, style: NumberStyle | None) -> Quantity | No
     if cell is None:
         return None
     if cell.kind is CellKind.TEXT:
-        return parse_quantity(cell.text.strip(), style)
+        return _parse(cell.text.strip(), style)
     if cell.kind is not CellKind.NUMBER or not isinstance(cell.value, Decimal):
         return None
     unit = _format_unit(cell.number_format) if cell.number_format else ""
@@ -83,7 +88,7 @@ def read_measure(cell: Cell | None, style: NumberStyle | None, unit: str, measur
 
 def _check_plausible(value: Decimal | Fraction, unit: str, measure: str) -> Decimal:
     range_ = PLAUSIBLE[measure]
-    stored = to_stored(value, unit, measure)
+    stored = _to_stored(value, unit, measure)
     if stored not in range_:
         raise BadCell(
             f"The {measure} is understood as {format_measure(stored)} {range_.unit}; a log has "
