@@ -276,20 +276,32 @@ def _ask_units(
             f"The sheet names no units. In metres and centimetres, {count:,} of {len(rows):,} rows"
         )
     sentence += f" cannot be logs, such as {values}. In which units are the measures?"
-    return Question(field=f"{group.prefix}units", sentence=sentence, choices=tuple(_choices(rows)))
+    return Question(
+        field=f"{group.prefix}units", sentence=sentence, choices=tuple(_choices(rows, units))
+    )
 
 
 def _rounded(value: Decimal | Fraction) -> Decimal:
     return Decimal(str(round(float(value), 3)))
 
 
-def _choices(rows: Sequence[tuple[Quantity, ...]]) -> list[dict[str, Any]]:
-    """Return the combinations of units in which more than half of the rows are plausible."""
+def _choices(
+    rows: Sequence[tuple[Quantity, ...]], understood: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the combinations of units in which more than half of the rows are plausible.
+
+    Those that the sheet names, or else the usual ones, are the last if any row is plausible so.
+    """
     combinations = [
         {LENGTH: length, BREADTH: section, HEIGHT: section} for length, section in _COMBINATIONS
     ]
-    return [
+    choices = [
         units
         for units in combinations
         if 2 * sum(_is_row_plausible(row, units, MEASURES) for row in rows) > len(rows)
     ] or [dict.fromkeys(MEASURES, unit) for unit in UNITS]
+    if dict(understood) not in choices and any(
+        _is_row_plausible(row, understood, MEASURES) for row in rows
+    ):
+        choices.append(dict(understood))
+    return choices

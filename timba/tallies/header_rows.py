@@ -250,8 +250,8 @@ def _unit_cells(row: Row, columns: Mapping[int, HeaderColumn]) -> dict[int, str]
 
 
 def is_unit(text: str) -> bool:
-    """Return whether a text is a unit of length, known or not."""
-    return parse_unit(text) is not None or looks_like_unit(text)
+    """Return whether a text is a unit of length, known or not, without a number."""
+    return not _NUMBER_START.match(text) and (parse_unit(text) is not None or looks_like_unit(text))
 
 
 def _counts_columns(row: Row, columns: Mapping[int, HeaderColumn]) -> bool:

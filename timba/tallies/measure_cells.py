@@ -100,4 +100,5 @@ def _check_plausible(value: Decimal | Fraction, unit: str, measure: str) -> Deci
 def format_measure(value: Decimal) -> str:
     """Return a measure for people: 4,200 or 4.2."""
     text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"

@@ -254,7 +254,7 @@ def _read_rows(
         reader.read(layout, index, each.data, each.left_out)
     sheets = [table.sheet for table in found.tables]
     findings["left_out"] = count_reasons(Counter(found.left_out) + reader.left_out)
-    findings["sheets"] = count_sheets(found.tables, reader.rows)
+    findings["sheets"] = count_sheets(found.sheets, found.tables, reader.rows)
     findings["sheet_volume"] = sum_up(reader.volumes)
     findings["warnings"] += compare_rows(reader.rows.logs, sheets)
     findings["warnings"] += compare_totals(reader.volumes)

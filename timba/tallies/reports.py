@@ -110,11 +110,12 @@ def count_reasons(left_out: Mapping[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def count_sheets(tables: Sequence[Table], rows: ParsedRows) -> list[dict[str, Any]]:
-    """Return the rows and the logs of each sheet, in their order."""
+def count_sheets(
+    names: Sequence[str], tables: Sequence[Table], rows: ParsedRows
+) -> list[dict[str, Any]]:
+    """Return the rows and the logs of each of these sheets."""
     accepted = Counter(tables[log.table].sheet for log in rows.logs)
     rejected = Counter(tables[row.table].sheet for row in rows.rejected)
-    names = dict.fromkeys(table.sheet for table in tables)
     return [
         {"name": name, "rows": accepted[name] + rejected[name], "accepted": accepted[name]}
         for name in names

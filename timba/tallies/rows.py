@@ -88,9 +88,8 @@ class RowReader:
         if row.line_error:
             errors = {WHOLE_ROW: row.line_error}
         if errors:
-            return RejectedRow(
-                table=index, row=row.number, errors=errors, text=row_text(layout, row)
-            )
+            text = _row_text(layout, row, is_whole=WHOLE_ROW in errors)
+            return RejectedRow(table=index, row=row.number, errors=errors, text=text)
         return SheetLog(
             table=index, row=row.number, barcode=barcode, measures=measures, sheet_volume=given
         )
@@ -135,9 +134,12 @@ def _has_more_fields(layout: Layout, row: Row) -> bool:
     return any(cell is not None and cell.text.strip() for cell in beyond)
 
 
-def row_text(layout: Layout, row: Row) -> str:
-    """Return the texts of a row's fields, separated by commas, as the text of a reject."""
-    if row.line_error:
+def _row_text(layout: Layout, row: Row, *, is_whole: bool) -> str:
+    """Return the texts of a row's fields, separated by commas, as the text of a reject.
+
+    Those of a row whose cells may be in other columns are all.
+    """
+    if is_whole:
         return format_row(cell.text for _, cell in layout.table.cells(row))
     names = (BARCODE, *MEASURES, VOLUME, PIECES)
     cells = [layout.cell(row, name) for name in names if name in layout.columns]

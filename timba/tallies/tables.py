@@ -77,10 +77,11 @@ class Table:
 
 @dataclass(kw_only=True, slots=True)
 class FoundTables:
-    """The tables of a workbook, the rows that belong to none by reason, and sheets without one."""
+    """The tables of a workbook, the rows that belong to none by reason, and the names of sheets."""
 
     tables: list[Table] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    sheets: list[str] = field(default_factory=list)
     other_sheets: list[str] = field(default_factory=list)
     hidden_sheets: list[str] = field(default_factory=list)
 
@@ -109,6 +110,8 @@ def _search(workbook: Workbook, *, words: bool) -> FoundTables:
                 found.hidden_sheets.append(grid.name)
             continue
         found.tables += search.tables
+        if search.tables:
+            found.sheets.append(grid.name)
         found.left_out += search.left_out
         if not search.tables and grid.rows:
             found.other_sheets.append(grid.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,10 @@ def _in_header(group: Group, measure: str, column: int) -> list[NamedUnit]:
     """Return the units in the header and beneath it, or else in a title above."""
     header = group.table.header
     named = []
-    cell = header_of(group, column).cell
+    column_header = header_of(group, column)
+    cell = column_header.cell
+    if cell is None and (unit := _unit_after(column_header.text)):
+        named.append(NamedUnit(unit, "", f"from row {header.row}"))
     if cell is not None and (cell.unit or cell.unknown_unit):
         named.append(NamedUnit(cell.unit, cell.unknown_unit or "", f"from row {header.row}"))
     if (text := header.unit_cells.get(column)) is not None:
@@ -72,6 +76,12 @@ def _in_header(group: Group, measure: str, column: int) -> list[NamedUnit]:
         unit, row = title
         named.append(NamedUnit(unit, "", f"from row {row}"))
     return named
+
+
+def _unit_after(text: str) -> str | None:
+    """Return the unit at the end of a header whose words are not known: “Qwe (mm)”."""
+    match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$|[,/;:\s]\s*([^\s,/;:]+)$", text)
+    return parse_unit(match[1] or match[2] or "") if match else None
 
 
 def _in_cells(quantities: Sequence[Quantity | None]) -> list[NamedUnit]:
