@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -26,7 +26,7 @@ _STYLES: Final = {".": POINT, ",": COMMA}
 # Length, then breadth and height, the most usual first.
 _COMBINATIONS: Final = (
     *(("mm", "mm"), ("cm", "cm"), ("m", "cm"), ("m", "mm"), ("ft", "in"), ("in", "in"), ("m", "m")),
-    *(("m", "in"), ("cm", "mm"), ("ft", "cm"), ("ft", "mm"), ("ft", "ft")),
+    *(("mm", "cm"), ("cm", "mm"), ("m", "in"), ("ft", "cm"), ("ft", "mm"), ("ft", "ft")),
 )
 Cells = Sequence[tuple[Cell | None, ...]]
 
@@ -207,24 +207,15 @@ def _check_units(
     profile: Answers,
 ) -> None:
     """Assume the usual units where none is named; ask where too few rows are plausible."""
-    rows = _complete_rows(quantities)
+    rows = _complete_rows(zip(*(quantities[name] for name in MEASURES), strict=True))
     are_named = bool(reading.units)
     units = reading.units or USUAL_UNITS
     checked = [name for name in MEASURES if name not in group.answers.units]
     count = sum(_is_row_plausible(row, units, checked) for row in rows)
     if 2 * count > len(rows) or not rows:
-        if not are_named:
-            for name, unit in USUAL_UNITS.items():
-                _take_unit(
-                    reading,
-                    name,
-                    unit,
-                    "which no row contradicts"
-                    if not rows
-                    else (
-                        f"as no unit is named and {count:,} of {len(rows):,} rows are plausible so"
-                    ),
-                )
+        share = f"{count:,} of {len(rows):,} rows are plausible so"
+        for name in [] if are_named else MEASURES:
+            _take_unit(reading, name, USUAL_UNITS[name], f"as no unit is named and {share}")
         return
     if not are_named and set(profile.units) == set(MEASURES):
         reading.used_profile = True
@@ -235,15 +226,26 @@ def _check_units(
     reading.questions.append(_ask_units(group, units, rows, len(rows) - count, named=are_named))
 
 
-def _complete_rows(
-    quantities: Mapping[str, Sequence[Quantity | None]],
-) -> list[tuple[Quantity, ...]]:
+def is_mostly_plausible(
+    rows: Iterable[tuple[Quantity | None, ...]], units: Mapping[str, str], names: Sequence[str]
+) -> bool:
+    """Return whether more than half of the rows are plausible in their measures of these names.
+
+    Rows of which a measure is no number above 0 say nothing about units.
+    """
+    complete = _complete_rows(rows)
+    count = sum(_is_row_plausible(row, units, names) for row in complete)
+    return not complete or 2 * count > len(complete)
+
+
+def _complete_rows(rows: Iterable[tuple[Quantity | None, ...]]) -> list[tuple[Quantity, ...]]:
     """Return the rows whose measures are all numbers above 0."""
-    return [
-        row
-        for row in zip(*(quantities[name] for name in MEASURES), strict=True)
-        if all(each is not None and each.value > 0 for each in row)
-    ]
+    complete = []
+    for row in rows:
+        known = tuple(each for each in row if each is not None and each.value > 0)
+        if len(known) == len(MEASURES):
+            complete.append(known)
+    return complete
 
 
 def _is_row_plausible(

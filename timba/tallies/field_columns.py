@@ -70,6 +70,7 @@ def _apply_answers(group: Group, choice: ColumnChoice) -> None:
     for name, number in group.answers.columns.items():
         if number is None:
             choice.makes_barcodes = True
+            choice.evidence[f"columns.{name}"] = "Barcodes are made, as answered."
             continue
         index = number - 1
         table = group.table

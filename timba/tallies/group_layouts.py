@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from timba.files.processors.base import FileRefused
 from timba.files.questions import Question
 from timba.tallies.answers import Answers
-from timba.tallies.decisions import decide_numbers
+from timba.tallies.decisions import USUAL_UNITS, decide_numbers, is_mostly_plausible
 from timba.tallies.field_columns import ColumnChoice, choose_columns
 from timba.tallies.grids import CellKind, Row
 from timba.tallies.groups import Group
 from timba.tallies.layouts import Layout
 from timba.tallies.left_out import why_left_out
+from timba.tallies.measure_cells import read_quantity
 from timba.tallies.own_exports import is_own_csv
 from timba.tallies.parsing import FIELDS
 from timba.tallies.tables import Table
@@ -37,6 +38,17 @@ class GroupLayout:
     rows: list[TableRows] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     used_profile: bool = False
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the rows of some tables are plausible in these units, those of others not."""
+        names = [name for name in MEASURES if name not in self.group.answers.units]
+        if not self.rows:
+            return False
+        return (
+            len({_is_plausible(*each, names) for each in zip(self.layouts, self.rows, strict=True)})
+            > 1
+        )
 
 
 def lay_out(group: Group, profile: Answers) -> GroupLayout:
@@ -113,6 +125,15 @@ def _layout(
         evidence={**choice.evidence, **(evidence or {})},
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _is_plausible(layout: Layout, rows: TableRows, names: Sequence[str]) -> bool:
+    quantities = [
+        tuple(read_quantity(layout.cell(row, name), layout.styles.get(name)) for name in MEASURES)
+        for row in rows.data
+    ]
+    units = layout.units if len(layout.units) == len(MEASURES) else USUAL_UNITS
+    return is_mostly_plausible(quantities, units, names)
 
 
 def _split(layout: Layout) -> TableRows:

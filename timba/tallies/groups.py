@@ -30,6 +30,13 @@ class Group:
     def table(self) -> Table:
         return self.tables[0]
 
+    def split(self) -> list[Group]:
+        """Return a group for each table."""
+        return [
+            replace(self, tables=[table], indexes=[index], prefix=f"tables.{index + 1}.")
+            for table, index in zip(self.tables, self.indexes, strict=True)
+        ]
+
     def offset(self, table: Table) -> int:
         """Return how far a table stands to the right of the first one."""
         return table.header.first - self.table.header.first

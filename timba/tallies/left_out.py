@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from timba.tallies.grids import Cell, CellKind, Row
 from timba.tallies.header_rows import is_number_like
 from timba.tallies.layouts import Layout
 from timba.tallies.row_words import reason_left_out
-from timba.tallies.vocabulary import BARCODE, COUNTER, MEASURES, VOLUME
+from timba.tallies.vocabulary import BARCODE, MEASURES, VOLUME
 
 TOTAL, AVERAGE, MINIMUM, MAXIMUM = "total", "average", "minimum", "maximum"
 NOTE, EMPTY = "note", "empty"
@@ -61,33 +62,36 @@ def _is_positive(cell: Cell | None) -> bool:
 def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
     """Return the reason that the words of a row give.
 
-    They are its barcode, and what stands left of it beneath no header or one that counts. Where
-    there is no barcode, every text says it; but of a row with all measures only what it sums up.
+    They are its barcode, and where there is none, every text. Texts that stand beside a barcode or
+    beside all measures only say what the row sums up.
     """
-    if label and _CODE.fullmatch(label):
-        return None
-    texts = [
-        (index, cell.text)
-        for index, cell in layout.table.cells(row)
-        if cell.kind is CellKind.TEXT and not is_number_like(cell)
-    ]
-    if label:
-        column = layout.columns[BARCODE]
-        texts = [
-            (index, text)
-            for index, text in texts
-            if index == column or (index < column and _only_counts(layout, index))
-        ]
-        texts = texts or [(column, label)]
-    reasons = [reason for _, text in texts if (reason := reason_left_out([text]))]
-    if not label and all(_is_filled(layout.cell(row, name)) for name in MEASURES):
-        reasons = [reason for reason in reasons if reason in _SUMS]
-    return reasons[0] if reasons else None
+    column = layout.columns.get(BARCODE, -1)
+    reason = _find_reason(label) if label and not _CODE.fullmatch(label) else None
+    if reason:
+        return reason
+    is_complete = bool(label) or all(_is_filled(layout.cell(row, name)) for name in MEASURES)
+    end = _end_of_labels(layout, label)
+    for index, cell in layout.table.cells(row):
+        if index == column or index >= end or cell.kind is not CellKind.TEXT:
+            continue
+        reason = _find_reason(cell.text)
+        if reason and (reason in _SUMS or not is_complete):
+            return reason
+    return None
 
 
-def _only_counts(layout: Layout, index: int) -> bool:
-    columns = layout.table.columns
-    return index not in columns or columns[index].field == COUNTER
+def _end_of_labels(layout: Layout, label: str) -> int:
+    """Return the column before which texts may label a row: left of its barcode or measures."""
+    if not label:
+        return layout.table.end
+    if label.isdigit():
+        return min(layout.columns[name] for name in MEASURES if name in layout.columns)
+    return layout.columns[BARCODE]
+
+
+@lru_cache(maxsize=4096)
+def _find_reason(text: str) -> str | None:
+    return reason_left_out([text])
 
 
 def _summed_as(*cells: Cell | None) -> str | None:

@@ -18,6 +18,9 @@ FIELDS: Final = (BARCODE, *MEASURES)
 WHOLE_ROW: Final = "row"
 # The name of the object with the rows in the result of `read_tally`.
 ROWS: Final = "rows"
+# All logs are added in one transaction, which others wait for.
+MAX_ROWS: Final = 20_000
+TOO_MANY: Final = f"It holds more than {MAX_ROWS:,} logs. Split it into several sheets."
 # Characters of a rejected row that are stored.
 MAX_TEXT: Final = 1000
 

@@ -181,10 +181,12 @@ def _lay_out_all(
 
     Raises FileRefused if no group names enough.
     """
-    results, missing, tables = [], [], 0
+    results: list[GroupLayout] = []
+    missing: list[str] = []
+    tables = 0
     for group in group_tables(found.tables, answers):
         try:
-            results.append(_lay_out(group, profile))
+            results += _lay_out(group, profile)
         except MissingColumns as error:
             missing.append(str(error))
             tables += len(group.tables)
@@ -196,13 +198,20 @@ def _lay_out_all(
     return results, [{"code": "table_left_out", "sentence": sentence, "count": tables}]
 
 
-def _lay_out(group: Group, profile: Profile | None) -> GroupLayout:
-    """Lay out a group with a profile, unless the sheet contradicts the profile."""
-    if profile is None:
-        return lay_out(group, Answers())
-    result = lay_out(group, profile.answers.for_table(group.indexes[0]))
-    has_doubt = any(question.field.endswith("units") for question in result.questions)
-    return lay_out(group, Answers()) if result.used_profile and has_doubt else result
+def _lay_out(group: Group, profile: Profile | None) -> list[GroupLayout]:
+    """Lay out a group with a profile, unless the sheet contradicts the profile.
+
+    A table that is implausible in the units of the others is laid out alone.
+    """
+    result = lay_out(group, Answers())
+    if result.questions and profile is not None:
+        answered = lay_out(group, profile.answers.for_table(group.indexes[0]))
+        has_doubt = any(each.field.endswith("units") for each in answered.questions)
+        if answered.used_profile and not has_doubt:
+            result = answered
+    if len(group.tables) > 1 and result.is_mixed:
+        return [each for part in group.split() for each in _lay_out(part, profile)]
+    return [result]
 
 
 def _findings(

@@ -17,13 +17,18 @@ from timba.tallies.grids import Cell, Row
 from timba.tallies.layouts import Layout
 from timba.tallies.left_out import TOTAL
 from timba.tallies.measure_cells import BadCell, read_measure
-from timba.tallies.parsing import WHOLE_ROW, ParsedRows, RejectedRow, SheetLog, format_row
+from timba.tallies.parsing import (
+    MAX_ROWS,
+    TOO_MANY,
+    WHOLE_ROW,
+    ParsedRows,
+    RejectedRow,
+    SheetLog,
+    format_row,
+)
 from timba.tallies.sheet_volumes import TableVolumes, read_volume, reads_volumes
 from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
 
-# All logs are added in one transaction, which others wait for.
-MAX_ROWS: Final = 20_000
-TOO_MANY: Final = f"It holds more than {MAX_ROWS:,} logs. Split it into several sheets."
 MORE_FIELDS: Final = (
     "The row has more fields than the header. If a field holds a comma or a semicolon, put it in "
     "quotation marks."

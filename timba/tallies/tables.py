@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from timba.files.processors.base import FileRefused
 from timba.tallies.grids import Cell, CellKind, Grid, Row, Workbook
 from timba.tallies.header_rows import (
     Header,
@@ -16,11 +17,16 @@ from timba.tallies.header_rows import (
     merged_by_row,
     split_side_by_side,
 )
+from timba.tallies.parsing import TOO_MANY
 from timba.tallies.titles import units_in_title
 from timba.tallies.vocabulary import DIAMETER, MEASURES, VOLUME
 
 # Rows that the first header of a sheet is searched in.
 MAX_TITLE_ROWS: Final = 200
+# More rows are never searched: logs are fewer by far.
+MAX_TABLE_ROWS: Final = 100_000
+TOO_MANY_TABLES: Final = "It holds more than {limit:,} tables. Split it into several files."
+MAX_TABLES: Final = 200
 # Why rows are left out that are no logs.
 HIDDEN_ROW, HIDDEN_SHEET = "hidden_row", "hidden_sheet"
 REPEATED_HEADER, TITLE = "repeated_header", "title"
@@ -50,6 +56,19 @@ class Table:
         columns = self.header.columns
         named = [index for index, column in columns.items() if column.field in _NUMERIC]
         self.numeric_columns = tuple(named or columns)
+
+    def continued_in(self, units: Mapping[str, tuple[str, int]]) -> Table:
+        """Return the table that goes on beneath a title with other units, without rows."""
+        return Table(
+            grid=self.grid,
+            sheet=self.sheet,
+            header=self.header,
+            hidden_columns=self.hidden_columns,
+            merged=self.merged,
+            start=self.start,
+            end=self.end,
+            title_units=units,
+        )
 
     def cell(self, row: Row, index: int) -> Cell | None:
         """Return a visible cell of the table, or None for an empty one."""
@@ -91,6 +110,8 @@ def find_tables(workbook: Workbook) -> FoundTables:
     found = _search(workbook, words=True)
     if not found.tables:
         found = _search(workbook, words=False)
+    if len(found.tables) > MAX_TABLES:
+        raise FileRefused(TOO_MANY_TABLES.format(limit=MAX_TABLES))
     if any(table.rows for table in found.tables):
         found.tables = [table for table in found.tables if table.rows]
     else:
@@ -128,6 +149,7 @@ class _GridSearch:
         self.active: list[Table] = []
         self.left_out: Counter[str] = Counter()
         self.titles: list[Row] = []
+        self.row_count = 0
 
     def run(self) -> None:
         position = 0
@@ -164,9 +186,16 @@ class _GridSearch:
     def _add_row(self, row: Row) -> None:
         if not self.active:
             self.titles.append(row)
-        for table in self.active:
-            if row.line_error or table.has_cells(row):
+        for position, table in enumerate(self.active):
+            if units := _new_units(table, row):
+                self.left_out[TITLE] += 1
+                self.active[position] = table.continued_in(units)
+                self.tables.append(self.active[position])
+            elif row.line_error or table.has_cells(row):
                 table.rows.append(row)
+                self.row_count += 1
+        if self.row_count > MAX_TABLE_ROWS:
+            raise FileRefused(TOO_MANY)
 
     def _begin_tables(self, header: Header) -> None:
         for part in split_side_by_side(header):
@@ -245,6 +274,16 @@ def _continues(table: Table, header: Header, units: Mapping[str, tuple[str, int]
         table.header.unit_cells
     )
     return has_same_units and named in ({}, above)
+
+
+def _new_units(table: Table, row: Row) -> dict[str, tuple[str, int]]:
+    """Return the units that a title within a table names, unless they are those above it."""
+    if not table.rows or table.has_numbers(row):
+        return {}
+    units = _title_units([row], table.header)
+    named = {measure: unit for measure, (unit, _) in units.items()}
+    above = {measure: unit for measure, (unit, _) in table.title_units.items()}
+    return units if named != above else {}
 
 
 def _names_units(row: Row) -> bool:

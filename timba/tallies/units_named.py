@@ -72,7 +72,9 @@ def _in_header(group: Group, measure: str, column: int) -> list[NamedUnit]:
         named.append(
             NamedUnit(parse_unit(text), text.strip("()[] "), f"from row {header.unit_row}")
         )
-    if not named and (title := group.table.title_units.get(measure)) is not None:
+    title = group.table.title_units.get(measure)
+    # A title above the header is about all that the header leaves open; one beneath contradicts it.
+    if title is not None and (not named or title[1] > header.row):
         unit, row = title
         named.append(NamedUnit(unit, "", f"from row {row}"))
     return named
