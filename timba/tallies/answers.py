@@ -22,6 +22,8 @@ COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
 # The columns of a sheet in Excel's format.
 MAX_COLUMNS: Final = 16_384
 _MAX_TABLES: Final = 1000
+_ANSWERS: Final = ("columns", "units", "decimal")
+_FILE_ANSWERS: Final = ("encoding", "tables")
 _SHOWN_ONLY: Final = frozenset(("evidence", "profile", "sheet", "header_row", "delimiter"))
 
 
@@ -67,12 +69,6 @@ def check_answers(read_as: Any) -> dict[str, Any]:
         answers["tables"] = [
             _check_table(table, f"tables.{number}") for number, table in enumerate(tables, start=1)
         ]
-    unknown = read_as.keys() - answers.keys() - _SHOWN_ONLY - {"columns", "units", "decimal"}
-    unknown -= {"encoding", "tables"}
-    if unknown:
-        raise BadAnswer(
-            f"“{min(unknown)}” is no answer. Give columns, units, decimal, encoding or tables."
-        )
     return answers
 
 
@@ -92,6 +88,12 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
     prefix = "" if name == "read_as" else f"{name}."
     if not isinstance(read_as, Mapping):
         raise BadAnswer(f"“{name}” is an object such as {{“units”: {{“length”: “ft”}}}}.")
+    known = {*_SHOWN_ONLY, *_ANSWERS, *(() if prefix else _FILE_ANSWERS)}
+    if unknown := read_as.keys() - known:
+        raise BadAnswer(
+            f"“{prefix}{min(map(str, unknown))}” is no answer. Give columns, units, decimal, "
+            "encoding or tables."
+        )
     answers: dict[str, Any] = {}
     if (columns := read_as.get("columns")) is not None:
         answers["columns"] = _check_columns(columns, f"{prefix}columns")

@@ -9,7 +9,6 @@ from timba.tallies.answers import Answers
 from timba.tallies.columns import column_letters
 from timba.tallies.grids import Cell, Row
 from timba.tallies.header_rows import HeaderColumn
-from timba.tallies.own_exports import is_own_export
 from timba.tallies.tables import Table
 
 
@@ -24,7 +23,6 @@ class Group:
     indexes: list[int] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     prefix: str = ""
-    is_own_export: bool = False
 
     @property
     def table(self) -> Table:
@@ -83,8 +81,6 @@ def group_tables(tables: list[Table], answers: Answers) -> list[Group]:
         group = groups.setdefault(key, Group(answers=own))
         group.tables.append(table)
         group.indexes.append(index)
-    for group in groups.values():
-        group.is_own_export = is_own_export([group.table])
     if len(groups) > 1:
         for group in groups.values():
             group.prefix = f"tables.{group.indexes[0] + 1}."
