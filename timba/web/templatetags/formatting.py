@@ -46,6 +46,8 @@ _LEFT_OUT_REASONS = {
     "note": "notes",
     "repeated_header": "headers again",
     "formula": "sums",
+    "title": "titles",
+    "empty": "without values",
     "hidden_row": "hidden",
     "hidden_sheet": "on hidden sheets",
 }
