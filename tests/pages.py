@@ -11,6 +11,7 @@ from tests.factories import PASSWORD
 E = partial(Endpoint, "POST", is_page=True)
 PERSON = {"name": "Walked", "username": "walked", "role": ID}
 NEW_PASSWORD = {"password": "spruce-bark-7731"}
+COMPANY = {"name": "Walked", "time_zone": "Europe/Riga"}
 OWN_PASSWORD = {"current_password": PASSWORD, **NEW_PASSWORD}
 
 # fmt: off
@@ -45,6 +46,7 @@ FORMS: Final = [
     E("people/{user_id}/password/",            "users.manage",       NEW_PASSWORD, 302),
     E("people/{user_id}/delete/",              "users.manage",       {},           302),
     E("account/",                              "",                   NAME,         302),
+    E("account/company/",                      "users.manage",       COMPANY,      302),
     E("account/password/",                     "",                   OWN_PASSWORD, 302),
 ]
 # Pages without a form; a GET of the address of a form shows the page that has the form.

@@ -1,9 +1,9 @@
-"""The forms of sign-in, people, roles, passwords and one's own account."""
+"""The forms of sign-in, people, roles, passwords, one's own account and company."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django import forms
 
@@ -14,6 +14,7 @@ from timba.accounts.models import (
     MAX_NAME,
     MAX_PASSWORD,
     MAX_ROLE_NAME,
+    MAX_TIME_ZONE,
     MAX_USERNAME,
     Client,
     Role,
@@ -21,6 +22,9 @@ from timba.accounts.models import (
 )
 from timba.accounts.permissions import Permission
 from timba.web.forms import MAX_SEARCH_LENGTH, IdField, ServiceForm
+
+# Of a column for e-mail addresses.
+MAX_EMAIL: Final = 254
 
 
 class SignInForm(forms.Form):
@@ -56,6 +60,48 @@ class OwnAccountForm(ServiceForm):
     address = forms.CharField(
         required=False, max_length=MAX_ADDRESS, widget=forms.TextInput({"autocomplete": "off"})
     )
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The submitted values that differ from the initial ones."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+class CompanyForm(ServiceForm):
+    """The client of the user, and the time zone of its PDFs and papers."""
+
+    FIELDS: Final = ("name", "address", "contact", "email", "time_zone")
+
+    name = forms.CharField(
+        max_length=MAX_NAME,
+        widget=forms.TextInput({"autocomplete": "organization"}),
+        error_messages={"required": "A company needs a name."},
+    )
+    address = forms.CharField(
+        required=False, max_length=MAX_ADDRESS, widget=forms.TextInput({"autocomplete": "off"})
+    )
+    contact = forms.CharField(
+        required=False, max_length=MAX_CONTACT, widget=forms.TextInput({"autocomplete": "off"})
+    )
+    # The service checks it, and says what is wrong with it.
+    email = forms.CharField(
+        required=False,
+        max_length=MAX_EMAIL,
+        widget=forms.TextInput({"inputmode": "email", "autocomplete": "off"}),
+    )
+    time_zone = forms.CharField(
+        max_length=MAX_TIME_ZONE,
+        widget=forms.TextInput(
+            {"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Give a time zone, such as Europe/Riga or UTC."},
+    )
+
+    @classmethod
+    def from_client(cls, client: Client, data: Mapping[str, Any] | None = None) -> CompanyForm:
+        """Return the form filled in from a client, or with `data` sent for it."""
+        initial = {name: getattr(client, name) for name in cls.FIELDS}
+        return cls(data, initial=initial, auto_id="company-%s")
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -65,5 +65,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<int:pk>/password/", people.set_password, name="set-password"),
     path("people/<int:pk>/delete/", people.remove_person, name="delete-person"),
     path("account/", account.account_page, name="account"),
+    path("account/company/", account.change_company, name="company"),
     path("account/password/", account.change_own_password, name="own-password"),
 ]

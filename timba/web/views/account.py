@@ -1,11 +1,11 @@
-"""Sign-in and sign-out, one's own account, and the client whose rows platform staff see."""
+"""Sign-in and sign-out, one's own account and company, and the client whose rows staff see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -20,8 +20,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timba.accounts.models import Client, Role, User
-from timba.accounts.services import change_user
+from timba.accounts.services import change_client, change_user
 from timba.accounts.sign_in import check_credentials
+from timba.accounts.time_zones import time_zone_names
 from timba.consignments.models import Consignment, Log
 from timba.db.text import text_contains
 from timba.errors import DomainError, NotSignedIn, TooManyAttempts, Unavailable
@@ -41,6 +42,7 @@ from timba.web.pages import (
 from timba.web.people_forms import (
     ClientChoice,
     ClientsQuery,
+    CompanyForm,
     OwnAccountForm,
     OwnPasswordForm,
     SignInForm,
@@ -138,6 +140,22 @@ def change_own_password(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
+@rerender_on_error(account_page)
+def change_company(request: HttpRequest) -> HttpResponse:
+    """Change the user's company, or the one that staff have chosen."""
+    viewer = get_viewer(request)
+    if viewer.client is None:
+        return redirect("web:account")
+    form = CompanyForm.from_client(viewer.client, request.POST)
+    if form.is_valid():
+        change = partial(change_client, actor=viewer.user, client=viewer.client, **form.changes)
+        if form.attempt(change) is not None:
+            return redirect(reverse("web:account") + "#company")
+    account_form = _own_account_form(request, viewer)
+    return _render_account(request, viewer, account_form, company=form, status=form.status)
+
+
+@signed_in
 @rerender_on_error(lambda _: redirect("web:home"))
 def choose_client(request: HttpRequest) -> HttpResponse:
     """Select the client whose rows staff see, or all clients."""
@@ -174,7 +192,7 @@ def clients_page(request: HttpRequest) -> HttpResponse:
 def _own_account_form(request: HttpRequest, viewer: Viewer) -> OwnAccountForm:
     user = viewer.user
     initial = {"name": user.name, "contact": user.contact, "address": user.address}
-    is_submitted = request.method == "POST" and "name" in request.POST
+    is_submitted = request.method == "POST" and request.path == reverse("web:account")
     return OwnAccountForm(request.POST if is_submitted else None, initial=initial)
 
 
@@ -184,9 +202,17 @@ def _render_account(
     form: OwnAccountForm,
     *,
     password: OwnPasswordForm | None = None,
+    company: CompanyForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    context = {"section": "account", "form": form, "password": password or OwnPasswordForm()}
+    context: dict[str, Any] = {
+        "section": "account",
+        "form": form,
+        "password": password or OwnPasswordForm(),
+    }
+    if viewer.client is not None and viewer.can_manage_users:
+        context["company"] = company or CompanyForm.from_client(viewer.client)
+        context["time_zones"] = sorted(time_zone_names())
     return render_page(request, "web/account.html", context, viewer=viewer, status=status)
 
 
