@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import openpyxl
 
@@ -18,6 +19,19 @@ _STRICT = {
         "http://purl.oclc.org/ooxml/officeDocument/relationships"
     ),
 }
+
+
+@dataclass(frozen=True)
+class BytesSource:
+    """A file in memory, without answers or profiles."""
+
+    content: bytes
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.content)
+
+    def open_extra(self) -> BinaryIO:
+        return io.BytesIO(b"{}")
 
 
 def workbook(*rows: Sequence[Any]) -> bytes:

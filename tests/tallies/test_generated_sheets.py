@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import BinaryIO
-
 import pytest
 
 from tests.tallies.generated_files import generate_sheet
+from tests.tallies.sheets import BytesSource
 from timba.files.processors.base import FileRefused
 from timba.tallies.parsing import ROWS, deserialize_rows
 from timba.tallies.reading import read_tally
-
-
-@dataclass(frozen=True)
-class BytesSource:
-    """A file in memory, without answers or profiles."""
-
-    content: bytes
-
-    def open(self) -> BinaryIO:
-        return io.BytesIO(self.content)
-
-    def open_extra(self) -> BinaryIO:
-        return io.BytesIO(b"{}")
 
 
 def read(seed: int) -> bool | None:

@@ -15,7 +15,7 @@ from timba.tallies.groups import Group
 from timba.tallies.layouts import Layout
 from timba.tallies.left_out import why_left_out
 from timba.tallies.measure_cells import read_quantity
-from timba.tallies.own_exports import is_own_csv
+from timba.tallies.own_exports import is_own_csv, is_own_export
 from timba.tallies.parsing import FIELDS
 from timba.tallies.tables import Table
 from timba.tallies.vocabulary import MEASURES
@@ -122,6 +122,7 @@ def _layout(
         columns={name: column + offset for name, column in choice.columns.items()},
         makes_barcodes=choice.makes_barcodes,
         has_escaped_barcodes=is_own_csv(table),
+        is_own_export=is_own_export([table]),
         evidence={**choice.evidence, **(evidence or {})},
         **numbers,  # type: ignore[arg-type]
     )

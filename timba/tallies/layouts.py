@@ -15,7 +15,8 @@ class Layout:
     """The layout of one table; columns are indexes of the sheet's columns.
 
     A measure without a style is written in numbers that every style reads alike. Timba's own CSV
-    has escaped barcodes. `evidence` has a sentence for each decision, by its field such as
+    has escaped barcodes, and in an own export a complete row is a log whatever its barcode says.
+    `evidence` has a sentence for each decision, by its field such as
     `units.length`.
     """
 
@@ -25,6 +26,7 @@ class Layout:
     styles: Mapping[str, NumberStyle | None] = field(default_factory=dict)
     makes_barcodes: bool = False
     has_escaped_barcodes: bool = False
+    is_own_export: bool = False
     evidence: Mapping[str, str] = field(default_factory=dict)
 
     def cell(self, row: Row, name: str) -> Cell | None:

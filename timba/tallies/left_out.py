@@ -33,6 +33,8 @@ def why_left_out(layout: Layout, row: Row) -> str | None:
     barcode = layout.cell(row, BARCODE)
     measures = [layout.cell(row, name) for name in MEASURES]
     label = barcode.text.strip() if barcode is not None else ""
+    if layout.is_own_export and label and all(map(_is_filled, measures)):
+        return _summed_as(*measures)
     if reason := _reason_by_words(layout, row, label):
         return reason
     if reason := _summed_as(*measures):
