@@ -87,7 +87,7 @@ def test_a_sheet_in_feet_asks_once_and_is_recorded_after_it_was_seen(
     row = page.locator("#documents li", has_text="next.xlsx")
     expect(row).to_contain_text("Would add 2 logs")
     page.goto("/files/profiles/")
-    expect(page.locator("#profiles")).to_contain_text("height in in")
+    expect(page.locator("#profiles")).to_contain_text("height in inches")
     assert ImportProfile.unscoped.count() == 1
     assert browser_errors == []
 

@@ -15,6 +15,7 @@ from django.forms.boundfield import BoundField
 
 from timba.files.models import File
 from timba.web.forms import ServiceForm
+from timba.web.templatetags.formatting import UNIT_WORDS
 
 MEASURES: Final = ("length", "breadth", "height")
 FIELDS: Final = {
@@ -22,13 +23,6 @@ FIELDS: Final = {
     "length": "Length",
     "breadth": "Breadth",
     "height": "Height",
-}
-UNITS: Final = {
-    "m": "metres",
-    "cm": "centimetres",
-    "mm": "millimetres",
-    "ft": "feet",
-    "in": "inches",
 }
 DECIMALS: Final = {".": "the point, as in 4.25", ",": "the comma, as in 4,25"}
 ENCODINGS: Final = {
@@ -135,7 +129,7 @@ class ReadingForm(ServiceForm):
             name = f"{index}-unit-{measure}"
             self.fields[name] = forms.ChoiceField(
                 required=False,
-                choices=[("", "Choose"), *UNITS.items()],
+                choices=[("", "Choose"), *UNIT_WORDS.items()],
                 label=f"{FIELDS[measure]} in",
             )
             self.initial[name] = units.get(measure) or ""

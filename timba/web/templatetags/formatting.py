@@ -35,6 +35,13 @@ _KIND_ICONS = {
     "temperatures": "temperatures",
     "tally": "sheet",
 }
+UNIT_WORDS = {
+    "m": "metres",
+    "cm": "centimetres",
+    "mm": "millimetres",
+    "ft": "feet",
+    "in": "inches",
+}
 _LEFT_OUT_REASONS = {
     "total": "totals",
     "subtotal": "sub-totals",
@@ -199,6 +206,7 @@ def answers_as_text(read_as: Mapping[str, Any]) -> list[str]:
     for table in read_tables(read_as):
         for field, number in (table.get("columns") or {}).items():
             texts.append(f"no {field}" if number is None else f"{field} in column {number}")
-        texts += [f"{measure} in {unit}" for measure, unit in (table.get("units") or {}).items()]
+        units = (table.get("units") or {}).items()
+        texts += [f"{measure} in {UNIT_WORDS.get(unit, unit)}" for measure, unit in units]
     texts += [f"{name} {read_as[name]}" for name in ("decimal", "encoding") if read_as.get(name)]
     return texts
