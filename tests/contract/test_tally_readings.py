@@ -165,3 +165,25 @@ def test_a_csv_row_with_more_fields_than_its_header_is_a_reject(
     result = get_file(api_client, file)["result"]
     assert (result["accepted"], result["rejected"]) == (1, 1)
     assert result["first_errors"][0]["line"] == 3
+
+
+def test_an_import_profile_is_changed_and_deleted(
+    api_client: APIClient, process_pending: ProcessPending, consignment: Consignment
+) -> None:
+    sheet = workbook(TITLES, ("T-1", 1200, 10, 8))
+    file = upload_tally(api_client, process_pending, consignment, sheet)
+    retry(api_client, file, read_as={"units": {"length": "mm", "breadth": "in", "height": "in"}})
+    process_pending()
+    [profile] = api_client.get("/api/import-profiles/").json()["results"]
+    assert list(profile) == [
+        "id", "kind", "header", "read_as", "used_count", "last_used_at", "created_by",
+    ]  # fmt: skip
+    url = f"/api/import-profiles/{profile['id']}/"
+    read_as = {"units": IN_FEET}
+    response = api_client.patch(url, {"read_as": read_as})
+    assert (response.status_code, response.json()) == (200, {**profile, "read_as": read_as})
+    problem = assert_problem(api_client.patch(url, {"read_as": {"units": {"length": "yd"}}}), 400)
+    assert list(problem["errors"]) == ["read_as"]
+    assert api_client.delete(url).status_code == 204
+    assert_problem(api_client.get(url), 404)
+    assert upload_tally(api_client, process_pending, consignment, sheet)["status"] == "FAILURE"

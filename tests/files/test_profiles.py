@@ -111,9 +111,12 @@ def test_a_reader_gets_the_profiles_of_its_client_and_kind_that_were_used_last(
 ) -> None:
     monkeypatch.setattr(profiles, "MAX_PROFILES", 2)
     assert owner.client is not None
-    make_profile(owner.client, "unused")
-    ImportProfile.unscoped.update(created_at=timezone.now() - timedelta(days=9))
     used = make_profile(owner.client, "used", last_used_at=timezone.now() - timedelta(days=1))
+    ImportProfile.unscoped.update(created_at=timezone.now() - timedelta(days=9))
+    make_profile(owner.client, "unused")
+    ImportProfile.unscoped.filter(header="unused").update(
+        created_at=timezone.now() - timedelta(days=2)
+    )
     new = make_profile(owner.client, "new")
     make_profile(owner.client, "readings", kind="temperatures")
     make_profile(ClientFactory(), "theirs")

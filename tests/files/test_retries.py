@@ -144,3 +144,10 @@ def test_files_that_wait_for_answers_are_not_retried_with_the_failed_ones(
     asking.refresh_from_db()
     dry_run.refresh_from_db()
     assert (asking.status, dry_run.status, dry_run.dry_run) == ("FAILURE", "PENDING", True)
+
+
+def test_answers_are_checked_before_the_status(settle: Receive, owner: User) -> None:
+    file = settle("larch\n")
+    assert file.status == "SUCCESS"
+    with pytest.raises(Invalid):
+        retry_file(actor=owner, file=file, read_as=METRES)
