@@ -84,6 +84,28 @@ def test_totals_of_consignments_are_those_of_their_logs(company: Tenant) -> None
     assert (event.type, event.actor_id) == ("timba.consignment.updated", None)
 
 
+def test_older_logs_with_the_same_barcode_are_left_to_people(company: Tenant) -> None:
+    log, client = company.log, company.client.pk
+    size = {"length": 4, "breadth": 30, "height": 30, "volume": 0}
+    barcodes = (company.word.upper(), "B 1")
+    twin, lone = (
+        Log.objects.create(consignment=log.consignment, client_id=client, barcode=barcode, **size)
+        for barcode in barcodes
+    )
+    Consignment.unscoped.update(log_count=3)
+    assert fsck(fix=True) == [
+        f"The logs {log.pk} (“{log.barcode}”) and {twin.pk} (“{twin.barcode}”) of client {client} "
+        "have the same barcode: change one of them, or delete it.",
+        UNMENDABLE,
+        f"The log {lone.pk} (“B 1” of client {client}) does not keep its barcode from being used "
+        "again.",
+        "  It does from now on.",
+    ]
+    twin.delete()
+    Consignment.unscoped.update(log_count=2)
+    assert fsck() == []
+
+
 def test_the_bytes_of_a_subscription_are_those_of_its_files(company: Tenant) -> None:
     Subscription.objects.update(used_bytes=1)
     client, size = company.client.pk, company.file.size
