@@ -27,7 +27,8 @@ FIELDS: Final = {
 DECIMALS: Final = {".": "the point, as in 4.25", ",": "the comma, as in 4,25"}
 ENCODINGS: Final = {
     "utf-8": "Unicode (UTF-8)",
-    "utf-16": "Unicode (UTF-16)",
+    "utf-16-le": "Unicode (UTF-16, little-endian)",
+    "utf-16-be": "Unicode (UTF-16, big-endian)",
     "cp1250": "Central European (Windows-1250)",
     "cp1251": "Cyrillic (Windows-1251)",
     "cp1252": "Western European (Windows-1252)",
