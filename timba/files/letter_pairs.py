@@ -108,10 +108,6 @@ LANGUAGES: Final[Mapping[str, Language]] = {
         "ă_ţităzăaţnăcăîn_îrăăreţ_şsăcţiţşiştândăătmălăşanţţaeşăuâmuţcâişbăăspăgăaşsâămpţmâtâ"
         "ţăş_ălăcvăfăpâârăpâtţ_uşăduăoţfârşşuhăbţănlţrţăţşoşeăzrâţu_ăăgăşâimîcîîmoşvâ",
     ),
-    "sq": Language(
-        "çë",
-        "ë_ërpëtëësënnërëhëmëlëjëkëdëëmëtsë_çbëzëëkëzçaqëëffëgëëdçeëvëjç_yçëhëpiçeççovëëlçfçdcë_ë",
-    ),
     "de": Language(
         "äöüß",
         "änhäärtäätfüädrüühpäßeürünräörwäülmübühöücäuübähgüläkühüütlüökölbäkääcröeßägüssäügös"

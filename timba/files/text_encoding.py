@@ -31,9 +31,9 @@ _LATIN2: Final = "pl cs sk hu sl hr ro"
 _WEST: Final = "de fr es sv fi pt"
 # The encodings of one byte a letter, and the languages that are written in them.
 _SINGLE_BYTE: Final = {
-    "cp1252": f"{_WEST} it nl da nb is ca et sq",
-    "cp1250": f"{_LATIN2} sq de",
-    "cp1257": "lv lt et de",
+    "cp1252": f"{_WEST} it nl da nb is ca et",
+    "cp1250": f"{_LATIN2} de",
+    "cp1257": "lv lt et de sv fi pl",
     "cp1251": "ru uk be bg sr mk",
     "koi8-r": "ru",
     # Only to be told from the others: what is read so is unknown.
@@ -62,9 +62,10 @@ _RARENESS: Final[Mapping[str, float]] = {
 _RARE: Final = -3.0
 # ... a word of another language than the text, and signs where they belong and elsewhere.
 _OTHER_LANGUAGE, _SIGN, _SIGN_AT_WORD, _MISPLACED = -4.0, -4.5, -6.5, -20.0
-# By how much the best reading must beat the next one, more so where there is only one word; and
+# By how much the best reading must beat the next one, more so where there are few words; and
 # how likely its pairs of letters and its signs must be at least, on average.
-_MARGIN, _MARGIN_OF_ONE_WORD, _LEAST_LIKELIHOOD = 7.0, 9.0, -7.3
+_MARGIN, _MARGIN_OF_FEW_WORDS, _LEAST_LIKELIHOOD = 7.0, 9.0, -7.3
+_FEW_WORDS: Final = 2
 SAMPLE_WORDS, _MAX_WORD_BYTES = 200, 500
 # One letter in UTF-8 of four may be broken: other encodings never come near.
 _LETTERS_PER_BROKEN: Final = 3
@@ -185,7 +186,7 @@ def _detect(words: Sequence[bytes], answered: Sequence[str]) -> str | None:
     if not readings or readings[0].encoding not in answered:
         return None
     best, *others = readings
-    margin = _MARGIN if len(best.words) > 1 else _MARGIN_OF_ONE_WORD
+    margin = _MARGIN if len(best.words) > _FEW_WORDS else _MARGIN_OF_FEW_WORDS
     # Where another encoding gives the same text, either is right.
     rival = next((other for other in others if other.words != best.words), None)
     if rival is not None and best.likelihood - rival.likelihood < margin:

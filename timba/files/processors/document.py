@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from datetime import datetime, timedelta, timezone
 from typing import Final
 
 import pypdfium2 as pdfium
+from pypdfium2.raw import FORMTYPE_XFA_FULL
 
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
-from timba.serialization import format_utc
+from timba.files.processors.pdf_metadata import read_metadata
 
 MAX_PAGES: Final = 5000
 LOCKED: Final = "The PDF is locked with a password. Save it without one and upload that."
 DAMAGED: Final = "The PDF is damaged or cut off. Save it again and upload that."
-# ISO 32000-1, 7.9.4: D:YYYYMMDDHHmmSSOHH'mm, where everything after the year is optional.
-_DATE: Final = re.compile(
-    r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:([Z+-])(?:(\d\d)'?(\d\d)?)?)?"
+# The page that a form shows where the program cannot draw it.
+_PLACEHOLDER: Final = "If this message is not eventually replaced by the proper contents"
+_PLACEHOLDER_CHARACTERS: Final = 200
+NEEDS_ADOBE_READER: Final = (
+    "This form shows only in Adobe Reader: what is here is the page that asks to wait. "
+    "Open it there, print it to a PDF and upload that."
 )
 
 
 def read_document(source: Source) -> Findings:
     """Return `pages`, `title`, `author`, `created_at` and `text_chars`.
 
+    Of a form that only Adobe Reader can draw `text_chars` is None, and `warnings` says so.
     Raises FileRefused for a PDF that is damaged, locked, or of more than 5,000 pages.
     """
     with source.open() as stream:
@@ -37,14 +40,31 @@ def read_document(source: Source) -> Findings:
         pages = len(document)
         if pages > MAX_PAGES:
             raise FileRefused(f"The PDF has {pages} pages; {MAX_PAGES} is the most.")
-        metadata = document.get_metadata_dict()
-        return {
+        metadata = read_metadata(content)
+        findings = {
             "pages": pages,
-            "title": metadata.get("Title") or None,
-            "author": metadata.get("Author") or None,
-            "created_at": _parse_date(metadata.get("CreationDate") or ""),
-            "text_chars": sum(_count_characters(document, number) for number in range(pages)),
+            "title": metadata.title,
+            "author": metadata.author,
+            "created_at": metadata.created_at,
         }
+        if _is_placeholder(document):
+            warning = {"code": "needs_adobe_reader", "sentence": NEEDS_ADOBE_READER, "count": 1}
+            return {**findings, "text_chars": None, "warnings": [warning]}
+        characters = sum(_count_characters(document, number) for number in range(pages))
+        return {**findings, "text_chars": characters}
+
+
+def _is_placeholder(document: pdfium.PdfDocument) -> bool:
+    """Return whether the pages stand in for a form that the program draws (XFA, dynamic)."""
+    if document.get_formtype() == FORMTYPE_XFA_FULL:
+        return True
+    try:
+        page = document[0]
+    except (pdfium.PdfiumError, IndexError):
+        return False
+    with contextlib.closing(page), contextlib.closing(page.get_textpage()) as text:
+        begins: str = text.get_text_range(0, _PLACEHOLDER_CHARACTERS)
+        return _PLACEHOLDER in " ".join(begins.split())
 
 
 def _count_characters(document: pdfium.PdfDocument, number: int) -> int:
@@ -55,23 +75,6 @@ def _count_characters(document: pdfium.PdfDocument, number: int) -> int:
     with contextlib.closing(page), contextlib.closing(page.get_textpage()) as text:
         count: int = text.count_chars()
         return max(count, 0)
-
-
-def _parse_date(text: str) -> str | None:
-    """Return a PDF date in UTC as ISO 8601; None where it is not one. No offset means UTC."""
-    match = _DATE.match(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = (
-        int(part) if part else default
-        for part, default in zip(match.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
-    )
-    sign = -1 if match[7] == "-" else 1
-    offset = sign * timedelta(hours=int(match[8] or 0), minutes=int(match[9] or 0))
-    with contextlib.suppress(ValueError, OverflowError):
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
-        return format_utc(moment)
-    return None
 
 
 PROCESSOR = Processor(kind="document", read=read_document)
