@@ -75,26 +75,37 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def pdf(
-    pages: int = 1, *, text: str = "", info: Mapping[str, str] | None = None, locked: bool = False
+    pages: int = 1,
+    *,
+    text: str = "",
+    info: Mapping[str, str | bytes] | None = None,
+    locked: bool = False,
+    catalog: str = "",
+    xmp: str = "",
 ) -> bytes:
     """Return a PDF with `text` on every page; a locked one needs a password."""
+    packet = xmp.encode().decode("latin-1")
     drawn = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
-    facts = "".join(f"/{name} ({value})" for name, value in (info or {}).items())
+    facts = "".join(
+        f"/{name} ({value.decode('latin-1') if isinstance(value, bytes) else value})"
+        for name, value in (info or {}).items()
+    )
     # All pages are one object.
     objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Catalog /Pages 2 0 R {'/Metadata 8 0 R' if xmp else ''} {catalog} >>",
         f"<< /Type /Pages /Count {pages} /Kids [{'6 0 R ' * pages}] >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream",
         f"<< {facts} >>",
         "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources 7 0 R >>",
         "<< /Font << /F1 3 0 R >> >>",
+        f"<< /Type /Metadata /Subtype /XML /Length {len(packet)} >>\nstream\n{packet}\nendstream",
     ]
     lock = f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >>"
     body, table = "%PDF-1.7\n", "0000000000 65535 f \n"
     for number, content in enumerate(objects, start=1):
         table += f"{len(body):010} 00000 n \n"
         body += f"{number} 0 obj\n{content}\nendobj\n"
-    trailer = f"/Size 8 /Root 1 0 R /Info 5 0 R /ID [<41><41>]{lock if locked else ''}"
-    end = f"xref\n0 8\n{table}trailer\n<< {trailer} >>\nstartxref\n{len(body)}\n%%EOF\n"
+    trailer = f"/Size 9 /Root 1 0 R /Info 5 0 R /ID [<41><41>]{lock if locked else ''}"
+    end = f"xref\n0 9\n{table}trailer\n<< {trailer} >>\nstartxref\n{len(body)}\n%%EOF\n"
     return (body + end).encode("latin-1")

@@ -77,6 +77,11 @@ _OPENING, _CLOSING, _LONE = "“„«‘‚–—¿¡", "”“»’‘…–—
 _NO_BREAK_SPACE, _SOFT_HYPHEN, _APOSTROPHE = "\xa0", "\xad", "’"
 
 
+# Python imports a codec at its first use, which is too late in the sandbox.
+for _encoding in _SINGLE_BYTE:
+    codecs.lookup(_encoding)
+
+
 class UnknownEncoding(Exception):
     """The encoding of a text cannot be told; `choices` are those it may have."""
 

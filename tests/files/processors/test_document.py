@@ -10,7 +10,12 @@ from tests.files.conftest import Receive
 from tests.files.samples import MemorySource, pdf, photo
 from timba.events.models import OutboxEvent
 from timba.files.processors.base import FileRefused
-from timba.files.processors.document import DAMAGED, LOCKED, read_document
+from timba.files.processors.document import (
+    DAMAGED,
+    LOCKED,
+    NEEDS_ADOBE_READER,
+    read_document,
+)
 from timba.files.sandbox import CRASHED, run_in_sandbox
 from timba.files.sandbox_child import UNREADABLE
 
@@ -26,7 +31,7 @@ def test_a_pdf_is_read_in_the_sandbox(settle: Receive) -> None:
         "pages": 3,
         "title": "Felling permit",
         "author": "Forest office",
-        "created_at": "2024-05-06T00:00:00Z",
+        "created_at": "2024-05-06T00:00:00",
         "text_chars": 3 * len("Forty logs of larch"),
     }
 
@@ -46,21 +51,32 @@ def test_missing_metadata_is_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "moment"),
-    [
-        ("D:20240506070809Z", "2024-05-06T07:08:09Z"),
-        ("D:20240506070809+02'30'", "2024-05-06T04:38:09Z"),
-        ("D:20240506070809-0200", "2024-05-06T09:08:09Z"),
-        ("D:2024", "2024-01-01T00:00:00Z"),
-        ("D:20241399", None),
-        ("D:00010101000000+14'00", None),
-        ("D:20240506070809+99'99", None),
-        ("6 May 2024", None),
-        ("", None),
-    ],
+    "before",
+    [b"\xef\xbb\xbf", b"\r\n", b"Content-Type: application/pdf\n\n", bytes(range(256)) * 3],
+    ids=["byte order mark", "blank line", "mail header", "junk"],
 )
-def test_the_time_of_creation_is_in_utc(written: str, moment: str | None) -> None:
-    assert read_document(MemorySource(pdf(info={"CreationDate": written})))["created_at"] == moment
+def test_a_pdf_may_begin_within_its_first_kilobyte(before: bytes) -> None:
+    content = pdf(text="Forty logs", info={"Title": "Permit"})
+    facts = read_document(MemorySource(before + content))
+    assert facts == read_document(MemorySource(content))
+    assert (facts["title"], facts["text_chars"]) == ("Permit", 10)
+
+
+WAIT = "Please wait... If this message is not eventually replaced by the proper contents of"
+FORM = "/AcroForm << /Fields [] /XFA 4 0 R >>"
+
+
+@pytest.mark.parametrize(
+    ("text", "catalog"), [(WAIT, ""), (WAIT, FORM), ("Hello", FORM + "/NeedsRendering true")]
+)
+def test_a_form_that_only_adobe_reader_draws_is_said_to_be_one(text: str, catalog: str) -> None:
+    facts = read_document(MemorySource(pdf(text=text, catalog=catalog)))
+    assert facts["text_chars"] is None
+    assert facts["warnings"] == [
+        {"code": "needs_adobe_reader", "sentence": NEEDS_ADOBE_READER, "count": 1}
+    ]
+    plain = read_document(MemorySource(pdf(text="Please wait for the lorry", catalog=FORM)))
+    assert (plain["text_chars"], "warnings" in plain) == (25, False)
 
 
 def test_a_locked_pdf_is_refused() -> None:

@@ -5,6 +5,7 @@ Tags and their forms: EXIF 2.32. A pure module, which runs in the sandbox.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import math
 import re
@@ -43,6 +44,7 @@ _VOID: Final = "V"
 # Chinese characters of GB 2312, level 1: the 3,755 that are in use.
 _COMMON_CHINESE: Final = re.compile(rb"(?:[\x20-\x7e]|[\xb0-\xd7][\xa1-\xfe])+")
 _BESIDE_CHINESE: Final = ("cp1250", "cp1251", "cp1252", "cp1257")
+codecs.lookup("gb18030")  # imports it, which is too late in the sandbox
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

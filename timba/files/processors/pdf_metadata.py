@@ -61,8 +61,7 @@ def read_metadata(content: bytes) -> PdfMetadata:
             return PdfMetadata(
                 title=_text(information.get("/Title")) or packet.title,
                 author=_text(information.get("/Author")) or packet.author,
-                created_at=parse_date(_text(information.get("/CreationDate")))
-                or packet.created_at,
+                created_at=parse_date(_text(information.get("/CreationDate"))) or packet.created_at,
             )
     except (pikepdf.PdfError, ValueError, TypeError, NotImplementedError):
         return PdfMetadata()
@@ -78,13 +77,16 @@ def _clean(text: str) -> str:
 
 
 def _decode(raw: bytes) -> str:
-    for mark, encoding in _BOMS:
+    for mark, marked in _BOMS:
         if raw.startswith(mark):
-            return raw[len(mark) :].decode(encoding, "replace").rstrip("\ufffd")
+            return raw[len(mark) :].decode(marked, "replace").rstrip("\ufffd")
     with contextlib.suppress(UnicodeDecodeError):
         return raw.decode("utf-8")
-    encoding = detect_single_byte(sample_words([raw]))
-    return raw.decode(encoding, "replace") if encoding else str(pikepdf.String(raw))
+    encoding = detect_single_byte(sample_words([raw])) or "cp1252"
+    # PDFDocEncoding has the letters of Windows-1252, and other signs.
+    if encoding == "cp1252":
+        return str(pikepdf.String(raw))
+    return raw.decode(encoding, "replace")
 
 
 def _read_packet(document: pikepdf.Pdf) -> PdfMetadata:
@@ -121,7 +123,7 @@ def _first(values: list[str]) -> str:
 def parse_date(text: str) -> str | None:
     """Return a date as ISO 8601, in UTC where its offset is there; None where it is in doubt."""
     match = _DATE.fullmatch(text)
-    if match is None:
+    if match is None or (match[4] is match[9] is None and match[12]):
         return None
     digits = match.groups()[1:6] if match[2] else match.groups()[6:11]
     month, day, hour, minute, second = (int(part or 0) for part in digits)
