@@ -20,7 +20,7 @@ METRES: Final = {
 UNITS: Final = ("m cm cm", "mm mm mm", "cm cm cm", "m m m", "ft in in", "in in in", "m mm mm")
 # Other numbers without a unit would be plausible in metres and centimetres, and so be taken for it.
 UNNAMED: Final = UNITS[:3]
-PLACES: Final = ("header", "header", "row", "title", "none", "length only")
+PLACES: Final = ("header", "header", "row", "title", "note", "none", "length only")
 DECIMALS: Final = {"mm": 0, "cm": 1, "m": 2, "in": 2, "ft": 2}
 
 Log = tuple[str, Decimal, Decimal, Decimal]
@@ -68,7 +68,7 @@ class TableWriter:
         self.has_counter = rng.random() < 0.4
         self.volume = rng.choice(["", "", "Volume (m³)", "m3"])
         self.order = rng.sample(range(4), 4) if rng.random() < 0.3 else [0, 1, 2, 3]
-        named = self.place in ("header", "row", "title", "none") or self.kind == "unit"
+        named = self.place in ("header", "row", "title", "note", "none") or self.kind == "unit"
         self.table = Table(is_plain=named and self.kind != "thousands")
         if self.place == "none" and self.units != ["m", "cm", "cm"]:
             self.table.is_plain = False
@@ -92,6 +92,8 @@ class TableWriter:
             if number == 7 and self.rng.random() < 0.2:
                 self.table.rows.append(header)
         self._add_label(self.labels[0])
+        if self.place == "note":
+            self.table.rows.append([self._write_title(units)])
         if self.rng.random() < 0.5:
             self.table.rows += [[], [self.labels[3]]]
         return self.table

@@ -35,8 +35,11 @@ FULL = {
     "number": "#, No., Nr, Nr., N°, Nº, N.º, №, Lfd. Nr., Lp., Nr p.k., Eil. Nr., № п/п, Item, Row",
 }
 WEAKER = {
-    ("barcode", 1): "Tag, Tag #, tag_id, Label, Etikett, N° étiquette, Birka, Бирка, Этикетка",
-    ("barcode", 2): "Log, Log #, Log No., Stamm-Nr., Nº de troza, Baļķa Nr., № бревна, Code, ID",
+    ("barcode", 1): "Tag #, Tag No., tag_id, Label, Etikett, N° étiquette, Birka, Бирка, Этикетка",
+    (
+        "barcode",
+        2,
+    ): "Tag, Log, Log #, Log No., Stamm-Nr., Nº de troza, Baļķa Nr., № бревна, Code, ID",
     ("length", 1): "Len., dł., gar., ilg., long., дл., довж.",
     ("breadth", 1): "Wid., szer., plat., larg., шир.",
     ("height", 1): "Thk., ép., grub., biez., толщ., вис.",

@@ -16,7 +16,7 @@ from timba.tallies.vocabulary import BARCODE, BREADTH, COUNTER, DIAMETER, HEIGHT
 
 # A longer cell is no header.
 _MAX_HEADER: Final = 120
-_NUMBER_START: Final = re.compile(r"[-+−]?[.,]?(\d|[¼½¾⅐-⅞])")
+_NUMBER_START: Final = re.compile(r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)[-+−]?[.,]?(\d|[¼½¾⅐-⅞])")
 # A header without words that are known has at least as many columns, over as many of numbers.
 _LEAST_COLUMNS: Final = 3
 # A row of column numbers beneath a header counts at least so far.
@@ -79,7 +79,7 @@ def merged_by_row(grid: Grid) -> dict[int, list[tuple[int, int]]]:
 
 
 def is_number_like(cell: Cell | None) -> bool:
-    """Return whether a cell is a number, or a text that begins with one."""
+    """Return whether a cell is a number, or a text that begins with one and is no date."""
     if cell is None:
         return False
     if cell.kind is CellKind.TEXT:

@@ -18,7 +18,7 @@ from timba.tallies.header_rows import (
     split_side_by_side,
 )
 from timba.tallies.parsing import TOO_MANY
-from timba.tallies.titles import units_in_title
+from timba.tallies.title_rows import names_units, title_units_of, unit_names
 from timba.tallies.vocabulary import DIAMETER, MEASURES, VOLUME
 
 # Rows that the first header of a sheet is searched in.
@@ -38,7 +38,7 @@ class Table:
     """A table of logs: its header, the rows beneath it, and the columns that it may take.
 
     `merged` has the first and last columns of merged cells by their first row. `title_units` are
-    the units of measures that a title above names, with the title's row.
+    the units of measures that a title above or a note beneath names, known or not, with its row.
     """
 
     grid: int
@@ -48,7 +48,7 @@ class Table:
     merged: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     start: int = 0
     end: int = 1 << 20
-    title_units: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    title_units: dict[str, tuple[str, int]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     numeric_columns: tuple[int, ...] = ()
 
@@ -67,8 +67,20 @@ class Table:
             merged=self.merged,
             start=self.start,
             end=self.end,
-            title_units=units,
+            title_units=dict(units),
         )
+
+    def add_note(self, units: Mapping[str, tuple[str, int]]) -> None:
+        """Add the units that a note beneath the table names; others than above it are in doubt."""
+        for measure, (unit, row) in units.items():
+            above, _ = self.title_units.get(measure, (unit, 0))
+            self.title_units[measure] = (unit if unit == above else f"{above}/{unit}", row)
+
+    def doubt_units(self, units: Mapping[str, tuple[str, int]]) -> None:
+        """Take units that may be those of the table for doubtful ones, unless it names its own."""
+        in_header = any(column.cell and column.cell.unit for column in self.columns.values())
+        if not (in_header or self.header.unit_cells or self.title_units):
+            self.title_units = {name: (f"?/{unit}", row) for name, (unit, row) in units.items()}
 
     def cell(self, row: Row, index: int) -> Cell | None:
         """Return a visible cell of the table, or None for an empty one."""
@@ -167,8 +179,32 @@ class _GridSearch:
                 self._add_row(row)
                 position += 1
             else:
-                self._begin_tables(header)
+                self._begin_tables(header, row.number)
                 position += header.size
+        self.tables = [part for table in self.tables for part in self._split_at_titles(table)]
+
+    def _split_at_titles(self, table: Table) -> list[Table]:
+        """Return a table in parts, of which each but the first begins with a title that has units.
+
+        Units that are named beneath the last log are those of the logs above.
+        """
+        rows, table.rows = table.rows, []
+        parts = [table]
+        for row in rows:
+            is_log = row.line_error or table.has_numbers(row)
+            if units := {} if is_log else title_units_of([row], table.header):
+                self.left_out[TITLE] += 1
+                if unit_names(units) != unit_names(parts[-1].title_units):
+                    parts.append(table.continued_in(units))
+            else:
+                parts[-1].rows.append(row)
+        while len(parts) > 1 and not any(map(table.has_numbers, parts[-1].rows)):
+            note = parts.pop()
+            parts[-1].rows += note.rows
+            parts[-1].add_note(note.title_units)
+        if len(parts) > 1:
+            table.doubt_units(parts[1].title_units)
+        return parts
 
     def _find_header(self, position: int) -> Header | None:
         row = self.grid.rows[position]
@@ -186,26 +222,22 @@ class _GridSearch:
     def _add_row(self, row: Row) -> None:
         if not self.active:
             self.titles.append(row)
-        for position, table in enumerate(self.active):
-            if units := _new_units(table, row):
-                self.left_out[TITLE] += 1
-                self.active[position] = table.continued_in(units)
-                self.tables.append(self.active[position])
-            elif row.line_error or table.has_cells(row):
+        for table in self.active:
+            if row.line_error or table.has_cells(row):
                 table.rows.append(row)
                 self.row_count += 1
         if self.row_count > MAX_TABLE_ROWS:
             raise FileRefused(TOO_MANY)
 
-    def _begin_tables(self, header: Header) -> None:
+    def _begin_tables(self, header: Header, first_row: int) -> None:
         for part in split_side_by_side(header):
             above = [
                 table
                 for table in self.active
                 if table.header.first <= part.last and part.first <= table.header.last
             ]
-            titles = self._take_titles(above)
-            units = _title_units(titles, part)
+            titles = self._take_titles(above, first_row)
+            units = title_units_of(titles, part)
             if any(_continues(table, part, units) for table in above):
                 self.left_out[REPEATED_HEADER] += header.size
                 continue
@@ -229,10 +261,11 @@ class _GridSearch:
             left.end = right.header.first
             right.start = left.header.last + 1
 
-    def _take_titles(self, tables: Sequence[Table]) -> list[Row]:
+    def _take_titles(self, tables: Sequence[Table], below: int) -> list[Row]:
         """Return the rows above a header that are its titles, and take them from the table above.
 
-        In the sheet's first table these are all rows above; further down those after a blank row.
+        In the sheet's first table these are all rows above; further down those after a blank row,
+        or without one those that name units.
         """
         if not tables:
             return self.titles
@@ -244,12 +277,23 @@ class _GridSearch:
             count += 1
         rows = table.rows[len(table.rows) - count :]
         previous = table.rows[-count - 1].number if count < len(table.rows) else table.header.row
-        while rows and rows[0].number == previous + 1 and not _names_units(rows[0]):
+        is_apart = below - previous > len(rows) + 1
+        while rows and rows[0].number == previous + 1 and (is_apart or not names_units(rows[0])):
             previous = rows.pop(0).number
         if rows:
             del table.rows[-len(rows) :]
             self.left_out[TITLE] += len(rows)
+            table.doubt_units(title_units_of(_rows_apart(rows, below), table.header))
         return rows
+
+
+def _rows_apart(rows: Sequence[Row], below: int) -> Sequence[Row]:
+    """Return the rows that a blank row separates from the header below."""
+    count = len(rows)
+    while count and rows[count - 1].number == below - 1:
+        count -= 1
+        below -= 1
+    return rows[:count]
 
 
 def _may_be_header(row: Row, busy: Sequence[Table]) -> bool:
@@ -267,44 +311,8 @@ def _continues(table: Table, header: Header, units: Mapping[str, tuple[str, int]
     """Return whether a header is the table's own, repeated on the next page."""
     if table.header.first != header.first or table.header.wording != header.wording:
         return False
-    named = {measure: unit for measure, (unit, _) in units.items()}
-    above = {measure: unit for measure, (unit, _) in table.title_units.items()}
     # The row of units beneath a header is often not repeated with it.
     has_same_units = not header.unit_cells or dict(header.unit_cells) == dict(
         table.header.unit_cells
     )
-    return has_same_units and named in ({}, above)
-
-
-def _new_units(table: Table, row: Row) -> dict[str, tuple[str, int]]:
-    """Return the units that a title within a table names, unless they are those above it."""
-    if not table.rows or table.has_numbers(row):
-        return {}
-    units = _title_units([row], table.header)
-    named = {measure: unit for measure, (unit, _) in units.items()}
-    above = {measure: unit for measure, (unit, _) in table.title_units.items()}
-    return units if named != above else {}
-
-
-def _names_units(row: Row) -> bool:
-    return any(units_in_title(text) for text in _row_texts(row, range(len(row.cells))))
-
-
-def _title_units(rows: Sequence[Row], header: Header) -> dict[str, tuple[str, int]]:
-    """Return the unit of each measure that titles name, and the row; the nearest title counts."""
-    units: dict[str, tuple[str, int]] = {}
-    columns = range(header.first, header.last + 1)
-    for row in rows:
-        for text in _row_texts(row, columns):
-            for measure, unit in units_in_title(text).items():
-                units[measure] = (unit, row.number)
-    return units
-
-
-def _row_texts(row: Row, columns: range) -> list[str]:
-    """Return the texts of a title row in or above these columns, each and all together."""
-    cells = [(i, cell) for i, cell in enumerate(row.cells) if cell is not None]
-    if len(cells) > 1:
-        cells = [(i, cell) for i, cell in cells if i in columns]
-    texts = [cell.text for _, cell in cells if cell.kind is CellKind.TEXT]
-    return [*texts, " ".join(texts)] if len(texts) > 1 else texts
+    return has_same_units and unit_names(units) in ({}, unit_names(table.title_units))

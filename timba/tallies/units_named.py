@@ -36,10 +36,13 @@ def find_named_unit(
     group: Group, measure: str, column: int, quantities: Sequence[Quantity | None]
 ) -> NamedUnit | Question | None:
     """Return the unit that the sheet names for a measure, or a question about it, or None."""
-    named = [
-        *_in_header(group, measure, column),
-        *_in_cells(quantities),
-    ]
+    in_cells = _in_cells(quantities)
+    if in_cells and all(quantity is None or quantity.unit for quantity in quantities):
+        # Nothing else counts for them: “ft-in” in the header, 8'6" in the cells.
+        in_header = [each for each in _in_header(group, measure, column) if each.unit]
+    else:
+        in_header = _in_header(group, measure, column)
+    named = [*in_header, *in_cells]
     if not named:
         return None
     units = {each.unit for each in named}
@@ -76,7 +79,7 @@ def _in_header(group: Group, measure: str, column: int) -> list[NamedUnit]:
     # A title above the header is about all that the header leaves open; one beneath contradicts it.
     if title is not None and (not named or title[1] > header.row):
         unit, row = title
-        named.append(NamedUnit(unit, "", f"from row {row}"))
+        named.append(NamedUnit(unit if unit in UNITS else None, unit, f"from row {row}"))
     return named
 
 

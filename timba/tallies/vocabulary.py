@@ -35,7 +35,8 @@ _SPELLINGS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         код, штрих-код, штриховой код, баркод, штриховий код
         """,
         """
-        tag, tags, tag code, log tag, label, log label, ean, ean code, log code, etikett,
+        tag no, tag nr, tag number, tag id, tag #, tag code, log tag, label, log label, ean,
+        ean code, log code, etikett,
         etikette, etiketten, etikettnummer, stammnummer, stammnr, blocknummer, blocknr,
         plättchen, plättchennummer, étiquette, plaquette, etiqueta, etykieta, etykiety, płytka,
         płytki, etiķete, etiķetes, birka, birkas, etiketė, etiketės, žyma, silt, sildi, etiketi,
@@ -43,8 +44,8 @@ _SPELLINGS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         метки, rfid метка, етикетка, етикетки, мітка, мітки, ярлык, ярлик, plomba, пломба
         """,
         """
-        log, logno, block, baulk, code, log ref, piece id, piece no, piece number, id, item
-        code, item id, plate, kode, bille, grume, code grume, código,
+        tag, tags, log, logno, block, baulk, code, log ref, piece id, piece no, piece number,
+        id, item code, item id, plate, kode, bille, grume, code grume, código,
         código de troza, troza, kod, kod kłody, kłoda, kłody, kods, baļķis, baļķa, kodas,
         rąstas, rąsto, kood, palk, palgi, koodi, tukki, tukin, tukkinumero, stocknr,
         stocknummer, код, бревно, бревна, колода, колоды, колоди, stamm, identifier,

@@ -1,0 +1,67 @@
+"""Units count wherever a sheet names them; two that differ are a question, and none is dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.tallies.sheets import workbook
+from tests.tallies.test_generated_sheets import BytesSource
+from timba.tallies.reading import read_tally
+
+NAMES = ["Barcode", "Length", "Width", "Height"]
+LOGS = [["A1", 14, 12, 10], ["A2", 13, 12, 10]]
+TITLE = ["Length in feet, width and height in inches"]
+
+
+def units(*rows: list[Any]) -> dict[str, str]:
+    findings = read_tally(BytesSource(workbook(*rows))).findings
+    assert findings["questions"] == []
+    return dict(findings["read_as"]["units"])
+
+
+def asked(*rows: list[Any]) -> list[str]:
+    findings = read_tally(BytesSource(workbook(*rows))).findings
+    return [question["sentence"] for question in findings["questions"]]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Barcode", "Length (ft)", "Width (in)", "Height (in)"], *LOGS],
+        [NAMES, [None, "ft", "in", "in"], *LOGS],
+        [NAMES, ["Unit", "feet", "inches", "″"], *LOGS],
+        [TITLE, NAMES, *LOGS],
+        [NAMES, *LOGS, TITLE],
+        [NAMES, [None, "ft", "in", "in"], *LOGS, NAMES, ["A3", 12, 12, 10]],
+        [["Barcode", "Length (ft-in)", "Width (in)", "Height (in)"], ["A1", "8'6\"", 12, 10]],
+    ],
+)
+def test_units_are_named_in_several_places(rows: list[list[Any]]) -> None:
+    assert units(*rows) == {"length": "ft", "breadth": "in", "height": "in"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (
+            [["All dimensions in yards"], NAMES, *LOGS],
+            "The unit “yards” of the length, from row 1, is not known. In which unit is it?",
+        ),
+        (
+            [["Sizes in feet and inches"], NAMES, *LOGS],
+            "The unit “ft/in” of the length, from row 1, is not known. In which unit is it?",
+        ),
+        (
+            [NAMES, LOGS[0], ["All sizes in inches"], LOGS[1]],
+            "The unit “?/in” of the length, from row 3, is not known. In which unit is it?",
+        ),
+        (
+            [["Barcode", "Length (ft-in)", "Width (in)", "Height (in)"], ["A1", "8-6", 12, 10]],
+            "The unit “ft-in” of the length, from row 1, is not known. In which unit is it?",
+        ),
+    ],
+)
+def test_units_in_doubt_are_asked_for(rows: list[list[Any]], sentence: str) -> None:
+    assert asked(*rows)[0] == sentence
