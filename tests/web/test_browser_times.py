@@ -84,7 +84,7 @@ def test_printed_pages_have_full_dates_and_say_their_zone(
     measured(owner, load)
     page = open_page(owner, f"/consignments/{load.pk}/")
     text = printed(page)
-    assert "opened 19 Nov 2025, 01:30" in text
+    assert "opened 19 Nov 2025, 01:30 EET" in text
     assert "Times are in Europe/Riga." in text
 
 

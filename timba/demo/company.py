@@ -64,6 +64,7 @@ def load_company(*, administrator: str) -> str:
         address="Mežrūpnieku iela 14, Kuldīga, LV-3301, Latvia",
         contact="Anna Liepa",
         email="office@abava-timber.example",
+        time_zone="Europe/Riga",
     )
     people = {
         person.role: _get_or_add_user(staff, client, person, passwords[person.username])

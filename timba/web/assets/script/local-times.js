@@ -9,7 +9,7 @@ const date = { day: "numeric", month: "short", year: "numeric" };
 const time = new Intl.DateTimeFormat("en-GB", clock);
 const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const day = new Intl.DateTimeFormat("en-GB", date);
-const minute = new Intl.DateTimeFormat("en-GB", { ...clock, ...date });
+const minute = new Intl.DateTimeFormat("en-GB", { ...clock, ...date, timeZoneName: "short" });
 const full = new Intl.DateTimeFormat("en-GB", { ...clock, ...date, second: "2-digit", timeZoneName: "short" });
 
 let isPrinting = false;
