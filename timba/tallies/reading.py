@@ -34,7 +34,8 @@ from timba.tallies.reports import (
 )
 from timba.tallies.rows import RowReader
 from timba.tallies.sheet_volumes import compare_rows, compare_totals, sum_up
-from timba.tallies.tables import FoundTables, Table, find_tables
+from timba.tallies.table_search import FoundTables, find_tables
+from timba.tallies.tables import Table
 
 NO_HEADER: Final = (
     "No row has the headers barcode, length, breadth and height. Name the columns so."
