@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from timba.accounts.models import Client
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.barcodes import find_logs_by_key
 from timba.consignments.models import Consignment, Log
@@ -28,14 +27,14 @@ class Comparison:
 
 
 def compare(
-    client: Client, consignment: Consignment | None, logs: Sequence[SheetLog]
+    client_id: int, consignment: Consignment | None, logs: Sequence[SheetLog]
 ) -> Comparison:
-    """Compare logs with the client's; a log without a barcode gets a new one, so it is new.
+    """Compare logs with those of a client; a log without a barcode gets a new one, so it is new.
 
     Without a consignment, as in a dry run before one is chosen, every log that exists is another's.
     """
     keys = {barcode_key(log.barcode): log for log in logs if log.barcode is not None}
-    existing_logs = find_logs_by_key(client.pk, keys)
+    existing_logs = find_logs_by_key(client_id, keys)
     own_id = None if consignment is None else consignment.pk
     other_ids = {log.consignment_id for log in existing_logs.values()} - {own_id}
     names = dict(Consignment.unscoped.filter(pk__in=other_ids).values_list("pk", "name"))

@@ -103,7 +103,7 @@ def stage_tally(job: Job, result: ReadResult) -> Findings:
     consignment = _consignment_of(file)
     _check_uploader(file.uploaded_by, file.client)
     parsed = deserialize_rows(result.objects[ROWS])
-    comparison = compare(file.client, consignment, parsed.logs)
+    comparison = compare(file.owner_id, consignment, parsed.logs)
     findings = _findings(read, parsed, comparison)
     rejected = _sorted([*parsed.rejected, *comparison.rejected])
     rejects = [(row.row, _reason(row, read), replace_unstorable(row.text)) for row in rejected]
@@ -134,7 +134,7 @@ def record_tally(file: File, findings: Findings) -> None:
     if consignment is None or consignment.pk != findings["consignment"]:
         raise Outdated
     comparison: Comparison = findings["comparison"]
-    if compare(file.client, consignment, findings["logs"]) != comparison:
+    if compare(file.owner_id, consignment, findings["logs"]) != comparison:
         raise Outdated
     _remember_reading(file, findings["remembered"])
     if not comparison.new:
@@ -195,7 +195,7 @@ def _find_recorded_twin(file: File) -> str:
     Without barcodes of their own, its logs could not be told from new ones. That holds after the
     first file is deleted too, because its logs stay.
     """
-    twins = File.unscoped.filter(client_id=file.client_id, sha256=file.sha256)
+    twins = File.unscoped.filter(client_id=file.owner_id, sha256=file.sha256)
     twin = twins.filter(recorded_at__isnull=False).exclude(pk=file.pk).first()
     if twin is None:
         return ""
@@ -212,7 +212,7 @@ def _consignment_of(file: File) -> Consignment | None:
     return consignments.filter(pk=file.consignment_id).first()
 
 
-def _check_uploader(uploader: User | None, client: Client) -> None:
+def _check_uploader(uploader: User | None, client: Client | None) -> None:
     """Raise FileRefused unless the uploader of a sheet may add logs."""
     if uploader is None:
         raise FileRefused(NO_UPLOADER)
