@@ -63,6 +63,7 @@ def test_a_file_that_asks_fails_with_its_questions(ask: Callable[..., File]) -> 
     ]
     assert "asks" not in file.result
     assert file.asks == {"rows": ["Length", "4.2"]}
+    assert File.objects.visible_to(file.uploaded_by).get().get_deferred_fields() == {"asks"}
     assert not ImportProfile.unscoped.exists()
 
 

@@ -24,7 +24,8 @@ class FileQuerySet(TenantQuerySet["File"]):
         return self.filter(deleted_at__isnull=True).exclude(status=File.Status.RECEIVING)
 
     def visible_to(self, user: Any) -> FileQuerySet:
-        return super().visible_to(user).live()
+        # A list of files does not show what each of them asks, which may be large.
+        return super().visible_to(user).live().defer("asks")
 
 
 class File(TenantModel):
