@@ -93,12 +93,14 @@ def test_older_logs_with_the_same_barcode_are_left_to_people(company: Tenant) ->
         for barcode in barcodes
     )
     Consignment.unscoped.update(log_count=3)
+    same = (
+        f"The logs {log.pk} (“{log.barcode}”) and {twin.pk} (“{twin.barcode}”) of client {client}"
+    )
+    free = f"The log {lone.pk} (“B 1” of client {client}) does not keep its barcode"
     assert fsck(fix=True) == [
-        f"The logs {log.pk} (“{log.barcode}”) and {twin.pk} (“{twin.barcode}”) of client {client} "
-        "have the same barcode: change one of them, or delete it.",
+        f"{same} have the same barcode: change one of them, or delete it.",
         UNMENDABLE,
-        f"The log {lone.pk} (“B 1” of client {client}) does not keep its barcode from being used "
-        "again.",
+        f"{free} from being used again.",
         "  It does from now on.",
     ]
     twin.delete()
