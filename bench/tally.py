@@ -1,4 +1,4 @@
-"""A tally sheet of 10,000 rows becomes logs, against reading the same sheet with calamine alone.
+"""A tally sheet of 10,000 rows becomes logs, against reading the same sheet with openpyxl alone.
 
     .venv/bin/python bench/tally.py
 
@@ -36,8 +36,7 @@ django.setup()
 logging.disable(logging.WARNING)
 
 from django.core.management import call_command
-from openpyxl import Workbook
-from python_calamine import CalamineWorkbook
+from openpyxl import Workbook, load_workbook
 
 from timba.accounts.models import User
 from timba.accounts.services import open_client
@@ -47,6 +46,7 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
+from timba.tallies.workbook_cells import read_workbook
 
 ROWS: Final = 10_000
 # The limit for the whole processing, in seconds.
@@ -54,18 +54,15 @@ MAX_SECONDS: Final = 5.0
 
 
 def main() -> None:
-    """Print the seconds of each step, and their ratio to calamine alone."""
+    """Print the seconds of each step, and their ratio to openpyxl alone."""
     call_command("migrate", verbosity=0)
     staff = User.unscoped.create(username="bench", is_staff=True)
     client = open_client(actor=staff, name="Bench")
     load = open_consignment(actor=staff, client=client, name="Lorry 7", type="hardwood")
     sheet, bad = workbook(), workbook(bad=100)
-    bare = seconds(
-        lambda: list(
-            CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).iter_rows()
-        )
-    )
-    print(f"  {ROWS:,} rows, {len(sheet):,} bytes; calamine alone {bare:.2f} s")
+    bare = seconds(lambda: read_with_openpyxl(sheet))
+    print(f"  {ROWS:,} rows, {len(sheet):,} bytes; openpyxl alone {bare:.2f} s")
+    measure("its cells are read", bare, lambda: read_workbook(io.BytesIO(sheet)))
     rows_to_logs = measure("rows become logs", bare, lambda: send(sheet, staff, load))
     measure("the same sheet once more", bare, lambda: send(sheet, staff, load))
     measure("with 100 bad rows, marked", bare, lambda: send(bad, staff, load))
@@ -89,6 +86,12 @@ def workbook(*, bad: int = 0) -> bytes:
     return content.getvalue()
 
 
+def read_with_openpyxl(content: bytes) -> list[Any]:
+    """Return the values of a sheet, read row by row."""
+    book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+    return list(book.worksheets[0].iter_rows(values_only=True))
+
+
 def send(content: bytes, actor: User, consignment: Consignment) -> None:
     """Accept a sheet as a view does, and process it as the worker does."""
     upload = Upload(name="tally.xlsx")
@@ -105,7 +108,7 @@ def send(content: bytes, actor: User, consignment: Consignment) -> None:
 def measure(name: str, bare: float, work: Callable[[], Any]) -> float:
     """Run `work`; print and return its time in seconds."""
     elapsed = seconds(work)
-    print(f"  {name:<28} {elapsed:5.2f} s  {elapsed / bare:5.1f} × calamine alone")
+    print(f"  {name:<28} {elapsed:5.2f} s  {elapsed / bare:5.1f} × openpyxl alone")
     return elapsed
 
 

@@ -62,7 +62,7 @@ def decide_delimiter(lines: Sequence[str]) -> str | None:
     What stands in quotes does not count. Decimal commas are in many lines too, but at most one in
     each cell, so a comma must explain twice as much as another delimiter.
     """
-    unquoted = [_QUOTED.sub("", line) if '"' in line else line for line in lines]
+    unquoted = [_QUOTED.sub("", line) if '"' in line else line for line in lines if line]
     best, best_score = None, 0
     for delimiter in DELIMITERS:
         counts = Counter(line.count(delimiter) for line in unquoted)
@@ -105,28 +105,24 @@ class _Rows:
 
     def read(self) -> list[Row]:
         """Return the rows that are not blank; raise FileRefused if there are too many cells."""
-        rows, filled = [], FilledCells()
-        for number, record in enumerate(self._read_records(), start=1):
-            cells = tuple(map(_make_cell, record.cells))
-            filled.add(len(cells) - cells.count(None))
-            if record.error or any(cell and not cell.text.isspace() for cell in cells):
-                if number > MAX_ROWS:
-                    raise FileRefused(TOO_FULL)
-                rows.append(Row(number, cells, line_error=record.error.format(row=number)))
-        return rows
-
-    def _read_records(self) -> list[_Record]:
-        records = []
-        start = 0
+        filled = FilledCells()
+        records: list[tuple[int, _Record]] = []
+        number = start = 0
         while start < len(self._lines):
-            records.append(_check(self._read_record(start)))
-            start += records[-1].lines
+            number += 1
+            if not self._lines[start]:
+                start += 1
+                continue
+            record = _check(self._read_record(start))
+            start += record.lines
+            filled.add(sum(map(bool, record.cells)))
+            if record.error or any(text and not text.isspace() for text in record.cells):
+                records.append((number, record))
+        if records and records[-1][0] > MAX_ROWS:
+            raise FileRefused(TOO_FULL)
         # A sheet without quoted cells may have inch marks; others double them.
-        if not any(record.is_quoted for record in records):
-            return records
-        return [
-            replace(record, error=BAD_QUOTE) if record.has_mark else record for record in records
-        ]
+        is_quoted = any(record.is_quoted for _, record in records)
+        return [_make_row(number, record, is_quoted=is_quoted) for number, record in records]
 
     def _read_record(self, start: int) -> _Record:
         """Return the record that begins in a line; if a quote in it is stray, that line alone."""
@@ -187,6 +183,11 @@ def _check(record: _Record) -> _Record:
     if any(_LOST in text for text in record.cells):
         return replace(record, error=UNREADABLE_LETTER)
     return record
+
+
+def _make_row(number: int, record: _Record, *, is_quoted: bool) -> Row:
+    error = BAD_QUOTE if is_quoted and record.has_mark else record.error
+    return Row(number, tuple(map(_make_cell, record.cells)), line_error=error.format(row=number))
 
 
 def _make_cell(text: str) -> Cell | None:

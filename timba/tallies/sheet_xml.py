@@ -92,7 +92,7 @@ class _SheetReader:
         self._shared_formulas: dict[str, str] = {}
         self._row, self._row_text, self._is_hidden = 0, "", False
         self._cells: dict[int, Cell] = {}
-        self._column, self._kind, self._style = -1, "", 0
+        self._column, self._kind, self._style = -1, "", ""
         self._value: list[str] = []
         self._formula: list[str] | None = None
         self._shared_index = ""
@@ -161,9 +161,7 @@ class _SheetReader:
         self._column = self._column_of(reference) if reference else self._column + 1
         if self._column >= MAX_COLUMNS or self._column in self._cells:
             raise FileRefused(DAMAGED)
-        self._kind = attributes.get("t", "n")
-        style = attributes.get("s", "0")
-        self._style = int(style) if style.isdecimal() and len(style) < _MAX_DIGITS else -1
+        self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
         self._value, self._formula, self._room = [], None, MAX_TEXT
 
     def _column_of(self, reference: str) -> int:
@@ -176,8 +174,11 @@ class _SheetReader:
         return index
 
     def _end_cell(self) -> None:
+        if not self._value and self._formula is None:
+            return
         formula = None if self._formula is None else self._formula_text(self._formula)
-        cell = self._maker.make(self._kind, "".join(self._value), self._style, formula)
+        style = int(self._style) if self._style.isdecimal() and len(self._style) < 9 else -1
+        cell = self._maker.make(self._kind, "".join(self._value), style, formula)
         if cell is not None:
             self._filled.add()
             self._cells[self._column] = cell

@@ -192,7 +192,7 @@ class _Styles:
     """Takes the elements of the styles: number formats, and which of them a cell's style has."""
 
     def __init__(self) -> None:
-        self._codes = dict(BUILT_IN)
+        self._codes = {str(number): code for number, code in BUILT_IN.items()}
         self._ids: list[str] = []
         self._list = ""
         self.starts: Starts = {
@@ -212,8 +212,7 @@ class _Styles:
         formats = []
         for number in (*self._ids, "0"):
             if number not in parsed:
-                code = self._codes.get(int(number), GENERAL) if number.isdecimal() else GENERAL
-                parsed[number] = parse_format(code)
+                parsed[number] = parse_format(self._codes.get(number, GENERAL))
             formats.append(parsed[number])
         return formats
 
@@ -221,10 +220,9 @@ class _Styles:
         self._list = name
 
     def _add_format(self, attributes: Attributes) -> None:
-        number = attributes.get("numFmtId", "")
         # Elsewhere in the styles, a format may be that of a condition.
-        if self._list == "numFmts" and number.isdecimal():
-            self._codes[int(number)] = attributes.get("formatCode", GENERAL)
+        if self._list == "numFmts":
+            self._codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", GENERAL)
 
     def _add_style(self, attributes: Attributes) -> None:
         if self._list == "cellXfs":
