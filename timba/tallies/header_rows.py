@@ -111,9 +111,16 @@ def find_header(
     alone = {index: _read_column(text) for index, text in upper.items()}
     if lower_row and lower:
         both = _join(_spread(merged.get(row.number, ()), upper), lower)
-        if _are_one_header(alone, both, lower) and _is_header(lower_row, both):
+        beneath = {index: _read_column(text) for index, text in lower.items()}
+        if (
+            _are_one_header(alone, both, beneath)
+            and _names_a_log(_fields(both))
+            and not _has_numbers(lower_row, beneath, both)
+        ):
             return _with_rows_beneath(grid, position, 2, both)
-    return _with_rows_beneath(grid, position, 1, alone) if _is_header(row, alone) else None
+    if _names_a_log(_fields(alone)) and not _has_numbers(row, alone, alone):
+        return _with_rows_beneath(grid, position, 1, alone)
+    return None
 
 
 def _header_texts(row: Row, is_free: Callable[[int], bool]) -> dict[int, str]:
@@ -175,12 +182,10 @@ def _join(upper: Mapping[int, str], lower: Mapping[int, str]) -> dict[int, Heade
 def _are_one_header(
     alone: Mapping[int, HeaderColumn],
     both: Mapping[int, HeaderColumn],
-    lower: Mapping[int, str],
+    beneath: Mapping[int, HeaderColumn],
 ) -> bool:
     """Return whether two rows make one header: each adds to the other, or both say the same."""
-    upper_fields, fields = _fields(alone), _fields(both)
-    lower_columns = {index: _read_column(text) for index, text in lower.items()}
-    lower_fields = _fields(lower_columns)
+    upper_fields, fields, lower_fields = _fields(alone), _fields(both), _fields(beneath)
     if _names_a_log(upper_fields) and _names_a_log(lower_fields):
         return True
     return fields > upper_fields and (fields > lower_fields or bool(upper_fields))
@@ -196,21 +201,19 @@ def _names_a_log(fields: set[str]) -> bool:
     return bool(measured) and len(measured) + bool(fields & _KEYS) > 1
 
 
-def _is_header(row: Row, columns: Mapping[int, HeaderColumn]) -> bool:
-    """Return whether columns name a table of logs, and the row has no numbers among them."""
-    known = [index for index, column in columns.items() if column.field]
-    if not _names_a_log(_fields(columns)):
-        return False
-    between = row.cells[min(known) : max(known) + 1]
-    return not any(
-        is_number_like(cell) and index not in columns_with_words(columns)
-        for index, cell in enumerate(between, start=min(known))
+def _has_numbers(
+    row: Row, words: Mapping[int, HeaderColumn], header: Mapping[int, HeaderColumn]
+) -> bool:
+    """Return whether a row has numbers among the columns that a header names.
+
+    Words that name a field may begin with a number: “1. Barcode”.
+    """
+    known = [index for index, column in header.items() if column.field]
+    cells = enumerate(row.cells[min(known) : max(known) + 1], start=min(known))
+    return any(
+        is_number_like(cell) and (index not in words or words[index].field is None)
+        for index, cell in cells
     )
-
-
-def columns_with_words(columns: Mapping[int, HeaderColumn]) -> set[int]:
-    """Return the columns whose header names a field, though it may begin with a number."""
-    return {index for index, column in columns.items() if column.field}
 
 
 def _with_rows_beneath(
@@ -238,6 +241,8 @@ def _with_rows_beneath(
 
 def _unit_cells(row: Row, columns: Mapping[int, HeaderColumn]) -> dict[int, str]:
     """Return the texts of a row of units by column; nothing for another row."""
+    if row.hidden:
+        return {}
     cells = {}
     for index, column in columns.items():
         cell = row.cells[index] if index < len(row.cells) else None
