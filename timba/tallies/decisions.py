@@ -68,6 +68,14 @@ def decide_numbers(
     return reading
 
 
+def decide_volume_style(
+    styles: Mapping[str, NumberStyle | None], cells: Iterable[Cell]
+) -> NumberStyle | None:
+    """Return the style of volumes: that of the measures, or else the one that they show alone."""
+    known = [style for style in styles.values() if style is not None]
+    return known[0] if known else decide_style(_texts(list(cells))).style
+
+
 def _texts(cells: Sequence[Cell | None]) -> list[str]:
     """Return the different texts of cells."""
     texts = (cell.text for cell in cells if cell is not None and cell.kind is CellKind.TEXT)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from timba.files.processors.base import FileRefused
 from timba.files.questions import Question
 from timba.tallies.answers import Answers
-from timba.tallies.decisions import USUAL_UNITS, decide_numbers, is_mostly_plausible
+from timba.tallies.decisions import (
+    USUAL_UNITS,
+    decide_numbers,
+    decide_volume_style,
+    is_mostly_plausible,
+)
 from timba.tallies.field_columns import ColumnChoice, choose_columns
 from timba.tallies.grids import CellKind, Row
 from timba.tallies.groups import Group
@@ -18,7 +23,7 @@ from timba.tallies.measure_cells import read_quantity
 from timba.tallies.own_exports import is_own_csv, is_own_export
 from timba.tallies.parsing import FIELDS
 from timba.tallies.tables import Table
-from timba.tallies.vocabulary import MEASURES
+from timba.tallies.vocabulary import MEASURES, VOLUME
 
 
 @dataclass(kw_only=True, slots=True)
@@ -74,12 +79,16 @@ def lay_out(group: Group, profile: Answers) -> GroupLayout:
     numbers = decide_numbers(group, choice.columns, cells, profile)
     result.questions += numbers.questions
     result.used_profile |= numbers.used_profile
+    styles = dict(numbers.styles)
+    if VOLUME in choice.columns:
+        volumes = group.cells(choice.columns[VOLUME])
+        styles[VOLUME] = decide_volume_style(numbers.styles, volumes)
     result.layouts = [
         _layout(
             group,
             table,
             choice,
-            {"units": numbers.units, "styles": numbers.styles},
+            {"units": numbers.units, "styles": styles},
             evidence=numbers.evidence,
         )
         for table in group.tables

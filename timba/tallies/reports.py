@@ -13,6 +13,7 @@ from timba.tallies.header_cells import normalize_header
 from timba.tallies.layouts import Layout
 from timba.tallies.parsing import ParsedRows
 from timba.tallies.tables import Table
+from timba.tallies.vocabulary import MEASURES
 
 # First rows of a table that are shown with a question.
 HEAD_ROWS: Final = 8
@@ -31,7 +32,7 @@ def describe_layouts(layouts: Sequence[Layout], workbook: Workbook) -> dict[str,
 
 
 def _describe(layout: Layout) -> dict[str, Any]:
-    marks = {style.decimal for style in layout.styles.values() if style is not None}
+    marks = {style.decimal for name, style in layout.styles.items() if style and name in MEASURES}
     columns: dict[str, int | None] = {name: i + 1 for name, i in layout.columns.items()}
     if layout.makes_barcodes:
         columns["barcode"] = None

@@ -13,7 +13,7 @@ from timba.tallies.groups import header_of_column
 from timba.tallies.layouts import Layout
 from timba.tallies.measure_cells import read_quantity
 from timba.tallies.parsing import SheetLog
-from timba.tallies.vocabulary import LENGTH, VOLUME
+from timba.tallies.vocabulary import VOLUME
 
 # Rows that a warning names; all are counted.
 MAX_NAMED: Final = 20
@@ -46,8 +46,7 @@ def reads_volumes(layout: Layout) -> bool:
 def read_volume(layout: Layout, row: Row) -> Decimal | None:
     """Return the volume that a row gives, to the litre or finer; None for none."""
     cell = layout.cell(row, VOLUME)
-    style = layout.styles.get(VOLUME, layout.styles.get(LENGTH))
-    quantity = read_quantity(cell, style)
+    quantity = read_quantity(cell, layout.styles.get(VOLUME))
     if quantity is None or quantity.unit is not None or quantity.value <= 0:
         return None
     value = quantity.value
@@ -73,10 +72,13 @@ def sum_up(tables: Sequence[TableVolumes]) -> str | None:
 
 
 def _whole(table: TableVolumes) -> Decimal:
-    """Return the total of a table: its last one where that sums up the ones above."""
-    *parts, last = table.totals
-    above = sum(parts, Decimal(0))
-    return last if not parts or not differs(last, above) else above + last
+    """Return the total of a table: its last one, or the sum of those of pages.
+
+    It is the one that is nearer to the sum of the logs.
+    """
+    logs = table.computed if table.missing else sum(table.given, Decimal(0))
+    candidates = (table.totals[-1], sum(table.totals, Decimal(0)))
+    return min(candidates, key=lambda total: abs(total - logs))
 
 
 def compare_rows(logs: Sequence[SheetLog], sheets: Sequence[str]) -> list[dict[str, Any]]:
@@ -113,7 +115,7 @@ def compare_totals(tables: Sequence[TableVolumes]) -> list[dict[str, Any]]:
         else:
             continue
         whole = _whole(table)
-        if not any(not differs(each, logs) for each in (whole, *table.totals)):
+        if differs(whole, logs):
             place = f" of “{table.sheet}”" if table.sheet and len(tables) > 1 else ""
             sentences.append(f"The total{place} is {whole:f} m³, the sum of its logs {logs:f} m³.")
     if not sentences:
