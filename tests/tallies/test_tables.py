@@ -9,7 +9,7 @@ import pytest
 from tests.tallies.reads import book, books, read, refusal
 from tests.tallies.sheets import HEADER, save, workbook
 from timba.tallies.reading import NO_HEADER
-from timba.tallies.tables import MAX_TABLES, MAX_TITLE_ROWS
+from timba.tallies.table_search import MAX_TABLES, MAX_TITLE_ROWS
 
 ROW = ("B-1", 4.2, 30, 25)
 LOG = ("B-1", "4.200", "30.000", "25.000")

@@ -95,10 +95,14 @@ class _GridSearch:
                 continue
             header = self._find_header(position)
             if header is None:
-                self._add_row(row)
+                if not self.active:
+                    self.titles.append(row)
+                self._add_row(row, self.active)
                 position += 1
             else:
-                self._begin_tables(header, row.number)
+                beside = self._begin_tables(header, row.number)
+                for each in rows[position : position + header.size]:
+                    self._add_row(each, beside)
                 position += header.size
         self.tables = [part for table in self.tables for part in self._split_at_titles(table)]
 
@@ -138,23 +142,19 @@ class _GridSearch:
 
         return find_header(self.grid, position, is_free, merged=self.merged, words=self.words)
 
-    def _add_row(self, row: Row) -> None:
-        if not self.active:
-            self.titles.append(row)
-        for table in self.active:
+    def _add_row(self, row: Row, tables: Sequence[Table]) -> None:
+        for table in tables:
             if row.line_error or table.has_cells(row):
                 table.rows.append(row)
                 self.row_count += 1
         if self.row_count > MAX_TABLE_ROWS:
             raise FileRefused(TOO_MANY)
 
-    def _begin_tables(self, header: Header, first_row: int) -> None:
+    def _begin_tables(self, header: Header, first_row: int) -> list[Table]:
+        """Begin the tables of a header, and return those that go on beside it."""
+        beside = [table for table in self.active if not _overlap(table, header)]
         for part in split_side_by_side(header):
-            above = [
-                table
-                for table in self.active
-                if table.header.first <= part.last and part.first <= table.header.last
-            ]
+            above = [table for table in self.active if _overlap(table, part)]
             titles = self._take_titles(above, first_row)
             units = title_units_of(titles, part)
             if any(_continues(table, part, units) for table in above):
@@ -172,6 +172,7 @@ class _GridSearch:
             self.tables.append(table)
             self.active.append(table)
         self._set_bounds()
+        return beside
 
     def _set_bounds(self) -> None:
         """Let each active table reach to the next ones on both sides."""
@@ -213,6 +214,10 @@ def _rows_apart(rows: Sequence[Row], below: int) -> Sequence[Row]:
         count -= 1
         below -= 1
     return rows[:count]
+
+
+def _overlap(table: Table, header: Header) -> bool:
+    return table.header.first <= header.last and header.first <= table.header.last
 
 
 def _may_be_header(row: Row, busy: Sequence[Table]) -> bool:
