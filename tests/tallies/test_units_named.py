@@ -61,6 +61,17 @@ def test_units_are_named_in_several_places(rows: list[list[Any]]) -> None:
             [["Barcode", "Length (ft-in)", "Width (in)", "Height (in)"], ["A1", "8-6", 12, 10]],
             "The unit “ft-in” of the length, from row 1, is not known. In which unit is it?",
         ),
+        (
+            [NAMES, ["A1", "14 ft", 12, 10], LOGS[0], LOGS[1]],
+            (
+                "Some cells of the length name a unit, such as ft, others none. In which unit are "
+                "the others?"
+            ),
+        ),
+        (
+            [[*NAMES, "UoM"], *[[*log, "ft/in"] for log in LOGS]],
+            "The column E (“UoM”) gives units, such as “ft/in”. In which unit is the length?",
+        ),
     ],
 )
 def test_units_in_doubt_are_asked_for(rows: list[list[Any]], sentence: str) -> None:

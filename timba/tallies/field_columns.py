@@ -17,8 +17,10 @@ from timba.tallies.units import UNITS, parse_unit
 from timba.tallies.vocabulary import (
     BARCODE,
     BREADTH,
+    BROAD,
     COUNTER,
     DIAMETER,
+    DOUBTFUL,
     HEIGHT,
     MEASURES,
     PIECES,
@@ -249,7 +251,10 @@ def _ask_for_missing(group: Group, choice: ColumnChoice) -> None:
     ]
     if not missing:
         return
-    diameters = [index for _, index in _candidates(group, choice, DIAMETER)]
+    # “D” beside a breadth may be the thickness (Dicke) as well.
+    weakest = DOUBTFUL if {BREADTH, HEIGHT} <= set(missing) else BROAD
+    candidates = _candidates(group, choice, DIAMETER)
+    diameters = [index for rank, index in candidates if rank <= weakest]
     if diameters and not {BREADTH, HEIGHT}.isdisjoint(missing):
         choice.questions.append(_refuse_diameters(group, missing, diameters))
         missing = [name for name in missing if name not in (BREADTH, HEIGHT)]

@@ -6,12 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from timba.files.questions import Question
 from timba.tallies.groups import Group, header_of
 from timba.tallies.quantities import Quantity
 from timba.tallies.units import UNITS, parse_unit
+from timba.tallies.vocabulary import PIECES
+from timba.tallies.wording import unify_primes
 
 UNIT_WORDS: Final[Mapping[str, str]] = {
     "mm": "millimetres",
@@ -20,6 +23,9 @@ UNIT_WORDS: Final[Mapping[str, str]] = {
     "in": "inches",
     "ft": "feet",
 }
+# A column whose first cells are units is one of units.
+_FIRST_CELLS: Final = 20
+_MAX_UNIT: Final = 20
 CHOICES: Final = tuple(UNITS)
 
 
@@ -44,7 +50,7 @@ def find_named_unit(
         in_header = _in_header(group, measure, column)
     named = [*in_header, *in_cells]
     if not named:
-        return None
+        return _ask_about_other_units(group, measure, quantities)
     units = {each.unit for each in named}
     if len(units) == 1 and None not in units:
         return named[0]
@@ -55,6 +61,28 @@ def find_named_unit(
         claims = " and ".join(f"{UNIT_WORDS[each.unit or '']} {each.place}" for each in named)
         sentence = f"The sheet names different units for the {measure}: {claims}."
     return ask_unit(group, measure, f"{sentence} In which unit is it?")
+
+
+def _ask_about_other_units(
+    group: Group, measure: str, quantities: Sequence[Quantity | None]
+) -> Question | None:
+    """Return a question about units that some cells name, or a column of units, or None."""
+    own = next((each.unit for each in quantities if each is not None and each.unit), None)
+    if own is not None:
+        sentence = f"Some cells of the {measure} name a unit, such as {own}, others none."
+        return ask_unit(group, measure, f"{sentence} In which unit are the others?")
+    for column, header in group.table.columns.items():
+        if header.cell is None or header.cell.field == PIECES:
+            texts = [cell.text for cell in islice(group.cells(column), _FIRST_CELLS)]
+            if texts and all(map(_is_length_unit, texts)):
+                sentence = f"The column {group.name(column)} gives units, such as “{texts[0]}”."
+                return ask_unit(group, measure, f"{sentence} In which unit is the {measure}?")
+    return None
+
+
+def _is_length_unit(text: str) -> bool:
+    words = re.findall(r"[^\W\d_]+|['\"]", unify_primes(text))
+    return len(text) <= _MAX_UNIT and bool(words) and all(map(parse_unit, words))
 
 
 def ask_unit(group: Group, measure: str, sentence: str) -> Question:
