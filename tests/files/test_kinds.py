@@ -16,6 +16,7 @@ from tests.tallies.sheets import tally
 from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_BY_EXTENSION,
+    SEND_AS_JPEG,
     Detected,
     UnknownKind,
     detect,
@@ -26,6 +27,7 @@ from timba.files.kinds import (
 
 JPEG, PNG, PDF = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n\0\0", b"%PDF-1.7\n"
 WEBP = b"RIFF\x10\0\0\0WEBPVP8 "
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 TEXT = "Lärche, 12 Stämme\n".encode()
 READINGS = b"7,21.5,2026-01-01T00:00:00Z\n"
 PACKED = gzip.compress(READINGS, mtime=0)
@@ -56,7 +58,13 @@ def kind_of(name: str, head: bytes, requested: str | None = None) -> Detected:
         ("a.JPEG", JPEG, None, "photo", "image/jpeg"),
         ("a.PnG", PNG, None, "photo", "image/png"),
         ("a.webp", WEBP, "photo", "photo", "image/webp"),
+        ("a.jfif", JPEG, None, "photo", "image/jpeg"),
         ("a.pdf", PDF, None, "document", "application/pdf"),
+        ("a.pdf", b"\xef\xbb\xbf" + PDF, None, "document", "application/pdf"),
+        ("a.pdf", b"\r\n" + PDF, None, "document", "application/pdf"),
+        ("a.pdf", b"Content-Type: application/pdf\n\n" + PDF, None, "document", "application/pdf"),
+        ("a.pdf", bytes(1000) + PDF, None, "document", "application/pdf"),
+        ("a.txt", b"About %PDF-1.7", None, "text", "text/plain"),
         ("a.txt", TEXT, None, "text", "text/plain"),
         ("a.md", TEXT, None, "text", "text/markdown"),
         ("a.csv", TEXT, None, "text", "text/csv"),
@@ -74,7 +82,11 @@ def kind_of(name: str, head: bytes, requested: str | None = None) -> Detected:
         ("readings.dat", PACKED, "temperatures", "temperatures", "application/gzip"),
         (".csv", READINGS, "temperatures", "temperatures", "text/plain"),
         ("a.txt", "Lärche".encode("utf-16"), None, "text", "text/plain"),
+        ("a.txt", "Bērzs, egle".encode("utf-16-le"), None, "text", "text/plain"),
+        ("a.txt", "Лес, груз".encode("utf-16-be"), None, "text", "text/plain"),
+        ("a.csv", "Bērzs;4".encode("utf-16-le")[:-1], None, "text", "text/csv"),
         ("a.txt", "Lärche, 12 Stämme".encode("cp1252"), None, "text", "text/plain"),
+        ("a.csv", "Größe, Länge, Höhe".encode("cp1252"), "tally", "tally", "text/csv"),
         ("a.xlsx", BOOK, None, "tally", WORKBOOK),
         ("a.XLSX", part("[Content_Types].xml"), "tally", "tally", WORKBOOK),
         ("a.xlsx", part("xl/workbook.xml"), None, "tally", WORKBOOK),
@@ -161,11 +173,25 @@ def test_the_bytes_decide_the_kind(
         ("a.xlsx", TEXT, None, "its name ends in “.xlsx”, but its bytes are plain text."),
         ("a.csv", BOOK, "tally", "its name ends in “.csv”, but its bytes are an Excel workbook."),
         ("a.txt", TEXT, "tally", "its name ends in “.txt”, which is not a file of kind tally."),
+        ("a.heic", HEIC, None, f"files ending in “.heic” cannot be read here. {SEND_AS_JPEG}"),
+        ("a.HEIF", HEIC, None, f"files ending in “.heif” cannot be read here. {SEND_AS_JPEG}"),
         (
-            "a.csv",
-            "Größe, Länge, Höhe".encode("cp1252"),
-            "tally",
-            "its text is not UTF-8. Save it as “CSV UTF-8”.",
+            "a.jpg",
+            HEIC,
+            None,
+            f"its name ends in “.jpg”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
+        ),
+        (
+            "a.png",
+            HEIC.replace(b"heic", b"mif1"),
+            None,
+            f"its name ends in “.png”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
+        ),
+        (
+            "a.pdf",
+            b" " * 1024 + PDF,
+            None,
+            "its name ends in “.pdf”, but its bytes are plain text.",
         ),
         (
             "a.gz",

@@ -394,7 +394,7 @@ def test_a_file_is_recognized_by_its_head(packed: bool) -> None:
     assert PROCESSOR.sniff(head(FILE.encode()))
     assert PROCESSOR.sniff(head(FILE.encode() + b"\n" + noise))
     assert not PROCESSOR.sniff(head(b"a text\nof lines\n"))
-    assert not PROCESSOR.sniff(head(b"x\n" * 20 + FILE.encode()))
+    assert not PROCESSOR.sniff(head(b"x\n" * 120 + FILE.encode()))
     assert not PROCESSOR.sniff(head(noise))
     assert not PROCESSOR.sniff(head(b""))
 

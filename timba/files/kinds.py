@@ -12,16 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from timba.files.text_encoding import detect_utf16
+
 # Enough for every signature, and for twenty lines of readings after any header.
 HEAD_BYTES: Final = 64 * 1024
 
 PHOTO, DOCUMENT, TEXT, TEMPERATURES = "photo", "document", "text", "temperatures"
 TALLY = "tally"
+HEIC = "image/heic"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 MEDIA_TYPES: Final = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
+    "jfif": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
     "pdf": "application/pdf",
@@ -34,6 +38,7 @@ MEDIA_TYPES: Final = {
 KINDS_BY_EXTENSION: Final[Mapping[str, tuple[str, ...]]] = {
     "jpg": (PHOTO,),
     "jpeg": (PHOTO,),
+    "jfif": (PHOTO,),
     "png": (PHOTO,),
     "webp": (PHOTO,),
     "pdf": (DOCUMENT,),
@@ -47,11 +52,20 @@ _PHOTO_OR_PDF_BYTES: Final = 5 * 1024 * 1024
 _MAX_INVALID_SHARE: Final = 0.1
 # Spreadsheets in other formats, which a user can save as an Excel workbook.
 _OTHER_SPREADSHEETS: Final = ("xls", "xlsm", "xlsb", "ods")
+_HEIC_EXTENSIONS: Final = ("heic", "heif", "hif")
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A zip archive's local file header (APPNOTE 4.3.7): after the signature 26 bytes, whose last four
 # are the lengths of the name and of the extra field.
 _ZIP_ENTRY: Final = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
 _OLE_SIGNATURE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PDF_SIGNATURE: Final = b"%PDF-"
+# ISO 32000-1, annex H, note 13.
+_PDF_HEADER_BYTES: Final = 1024
+# ISO/IEC 23008-12, annex B: brands of HEIF whose pictures are coded as HEVC.
+_HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+SEND_AS_JPEG: Final = (
+    "On an iPhone choose Settings > Camera > Formats > Most Compatible, or send it as JPEG."
+)
 # Control characters except tabs, line ends, form feeds and ESC, which starts terminal sequences.
 _CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -117,6 +131,9 @@ def detect(
     possible = KINDS_BY_EXTENSION.get(extension, ())
     media_type = MEDIA_TYPES.get(extension, "text/plain")
     detected = _media_type_of(head)
+    # Mail programs and scanners write lines before a PDF: its header may stand further on.
+    if media_type == "application/pdf" and _PDF_SIGNATURE in head[:_PDF_HEADER_BYTES]:
+        detected = media_type
     # Temperature files may have any extension, so their bytes alone tell whether they are gzipped.
     if not possible and detected == "application/gzip":
         media_type = detected
@@ -128,15 +145,18 @@ def detect(
             raise UnknownKind("there are no temperature readings in this archive.")
     elif requested == TEMPERATURES and not _looks_like_utf8(head):
         raise UnknownKind("its text is not UTF-8, as readings are. Save it as UTF-8.")
-    elif requested == TALLY and media_type != WORKBOOK and not _looks_like_utf8(head):
-        raise UnknownKind("its text is not UTF-8. Save it as “CSV UTF-8”.")
     kind = requested or _kind_by_bytes(possible, head, sniffers)
     return Detected(kind=kind, media_type=media_type)
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Return whether bytes are text in UTF-8, in UTF-16 with a BOM, or in an 8-bit encoding."""
-    return _looks_like_utf8(head) or head.startswith(_UTF16_BOMS) or not _CONTROL_BYTES.search(head)
+    """Return whether bytes are text in UTF-8, in UTF-16, or in an 8-bit encoding."""
+    return (
+        _looks_like_utf8(head)
+        or head.startswith(_UTF16_BOMS)
+        or detect_utf16(head) is not None
+        or not _CONTROL_BYTES.search(head)
+    )
 
 
 def _looks_like_utf8(head: bytes) -> bool:
@@ -172,10 +192,12 @@ def _media_type_of(head: bytes) -> str:
         return "image/png"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if head.startswith(b"%PDF-"):
+    if head.startswith(_PDF_SIGNATURE):
         return "application/pdf"
     if head.startswith(b"\x1f\x8b"):
         return "application/gzip"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return HEIC
     if head.startswith(b"PK\x03\x04"):
         return WORKBOOK if _is_workbook(head) else "application/zip"
     if head.startswith(_OLE_SIGNATURE):
@@ -206,6 +228,8 @@ def _unsupported_reason(extension: str) -> str:
     reason = f"files ending in “.{extension}” cannot be read here."
     if extension in _OTHER_SPREADSHEETS:
         reason += " Save it as an Excel workbook (.xlsx)."
+    if extension in _HEIC_EXTENSIONS:
+        reason += f" {SEND_AS_JPEG}"
     return reason
 
 
@@ -213,7 +237,8 @@ def _mismatch_reason(extension: str, detected: str) -> str:
     if extension == "xlsx" and detected == "application/x-ole-storage":
         return "it is locked with a password, or in an old format. Save it without one, as .xlsx."
     name = f"its name ends in “.{extension}”" if extension else "its name has no extension"
-    return f"{name}, but its bytes are {_describe(detected)}."
+    advice = f" {SEND_AS_JPEG}" if detected == HEIC else ""
+    return f"{name}, but its bytes are {_describe(detected)}.{advice}"
 
 
 def _describe(media_type: str) -> str:
@@ -221,6 +246,7 @@ def _describe(media_type: str) -> str:
         "image/jpeg": "a JPEG photo",
         "image/png": "a PNG image",
         "image/webp": "a WebP image",
+        HEIC: "a HEIC photo",
         "application/pdf": "a PDF",
         "application/gzip": "a gzip archive",
         "application/zip": "a zip archive",

@@ -6,7 +6,6 @@ are objects derived from the file, and the totals of its cities are staged rows.
 
 from __future__ import annotations
 
-import io
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +14,15 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
+from timba.files.kinds import HEAD_BYTES
 from timba.files.models import Derivative, File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
 from timba.serialization import format_utc
 from timba.temperatures.bounds import to_datetime
-from timba.temperatures.lines import UnreadableFile, read_blocks, read_lines
-from timba.temperatures.parsing import Reject, looks_like_readings, parse_block
+from timba.temperatures.lines import UnreadableFile, read_blocks
+from timba.temperatures.parsing import Reject, parse_block
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, iter_city_totals
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
@@ -31,6 +31,7 @@ from timba.temperatures.services import (
     stage_totals,
     uncount_readings,
 )
+from timba.temperatures.sniffing import describe_layout, sniff_readings
 from timba.temperatures.totals import CityColumns, Totals
 
 # Cities whose totals are staged in one transaction.
@@ -39,6 +40,10 @@ STAGE_BATCH_SIZE: Final = 1000
 PARSING_SHARE: Final = 0.95
 
 FORMAT: Final = "Each line must read city_id,temperature,timestamp."
+OTHER_LAYOUT: Final = (
+    "It looks like temperature readings {}, which are not read yet. Save it as UTF-8 with lines "
+    "like 7,21.50,2026-01-31T14:05:00Z, or upload it as a text to keep it without counting it."
+)
 NO_LINES: Final = f"The file holds no reading, only a header or blank lines. {FORMAT}"
 
 
@@ -70,12 +75,8 @@ class TemperatureProcessor(Processor):
     """Readings count from the moment their file is settled until it is deleted."""
 
     def sniff(self, head: bytes) -> bool:
-        """Return whether one of the first lines, compressed or not, is a reading."""
-        try:
-            return looks_like_readings(line for _, line in read_lines(io.BytesIO(head)))
-        except UnreadableFile:
-            # The head of a longer archive ends early, which is no fault of the file.
-            return False
+        """Return whether the first lines, compressed or not, hold readings in any layout."""
+        return sniff_readings(head)
 
     def on_delete(self, file: File) -> None:
         uncount_readings(file)
@@ -175,7 +176,12 @@ def _write_readings(job: Job, outcome: Outcome, rejects: RejectsWriter) -> Readi
             _parse_lines(job, outcome, writer, rejects)
         outcome.accepted = writer.count
         if not outcome.accepted:
-            raise FileRefused(outcome.refusal_message(), findings=outcome.findings())
+            with job.open() as stream:
+                layout = describe_layout(stream.read(HEAD_BYTES))
+            raise FileRefused(
+                OTHER_LAYOUT.format(layout) if layout else outcome.refusal_message(),
+                findings=outcome.findings(),
+            )
     return writer
 
 

@@ -102,7 +102,7 @@ export class BatchSummary {
     const refused = counts.refused ? `${counts.refused} refused` : "";
     if (!sent) show("Nothing sent", refused, "Each row says what is in the way.");
     else if (counts.checking) show(all, [`${counts.checking} being checked`, refused].filter(Boolean).join(", "), "This page may be closed: checking goes on without you, and this list is here when you come back.");
-    else show(all, [counts.ok && `${counts.ok} ${labelOf("ok")}`, counts.failure && `${counts.failure} ${labelOf("failure")}`, refused].filter(Boolean).join(", "), counts.failure ? `${formatCount(counts.failure, "file")} could not be read: the row says why. Nothing is lost.` : "Everything is checked and counted.");
+    else show(all, [counts.ok && `${counts.ok} ${labelOf("ok")}`, counts.failure && `${counts.failure} ${labelOf("failure")}`, refused].filter(Boolean).join(", "), counts.failure ? `${formatCount(counts.failure, "file")} could not be read: the row says why. Nothing is lost.` : settled(rows));
   }
 
   // Estimates from the bytes sent since the upload began; NaN for the first two seconds.
@@ -117,4 +117,10 @@ export class BatchSummary {
     const seconds = (now - this.#startedAt) / 1000;
     return seconds < 2 ? NaN : remainingBytes / ((sentBytes - this.sentBytesBefore) / seconds);
   }
+}
+
+// A text is kept, and nothing in it is counted: whoever sent readings or logs should know.
+function settled(rows) {
+  const texts = rows.filter((row) => row.state === "ok" && row.element?.dataset.kind === "text").length;
+  return texts ? `Everything is checked. ${formatCount(texts, "file")} kept as text: nothing in ${texts === 1 ? "it" : "them"} is counted.` : "Everything is checked and counted.";
 }

@@ -6,7 +6,7 @@ import { extensionOf } from "./validation.js";
 
 const LABELS = { queued: "Queued", sending: "Sending", checking: "Checking", refused: "Refused" };
 const ICONS = {
-  jpg: "photo", jpeg: "photo", png: "photo", webp: "photo", pdf: "document", xlsx: "sheet", csv: "temperatures", gz: "temperatures",
+  jpg: "photo", jpeg: "photo", jfif: "photo", png: "photo", webp: "photo", pdf: "document", xlsx: "sheet", csv: "temperatures", gz: "temperatures",
 };
 const MAX_IDS_PER_REQUEST = 100;
 
