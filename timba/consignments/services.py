@@ -5,11 +5,11 @@ Every write of a log locks its consignment first (see `lock_consignment`) and up
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack, cast
 
 from django.db import connection, transaction
 
@@ -226,8 +226,9 @@ def _change_measures(log: Log, changes: LogChanges) -> bool:
     Measures that stay are not checked: older ones may be beyond today's limits.
     """
     current = _measures_of(log)
+    given = cast("Mapping[str, Decimal]", changes)
     changed = {
-        name: value for name, value in changes.items() if name in current and value != current[name]
+        name: given[name] for name in current if given.get(name, current[name]) != current[name]
     }
     check_measures(changed)
     apply_changes(log, changed)

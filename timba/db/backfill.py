@@ -38,8 +38,9 @@ def _update(
 ) -> None:
     connection = schema_editor.connection
     quote, key = connection.ops.quote_name, model._meta.pk
+    column = quote(key.column or "")
     names = list(next(iter(computed.values())))
-    case = f"CASE {quote(key.column)} {'WHEN %s THEN %s ' * len(computed)}END"
+    case = f"CASE {column} {'WHEN %s THEN %s ' * len(computed)}END"
     assignments = ", ".join(f"{quote(name)} = {case}" for name in names)
     marks = ", ".join(["%s"] * len(computed))
     rows = [(key.get_db_prep_value(pk, connection), values) for pk, values in computed.items()]
@@ -47,6 +48,6 @@ def _update(
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {quote(model._meta.db_table)} SET {assignments} "  # noqa: S608 - names of the model
-            f"WHERE {quote(key.column)} IN ({marks})",
+            f"WHERE {column} IN ({marks})",
             [*params, *(pk for pk, _ in rows)],
         )

@@ -7,6 +7,7 @@ in a column of its own beside the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 from unicodedata import category, normalize
 
@@ -53,7 +54,7 @@ class SearchKeyField(models.CharField):  # type: ignore[type-arg]  # generic in 
         self.of, self.is_compact = of, is_compact
         super().__init__(**{"db_default": "", "editable": False, **options})
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, options = super().deconstruct()
         return name, path, args, {**options, "of": self.of, "is_compact": self.is_compact}
 
@@ -67,7 +68,7 @@ class SearchKeyField(models.CharField):  # type: ignore[type-arg]  # generic in 
 
 
 @SearchKeyField.register_lookup
-class Finds(models.Lookup):  # type: ignore[type-arg]  # generic in its stubs only
+class Finds(models.Lookup):
     """Whether the text contains the words; words without a letter or digit are found nowhere.
 
     LIKE would refuse long words on SQLite.
@@ -79,9 +80,7 @@ class Finds(models.Lookup):  # type: ignore[type-arg]  # generic in its stubs on
         field: SearchKeyField = self.lhs.output_field
         return field.key(str(self.rhs))
 
-    def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
-    ) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
         if not self.rhs:
             raise EmptyResultSet
         column, column_params = self.process_lhs(compiler, connection)
