@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import openpyxl
 import pytest
 
-from tests.tallies.sheets import workbook
+from tests.tallies.sheets import save, workbook
 from tests.tallies.test_generated_sheets import BytesSource
 from timba.tallies.reading import read_tally
 
@@ -40,6 +41,28 @@ def asked(*rows: list[Any]) -> list[str]:
 )
 def test_units_are_named_in_several_places(rows: list[list[Any]]) -> None:
     assert units(*rows) == {"length": "ft", "breadth": "in", "height": "in"}
+
+
+@pytest.mark.parametrize(
+    ("feet", "inches"),
+    [
+        ('0" ft"', '0" in"'),
+        ("0\\'", '0\\"'),
+        ("0'", "0″"),
+        ("[$ft] 0", "0 [$in]"),
+        ("0_)' ", "0″_)"),
+    ],
+)
+def test_number_formats_name_units(feet: str, inches: str) -> None:
+    book = openpyxl.Workbook()
+    for row in [NAMES, *LOGS]:
+        book.worksheets[0].append(row)
+    for row in book.worksheets[0].iter_rows(min_row=2):
+        for cell, number_format in zip(row, ["@", feet, inches, inches], strict=True):
+            cell.number_format = number_format
+    findings = read_tally(BytesSource(save(book))).findings
+    assert findings["questions"] == []
+    assert findings["read_as"]["units"] == {"length": "ft", "breadth": "in", "height": "in"}
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ WITHOUT_VALUE: Final = (
 )
 # Characters of a cell that a message quotes.
 _MAX_QUOTED: Final = 60
-# The texts that a number format adds: "m" in quotes, or a character after a backslash.
-_LITERALS: Final = re.compile(r'"([^"]*)"|\\(.)')
+# The texts that a number format adds: "m" in quotes, a character after a backslash, [$m], ';
+# a character after _ or * only fills the place.
+_LITERALS: Final = re.compile(r"""[_*].|"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|(['′″])""")
 # The limits of each measure in each unit.
 _LIMITS: Final = {
     (name, unit): (limits.least / factor, limits.most / factor)
@@ -56,7 +57,7 @@ def read_quantity(cell: Cell | None, style: NumberStyle | None) -> Quantity | No
 def _format_unit(number_format: str) -> str | None:
     """Return the unit that a number format shows, "" if it shows none, None for an unknown one."""
     section = number_format.split(";", maxsplit=1)[0]
-    text = "".join(quoted or escaped for quoted, escaped in _LITERALS.findall(section)).strip()
+    text = "".join(map("".join, _LITERALS.findall(section))).strip()
     if not text:
         return ""
     return parse_unit(text) or (None if looks_like_unit(text) else "")

@@ -184,7 +184,8 @@ QUALIFIERS: Final = frozenset(
         brutto, netto, dimensiones, medida, medidas, mesure, mesures, wymiar, wymiary, kłody,
         izmērs, izmēri, baļķa, matmenys, matmuo, rąsto, mõõt, mõõdud, palgi, mitat, mitta,
         mitan, tukin, mått, stock, stockens, размер, размеры, бревна, розмір, розміри, колоди,
-        du, de, la, le, del, der, des, die, den
+        section, querschnitt, przekrój, šķērsgriezums, skerspjūvis, ristlõige, poikkileikkaus,
+        tvärsnitt, сечение, переріз, du, de, la, le, del, der, des, die, den
         """
         ),
     )
