@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from timba.files.processors.base import FileRefused, ReadResult
 from timba.files.questions import Question
-from timba.files.text_encoding import UnknownEncoding, plausible_encodings
+from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.answers import Answers, parse_answers
 from timba.tallies.cells import open_workbook
 from timba.tallies.field_columns import MissingColumns
@@ -33,6 +33,12 @@ from timba.tallies.reports import (
     show_head,
 )
 from timba.tallies.rows import RowReader
+from timba.tallies.sheet_encoding import (
+    BY_HEADER,
+    ask_encoding,
+    decide_by_header,
+    decode_in_each,
+)
 from timba.tallies.sheet_volumes import compare_rows, compare_totals, sum_up
 from timba.tallies.table_search import FoundTables, find_tables
 from timba.tallies.tables import Table
@@ -91,31 +97,21 @@ def _check(read_as: Mapping[str, Any] | None) -> Answers:
 def _read_in_unknown_encoding(
     source: TallySource, answers: Answers, profiles: Sequence[Profile]
 ) -> ReadResult:
-    """Ask for the encoding, unless a profile has it for the header as it would be then."""
+    """Read a CSV in the encoding that its header or a profile tells, or ask for it."""
     with source.open() as stream:
-        encodings = plausible_encodings(stream.read())
-    shown = None
-    for encoding in encodings:
-        try:
-            with source.open() as stream:
-                workbook = open_workbook(stream, encoding=encoding)
-            found = find_tables(workbook)
-        except FileRefused:
-            continue
-        profile = _find_profile(found.tables, profiles)
-        if profile is not None and profile.answers.encoding == encoding:
-            return _read_workbook(workbook, answers, profiles, used=profile)
-        shown = shown or (workbook, found)
-    question = Question(
-        field="encoding",
-        sentence="The encoding of the text cannot be told. In which one are its letters right?",
-        choices=encodings,
-    )
-    if shown is None:
-        raise FileRefused("The text encoding of the file cannot be told. Save it as “CSV UTF-8”.")
-    workbook, found = shown
-    layouts = [Layout(table=table, columns={}) for table in found.tables]
-    findings = _findings(found, layouts, workbook, [question])
+        decoded = decode_in_each(stream)
+    if known := decide_by_header(decoded):
+        result = _read_workbook(known.workbook, answers, profiles)
+        evidence = result.findings["read_as"].setdefault("evidence", {})
+        evidence["encoding"] = BY_HEADER.format(encoding=known.encoding)
+        return result
+    for each in decoded:
+        profile = _find_profile(each.found.tables, profiles)
+        if profile is not None and profile.answers.encoding == each.encoding:
+            return _read_workbook(each.workbook, answers, profiles, used=profile)
+    shown = decoded[0]
+    layouts = [Layout(table=table, columns={}) for table in shown.found.tables]
+    findings = _findings(shown.found, layouts, shown.workbook, [ask_encoding(decoded)])
     findings["read_as"].pop("encoding", None)
     return ReadResult(findings=findings)
 
