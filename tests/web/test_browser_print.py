@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Open
 from tests.web.test_consignments import measured, opened
+from tests.web.test_files import stored
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 
@@ -90,3 +91,19 @@ def test_print_without_scripts_says_that_it_is_a_part(
     assert len(barcodes(text)) == 50
     assert PART in text
     assert "Times are in UTC." in text
+
+
+def test_paper_holds_all_documents_and_the_page_says_that_it_holds_a_part(
+    owner: User, open_page: Open
+) -> None:
+    load = opened(owner)
+    assert owner.client is not None
+    for number in range(21):
+        stored(owner.client, consignment=load, name=f"permit {number:02}.txt")
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    page.emulate_media(media="print")
+    expect(page.get_by_text("permit ")).to_have_count(20)
+    expect(page.get_by_text(PART)).to_be_visible()
+    page.goto(f"/consignments/{load.pk}/paper/")
+    expect(page.get_by_text("permit ")).to_have_count(21)
+    expect(page.get_by_text(PART)).to_have_count(0)

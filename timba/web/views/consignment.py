@@ -91,12 +91,12 @@ def timeline_page(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_safe
 def print_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a consignment for printing: all its logs, in the order in which they were added.
+    """Show a consignment for printing: all its logs in the order of arrival, documents and notes.
 
-    Its times are in the zone of the company, as those of its PDF: whoever prints it.
+    Its times are in the zone of the company, as those of its PDF, for every reader.
     """
     viewer = get_viewer(request)
-    files = _get_files(viewer, pk)
+    files = _get_files(viewer, pk, max_files=None)
     consignment = get_consignment(viewer, pk)
     context = {
         "section": "consignments",
@@ -175,12 +175,12 @@ def _row_numbers(requested: int | None, consignment: Consignment, *, shown: int)
     }
 
 
-def _get_files(viewer: Viewer, pk: int) -> dict[str, Any]:
+def _get_files(viewer: Viewer, pk: int, *, max_files: int | None = MAX_FILES) -> dict[str, Any]:
     """Return the newest photos with a preview, the newest other files, and the counts."""
     files = viewer.rows(File).filter(consignment_id=pk)
     newest_first = files.order_by("-uploaded_at", "-id")
     # In this order a photo that is processed between the queries appears twice, not never.
-    documents = list(newest_first.exclude(_HAS_PREVIEW)[:MAX_FILES])
+    documents = list(newest_first.exclude(_HAS_PREVIEW)[:max_files])
     photos = list(newest_first.filter(_HAS_PREVIEW)[: MAX_PHOTOS + 1])
     counts = files.aggregate(
         file_count=Count("pk"),
