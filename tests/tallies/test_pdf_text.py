@@ -143,11 +143,11 @@ def test_marks_of_direction_do_not_turn_a_text_around() -> None:
 
 @with_fonts
 def test_what_no_font_has_is_printed_by_number_and_told() -> None:
-    text = text_of(page_of("\ue000-7", "A\U0010fffdB", name="X\ue000"))
-    assert "1 [U+E000]-7 4.230" in text
+    text = text_of(page_of("\ue001-7", "A\U0010fffdB", name="X\ue001"))
+    assert "1 [U+E001]-7 4.230" in text
     assert "2 A[U+10FFFD]B 4.230" in text
-    assert "X[U+E000]" in text
-    assert f"{NO_FONT}U+E000 and U+10FFFD." in text
+    assert "X[U+E001]" in text
+    assert f"{NO_FONT}U+E001 and U+10FFFD." in text
 
 
 @pytest.mark.usefixtures("no_other_fonts")
