@@ -230,7 +230,7 @@ def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending)
         0x010F: "Canon",
         0x0110: "EOS 7",
         0x8769: {0x9003: "2026:01:02 03:04:05"},
-        0x8825: {1: "N"},
+        0x8825: {1: "N", 2: (56.0, 57.0, 0.0), 3: "E", 4: (24.0, 6.0, 0.0)},
     }
     result = upload_and_process_file(api_client, process_pending, photo(exif=exif), "a.jpg")[
         "result"
@@ -239,7 +239,7 @@ def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending)
         "width": 64,
         "height": 48,
         "format": "JPEG",
-        "taken_at": "2026-01-02T03:04:05Z",
+        "taken_at": "2026-01-02T03:04:05",
         "camera": "Canon EOS 7",
         "has_gps": True,
     }

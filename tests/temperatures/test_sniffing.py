@@ -30,7 +30,11 @@ SEMICOLONS = "city;temp;at\n7;21,5;31.01.2026 10:00\n7;20,5;31.01.2026 11:00\n"
             "with tabs between the fields, with decimal commas",
         ),
         ('"7","21.5","2026-01-31T14:05:00Z"\n' * 2, "utf-8", "with quotes"),
-        ("x\n" * 30 + "7,21.5,2026-01-31T14:05:00Z\n" * 2, "utf-8", "below 30 lines"),
+        (
+            "x\n" * 30 + "city,temp,at\n" + "7,21.5,2026-01-31T14:05:00Z\n" * 2,
+            "utf-8",
+            "below 31 lines",
+        ),
         (
             "Date,Time,Temperature (°F)\n" + "1/31/2026,1:42 PM,71.2\n" * 2,
             "cp1252",
@@ -53,6 +57,7 @@ def test_readings_are_recognized_in_other_layouts(text: str, encoding: str, layo
         "Barcode;Length;Measured\n" + "B1;4,20;2026-01-31 10:00\n" * 3,
         "Meeting 2026-01-31 10:00, 7 people\nLunch, 5\n",
         "2026-01-31 10:00 7\n" * 3,
+        "x\n" * 20 + "7,21.5,2026-01-31T14:05:00Z\n" * 2,
         "",
     ],
 )
@@ -94,7 +99,7 @@ def upload(actor: User, text: str, kind: str | None = None) -> File:
                 "2025-01-31T14:05:00Z. Each line must read city_id,temperature,timestamp."
             ),
         ),
-        ("x\n" * 30 + "7,21.5,2026-01-31T14:05:00Z\n" * 2, "SUCCESS", ""),
+        ("x\n" * 30 + "city,temp,at\n" + "7,21.5,2026-01-31T14:05:00Z\n" * 2, "SUCCESS", ""),
     ],
 )
 def test_readings_never_count_as_a_mere_text(

@@ -325,7 +325,7 @@ def test_upload_page_has_the_limits_of_its_endpoint(
     assert 'data-small-max-bytes="5242880"' in page
     assert 'data-max-bytes="7516192768"' in page
     assert 'data-max-files="100"' in page
-    assert 'data-small-extensions="jpg jpeg png webp pdf"' in page
+    assert 'data-small-extensions="jpg jpeg jfif png webp pdf"' in page
     assert "AB-0187" in page
     assert "VT-1" not in page
 

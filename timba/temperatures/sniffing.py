@@ -13,7 +13,7 @@ from typing import Final
 
 from timba.files.text_encoding import detect_encoding
 from timba.temperatures.lines import UnreadableFile, read_lines
-from timba.temperatures.parsing import looks_like_readings
+from timba.temperatures.parsing import SNIFFED_LINES, looks_like_readings
 
 # A preamble of a logger's settings has up to a hundred lines.
 _MAX_LINES: Final = 120
@@ -59,7 +59,7 @@ def describe_layout(head: bytes) -> str | None:
             continue
         first = found[0]
         header = lines[first - 1] if first else ""
-        if _HEADER.search(header) or _is_plain(rows[first]):
+        if _HEADER.search(header) or (first < SNIFFED_LINES and _is_plain(rows[first])):
             return _describe(lines[first], name, encoding, header, first)
     return None
 
