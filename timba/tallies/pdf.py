@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import BinaryIO, Final, NamedTuple
 
+from timba.tallies.pdf_text import TextWriter
 from timba.tallies.tally import Tally
 
 # Millimetres from the left or top edge of an A4 page: the margins, the footer's line, and the
@@ -64,8 +65,6 @@ class _Document:
         self._tally = tally
         # This library is slow to load, and few processes write a PDF.
         from fpdf import FPDF  # noqa: PLC0415
-
-        from timba.tallies.pdf_text import TextWriter  # noqa: PLC0415
 
         self._pdf = FPDF(format="A4")
         self._pdf.set_auto_page_break(auto=False)

@@ -5,12 +5,13 @@ Text that needs no shaping is written directly, other text with HarfBuzz.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from fpdf import FPDF
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from timba.tallies.font_files import BOLD, REGULAR, FontFile, codes_of, find_font
 from timba.tallies.text_runs import Run, describe, find_missing, split_runs
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 # Widths are measured at this font size, and scaled.
 _MEASURED_SIZE: Final = 100

@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import Final, NamedTuple, Protocol
 
 from fontTools import unicodedata
-from fpdf.bidi import BidiParagraph
 
 # Scripts whose letters stand side by side and keep their form.
 _UNSHAPED: Final = frozenset({
@@ -106,6 +105,9 @@ def _levels(text: str) -> Sequence[int]:
     """Return the level of each character: odd from right to left, even from left to right."""
     if all(unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT for character in text):
         return [0] * len(text)
+    # This library is slow to load, and few lines need it.
+    from fpdf.bidi import BidiParagraph  # noqa: PLC0415
+
     paragraph = BidiParagraph(text, preserve_bn_chars=True)
     paragraph.get_reordered_characters()  # the levels of blanks at the end are set only here
     return [character.embedding_level for character in paragraph.characters]
