@@ -66,6 +66,7 @@ class TableWriter:
         self.kind = rng.choice(kinds)
         self.barcode_kind = rng.choice(["PL-", "47501", "A"] + ([] if is_csv else ["zeros"]))
         self.has_counter = rng.random() < 0.4
+        self.has_species, self.has_remarks = rng.random() < 0.3, rng.random() < 0.3
         self.volume = rng.choice(["", "", "Volume (m³)", "m3"])
         self.order = rng.sample(range(4), 4) if rng.random() < 0.3 else [0, 1, 2, 3]
         named = self.place in ("header", "row", "title", "note", "none") or self.kind == "unit"
@@ -80,8 +81,10 @@ class TableWriter:
             self.table.rows.append([self._write_title(units)])
         in_header = {"header": 3, "length only": 1}.get(self.place, 0)
         names = [f"{n} ({u})" for n, u in zip(self.names[1:4], units[:in_header], strict=False)]
-        header = self._row([self.names[0], *names, *self.names[1 + in_header : 4]], self.names[4])
+        names = [self.names[0], *names, *self.names[1 + in_header : 4]]
+        header = self._row(names, self.names[4], "Species")
         header += [self.volume] if self.volume else []
+        header += ["Remarks"] if self.has_remarks else []
         self.table.rows.append(header)
         if self.place == "row":
             self.table.rows.append(self._row(["", *units], ""))
@@ -104,17 +107,21 @@ class TableWriter:
         parts = zip(self.names[1:4], units, strict=True)
         return ", ".join(f"{name} ({unit})" for name, unit in parts)
 
-    def _row(self, cells: list[Any], counter: Any) -> list[Any]:
+    def _row(self, cells: list[Any], counter: Any, species: str = "") -> list[Any]:
         row = [cells[index] for index in self.order]
+        row = [species, *row] if self.has_species else row
         return [counter, *row] if self.has_counter else row
 
     def _add_log(self, number: int) -> None:
         barcode, cell = self.barcodes.next(self.barcode_kind)
         values = [self._value(index) for index in range(3)]
-        row = self._row([cell, *self._cells(values)], number)
+        species = self.rng.choice(("Spruce", "Pine", "Fichte II/III"))
+        row = self._row([cell, *self._cells(values)], number, species)
         log = (barcode, *self._stored(values))
         if self.volume:
             row.append(self._write(log[1] * log[2] * log[3] / 10000, 3))
+        if self.has_remarks:
+            row.append(self.rng.choice(("", "bent", "Total", "Note: knots", "4.2 m in stock", 17)))
         if not self.is_csv and self.rng.random() < 0.05:
             self.table.hidden.add(len(self.table.rows))
         else:
