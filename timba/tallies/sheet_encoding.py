@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -12,16 +13,18 @@ from timba.files.text_encoding import plausible_encodings
 from timba.tallies.cells import open_workbook
 from timba.tallies.grids import Workbook
 from timba.tallies.table_search import FoundTables, find_tables
+from timba.tallies.vocabulary import ACCENTED_WORDS
 
 UNKNOWN: Final = "The encoding of the text cannot be told. Save it as “CSV UTF-8”."
 BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
+_WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
     """A CSV in one of the encodings that it may have, and the tables that it has then.
 
-    `known` counts the words of headers that name a field, and have other letters than ASCII.
+    `known` counts the words of headers that are spelled right with other letters than ASCII.
     """
 
     encoding: str
@@ -48,9 +51,10 @@ def _decode(stream: BinaryIO, encodings: Sequence[str]) -> Iterator[Decoded]:
         except FileRefused:
             continue
         known = sum(
-            column.field is not None and not column.text.isascii()
+            word in ACCENTED_WORDS
             for table in found.tables
             for column in table.columns.values()
+            for word in _WORD.findall(column.text.casefold())
         )
         yield Decoded(encoding=encoding, workbook=workbook, found=found, known=known)
 

@@ -207,3 +207,12 @@ def _variants(word: str) -> tuple[str, str]:
 
 # The field and the rank of each folded word; the first entry of a word counts.
 WORDS: Final[Mapping[str, tuple[str, int]]] = dict(reversed(list(_read_spellings())))
+# Words with letters beyond ASCII as they are spelled, which tells the encoding of a header.
+ACCENTED_WORDS: Final = frozenset(
+    part
+    for ranks in _SPELLINGS.values()
+    for words in ranks
+    for word in _split(words)
+    for part in word.casefold().split()
+    if not part.isascii()
+)
