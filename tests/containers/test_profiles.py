@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+import pypdfium2
 import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
@@ -66,6 +67,15 @@ def test_a_browser_signs_in_and_uploads_through_tls(stack: Stack, owner: ApiClie
         row = page.locator("li", has=page.locator(".name", has_text="gate note.txt"))
         expect(row).to_contain_text("1 line, 2 words", timeout=60_000)
         chromium.close()
+
+
+def test_the_image_has_fonts_of_many_scripts(stack: Stack, owner: ApiClient) -> None:
+    consignment = {"name": "松木 हिन्दी ไม้ বাংলা བོད 🌲", "type": "hardwood"}
+    path = f"/api/consignments/{owner.post('/api/consignments/', json=consignment).json()['id']}/"
+    [page] = pypdfium2.PdfDocument(owner.get(f"{path}tally.pdf").content)
+    text = page.get_textpage().get_text_bounded()
+    assert "Total 0 logs" in text
+    assert "No font of this server has" not in text
 
 
 def test_events_are_consumed(stack: Stack, owner: ApiClient) -> None:
