@@ -78,6 +78,7 @@ def test_abbreviations_and_letters_say_less(text: str, field: str, rank: int) ->
         *[("Length (in)", "in"), ("Length in", "in"), ("Length in ft", "ft"), ('Length "', "in")],
         *[("Länge in m", "m"), ("Longueur en m", "m"), ("Długość w m", "m"), ("Длина, мм", "mm")],
         *[("Довжина у см", "cm"), ("Längd i mm", "mm"), ("Garums / Length (m)", "m")],
+        *[("Length (m) (avg)", "m"), ("Length (over bark) (m)", "m")],
         *[("Length (nominal, mm)", "mm"), ("Length (unit: mm)", "mm"), ('Length "ft"', "ft")],
         *[
             ('"Length"', None),
@@ -101,7 +102,12 @@ def test_units_of_headers(text: str, unit: str | None) -> None:
             ("Length (m3)", "m3"),
             ("Length (16ths)", "16ths"),
         ],
-        *[("Length (x10 mm)", "x10 mm"), ("Length (m) (ft)", "m/ft")],
+        *[
+            ("Length (x10 mm)", "x10 mm"),
+            ("Length (m) (ft)", "m/ft"),
+            ("Length (m) (x10)", "m/x10"),
+        ],
+        *[("Length (Elle)", "Elle"), ("Length (16ths) (in)", "16ths/in")],
     ],
 )
 def test_other_units_are_told(text: str, unit: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,10 +91,17 @@ def _header_cell(field: str, rank: int, units: Sequence[str]) -> HeaderCell:
         return HeaderCell(field=field, rank=rank, unknown_unit="/".join(other) or None)
     if field not in (*MEASURES, DIAMETER):
         return HeaderCell(field=field, rank=rank)
-    known = {_parse_qualified_unit(unit) for unit in units}
-    if len(known) > 1 or None in known:
+    known = {unit for text in units if (unit := _parse_qualified_unit(text))}
+    if len(known) > 1 or any(_is_other_unit(text, known) for text in units):
         return HeaderCell(field=field, rank=rank, unknown_unit="/".join(map(str.strip, units)))
     return HeaderCell(field=field, rank=rank, unit=next(iter(known), None))
+
+
+def _is_other_unit(text: str, known: Set[str]) -> bool:
+    """Return whether a text may be a unit that is not known; beside one, words are a remark."""
+    if _parse_qualified_unit(text):
+        return False
+    return not known or looks_like_unit(text) or any(letter.isdigit() for letter in text)
 
 
 def _find_field(text: str) -> tuple[str, int] | None:
