@@ -62,17 +62,23 @@ def parse_header(text: str) -> HeaderCell | None:
     outside = _FOOTNOTE.sub("", _BRACKETS.sub(" ", text)).strip()
     claim = WORDS.get(fold(outside))
     units: list[str] = []
+    remarks: list[str] = []
     if claim is None:
         outside, units = _split_units(outside)
         claim = _find_field(outside)
     for part in bracketed:
         other = None if parse_unit(part) or looks_like_unit(part) else _find_field(part)
         if other is None:
-            units.append(part)
+            remarks.append(part)
         elif claim and {claim[0], other[0]} <= _SIZES and claim[0] != other[0]:
             return None
         elif claim is None or claim[0] == COUNTER or other[1] < claim[1]:
             claim = other
+    if not any(map(_parse_qualified_unit, (*units, *remarks))):
+        units += remarks
+    else:
+        # Beside a unit, a bracket that could be none says something else: “Height cm (average)”.
+        units += [each for each in remarks if _parse_qualified_unit(each) or looks_like_unit(each)]
     return None if claim is None else _header_cell(*claim, units)
 
 
