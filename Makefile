@@ -87,6 +87,7 @@ package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, 
 	@$(BIN)/python -m hatchling build
 	@cp requirements/base.txt dist/requirements.txt
 	@cp requirements/mysql.txt dist/requirements-mysql.txt
+	@cp requirements/heif.txt dist/requirements-heif.txt
 
 .PHONY: requirements
 requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml
@@ -95,6 +96,7 @@ requirements: $(UV) ## Recompile the hashed requirement files from pyproject.tom
 	@$(COMPILE) --group mysql -o requirements/mysql.txt
 	@$(COMPILE) --group image -o requirements/image.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
+	@$(COMPILE) --group heif --constraints requirements/base.txt -o requirements/heif.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 
 .PHONY: help

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tallies.sheets import tally
+from timba.files.heif import HEIC_IS_READ
 from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_BY_EXTENSION,
@@ -173,20 +174,6 @@ def test_the_bytes_decide_the_kind(
         ("a.xlsx", TEXT, None, "its name ends in “.xlsx”, but its bytes are plain text."),
         ("a.csv", BOOK, "tally", "its name ends in “.csv”, but its bytes are an Excel workbook."),
         ("a.txt", TEXT, "tally", "its name ends in “.txt”, which is not a file of kind tally."),
-        ("a.heic", HEIC, None, f"files ending in “.heic” cannot be read here. {SEND_AS_JPEG}"),
-        ("a.HEIF", HEIC, None, f"files ending in “.heif” cannot be read here. {SEND_AS_JPEG}"),
-        (
-            "a.jpg",
-            HEIC,
-            None,
-            f"its name ends in “.jpg”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
-        ),
-        (
-            "a.png",
-            HEIC.replace(b"heic", b"mif1"),
-            None,
-            f"its name ends in “.png”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
-        ),
         (
             "a.pdf",
             b" " * 1024 + PDF,
@@ -220,6 +207,34 @@ def test_the_bytes_decide_the_kind(
     ],
 )
 def test_a_file_of_no_known_kind_is_refused_with_its_reason(
+    name: str, head: bytes, requested: str | None, sentence: str
+) -> None:
+    with pytest.raises(UnknownKind) as refusal:
+        kind_of(name, head, requested)
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.skipif(HEIC_IS_READ, reason="pillow-heif is installed")
+@pytest.mark.parametrize(
+    ("name", "head", "requested", "sentence"),
+    [
+        ("a.heic", HEIC, None, f"files ending in “.heic” cannot be read here. {SEND_AS_JPEG}"),
+        ("a.HEIF", HEIC, None, f"files ending in “.heif” cannot be read here. {SEND_AS_JPEG}"),
+        (
+            "a.jpg",
+            HEIC,
+            None,
+            f"its name ends in “.jpg”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
+        ),
+        (
+            "a.png",
+            HEIC.replace(b"heic", b"mif1"),
+            None,
+            f"its name ends in “.png”, but its bytes are a HEIC photo. {SEND_AS_JPEG}",
+        ),
+    ],
+)
+def test_a_heic_photo_is_refused_with_advice(
     name: str, head: bytes, requested: str | None, sentence: str
 ) -> None:
     with pytest.raises(UnknownKind) as refusal:

@@ -38,6 +38,7 @@ NUMBERS = [*range(600), *(0x40000000 + number for number in (0, 41, 57, 59, 520)
 # and from elsewhere they do nothing.
 UNFILTERED = {335, 336} if platform.machine() == "x86_64" else set()
 ANY = 2**64 - 1
+SIGCHLD, CLONE_VM, CLONE_VFORK = 17, 0x100, 0x4000
 F_SETFL, F_SETOWN, F_SETSIG, F_SETPIPE_SZ = 4, 8, 10, 1031
 
 
@@ -70,9 +71,9 @@ def test_the_numbers_are_those_of_each_architecture(machine: str) -> None:
 
 
 def test_arguments_that_would_reach_beyond_the_process_are_refused() -> None:
-    fcntl, prlimit64, mmap, mprotect = (
+    fcntl, prlimit64, mmap, mprotect, clone = (
         pyseccomp.resolve_syscall(MACHINES[platform.machine()], name)
-        for name in ("fcntl", "prlimit64", "mmap", "mprotect")
+        for name in ("fcntl", "prlimit64", "mmap", "mprotect", "clone")
     )
     attempts = {
         "have the parent signalled": f"call({fcntl}, 0, {F_SETOWN}, {os.getpid()})",
@@ -82,6 +83,8 @@ def test_arguments_that_would_reach_beyond_the_process_are_refused() -> None:
         "limit the parent": f"call({prlimit64}, {os.getpid()}, 7, 0, 0)",
         "run what was read": f"call({mmap}, 0, 4096, 5, 0x22, {ANY}, 0)",
         "run what was written": f"call({mprotect}, 0, 4096, 4)",
+        "start a process": f"call({clone}, {SIGCHLD}, 0, 0, 0, 0)",
+        "start one in its memory": f"call({clone}, {CLONE_VM | CLONE_VFORK | SIGCHLD}, 0, 0, 0, 0)",
     }
     outcomes = attempt_all(list(attempts.values()))
     assert dict(zip(attempts, outcomes, strict=True)) == dict.fromkeys(attempts, "EPERM")

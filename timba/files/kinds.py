@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from timba.files.heif import HEIC_IS_READ
 from timba.files.text_encoding import detect_utf16
 
 # Enough for every signature, and for twenty lines of readings after any header.
@@ -28,6 +29,8 @@ MEDIA_TYPES: Final = {
     "jfif": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
+    "heic": HEIC,
+    "heif": HEIC,
     "pdf": "application/pdf",
     "txt": "text/plain",
     "md": "text/markdown",
@@ -41,6 +44,7 @@ KINDS_BY_EXTENSION: Final[Mapping[str, tuple[str, ...]]] = {
     "jfif": (PHOTO,),
     "png": (PHOTO,),
     "webp": (PHOTO,),
+    **({"heic": (PHOTO,), "heif": (PHOTO,)} if HEIC_IS_READ else {}),
     "pdf": (DOCUMENT,),
     "txt": (TEXT, TEMPERATURES),
     "md": (TEXT,),
@@ -63,6 +67,7 @@ _PDF_SIGNATURE: Final = b"%PDF-"
 _PDF_HEADER_BYTES: Final = 1024
 # ISO/IEC 23008-12, annex B: brands of HEIF whose pictures are coded as HEVC.
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+RENAME_TO_HEIC: Final = "Rename it to end in “.heic”."
 SEND_AS_JPEG: Final = (
     "On an iPhone choose Settings > Camera > Formats > Most Compatible, or send it as JPEG."
 )
@@ -237,7 +242,7 @@ def _mismatch_reason(extension: str, detected: str) -> str:
     if extension == "xlsx" and detected == "application/x-ole-storage":
         return "it is locked with a password, or in an old format. Save it without one, as .xlsx."
     name = f"its name ends in “.{extension}”" if extension else "its name has no extension"
-    advice = f" {SEND_AS_JPEG}" if detected == HEIC else ""
+    advice = f" {RENAME_TO_HEIC if HEIC_IS_READ else SEND_AS_JPEG}" if detected == HEIC else ""
     return f"{name}, but its bytes are {_describe(detected)}.{advice}"
 
 

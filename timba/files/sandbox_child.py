@@ -21,6 +21,7 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
+from timba.files.heif import HEIC_IS_READ
 from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.sandbox_limits import lock_down
 
@@ -130,9 +131,11 @@ def _drop_rights(*, known_missing: Collection[str]) -> None:
         resource.RLIMIT_AS: MEMORY_BYTES,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_CORE: 0,
     }
+    # The limit counts threads too; the seccomp filter refuses processes by itself.
+    if not HEIC_IS_READ or "seccomp" in known_missing:
+        limits[resource.RLIMIT_NPROC] = 0
     for limit, value in limits.items():
         _, hard = resource.getrlimit(limit)
         lower = value if hard == resource.RLIM_INFINITY else min(value, hard)

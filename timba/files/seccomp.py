@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from timba.files.heif import HEIC_IS_READ
+
 # Its number in linux/audit.h, and its column in the tables below.
 _MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _Numbers = Mapping[str, tuple[int, int]]
@@ -59,7 +61,7 @@ ALLOWED: Final[_Numbers] = {
     "exit": (60, 93),
     "exit_group": (231, 94),
 }
-# Fail with EPERM: calls for named files, devices, system information and threads. NumPy's matrix
+# Fail with EPERM: calls for named files, devices and system information. NumPy's matrix
 # product uses `mbind` only to ask for nearer memory.
 REFUSED: Final[_Numbers] = {
     "open": (2, -1),
@@ -80,7 +82,6 @@ REFUSED: Final[_Numbers] = {
     "uname": (63, 160),
     "sysinfo": (99, 179),
     "mbind": (237, 235),
-    "clone": (56, 220),
 }
 # Fails with ENOSYS, and the C library calls `clone` instead: its flags are in memory, where no
 # filter can check them.
@@ -100,12 +101,18 @@ _PROT_EXEC: Final = 4
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC. Others can have signals sent.
 _FCNTL_COMMANDS: Final = (0, 1, 2, 3, 1030)
 _NOT_EXECUTABLE: Final = Condition(argument=2, mask=_PROT_EXEC, values=(0,))
-# Allowed under a condition, else EPERM.
+# The flags with which the C library starts a thread: it shares all that its process has.
+_THREAD_FLAGS: Final = (0x3D0F00,)
+# Allowed under a condition, else EPERM. Only the decoder of HEIC needs a thread.
 CONDITIONAL: Final[Mapping[str, tuple[tuple[int, int], Condition]]] = {
     "mmap": ((9, 222), _NOT_EXECUTABLE),
     "mprotect": ((10, 226), _NOT_EXECUTABLE),
     "fcntl": ((72, 25), Condition(argument=1, values=_FCNTL_COMMANDS)),
     "prlimit64": ((302, 261), Condition(argument=0, values=(0,))),
+    "clone": (
+        (56, 220),
+        Condition(argument=0, values=_THREAD_FLAGS if HEIC_IS_READ else ()),
+    ),
 }
 
 _LOAD, _AND, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06

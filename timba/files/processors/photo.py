@@ -10,16 +10,21 @@ import hashlib
 import io
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import numpy.ma  # np.median uses it
 from PIL import Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
+from timba.files.heif import HEIC_IS_READ
 from timba.files.processors.base import FileRefused, Findings, Processor, Source
 from timba.files.processors.exif import read_camera
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP")
+if HEIC_IS_READ:
+    import pillow_heif
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", *(("HEIF",) if HEIC_IS_READ else ()))
 MAX_PIXELS: Final = 50_000_000
 # Decoding each scan of a progressive JPEG passes over all pixels, however few bytes the scan has.
 # Cameras and programs write some ten scans.
@@ -47,6 +52,7 @@ _PNG_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _PNG_CHUNK_BYTES: Final = 12  # length, name and checksum
 # A camera's second picture for stereo or preview makes a JPEG an MPO: the first is a plain JPEG.
 _JPEGS: Final = ("JPEG", "MPO")
+_NAMES: Final[Mapping[str, str]] = {"MPO": "JPEG", "HEIF": "HEIC"}
 _JPEG_END: Final = b"\xff" + _END_OF_IMAGE
 _PADDINGS: Final = (b"", b"\x55" * 64, b"\xb4" * 64, bytes(range(64, 128)))
 _UNREADABLE: Final = (OSError, SyntaxError, ValueError)
@@ -54,6 +60,10 @@ _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
 
 Image.preinit()
+if HEIC_IS_READ:
+    pillow_heif.register_heif_opener(
+        thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+    )
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -134,7 +144,7 @@ def _check_scans(content: bytes, *, pixels: int) -> None:
 
 def _findings(image: Image.Image) -> dict[str, Any]:
     width, height = image.size
-    image_format = "JPEG" if image.format in _JPEGS else image.format
+    image_format = _NAMES.get(image.format or "", image.format)
     camera = read_camera(image)
     if camera.orientation in _ROTATED_BY_90:
         width, height = height, width
