@@ -100,7 +100,10 @@ def test_files_chosen_before_the_script_has_loaded_are_sent(
     choose(page, text("gate note.txt", "Seal ok\n"))
     [script] = held
     script.continue_()
-    expect(row(page, "gate note.txt")).to_contain_text("1 line, 2 words")
+    expect(row(page, "gate note.txt")).to_contain_text("Kept as a text: 1 line, 2 words")
+    expect(page.locator("[data-advice]")).to_have_text(
+        "Everything is checked. 1 file kept as text: nothing in it is counted."
+    )
 
 
 def test_bad_files_are_rejected_before_a_byte_is_sent(owner: User, open_page: Open) -> None:

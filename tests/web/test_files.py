@@ -241,6 +241,23 @@ def test_tally_shows_its_logs_rejects_and_annotated_copy(
             {"pages": 3, "title": None, "author": "VMD", "created_at": None, "text_chars": 0},
             [">3<", "VMD", "none: its pages are pictures"],
         ),
+        (
+            "document",
+            {
+                "pages": 1,
+                "title": None,
+                "author": None,
+                "created_at": "2024-05-06T07:08:09",
+                "text_chars": None,
+                "warnings": [{"code": "x", "sentence": "It shows only there.", "count": 1}],
+            },
+            ["(zone unknown)", "not that of the form", "It shows only there."],
+        ),
+        (
+            "text",
+            {"lines": 24, "words": None, "chars": None, "encoding": "unknown", "preview": "B�"},
+            ["24", 'unknown <span class="soft">(save the file as UTF-8', "B�"],
+        ),
     ],
 )
 def test_result_of_each_kind_is_shown_in_rows(
