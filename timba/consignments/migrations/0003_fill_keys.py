@@ -16,7 +16,8 @@ _BATCH = 500
 
 def fill_keys(apps, schema_editor):
     fill_columns(
-        apps.get_model("consignments", "Consignment").unscoped.filter(name_key=""),
+        apps.get_model("consignments", "Consignment").unscoped.all(),
+        mark="name_key",
         source=["name", "vehicle_number"],
         compute=lambda name, vehicle: {
             "name_key": search_key(name),
@@ -26,7 +27,8 @@ def fill_keys(apps, schema_editor):
     )
     logs = apps.get_model("consignments", "Log").unscoped.order_by()
     fill_columns(
-        logs.filter(barcode_search_key=""),
+        logs,
+        mark="barcode_search_key",
         source=["barcode"],
         compute=lambda barcode: {
             "barcode_key": barcode_key(barcode),

@@ -8,7 +8,8 @@ from timba.db.search_keys import search_key
 
 def fill_keys(apps, schema_editor):
     fill_columns(
-        apps.get_model("files", "File").unscoped.filter(name_key=""),
+        apps.get_model("files", "File").unscoped.all(),
+        mark="name_key",
         source=["name"],
         compute=lambda name: {"name_key": search_key(name)},
         schema_editor=schema_editor,

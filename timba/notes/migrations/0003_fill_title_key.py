@@ -8,7 +8,8 @@ from timba.db.search_keys import search_key
 
 def fill_keys(apps, schema_editor):
     fill_columns(
-        apps.get_model("notes", "Note").unscoped.filter(title_key=""),
+        apps.get_model("notes", "Note").unscoped.all(),
+        mark="title_key",
         source=["title"],
         compute=lambda title: {"title_key": search_key(title)},
         schema_editor=schema_editor,
