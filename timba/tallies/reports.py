@@ -90,7 +90,8 @@ def header_wording(tables: Sequence[Table]) -> str:
     wordings = (
         " · ".join(column.text for _, column in sorted(table.columns.items())) for table in tables
     )
-    return " | ".join(dict.fromkeys(wordings))[:MAX_HEADER]
+    text = " | ".join(dict.fromkeys(wordings))[:MAX_HEADER]
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def header_digest(tables: Sequence[Table]) -> str:
