@@ -49,7 +49,20 @@ def test_a_decimal_comma_with_a_unit() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["8-6", "8'14\"", "8'12\"", "-8'6\"", "4.2 yd", "4.2 m3", "30x25", "6\"8'", "m 4", "6 in 8 ft"],
+    [
+        "6 m 3 ft",
+        "8' 6'",
+        "8-6",
+        "8'14\"",
+        "8'12\"",
+        "-8'6\"",
+        "4.2 yd",
+        "4.2 m3",
+        "30x25",
+        "6\"8'",
+        "m 4",
+        "6 in 8 ft",
+    ],
 )
 def test_other_texts_are_no_measures(text: str) -> None:
     assert parse_quantity(text, POINT) is None

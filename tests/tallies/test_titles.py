@@ -71,7 +71,14 @@ def test_a_title_of_two_units_or_another_one_says_so(text: str, unit: str) -> No
     "text",
     [
         *("", "in m", "Delivery in Feetham", "Truck AB 12 M", "Spruce logs 4 m", "Length: 4.2 m"),
-        *("Total length 120 m", "Container length in m", "Load length in m: 13", "W in cm"),
+        *(
+            "Total length 120 m",
+            "Container length in m",
+            "Load length in m: 13",
+            "Length in m: 13",
+            "thick in mm",
+            "W in cm",
+        ),
         *(
             "Truck dimensions in m",
             "Size: 4 m x 30 cm",

@@ -19,7 +19,9 @@ TITLE = ["Length in feet, width and height in inches"]
 def units(*rows: list[Any]) -> dict[str, str]:
     findings = read_tally(BytesSource(workbook(*rows))).findings
     assert findings["questions"] == []
-    return dict(findings["read_as"]["units"])
+    tables = findings["read_as"].get("tables") or [findings["read_as"]]
+    [found] = {tuple(each["units"].items()) for each in tables}
+    return dict(found)
 
 
 def asked(*rows: list[Any]) -> list[str]:
