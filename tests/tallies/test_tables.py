@@ -56,6 +56,12 @@ def test_a_merged_cell_above_names_the_unit_of_the_columns_beneath() -> None:
     assert read(save(workbook)).logs == [LOG]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_header_in_two_languages_has_the_units_of_either_row(order: int) -> None:
+    words = [["Kod", "Długość", "Szerokość", "Wysokość"], ["Tag", "L (mm)", "W (mm)", "H (mm)"]]
+    assert read(workbook(*words[::order], ["B-1", 4200, 300, 250])).logs == [LOG]
+
+
 def test_a_header_stands_within_the_first_rows() -> None:
     titles: list[Any] = [["Lorry 7"], ["Length of the lorry", 12]]
     titles += [["x"]] * (MAX_TITLE_ROWS - 3)
