@@ -11,9 +11,8 @@ from timba.files.processors.base import FileRefused
 from timba.files.questions import Question
 from timba.tallies.groups import Group, header_of
 from timba.tallies.header_rows import is_number_like
-from timba.tallies.measure_cells import read_quantity
 from timba.tallies.parsing import FIELDS
-from timba.tallies.units import UNITS, parse_unit
+from timba.tallies.split_measures import are_parts, ask_about_parts, has_rest_beside
 from timba.tallies.vocabulary import (
     BARCODE,
     BREADTH,
@@ -33,8 +32,6 @@ ONLY_BREADTH_AND_HEIGHT: Final = (
 )
 # A column counts its rows if so many of its numbers are one more than the one above.
 _COUNTING_SHARE: Final = 0.9
-# Units of which a length may be written in two columns: feet and inches, metres and centimetres.
-_LARGER_UNIT: Final = {"in": "ft", "cm": "m"}
 _WHOLE: Final = re.compile(r"\d{1,6}[.)]?", re.ASCII)
 
 
@@ -118,6 +115,9 @@ def _choose(group: Group, choice: ColumnChoice, name: str) -> None:
         return
     if len(columns) == 1 or (name in FIELDS and _are_equal(group, columns)):
         _take(group, choice, name, columns[0])
+        if name in MEASURES and has_rest_beside(group, columns[0]):
+            parts = (columns[0], columns[0] + 1)
+            choice.questions.append(ask_about_parts(group, name, parts))
     elif name in FIELDS:
         choice.questions.append(_ask_which(group, name, columns))
 
@@ -139,38 +139,13 @@ def _are_equal(group: Group, columns: Sequence[int]) -> bool:
 
 
 def _ask_which(group: Group, name: str, columns: Sequence[int]) -> Question:
+    if are_parts(group, columns):
+        return ask_about_parts(group, name, columns)
     titles = " and ".join(group.name(column) for column in columns)
-    if _are_parts(group, columns):
-        return Question(
-            field=f"{group.prefix}columns.{name}",
-            sentence=(
-                f"The columns {titles} may be two parts of one {name}. Write both into one column, "
-                "such as 8' 6\", then upload the sheet again."
-            ),
-        )
     return Question(
         field=f"{group.prefix}columns.{name}",
         sentence=f"The columns {titles} both say {name}. Which one is the {name} of the logs?",
         choices=tuple(column + 1 for column in columns),
-    )
-
-
-def _are_parts(group: Group, columns: Sequence[int]) -> bool:
-    """Return whether the second of two columns holds what is left of whole units of the first."""
-    if len(columns) != len(_LARGER_UNIT):
-        return False
-    larger, smaller = (_named_unit(group, column) for column in columns)
-    if larger is None or smaller is None or _LARGER_UNIT.get(smaller) != larger:
-        return False
-    ratio = UNITS[larger] / UNITS[smaller]
-    rests = [read_quantity(cell, None) for cell in group.cells(columns[1])]
-    return all(rest is None or rest.value < ratio for rest in rests)
-
-
-def _named_unit(group: Group, column: int) -> str | None:
-    cell = header_of(group, column).cell
-    return (cell.unit if cell else None) or parse_unit(
-        group.table.header.unit_cells.get(column, "")
     )
 
 

@@ -240,7 +240,10 @@ def _with_rows_beneath(
 
 
 def _unit_cells(row: Row, columns: Mapping[int, HeaderColumn]) -> dict[int, str]:
-    """Return the texts of a row of units by column; nothing for another row."""
+    """Return the texts of a row of units by column; nothing for another row.
+
+    A unit beside that of a measure, beneath no name, is that of its second part.
+    """
     if row.hidden:
         return {}
     cells = {}
@@ -251,6 +254,10 @@ def _unit_cells(row: Row, columns: Mapping[int, HeaderColumn]) -> dict[int, str]
         if not is_unit(cell.text):
             return {}
         cells[index] = cell.text
+    for index in sorted(cells):
+        rest = row.cells[index + 1] if index + 1 < len(row.cells) else None
+        if index + 1 not in columns and rest is not None and is_unit(rest.text):
+            cells[index + 1] = rest.text
     return cells
 
 

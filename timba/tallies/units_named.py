@@ -71,7 +71,8 @@ def _ask_about_other_units(
     if own is not None:
         sentence = f"Some cells of the {measure} name a unit, such as {own}, others none."
         return ask_unit(group, measure, f"{sentence} In which unit are the others?")
-    for column, header in group.table.columns.items():
+    for column in range(group.table.start, group.width):
+        header = header_of(group, column)
         if header.cell is None or header.cell.field == PIECES:
             texts = [cell.text for cell in islice(group.cells(column), _FIRST_CELLS)]
             if texts and all(map(_is_length_unit, texts)):
