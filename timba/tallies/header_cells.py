@@ -78,7 +78,7 @@ def parse_header(text: str) -> HeaderCell | None:
         units += remarks
     else:
         # Beside a unit, a bracket that could be none says something else: “Height cm (average)”.
-        units += [each for each in remarks if _parse_qualified_unit(each) or looks_like_unit(each)]
+        units += [each for each in remarks if _may_be_unit(each)]
     return None if claim is None else _header_cell(*claim, units)
 
 
@@ -174,6 +174,12 @@ def _parse_qualified_unit(text: str) -> str | None:
         return unit
     words = [word for word in fold(text).split() if word not in QUALIFIERS | _UNIT_NAMES]
     return parse_unit(" ".join(words)) if words else None
+
+
+def _may_be_unit(text: str) -> bool:
+    """Return whether a bracket beside a unit may be one, or a factor of it such as “x10”."""
+    has_figures = any(letter.isdigit() for letter in text)
+    return bool(_parse_qualified_unit(text) or looks_like_unit(text) or has_figures)
 
 
 def _says_something(text: str) -> bool:
