@@ -1,45 +1,32 @@
-"""Decides the units and the decimal mark of a group of tables from all its rows, or asks."""
+"""Decides the units of the measures of a group of tables from all its rows, or asks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
 from timba.files.questions import Question
 from timba.tallies.answers import Answers
-from timba.tallies.grids import Cell, CellKind
+from timba.tallies.grids import Cell
 from timba.tallies.groups import Group
 from timba.tallies.measure_cells import format_measure, is_plausible, read_quantity
-from timba.tallies.numbers import COMMA, POINT, NumberStyle, decide_style
 from timba.tallies.own_exports import is_own_csv
-from timba.tallies.quantities import Quantity, parse_quantity
+from timba.tallies.quantities import Quantity
+from timba.tallies.style_decisions import NumberReading, decide_styles, settle_style
 from timba.tallies.units import UNITS
 from timba.tallies.units_named import UNIT_WORDS, NamedUnit, ask_unit, find_named_unit
 from timba.tallies.vocabulary import BREADTH, HEIGHT, LENGTH, MEASURES
 
 # The units of measures of which none is named.
 USUAL_UNITS: Final = {LENGTH: "m", BREADTH: "cm", HEIGHT: "cm"}
-_STYLES: Final = {".": POINT, ",": COMMA}
 # Length, then breadth and height, the most usual first.
 _COMBINATIONS: Final = (
     *(("mm", "mm"), ("cm", "cm"), ("m", "cm"), ("m", "mm"), ("ft", "in"), ("in", "in"), ("m", "m")),
     *(("mm", "cm"), ("cm", "mm"), ("m", "in"), ("ft", "cm"), ("ft", "mm"), ("ft", "ft")),
 )
 Cells = Sequence[tuple[Cell | None, ...]]
-
-
-@dataclass(kw_only=True, slots=True)
-class NumberReading:
-    """The units and number styles of the measures, why so, and what is open."""
-
-    units: dict[str, str] = field(default_factory=dict)
-    styles: dict[str, NumberStyle | None] = field(default_factory=dict)
-    evidence: dict[str, str] = field(default_factory=dict)
-    questions: list[Question] = field(default_factory=list)
-    used_profile: bool = False
 
 
 def decide_numbers(
@@ -51,14 +38,14 @@ def decide_numbers(
     """
     reading = NumberReading()
     by_measure = {name: [row[position] for row in cells] for position, name in enumerate(MEASURES)}
-    conflicts = _decide_styles(group, reading, by_measure)
+    conflicts = decide_styles(group, reading, by_measure)
     quantities = {
         name: [read_quantity(cell, reading.styles.get(name)) for cell in each]
         for name, each in by_measure.items()
     }
     _name_units(group, reading, columns, quantities, profile)
     if conflicts and not reading.questions:
-        _settle_style(group, reading, by_measure, conflicts, profile)
+        settle_style(group, reading, by_measure, conflicts, profile)
         quantities = {
             name: [read_quantity(cell, reading.styles.get(name)) for cell in each]
             for name, each in by_measure.items()
@@ -66,107 +53,6 @@ def decide_numbers(
     if not reading.questions:
         _check_units(group, reading, quantities, profile)
     return reading
-
-
-def decide_volume_style(
-    styles: Mapping[str, NumberStyle | None], cells: Iterable[Cell]
-) -> NumberStyle | None:
-    """Return the style of volumes: that of the measures, or else the one that they show alone."""
-    known = [style for style in styles.values() if style is not None]
-    return known[0] if known else decide_style(_texts(list(cells))).style
-
-
-def _texts(cells: Sequence[Cell | None]) -> list[str]:
-    """Return the different texts of cells."""
-    texts = (cell.text for cell in cells if cell is not None and cell.kind is CellKind.TEXT)
-    return list(dict.fromkeys(texts))
-
-
-def _decide_styles(
-    group: Group, reading: NumberReading, cells: Mapping[str, Sequence[Cell | None]]
-) -> str:
-    """Decide the decimal mark of all measures together, or else of each column.
-
-    Return a text that leaves it open.
-    """
-    if group.answers.decimal:
-        reading.styles = dict.fromkeys(MEASURES, _STYLES[group.answers.decimal])
-        reading.evidence["decimal"] = f"Decimals begin with “{group.answers.decimal}”, as answered."
-        return ""
-    texts = {name: _texts(each) for name, each in cells.items()}
-    decision = decide_style(text for each in texts.values() for text in each)
-    if not decision.open:
-        reading.styles = dict.fromkeys(MEASURES, decision.style)
-        _tell_style(reading, decision.style, decision.evidence)
-        return ""
-    decisions = {name: decide_style(each) for name, each in texts.items()}
-    open_texts = [each.evidence for each in decisions.values() if each.open]
-    reading.styles = {name: each.style for name, each in decisions.items()}
-    if not open_texts:
-        reading.evidence["decimal"] = "Decimals begin with “.” or “,”, by column."
-    return open_texts[0] if open_texts else ""
-
-
-def _tell_style(reading: NumberReading, style: NumberStyle | None, text: str) -> None:
-    if style is not None:
-        reading.evidence["decimal"] = f"Decimals begin with “{style.decimal}”, as in “{text}”."
-
-
-def _settle_style(
-    group: Group,
-    reading: NumberReading,
-    cells: Mapping[str, Sequence[Cell | None]],
-    text: str,
-    profile: Answers,
-) -> None:
-    """Decide an open decimal mark by the units that the sheet names, or ask."""
-    counts = {
-        style: _count_plausible(reading, cells, style) if len(reading.units) == len(MEASURES) else 0
-        for style in (POINT, COMMA)
-    }
-    [likely, other] = sorted(counts, key=lambda style: -counts[style])
-    if counts[likely] and not counts[other]:
-        reading.styles = dict.fromkeys(MEASURES, likely)
-        _tell_style(reading, likely, text)
-    elif profile.decimal:
-        reading.used_profile = True
-        reading.styles = dict.fromkeys(MEASURES, _STYLES[profile.decimal])
-        reading.evidence["decimal"] = f"Decimals begin with “{profile.decimal}”, by the profile."
-    else:
-        reading.questions.append(_ask_decimal(group, text))
-
-
-def _count_plausible(
-    reading: NumberReading, cells: Mapping[str, Sequence[Cell | None]], style: NumberStyle
-) -> int:
-    """Return how many open numbers are plausible in a style, with the units that are named."""
-    count = 0
-    for name, each in cells.items():
-        for text in _texts(each):
-            if parse_quantity(text, None) is not None:
-                continue
-            quantity = parse_quantity(text, style)
-            if quantity is not None:
-                unit = quantity.unit or reading.units[name]
-                count += is_plausible(quantity.value, unit, name)
-    return count
-
-
-def _ask_decimal(group: Group, text: str) -> Question:
-    point, comma = (parse_quantity(text.strip(), style) for style in (POINT, COMMA))
-    if point is None or comma is None:
-        sentence = (
-            f"Some numbers have a decimal point, others a decimal comma, such as “{text}”. Which "
-            "mark begins the decimals?"
-        )
-    else:
-        values = f"{_plain(comma)} or {_plain(point)}"
-        sentence = f"“{text.strip()}” can be {values}. Which mark begins the decimals?"
-    return Question(field=f"{group.prefix}decimal", sentence=sentence, choices=(".", ","))
-
-
-def _plain(quantity: Quantity) -> str:
-    return f"{float(quantity.value):.10g}"
 
 
 def _name_units(

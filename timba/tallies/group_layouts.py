@@ -8,12 +8,7 @@ from dataclasses import dataclass, field
 from timba.files.processors.base import FileRefused
 from timba.files.questions import Question
 from timba.tallies.answers import Answers
-from timba.tallies.decisions import (
-    USUAL_UNITS,
-    decide_numbers,
-    decide_volume_style,
-    is_mostly_plausible,
-)
+from timba.tallies.decisions import USUAL_UNITS, decide_numbers, is_mostly_plausible
 from timba.tallies.field_columns import ColumnChoice, choose_columns
 from timba.tallies.grids import CellKind, Row
 from timba.tallies.groups import Group
@@ -22,6 +17,7 @@ from timba.tallies.left_out import why_left_out
 from timba.tallies.measure_cells import read_quantity
 from timba.tallies.own_exports import is_own_csv, is_own_export
 from timba.tallies.parsing import FIELDS
+from timba.tallies.style_decisions import decide_volume_style
 from timba.tallies.tables import Table
 from timba.tallies.vocabulary import MEASURES, VOLUME
 
