@@ -49,7 +49,7 @@ front: $(FRONT) ## Build the style sheet and scripts of the pages
 ##@ Work on it
 
 .PHONY: test
-test: $(VENV)/.dev front ## Run every test; ARGS="tests/notes -n 0" runs some
+test: $(VENV)/.dev $(VENV)/heif/.ready front ## Run every test; ARGS="tests/notes -n 0" runs some
 	@tools/test-packages
 	@$(MAKE) mariadb || [ "$${CI:-}" != true ]
 	@tools/services run --tests -- $(BIN)/python tools/suites $(ARGS)
@@ -118,6 +118,14 @@ $(VENV)/.base: $(UV) requirements/base.txt
 $(VENV)/.dev: $(UV) requirements/dev.txt
 	@echo "Installing Timba's packages and the development tools; each file is checked by its hash."
 	@$(SYNC) requirements/dev.txt
+	@touch $@
+
+# An environment of its own for the tests of an extra, beside the packages of all other tests.
+$(VENV)/heif/.ready: requirements/heif.txt | $(VENV)/.dev
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/heif
+	@$(UV) pip install --quiet --python $(VENV)/heif/bin/python --require-hashes -r requirements/heif.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(VENV)/heif/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/timba.pth"
 	@touch $@
 
 $(VENV)/.mariadb: requirements/mysql.txt | $(VENV)/.$(PACKAGES)

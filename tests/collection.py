@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from timba.files.heif import HEIC_IS_READ
+
 _DATABASE_FIXTURES = {
     *("db", "transactional_db", "live_server", "client_company", "make_user", "staff"),
 }
@@ -19,11 +21,10 @@ _DATABASE_FIXTURES = {
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
-    """Mark the tests that use the database, and deselect those meant for another database."""
+    """Mark the tests that use the database, and deselect those for another database or extra."""
     deselected = []
     for item in items:
-        only_on = item.get_closest_marker("only_on")
-        if only_on is not None and connection.vendor not in only_on.args:
+        if _is_for_others(item):
             deselected.append(item)
         is_marked = item.get_closest_marker("django_db") is not None
         if is_marked or not _DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
@@ -32,6 +33,15 @@ def pytest_collection_modifyitems(
     config.hook.pytest_deselected(items=deselected)
     yield
     items[:] = _in_running_order(items)
+
+
+def _is_for_others(item: pytest.Item) -> bool:
+    """Return whether a test is for another database, or for the other choice of an extra."""
+    only_on = item.get_closest_marker("only_on")
+    if only_on is not None and connection.vendor not in only_on.args:
+        return True
+    heic = item.get_closest_marker("heic_is_read")
+    return heic is not None and heic.args != (HEIC_IS_READ,)
 
 
 def _in_running_order(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -1,4 +1,4 @@
-"""HEIC photos are read where the extra is installed, and refused with advice elsewhere."""
+"""HEIC photos, which are read where the extra is installed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from PIL.ExifTags import IFD
 
 from tests.files.samples import MemorySource, forest
 from timba.files import kinds
-from timba.files.heif import HEIC_IS_READ
 from timba.files.processors.base import FileRefused
 from timba.files.processors.photo import DAMAGED, read_photo
 from timba.files.sandbox import run_in_sandbox
 
 HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
-needs_the_extra = pytest.mark.skipif(not HEIC_IS_READ, reason="pillow-heif is not installed")
-pytestmark = pytest.mark.only_on("sqlite")
+pytestmark = [pytest.mark.only_on("sqlite"), pytest.mark.heic_is_read(True)]
 
 
 def heic(exif: Image.Exif | None = None) -> bytes:
@@ -26,7 +24,6 @@ def heic(exif: Image.Exif | None = None) -> bytes:
     return file.getvalue()
 
 
-@needs_the_extra
 def test_a_heic_photo_is_read_in_the_sandbox() -> None:
     exif = Image.Exif()
     exif.update({0x010F: "Apple", 0x0112: 6})
@@ -43,21 +40,18 @@ def test_a_heic_photo_is_read_in_the_sandbox() -> None:
     }
 
 
-@needs_the_extra
 @pytest.mark.parametrize("content", [HEAD + bytes(50), HEAD])
 def test_a_damaged_heic_photo_is_refused(content: bytes) -> None:
     with pytest.raises(FileRefused, match=DAMAGED):
         read_photo(MemorySource(content))
 
 
-@needs_the_extra
 @pytest.mark.parametrize("name", ["a.heic", "a.HEIF"])
 def test_a_heic_photo_is_a_photo(name: str) -> None:
     detected = kinds.detect(name=name, head=HEAD, requested=None, sniffers={})
     assert (detected.kind, detected.media_type) == ("photo", "image/heic")
 
 
-@needs_the_extra
 def test_a_heic_photo_that_is_called_otherwise_is_to_be_renamed() -> None:
     with pytest.raises(kinds.UnknownKind) as refusal:
         kinds.detect(name="a.jpg", head=HEAD, requested=None, sniffers={})

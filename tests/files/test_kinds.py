@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tallies.sheets import tally
-from timba.files.heif import HEIC_IS_READ
 from timba.files.kinds import (
     HEAD_BYTES,
     KINDS_BY_EXTENSION,
@@ -214,7 +213,7 @@ def test_a_file_of_no_known_kind_is_refused_with_its_reason(
     assert str(refusal.value) == sentence
 
 
-@pytest.mark.skipif(HEIC_IS_READ, reason="pillow-heif is installed")
+@pytest.mark.heic_is_read(False)
 @pytest.mark.parametrize(
     ("name", "head", "requested", "sentence"),
     [
