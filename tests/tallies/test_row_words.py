@@ -13,7 +13,7 @@ LABELS = {
         "Gesamt; Total général; Suma; Razem; Kopā 48 gab.; Pavisam; Iš viso:; Viso; Kokku; "
         "Yhteensä; Summa; Totalt; Всего:; Всего: 48 шт., 12,5 м³; Итого по лоту 3; Усього; "
         "Разом; Totaal; Totale; Total geral; I alt; Sum i alt; Totalsum; Celkem; "
-        "合计; 總計; 合計 48; 計"
+        "合计; 總計; 合計 48; 計; Σ; ∑ 48; TTL; Tot.; T O T A L; Total bundle A-1"
     ),
     "subtotal": (
         "Sub-total; Subtotal 12.5; Sub total page 2; Zwischensumme; Sous-total; Starpsumma; "
@@ -52,7 +52,17 @@ def test_labels_of_rows_that_are_no_logs(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("TOTAL-17", "TOTAL17", "TOTAL 0017", "AVG1", "AVG-1", "MIN-004", "SUM 0012", "NOTE-12"),
+        *(
+            "TOTAL-17",
+            "TOTAL17",
+            "TOTAL 0017",
+            "AVG1",
+            "AVG-1",
+            "MIN-004",
+            "SUM 0012",
+            "NOTE-12",
+            "A B C",
+        ),
         *("Note 12", "OBS 17", "SCALER-7", "DATE7", "A123", "475001", "12", "Spruce", "P/17"),
         *("Summary", "Totally", "Maximilian", "Mini 12", "", "x" * 200),
     ],

@@ -68,6 +68,32 @@ def test_a_title_of_two_units_or_another_one_says_so(text: str, unit: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        *[
+            ("in inches", "?/in"),
+            ("mm", "?/mm"),
+            ("Tally (ft)", "?/ft"),
+            ("feet/inches", "?/ft/in"),
+        ],
+        ("Measured in feet under bark", "?/ft"),
+        ("W in cm", "?/cm"),
+    ],
+)
+def test_a_title_of_units_alone_leaves_their_measures_open(text: str, unit: str) -> None:
+    assert units_in_title(text) == {}
+    assert doubtful_units_in_title(text) == units(unit, unit, unit)
+
+
+def test_three_units_alone_are_those_of_the_measures() -> None:
+    assert units_in_title("(ft, in, in)") == units("ft", "in", "in")
+
+
+def test_a_section_is_breadth_and_height() -> None:
+    assert units_in_title("Cross section in inches") == {"breadth": "in", "height": "in"}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("", "in m", "Delivery in Feetham", "Truck AB 12 M", "Spruce logs 4 m", "Length: 4.2 m"),
@@ -77,7 +103,6 @@ def test_a_title_of_two_units_or_another_one_says_so(text: str, unit: str) -> No
             "Load length in m: 13",
             "Length in m: 13",
             "thick in mm",
-            "W in cm",
         ),
         *(
             "Truck dimensions in m",

@@ -62,9 +62,12 @@ def _show_plain(tokens: Sequence[Token], value: Decimal) -> str:
     digits = [index for index, kind in enumerate(kinds) if kind == "digit"]
     point = kinds.index("point") if "point" in kinds else len(kinds)
     whole = [index for index in digits if index < point]
-    commas = [index for index, kind in enumerate(kinds) if kind == "comma" and index < point]
-    grouped = any(index < whole[-1] for index in commas) if whole else False
-    thousands = sum(1 for index in commas if not whole or index > whole[-1])
+    commas = [index for index, kind in enumerate(kinds) if kind == "comma"]
+    last = whole[-1] if whole else -1
+    grouped = any(index < last for index in commas)
+    # A comma behind the last place, or right before the point, divides by a thousand.
+    end = max(digits, default=-1)
+    thousands = sum(1 for index in commas if last < index < point or index > end)
     value = value.scaleb(2 * kinds.count("percent") - 3 * thousands, _CONTEXT)
     rounded = f"{_round(value, len(digits) - len(whole)):f}"
     integer, _, decimals = rounded.partition(".")

@@ -23,7 +23,8 @@ _PHRASES: Final[Mapping[str, str]] = {
         mezisoučet, mezisucet, 小计, 小計
         """,
     "total": """
-        total, totals, grand total, overall total, sum, sum total, in total, total volume,
+        total, totals, tot, ttl, σ, grand total, overall total, sum, sum total, in total,
+        total volume,
         count, number of logs, number of pieces, no of logs, no of pieces, no of pcs, summe,
         gesamt, gesamtvolumen, gesamtmenge, gesamtkubatur, gesamtstückzahl, stückzahl, anzahl,
         anzahl stämme, volume total, nombre de grumes, nombre de pièces, volumen total, número
@@ -121,6 +122,8 @@ _OF: Final = _folded("of von de z no iš из з av")
 _OF_ANYTHING: Final = frozenset(("total", "subtotal"))
 # A word with figures in it, or a number with zeros before it.
 _CODE: Final = re.compile(r"\S*[^\W\d_][-/_.#–]?\d\S*|\S*\d[-/_.#–]?[^\W\d_]\S*|0\d+")
+# “T O T A L”
+_SPACED: Final = re.compile(r"(?:[^\W\d_] ){2,}[^\W\d_]\W*")
 # A label that signs need not be followed by a colon.
 _MAX_OPENING: Final = 4
 
@@ -148,6 +151,8 @@ def reason_left_out(texts: Sequence[str]) -> str | None:
     label = next((text.strip() for text in texts if text.strip()), "")
     if not label or len(label) > MAX_LABEL:
         return None
+    if _SPACED.fullmatch(label):
+        label = label.replace(" ", "")
     return _reason_of_opening(label) or _reason_of_phrase(label)
 
 

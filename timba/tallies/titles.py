@@ -8,7 +8,7 @@ from itertools import product
 from typing import Final
 
 from timba.tallies.units import PREPOSITIONS, UNITS, looks_like_unit, parse_unit
-from timba.tallies.vocabulary import DIAMETER, EXACT, MEASURES, VOLUME, WORDS
+from timba.tallies.vocabulary import BREADTH, DIAMETER, EXACT, HEIGHT, MEASURES, VOLUME, WORDS
 from timba.tallies.wording import fold, unify_primes
 
 # A longer text is no title.
@@ -31,6 +31,13 @@ _DIMENSIONS: Final = _folded(
     размеров единица единицы измерение измерения розмір розміри одиниця одиниці вимір виміри
     """
 )
+# Words for breadth and height.
+_SECTIONS: Final = _folded(
+    """
+    section sections querschnitt sección secciones przekrój przekroje šķērsgriezums skerspjūvis
+    ristlõige poikkileikkaus tvärsnitt сечение сечения переріз
+    """
+)
 # Words that may stand beside those of a measure, or between it and its unit.
 _FILLERS: Final = _folded(
     """
@@ -39,7 +46,8 @@ _FILLERS: Final = _folded(
     exprimées exprimés données et de du des todas todos las los en están son expresadas dadas y
     el la wszystkie są podane podano i oraz visi visas ir doti norādīti un mērvienības nurodyti
     pateikti kõik on antud ja kaikki ovat alla är angivna och samt все указаны даны и в усі всі
-    вказані та у measurement измерения вимірювання tally
+    вказані та у measurement измерения вимірювання tally measured values nominal actual under
+    over bark cross
     """
 )
 _TOKEN: Final = re.compile(r"[^\W_]+(?:\.(?=[^\W\d_]))?|['\"]|[^\w\s]", re.UNICODE)
@@ -81,8 +89,9 @@ def _find_units(text: str) -> Mapping[str, list[str]]:
     words = frozenset(fold(word) for word in _TOKEN.findall(text))
     named = {WORDS[word][0] for word in words if word in WORDS}
     for sentence in _SENTENCE.split(text):
-        statements = _statements(_TOKEN.findall(sentence), is_table=named >= set(MEASURES))
-        for measure, unit in statements:
+        tokens = _TOKEN.findall(sentence)
+        statements = _statements(tokens, is_table=named >= set(MEASURES))
+        for measure, unit in (*statements, *_statements_alone(tokens)):
             if measure in found and unit not in found[measure]:
                 found[measure].append(unit)
     return found
@@ -102,7 +111,7 @@ def _statements(tokens: Sequence[str], *, is_table: bool) -> Iterator[tuple[str,
             continue
         word = fold(tokens[position])
         named = _subjects_of(word, is_table=is_table)
-        is_silent = _says_nothing(tokens[position], word)
+        is_silent = _is_silent(tokens[position])
         if named and not is_foreign:
             subjects += named
         elif not is_silent:
@@ -111,10 +120,26 @@ def _statements(tokens: Sequence[str], *, is_table: bool) -> Iterator[tuple[str,
         position += 1
 
 
+def _statements_alone(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what units say that stand without a measure: three are those of all, others a doubt."""
+    words = [word for word in map(str.casefold, tokens) if _unit_of(word) or not _is_silent(word)]
+    if len(words) > 1 and words[0] in PREPOSITIONS:
+        del words[0]
+    units = [unit for word in words if (unit := _unit_of(word))]
+    if len(units) < len(words) or all(len(word) == 1 or word in PREPOSITIONS for word in words):
+        return
+    if len(units) == len(MEASURES):
+        yield from zip(MEASURES, units, strict=True)
+    else:
+        yield from product(MEASURES, ("?", *units))
+
+
 def _subjects_of(word: str, *, is_table: bool) -> list[str]:
     """Return the measures that a word names; an abbreviation does beside all others only."""
     if word in _DIMENSIONS:
         return list(MEASURES)
+    if word in _SECTIONS:
+        return [BREADTH, HEIGHT]
     if word in PREPOSITIONS:
         return []
     field, rank = WORDS.get(word, ("", 0))
@@ -157,5 +182,6 @@ def _is_value(tokens: Sequence[str], end: int) -> bool:
     return bool(rest) and rest[0].isdigit()
 
 
-def _says_nothing(text: str, word: str) -> bool:
-    return text in _JOINS or word in _FILLERS or word in PREPOSITIONS or not word
+def _is_silent(token: str) -> bool:
+    word = fold(token)
+    return token in _JOINS or word in _FILLERS or word in PREPOSITIONS or not word

@@ -115,14 +115,15 @@ _SPELLINGS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     ),
     PIECES: (
         """
-        pieces, pcs, pc, piece, number of pieces, no of pieces, no of pcs, no of logs, qty,
+        pieces, pcs, pc, piece, pieces per pack, pieces per bundle, pcs per pack, pcs per bundle,
+        bundle pcs, pack pcs, number of pieces, no of pieces, no of pcs, no of logs, qty,
         quantity, stück, stk, stückzahl, pièces, nombre de pièces, nb pièces, nbre, quantité,
-        qté, piezas, pzas, pza, cantidad, sztuki, sztuk, szt, liczba sztuk, ilość, ilość sztuk,
-        gab, gabali, gabalu skaits, skaits, vnt, vienetai, kiekis, tükid, tk, kogus, kpl,
+        qté, piezas, pzas, pza, cantidad, sztuki, sztuk, szt, liczba sztuk, liczba szt, ilość,
+        ilość sztuk, gab, gabali, gabalu skaits, skaits, vnt, vienetai, kiekis, tükid, tk, arv, kogus, kpl,
         kappale, kappaletta, kappalemäärä, lukumäärä, määrä, antal, styck, stycken, штук, штуки,
         шт, кол-во, количество, кількість, к-сть, к-ть
         """,
-        "pce, pces, units, logs, count, anzahl, anz, unidades, uds, ud, кол, к-во",
+        "pce, pces, units, unités, logs, count, anzahl, anz, unidades, uds, ud, кол, к-во",
         "",
         "st, nombre, cant",
     ),

@@ -20,6 +20,7 @@ _REPLACED: Final = str.maketrans(
         "đ": "d",
         "°": "o",
         "#": " # ",
+        "∑": "σ",
     }
 )
 # A small raised figure is a footnote, but for those of m² and m³.
