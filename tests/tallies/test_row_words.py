@@ -13,7 +13,7 @@ LABELS = {
         "Gesamt; Total général; Suma; Razem; Kopā 48 gab.; Pavisam; Iš viso:; Viso; Kokku; "
         "Yhteensä; Summa; Totalt; Всего:; Всего: 48 шт., 12,5 м³; Итого по лоту 3; Усього; "
         "Разом; Totaal; Totale; Total geral; I alt; Sum i alt; Totalsum; Celkem; "
-        "合计; 總計; 合計 48; 計; Σ; ∑ 48; TTL; Tot.; T O T A L; Total bundle A-1"
+        "合计; 總計; 合計 48; 計; Σ; ∑ 48; TTL; Tot.; T O T A L"
     ),
     "subtotal": (
         "Sub-total; Subtotal 12.5; Sub total page 2; Zwischensumme; Sous-total; Starpsumma; "
