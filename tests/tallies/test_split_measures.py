@@ -14,6 +14,9 @@ from tests.tallies.sheets import save, workbook
 LOGS = [("A1", 12, 6, 20, 10), ("A2", 14, 3, 20, 10)]
 
 
+NAMES = ("Length (m)", "Breadth (cm)", "Height (cm)")
+
+
 def header(first: str, second: str | None) -> tuple[str | None, ...]:
     return ("Barcode", first, second, "Breadth (in)", "Height (in)")
 
@@ -54,3 +57,14 @@ def test_a_column_of_units_needs_no_name() -> None:
 def test_a_column_without_a_name_beside_the_last_one_is_no_part() -> None:
     rows = [("Barcode", "Length (ft)", "Breadth (in)", "Height (in)"), ("A1", 12, 20, 10, 0.5)]
     assert read(workbook(*rows)).logs == [("A1", "3.658", "50.800", "25.400")]
+
+
+def test_a_barcode_may_have_two_parts_under_one_name() -> None:
+    rows = [("Barcode", None, *NAMES), ("AB", 101, 4, 20, 10)]
+    book = openpyxl.load_workbook(io.BytesIO(workbook(*rows)))
+    book.worksheets[0].merge_cells("A1:B1")
+    [sentence] = read(save(book)).sentences
+    assert sentence == (
+        "The columns A (“Barcode”) and B may be two parts of one barcode. Write both into one "
+        "column, then upload the sheet again."
+    )

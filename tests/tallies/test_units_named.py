@@ -97,6 +97,13 @@ def test_number_formats_name_units(feet: str, inches: str) -> None:
             [[*NAMES, "UoM"], *[[*log, "ft/in"] for log in LOGS]],
             "The column E (“UoM”) gives units, such as “ft/in”. In which unit is the length?",
         ),
+        (
+            [[*NAMES, "Volume (ft³)"], *[[*log, 2.67] for log in LOGS]],
+            (
+                "The column E (“Volume (ft³)”) gives volumes that are not in m³. In which unit is "
+                "the length?"
+            ),
+        ),
     ],
 )
 def test_units_in_doubt_are_asked_for(rows: list[list[Any]], sentence: str) -> None:

@@ -12,7 +12,12 @@ from timba.files.questions import Question
 from timba.tallies.groups import Group, header_of
 from timba.tallies.header_rows import is_number_like
 from timba.tallies.parsing import FIELDS
-from timba.tallies.split_measures import are_parts, ask_about_parts, has_rest_beside
+from timba.tallies.split_measures import (
+    are_parts,
+    ask_about_parts,
+    has_merged_part_beside,
+    has_rest_beside,
+)
 from timba.tallies.vocabulary import (
     BARCODE,
     BREADTH,
@@ -157,6 +162,9 @@ def _choose_barcode(group: Group, choice: ColumnChoice) -> None:
         columns = [min(counting)[1]]
     if len(columns) == 1 or (columns and _are_equal(group, columns)):
         _take(group, choice, BARCODE, columns[0])
+        if has_merged_part_beside(group, columns[0]):
+            parts = (columns[0], columns[0] + 1)
+            choice.questions.append(ask_about_parts(group, BARCODE, parts))
         return
     if columns:
         choice.questions.append(_ask_which(group, BARCODE, columns))

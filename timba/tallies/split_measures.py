@@ -9,6 +9,7 @@ from timba.files.questions import Question
 from timba.tallies.groups import Group, header_of
 from timba.tallies.measure_cells import read_quantity
 from timba.tallies.units import UNITS, parse_unit
+from timba.tallies.vocabulary import BARCODE
 from timba.tallies.wording import fold
 
 # Units of which a length may be written in two columns: feet and inches, metres and centimetres.
@@ -28,11 +29,12 @@ def are_parts(group: Group, columns: Sequence[int]) -> bool:
 
 def ask_about_parts(group: Group, name: str, columns: Sequence[int]) -> Question:
     titles = " and ".join(group.name(column) for column in columns)
+    example = "" if name == BARCODE else "such as 8' 6\", "
     return Question(
         field=f"{group.prefix}columns.{name}",
         sentence=(
             f"The columns {titles} may be two parts of one {name}. Write both into one column, "
-            "such as 8' 6\", then upload the sheet again."
+            f"{example}then upload the sheet again."
         ),
     )
 
@@ -41,7 +43,7 @@ def has_rest_beside(group: Group, column: int) -> bool:
     """Return whether the column at the right, without a name, holds what a measure lacks."""
     rest = column + 1
     table = group.table
-    if rest >= table.end or rest in table.hidden_columns or header_of(group, rest).field:
+    if not _is_free(group, rest):
         return False
     if are_parts(group, (column, rest)):
         return True
@@ -50,13 +52,30 @@ def has_rest_beside(group: Group, column: int) -> bool:
         return True
     if text:
         return False
-    spans = table.merged.get(table.header.row, ())
-    is_merged = any(first <= column and rest <= last for first, last in spans)
+    is_merged = _is_merged(group, column)
     is_within = rest < table.header.last and _named_unit(group, column) == "ft"
     # What stands in two columns under one name is less than a metre, or than a foot.
     return (is_merged and _are_below(group, rest, 100)) or (
         is_within and _are_below(group, rest, 12)
     )
+
+
+def has_merged_part_beside(group: Group, column: int) -> bool:
+    """Return whether the name of a column is merged over the next one, which has cells too."""
+    rest = column + 1
+    return _is_free(group, rest) and _is_merged(group, column) and any(group.cells(rest))
+
+
+def _is_free(group: Group, column: int) -> bool:
+    table = group.table
+    is_visible = column < table.end and column not in table.hidden_columns
+    return is_visible and not header_of(group, column).field
+
+
+def _is_merged(group: Group, column: int) -> bool:
+    table = group.table
+    spans = table.merged.get(table.header.row, ())
+    return any(first <= column < last for first, last in spans)
 
 
 def _are_below(group: Group, column: int, limit: float) -> bool:

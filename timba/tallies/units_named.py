@@ -13,8 +13,8 @@ from timba.files.questions import Question
 from timba.tallies.groups import Group, header_of
 from timba.tallies.quantities import Quantity
 from timba.tallies.units import UNITS, parse_unit
-from timba.tallies.vocabulary import PIECES
-from timba.tallies.wording import unify_primes
+from timba.tallies.vocabulary import PIECES, VOLUME
+from timba.tallies.wording import fold, unify_primes
 
 UNIT_WORDS: Final[Mapping[str, str]] = {
     "mm": "millimetres",
@@ -27,6 +27,10 @@ UNIT_WORDS: Final[Mapping[str, str]] = {
 _FIRST_CELLS: Final = 20
 _MAX_UNIT: Final = 20
 CHOICES: Final = tuple(UNITS)
+# Volumes of logs that are measured in feet and inches.
+_IMPERIAL_VOLUME: Final = re.compile(
+    r"\b(?:cu?ft|ft ?3|cu ft|cubic f(?:ee|oo)t|bf|bft|bd ?ft|board f(?:ee|oo)t|hoppus)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,29 @@ def _ask_about_other_units(
     if own is not None:
         sentence = f"Some cells of the {measure} name a unit, such as {own}, others none."
         return ask_unit(group, measure, f"{sentence} In which unit are the others?")
-    for column in range(group.table.start, group.width):
+    named = group.table.columns
+    # The column of units may have no name, as beneath a merged one.
+    for column in sorted({*named, *(index + 1 for index in named)}):
         header = header_of(group, column)
         if header.cell is None or header.cell.field == PIECES:
             texts = [cell.text for cell in islice(group.cells(column), _FIRST_CELLS)]
             if texts and all(map(_is_length_unit, texts)):
                 sentence = f"The column {group.name(column)} gives units, such as “{texts[0]}”."
                 return ask_unit(group, measure, f"{sentence} In which unit is the {measure}?")
+    volumes = [
+        column
+        for column, header in group.table.columns.items()
+        if _IMPERIAL_VOLUME.search(fold(header.text.replace("³", "3")))
+    ]
+    if volumes and not _has_cubic_metres(group):
+        sentence = f"The column {group.name(volumes[0])} gives volumes that are not in m³."
+        return ask_unit(group, measure, f"{sentence} In which unit is the {measure}?")
     return None
+
+
+def _has_cubic_metres(group: Group) -> bool:
+    cells = [header.cell for header in group.table.columns.values()]
+    return any(cell and cell.field == VOLUME and cell.unknown_unit is None for cell in cells)
 
 
 def _is_length_unit(text: str) -> bool:

@@ -119,9 +119,9 @@ _SPELLINGS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         bundle pcs, pack pcs, number of pieces, no of pieces, no of pcs, no of logs, qty,
         quantity, stück, stk, stückzahl, pièces, nombre de pièces, nb pièces, nbre, quantité,
         qté, piezas, pzas, pza, cantidad, sztuki, sztuk, szt, liczba sztuk, liczba szt, ilość,
-        ilość sztuk, gab, gabali, gabalu skaits, skaits, vnt, vienetai, kiekis, tükid, tk, arv, kogus,
-        kpl, kappale, kappaletta, kappalemäärä, lukumäärä, määrä, antal, styck, stycken, штук, штуки,
-        шт, кол-во, количество, кількість, к-сть, к-ть
+        ilość sztuk, gab, gabali, gabalu skaits, skaits, vnt, vienetai, kiekis, tükid, tk, arv,
+        kogus, kpl, kappale, kappaletta, kappalemäärä, lukumäärä, määrä, antal, styck, stycken,
+        штук, штуки, шт, кол-во, количество, кількість, к-сть, к-ть
         """,
         "pce, pces, units, unités, logs, count, anzahl, anz, unidades, uds, ud, кол, к-во",
         "",
