@@ -18,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.clients import browser_of
 from timba.accounts.models import User
+from timba.files.sandbox import close_sandbox
 from timba.files.worker import Worker
 
 Open = Callable[..., Page]
@@ -40,6 +41,13 @@ def show_more(http_client: HttpClient, path: str, page: str) -> str:
     """Follow the link "Show more" of a page without JavaScript, and return the next page."""
     [query] = re.findall(r'href="([^"]*)" rel="next"', page)
     return http_client.get(path + html.unescape(query)).content.decode()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _close_sandbox() -> Iterator[None]:
+    """End the processes that read files, which processing starts and keeps."""
+    yield
+    close_sandbox()
 
 
 @pytest.fixture(scope="module")

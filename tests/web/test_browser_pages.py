@@ -13,13 +13,15 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
 from tests.factories import PASSWORD
+from tests.tallies.sheets import tally, workbook
+from tests.tallies.uploads import settle_tally
 from tests.temperatures.uploads import receive_readings, settle_readings
 from tests.web.conftest import TIMEOUT_MS, Open
 from timba.accounts.models import User
 from timba.accounts.roles import add_role
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
-from timba.files.models import File
+from timba.files.models import File, ImportProfile
 from timba.files.processing import process_file
 from timba.files.services import link_file
 from timba.notes.models import Note
@@ -442,8 +444,27 @@ def all_pages(owner: User) -> list[str]:
     read = settle_readings(READINGS, actor=owner, name=f"{'long name ' * 20}.csv")
     failed = settle_readings("nothing\n", actor=owner, name="bad.csv")
     waiting = receive_readings("7,1,2026-11-20T06:00Z\n", actor=owner, name="waiting.csv")
-    files = [f"/files/{file.pk}/" for file in (read, failed, waiting)]
-    rest = ["/files/", "/files/?q=nobody", "/api/", "/upload/", "/temperatures/"]
+    no_units = workbook(("Tag", "Len", "W", "T"), ("B-1", 130, 10, 8), ("B-2", 120, 10, 8))
+    asking = settle_tally(no_units, actor=owner, consignment=load)
+    rows = [("B-3", 4.2, 30, 25), ("B-4", "long", 30, 25), ("Total", 4.2, None, None)]
+    dry = settle_tally(tally(*rows), actor=owner, consignment=load, dry_run=True)
+    ImportProfile.unscoped.create(
+        client=owner.client,
+        created_by=owner,
+        kind="tally",
+        header=" · ".join(["Length over bark", "Svītrkods" * 8] * 4),
+        header_digest="x",
+        read_as={"units": {"length": "ft"}},
+    )
+    files = [f"/files/{file.pk}/" for file in (read, failed, waiting, asking, dry)]
+    rest = [
+        "/files/",
+        "/files/?q=nobody",
+        "/files/profiles/",
+        "/api/",
+        "/upload/",
+        "/temperatures/",
+    ]
     loads = ["", "?q=nobody", "?new=1", *(f"{load.pk}/{part}" for part in PARTS)]
     people = ["", "?new=1", f"{owner.pk}/", f"roles/{role.pk}/"]
     return [
