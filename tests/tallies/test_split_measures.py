@@ -68,3 +68,12 @@ def test_a_barcode_may_have_two_parts_under_one_name() -> None:
         "The columns A (“Barcode”) and B may be two parts of one barcode. Write both into one "
         "column, then upload the sheet again."
     )
+
+
+def test_the_same_measure_in_two_units_is_read_from_the_first() -> None:
+    units = (None, "m", "ft", "cm", "cm")
+    names = ("Barcode", "Length", None, "Breadth", "Height")
+    rows = [names, units, ("A1", 4, 13.1, 20, 10)]
+    book = openpyxl.load_workbook(io.BytesIO(workbook(*rows)))
+    book.worksheets[0].merge_cells("B1:C1")
+    assert read(save(book)).logs == [("A1", "4.000", "20.000", "10.000")]

@@ -96,6 +96,7 @@ def test_a_section_is_breadth_and_height() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        *("m3", "MT", "Ft. Worth", "Cali"),
         *("", "in m", "Delivery in Feetham", "Truck AB 12 M", "Spruce logs 4 m", "Length: 4.2 m"),
         *(
             "Total length 120 m",

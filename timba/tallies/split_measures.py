@@ -50,7 +50,7 @@ def has_rest_beside(group: Group, column: int) -> bool:
     text = header_of(group, rest).text
     if fold(text) in _FRACTION:
         return True
-    if text:
+    if text or _named_unit(group, rest):
         return False
     is_merged = _is_merged(group, column)
     is_within = rest < table.header.last and _named_unit(group, column) == "ft"

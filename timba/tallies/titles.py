@@ -56,6 +56,8 @@ _JOINS: Final = frozenset(",/|&+()[]{}:=-–—x×х*")
 _UNIT_JOINS: Final = frozenset(
     (*"/,x×х&+-", "and", "und", "et", "y", "i", "un", "ir", "ja", "och", "и")
 )
+# Words of units that alone are names or other words more often: Cali, MT (tonnes), toll.
+_OTHER_MEANING: Final = frozenset(("mt", "mts", "cal", "cali", "po", "toll", "pies", "cent"))
 _SENTENCE: Final = re.compile(r"[;\n]|\.(?=\s+[^\W\d_a-zа-яäöüõ])")
 
 
@@ -88,10 +90,12 @@ def _find_units(text: str) -> Mapping[str, list[str]]:
     text = unify_primes(text)
     words = frozenset(fold(word) for word in _TOKEN.findall(text))
     named = {WORDS[word][0] for word in words if word in WORDS}
-    for sentence in _SENTENCE.split(text):
+    sentences = _SENTENCE.split(text)
+    for sentence in sentences:
         tokens = _TOKEN.findall(sentence)
         statements = _statements(tokens, is_table=named >= set(MEASURES))
-        for measure, unit in (*statements, *_statements_alone(tokens)):
+        alone = _statements_alone(tokens) if len(sentences) == 1 else ()
+        for measure, unit in (*statements, *alone):
             if measure in found and unit not in found[measure]:
                 found[measure].append(unit)
     return found
@@ -122,10 +126,10 @@ def _statements(tokens: Sequence[str], *, is_table: bool) -> Iterator[tuple[str,
 
 def _statements_alone(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield what units say that stand without a measure: three are those of all, others a doubt."""
-    words = [word for word in map(str.casefold, tokens) if _unit_of(word) or not _is_silent(word)]
+    words = [word for word in map(str.casefold, tokens) if parse_unit(word) or not _is_silent(word)]
     if len(words) > 1 and words[0] in PREPOSITIONS:
         del words[0]
-    units = [unit for word in words if (unit := _unit_of(word))]
+    units = [unit for word in words if word not in _OTHER_MEANING and (unit := parse_unit(word))]
     if len(units) < len(words) or all(len(word) == 1 or word in PREPOSITIONS for word in words):
         return
     if len(units) == len(MEASURES):
