@@ -153,19 +153,16 @@ def test_enter_of_a_scanner_moves_on_and_escape_clears(
 def test_rejected_log_returns_to_the_inputs_with_its_error(
     owner: User, open_page: Open, load: Consignment
 ) -> None:
-    measured(owner, load, "TB-1")
     page = open_page(owner, f"/consignments/{load.pk}/")
-    page.get_by_label("Barcode").focus()
-    type_log(page, "TB-1", "4.2", "31", "26")
-    expect(page.get_by_text("There is a log with the barcode “TB-1” already")).to_be_visible()
-    expect(page.get_by_label("Barcode")).to_have_value("TB-1")
+    page.get_by_label("Length, m").focus()
+    type_log(page, "420", "31", "26")
+    expect(page.locator("[data-errors]")).to_have_text("A log is 0.1 to 40 m long.")
     expect(page.get_by_label("Breadth, cm")).to_have_value("31")
-    expect(page.get_by_label("Barcode")).to_be_focused()
-    page.get_by_label("Barcode").fill("TB-2")
+    expect(page.get_by_label("Length, m")).to_be_focused()
+    page.keyboard.type("4.20")
     page.keyboard.press("Enter")
-    expect(page.locator("#rows")).to_contain_text("TB-2")
-    expect(page.locator("#totals")).to_contain_text("2")
-    expect(page.get_by_text("There is a log with the barcode")).to_have_count(0)
+    expect(page.locator("#rows")).to_contain_text("31.0")
+    expect(page.locator("[data-errors]")).to_be_empty()
 
 
 def test_logs_are_saved_while_typing_and_rejected_ones_stay_in_their_rows(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Open
 from tests.web.test_browser_consignments import press, type_log
@@ -172,6 +172,54 @@ def test_scan_at_the_gate_takes_no_measure_from_the_log_before(
     page.keyboard.press("Enter")
     expect(page.get_by_label("Breadth, cm")).to_be_focused()
     expect(page.get_by_label("Breadth, cm")).to_have_value("")
+
+
+@pytest.mark.parametrize("form", ["", "gate/"])
+def test_scan_after_a_rejected_one_takes_none_of_its_measures(
+    owner: User, load: Consignment, open_page: Open, form: str
+) -> None:
+    measured(owner, load, "TB-77")
+    page = open_page(owner, f"/consignments/{load.pk}/{form}")
+    for label, text in (("Length, m", "4.2"), ("Breadth, cm", "31"), ("Height, cm", "26")):
+        page.get_by_label(label).fill(text)
+    page.get_by_label("Barcode").fill("TB-77")
+    page.keyboard.press("Enter")
+    rejected = page.locator("tr.unsaved")
+    expect(rejected).to_contain_text("There is a log with the barcode “TB-77” already.")
+    page.get_by_label("Barcode").focus()
+    page.keyboard.type("TB-78")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Breadth, cm")).to_be_focused()
+    expect(page.get_by_label("Breadth, cm")).to_have_value("")
+    page.get_by_role("button", name="Correct it").click()
+    expect(page.get_by_label("Barcode")).to_have_value("TB-77")
+    assert Log.unscoped.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "focused"),
+    [
+        ("Length, m", "3.6", "Breadth, cm"),
+        ("Height, cm", "", "Height, cm"),
+        ("Title", "S", "Title"),
+    ],
+)
+def test_rejected_log_leaves_the_cursor_to_who_goes_on(
+    owner: User, load: Consignment, open_page: Open, label: str, text: str, focused: str
+) -> None:
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    page.locator("#notes summary").click()
+    held: list[Route] = []
+    page.route("**/api/consignments/*/logs/", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_label("Length, m").focus()
+    with page.expect_request("**/api/consignments/*/logs/"):
+        type_log(page, "420", "31", "26")
+    page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label(focused, exact=True).focus()
+    held[0].continue_()
+    expect(page.locator("tr.unsaved")).to_contain_text("A log is 0.1 to 40 m long.")
+    expect(page.get_by_label(focused, exact=True)).to_be_focused()
+    expect(page.get_by_label(label, exact=True)).to_have_value(text)
 
 
 @pytest.mark.parametrize("has_javascript", [True, False])

@@ -1,6 +1,6 @@
 // The form of a new log, for the table of a consignment and for the gate page. It asks before it takes a
 // measure that is far from the others. A log that is rejected goes back into the inputs, or waits in its
-// row while they hold another one.
+// row where that could mix it with the next one.
 
 import { LogQueue } from "./log-queue.js";
 import { askAbout } from "./comparison.js";
@@ -87,7 +87,7 @@ export class LogForm {
       this.#returnToInputs(values, key, error, fields);
     };
     if (log) this.showSaved(row, log);
-    else if (this.#isEmpty()) returnToInputs();
+    else if (this.#canReturn(values)) returnToInputs();
     else this.#keepInRow(row, error, returnToInputs);
     this.showStatus();
   }
@@ -116,8 +116,11 @@ export class LogForm {
     return true;
   }
 
-  #isEmpty() {
-    return Object.entries(this.inputs).every(([name, input]) => name === KEPT_MEASURE || !input.value);
+  // Nobody has begun the next log: the inputs are empty, and the cursor is where it begins. Where barcodes
+  // are scanned, the next scan would put its barcode to the measures of this log.
+  #canReturn({ barcode, [KEPT_MEASURE]: kept }) {
+    const isEmpty = Object.entries(this.inputs).every(([name, { value }]) => value === (name === KEPT_MEASURE ? kept : ""));
+    return isEmpty && !barcode.trim() && document.activeElement === this.firstInput;
   }
 
   #returnToInputs(values, key, error, fields) {
