@@ -79,6 +79,7 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
     rows = [("TB-3", 4.2, 30, 25), ("TB-1", 4.2, 99, 25), ("TB-4", 4.2, "thick", 25)]
     page.locator("#choose").set_input_files([sheet("tally.xlsx", tally(*rows))])
     row = page.locator("#documents li", has_text="tally.xlsx")
+    row.get_by_role("button", name="Add the logs of tally.xlsx").click()
     expect(row).to_contain_text("1 log added, 0.315 m³.")
     expect(row).to_contain_text("2 rejects")
     expect(page.locator("#totals")).to_contain_text("1.276 m³")
@@ -92,9 +93,9 @@ def test_consignment_is_opened_and_filled_by_keyboard_and_tally_and_printed(
 
     marked["C3"], marked["C4"] = 30, 30
     page.locator("#choose").set_input_files([sheet("mended.xlsx", save(marked.parent))])
-    expect(page.locator("#documents li", has_text="mended.xlsx")).to_contain_text(
-        "1 log added, 0.315 m³, 2 there already."
-    )
+    row = page.locator("#documents li", has_text="mended.xlsx")
+    row.get_by_role("button", name="Add the logs of mended.xlsx").click()
+    expect(row).to_contain_text("1 log added, 0.315 m³, 2 there already.")
     expect(page.locator("#totals")).to_contain_text("1.591 m³")
     assert set(Log.unscoped.values_list("barcode", flat=True)) >= {"TB-1", "TB-2", "TB-3", "TB-4"}
     assert Log.unscoped.count() == 5
@@ -116,6 +117,7 @@ def test_all_parts_about_logs_refresh_after_a_tally_is_processed(
     expect(page.get_by_text("No logs yet")).to_be_visible()
     rows = [(f"TB-{number}", 4.2, 30, 25) for number in range(1, 13)]
     page.locator("#choose").set_input_files([sheet("tally.xlsx", tally(*rows))])
+    page.get_by_role("button", name="Add the logs of tally.xlsx").click()
     expect(page.locator("#totals")).to_contain_text("3.780 m³")
     expect(page.get_by_role("heading", name="Logs 12")).to_be_visible()
     expect(page.locator("[data-next]")).to_have_text("13")
