@@ -248,6 +248,7 @@ REFUSED_IN_QUERY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("after", "city_id", "wait"), (*NO_NUMBERS, *LARGE_NUMBERS)),
     **dict.fromkeys(("limit", "cursor", "from", "to"), (*NO_NUMBERS, *LARGE_NUMBERS, "%D9%A3")),
     **dict.fromkeys(("type", "kind", "status", "task_id"), (*NO_NUMBERS, *LARGE_NUMBERS)),
+    "decimal": (*NO_NUMBERS, "point"),
     **dict.fromkeys(("q", "topic", "barcode"), ()),
 }
 
@@ -277,6 +278,7 @@ def test_wrong_values_are_400_in_a_query(tenant: Tenant, subtests: pytest.Subtes
 NUL, SURROGATE, LARGE, LONG = "%00", "%ED%A0%80", str(2**70), "x" * 9_000
 TEXT_FIELDS = ("address", "barcode", "contact", "name", "q", "title", "username", "vehicle_number")
 OTHER_FIELDS = (
+    *("email", "time_zone"),
     *("breadth", "city_id", "consignment_id", "cursor", "from", "height", "id", "kind", "length"),
     *("limit", "number", "permissions", "role", "status", "to", "type"),
 )

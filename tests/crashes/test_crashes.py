@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -102,6 +103,12 @@ def fail_and_recover(site: Installation, scenario: Scenario, order: str) -> Coun
     return Counter(passed.read_text().split())
 
 
+def send_retry(site: Installation, file_id: object) -> Any:
+    """Ask for a file to be processed again; return the response."""
+    path = f"/api/files/{file_id}/retry/"
+    return site.client.post(path, content_type="application/json")
+
+
 def settle(site: Installation) -> None:
     """Let every process finish its work, and the program retry what it is told to retry."""
     site.wait(timedelta(hours=2))
@@ -110,7 +117,7 @@ def settle(site: Installation) -> None:
     for step, file_id in uploaded(site).items():
         row = File.unscoped.filter(pk=file_id, deleted_at=None, status="FAILURE").first()
         if row and step not in ERRORS and "try again" in row.error:
-            retry = partial(site.client.post, f"/api/files/{file_id}/retry/")
+            retry = partial(send_retry, site, file_id)
             site.repeat(f"{step} retried", retry, final=(202,))
             site.work()
             site.wait(timedelta(hours=2))
@@ -167,10 +174,10 @@ def upload_photo(site: Installation) -> None:
 
 def retry_failure(site: Installation) -> None:
     """Have a failed file processed again."""
-    path = f"/api/files/{site.upload('hopeless')}/retry/"
+    file_id = site.upload("hopeless")
     site.work()
     # 409: it was accepted before.
-    site.repeat("retry", lambda: site.client.post(path), final=(202, 409))
+    site.repeat("retry", partial(send_retry, site, file_id), final=(202, 409))
     site.work()
     site.relay()
 

@@ -72,7 +72,7 @@ class Writers:
                 if rng.random() < 0.5:
                     self._call(delete_log, log=log)
                 else:
-                    length = Decimal(rng.randrange(1, 9999)) / 1000
+                    length = Decimal(rng.randrange(100, 9999)) / 1000
                     self._call(change_log, log=log, length=length)
             except (NotFound, ValueError):
                 continue  # another editor deleted it, or no log was added yet

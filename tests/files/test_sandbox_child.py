@@ -35,7 +35,7 @@ _CAMERA: dict[int, Any] = {
 _INFO = {"Title": "Lorry 7", "Author": "Harald", "CreationDate": "D:20240506070809+02'00"}
 _BOM = "\ufeff".encode()
 _ROWS = "barcode;length m;breadth cm;height cm\nA;1,5;30;20\nB;2,5;30;x\n"
-_MARKS = {"sheet": "Tally", "annotations": [[3, 4, "This is no number."]]}
+_MARKS = {"annotations": [[0, 3, 3, "This is no number."]]}
 
 
 def _several(kind: str) -> bytes:

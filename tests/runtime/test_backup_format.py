@@ -39,7 +39,7 @@ def test_the_objects_of_every_storage_key_are_copied() -> None:
         f"{model._meta.label_lower}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.concrete_fields
-        if field.name.endswith("_key") and not field.primary_key
+        if field.name.endswith("storage_key")
     }
     assert keys == {"files.file.storage_key", "files.derivative.storage_key"}
 
