@@ -10,6 +10,7 @@ import pytest
 
 from tests.clients import browser_of
 from tests.factories import ClientFactory, UserFactory
+from tests.web.test_consignments import lapse
 from timba.accounts.models import Client, User
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,18 @@ def test_viewer_sees_the_company_and_changes_nothing(make_user: MakeUser) -> Non
     assert company_of(viewer) == COMPANY
 
 
+def test_lapsed_client_sees_the_form_disabled(make_user: MakeUser) -> None:
+    owner = make_user()
+    before = company_of(owner)
+    lapse(owner)
+    http_client = browser_of(owner)
+    page = http_client.get("/account/").content.decode()
+    assert 'aria-disabled="true" disabled>Save the company' in page
+    response = http_client.post("/account/company/", COMPANY)
+    assert response.status_code == HTTPStatus.PAYMENT_REQUIRED
+    assert company_of(owner) == before
+
+
 def test_staff_change_the_company_that_they_have_chosen() -> None:
     staff, client, other = UserFactory(client=None, is_staff=True), ClientFactory(), ClientFactory()
     http_client = browser_of(staff)
@@ -87,3 +100,4 @@ def test_staff_change_the_company_that_they_have_chosen() -> None:
     assert other.time_zone == "UTC"
     http_client.post("/client/", {"client_id": ""})
     assert "Time zone" not in http_client.get("/account/").content.decode()
+    assert http_client.post("/account/company/", COMPANY)["Location"] == "/account/"

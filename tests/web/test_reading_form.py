@@ -21,11 +21,11 @@ HEAD = {
 }
 
 
-def asking(*fields: str, tables: int = 1, **read_as: Any) -> File:
+def asking(*fields: str, heads: int = 1, **read_as: Any) -> File:
     """Return a file that asks about these fields."""
     questions = [{"field": field, "sentence": "Which?", "choices": []} for field in fields]
     result = {"questions": questions, "read_as": read_as}
-    return File(kind="tally", status="FAILURE", result=result, asks=[HEAD] * tables)
+    return File(kind="tally", status="FAILURE", result=result, asks=[HEAD] * heads)
 
 
 def answers(file: File, **data: str) -> dict[str, Any]:
@@ -63,8 +63,11 @@ def test_barcodes_are_made_only_where_that_is_asked() -> None:
 
 
 def test_answers_of_several_tables_are_in_their_order() -> None:
-    file = asking("tables.2.units.height", tables=2)
-    assert answers(file, **{"1_unit_height": "in"}) == {"tables": [{}, {"units": {"height": "in"}}]}
+    inches = {"units": {"height": "in"}}
+    file = asking("tables.2.units.height", heads=2)
+    assert answers(file, **{"1_unit_height": "in"}) == {"tables": [{}, inches]}
+    file = asking("tables.2.units.height", heads=2, tables=[{"units": {"height": "cm"}}, inches])
+    assert answers(file) == {"tables": [{}, inches]}
 
 
 def test_an_encoding_is_offered_where_it_is_asked_or_was_one_of_several() -> None:
