@@ -46,7 +46,7 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
-from timba.tallies.workbook_cells import read_workbook
+from timba.tallies.cells.workbook_cells import read_workbook
 
 ROWS: Final = 10_000
 # The limit for the whole processing, in seconds.

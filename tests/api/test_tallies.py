@@ -21,8 +21,8 @@ from timba.api import downloads
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.places.models import City
-from timba.tallies import exports, font_files
-from timba.tallies.font_files import FontFile
+from timba.tallies.exporting import exports, font_files
+from timba.tallies.exporting.font_files import FontFile
 
 # HTTP alone: the contract suite proves these endpoints on every database.
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]

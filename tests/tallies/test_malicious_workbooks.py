@@ -32,10 +32,7 @@ from timba.files.processing import UNEXPECTED
 from timba.files.processors.base import FileRefused
 from timba.files.sandbox import TOO_LARGE
 from timba.files.storage import store
-from timba.tallies import workbooks
-from timba.tallies.reading import read_tally
-from timba.tallies.sheet_xml import TOO_WIDE
-from timba.tallies.workbooks import (
+from timba.tallies.cells.archives import (
     BINARY,
     BOMB,
     DAMAGED,
@@ -45,6 +42,8 @@ from timba.tallies.workbooks import (
     STRANGE_XML,
     check_workbook,
 )
+from timba.tallies.cells.sheet_xml import TOO_WIDE
+from timba.tallies.reading import read_tally
 
 ROW = ("B-1", 4.2, 30.5, 25)
 BOOK = tally(ROW, ("B-2", "x", 30, 25))
@@ -165,7 +164,7 @@ def test_sizes_in_the_headers_of_parts_are_not_trusted(upload: Upload) -> None:
 
 
 def test_a_part_is_decompressed_up_to_the_limit_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbooks, "MAX_INFLATED", 100_000)
+    monkeypatch.setattr(archives, "MAX_INFLATED", 100_000)
     honest = random.Random(7).randbytes(60_000)
     check_workbook(io.BytesIO(replace_parts(BOOK, parts={"xl/media/1": honest})))
     with pytest.raises(FileRefused) as refused:
@@ -174,7 +173,7 @@ def test_a_part_is_decompressed_up_to_the_limit_only(monkeypatch: pytest.MonkeyP
 
 
 def test_a_doctype_across_two_chunks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbooks, "_CHUNK", 1024)
+    monkeypatch.setattr(archives, "_CHUNK", 1024)
     noise = random.Random(7).randbytes(512).hex()
     for shift in range(12):
         part = noise[shift:] + "<!DOCTYPE x>" + noise

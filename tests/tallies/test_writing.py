@@ -17,9 +17,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from PIL import Image
 from python_calamine import CalamineWorkbook
 
-from timba.tallies.pdf import write_pdf
-from timba.tallies.spreadsheets import XLSX_HEADER, write_csv, write_xlsx
-from timba.tallies.tally import Tally, TallyLog
+from timba.tallies.exporting.pdf import write_pdf
+from timba.tallies.exporting.spreadsheets import XLSX_HEADER, write_csv, write_xlsx
+from timba.tallies.exporting.tally import Tally, TallyLog
 
 OPENED = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 EXPORTED = datetime(2026, 3, 3, 9, 5, tzinfo=UTC)

@@ -29,8 +29,8 @@ from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
 from timba.files.rejects import REJECTS_HEADER, csv_lines
 from timba.files.storage import store
-from timba.tallies.exports import export_tally, get_visible_consignment
-from timba.tallies.font_files import has_packaged_fonts
+from timba.tallies.exporting.exports import export_tally, get_visible_consignment
+from timba.tallies.exporting.font_files import has_packaged_fonts
 
 MAX_PDF_LOGS: Final = 20_000
 TOO_MANY_LOGS: Final = f"A PDF holds at most {MAX_PDF_LOGS:,} logs. Export it as XLSX or CSV."

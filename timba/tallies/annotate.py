@@ -25,12 +25,12 @@ from openpyxl.writer.excel import ExcelWriter
 
 from timba.files.processors.base import ReadResult, Source
 from timba.files.rejects import set_xlsx_text, xlsx_text
-from timba.tallies.cells import open_workbook
-from timba.tallies.columns import column_letters
-from timba.tallies.grids import Cell as GridCell
-from timba.tallies.grids import Grid
-from timba.tallies.workbook_cells import read_sheet_names
-from timba.tallies.workbooks import is_workbook
+from timba.tallies.cells.archives import is_workbook
+from timba.tallies.cells.columns import column_letters
+from timba.tallies.cells.grids import Cell as GridCell
+from timba.tallies.cells.grids import Grid
+from timba.tallies.cells.opening import open_workbook
+from timba.tallies.cells.workbook_cells import read_sheet_names
 
 # The name of the object with the annotated workbook in a result.
 ANNOTATED: Final = "annotated"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from timba.tallies.parsing import FIELDS
-from timba.tallies.units import UNITS
-from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
+from timba.tallies.words.units import UNITS
+from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
 
 ENCODINGS: Final = (
     *("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"),

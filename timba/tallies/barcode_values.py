@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from timba.consignments.barcode_text import BARCODE_RULE, is_barcode, normalize_barcode
-from timba.tallies.grids import Cell, CellKind
-from timba.tallies.measure_cells import WITHOUT_VALUE, BadCell
+from timba.tallies.cells.grids import Cell, CellKind
+from timba.tallies.layout.measure_cells import WITHOUT_VALUE, BadCell
 
 # Spreadsheets store numbers as floats, which hold at most 15 significant decimal digits exactly.
 MAX_EXACT: Final = 10**15

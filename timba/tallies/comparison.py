@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.barcodes import find_logs_by_key
 from timba.consignments.models import Consignment, Log
-from timba.tallies.decisions import USUAL_UNITS
+from timba.tallies.layout.decisions import USUAL_UNITS
 from timba.tallies.parsing import RejectedRow, SheetLog, format_row
-from timba.tallies.vocabulary import BARCODE, MEASURES
+from timba.tallies.words.vocabulary import BARCODE, MEASURES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

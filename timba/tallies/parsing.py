@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from timba.tallies.vocabulary import BARCODE, MEASURES
+from timba.tallies.words.vocabulary import BARCODE, MEASURES
 
 # The fields that a log of a sheet has, and what errors of a whole row are named.
 FIELDS: Final = (BARCODE, *MEASURES)

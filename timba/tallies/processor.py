@@ -38,7 +38,7 @@ from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
 from timba.tallies.answers import check_answers
-from timba.tallies.columns import column_letters
+from timba.tallies.cells.columns import column_letters
 from timba.tallies.comparison import Comparison, compare
 from timba.tallies.parsing import ROWS, ParsedRows, RejectedRow, deserialize_rows
 from timba.tallies.reading import read_tally

@@ -16,13 +16,21 @@ from timba.files.processors.base import FileRefused, ReadResult
 from timba.files.questions import Question
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.answers import Answers, parse_answers
-from timba.tallies.cells import open_workbook
-from timba.tallies.field_columns import MissingColumns
-from timba.tallies.grids import Workbook
-from timba.tallies.group_layouts import GroupLayout, TableRows, lay_out
-from timba.tallies.groups import Group, group_tables
-from timba.tallies.layouts import Layout
-from timba.tallies.own_exports import is_own_export
+from timba.tallies.cells.grids import Workbook
+from timba.tallies.cells.opening import open_workbook
+from timba.tallies.layout.field_columns import MissingColumns
+from timba.tallies.layout.group_layouts import GroupLayout, TableRows, lay_out
+from timba.tallies.layout.groups import Group, group_tables
+from timba.tallies.layout.layouts import Layout
+from timba.tallies.layout.own_exports import is_own_export
+from timba.tallies.layout.sheet_encoding import (
+    BY_HEADER,
+    ask_encoding,
+    decide_by_header,
+    decode_in_each,
+)
+from timba.tallies.layout.table_search import FoundTables, find_tables
+from timba.tallies.layout.tables import Table
 from timba.tallies.parsing import ROWS, serialize_rows
 from timba.tallies.reports import (
     count_reasons,
@@ -33,15 +41,7 @@ from timba.tallies.reports import (
     show_head,
 )
 from timba.tallies.rows import RowReader
-from timba.tallies.sheet_encoding import (
-    BY_HEADER,
-    ask_encoding,
-    decide_by_header,
-    decode_in_each,
-)
 from timba.tallies.sheet_volumes import compare_rows, compare_totals, sum_up
-from timba.tallies.table_search import FoundTables, find_tables
-from timba.tallies.tables import Table
 
 NO_HEADER: Final = (
     "No row has the headers barcode, length, breadth and height. Name the columns so."

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from timba.tallies.columns import column_letters
-from timba.tallies.grids import Workbook
-from timba.tallies.header_cells import normalize_header
-from timba.tallies.layouts import Layout
+from timba.tallies.cells.columns import column_letters
+from timba.tallies.cells.grids import Workbook
+from timba.tallies.layout.layouts import Layout
+from timba.tallies.layout.tables import Table
 from timba.tallies.parsing import ParsedRows
-from timba.tallies.tables import Table
-from timba.tallies.vocabulary import MEASURES
+from timba.tallies.words.header_cells import normalize_header
+from timba.tallies.words.vocabulary import MEASURES
 
 # First rows of a table that are shown with a question.
 HEAD_ROWS: Final = 8

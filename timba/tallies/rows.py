@@ -11,12 +11,12 @@ from typing import Final
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.measures import volume
 from timba.files.processors.base import FileRefused
-from timba.tallies.barcode_cells import unescape_barcode
 from timba.tallies.barcode_values import read_barcode
-from timba.tallies.grids import Cell, Row
-from timba.tallies.layouts import Layout
-from timba.tallies.left_out import TOTAL
-from timba.tallies.measure_cells import BadCell, read_measure
+from timba.tallies.cells.grids import Cell, Row
+from timba.tallies.exporting.barcode_cells import unescape_barcode
+from timba.tallies.layout.layouts import Layout
+from timba.tallies.layout.left_out import TOTAL
+from timba.tallies.layout.measure_cells import BadCell, read_measure
 from timba.tallies.parsing import (
     MAX_ROWS,
     TOO_MANY,
@@ -27,7 +27,7 @@ from timba.tallies.parsing import (
     format_row,
 )
 from timba.tallies.sheet_volumes import TableVolumes, read_volume, reads_volumes
-from timba.tallies.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
+from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
 
 MORE_FIELDS: Final = (
     "The row has more fields than the header. If a field holds a comma or a semicolon, put it in "

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from timba.consignments.measures import volume
-from timba.tallies.grids import Row
-from timba.tallies.groups import header_of_column
-from timba.tallies.layouts import Layout
-from timba.tallies.measure_cells import read_quantity
+from timba.tallies.cells.grids import Row
+from timba.tallies.layout.groups import header_of_column
+from timba.tallies.layout.layouts import Layout
+from timba.tallies.layout.measure_cells import read_quantity
 from timba.tallies.parsing import SheetLog
-from timba.tallies.vocabulary import VOLUME
+from timba.tallies.words.vocabulary import VOLUME
 
 # Rows that a warning names; all are counted.
 MAX_NAMED: Final = 20

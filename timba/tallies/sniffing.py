@@ -8,10 +8,10 @@ from typing import Final
 
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding, plausible_encodings
-from timba.tallies.csv_cells import read_csv
-from timba.tallies.grids import Row
-from timba.tallies.header_cells import parse_header
-from timba.tallies.vocabulary import BARCODE, BREADTH, COUNTER, DIAMETER, HEIGHT, LENGTH
+from timba.tallies.cells.csv_cells import read_csv
+from timba.tallies.cells.grids import Row
+from timba.tallies.words.header_cells import parse_header
+from timba.tallies.words.vocabulary import BARCODE, BREADTH, COUNTER, DIAMETER, HEIGHT, LENGTH
 
 # Rows at the start of a file that a header is looked for in, below titles.
 _MAX_ROWS: Final = 100

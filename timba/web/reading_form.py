@@ -14,7 +14,7 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from timba.files.models import File
-from timba.tallies.vocabulary import MEASURES
+from timba.tallies.words.vocabulary import MEASURES
 from timba.web.forms import ServiceForm
 from timba.web.templatetags.formatting import UNIT_WORDS
 

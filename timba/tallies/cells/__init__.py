@@ -1,0 +1,1 @@
+"""The cells of an uploaded sheet, XLSX or CSV: what is stored in each and what is shown."""

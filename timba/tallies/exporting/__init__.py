@@ -1,0 +1,1 @@
+"""Tallies that Timba writes: XLSX, CSV and PDF."""

@@ -1,0 +1,1 @@
+"""How a sheet is laid out: tables, columns, units and number style, or the questions about them."""
