@@ -32,6 +32,7 @@ from timba.files.processing import UNEXPECTED
 from timba.files.processors.base import FileRefused
 from timba.files.sandbox import TOO_LARGE
 from timba.files.storage import store
+from timba.tallies.cells import archives
 from timba.tallies.cells.archives import (
     BINARY,
     BOMB,
