@@ -81,8 +81,9 @@ def test_a_dry_run_is_read_and_not_recorded(read_only: Receive) -> None:
 
 def test_a_retry_records_a_dry_run(read_only: Receive, owner: User) -> None:
     file = retry_file(actor=owner, file=read_only(read_as=METRES))
-    assert not last_event_says_dry_run()
+    assert last_event_says_dry_run()
     file = process_again(file)
+    assert not last_event_says_dry_run()
     assert (file.status, file.dry_run, file.recorded_at) == ("SUCCESS", False, file.processed_at)
     assert ImportProfile.unscoped.count() == 1
     with pytest.raises(Conflict):
@@ -90,22 +91,30 @@ def test_a_retry_records_a_dry_run(read_only: Receive, owner: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asks", "options", "is_dry_run"),
+    ("asks", "options", "records"),
     [
-        (False, {"read_as": METRES}, True),
-        (False, {"dry_run": True}, True),
-        (False, {"read_as": METRES, "dry_run": False}, False),
-        (True, {}, True),
-        (True, {"read_as": METRES}, True),
-        (True, {"dry_run": False}, False),
+        (False, {"read_as": METRES}, False),
+        (False, {"dry_run": True}, False),
+        (False, {"read_as": METRES, "dry_run": False}, True),
+        (True, {}, False),
+        (True, {"read_as": METRES}, False),
+        (True, {"dry_run": False}, True),
     ],
 )
 def test_a_dry_run_stays_one_with_answers_and_after_a_failure(
-    read_only: Receive, owner: User, asks: bool, options: Any, is_dry_run: bool
+    read_only: Receive, owner: User, asks: bool, options: Any, records: bool
 ) -> None:
     file = read_only(read_as=None if asks else METRES)
     assert file.status == ("FAILURE" if asks else "SUCCESS")
-    assert retry_file(actor=owner, file=file, **options).dry_run is is_dry_run
+    assert retry_file(actor=owner, file=file, **options).records is records
+
+
+def test_a_confirmed_dry_run_that_fails_is_recorded_by_the_next_try(
+    read_only: Receive, owner: User
+) -> None:
+    file = retry_file(actor=owner, file=read_only(), dry_run=False)
+    file = retry_file(actor=owner, file=process_again(file), read_as=METRES)
+    assert process_again(file).recorded_at is not None
 
 
 def test_a_failed_tally_is_retried_as_a_dry_run(settle: Receive, owner: User) -> None:

@@ -70,6 +70,7 @@ def test_a_dry_run_needs_no_consignment_yet(dry: Upload, owner: User) -> None:
     assert process(file).error == (
         "It belongs to no consignment yet. Choose its consignment, then try again."
     )
+    assert (file.dry_run, file.recorded_at) == (True, None)
 
 
 def test_a_question_ends_as_a_failure_that_asks_and_an_answer_is_remembered(

@@ -179,10 +179,6 @@ class Run:
     def run(self) -> int:
         return self.file.fencing_token
 
-    @property
-    def dry_run(self) -> bool:
-        return self.file.dry_run
-
     def open(self) -> BinaryIO:
         stream = store().open_bytes(self.file.storage_key)
         return VerifiedStream(stream, sha256=self.file.sha256)

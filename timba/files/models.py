@@ -102,8 +102,10 @@ class File(TenantModel):
     )
     # A first part of the file as its reader sees it, to be shown beside the questions.
     asks = OrderedJSONField(null=True)
-    # Whether the file is only read, and nothing is recorded of it.
+    # Whether nothing of the file is recorded yet because it is only read, and whether a user has
+    # confirmed what that showed: then the next run records it.
     dry_run = models.BooleanField(default=False)
+    is_confirmed = models.BooleanField(default=False)
     # When that was recorded which a dry run does not record.
     recorded_at = models.DateTimeField(null=True)
 
@@ -151,6 +153,11 @@ class File(TenantModel):
         """The client's id, which every accepted file has."""
         assert self.client_id is not None  # noqa: S101 - file_has_client_once_accepted
         return self.client_id
+
+    @property
+    def records(self) -> bool:
+        """Whether the file's next run records what it reads."""
+        return self.is_confirmed or not self.dry_run
 
     @property
     def processed(self) -> bool:

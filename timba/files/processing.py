@@ -218,7 +218,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             }
         if outcome.error:
             file.live_digest = None
-        elif not file.dry_run:
+        elif file.records:
             _record(file, outcome.findings or {})
         failpoint("processing.recorded")
         file.save()
@@ -236,6 +236,7 @@ def _record(file: File, findings: Findings) -> None:
     processor.record(file, findings)
     if processor.takes_dry_run:
         file.recorded_at = file.processed_at
+        file.dry_run = file.is_confirmed = False
 
 
 def _result_fields(kind: str, findings: Findings) -> dict[str, Any]:

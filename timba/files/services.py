@@ -72,8 +72,8 @@ def retry_file(
     """Process a file in FAILURE, or a dry run, again; raise Conflict for any other.
 
     `read_as` answers the file's questions, in addition to earlier answers. Where `dry_run` is not
-    given, a dry run that succeeded is recorded unless it gets answers; a file in FAILURE stays a
-    dry run, or not. Raises Invalid for what the kind of file does not take.
+    given, a dry run that succeeded is confirmed unless it gets answers; a file in FAILURE is
+    recorded next, or not, as before. Raises Invalid for what the kind of file does not take.
     """
     require(actor, Permission.WRITE_FILES, client=file.client)
     if dry_run:
@@ -88,10 +88,11 @@ def retry_file(
         if read_as is not None:
             file.read_as = check_read_as(file.kind, read_as, earlier=file.read_as)
             file.answered_by = actor
-        if dry_run is not None:
-            file.dry_run = dry_run
-        elif was_dry_run and read_as is None:
-            file.dry_run = False
+        if dry_run is None:
+            is_seen = was_dry_run and read_as is None
+            dry_run = not file.records and not is_seen
+        file.is_confirmed = file.dry_run and not dry_run
+        file.dry_run = file.dry_run or dry_run
         _make_pending(file)
         failpoint("services.retry_written")
         publish(file_event("update", file, actor=actor))

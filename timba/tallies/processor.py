@@ -183,7 +183,7 @@ def _find_obstacle(
         errors = findings["first_errors"]
         return f"No row could become a log. {errors[0]['reason']}" if errors else NO_ROWS
     if consignment is None:
-        return "" if file.dry_run else NO_CONSIGNMENT
+        return NO_CONSIGNMENT if file.records else ""
     if consignment.volume + findings["volume"] > MAX_TOTAL_VOLUME:
         return TOO_MUCH
     return _find_recorded_twin(file) if read["made_barcodes"] else ""

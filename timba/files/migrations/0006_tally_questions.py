@@ -84,6 +84,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="file",
+            name="is_confirmed",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name="file",
             name="read_as",
             field=timba.db.fields.OrderedJSONField(null=True),
         ),

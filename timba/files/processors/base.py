@@ -90,10 +90,6 @@ class Job(Source, Protocol):
     def run(self) -> int:
         """The run's fencing token, which its rows and objects carry."""
 
-    @property
-    def dry_run(self) -> bool:
-        """Whether nothing will be recorded."""
-
     def progress(self, fraction: float) -> None:
         """Report progress, from 0 to 1; to be called every few seconds.
 
