@@ -237,8 +237,16 @@ def test_words_in_other_columns_leave_no_log_out() -> None:
 def test_a_remark_left_of_a_barcode_leaves_no_log_out() -> None:
     rows = [("Signature", *row(1)), ("Note: split", *row(2)), ("Total", *row(3))]
     result = read(workbook(("Remark", *HEADER), *rows))
-    assert [log[0] for log in result.logs] == ["B-1", "B-2"]
-    assert result.left_out == {"total": 1}
+    assert [log[0] for log in result.logs] == ["B-1", "B-2", "B-3"]
+    labelled = read(workbook(("Remark", *HEADER), (None, *row(1)), ("Total", *row(2))))
+    assert labelled.left_out == {"total": 1}
+
+
+def test_a_quality_left_of_a_barcode_is_no_label() -> None:
+    qualities = ("Media", "Medel", "Mittel", "B")
+    rows = [(quality, *row(number)) for number, quality in enumerate(qualities)]
+    result = read(workbook(("Quality", *HEADER), *rows, ("Total", 4, 16.8, 120, 100)))
+    assert (len(result.logs), result.left_out) == (4, {"total": 1})
 
 
 def test_a_text_across_the_columns_is_a_note() -> None:

@@ -71,15 +71,25 @@ def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
     reason = _find_reason(label) if label and not _CODE.fullmatch(label) else None
     if reason:
         return reason
-    is_complete = bool(label) or all(_is_filled(layout.cell(row, name)) for name in MEASURES)
+    has_measures = all(_is_filled(layout.cell(row, name)) for name in MEASURES)
+    # A number may be that of the logs above.
+    is_log = has_measures and bool(_CODE.fullmatch(label)) and not label.isdigit()
+    is_complete = bool(label) or has_measures
     end = _end_of_labels(layout, label)
     for index, cell in layout.table.cells(row):
         if index == column or index >= end or cell.kind is not CellKind.TEXT:
             continue
         reason = _find_reason(cell.text)
         if reason and (reason in _SUMS or not is_complete):
-            return reason
+            return None if is_log and _holds_data(layout, index) else reason
     return None
+
+
+def _holds_data(layout: Layout, index: int) -> bool:
+    """Return whether a column is filled beside most barcodes: “Media” in it is a quality."""
+    rows = [row for row in layout.table.rows if _is_filled(layout.cell(row, BARCODE))]
+    filled = sum(any(each == index for each, _ in layout.table.cells(row)) for row in rows)
+    return 2 * filled > len(rows)
 
 
 def _end_of_labels(layout: Layout, label: str) -> int:
