@@ -28,7 +28,7 @@ from timba.accounts.tokens import issue_tokens
 from timba.consignments.models import Consignment, Log
 from timba.consignments.services import recount_consignment
 from timba.events.models import OutboxEvent
-from timba.files.models import File
+from timba.files.models import File, ImportProfile
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
 from timba.files.sandbox import close_sandbox
@@ -171,6 +171,7 @@ def _reads() -> Iterator[tuple[Endpoint, dict[str, Any]]]:
         "log_id": Log,
         "file_id": File,
         "note_id": Note,
+        "import_profile_id": ImportProfile,
     }
     values: dict[str, list[Any]] = {
         # UUIDs are in another order on MariaDB.
