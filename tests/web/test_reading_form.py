@@ -84,3 +84,11 @@ def test_a_form_that_answers_nothing_and_one_that_contradicts_itself_are_refused
     assert ReadingForm(twice, file=file).errors == {
         "__all__": ["Two columns are chosen as the length. Choose one of them."]
     }
+
+
+def test_a_question_about_all_tables_of_one_header_is_answered_for_each() -> None:
+    file = asking("units", "columns.barcode", heads=2)
+    chosen = {f"{table}_unit_{name}": "mm" for table in (0, 1) for name in ("breadth", "height")}
+    makes = {"0_makes_barcodes": "on", "1_makes_barcodes": "on"}
+    own = {"columns": {"barcode": None}, "units": {"breadth": "mm", "height": "mm"}}
+    assert answers(file, **chosen, **makes) == {"tables": [own, own]}

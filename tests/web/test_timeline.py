@@ -51,6 +51,10 @@ def sentences(*events: OutboxEvent, is_complete: bool = True) -> list[str]:
         (event("file", "delete", FILE), "Anna deleted permit.pdf"),
         (event("file", "failure", FILE, actor=None), "Timba could not read permit.pdf"),
         (
+            event("file", "failure", {**FILE, "result": {"questions": [{}]}}, actor=None),
+            "Timba asks how to read permit.pdf",
+        ),
+        (
             event("log", "create", LOG, actor=9),
             "Someone who is no longer here added the log TB-1",
         ),

@@ -22,6 +22,8 @@ COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
 # The columns of a sheet in Excel's format.
 MAX_COLUMNS: Final = 16_384
 _MAX_TABLES: Final = 1000
+# Characters of an unknown name that a sentence quotes.
+_MAX_QUOTED: Final = 60
 _ANSWERS: Final = ("columns", "units", "decimal")
 _FILE_ANSWERS: Final = ("encoding", "tables")
 _SHOWN_ONLY: Final = frozenset(("evidence", "profile", "sheet", "header_row", "delimiter"))
@@ -90,9 +92,9 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
         raise BadAnswer(f"“{name}” is an object such as {{“units”: {{“length”: “ft”}}}}.")
     known = {*_SHOWN_ONLY, *_ANSWERS, *(() if prefix else _FILE_ANSWERS)}
     if unknown := read_as.keys() - known:
+        name = min(map(str, unknown))[:_MAX_QUOTED]
         raise BadAnswer(
-            f"“{prefix}{min(map(str, unknown))}” is no answer. Give columns, units, decimal, "
-            "encoding or tables."
+            f"“{prefix}{name}” is no answer. Give columns, units, decimal, encoding or tables."
         )
     answers: dict[str, Any] = {}
     if (columns := read_as.get("columns")) is not None:
@@ -110,7 +112,9 @@ def _check_columns(columns: Any, name: str) -> dict[str, int | None]:
     numbers: dict[int, str] = {}
     for key, number in columns.items():
         if key not in COLUMN_FIELDS:
-            raise BadAnswer(f"“{name}.{key}” is no column. Name {_listed(COLUMN_FIELDS)}.")
+            raise BadAnswer(
+                f"“{name}.{key[:_MAX_QUOTED]}” is no column. Name {_listed(COLUMN_FIELDS)}."
+            )
         if number is None and key == BARCODE:
             continue
         if isinstance(number, bool) or not isinstance(number, int):
@@ -128,7 +132,9 @@ def _check_units(units: Any, name: str) -> dict[str, str]:
         raise BadAnswer(f"“{name}” names a unit for each measure, such as {{“length”: “ft”}}.")
     for measure, unit in units.items():
         if measure not in MEASURES:
-            raise BadAnswer(f"“{name}.{measure}” is no measure. Name {_listed(MEASURES)}.")
+            raise BadAnswer(
+                f"“{name}.{measure[:_MAX_QUOTED]}” is no measure. Name {_listed(MEASURES)}."
+            )
         _one_of(unit, tuple(UNITS), f"{name}.{measure}")
     return dict(units)
 

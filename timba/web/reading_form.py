@@ -96,7 +96,7 @@ class ReadingForm(ServiceForm):
         answers: dict[str, Any] = {
             name: self.cleaned_data[name]
             for name in ("decimal", "encoding")
-            if name in self.fields and self._is_answer(name, name)
+            if self.cleaned_data.get(name) and (name in self.asked or self._is_changed(name))
         }
         tables = [self._table_answers(index) for index in range(len(self._heads))]
         if len(tables) == 1:
@@ -117,7 +117,6 @@ class ReadingForm(ServiceForm):
         return data
 
     def _add_table(self, index: int, head: Mapping[str, Any], units: Mapping[str, str]) -> None:
-        prefix = self._prefix(index)
         for column in head["columns"]:
             name = f"{index}-column-{column['number']}"
             label = f"Column {column['letters']}"
@@ -134,20 +133,19 @@ class ReadingForm(ServiceForm):
                 label=f"{FIELDS[measure]} in",
             )
             self.initial[name] = units.get(measure) or ""
-        if f"{prefix}columns.barcode" in self.asked:
+        if self._is_asked(index, "columns.barcode"):
             self.fields[f"{index}-makes-barcodes"] = forms.BooleanField(
                 required=False, label="The logs have no barcodes: make them"
             )
 
     def _table_answers(self, index: int) -> dict[str, Any]:
-        prefix = self._prefix(index)
         columns: dict[str, int | None] = {
             value: number
             for number, value in self._chosen_columns(index)
             if value
             and (
-                self._is_answer(f"{index}-column-{number}", f"{prefix}columns.{value}")
-                or f"{prefix}columns" in self.asked
+                self._is_asked(index, f"columns.{value}")
+                or self._is_changed(f"{index}-column-{number}")
             )
         }
         if self.cleaned_data.get(f"{index}-makes-barcodes"):
@@ -155,8 +153,12 @@ class ReadingForm(ServiceForm):
         units = {
             measure: self.cleaned_data[f"{index}-unit-{measure}"]
             for measure in MEASURES
-            if self._is_answer(f"{index}-unit-{measure}", f"{prefix}units.{measure}")
-            or (f"{prefix}units" in self.asked and self.cleaned_data.get(f"{index}-unit-{measure}"))
+            if self.cleaned_data.get(f"{index}-unit-{measure}")
+            and (
+                self._is_asked(index, "units")
+                or self._is_asked(index, f"units.{measure}")
+                or self._is_changed(f"{index}-unit-{measure}")
+            )
         }
         answers = {"columns": columns, "units": units}
         return {name: values for name, values in answers.items() if values}
@@ -167,11 +169,11 @@ class ReadingForm(ServiceForm):
             for column in self._heads[index]["columns"]
         ]
 
-    def _is_answer(self, name: str, field: str) -> bool:
-        """Return whether a choice was made that the sheet leaves open or that differs from it."""
+    def _is_changed(self, name: str) -> bool:
+        """Return whether a choice differs from how the sheet was understood."""
         value = self.cleaned_data.get(name)
-        return bool(value) and (field in self.asked or value != self.initial.get(name))
+        return bool(value) and value != self.initial.get(name)
 
-    def _prefix(self, index: int) -> str:
-        """Return what the names of questions about this table begin with."""
-        return f"tables.{index + 1}." if len(self._heads) > 1 else ""
+    def _is_asked(self, index: int, field: str) -> bool:
+        """Return whether a table leaves a field open: it alone, or all tables with its header."""
+        return field in self.asked or f"tables.{index + 1}.{field}" in self.asked

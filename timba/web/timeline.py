@@ -128,7 +128,8 @@ def _describe_change(change: Change) -> str:
             verb = {"create": "wrote", "update": "changed", "delete": "deleted"}[action]
             return f"{verb} the note “{row['title']}”"
         case "file", "failure":
-            return f"could not read {row['name']}"
+            asks = (row.get("result") or {}).get("questions")
+            return f"{'asks how to read' if asks else 'could not read'} {row['name']}"
         case "file", "update":
             return _describe_file_change(change)
         case "file", action:

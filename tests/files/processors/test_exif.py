@@ -71,7 +71,7 @@ def test_a_time_without_an_offset_is_local(text: str, moment: str | None) -> Non
         ({ORIGINAL: MORNING + ".5 +0545"}, "2024-05-06T01:23:09Z"),
         ({ORIGINAL: MORNING, OFFSET: "+03:00"}, "2024-05-06T04:08:09Z"),
         ({ORIGINAL: MORNING, OFFSET_DIGITIZED: "+03:00"}, "2024-05-06T04:08:09Z"),
-        # The own offset of a time comes first.
+        # The offset that is given with a time comes first.
         (
             {ORIGINAL: MORNING, OFFSET: "+03:00", OFFSET_ORIGINAL: "+01:00"},
             "2024-05-06T06:08:09Z",
