@@ -161,13 +161,10 @@ def test_foreign_and_absent_consignments_get_identical_responses(
 ) -> None:
     other_client = api_client_of(make_user(client=ClientFactory()))
     foreign = other_client.get(logs_url(api, consignment)[0])
-    number = str(consignment.pk).encode()
     consignment.pk += 1000
     absent = other_client.get(logs_url(api, consignment)[0])
     assert_problem(foreign, 404)
-    assert foreign.content.replace(number, b"") == absent.content.replace(
-        b"%d" % consignment.pk, b""
-    )
+    assert foreign.content == absent.content
 
 
 # --- Consignments --------------------------------------------------------------------------------
