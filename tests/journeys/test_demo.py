@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import requests
 from PIL import Image
 
 from tests.journeys.processes import free_port, wait_until
-from tests.journeys.timba_process import ROOT, ApiClient, TimbaProcess
+from tests.journeys.timba_process import MANAGE, ROOT, ApiClient, TimbaProcess
 
 pytestmark = pytest.mark.journey
 
@@ -180,6 +181,23 @@ def test_a_killed_worker_is_reported(timba: TimbaProcess) -> None:
     assert line == "The worker process ended (SIGKILL). It is started again in 0.5 s."
     log = timba.data_folder / "log/timba.log"
     wait_until(lambda: line in log.read_text(), seconds=60, what="the log has the line too")
+
+
+def test_a_worker_ends_however_many_signals_it_gets(timba: TimbaProcess, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with output.open("w") as file:
+        worker = subprocess.Popen(
+            [*MANAGE, "work"], env=timba.environment(), stdout=file, stderr=file
+        )
+    try:
+        wait_until(lambda: "worker_ready" in output.read_text(), seconds=60, what="it is ready")
+        deadline = time.monotonic() + 60
+        while worker.poll() is None and time.monotonic() < deadline:
+            worker.send_signal(signal.SIGTERM)
+        assert worker.returncode == 0
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def test_gunicorn_serves_timba_with_the_command_in_operations_md(

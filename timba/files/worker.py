@@ -49,7 +49,10 @@ class Worker:
             thread.join()
 
     def stop(self) -> None:
-        """Stop every thread; claimed files are released without counting the attempt."""
+        """Stop every thread; claimed files are released without counting the attempt.
+
+        It takes a lock, so it must not be called by a signal handler.
+        """
         self._stopping.set()
 
     def _process_loop(self, slot: int) -> None:

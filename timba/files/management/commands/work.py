@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
+import threading
+from queue import SimpleQueue
+from typing import Any, Final
 
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from timba.db.newer_migrations import refuse_newer_database
 from timba.files.worker import Worker
+
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -22,6 +26,16 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **__: Any) -> None:
         refuse_newer_database()
         worker = Worker()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
+        # The next signal may interrupt a handler, so it must not take a lock, as `stop` does.
+        signals: SimpleQueue[int] = SimpleQueue()
+        for number in _STOP_SIGNALS:
+            signal.signal(number, lambda number, _frame: signals.put(number))
+        threading.Thread(target=_stop_on_signal, args=(worker, signals), daemon=True).start()
         worker.run()
+        for number in _STOP_SIGNALS:  # Python resets its handlers before it exits
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _stop_on_signal(worker: Worker, signals: SimpleQueue[int]) -> None:
+    signals.get()
+    worker.stop()
