@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from timba.tallies.cells.columns import MAX_COLUMNS
 from timba.tallies.parsing import FIELDS
 from timba.tallies.words.units import UNITS
 from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
@@ -19,8 +20,6 @@ ENCODINGS: Final = (
     *("cp1250", "cp1251", "cp1252", "cp1257"),
 )
 COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
-# The columns of a sheet in Excel's format.
-MAX_COLUMNS: Final = 16_384
 _MAX_TABLES: Final = 1000
 # Characters of an unknown name that a sentence quotes.
 _MAX_QUOTED: Final = 60

@@ -7,6 +7,7 @@ import pytest
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.cells import csv_cells, sheet_xml
+from timba.tallies.cells.columns import MAX_COLUMNS
 from timba.tallies.cells.csv_cells import (
     BAD_QUOTE,
     MAX_LINES,
@@ -15,7 +16,7 @@ from timba.tallies.cells.csv_cells import (
     read_csv,
 )
 from timba.tallies.cells.grids import Cell, CellKind, Row
-from timba.tallies.cells.sheet_xml import MAX_COLUMNS, TOO_FULL
+from timba.tallies.cells.sheet_xml import TOO_FULL
 
 HEADER = "Barcode,Length (m),Breadth (cm),Height (cm)"
 

@@ -1,6 +1,11 @@
-"""The names of a sheet's columns, as spreadsheets show them."""
+"""The columns of a sheet: how many it can have, and their names as spreadsheets show them."""
 
 from __future__ import annotations
+
+from typing import Final
+
+# As many as Excel allows.
+MAX_COLUMNS: Final = 16_384
 
 
 def column_letters(index: int) -> str:

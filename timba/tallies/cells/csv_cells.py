@@ -15,8 +15,9 @@ from typing import Final
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding, detect_encoding, plausible_encodings
 from timba.tallies.cells.cell_values import MAX_TEXT
+from timba.tallies.cells.columns import MAX_COLUMNS
 from timba.tallies.cells.grids import Cell, CellKind, Grid, Row, Workbook
-from timba.tallies.cells.sheet_xml import MAX_COLUMNS, MAX_ROWS, TOO_FULL, FilledCells
+from timba.tallies.cells.sheet_xml import MAX_ROWS, TOO_FULL, FilledCells
 
 TOO_LONG: Final = "Row {row} is too long for a sheet."
 BAD_QUOTE: Final = "In row {row}, a quotation mark stands alone. Close it, or double it."

@@ -13,12 +13,12 @@ from typing import BinaryIO, Final
 from timba.files.processors.base import FileRefused
 from timba.tallies.cells.archives import AGAIN, BOMB, DAMAGED
 from timba.tallies.cells.cell_values import MAX_TEXT, CellMaker
-from timba.tallies.cells.columns import column_letters
+from timba.tallies.cells.columns import MAX_COLUMNS, column_letters
 from timba.tallies.cells.grids import Cell, Row
 from timba.tallies.cells.workbook_xml import TRUE, Attributes, Ends, Starts, parse_xml
 
 # As many as Excel allows.
-MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
+MAX_ROWS: Final = 1_048_576
 # Cells from the first to the last of a sheet, empty ones too.
 MAX_CELLS: Final = 5_000_000
 # Filled cells of a workbook, all of which are held in memory.

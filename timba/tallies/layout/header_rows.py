@@ -9,7 +9,12 @@ from functools import lru_cache
 from typing import Final
 
 from timba.tallies.cells.grids import Cell, CellKind, Grid, Row
-from timba.tallies.words.header_cells import HeaderCell, normalize_header, parse_header
+from timba.tallies.words.header_cells import (
+    MAX_HEADER,
+    HeaderCell,
+    normalize_header,
+    parse_header,
+)
 from timba.tallies.words.titles import units_in_title
 from timba.tallies.words.units import looks_like_unit, parse_unit
 from timba.tallies.words.vocabulary import (
@@ -22,8 +27,6 @@ from timba.tallies.words.vocabulary import (
     MEASURES,
 )
 
-# A longer cell is no header.
-_MAX_HEADER: Final = 120
 _NUMBER_START: Final = re.compile(r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)[-+−]?[.,]?(\d|[¼½¾⅐-⅞])")
 # A header without words that are known has at least as many columns, over as many of numbers.
 _LEAST_COLUMNS: Final = 3
@@ -149,7 +152,7 @@ def _next_row(grid: Grid, position: int) -> Row | None:
 
 
 def _read_column(text: str) -> HeaderColumn:
-    return HeaderColumn(text, _parse(text) if len(text) <= _MAX_HEADER else None)
+    return HeaderColumn(text, _parse(text) if len(text) <= MAX_HEADER else None)
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,7 @@ WITHOUT_VALUE: Final = (
     "again."
 )
 # Characters of a cell that a message quotes.
-_MAX_QUOTED: Final = 60
+MAX_QUOTED: Final = 60
 # The texts that a number format adds: "m" in quotes, a character after a backslash, [$m], ';
 # a character after _ or * only fills the place.
 _LITERALS: Final = re.compile(r"""[_*].|"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|(['′″])""")
@@ -76,12 +76,12 @@ def read_measure(cell: Cell | None, style: NumberStyle | None, unit: str, measur
     if cell.kind is CellKind.ERROR:
         if cell.formula and not cell.value:
             raise BadCell(f"The {measure} {WITHOUT_VALUE}")
-        raise BadCell(f"The {measure} is the error {cell.text[:_MAX_QUOTED]}.")
+        raise BadCell(f"The {measure} is the error {cell.text[:MAX_QUOTED]}.")
     if cell.kind is CellKind.DATE:
         raise BadCell(f"The {measure} is a date or a time. Format its cell as a number.")
     quantity = read_quantity(cell, style)
     if quantity is None:
-        raise BadCell(f"The {measure} “{cell.text.strip()[:_MAX_QUOTED]}” is not a number.")
+        raise BadCell(f"The {measure} “{cell.text.strip()[:MAX_QUOTED]}” is not a number.")
     if quantity.value <= 0:
         raise BadCell(f"The {measure} must be greater than 0.")
     return _check_plausible(quantity.value, quantity.unit or unit, measure)
@@ -102,4 +102,4 @@ def format_measure(value: Decimal) -> str:
     """Return a measure for people: 4,200 or 4.2."""
     text = f"{value:,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

@@ -32,7 +32,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda number, _frame: signals.put(number))
         threading.Thread(target=_stop_on_signal, args=(worker, signals), daemon=True).start()
         worker.run()
-        for number in _STOP_SIGNALS:  # Python resets its handlers before it exits
+        # Python resets handlers before it exits: a late signal would end it by force.
+        for number in _STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
 
