@@ -149,7 +149,7 @@ def test_an_answer_that_fits_no_column_is_refused() -> None:
         ({"tables": {}}, "“tables” is a list of answers, one for each table."),
         (
             {"tables": [{}, {"encoding": "utf-8"}]},
-            "“tables.2.encoding” is no answer. Give columns, units, decimal, encoding or tables.",
+            "“tables.2.encoding” is no answer. Give columns, units or decimal.",
         ),
         (
             {"tables": [{"units": {"length": 1}}]},

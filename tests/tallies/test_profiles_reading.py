@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tallies.reads import Read, read
+from tests.tallies.reads import Read, books, read
 from tests.tallies.sheets import HEADER, workbook
 
 NAMES = ("Barcode", "Length", "Breadth", "Height")
@@ -97,6 +97,14 @@ def test_a_profile_that_does_not_fit_the_rows_answers_nothing(
     result = read_with(content, read_as)
     assert list(result.questions) == asked
     assert (result.findings["profile"], result.warnings) == (None, {})
+
+
+def test_a_profile_is_found_beside_a_table_that_is_left_out() -> None:
+    checks = [["Barcode", "Length"], ["B-1", 4.2]]
+    content = books(Checks=checks, Tally=[NAMES, ["B-1", 4200, 300, 250]])
+    result = read_with(content, {"tables": [{}, {"units": ALL_MM}]})
+    assert result.logs == [("B-1", "4.200", "30.000", "25.000")]
+    assert result.findings["profile"] == 5
 
 
 def test_answers_come_before_a_profile() -> None:

@@ -30,6 +30,7 @@ def test_what_was_found_is_told() -> None:
         "questions": [],
         "head": [
             {
+                "table": 1,
                 "sheet": "Tally",
                 "header_row": 1,
                 "columns": [
@@ -78,7 +79,6 @@ def test_what_was_found_is_told() -> None:
             }
         ],
         "made_barcodes": False,
-        "is_own_export": False,
     }
 
 
@@ -157,7 +157,6 @@ def test_a_workbook_may_be_stored_uncompressed() -> None:
 def test_a_csv_of_timba_comes_back_without_its_apostrophes(content: bytes | str) -> None:
     result = read(content)
     assert result.logs == [("007", *LOG[1:])]
-    assert result.findings["is_own_export"] is True
     assert result.findings["sheet_volume"] == "0.315"
 
 
@@ -168,7 +167,6 @@ def test_a_workbook_of_timba_comes_back_without_its_details() -> None:
     result = read(workbook(*details, OWN_XLSX, *logs, total))
     assert [log[0] for log in result.logs] == ["'007", "B-2"]
     assert (result.left_out, result.warnings) == ({"total": 1}, {})
-    assert result.findings["is_own_export"] is True
 
 
 @pytest.mark.parametrize(
@@ -177,4 +175,3 @@ def test_a_workbook_of_timba_comes_back_without_its_details() -> None:
 def test_the_apostrophes_of_other_sheets_stay(header: str) -> None:
     result = read(f"{header}\n'007,4.2,30,25\n")
     assert result.logs == [("'007", *LOG[1:])]
-    assert result.findings["is_own_export"] is False

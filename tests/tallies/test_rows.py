@@ -171,7 +171,8 @@ def test_a_column_of_formulas_without_values_is_refused() -> None:
         (2, "The row has 2 pieces; a log is one. Give each its row."),
         ("12 pcs", "The row has 12 pieces; a log is one. Give each its row."),
         (0, "The row has 0 pieces; a log is one. Give each its row."),
-        ("some", "The number of pieces “some” is not a number."),
+        ("some", "The number of pieces “some” cannot be read. Write it as a whole number."),
+        ("1,000", "The number of pieces “1,000” cannot be read. Write it as a whole number."),
     ],
 )
 def test_a_row_of_several_pieces_is_a_reject(pieces: Any, sentence: str) -> None:
@@ -247,6 +248,20 @@ def test_a_quality_left_of_a_barcode_is_no_label() -> None:
     rows = [(quality, *row(number)) for number, quality in enumerate(qualities)]
     result = read(workbook(("Quality", *HEADER), *rows, ("Total", 4, 16.8, 120, 100)))
     assert (len(result.logs), result.left_out) == (4, {"total": 1})
+
+
+@pytest.mark.parametrize(
+    ("label", "count", "reason"),
+    [
+        ("Total", "2.0", "total"),
+        ("Total spruce", "2PC", "total"),
+        ("Average", "2ST", "average"),
+    ],
+)
+def test_a_sum_in_a_column_of_qualities_is_no_log(label: str, count: str, reason: str) -> None:
+    rows = [("Oak", *row(1)), ("Oak", *row(2)), (label, count, 8.4, 61, 50)]
+    result = read(workbook(("Species", *HEADER), *rows))
+    assert ([log[0] for log in result.logs], result.left_out) == (["B-1", "B-2"], {reason: 1})
 
 
 def test_a_text_across_the_columns_is_a_note() -> None:

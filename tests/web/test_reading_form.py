@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from timba.files.models import File
@@ -14,18 +15,24 @@ COLUMNS = [
     {"number": 4, "letters": "D", "header": "Kind", "field": "pieces"},
 ]
 HEAD = {
+    "table": 1,
     "sheet": "Tally",
     "header_row": 1,
     "columns": COLUMNS,
     "rows": [[2, ["T-1", "12", "8", ""]]],
 }
 
+READ = {"sheet": "Tally"}
 
-def asking(*fields: str, heads: int = 1, **read_as: Any) -> File:
-    """Return a file that asks about these fields."""
+
+def asking(*fields: str, tables: Sequence[Any] = (), **read_as: Any) -> File:
+    """Return a file that asks about these fields; of several tables, an empty one has no logs."""
     questions = [{"field": field, "sentence": "Which?", "choices": []} for field in fields]
+    if tables:
+        read_as["tables"] = tables
+    asks = [{**HEAD, "table": i} for i, table in enumerate(tables or [HEAD], start=1) if table]
     result = {"questions": questions, "read_as": read_as}
-    return File(kind="tally", status="FAILURE", result=result, asks=[HEAD] * heads)
+    return File(kind="tally", status="FAILURE", result=result, asks=asks)
 
 
 def answers(file: File, **data: str) -> dict[str, Any]:
@@ -64,10 +71,25 @@ def test_barcodes_are_made_only_where_that_is_asked() -> None:
 
 def test_answers_of_several_tables_are_in_their_order() -> None:
     inches = {"units": {"height": "in"}}
-    file = asking("tables.2.units.height", heads=2)
+    file = asking("tables.2.units.height", tables=[READ, READ])
     assert answers(file, **{"1_unit_height": "in"}) == {"tables": [{}, inches]}
-    file = asking("tables.2.units.height", heads=2, tables=[{"units": {"height": "cm"}}, inches])
+    file = asking("tables.2.units.height", tables=[{"units": {"height": "cm"}}, inches])
     assert answers(file) == {"tables": [{}, inches]}
+
+
+def test_a_table_that_was_left_out_keeps_its_number() -> None:
+    feet = {"units": {"length": "ft"}}
+    file = asking(tables=[{}, {"units": {"length": "m"}}, {"units": {"length": "m"}}])
+    assert answers(file, **{"1_unit_length": "ft"}) == {"tables": [{}, {}, feet]}
+    file = asking("tables.2.columns.barcode", tables=[{}, READ])
+    makes = {"columns": {"barcode": None}}
+    assert answers(file, **{"0_makes_barcodes": "on"}) == {"tables": [{}, makes]}
+
+
+def test_the_decimal_mark_of_one_table_is_answered_for_it_alone() -> None:
+    file = asking("tables.2.decimal", decimal=",", tables=[READ, READ])
+    assert answers(file, **{"1_decimal": "."}) == {"tables": [{}, {"decimal": "."}]}
+    assert "0-decimal" not in ReadingForm(file=file).fields
 
 
 def test_an_encoding_is_offered_where_it_is_asked_or_was_one_of_several() -> None:
@@ -87,7 +109,7 @@ def test_a_form_that_answers_nothing_and_one_that_contradicts_itself_are_refused
 
 
 def test_a_question_about_all_tables_of_one_header_is_answered_for_each() -> None:
-    file = asking("units", "columns.barcode", heads=2)
+    file = asking("units", "columns.barcode", tables=[READ, READ])
     chosen = {f"{table}_unit_{name}": "mm" for table in (0, 1) for name in ("breadth", "height")}
     makes = {"0_makes_barcodes": "on", "1_makes_barcodes": "on"}
     own = {"columns": {"barcode": None}, "units": {"breadth": "mm", "height": "mm"}}

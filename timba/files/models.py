@@ -133,6 +133,10 @@ class File(TenantModel):
                 condition=models.Q(dry_run=False) | models.Q(kind="tally"),
                 name="only_tallies_are_dry_runs",
             ),
+            models.CheckConstraint(
+                condition=models.Q(is_confirmed=False) | models.Q(dry_run=True),
+                name="only_dry_runs_are_confirmed",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
@@ -158,6 +162,15 @@ class File(TenantModel):
     def records(self) -> bool:
         """Whether the file's next run records what it reads."""
         return self.is_confirmed or not self.dry_run
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether it is a dry run that has shown what it would record."""
+        return self.dry_run and self.status == self.Status.SUCCESS
+
+    @property
+    def can_be_retried(self) -> bool:
+        return self.status == self.Status.FAILURE or self.awaits_confirmation
 
     @property
     def processed(self) -> bool:

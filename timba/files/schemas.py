@@ -97,8 +97,8 @@ class AnswersSchema(TypedDict):
     columns: NotRequired[
         Annotated[
             dict[str, Any],
-            "Number of the column, from 1, of `barcode`, `length`, `breadth` and `height`. Null "
-            "for `barcode` makes the barcodes.",
+            "Number of the column, from 1, of `barcode`, `length`, `breadth`, `height`, `volume` "
+            "and `pieces`. Null for `barcode` makes the barcodes.",
             {"barcode": 1, "length": 3},
         ]
     ]
@@ -114,7 +114,7 @@ class AnswersSchema(TypedDict):
     tables: NotRequired[
         Annotated[
             list[dict[str, Any]],
-            "The same for each of several tables, in their order.",
+            "`columns`, `units` and `decimal` for each of several tables, in their order.",
             [{"units": {"length": "m"}}, {}],
         ]
     ]

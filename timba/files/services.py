@@ -82,14 +82,13 @@ def retry_file(
         check_read_as(file.kind, read_as)
     with transaction.atomic():
         file = _lock_file(file)
-        was_dry_run = file.dry_run and file.status == File.Status.SUCCESS
-        if not (was_dry_run or file.status == File.Status.FAILURE):
+        if not file.can_be_retried:
             raise Conflict("Only a file in FAILURE, or a dry run, can be tried again.")
         if read_as is not None:
             file.read_as = check_read_as(file.kind, read_as, earlier=file.read_as)
             file.answered_by = actor
         if dry_run is None:
-            is_seen = was_dry_run and read_as is None
+            is_seen = file.awaits_confirmation and read_as is None
             dry_run = not file.records and not is_seen
         file.is_confirmed = file.dry_run and not dry_run
         file.dry_run = file.dry_run or dry_run

@@ -45,9 +45,13 @@ class Answers:
     encoding: str | None = None
     tables: tuple[Answers, ...] = ()
 
-    def for_table(self, index: int) -> Answers:
+    def own_of_table(self, number: int) -> Answers:
+        """Return what is answered for one table, from 1, alone."""
+        return self.tables[number - 1] if number <= len(self.tables) else Answers()
+
+    def for_table(self, number: int) -> Answers:
         """Return the answers for a table: its own, and those for the file where it has none."""
-        own = self.tables[index] if index < len(self.tables) else Answers()
+        own = self.own_of_table(number)
         return Answers(
             columns={**self.columns, **own.columns},
             units={**self.units, **own.units},
@@ -92,9 +96,8 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
     known = {*_SHOWN_ONLY, *_ANSWERS, *(() if prefix else _FILE_ANSWERS)}
     if unknown := read_as.keys() - known:
         name = min(map(str, unknown))[:_MAX_QUOTED]
-        raise BadAnswer(
-            f"“{prefix}{name}” is no answer. Give columns, units, decimal, encoding or tables."
-        )
+        choices = "units or decimal" if prefix else "units, decimal, encoding or tables"
+        raise BadAnswer(f"“{prefix}{name}” is no answer. Give columns, {choices}.")
     answers: dict[str, Any] = {}
     if (columns := read_as.get("columns")) is not None:
         answers["columns"] = _check_columns(columns, f"{prefix}columns")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.barcodes import find_logs_by_key
+from timba.consignments.measures import PLAUSIBLE
 from timba.consignments.models import Consignment, Log
-from timba.tallies.layout.decisions import USUAL_UNITS
 from timba.tallies.parsing import RejectedRow, SheetLog, format_row
 from timba.tallies.words.vocabulary import BARCODE, MEASURES
 
@@ -62,8 +62,8 @@ def _find_conflicts(log: SheetLog, existing: Log, names: Mapping[int, str]) -> d
     return {
         measure: (
             f"The log “{existing.barcode}” has the {measure} "
-            f"{getattr(existing, measure).normalize():f} {USUAL_UNITS[measure]} already; "
-            f"the sheet says {log.measures[measure].normalize():f} {USUAL_UNITS[measure]}."
+            f"{getattr(existing, measure).normalize():f} {PLAUSIBLE[measure].unit} already; "
+            f"the sheet says {log.measures[measure].normalize():f} {PLAUSIBLE[measure].unit}."
         )
         for measure in MEASURES
         if getattr(existing, measure) != log.measures[measure]

@@ -22,7 +22,6 @@ from timba.tallies.layout.field_columns import MissingColumns
 from timba.tallies.layout.group_layouts import GroupLayout, TableRows, lay_out
 from timba.tallies.layout.groups import Group, group_tables
 from timba.tallies.layout.layouts import Layout
-from timba.tallies.layout.own_exports import is_own_export
 from timba.tallies.layout.sheet_encoding import (
     BY_HEADER,
     ask_encoding,
@@ -138,14 +137,8 @@ def _read_workbook(
         )
     profile = used or _find_profile(found.tables, profiles)
     results, without = _lay_out_all(found, answers, profile)
-    by_index = {
-        index: (result, position)
-        for result in results
-        for position, index in enumerate(result.group.indexes)
-    }
-    found.tables = [table for i, table in enumerate(found.tables) if i in by_index]
-    order = [by_index[index] for index in sorted(by_index)]
-    layouts = [result.layouts[position] for result, position in order]
+    layouts = [layout for result in results for layout in result.layouts]
+    layouts.sort(key=lambda layout: layout.table.number)
     questions = [question for result in results for question in result.questions]
     findings = _findings(found, layouts, workbook, questions)
     findings["warnings"] += without
@@ -160,7 +153,11 @@ def _read_workbook(
         )
     if questions:
         return ReadResult(findings=findings)
-    rows = [result.rows[position] for result, position in order]
+    rows = {
+        layout.table.number: rows
+        for result in results
+        for layout, rows in zip(result.layouts, result.rows, strict=True)
+    }
     return _read_rows(found, layouts, rows, workbook, findings)
 
 
@@ -202,7 +199,7 @@ def _lay_out(group: Group, profile: Profile | None) -> list[GroupLayout]:
     """
     result = lay_out(group, Answers())
     if result.questions and profile is not None:
-        answered = lay_out(group, profile.answers.for_table(group.indexes[0]))
+        answered = lay_out(group, profile.answers.for_table(group.table.number))
         has_doubt = any(each.field.endswith("units") for each in answered.questions)
         if answered.used_profile and not has_doubt:
             result = answered
@@ -231,7 +228,7 @@ def _findings(
     return {
         "questions": [question.as_json() for question in questions],
         "head": show_head(layouts),
-        "read_as": describe_layouts(layouts, workbook),
+        "read_as": describe_layouts(layouts, workbook, table_count=len(found.tables)),
         "profile": None,
         "header": header_wording(found.tables),
         "header_digest": header_digest(found.tables),
@@ -244,23 +241,25 @@ def _findings(
             for each in layouts
         ],
         "made_barcodes": any(layout.makes_barcodes for layout in layouts),
-        "is_own_export": is_own_export(found.tables),
     }
 
 
 def _read_rows(
     found: FoundTables,
     layouts: Sequence[Layout],
-    rows: Sequence[TableRows],
+    rows: Mapping[int, TableRows],
     workbook: Workbook,
     findings: dict[str, Any],
 ) -> ReadResult:
+    """Read the rows of each table, which are given by its number."""
     reader = RowReader(is_csv=workbook.is_csv)
-    for index, (layout, each) in enumerate(zip(layouts, rows, strict=True)):
+    for index, layout in enumerate(layouts):
+        each = rows[layout.table.number]
         reader.read(layout, index, each.data, each.left_out)
-    sheets = [table.sheet for table in found.tables]
+    tables = [layout.table for layout in layouts]
+    sheets = [table.sheet for table in tables]
     findings["left_out"] = count_reasons(Counter(found.left_out) + reader.left_out)
-    findings["sheets"] = count_sheets(found.sheets, found.tables, reader.rows)
+    findings["sheets"] = count_sheets(found.sheets, tables, reader.rows)
     findings["sheet_volume"] = sum_up(reader.volumes)
     findings["warnings"] += compare_rows(reader.rows.logs, sheets)
     findings["warnings"] += compare_totals(reader.volumes)

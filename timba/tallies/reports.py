@@ -17,18 +17,25 @@ from timba.tallies.words.vocabulary import MEASURES
 
 # First rows of a table that are shown with a question.
 HEAD_ROWS: Final = 8
-# Tables whose layout and first rows are told.
+# Tables whose first rows are told.
 _MAX_TABLES: Final = 50
 _MAX_SHOWN: Final = 60
 MAX_HEADER: Final = 500
 
 
-def describe_layouts(layouts: Sequence[Layout], workbook: Workbook) -> dict[str, Any]:
-    """Return `read_as`: the layout of the first table, and of each where there are several."""
-    tables = [_describe(layout) for layout in layouts]
-    first = tables[0] if tables else {}
-    described = {**first, "encoding": workbook.encoding, "delimiter": workbook.delimiter}
-    return {**described, "tables": tables} if len(tables) > 1 else described
+def describe_layouts(
+    layouts: Sequence[Layout], workbook: Workbook, *, table_count: int
+) -> dict[str, Any]:
+    """Return `read_as`: the layout of the first table, and of each where the file has several.
+
+    That of a table without logs is empty, so that each has the place of its number.
+    """
+    described = {layout.table.number: _describe(layout) for layout in layouts}
+    first = next(iter(described.values()), {})
+    read_as = {**first, "encoding": workbook.encoding, "delimiter": workbook.delimiter}
+    if table_count > 1:
+        read_as["tables"] = [described.get(number, {}) for number in range(1, table_count + 1)]
+    return read_as
 
 
 def _describe(layout: Layout) -> dict[str, Any]:
@@ -63,6 +70,7 @@ def _show_table(layout: Layout) -> dict[str, Any]:
         and (index in table.columns or any(table.cell(row, index) for row in rows))
     ]
     return {
+        "table": table.number,
         "sheet": table.sheet,
         "header_row": table.header.row,
         "columns": [

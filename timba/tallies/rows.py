@@ -11,6 +11,7 @@ from typing import Final
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.measures import volume
 from timba.files.processors.base import FileRefused
+from timba.tallies.answers import COLUMN_FIELDS
 from timba.tallies.barcode_values import read_barcode
 from timba.tallies.cells.grids import Cell, Row
 from timba.tallies.exporting.barcode_cells import unescape_barcode
@@ -27,13 +28,14 @@ from timba.tallies.parsing import (
     format_row,
 )
 from timba.tallies.sheet_volumes import TableVolumes, read_volume, reads_volumes
-from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
+from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES
 
 MORE_FIELDS: Final = (
     "The row has more fields than the header. If a field holds a comma or a semicolon, put it in "
     "quotation marks."
 )
-_PIECES: Final = re.compile(r"(\d{1,6})(?:[.,]0+)?\s*(?:[^\W\d]+\.?)?")
+# Three zeros behind a mark may be thousands.
+_PIECES: Final = re.compile(r"(\d{1,6})(?:[.,]0{1,2})?\s*(?:[^\W\d]+\.?)?")
 
 
 class RowReader:
@@ -127,11 +129,15 @@ def _pieces_error(cell: Cell | None) -> str:
     text = "" if cell is None else cell.text.strip()
     if not text:
         return ""
-    match = _PIECES.fullmatch(text)
-    if match is None:
-        return f"The number of pieces “{text[:60]}” is not a number."
-    pieces = int(match[1])
-    return "" if pieces == 1 else f"The row has {pieces:,} pieces; a log is one. Give each its row."
+    if cell is not None and isinstance(cell.value, Decimal):
+        pieces = cell.value.normalize()
+    elif match := _PIECES.fullmatch(text):
+        pieces = Decimal(match[1])
+    else:
+        return f"The number of pieces “{text[:60]}” cannot be read. Write it as a whole number."
+    if pieces == 1:
+        return ""
+    return f"The row has {pieces:,f} pieces; a log is one. Give each its row."
 
 
 def _has_more_fields(layout: Layout, row: Row) -> bool:
@@ -146,6 +152,5 @@ def _row_text(layout: Layout, row: Row, *, is_whole: bool) -> str:
     """
     if is_whole:
         return format_row(cell.text for _, cell in layout.table.cells(row))
-    names = (BARCODE, *MEASURES, VOLUME, PIECES)
-    cells = [layout.cell(row, name) for name in names if name in layout.columns]
+    cells = [layout.cell(row, name) for name in COLUMN_FIELDS if name in layout.columns]
     return format_row("" if cell is None else cell.text for cell in cells)

@@ -14,9 +14,10 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from timba.files.models import File
+from timba.tallies.words.units import UNIT_WORDS
 from timba.tallies.words.vocabulary import MEASURES
 from timba.web.forms import ServiceForm
-from timba.web.templatetags.formatting import UNIT_WORDS
+from timba.web.templatetags.formatting import read_tables
 
 FIELDS: Final = {
     "barcode": "Barcode",
@@ -43,6 +44,7 @@ class TableChoices:
     title: str
     columns: Sequence[tuple[Mapping[str, Any], BoundField]]
     units: Sequence[BoundField]
+    decimal: BoundField | None
     makes_barcodes: BoundField | None
     rows: Sequence[tuple[int, Sequence[str]]]
 
@@ -65,10 +67,10 @@ class ReadingForm(ServiceForm):
         self.asked = {question["field"] for question in result.get("questions") or ()}
         self._heads: Sequence[Mapping[str, Any]] = file.asks or ()
         read_as = result.get("read_as") or {}
-        several = read_as.get("tables") or [read_as]
+        self._has_several_tables = "tables" in read_as
+        tables = read_tables(read_as)
         for index, head in enumerate(self._heads):
-            read = several[index] if index < len(several) else {}
-            self._add_table(index, head, read.get("units") or {})
+            self._add_table(index, head, tables[head["table"] - 1].get("units") or {})
         self.initial["decimal"] = read_as.get("decimal") or ""
         if read_as.get("encoding") not in ENCODINGS and "encoding" not in self.asked:
             del self.fields["encoding"]
@@ -78,14 +80,15 @@ class ReadingForm(ServiceForm):
     @property
     def tables(self) -> Iterator[TableChoices]:
         for index, head in enumerate(self._heads):
-            makes = f"{index}-makes-barcodes"
+            decimal, makes = f"{index}-decimal", f"{index}-makes-barcodes"
             yield TableChoices(
-                title=head["sheet"] if len(self._heads) > 1 else "",
+                title=head["sheet"] if self._has_several_tables else "",
                 columns=[
                     (column, self[f"{index}-column-{column['number']}"])
                     for column in head["columns"]
                 ],
                 units=[self[f"{index}-unit-{measure}"] for measure in MEASURES],
+                decimal=self[decimal] if decimal in self.fields else None,
                 makes_barcodes=self[makes] if makes in self.fields else None,
                 rows=head["rows"],
             )
@@ -98,9 +101,10 @@ class ReadingForm(ServiceForm):
             for name in ("decimal", "encoding")
             if self.cleaned_data.get(name) and (name in self.asked or self._is_changed(name))
         }
-        tables = [self._table_answers(index) for index in range(len(self._heads))]
-        if len(tables) == 1:
-            return {**tables[0], **answers}
+        own = {head["table"]: self._table_answers(i) for i, head in enumerate(self._heads)}
+        if not self._has_several_tables:
+            return {**own.get(1, {}), **answers}
+        tables = [own.get(number, {}) for number in range(1, max(own, default=0) + 1)]
         return {**answers, **({"tables": tables} if any(tables) else {})}
 
     def clean(self) -> dict[str, Any]:
@@ -133,6 +137,12 @@ class ReadingForm(ServiceForm):
                 label=f"{FIELDS[measure]} in",
             )
             self.initial[name] = units.get(measure) or ""
+        if f"tables.{head['table']}.decimal" in self.asked:
+            self.fields[f"{index}-decimal"] = forms.ChoiceField(
+                required=False,
+                label=self.fields["decimal"].label,
+                choices=[("", "Choose"), *DECIMALS.items()],
+            )
         if self._is_asked(index, "columns.barcode"):
             self.fields[f"{index}-makes-barcodes"] = forms.BooleanField(
                 required=False, label="The logs have no barcodes: make them"
@@ -160,7 +170,8 @@ class ReadingForm(ServiceForm):
                 or self._is_changed(f"{index}-unit-{measure}")
             )
         }
-        answers = {"columns": columns, "units": units}
+        decimal = self.cleaned_data.get(f"{index}-decimal")
+        answers = {"columns": columns, "units": units, "decimal": decimal}
         return {name: values for name, values in answers.items() if values}
 
     def _chosen_columns(self, index: int) -> list[tuple[int, str]]:
@@ -175,5 +186,6 @@ class ReadingForm(ServiceForm):
         return bool(value) and value != self.initial.get(name)
 
     def _is_asked(self, index: int, field: str) -> bool:
-        """Return whether a table leaves a field open: it alone, or all tables with its header."""
-        return field in self.asked or f"tables.{index + 1}.{field}" in self.asked
+        """Return whether a question about a field names this table, or all tables."""
+        number = self._heads[index]["table"]
+        return field in self.asked or f"tables.{number}.{field}" in self.asked

@@ -59,7 +59,7 @@ def test_barcodes_and_measures_are_read_back_exactly(write: Write) -> None:
     ]
     findings, read = read_back(write, logs)
     assert read == logs
-    assert (findings["questions"], findings["is_own_export"]) == ([], True)
+    assert findings["questions"] == []
 
 
 @FORMS

@@ -153,6 +153,18 @@ def test_a_table_without_breadth_and_height_is_left_out_beside_others() -> None:
     }
 
 
+def test_a_table_that_is_left_out_keeps_its_number() -> None:
+    checks = [["Barcode", "Length"], ["B-1", 4.2]]
+    sheets = books(Checks=checks, One=[HEADER, row(1)], Two=[HEADER, row(2)])
+    result = read(sheets)
+    assert result.findings["read_as"]["tables"][0] == {}
+    assert [head["table"] for head in result.findings["head"]] == [2, 3]
+    assert read(sheets, read_as=result.findings["read_as"]).logs == result.logs
+    third_in_feet = {"tables": [{}, {}, {"units": {"length": "ft"}}]}
+    lengths = [log[1] for log in read(sheets, read_as=third_in_feet).logs]
+    assert lengths == ["4.200", "1.280"]
+
+
 def test_a_file_of_too_many_tables_is_refused() -> None:
     rows = [line for n in range(MAX_TABLES + 1) for line in ((*HEADER, f"x{n}"), row(n))]
     assert refusal(workbook(*rows)) == "It holds more than 200 tables. Split it into several files."

@@ -104,6 +104,13 @@ class Migration(migrations.Migration):
                 name="only_tallies_are_dry_runs",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="file",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_confirmed", False), ("dry_run", True), _connector="OR"),
+                name="only_dry_runs_are_confirmed",
+            ),
+        ),
         migrations.AddField(
             model_name="importprofile",
             name="client",

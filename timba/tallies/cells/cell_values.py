@@ -18,6 +18,7 @@ from timba.files.processors.base import FileRefused
 from timba.tallies.cells.archives import DAMAGED
 from timba.tallies.cells.grids import Cell, CellKind
 from timba.tallies.cells.number_formats import DateParts, NumberFormat
+from timba.tallies.cells.workbook_xml import TRUE
 
 # The longest text that a cell of a spreadsheet can hold.
 MAX_TEXT: Final = 32_767
@@ -25,7 +26,6 @@ _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?", re.ASCII
 )
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_TRUE: Final = frozenset(("1", "true"))
 # Whole numbers up to here are written out.
 _MAX_WHOLE: Final = 10**16
 # Days are counted from here: Excel's calendar has a 29 February 1900, which is day 60.
@@ -78,7 +78,7 @@ class CellMaker:
         if kind == "s":
             return self._make_text(self._shared_string(text), style)
         if kind == "b":
-            is_true = text.lower() in _TRUE
+            is_true = text.lower() in TRUE
             return Cell(CellKind.BOOLEAN, is_true, "TRUE" if is_true else "FALSE")
         if kind == "d":
             value = _parse_iso(text)

@@ -14,9 +14,9 @@ from timba.tallies.layout.groups import Group
 from timba.tallies.layout.measure_cells import format_measure, is_plausible, read_quantity
 from timba.tallies.layout.own_exports import is_own_csv
 from timba.tallies.layout.style_decisions import NumberReading, decide_styles, settle_style
-from timba.tallies.layout.units_named import UNIT_WORDS, NamedUnit, ask_unit, find_named_unit
+from timba.tallies.layout.units_named import NamedUnit, ask_unit, find_named_unit
 from timba.tallies.words.quantities import Quantity
-from timba.tallies.words.units import UNITS
+from timba.tallies.words.units import UNIT_WORDS, UNITS
 from timba.tallies.words.vocabulary import BREADTH, HEIGHT, LENGTH, MEASURES
 
 # The units of measures of which none is named.

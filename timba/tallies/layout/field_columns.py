@@ -78,10 +78,10 @@ def _apply_answers(group: Group, choice: ColumnChoice) -> None:
             continue
         index = number - 1
         table = group.table
-        if number > group.width or index in table.hidden_columns:
+        if not table.start < number <= table.width or index in table.hidden_columns:
             raise FileRefused(
                 f"The answer “{group.prefix}columns.{name}” is {number}, but the sheet has no such "
-                f"column. It has {group.width}."
+                f"column. It has {table.width}."
             )
         choice.columns[name] = index
         choice.evidence[f"columns.{name}"] = (
@@ -93,7 +93,7 @@ def _free_columns(group: Group, choice: ColumnChoice) -> list[int]:
     """Return the columns that are no field yet and have cells, header columns first."""
     taken = set(choice.columns.values())
     table = group.table
-    candidates = [i for i in range(table.start, group.width) if i not in taken]
+    candidates = [i for i in range(table.start, table.width) if i not in taken]
     return [i for i in candidates if i not in table.hidden_columns and any(group.cells(i))]
 
 

@@ -13,7 +13,7 @@ from timba.tallies.layout.decisions import USUAL_UNITS, decide_numbers, is_mostl
 from timba.tallies.layout.field_columns import ColumnChoice, choose_columns
 from timba.tallies.layout.groups import Group
 from timba.tallies.layout.layouts import Layout
-from timba.tallies.layout.left_out import why_left_out
+from timba.tallies.layout.left_out import data_columns, why_left_out
 from timba.tallies.layout.measure_cells import read_quantity
 from timba.tallies.layout.own_exports import is_own_csv, is_own_export
 from timba.tallies.layout.style_decisions import decide_volume_style
@@ -127,7 +127,7 @@ def _layout(
         columns={name: column + offset for name, column in choice.columns.items()},
         makes_barcodes=choice.makes_barcodes,
         has_escaped_barcodes=is_own_csv(table),
-        is_own_export=is_own_export([table]),
+        is_own_export=is_own_export(table),
         evidence={**choice.evidence, **(evidence or {})},
         **numbers,  # type: ignore[arg-type]
     )
@@ -144,8 +144,9 @@ def _is_plausible(layout: Layout, rows: TableRows, names: Sequence[str]) -> bool
 
 def _split(layout: Layout) -> TableRows:
     rows = TableRows()
+    columns = data_columns(layout)
     for row in layout.table.rows:
-        if reason := why_left_out(layout, row):
+        if reason := why_left_out(layout, row, columns):
             rows.left_out.append((reason, row))
         else:
             rows.data.append(row)

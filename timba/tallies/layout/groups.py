@@ -7,20 +7,19 @@ from dataclasses import dataclass, field, replace
 
 from timba.tallies.answers import Answers
 from timba.tallies.cells.columns import column_letters
-from timba.tallies.cells.grids import Cell, Row
+from timba.tallies.cells.grids import Cell
 from timba.tallies.layout.header_rows import HeaderColumn
 from timba.tallies.layout.tables import Table
 
 
 @dataclass(kw_only=True, slots=True)
 class Group:
-    """Tables with the same header, by index; columns are those of the first one.
+    """Tables with the same header; columns are those of the first one.
 
     `prefix` stands before the fields of its questions: empty if all tables are in one group.
     """
 
     tables: list[Table] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     prefix: str = ""
 
@@ -31,19 +30,12 @@ class Group:
     def split(self) -> list[Group]:
         """Return a group for each table."""
         return [
-            replace(self, tables=[table], indexes=[index], prefix=f"tables.{index + 1}.")
-            for table, index in zip(self.tables, self.indexes, strict=True)
+            replace(self, tables=[table], prefix=f"tables.{table.number}.") for table in self.tables
         ]
 
     def offset(self, table: Table) -> int:
         """Return how far a table stands to the right of the first one."""
         return table.header.first - self.table.header.first
-
-    def rows(self) -> Iterator[tuple[Table, Row]]:
-        for table in self.tables:
-            for row in table.rows:
-                if not row.line_error:
-                    yield table, row
 
     def cells(self, column: int) -> Iterator[Cell]:
         """Yield the cells of a column, in all tables, that are not empty."""
@@ -59,40 +51,30 @@ class Group:
         letters = column_letters(column)
         return f"{letters} (“{header.text}”)" if header else letters
 
-    @property
-    def width(self) -> int:
-        """The number of columns that the first table can have."""
-        cells = (len(row.cells) for row in self.table.rows)
-        return min(self.table.end, max(cells, default=0, key=int) or self.table.header.last + 1)
-
 
 def group_tables(tables: list[Table], answers: Answers) -> list[Group]:
     """Return the tables in groups of the same header, units and answers."""
     groups: dict[object, Group] = {}
-    for index, table in enumerate(tables):
-        own = answers.for_table(index)
-        if len(tables) > 1:
-            own = _within(own, table)
+    for table in tables:
+        of_file = _within(answers, table) if len(tables) > 1 else answers
         units = tuple(sorted((m, unit) for m, (unit, _) in table.title_units.items()))
         first = table.header.first
         cells = tuple(sorted((i - first, text) for i, text in table.header.unit_cells.items()))
-        explicit = repr(answers.tables[index]) if index < len(answers.tables) else ""
-        key = (table.header.wording, units, cells, explicit)
-        group = groups.setdefault(key, Group(answers=own))
+        key = (table.header.wording, units, cells, repr(answers.own_of_table(table.number)))
+        group = groups.setdefault(key, Group(answers=of_file.for_table(table.number)))
         group.tables.append(table)
-        group.indexes.append(index)
     if len(groups) > 1:
         for group in groups.values():
-            group.prefix = f"tables.{group.indexes[0] + 1}."
+            group.prefix = f"tables.{group.table.number}."
     return list(groups.values())
 
 
 def _within(answers: Answers, table: Table) -> Answers:
-    """Return answers for all tables without the columns that this one does not reach."""
+    """Return answers without the columns for all tables that this one does not reach."""
     columns = {
         name: number
         for name, number in answers.columns.items()
-        if number is None or table.start < number <= table.end
+        if number is None or table.start < number <= table.width
     }
     return replace(answers, columns=columns)
 

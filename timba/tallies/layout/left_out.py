@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Set
 from functools import lru_cache
 from typing import Final
 
@@ -22,11 +24,22 @@ _SUMMING: Final = re.compile(
 )
 # A barcode of figures and few letters is no word, whatever else it is.
 _CODE: Final = re.compile(r"(?!.*[A-Z]{3})[A-Z]{0,2}[-_.#]?[0-9][0-9A-Z\-_./]*")
+# A number of pieces may be that of the logs above.
+_COUNT: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[A-Z]{0,2}")
 _SUMS: Final = frozenset((TOTAL, "subtotal", AVERAGE, MINIMUM, MAXIMUM, "carried_forward"))
 _SUMMED_AS: Final = (TOTAL, AVERAGE, MINIMUM, MAXIMUM)
+_find_reason: Final = lru_cache(maxsize=4096)(reason_left_out)
 
 
-def why_left_out(layout: Layout, row: Row) -> str | None:
+def data_columns(layout: Layout) -> Set[int]:
+    """Return the columns that are filled beside most barcodes: “Media” in one is a quality."""
+    table = layout.table
+    rows = [row for row in table.rows if _is_filled(layout.cell(row, BARCODE))]
+    filled = Counter(index for row in rows for index, _ in table.cells(row))
+    return {index for index, count in filled.items() if 2 * count > len(rows)}
+
+
+def why_left_out(layout: Layout, row: Row, data_columns: Set[int]) -> str | None:
     """Return why a row is no log, or None for one that is a log or a reject."""
     if row.line_error:
         return None
@@ -35,7 +48,7 @@ def why_left_out(layout: Layout, row: Row) -> str | None:
     label = barcode.text.strip() if barcode is not None else ""
     if layout.is_own_export and label and all(map(_is_filled, measures)):
         return _summed_as(*measures)
-    if reason := _reason_by_words(layout, row, label):
+    if reason := _reason_by_words(layout, row, label, data_columns):
         return reason
     if reason := _summed_as(*measures):
         return reason
@@ -61,7 +74,7 @@ def _is_positive(cell: Cell | None) -> bool:
     return cell is not None and any(digit in cell.text for digit in "123456789")
 
 
-def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
+def _reason_by_words(layout: Layout, row: Row, label: str, data_columns: Set[int]) -> str | None:
     """Return the reason that the words of a row give.
 
     They are its barcode, and where there is none, every text. Texts that stand beside a barcode or
@@ -72,8 +85,7 @@ def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
     if reason:
         return reason
     has_measures = all(_is_filled(layout.cell(row, name)) for name in MEASURES)
-    # A number may be that of the logs above.
-    is_log = has_measures and bool(_CODE.fullmatch(label)) and not label.isdigit()
+    is_log = has_measures and bool(_CODE.fullmatch(label)) and not _COUNT.fullmatch(label)
     is_complete = bool(label) or has_measures
     end = _end_of_labels(layout, label)
     for index, cell in layout.table.cells(row):
@@ -81,15 +93,8 @@ def _reason_by_words(layout: Layout, row: Row, label: str) -> str | None:
             continue
         reason = _find_reason(cell.text)
         if reason and (reason in _SUMS or not is_complete):
-            return None if is_log and _holds_data(layout, index) else reason
+            return None if is_log and index in data_columns else reason
     return None
-
-
-def _holds_data(layout: Layout, index: int) -> bool:
-    """Return whether a column is filled beside most barcodes: “Media” in it is a quality."""
-    rows = [row for row in layout.table.rows if _is_filled(layout.cell(row, BARCODE))]
-    filled = sum(any(each == index for each, _ in layout.table.cells(row)) for row in rows)
-    return 2 * filled > len(rows)
 
 
 def _end_of_labels(layout: Layout, label: str) -> int:
@@ -99,11 +104,6 @@ def _end_of_labels(layout: Layout, label: str) -> int:
     if label.isdigit():
         return min(layout.columns[name] for name in MEASURES if name in layout.columns)
     return layout.columns[BARCODE]
-
-
-@lru_cache(maxsize=4096)
-def _find_reason(text: str) -> str | None:
-    return reason_left_out([text])
 
 
 def _summed_as(*cells: Cell | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from timba.tallies.exporting.spreadsheets import XLSX_HEADER
@@ -17,11 +16,9 @@ def is_own_csv(table: Table) -> bool:
     return _texts(table) == CSV_HEADER
 
 
-def is_own_export(tables: Sequence[Table]) -> bool:
-    """Return whether the only table has the header of one of Timba's exports."""
-    if len(tables) != 1:
-        return False
-    return _texts(tables[0]) in (CSV_HEADER, XLSX_HEADER)
+def is_own_export(table: Table) -> bool:
+    """Return whether a table has the header of one of Timba's exports."""
+    return _texts(table) in (CSV_HEADER, XLSX_HEADER)
 
 
 def _texts(table: Table) -> tuple[str, ...]:

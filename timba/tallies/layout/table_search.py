@@ -47,6 +47,8 @@ def find_tables(workbook: Workbook) -> FoundTables:
         found.tables = [table for table in found.tables if table.rows]
     else:
         found.tables = found.tables[:1]
+    for number, table in enumerate(found.tables, start=1):
+        table.number = number
     return found
 
 

@@ -19,6 +19,7 @@ class Table:
 
     `merged` has the first and last columns of merged cells by their first row. `title_units` are
     the units of measures that a title above or a note beneath names, known or not, with its row.
+    `number` counts the tables of the file, from 1; questions and answers name a table by it.
     """
 
     grid: int
@@ -31,6 +32,7 @@ class Table:
     title_units: dict[str, tuple[str, int]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     numeric_columns: tuple[int, ...] = ()
+    number: int = 1
 
     def __post_init__(self) -> None:
         columns = self.header.columns
@@ -80,6 +82,12 @@ class Table:
     def has_numbers(self, row: Row) -> bool:
         """Return whether a row has a number where the header names one."""
         return any(is_number_like(self.cell(row, index)) for index in self.numeric_columns)
+
+    @property
+    def width(self) -> int:
+        """The number of the sheet's columns up to the last one that the table can have."""
+        cells = max((len(row.cells) for row in self.rows), default=0)
+        return min(self.end, cells or self.header.last + 1)
 
     @property
     def columns(self) -> Mapping[int, HeaderColumn]:

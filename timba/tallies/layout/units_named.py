@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -12,17 +12,10 @@ from typing import Final
 from timba.files.questions import Question
 from timba.tallies.layout.groups import Group, header_of
 from timba.tallies.words.quantities import Quantity
-from timba.tallies.words.units import UNITS, parse_unit
+from timba.tallies.words.units import UNIT_WORDS, UNITS, parse_unit
 from timba.tallies.words.vocabulary import PIECES, VOLUME
 from timba.tallies.words.wording import fold, unify_primes
 
-UNIT_WORDS: Final[Mapping[str, str]] = {
-    "mm": "millimetres",
-    "cm": "centimetres",
-    "m": "metres",
-    "in": "inches",
-    "ft": "feet",
-}
 # A column whose first cells are units is one of units.
 _FIRST_CELLS: Final = 20
 _MAX_UNIT: Final = 20

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from typing import Final
 
 from timba.tallies.words.units import parse_unit
 from timba.tallies.words.vocabulary import WORDS
-from timba.tallies.words.wording import fold
+from timba.tallies.words.wording import fold, fold_words
 
 # A longer text is a note, or none of these.
 MAX_LABEL: Final = 120
@@ -96,12 +96,8 @@ _OPENINGS: Final[Mapping[str, str]] = {
 }
 
 
-def _folded(words: str) -> frozenset[str]:
-    return frozenset(map(fold, words.split()))
-
-
 # Words beside those of a total that say what it is of.
-_OBJECTS: Final = _folded(
+_OBJECTS: Final = fold_words(
     """
         of volume volumes pieces pcs logs log length lengths net gross timber lorry truck page
         sheet bundle pack package container value amount size for this the in cubic metres
@@ -112,12 +108,12 @@ _OBJECTS: Final = _folded(
         cbm fm kubikmeter
         """
 )
-_PAGES: Final = _folded(
+_PAGES: Final = fold_words(
     """
     page sheet seite página strona lapa lappuse puslapis lehekülg sivu sida стр страница сторінка
     """
 )
-_OF: Final = _folded("of von de z no iš из з av")
+_OF: Final = fold_words("of von de z no iš из з av")
 # A total may name anything that it is of: “Total spruce”, “Fichte gesamt”.
 _OF_ANYTHING: Final = frozenset(("total", "subtotal"))
 # A word with figures in it, or a number with zeros before it.
@@ -142,13 +138,13 @@ _REASON_WORDS: Final = frozenset(word for phrase in _REASONS for word in phrase.
 _REASONS_BY_OPENING: Final = _read(_OPENINGS)
 
 
-def reason_left_out(texts: Sequence[str]) -> str | None:
-    """Return why a row with these label texts is no log, or None.
+def reason_left_out(text: str) -> str | None:
+    """Return why a row with this label is no log, or None.
 
-    The first text that is not blank decides. It must be the words, with nothing beside them but
-    numbers, units and, for a total, the names of what it is the total of: “TOTAL-17” is a barcode.
+    The label must be the words, with nothing beside them but numbers, units and, for a total, the
+    names of what it is the total of: “TOTAL-17” is a barcode.
     """
-    label = next((text.strip() for text in texts if text.strip()), "")
+    label = text.strip()
     if not label or len(label) > MAX_LABEL:
         return None
     if _SPACED.fullmatch(label):

@@ -9,18 +9,14 @@ from typing import Final
 
 from timba.tallies.words.units import PREPOSITIONS, UNITS, looks_like_unit, parse_unit
 from timba.tallies.words.vocabulary import BREADTH, DIAMETER, EXACT, HEIGHT, MEASURES, VOLUME, WORDS
-from timba.tallies.words.wording import fold, unify_primes
+from timba.tallies.words.wording import fold, fold_words, unify_primes
 
 # A longer text is no title.
 MAX_TITLE: Final = 300
 
 
-def _folded(words: str) -> frozenset[str]:
-    return frozenset(map(fold, words.split()))
-
-
 # Words for all measures at once.
-_DIMENSIONS: Final = _folded(
+_DIMENSIONS: Final = fold_words(
     """
     dimension dimensions dim dims size sizes measure measures measurement measurements unit
     units uom maß maße masse abmessung abmessungen einheit einheiten maßeinheit maßangaben
@@ -32,14 +28,14 @@ _DIMENSIONS: Final = _folded(
     """
 )
 # Words for breadth and height.
-_SECTIONS: Final = _folded(
+_SECTIONS: Final = fold_words(
     """
     section sections querschnitt sección secciones przekrój przekroje šķērsgriezums skerspjūvis
     ristlõige poikkileikkaus tvärsnitt сечение сечения переріз
     """
 )
 # Words that may stand beside those of a measure, or between it and its unit.
-_FILLERS: Final = _folded(
+_FILLERS: Final = fold_words(
     """
     all the are is be given stated expressed shown measured log logs timber sawn wood of and as
     both note nb alle sind in angegeben angaben und aller die das der toutes tous les sont

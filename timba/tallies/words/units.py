@@ -17,6 +17,13 @@ UNITS: Final[Mapping[str, Decimal]] = {
     "in": Decimal("0.0254"),
     "ft": Decimal("0.3048"),
 }
+UNIT_WORDS: Final[Mapping[str, str]] = {
+    "mm": "millimetres",
+    "cm": "centimetres",
+    "m": "metres",
+    "in": "inches",
+    "ft": "feet",
+}
 # Words that may stand between a measure and its unit: “Length in mm”, “Wymiary w mm”.
 PREPOSITIONS: Final = frozenset(("in", "en", "w", "v", "по", "в", "у", "i", "par", "per", "aus"))
 

@@ -44,3 +44,8 @@ def fold(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).casefold()
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     return " ".join(_PUNCTUATION.sub(" ", _INNER_APOSTROPHE.sub("", text)).split())
+
+
+def fold_words(words: str) -> frozenset[str]:
+    """Return the words of a text, each folded."""
+    return frozenset(map(fold, words.split()))

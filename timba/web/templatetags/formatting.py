@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from timba import __version__
 from timba.serialization import format_utc
+from timba.tallies.words.units import UNIT_WORDS
 
 register = template.Library()
 
@@ -35,13 +36,6 @@ _KIND_ICONS = {
     "temperatures": "temperatures",
     "tally": "sheet",
 }
-UNIT_WORDS = {
-    "m": "metres",
-    "cm": "centimetres",
-    "mm": "millimetres",
-    "ft": "feet",
-    "in": "inches",
-}
 _LEFT_OUT_REASONS = {
     "total": "totals",
     "subtotal": "sub-totals",
@@ -52,7 +46,6 @@ _LEFT_OUT_REASONS = {
     "signature": "signatures",
     "note": "notes",
     "repeated_header": "headers again",
-    "formula": "sums",
     "title": "titles",
     "empty": "without values",
     "hidden_row": "hidden",
@@ -195,7 +188,7 @@ def left_out_reason(reason: str) -> str:
 
 @register.filter
 def read_tables(read_as: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return how each table of a sheet was read."""
+    """Return how each table of a sheet was read, by number; that of one without logs is empty."""
     return read_as.get("tables") or [read_as]
 
 

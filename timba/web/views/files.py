@@ -138,8 +138,7 @@ def render_file(
 
 def can_be_read_otherwise(file: File) -> bool:
     """Return whether a person may say how a tally is to be read: nothing of it is recorded yet."""
-    is_open = file.status == File.Status.FAILURE or (file.processed and file.dry_run)
-    return file.kind == File.Kind.TALLY and is_open and bool(file.asks)
+    return file.kind == File.Kind.TALLY and file.can_be_retried and bool(file.asks)
 
 
 @signed_in
