@@ -71,7 +71,10 @@ class ReadingForm(ServiceForm):
         tables = read_tables(read_as)
         for index, head in enumerate(self._heads):
             self._add_table(index, head, tables[head["table"] - 1].get("units") or {})
-        self.initial["decimal"] = read_as.get("decimal") or ""
+        if any(field.endswith(".decimal") for field in self.asked):
+            del self.fields["decimal"]  # each table has its own
+        else:
+            self.initial["decimal"] = read_as.get("decimal") or ""
         if read_as.get("encoding") not in ENCODINGS and "encoding" not in self.asked:
             del self.fields["encoding"]
         else:
