@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from timba.temperatures.block_parsing import parse_block
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
     Reading,
@@ -20,7 +21,6 @@ from timba.temperatures.parsing import (
     excerpt,
     is_header,
     looks_like_readings,
-    parse_block,
     parse_line,
 )
 

@@ -1,25 +1,19 @@
 """Defines what a good line of a temperature file is, and why a bad line is rejected.
 
 `parse_line` is the definition, in plain Python that can be compared with the contract.
-`parse_block` applies it to every line of a block; a faster parser may replace it only where it
-returns the same readings and rejects.
 """
 
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from timba.temperatures.lines import BOM, MAX_LINE, Block
+from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.lines import BOM, MAX_LINE
 
 MAX_CITY = 2**31 - 1
 # Hundredths of a degree Celsius.
@@ -91,43 +85,10 @@ class Reject(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ParsedBlock:
-    """The readings of one block as three columns of equal length, and its rejects.
-
-    `hundredths` are hundredths of a degree Celsius, `times` are microseconds since 1970-01-01 UTC.
-    """
-
-    cities: npt.NDArray[np.int32]
-    hundredths: npt.NDArray[np.int32]
-    times: npt.NDArray[np.int64]
-    rejects: list[Reject]
-
-
-def parse_block(block: Block) -> ParsedBlock:
-    """Parse every line of a block.
-
-    Blank lines, and a header on line 1, are counted as lines but are neither readings nor rejects.
-    """
-    cities, hundredths, times = array("i"), array("i"), array("q")
-    rejects = []
-    for number, line in block.lines():
-        parsed = parse_line(line)
-        if isinstance(parsed, Reading):
-            cities.append(parsed.city)
-            hundredths.append(parsed.hundredths)
-            times.append(parsed.at)
-        elif parsed is not None and not (number == 1 and is_header(line)):
-            rejects.append(Reject(number, parsed.reason, excerpt(line)))
-    return ParsedBlock(
-        cities=np.asarray(cities, dtype=np.int32),
-        hundredths=np.asarray(hundredths, dtype=np.int32),
-        times=np.asarray(times, dtype=np.int64),
-        rejects=rejects,
-    )
-
-
-def parse_line(line: bytes) -> Reading | RejectedLine | None:
+def parse_line(
+    line: bytes,
+    layout: Layout = PLAIN,  # noqa: ARG001
+) -> Reading | RejectedLine | None:
     """Parse a line without its line end; return None for a blank one."""
     if len(line) > MAX_LINE:
         return RejectedLine(Reason.TOO_LONG)

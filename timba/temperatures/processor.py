@@ -20,9 +20,10 @@ from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
 from timba.serialization import format_utc
+from timba.temperatures.block_parsing import parse_block
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.lines import UnreadableFile, read_blocks
-from timba.temperatures.parsing import Reject, parse_block
+from timba.temperatures.parsing import Reject
 from timba.temperatures.readings import ReadingsWriter, StoredReadings, iter_city_totals
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
