@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from timba.temperatures import readings
+from timba.temperatures import stored_readings
 from timba.temperatures.caching import bounded_cache
-from timba.temperatures.readings import ReadingsWriter, StoredReadings, read_footer
+from timba.temperatures.readings import ReadingsWriter
+from timba.temperatures.stored_readings import StoredReadings, read_footer
 
 
 def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:
@@ -41,11 +42,11 @@ def test_footers_take_no_more_memory_than_their_limit() -> None:
         writer.add(ones, ones.astype(np.int64), ones)
     data = sink.getvalue()
     read_footer.cache_clear()
-    size = readings.footer_memory(
+    size = stored_readings.footer_memory(
         read_footer(StoredReadings(key="0", open=lambda: io.BytesIO(data)))
     )
     assert size > 1_000_000
     for number in range(1, 200):
         read_footer(StoredReadings(key=str(number), open=lambda: io.BytesIO(data)))
-    assert read_footer.size_bytes == readings.MAX_FOOTER_BYTES // size * size
+    assert read_footer.size_bytes == stored_readings.MAX_FOOTER_BYTES // size * size
     read_footer.cache_clear()

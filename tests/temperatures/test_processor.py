@@ -21,11 +21,12 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Superseded
 from timba.files.storage import store
-from timba.temperatures import processor, readings, services
+from timba.temperatures import processor, services, stored_readings
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.models import CityTotals
 from timba.temperatures.parsing import Reason
 from timba.temperatures.processor import PROCESSOR
+from timba.temperatures.readings import ReadingsWriter
 
 pytestmark = pytest.mark.django_db
 
@@ -296,12 +297,12 @@ def test_every_line_is_a_reading_or_a_reject(
 def test_too_many_cities_for_memory_are_totalled_from_the_object(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Small(readings.ReadingsWriter):
+    class Small(ReadingsWriter):
         def __init__(self, sink: Any) -> None:
             super().__init__(sink, batch_size=100, row_group_size=10, max_partials=100)
 
     monkeypatch.setattr(processor, "ReadingsWriter", Small)
-    monkeypatch.setattr(readings, "MERGED_ROW_GROUPS", 4)
+    monkeypatch.setattr(stored_readings, "MERGED_ROW_GROUPS", 4)
     file = settle("".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800)))
     assert file.result["cities"] == 400
     assert (file.result["min_temp"], file.result["max_temp"]) == (0.0, 799.0)

@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.temperatures.test_totals import total_one_by_one
-from timba.temperatures import readings
-from timba.temperatures.readings import (
-    SCHEMA,
-    ReadingsWriter,
+from timba.temperatures import stored_readings
+from timba.temperatures.readings import SCHEMA, ReadingsWriter
+from timba.temperatures.stored_readings import (
     StoredReadings,
     iter_city_totals,
     read_cities,
@@ -77,8 +76,8 @@ def test_all_readings_are_read_back_with_any_batch_size(
     max_partials: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = random.Random(3)
-    monkeypatch.setattr(readings, "MERGED_ROW_GROUPS", 3)
-    monkeypatch.setattr(readings, "MAX_PARTIALS", max_partials)
+    monkeypatch.setattr(stored_readings, "MERGED_ROW_GROUPS", 3)
+    monkeypatch.setattr(stored_readings, "MAX_PARTIALS", max_partials)
     for cities in (1, 7, 400):
         everything = rows(rng, 1000, cities)
         parts = [everything[:3], [], everything[3:700], everything[700:]]

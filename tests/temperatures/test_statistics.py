@@ -27,7 +27,6 @@ from timba.places.services import name_city
 from timba.temperatures import processor, statistics
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp, to_datetime
 from timba.temperatures.models import CityTotals
-from timba.temperatures.readings import read_footer
 from timba.temperatures.services import stage_totals
 from timba.temperatures.statistics import (
     CityStatistics,
@@ -35,6 +34,7 @@ from timba.temperatures.statistics import (
     describe_cities,
     list_cities,
 )
+from timba.temperatures.stored_readings import read_footer
 from timba.temperatures.totals import Totals
 
 pytestmark = pytest.mark.django_db

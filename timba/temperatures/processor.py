@@ -24,7 +24,7 @@ from timba.temperatures.block_parsing import parse_block
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.lines import UnreadableFile, read_blocks
 from timba.temperatures.parsing import Reject
-from timba.temperatures.readings import ReadingsWriter, StoredReadings, iter_city_totals
+from timba.temperatures.readings import ReadingsWriter
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import (
     delete_staged_totals,
@@ -33,6 +33,7 @@ from timba.temperatures.services import (
     uncount_readings,
 )
 from timba.temperatures.sniffing import describe_layout, sniff_readings
+from timba.temperatures.stored_readings import StoredReadings, iter_city_totals
 from timba.temperatures.totals import CityColumns, Totals
 
 # Cities whose totals are staged in one transaction.

@@ -30,7 +30,7 @@ from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.bounds import ALL_TIME, TimeRange, to_datetime, to_microseconds
 from timba.temperatures.caching import bounded_cache
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet, DataVersion
-from timba.temperatures.readings import StoredReadings, read_cities
+from timba.temperatures.stored_readings import StoredReadings, read_cities
 from timba.temperatures.totals import Totals
 
 MAX_CACHE_BYTES = 8 * 1024 * 1024
