@@ -63,10 +63,38 @@ def read_cities(
 
     `start` and `stop` are microseconds since 1970-01-01 UTC. Raises OSError.
     """
-    parts = list(
-        _iter_matching_totals(stored, np.unique(np.array(cities, dtype=np.int64)), start, stop)
-    )
+    requested = np.unique(np.array(cities, dtype=np.int64))
+    readings = iter_readings(stored, requested, start=start, stop=stop)
+    parts = [total_by_city(*columns) for columns in readings]
     return dict(merge_totals(parts)) if parts else {}
+
+
+def iter_readings(
+    stored: StoredReadings, cities: Int64Array, *, start: int, stop: int
+) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
+    """Yield the readings of some cities in [start, stop), a row group at a time.
+
+    `cities` is sorted and unique. Each item holds the cities, times and hundredths of a degree of
+    at least one reading, sorted by city, then time. Raises OSError.
+    """
+    footer = read_footer(stored)
+    before = np.searchsorted(cities, footer.first_cities)
+    until = np.searchsorted(cities, footer.last_cities, side="right")
+    groups = np.flatnonzero(
+        (before < until) & (footer.last_times >= start) & (footer.first_times < stop)
+    ).tolist()
+    if not groups:
+        return
+    with stored.open() as source:
+        parquet = pq.ParquetFile(source, metadata=footer.metadata)
+        for group in groups:
+            columns = _read_columns(parquet, group)
+            # A row group is sorted by city, so the requested cities lie close together in it.
+            part = slice(*np.searchsorted(columns[0], [cities[0], cities[-1] + 1]))
+            of_cities, times, hundredths = (column[part] for column in columns)
+            inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
+            if inside.any():
+                yield of_cities[inside], times[inside], hundredths[inside]
 
 
 def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
@@ -104,33 +132,6 @@ def read_footer(stored: StoredReadings) -> Footer:
         first_times=columns[2],
         last_times=columns[3],
     )
-
-
-def _iter_matching_totals(
-    stored: StoredReadings, requested: Int64Array, start: int, stop: int
-) -> Iterator[CityColumns]:
-    """Yield the totals of each row group that has readings of these cities in [start, stop).
-
-    `requested` holds city numbers, sorted and unique.
-    """
-    footer = read_footer(stored)
-    before = np.searchsorted(requested, footer.first_cities)
-    until = np.searchsorted(requested, footer.last_cities, side="right")
-    groups = np.flatnonzero(
-        (before < until) & (footer.last_times >= start) & (footer.first_times < stop)
-    ).tolist()
-    if not groups:
-        return
-    with stored.open() as source:
-        parquet = pq.ParquetFile(source, metadata=footer.metadata)
-        for group in groups:
-            cities, times, hundredths = _read_columns(parquet, group)
-            # A row group is sorted by city, so the requested cities lie close together in it.
-            part = slice(*np.searchsorted(cities, [requested[0], requested[-1] + 1]))
-            cities, times, hundredths = cities[part], times[part], hundredths[part]
-            inside = np.isin(cities, requested) & (times >= start) & (times < stop)
-            if inside.any():
-                yield total_by_city(cities[inside], times[inside], hundredths[inside])
 
 
 def _merge_row_groups(parquet: Any, groups: list[int], start: int, stop: int) -> CityColumns:
