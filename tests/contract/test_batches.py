@@ -19,7 +19,7 @@ from timba.files.models import File
 
 pytestmark = pytest.mark.django_db
 
-TASK = ["task_id", "status", "progress", "result", "error"]
+TASK = ["task_id", "status", "progress", "rows_read", "result", "error"]
 BATCH = ["task_ids", "valid_images", "files", "errors"]
 
 
@@ -145,6 +145,7 @@ def test_one_task_is_returned_bare_and_several_in_a_list(
         "task_id": first["task_id"],
         "status": "PENDING",
         "progress": 0.0,
+        "rows_read": None,
         "result": None,
         "error": None,
     }

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db
 
 FILE = [
     "id", "task_id", "name", "size", "media_type", "kind", "sha256", "status", "processed",
-    "progress", "result", "error", "consignment_id", "log_id", "uploaded_by", "uploaded_at",
-    "processed_at", "file_url", "preview_url",
+    "progress", "rows_read", "result", "error", "consignment_id", "log_id", "uploaded_by",
+    "uploaded_at", "processed_at", "file_url", "preview_url",
 ]  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def test_a_file_has_exactly_these_fields(
         "status": "PENDING",
         "processed": False,
         "progress": 0.0,
+        "rows_read": None,
         "result": None,
         "error": None,
         "consignment_id": consignment.pk,

@@ -110,6 +110,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
     "only_tallies_are_dry_runs": [{"kind": "text", "dry_run": True}],
     "only_dry_runs_are_confirmed": [{"kind": "tally", "is_confirmed": True}],
+    "only_waiting_files_count_rows": [{"status": "SUCCESS", "rows_read": 0}],
     "note_title_is_not_empty": [{"title": ""}],
     "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
     "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],

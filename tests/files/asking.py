@@ -8,7 +8,7 @@ from typing import Any
 from tests.files.asking_reader import check_lengths, read_lengths
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult
-from timba.files.profiles import count_use, remember_answers
+from timba.files.profiles import remember_reading
 
 
 class LengthsProcessor(Processor):
@@ -24,12 +24,7 @@ class LengthsProcessor(Processor):
 
 
 def record_lengths(file: File, findings: Findings) -> None:
-    if findings["profile"] is not None:
-        count_use(file=file, profile_id=findings["profile"])
-    if file.read_as is not None:
-        names = ("header", "header_digest")
-        header = {name: findings[name] for name in names}
-        remember_answers(file=file, read_as=file.read_as, **header)
+    remember_reading(file, findings)
 
 
 PROCESSOR = LengthsProcessor(

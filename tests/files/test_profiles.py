@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from timba.files.profiles import (
     delete_profile,
     reading_input,
     remember_answers,
+    remember_reading,
 )
 from timba.files.services import retry_file
 
@@ -122,13 +122,32 @@ def test_a_reader_gets_the_profiles_of_its_client_and_kind_that_were_used_last(
     make_profile(owner.client, "readings", kind="temperatures")
     make_profile(ClientFactory(), "theirs")
     file = receive("Length\n4.2\n", name="board.csv", kind="tally")
-    assert json.loads(reading_input(file)) == {
+    assert reading_input(file) == {
         "read_as": None,
         "profiles": [
             {"id": profile.pk, "header_digest": profile.header, "read_as": METRES}
             for profile in (new, used)
         ],
     }
+
+
+def test_what_holds_for_one_file_alone_is_not_remembered(receive: Receive, owner: User) -> None:
+    file = receive("Length\n4.2\n", name="board.csv", kind="tally")
+    reading = {"header": "Length", "header_digest": "length", "profile": None}
+    file.read_as = {"city_id": 7}
+    remember_reading(file, reading)
+    file.read_as = {"city_id": 7, **METRES}
+    remember_reading(file, {**reading, "header": "", "header_digest": ""})
+    assert not ImportProfile.unscoped.exists()
+    remember_reading(file, reading)
+    assert ImportProfile.unscoped.get().read_as == METRES
+    assert owner.client is not None
+    with pytest.raises(Invalid) as refusal:
+        change_profile(
+            actor=owner, profile=ImportProfile.unscoped.get(), read_as={"city_id": 7, **METRES}
+        )
+    sentence = "city_id holds for one file alone: leave it out."
+    assert refusal.value.fields == {"read_as": [sentence]}
 
 
 def test_only_a_profile_of_the_files_client_and_kind_counts_a_use(receive: Receive) -> None:

@@ -219,10 +219,11 @@ _UNKNOWN_TASK: Final = {
         "task_id": {"type": "string", "format": "uuid", "description": "The id in the request."},
         "status": {"const": "UNKNOWN", "description": "There is no such task."},
         "progress": {"const": 0, "description": "Always 0."},
+        "rows_read": {"type": "null", "description": "Always null."},
         "result": {"type": "null", "description": "Always null."},
         "error": {"type": "null", "description": "Always null."},
     },
-    "required": ["task_id", "status", "progress", "result", "error"],
+    "required": ["task_id", "status", "progress", "rows_read", "result", "error"],
 }
 _TASKS: Final = {
     "type": "object",
@@ -278,7 +279,8 @@ def _task_ids(texts: Iterable[str]) -> list[uuid.UUID]:
 
 
 def _unknown(task_id: uuid.UUID) -> dict[str, Any]:
-    return {"task_id": task_id, "status": "UNKNOWN", "progress": 0, "result": None, "error": None}
+    nothing = {"progress": 0, "rows_read": None, "result": None, "error": None}
+    return {"task_id": task_id, "status": "UNKNOWN", **nothing}
 
 
 def _check_image(name: str, *kinds: str) -> None:

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
@@ -28,10 +28,13 @@ from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
 from timba.files.models import Derivative, File, FileQuerySet
 from timba.files.processors.base import ObjectWriter, Superseded
+from timba.files.profiles import reading_input
 from timba.files.storage import VerifiedStream, new_key, store
 
 MAX_ATTEMPTS: Final = 3
 _RENEWALS_PER_LEASE: Final = 6
+# Progress is written at most so often, so that it costs nothing while a file is read in less time.
+_PROGRESS_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -64,7 +67,11 @@ def claim(file_id: uuid.UUID) -> File | None:
     if token is None:
         return None
     claimed = waiting.filter(fencing_token=token).update(
-        fencing_token=token + 1, attempts=models.F("attempts") + 1, lease_until=lease_end()
+        fencing_token=token + 1,
+        attempts=models.F("attempts") + 1,
+        lease_until=lease_end(),
+        progress=0,
+        rows_read=None,
     )
     if not claimed:
         return None
@@ -156,7 +163,7 @@ class Run:
 
     file: File
     stopping: Any = None
-    _renewed_at: float = -math.inf
+    _written_at: float = field(default_factory=time.monotonic)
     _created_keys: list[str] = field(default_factory=list)
 
     @property
@@ -203,20 +210,25 @@ class Run:
                 raise Superseded
             yield
 
-    def progress(self, fraction: float) -> None:
+    def reading_input(self) -> Mapping[str, Any]:
+        return reading_input(self.file)
+
+    def progress(self, fraction: float, *, rows: int | None = None) -> None:
         if self.stopping is not None and self.stopping.is_set():
             raise WorkerStopping
         now = time.monotonic()
-        if now - self._renewed_at < renewal_interval():
+        if now - self._written_at < min(_PROGRESS_SECONDS, renewal_interval()):
             return
-        self._renewed_at = now
-        if not self._update(lease_until=lease_end(), progress=min(max(fraction, 0.0), 1.0)):
+        self._written_at = now
+        counted = {} if rows is None else {"rows_read": rows}
+        progress = min(max(fraction, 0.0), 1.0)
+        if not self._update(lease_until=lease_end(), progress=progress, **counted):
             raise Superseded
 
     def renew(self) -> None:
         """Renew the lease; where it is lost, make the next `progress` check it and raise."""
         if not self._update(lease_until=lease_end()):
-            self._renewed_at = -math.inf
+            self._written_at = -math.inf
 
     def delete_created_objects(self) -> None:
         """Delete the objects of this run, which the sweeper may have missed: errors are ignored."""

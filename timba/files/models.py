@@ -77,6 +77,8 @@ class File(TenantModel):
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVING)
     progress = models.FloatField(default=0)
+    # Of a long file while it is being read; afterwards its result has the number.
+    rows_read = models.BigIntegerField(null=True)
     result = OrderedJSONField(null=True)
     error = models.CharField(max_length=1000, blank=True)
     random_number = models.PositiveSmallIntegerField(default=1)
@@ -128,6 +130,10 @@ class File(TenantModel):
                 | models.Q(deleted_at__isnull=False)
                 | ~models.Q(status="PENDING"),
                 name="file_waits_in_a_queue",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rows_read__isnull=True) | models.Q(status="PENDING"),
+                name="only_waiting_files_count_rows",
             ),
             models.CheckConstraint(
                 condition=models.Q(dry_run=False) | models.Q(kind="tally"),

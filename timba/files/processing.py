@@ -45,11 +45,11 @@ from timba.files.processors.base import (
     Superseded,
     TakesAnswers,
 )
-from timba.files.profiles import reading_input
 from timba.files.registry import processors
 from timba.files.sandbox import SandboxUnavailable, read_in_sandbox
 from timba.files.storage import FileDamaged, StorageUnavailable
 from timba.metrics import FILE_SECONDS
+from timba.serialization import dumps
 
 LOST: Final = "Reading it was cut off three times. The file is safe; try again."
 DAMAGED: Final = "Its bytes are not the ones that were uploaded. Upload the file again."
@@ -179,7 +179,7 @@ def _read(run: Run) -> _Outcome:
 def _run_processor(run: Run) -> _Outcome:
     processor = processors()[run.file.kind]
     if processor.sandboxed:
-        extra = reading_input(run.file) if isinstance(processor, TakesAnswers) else b""
+        extra = dumps(run.reading_input()) if isinstance(processor, TakesAnswers) else b""
         output: Findings | ReadResult = read_in_sandbox(processor, run, extra=extra)
     else:
         output = processor.read(run)
@@ -204,7 +204,8 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
             raise Superseded
         file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
         file.error = replace_unstorable(outcome.error)[:1000]
-        file.progress, file.lease_until, file.queue = 1.0, None, ""
+        file.progress, file.rows_read = 1.0, None
+        file.lease_until, file.queue = None, ""
         file.run = file.fencing_token if outcome.keep_objects else None
         file.processed_at = timezone.now()
         if outcome.findings is not None:

@@ -26,19 +26,22 @@ from timba.serialization import dumps
 # A reader gets so many profiles, those that were used last.
 MAX_PROFILES: Final = 200
 MAX_ANSWER_BYTES: Final = 100_000
+# The answers that hold for one file alone: the header of a logger says nothing about its city.
+_ABOUT_ONE_FILE: Final = ("city_id",)
 NO_QUESTIONS: Final = "Files of kind {kind} ask no questions: leave this out."
+NOT_REMEMBERED: Final = "{} holds for one file alone: leave it out."
 TOO_LONG: Final = f"The answers are longer than {MAX_ANSWER_BYTES:,} bytes."
 
 
-def reading_input(file: File) -> bytes:
-    """Return the second input of a reader: the answers to the file's questions, and profiles.
+def reading_input(file: File) -> Mapping[str, Any]:
+    """Return what a reader is given: the answers to the file's questions, and import profiles.
 
-    It is JSON: `{"read_as": {…} or null, "profiles": [{"id", "header_digest", "read_as"}, …]}`.
+    That is `{"read_as": {…} or None, "profiles": [{"id", "header_digest", "read_as"}, …]}`.
     """
     profiles = ImportProfile.unscoped.filter(client_id=file.owner_id, kind=file.kind)
     latest = profiles.order_by(Coalesce("last_used_at", "created_at").desc(), "-pk")
     rows = latest.values("id", "header_digest", "read_as")[:MAX_PROFILES]
-    return dumps({"read_as": file.read_as, "profiles": list(rows)})
+    return {"read_as": file.read_as, "profiles": list(rows)}
 
 
 def check_read_as(kind: str, read_as: Any, *, earlier: Any = None) -> dict[str, Any]:
@@ -56,6 +59,27 @@ def check_read_as(kind: str, read_as: Any, *, earlier: Any = None) -> dict[str, 
     if len(dumps(checked)) > MAX_ANSWER_BYTES:
         raise Invalid(fields={"read_as": [TOO_LONG]})
     return checked
+
+
+def remember_reading(file: File, reading: Mapping[str, Any]) -> None:
+    """Remember the answers given for a file, and count the use of an import profile.
+
+    `reading` has the wording of the file's `header`, its `header_digest` (both are "" where there
+    is none, and nothing is remembered) and the id of the `profile` that was used, or None. Part of
+    the transaction that settles the file.
+    """
+    answers = {
+        name: value for name, value in (file.read_as or {}).items() if name not in _ABOUT_ONE_FILE
+    }
+    if answers and reading["header_digest"]:
+        remember_answers(
+            file=file,
+            header=reading["header"],
+            header_digest=reading["header_digest"],
+            read_as=answers,
+        )
+    if reading["profile"] is not None:
+        count_use(file=file, profile_id=reading["profile"])
 
 
 def remember_answers(
@@ -93,7 +117,7 @@ def change_profile(*, actor: User, profile: ImportProfile, **changes: Any) -> Im
     require(actor, Permission.WRITE_FILES, client=profile.client)
     with write_transaction():
         profile = ImportProfile.unscoped.select_for_update().get_or_not_found(pk=profile.pk)
-        changes = {name: check_read_as(profile.kind, value) for name, value in changes.items()}
+        changes = {name: _check_profile(profile.kind, value) for name, value in changes.items()}
         if apply_changes(profile, changes):
             profile.save(update_fields=list(changes))
     return profile
@@ -106,6 +130,15 @@ def delete_profile(*, actor: User, profile: ImportProfile) -> None:
     with write_transaction():
         locked = ImportProfile.unscoped.select_for_update().get_or_not_found(pk=profile.pk)
         locked.delete()
+
+
+def _check_profile(kind: str, read_as: Any) -> dict[str, Any]:
+    """Return valid answers for a profile; raise Invalid for those that hold for one file alone."""
+    checked = check_read_as(kind, read_as)
+    for name in _ABOUT_ONE_FILE:
+        if name in checked:
+            raise Invalid(fields={"read_as": [NOT_REMEMBERED.format(name)]})
+    return checked
 
 
 def _added(kind: str, earlier: Any, read_as: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,10 @@ _RESULT: Final = {
 }
 _ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
 _ABOUT_PROGRESS: Final = "Part of the processing that is done, from 0 to 1."
+_ABOUT_ROWS_READ: Final = (
+    "How many rows of a long file have been read so far; null for a short one, and once processing "
+    "has ended: then the result has `rows`."
+)
 _ABOUT_RESULT: Final = (
     "What processing found; null until then. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
@@ -67,6 +71,7 @@ class FileSchema(TypedDict):
     status: Annotated[Status, _ABOUT_STATUS, "SUCCESS"]
     processed: Annotated[bool, "Whether processing has ended.", True]
     progress: Annotated[float, _ABOUT_PROGRESS, 1.0]
+    rows_read: Annotated[int | None, _ABOUT_ROWS_READ, None]
     result: Annotated[dict[str, Any] | None, _ABOUT_RESULT, _RESULT]
     error: Annotated[str | None, _ABOUT_ERROR, None]
     consignment_id: Annotated[int | None, "Id of the consignment that it is linked to.", 12]
@@ -87,6 +92,7 @@ class TaskSchema(TypedDict):
     task_id: Annotated[UUID, "Id of the task.", TASK_ID]
     status: Annotated[Status, _ABOUT_STATUS, "SUCCESS"]
     progress: Annotated[float, _ABOUT_PROGRESS, 1.0]
+    rows_read: Annotated[int | None, _ABOUT_ROWS_READ, None]
     result: Annotated[dict[str, Any] | None, _ABOUT_RESULT, _RESULT]
     error: Annotated[str | None, _ABOUT_ERROR, None]
 
@@ -160,6 +166,7 @@ def serialize_file(file: File) -> FileSchema:
         status=cast("Status", file.status),
         processed=file.processed,
         progress=file.progress,
+        rows_read=file.rows_read,
         result=file.result,
         error=file.error or None,
         consignment_id=file.consignment_id,
@@ -181,6 +188,7 @@ def serialize_task(file: File) -> TaskSchema:
         task_id=file.task_id,
         status=cast("Status", file.status),
         progress=file.progress,
+        rows_read=file.rows_read,
         result=file.result,
         error=file.error or None,
     )

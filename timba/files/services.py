@@ -193,7 +193,8 @@ def _lock_file(file: File) -> File:
 
 
 def _make_pending(file: File) -> None:
-    file.status, file.progress, file.attempts = File.Status.PENDING, 0.0, 0
+    file.status, file.attempts = File.Status.PENDING, 0
+    file.progress, file.rows_read = 0.0, None
     file.result, file.asks, file.error = None, None, ""
     file.processed_at = file.lease_until = None
     # A worker whose lease expired, and that resumes, can no longer write.

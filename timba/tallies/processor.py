@@ -33,7 +33,7 @@ from timba.files.processors.base import (
     Processor,
     ReadResult,
 )
-from timba.files.profiles import count_use, remember_answers
+from timba.files.profiles import remember_reading
 from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
@@ -136,7 +136,7 @@ def record_tally(file: File, findings: Findings) -> None:
     comparison: Comparison = findings["comparison"]
     if compare(file.owner_id, consignment, findings["logs"]) != comparison:
         raise Outdated
-    _remember_reading(file, findings["remembered"])
+    remember_reading(file, findings["remembered"])
     if not comparison.new:
         return
     try:
@@ -222,19 +222,6 @@ def _check_uploader(uploader: User | None, client: Client | None) -> None:
         raise FileRefused(NOT_ALLOWED) from None
     except Lapsed:
         raise FileRefused(LAPSED) from None
-
-
-def _remember_reading(file: File, reading: Mapping[str, Any]) -> None:
-    """Remember the answers given for the file, and count the use of a profile."""
-    if file.read_as:
-        remember_answers(
-            file=file,
-            header=reading["header"],
-            header_digest=reading["header_digest"],
-            read_as=file.read_as,
-        )
-    if reading["profile"] is not None:
-        count_use(file=file, profile_id=reading["profile"])
 
 
 def _sorted(rejected: Iterable[RejectedRow]) -> list[RejectedRow]:

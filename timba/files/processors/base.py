@@ -90,8 +90,11 @@ class Job(Source, Protocol):
     def run(self) -> int:
         """The run's fencing token, which its rows and objects carry."""
 
-    def progress(self, fraction: float) -> None:
-        """Report progress, from 0 to 1; to be called every few seconds.
+    def reading_input(self) -> Mapping[str, Any]:
+        """Return the answers to the file's questions, and profiles: see `TakesAnswers`."""
+
+    def progress(self, fraction: float, *, rows: int | None = None) -> None:
+        """Report progress, from 0 to 1, and how many rows have been read; to be called often.
 
         Raises Superseded when the run has lost the file, WorkerStopping when the worker shuts down.
         """
@@ -150,10 +153,11 @@ class Sniffs(Protocol):
 
 @runtime_checkable
 class TakesAnswers(Protocol):
-    """Asks what a file leaves open: its sandboxed `read` gets the answers as its extra input.
+    """Asks what a file leaves open, and is given the answers.
 
-    That input is described at `timba.files.profiles.reading_input`. Findings hold `questions`, and
-    may hold `asks`, a part of the file to show beside them, which is no part of the result.
+    They are the extra input of a sandboxed `read`, as JSON; in the worker, `Job.reading_input`
+    returns them: see `timba.files.profiles.reading_input`. Findings hold `questions`, and may hold
+    `asks`, a part of the file to show beside them, which is no part of the result.
     """
 
     def check_answers(self, read_as: Any) -> Mapping[str, Any]:
