@@ -23,10 +23,10 @@ from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
+from timba.files.columns import column_letters
 from timba.files.processors.base import ReadResult, Source
 from timba.files.rejects import set_xlsx_text, xlsx_text
 from timba.tallies.cells.archives import is_workbook
-from timba.tallies.cells.columns import column_letters
 from timba.tallies.cells.grids import Cell as GridCell
 from timba.tallies.cells.grids import Grid
 from timba.tallies.cells.opening import open_workbook

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from timba.tallies.cells.columns import MAX_COLUMNS
+from timba.files.answers import MAX_QUOTED, BadAnswer, check_numbers, listed, one_of
 from timba.tallies.parsing import FIELDS
 from timba.tallies.words.units import UNITS
 from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
@@ -21,15 +21,9 @@ ENCODINGS: Final = (
 )
 COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
 _MAX_TABLES: Final = 1000
-# Characters of an unknown name that a sentence quotes.
-_MAX_QUOTED: Final = 60
 _ANSWERS: Final = ("columns", "units", "decimal")
 _FILE_ANSWERS: Final = ("encoding", "tables")
 _SHOWN_ONLY: Final = frozenset(("evidence", "profile", "sheet", "header_row", "delimiter"))
-
-
-class BadAnswer(ValueError):
-    """An answer is not valid; the sentence names its field."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +60,7 @@ def check_answers(read_as: Any) -> dict[str, Any]:
     """
     answers = _check_table(read_as, "read_as")
     if (encoding := read_as.get("encoding")) is not None:
-        answers["encoding"] = _one_of(encoding, ENCODINGS, "encoding")
+        answers["encoding"] = one_of(encoding, ENCODINGS, "encoding")
     tables = read_as.get("tables")
     if tables is not None:
         if not isinstance(tables, list) or len(tables) > _MAX_TABLES:
@@ -95,7 +89,7 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
         raise BadAnswer(f"“{name}” is an object such as {{“units”: {{“length”: “ft”}}}}.")
     known = {*_SHOWN_ONLY, *_ANSWERS, *(() if prefix else _FILE_ANSWERS)}
     if unknown := read_as.keys() - known:
-        name = min(map(str, unknown))[:_MAX_QUOTED]
+        name = min(map(str, unknown))[:MAX_QUOTED]
         choices = "units or decimal" if prefix else "units, decimal, encoding or tables"
         raise BadAnswer(f"“{prefix}{name}” is no answer. Give columns, {choices}.")
     answers: dict[str, Any] = {}
@@ -104,28 +98,20 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
     if (units := read_as.get("units")) is not None:
         answers["units"] = _check_units(units, f"{prefix}units")
     if (decimal := read_as.get("decimal")) is not None:
-        answers["decimal"] = _one_of(decimal, (".", ","), f"{prefix}decimal")
+        answers["decimal"] = one_of(decimal, (".", ","), f"{prefix}decimal")
     return answers
 
 
 def _check_columns(columns: Any, name: str) -> dict[str, int | None]:
     if not isinstance(columns, Mapping):
         raise BadAnswer(f"“{name}” names columns by number, such as {{“length”: 2}}.")
-    numbers: dict[int, str] = {}
-    for key, number in columns.items():
+    for key in columns:
         if key not in COLUMN_FIELDS:
             raise BadAnswer(
-                f"“{name}.{key[:_MAX_QUOTED]}” is no column. Name {_listed(COLUMN_FIELDS)}."
+                f"“{name}.{key[:MAX_QUOTED]}” is no column. Name {listed(COLUMN_FIELDS)}."
             )
-        if number is None and key == BARCODE:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise BadAnswer(f"“{name}.{key}” is the number of a column, from 1.")
-        if not 1 <= number <= MAX_COLUMNS:
-            raise BadAnswer(f"“{name}.{key}” is the number of a column, from 1.")
-        if number in numbers:
-            raise BadAnswer(f"“{name}.{numbers[number]}” and “{name}.{key}” are the same column.")
-        numbers[number] = key
+    numbers = {k: n for k, n in columns.items() if (k, n) != (BARCODE, None)}
+    check_numbers(numbers, name)
     return dict(columns)
 
 
@@ -135,17 +121,7 @@ def _check_units(units: Any, name: str) -> dict[str, str]:
     for measure, unit in units.items():
         if measure not in MEASURES:
             raise BadAnswer(
-                f"“{name}.{measure[:_MAX_QUOTED]}” is no measure. Name {_listed(MEASURES)}."
+                f"“{name}.{measure[:MAX_QUOTED]}” is no measure. Name {listed(MEASURES)}."
             )
-        _one_of(unit, tuple(UNITS), f"{name}.{measure}")
+        one_of(unit, tuple(UNITS), f"{name}.{measure}")
     return dict(units)
-
-
-def _one_of(value: Any, choices: tuple[str, ...], name: str) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise BadAnswer(f"“{name}” is one of {_listed(choices, 'or')}.")
-    return value
-
-
-def _listed(words: tuple[str, ...], last: str = "or") -> str:
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"

@@ -24,6 +24,7 @@ from timba.consignments.models import Consignment, lock_consignment
 from timba.consignments.services import NewLog, add_logs
 from timba.db.text import replace_unstorable
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
+from timba.files.columns import column_letters
 from timba.files.models import Derivative, File
 from timba.files.processors.base import (
     FileRefused,
@@ -38,7 +39,6 @@ from timba.files.rejects import FIRST_ERRORS, REJECTS_HEADER, RejectsWriter
 from timba.files.sandbox import run_in_sandbox
 from timba.tallies.annotate import ANNOTATED, annotate_values, annotate_workbook
 from timba.tallies.answers import check_answers
-from timba.tallies.cells.columns import column_letters
 from timba.tallies.comparison import Comparison, compare
 from timba.tallies.parsing import ROWS, ParsedRows, RejectedRow, deserialize_rows
 from timba.tallies.reading import read_tally

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol
 
+from timba.files.headers import header_digest, header_wording
 from timba.files.processors.base import FileRefused, ReadResult
 from timba.files.questions import Question
 from timba.files.text_encoding import UnknownEncoding
@@ -35,8 +36,7 @@ from timba.tallies.reports import (
     count_reasons,
     count_sheets,
     describe_layouts,
-    header_digest,
-    header_wording,
+    header_texts,
     show_head,
 )
 from timba.tallies.rows import RowReader
@@ -116,7 +116,7 @@ def _read_in_unknown_encoding(
 
 
 def _find_profile(tables: Sequence[Table], profiles: Sequence[Profile]) -> Profile | None:
-    digest = header_digest(tables)
+    digest = header_digest(header_texts(tables))
     return next((each for each in profiles if each.header_digest == digest), None)
 
 
@@ -230,8 +230,8 @@ def _findings(
         "head": show_head(layouts),
         "read_as": describe_layouts(layouts, workbook, table_count=len(found.tables)),
         "profile": None,
-        "header": header_wording(found.tables),
-        "header_digest": header_digest(found.tables),
+        "header": header_wording(header_texts(found.tables)),
+        "header_digest": header_digest(header_texts(found.tables)),
         "left_out": count_reasons(found.left_out),
         "sheets": [],
         "sheet_volume": None,

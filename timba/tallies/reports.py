@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from timba.tallies.cells.columns import column_letters
+from timba.files.columns import column_letters
 from timba.tallies.cells.grids import Workbook
 from timba.tallies.layout.layouts import Layout
 from timba.tallies.layout.tables import Table
 from timba.tallies.parsing import ParsedRows
-from timba.tallies.words.header_cells import normalize_header
 from timba.tallies.words.vocabulary import MEASURES
 
 # First rows of a table that are shown with a question.
@@ -20,7 +18,6 @@ HEAD_ROWS: Final = 8
 # Tables whose first rows are told.
 _MAX_TABLES: Final = 50
 _MAX_SHOWN: Final = 60
-MAX_HEADER: Final = 500
 
 
 def describe_layouts(
@@ -93,22 +90,9 @@ def _shown_text(table: Table, row: Any, index: int) -> str:
     return (cell.text or f"={cell.formula}")[:_MAX_SHOWN]
 
 
-def header_wording(tables: Sequence[Table]) -> str:
-    """Return the headers of the tables for people, each wording once."""
-    wordings = (
-        " · ".join(column.text for _, column in sorted(table.columns.items())) for table in tables
-    )
-    text = " | ".join(dict.fromkeys(wordings))[:MAX_HEADER]
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def header_digest(tables: Sequence[Table]) -> str:
-    """Return the SHA-256 of the normalized wording of the headers, each once."""
-    wordings = (
-        "\t".join(normalize_header(column.text) for _, column in sorted(table.columns.items()))
-        for table in tables
-    )
-    return hashlib.sha256("\n".join(dict.fromkeys(wordings)).encode()).hexdigest()
+def header_texts(tables: Sequence[Table]) -> list[list[str]]:
+    """Return the texts of the header of each table."""
+    return [[column.text for _, column in sorted(table.columns.items())] for table in tables]
 
 
 def count_reasons(left_out: Mapping[str, int]) -> list[dict[str, Any]]:

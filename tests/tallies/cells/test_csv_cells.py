@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from timba.files.columns import MAX_COLUMNS
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.cells import csv_cells, sheet_xml
-from timba.tallies.cells.columns import MAX_COLUMNS
 from timba.tallies.cells.csv_cells import (
     BAD_QUOTE,
     MAX_LINES,

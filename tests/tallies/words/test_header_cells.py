@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from timba.tallies.words.header_cells import HeaderCell, normalize_header, parse_header
+from timba.files.wording import normalize_header
+from timba.tallies.words.header_cells import HeaderCell, parse_header
 
 # By field: full words first, which rank 0, then weaker ones.
 FULL = {

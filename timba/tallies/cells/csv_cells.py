@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from timba.files.columns import MAX_COLUMNS
 from timba.files.processors.base import FileRefused
 from timba.files.text_encoding import UnknownEncoding, detect_encoding, plausible_encodings
 from timba.tallies.cells.cell_values import MAX_TEXT
-from timba.tallies.cells.columns import MAX_COLUMNS
 from timba.tallies.cells.grids import Cell, CellKind, Grid, Row, Workbook
 from timba.tallies.cells.sheet_xml import MAX_ROWS, TOO_FULL, FilledCells
 

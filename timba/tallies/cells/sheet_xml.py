@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from timba.files.columns import MAX_COLUMNS, column_letters
 from timba.files.processors.base import FileRefused
 from timba.tallies.cells.archives import AGAIN, BOMB, DAMAGED
 from timba.tallies.cells.cell_values import MAX_TEXT, CellMaker
-from timba.tallies.cells.columns import MAX_COLUMNS, column_letters
 from timba.tallies.cells.grids import Cell, Row
 from timba.tallies.cells.workbook_xml import TRUE, Attributes, Ends, Starts, parse_xml
 

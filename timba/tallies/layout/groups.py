@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from timba.files.columns import column_letters
 from timba.tallies.answers import Answers
-from timba.tallies.cells.columns import column_letters
 from timba.tallies.cells.grids import Cell
 from timba.tallies.layout.header_rows import HeaderColumn
 from timba.tallies.layout.tables import Table

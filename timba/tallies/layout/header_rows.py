@@ -8,13 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from timba.files.wording import normalize_header
 from timba.tallies.cells.grids import Cell, CellKind, Grid, Row
-from timba.tallies.words.header_cells import (
-    MAX_HEADER,
-    HeaderCell,
-    normalize_header,
-    parse_header,
-)
+from timba.tallies.words.header_cells import MAX_HEADER, HeaderCell, parse_header
 from timba.tallies.words.titles import units_in_title
 from timba.tallies.words.units import looks_like_unit, parse_unit
 from timba.tallies.words.vocabulary import (

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from timba.files.questions import Question
+from timba.files.wording import fold
 from timba.tallies.layout.groups import Group, header_of
 from timba.tallies.layout.measure_cells import read_quantity
 from timba.tallies.words.units import UNITS, parse_unit
 from timba.tallies.words.vocabulary import BARCODE
-from timba.tallies.words.wording import fold
 
 # Units of which a length may be written in two columns: feet and inches, metres and centimetres.
 _LARGER_UNIT: Final = {"in": "ft", "cm": "m"}

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Final
 
 from timba.files.questions import Question
+from timba.files.wording import fold, unify_primes
 from timba.tallies.layout.groups import Group, header_of
 from timba.tallies.words.quantities import Quantity
 from timba.tallies.words.units import UNIT_WORDS, UNITS, parse_unit
 from timba.tallies.words.vocabulary import PIECES, VOLUME
-from timba.tallies.words.wording import fold, unify_primes
 
 # A column whose first cells are units is one of units.
 _FIRST_CELLS: Final = 20

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
+from timba.files.wording import fold, unify_primes
 from timba.tallies.words.units import PREPOSITIONS, looks_like_unit, parse_unit
 from timba.tallies.words.vocabulary import (
     BARCODE,
@@ -21,7 +21,6 @@ from timba.tallies.words.vocabulary import (
     VOLUME,
     WORDS,
 )
-from timba.tallies.words.wording import fold, unify_primes
 
 # A longer text is no header.
 MAX_HEADER: Final = 120
@@ -80,15 +79,6 @@ def parse_header(text: str) -> HeaderCell | None:
         # Beside a unit, a bracket that could be none says something else: “Height cm (average)”.
         units += [each for each in remarks if _may_be_unit(each)]
     return None if claim is None else _header_cell(*claim, units)
-
-
-def normalize_header(text: str) -> str:
-    """Return the wording of a header cell, whatever its letter case, blanks and punctuation.
-
-    The signs of feet, inches, numbers and diameters stay, as they tell headers apart.
-    """
-    text = unicodedata.normalize("NFC", unify_primes(text)).casefold()
-    return " ".join(re.sub(r"[^\w#'\"ø³²]|_", " ", text).split())
 
 
 def _header_cell(field: str, rank: int, units: Sequence[str]) -> HeaderCell:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from timba.files.wording import unify_primes
 from timba.tallies.words.numbers import MAX_NUMBER, VULGAR_FRACTIONS, NumberStyle, parse_number
 from timba.tallies.words.units import UNITS, parse_unit
-from timba.tallies.words.wording import unify_primes
 
 _FIGURES: Final = f"0-9{VULGAR_FRACTIONS}"
 _NUMBER: Final = rf"[+\-−]?\s*[.,{_FIGURES}](?:[{_FIGURES}.,/⁄\s\-]*[{_FIGURES}])?"

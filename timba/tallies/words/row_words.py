@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Set
 from typing import Final
 
+from timba.files.wording import fold, fold_words
 from timba.tallies.words.units import parse_unit
 from timba.tallies.words.vocabulary import WORDS
-from timba.tallies.words.wording import fold, fold_words
 
 # A longer text is a note, or none of these.
 MAX_LABEL: Final = 120

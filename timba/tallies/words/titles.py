@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
+from timba.files.wording import fold, fold_words, unify_primes
 from timba.tallies.words.units import PREPOSITIONS, UNITS, looks_like_unit, parse_unit
 from timba.tallies.words.vocabulary import BREADTH, DIAMETER, EXACT, HEIGHT, MEASURES, VOLUME, WORDS
-from timba.tallies.words.wording import fold, fold_words, unify_primes
 
 # A longer text is no title.
 MAX_TITLE: Final = 300

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from timba.tallies.words.wording import fold
+from timba.files.wording import fold
 
 # Exact lengths in metres.
 UNITS: Final[Mapping[str, Decimal]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from timba.tallies.words.wording import fold
+from timba.files.wording import fold
 
 BARCODE, LENGTH, BREADTH, HEIGHT = "barcode", "length", "breadth", "height"
 # A volume, a number of pieces, a diameter, and a number that only counts the rows.

@@ -49,3 +49,12 @@ def fold(text: str) -> str:
 def fold_words(words: str) -> frozenset[str]:
     """Return the words of a text, each folded."""
     return frozenset(map(fold, words.split()))
+
+
+def normalize_header(text: str) -> str:
+    """Return the wording of a header cell, whatever its letter case, blanks and punctuation.
+
+    The signs of feet, inches, numbers and diameters stay, as they tell headers apart.
+    """
+    text = unicodedata.normalize("NFC", unify_primes(text)).casefold()
+    return " ".join(re.sub(r"[^\w#'\"ø³²]|_", " ", text).split())
