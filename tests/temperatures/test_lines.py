@@ -7,10 +7,12 @@ import io
 import random
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from timba.temperatures import lines
+from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.lines import MAX_LINE, UnreadableFile, read_blocks, read_lines
 
 
@@ -49,6 +51,8 @@ def numbered(data: bytes) -> list[tuple[int, bytes]]:
         # Only the last carriage return before a line feed belongs to the line end.
         (b"a\rb\r\r\nc\r", [(1, b"a\rb\r"), (2, b"c\r")]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [(1, b"a"), (2, b"\xef\xbb\xbfb")]),
+        (b"\xef\xbb\xbf" * 2 + b"a", [(1, b"a")]),
+        (b"\xef\xbb\xbf" * 3 + b"a", [(1, b"\xef\xbb\xbfa")]),
         (b"\xef\xbb\xbf", []),
         (b"\xef\xbb", [(1, b"\xef\xbb")]),
         (b"\x1f", [(1, b"\x1f")]),
@@ -67,6 +71,7 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(lines, "MAX_LINE", 9)
     monkeypatch.setattr(lines, "CHUNK", 7)
     monkeypatch.setattr(lines, "COMPRESSED_CHUNK", 5)
+    monkeypatch.setattr(lines, "MAX_BLOCK_LINES", 2)
     for _ in range(1500):
         data = bytes(rng.choices(b"abc\xef\xbb\xbf\r\n\n", k=rng.randrange(60)))
         text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").removesuffix(b"\n")
@@ -104,7 +109,7 @@ def test_a_line_of_a_hundred_megabytes_takes_little_memory() -> None:
 
 
 def test_blocks_end_at_line_ends_only() -> None:
-    data = b"".join(b"%d\n" % number for number in range(200_000)) + b"last"
+    data = b"".join(b"%d\n" % number for number in range(1_000_000)) + b"last"
     blocks = list(read_blocks(io.BytesIO(data)))
     assert len(blocks) > 3
     assert b"".join(block.data for block in blocks) == data
@@ -112,6 +117,51 @@ def test_blocks_end_at_line_ends_only() -> None:
     assert [int(block.data.split(b"\n", 1)[0]) + 1 for block in blocks[:-1]] == [
         block.first_line for block in blocks[:-1]
     ]
+
+
+def test_a_block_has_a_limited_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_BLOCK_LINES", 3)
+    blocks = list(read_blocks(io.BytesIO(b"a\n\n\nb\n\nc\nd\ne")))
+    assert [(block.first_line, block.data) for block in blocks] == [
+        (1, b"a\n\n\n"),
+        (4, b"b\n\nc\n"),
+        (7, b"d\n"),
+        (8, b"e"),
+    ]
+
+
+@pytest.mark.parametrize("chunk", [7, 8, 1000])
+@pytest.mark.parametrize(
+    ("layout", "data", "expected"),
+    [
+        # 81 has no meaning in cp1252: its line, and no other, is invalid UTF-8.
+        ({"encoding": "cp1252"}, b"7;\xb0\xe4\n\x81;\r\n8", ["7;°ä", "\udcff;", "8"]),
+        ({"encoding": "cp1251"}, b"\xf2,\x98\xf2\n", ["т,\udcffт"]),
+        ({"encoding": "utf-16-le"}, "\ufeffā,1\r\n🌲\n".encode("utf-16-le"), ["ā,1", "🌲"]),
+        ({"encoding": "utf-16-be"}, "\ufeff\ufeffā,1\n".encode("utf-16-be"), ["ā,1"]),
+        # Half a pair of UTF-16, and half a unit at the end.
+        ({"encoding": "utf-16-le"}, b"\x00\xd8\n\x001\x002", ["\udcff", "1\udcff"]),
+        ({"ends_with_cr": True}, b"1,2\r\r3,4\r5", ["1,2", "", "3,4", "5"]),
+        # U+0D0D is two carriage returns for those who look at bytes.
+        (
+            {"ends_with_cr": True, "encoding": "utf-16-le"},
+            "\ufeff1\r\u0d0d\r2".encode("utf-16-le"),
+            ["1", "\u0d0d", "2"],
+        ),
+    ],
+)
+def test_other_encodings_and_line_ends_become_lines_of_utf8(
+    chunk: int,
+    layout: dict[str, Any],
+    data: bytes,
+    expected: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "CHUNK", chunk)
+    utf8 = [line.encode(errors="surrogateescape") for line in expected]
+    for packed in (data, gzip.compress(data)):
+        read = list(read_lines(io.BytesIO(packed), Layout(**layout)))
+        assert read == list(enumerate(utf8, start=1))
 
 
 def test_several_members_and_zero_padding_are_one_archive() -> None:
@@ -173,7 +223,7 @@ def test_readings_may_have_the_highest_compression_ratio_of_readings(line: bytes
 
 
 def test_many_small_members_make_blocks_of_the_usual_size() -> None:
-    lines = [b"%099d\n" % number for number in range(3500)]
+    lines = [b"%0999d\n" % number for number in range(3000)]
     blocks = list(read_blocks(io.BytesIO(b"".join(gzip.compress(line, 1) for line in lines))))
     assert b"".join(block.data for block in blocks) == b"".join(lines)
     assert len(blocks) == 2

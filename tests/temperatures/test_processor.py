@@ -364,7 +364,7 @@ def test_progress_is_reported_while_bytes_are_read_without_a_line_end(
 ) -> None:
     fractions: list[float] = []
     monkeypatch.setattr(Run, "progress", lambda run, fraction: fractions.append(fraction))
-    file = receive(b"7,1,2025-06-01T12:00\n" + b"x" * 3_000_000)
+    file = receive(b"7,1,2025-06-01T12:00\n" + b"x" * 24_000_000)
     process_file(file.pk)
     assert len(fractions) > 11
     assert fractions == sorted(fractions)
