@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -45,6 +45,8 @@ class Layout:
     `width` is the number of fields of a line. With `quotes`, quotation marks around a field, and
     `="…"`, are taken off. `zone_offset` is in minutes east of UTC, for times without an offset of
     their own. The first `skipped_lines` lines, a preamble and a header, are no data.
+    `two_digit_years` says that years of two digits come first in some dates, `25-01-31`; in the
+    other orders such years are always read.
     """
 
     encoding: str = "utf-8"
@@ -56,9 +58,15 @@ class Layout:
     width: int = 3
     unit: Unit = Unit.CELSIUS
     dates: DateOrder = DateOrder.YEAR_FIRST
+    two_digit_years: bool = False
     zone_offset: int = 0
     skipped_lines: int = 0
     city_id: int | None = None
+
+    @property
+    def has_plain_lines(self) -> bool:
+        """Whether lines are strictly those of the plain layout, once they are split and UTF-8."""
+        return replace(self, encoding="utf-8", ends_with_cr=False, skipped_lines=0) == PLAIN
 
     @property
     def is_vectorisable(self) -> bool:
@@ -69,6 +77,7 @@ class Layout:
             and self.width == len(PLAIN_FIELDS)
             and not self.quotes
             and (self.unit, self.dates) == (Unit.CELSIUS, DateOrder.YEAR_FIRST)
+            and not self.two_digit_years
             and self.zone_offset == 0
         )
 

@@ -1,0 +1,68 @@
+"""Splits a line into its fields, without the blanks and the quotation marks around them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.reasons import LineError, Reason, fields_reason
+
+BLANKS = " \t"
+
+
+def line_splitter(layout: Layout) -> Callable[[str], list[str]]:
+    """Return the function that splits a line of this layout into at least `width` fields.
+
+    It raises LineError for a line with fewer fields, or with more that hold something. Where a
+    line is of three plain fields, it must not have any more, not even an empty one.
+    """
+    delimiter, width = layout.delimiter, layout.width
+    may_end_empty = layout.quotes or width != PLAIN.width
+    quoted_field = _quoted_field(delimiter)
+    reason = fields_reason(layout)
+
+    def split(line: str) -> list[str]:
+        if layout.quotes and '"' in line:
+            fields = _split_quoted(line, quoted_field)
+        else:
+            fields = [field.strip(BLANKS) for field in line.split(delimiter)]
+        if len(fields) != width and (
+            len(fields) < width or not may_end_empty or any(fields[width:])
+        ):
+            raise LineError(reason)
+        return fields
+
+    return split
+
+
+def _quoted_field(delimiter: str) -> re.Pattern[str]:
+    """Return the pattern of one field and the delimiter behind it, or the end of the line.
+
+    A field that begins with a quotation mark, or with `="`, ends with one; a quotation mark inside
+    is doubled. Marks in the middle of any other field are part of it.
+    """
+    blanks = "[" + BLANKS.replace(delimiter, "") + "]*+"
+    delimiter = re.escape(delimiter)
+    return re.compile(
+        rf'{blanks}(?:=?"((?:[^"]|"")*+)"{blanks}|(?!=?")([^{delimiter}]*+))({delimiter}|\Z)'
+    )
+
+
+def _split_quoted(line: str, quoted_field: re.Pattern[str]) -> list[str]:
+    fields = []
+    position, delimiter = 0, " "
+    while delimiter:
+        match = quoted_field.match(line, position)
+        if match is None:
+            raise LineError(Reason.QUOTES)
+        quoted, bare, delimiter = match.groups()
+        fields.append((bare if quoted is None else _unquote(quoted)).strip(BLANKS))
+        position = match.end()
+    return fields
+
+
+def _unquote(quoted: str) -> str:
+    """Return the text between quotation marks, without the `="…"` that a spreadsheet puts in."""
+    text = quoted.replace('""', '"')
+    return text[2:-1] if text.startswith('="') and text.endswith('"') else text

@@ -1,0 +1,77 @@
+"""Why a line of a temperature file is rejected, as sentences for users."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from timba.temperatures.layout.layouts import PLAIN, DateOrder, Layout
+
+_EXAMPLE_DATES: Final = {
+    DateOrder.YEAR_FIRST: "2025-01-31",
+    DateOrder.DAY_FIRST: "31.01.2025",
+    DateOrder.MONTH_FIRST: "01/31/2025",
+}
+
+
+class Reason(StrEnum):
+    """The reasons that do not depend on the layout, and those of the plain layout."""
+
+    TOO_LONG = "The line is longer than 1 MB."
+    NOT_UTF8 = "The line is not UTF-8 text."
+    NUL = "The line holds a NUL character."
+    CARRIAGE_RETURN = "The line holds a carriage return without a line feed."
+    QUOTES = "The quotation marks of the line do not enclose whole fields."
+    FIELDS = "The line does not have exactly three fields: city_id,temperature,timestamp."
+    CITY = "The city_id is not a whole number in plain digits."
+    CITY_RANGE = "The city_id is not between 1 and 2147483647."
+    TEMPERATURE = "The temperature is not a plain number such as -3.25."
+    TEMPERATURE_RANGE = "The temperature is not between -273.15 and 999.99 °C."
+    TIMESTAMP = "The timestamp is not written like 2025-01-31T14:05:00Z."
+    YEAR = "The timestamp's year is not between 1970 and 2199."
+    DATE = "The timestamp's date does not exist."
+    TIME = "The timestamp's time of day does not exist."
+    OFFSET = "The timestamp's offset from UTC does not exist."
+
+
+class LineError(Exception):
+    """A line is not a reading."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def encoding_reason(layout: Layout) -> str:
+    """Return why a line with bytes that are no text in the file's encoding is rejected."""
+    if layout.encoding == PLAIN.encoding:
+        return Reason.NOT_UTF8
+    if layout.encoding.startswith("utf-16"):
+        return "The line is not text in UTF-16."
+    name = layout.encoding.upper()
+    return f"The line is not text in {name.replace('CP125', 'Windows-125')}."
+
+
+def fields_reason(layout: Layout) -> str:
+    """Return why a line with another number of fields than the layout's is rejected."""
+    if layout.has_plain_lines:
+        return Reason.FIELDS
+    end = " like the header" if layout.skipped_lines else ""
+    return f"The line does not have {layout.width} fields{end}."
+
+
+def temperature_reason(layout: Layout) -> str:
+    """Return why a temperature that is not written as in this layout is rejected."""
+    return Reason.TEMPERATURE.replace("3.25", f"3{layout.decimal}25")
+
+
+def timestamp_reason(layout: Layout) -> str:
+    """Return why a timestamp that is not written as in this layout is rejected."""
+    if layout.has_plain_lines:
+        return Reason.TIMESTAMP
+    date = _EXAMPLE_DATES[layout.dates]
+    if layout.two_digit_years:
+        date = date.replace("2025", "25")
+    if layout.columns.time is not None:
+        return f"The date and the time are not written like {date} and 14:05:00."
+    return f"The timestamp is not written like {date} 14:05:00."
