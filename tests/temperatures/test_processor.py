@@ -21,7 +21,7 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Superseded
 from timba.files.storage import store
-from timba.temperatures import processor, services, stored_readings
+from timba.temperatures import ingestion, services, stored_readings
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.models import CityTotals
 from timba.temperatures.parsing import Reason
@@ -145,7 +145,7 @@ def test_rejects_beyond_the_limit_are_counted_and_the_result_has_the_stored_numb
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        processor, "RejectsWriter", partial(processor.RejectsWriter, max_rejects=30)
+        ingestion, "RejectsWriter", partial(ingestion.RejectsWriter, max_rejects=30)
     )
     file = settle("".join(f"bad {n}\n" for n in range(1, 501)) + "7,1,2025-06-01T12:00")
     assert (file.result["rejected"], file.result["rejects_kept"]) == (500, 30)
@@ -169,7 +169,7 @@ def test_totals_of_many_cities_are_staged_in_small_transactions_that_yield_to_wr
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(processor, "STAGE_BATCH_SIZE", 10)
+    monkeypatch.setattr(ingestion, "STAGE_BATCH_SIZE", 10)
     monkeypatch.setattr(services, "yield_to_writers", pauses.append)
     file = settle("".join(f"{n},{n},2025-06-01T12:00\n" for n in range(1, 26)))
     assert (len(pauses), min(pauses) > 0) == (3, True)
@@ -266,7 +266,7 @@ def test_no_reading_in_a_damaged_archive_counts(
 def test_every_line_is_a_reading_or_a_reject(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "STAGE_BATCH_SIZE", 7)
+    monkeypatch.setattr(ingestion, "STAGE_BATCH_SIZE", 7)
     readings = [(city % 20 + 1, NOON + city * 1_000_000, city * 97 % 9999) for city in range(200)]
     good = [
         b"%d,%d.%02d,%s" % (city, *divmod(degrees, 100), to_datetime(at).isoformat().encode())
@@ -301,7 +301,7 @@ def test_too_many_cities_for_memory_are_totalled_from_the_object(
         def __init__(self, sink: Any) -> None:
             super().__init__(sink, batch_size=100, row_group_size=10, max_partials=100)
 
-    monkeypatch.setattr(processor, "ReadingsWriter", Small)
+    monkeypatch.setattr(ingestion, "ReadingsWriter", Small)
     monkeypatch.setattr(stored_readings, "MERGED_ROW_GROUPS", 4)
     file = settle("".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800)))
     assert file.result["cities"] == 400
@@ -363,7 +363,7 @@ def test_progress_is_reported_while_bytes_are_read_without_a_line_end(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fractions: list[float] = []
-    monkeypatch.setattr(Run, "progress", lambda run, fraction: fractions.append(fraction))
+    monkeypatch.setattr(Run, "progress", lambda run, fraction, rows: fractions.append(fraction))
     file = receive(b"7,1,2025-06-01T12:00\n" + b"x" * 24_000_000)
     process_file(file.pk)
     assert len(fractions) > 11
@@ -376,7 +376,7 @@ def test_progress_is_reported_while_a_few_compressed_bytes_yield_many_lines(
     receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fractions: list[float] = []
-    monkeypatch.setattr(Run, "progress", lambda run, fraction: fractions.append(fraction))
+    monkeypatch.setattr(Run, "progress", lambda run, fraction, rows: fractions.append(fraction))
     packed = gzip.compress(b"7,4.00,2024-01-01T00:00:00Z\n" * 40_000)
     assert len(packed) < 256 * 1024
     file = receive(packed, name="readings.csv.gz")
