@@ -77,6 +77,7 @@ READ_WITHOUT_PARAMETERS: Final = [
 API: Final = [
     E("GET",    "metrics",                                 "",                   {},                               403),
     *(E("GET", path) for path in READ_WITHOUT_PARAMETERS),
+    E("GET",    "temperature-readings/{city_id}/series/",  "",                   {"bucket": "hour"},               200),
     E("POST",   "upload/",                                 "files.write",        FILE,                             201),
     E("POST",   "api/token/",                              "",                   SIGN_IN,                          401),
     E("POST",   "api/token/refresh/",                      "",                   REFRESH,                          401),

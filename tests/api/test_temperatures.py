@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client as Browser
@@ -24,6 +25,7 @@ from timba.temperatures.totals import Totals
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
 SEVEN = "/temperature-readings/7/"
+SERIES = f"{SEVEN}series/?bucket=day"
 FILE = (
     "city_id,temperature,timestamp\n"
     "7,21.50,2025-06-01T12:00:00Z\n"
@@ -102,12 +104,37 @@ def test_unescaped_plus_in_a_time_is_accepted(api_client: APIClient) -> None:
     assert response.json()["count"] == 2
 
 
+def test_series_match_the_contract(api_client: APIClient) -> None:
+    for url in (SERIES, f"{SEVEN}series?bucket=day"):
+        response = api_client.get(url)
+        assert response.status_code == 200
+        assert response["Content-Type"] == "application/json"
+        assert response.json() == {
+            "city_id": 7,
+            "bucket": "day",
+            "points": [
+                # (21.50 - 3.01) / 2 = 9.245
+                {"at": "2025-06-01T00:00:00Z", "count": 2, "min": -3.01, "max": 21.5, "mean": 9.25},
+                {"at": "2025-06-02T00:00:00Z", "count": 1, "min": 19.0, "max": 19.0, "mean": 19.0},
+            ],
+        }
+
+
+@pytest.mark.parametrize("bucket", ["", "Day", "week", "3600", "hour,day"])
+def test_another_bucket_is_invalid(api_client: APIClient, bucket: str) -> None:
+    for query in ({"bucket": bucket}, {}):
+        response = api_client.get(f"{SEVEN}series/", query)
+        assert response.status_code == 400
+        assert response.json()["errors"] == {"bucket": ["Give hour or day."]}
+
+
 @pytest.mark.parametrize("field", ["from", "to"])
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-02-30", "2025-06-01T25:00", "1e3"])
 def test_invalid_bound_is_named(api_client: APIClient, field: str, text: str) -> None:
     for response in (
         api_client.get(SEVEN, {field: text}),
         api_client.post(SEVEN, {field: text}),
+        api_client.get(SERIES, {"bucket": "day", field: text}),
         api_client.get("/temperature-readings/", {field: text}),
     ):
         assert response.status_code == 400
@@ -168,6 +195,7 @@ def test_no_client_sees_anothers_readings(owner: User) -> None:
         for response in (
             other.get("/temperature-readings/9/", {"client_id": asked}),
             other.post("/temperature-readings/9/", {"client_id": asked}),
+            other.get(SERIES, {"client_id": asked}),
             other.get("/temperature-readings/", {"client_id": asked}),
             other.put("/api/cities/9/", {"name": "x", "client_id": asked}),
         ):
@@ -180,11 +208,13 @@ def test_staff_give_the_client_of_the_readings(owner: User, staff: User) -> None
     mine = {"client_id": owner.client_id}
     assert api_client.get(SEVEN, mine).json() == ANSWER
     assert api_client.post(SEVEN, mine).json() == ANSWER
+    assert api_client.get(f"{SERIES}&client_id={owner.client_id}").json()["city_id"] == 7
     assert len(api_client.get("/temperature-readings/", mine).json()["cities"]) == 2
     assert api_client.put("/api/cities/7/", {"name": "Riga", **mine}).status_code == 200
     for response in (
         api_client.get(SEVEN),
         api_client.post(SEVEN, {}),
+        api_client.get(SERIES),
         api_client.get("/temperature-readings/"),
         api_client.put("/api/cities/7/", {"name": "Riga"}),
     ):
@@ -192,7 +222,7 @@ def test_staff_give_the_client_of_the_readings(owner: User, staff: User) -> None
         assert list(response.json()["errors"]) == ["client_id"]
 
 
-@pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
+@pytest.mark.parametrize("url", [SEVEN, SERIES, "/temperature-readings/"])
 def test_anonymous_requests_for_temperatures_are_401(api_client: APIClient, url: str) -> None:
     etag = api_client.get(url)["ETag"]
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}):
@@ -201,7 +231,7 @@ def test_anonymous_requests_for_temperatures_are_401(api_client: APIClient, url:
         assert response["WWW-Authenticate"] == "Bearer"
         assert "ETag" not in response
     page = Browser().get(url, headers={"Accept": "text/html"})
-    assert (page.status_code, page["Location"]) == (302, f"/login/?next={url.replace('/', '%2F')}")
+    assert (page.status_code, page["Location"]) == (302, f"/login/?next={quote(url, safe='')}")
 
 
 def test_session_is_accepted(owner: User) -> None:
@@ -212,13 +242,13 @@ def test_session_is_accepted(owner: User) -> None:
     assert browser.post(SEVEN, {}, content_type="application/json").status_code == 403
 
 
-@pytest.mark.parametrize("url", [SEVEN, "/temperature-readings/"])
+@pytest.mark.parametrize("url", [SEVEN, SERIES, "/temperature-readings/"])
 def test_unchanged_response_is_304(api_client: APIClient, owner: User, url: str) -> None:
     first = api_client.get(url)
     etag = first["ETag"]
     same = api_client.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
     assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
-    assert api_client.get(url, {"from": "2025-06-02"})["ETag"] != etag
+    assert api_client.get(url, {"bucket": "day", "from": "2025-06-02"})["ETag"] != etag
     settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
     changed = api_client.get(url, headers={"If-None-Match": etag})
     assert (changed.status_code, changed["ETag"] != etag) == (200, True)

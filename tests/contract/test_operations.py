@@ -27,6 +27,7 @@ PATHS = {
     "/upload/": "POST",
     "/temperature-readings/": "GET",
     "/temperature-readings/{city_id}/": "GET POST",
+    "/temperature-readings/{city_id}/series/": "GET",
     "/api/cities/{city_id}/": "PUT",
     "/api/upload/": "POST",
     "/api/task-status/": "GET",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -253,6 +254,79 @@ def test_after_a_failure_or_a_deletion_the_same_bytes_are_a_new_file(
     assert api_client.get("/temperature-readings/7/").json()["count"] == 3
 
 
+# --- Series --------------------------------------------------------------------------------------
+
+SERIES = "/temperature-readings/7/series/"
+
+
+@pytest.mark.parametrize(
+    ("query", "points"),
+    [
+        (
+            {"bucket": "hour"},
+            [
+                ("2026-01-01T12:00:00Z", 2, -0.02, 1.0, 0.49),
+                ("2026-01-02T00:00:00Z", 1, 3.0, 3.0, 3.0),
+            ],
+        ),
+        (
+            {"bucket": "day"},
+            [
+                ("2026-01-01T00:00:00Z", 2, -0.02, 1.0, 0.49),
+                ("2026-01-02T00:00:00Z", 1, 3.0, 3.0, 3.0),
+            ],
+        ),
+        (
+            {"bucket": "day", "from": "2026-01-01T12:30:00Z", "to": "2026-01-02T00:00:00Z"},
+            [("2026-01-01T00:00:00Z", 1, 1.0, 1.0, 1.0)],
+        ),
+        ({"bucket": "hour", "from": "2026-01-02T00:00:00.000001Z"}, []),
+    ],
+)
+def test_a_series_has_a_point_for_each_hour_or_day_with_readings(
+    query: dict[str, str],
+    points: list[tuple[Any, ...]],
+    api_client: APIClient,
+    process_pending: ProcessPending,
+) -> None:
+    upload_and_process(
+        api_client,
+        process_pending,
+        "7,3,2026-01-02T00:00:00Z\n7,-0.02,2026-01-01T12:00:00Z\n"
+        "7,1,2026-01-01T12:59:59.999999Z\n8,9,2026-01-01T12:00:00Z\n",
+    )
+    response = api_client.get(SERIES, query)
+    assert response.status_code == 200
+    assert response.json() == {
+        "city_id": 7,
+        "bucket": query["bucket"],
+        "points": [
+            dict(zip(("at", "count", "min", "max", "mean"), point, strict=True)) for point in points
+        ],
+    }
+
+
+def test_a_series_of_more_than_10_000_points_is_400(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
+    days = [(date(1990, 1, 1) + timedelta(days=day)).isoformat() for day in range(10_001)]
+    upload_and_process(api_client, process_pending, "".join(f"7,1,{day}T08:00\n" for day in days))
+    assert_problem(api_client.get(SERIES, {"bucket": "day"}), 400)
+    bounds = {"bucket": "day", "to": f"{days[-1]}T08:00:00Z"}
+    assert len(api_client.get(SERIES, bounds).json()["points"]) == 10_000
+
+
+def test_a_series_needs_a_bucket_and_a_city_with_readings(
+    api_client: APIClient, process_pending: ProcessPending
+) -> None:
+    upload_and_process(api_client, process_pending, FOUR_READINGS)
+    for query in ({}, {"bucket": ""}, {"bucket": "week"}, {"bucket": "day", "from": "yesterday"}):
+        assert_problem(api_client.get(SERIES, query), 400)
+    for city in ("8", "0", "2147483648"):
+        url = f"/temperature-readings/{city}/series/"
+        assert_problem(api_client.get(url, {"bucket": "day"}), 404)
+
+
 # --- Never stale ---------------------------------------------------------------------------------
 
 
@@ -272,7 +346,10 @@ def test_the_first_response_after_a_success_or_a_deletion_includes_it(
     assert api_client.get(url, bounds).json()["count"] == 1
 
 
-@pytest.mark.parametrize("url", ["/temperature-readings/7/", "/temperature-readings/"])
+@pytest.mark.parametrize(
+    "url",
+    ["/temperature-readings/7/", "/temperature-readings/", f"{SERIES}?bucket=hour"],
+)
 def test_get_has_an_etag_and_if_none_match_is_304_after_authentication(
     url: str, api_client: APIClient, process_pending: ProcessPending
 ) -> None:

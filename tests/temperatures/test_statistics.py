@@ -24,7 +24,7 @@ from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
 from timba.places.services import name_city
-from timba.temperatures import processor, statistics
+from timba.temperatures import caching, processor, statistics
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp, to_datetime
 from timba.temperatures.models import CityTotals
 from timba.temperatures.services import stage_totals
@@ -204,7 +204,7 @@ def test_staged_totals_of_a_failed_file_do_not_count(
 def test_a_statistic_includes_every_file_settled_before_it(
     settle: Receive, get_statistics: GetStatistics, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
+    monkeypatch.setattr(caching, "SHARE_FROM_SECONDS", 0)
     files = []
     bounds = TimeRange(start=NOON - 1, stop=NOON + 1)
     for number in range(1, 4):
@@ -266,7 +266,7 @@ def test_a_slow_statistic_is_shared_with_other_processes(
 ) -> None:
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
     bounds, empty = TimeRange(start=NOON + 1), TimeRange(start=NOON + 1, stop=NOON + 2)
-    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
+    monkeypatch.setattr(caching, "SHARE_FROM_SECONDS", 0)
     first = get_statistics(bounds=bounds), get_statistics(bounds=empty)
     statistics._cached.cache_clear()
     monkeypatch.setattr(store(), "open_bytes", None)
@@ -280,7 +280,7 @@ def test_nothing_computed_before_there_was_any_data_is_cached_or_shared(
     """The first readings of a client count between two queries of one statistic."""
     stranger = ClientFactory()
     bounds = TimeRange(start=NOON + 1)
-    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
+    monkeypatch.setattr(caching, "SHARE_FROM_SECONDS", 0)
     look = statistics.get_data_version
 
     def read_version_too_early(client_id: int) -> uuid.UUID | None:
@@ -326,7 +326,7 @@ def test_statistics_are_computed_while_the_cache_is_unavailable(
         raise ConnectionError
 
     settle("7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n")
-    monkeypatch.setattr(statistics, "SHARE_FROM_SECONDS", 0)
+    monkeypatch.setattr(caching, "SHARE_FROM_SECONDS", 0)
     monkeypatch.setattr(cache, "get", unavailable)
     monkeypatch.setattr(cache, "set", unavailable)
     assert count(get_statistics(bounds=TimeRange(start=NOON + 1))) == 1

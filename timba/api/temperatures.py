@@ -1,4 +1,4 @@
-"""The endpoints of temperatures: statistics of a city, the list of cities, and a city's name.
+"""The endpoints of temperatures: statistics and series of a city, all cities, a city's name.
 
 GETs bypass Django REST framework after authentication: its overhead exceeds the cost of a cached
 response.
@@ -39,7 +39,13 @@ from timba.places.models import City
 from timba.places.services import name_city
 from timba.serialization import dumps
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
-from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
+from timba.temperatures.schemas import (
+    CityStatisticsSchema,
+    SeriesSchema,
+    serialize_city_statistics,
+    serialize_series,
+)
+from timba.temperatures.series import MAX_POINTS, Bucket, city_series
 from timba.temperatures.statistics import (
     city_statistics,
     describe_cities,
@@ -56,6 +62,7 @@ PARAMETERS: Final = [
     OpenApiParameter("to", OpenApiTypes.STR, description=TO),
     OpenApiParameter("client_id", OpenApiTypes.INT, description=ACTING_CLIENT_HELP),
 ]
+NO_READING: Final = "There is no reading of this city."
 BOUNDS_EXAMPLE: Final = {"from": "2025-06-01", "to": "2025-07-01"}
 STATISTICS_BODY: Final = inline_serializer(
     "CityStatistics",
@@ -125,6 +132,38 @@ class CityStatisticsView(PlainGetView):
         return Response(_statistics(actor_of(request), city_id, request.data))
 
 
+class CitySeriesView(PlainGetView):
+    """The series of one city."""
+
+    @extend_schema(
+        summary="Get the temperatures of a city by hour or by day",
+        description="Of all its readings, or of those in a period: a bound inside an hour or a day "
+        f"divides it. At most {MAX_POINTS:,} points: more are a 400.",
+        parameters=[
+            OpenApiParameter(
+                "bucket",
+                OpenApiTypes.STR,
+                required=True,
+                enum=list(Bucket),
+                description="The length of the periods (in UTC) whose readings make a point.",
+            ),
+            *PARAMETERS,
+        ],
+        responses={200: schema_of(SeriesSchema), 304: None},
+    )
+    def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
+        client = acting_client(_user(request), request.GET.get("client_id"))
+        series = city_series(
+            client_id=client.pk,
+            city_id=city_id,
+            bucket=_bucket(request.GET),
+            bounds=_bounds(request.GET),
+        )
+        if series is None:
+            raise NotFound(NO_READING)
+        return conditional_response(request, serialize_series(series))
+
+
 class CitiesView(PlainGetView):
     """All cities that have readings, by number."""
 
@@ -191,8 +230,15 @@ def _statistics(user: User, city_id: int, params: Mapping[str, Any]) -> CityStat
     bounds = _bounds(params)
     statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
     if statistics is None:
-        raise NotFound("There is no reading of this city.")
+        raise NotFound(NO_READING)
     return serialize_city_statistics(statistics)
+
+
+def _bucket(params: Mapping[str, Any]) -> Bucket:
+    try:
+        return Bucket(params.get("bucket", ""))
+    except ValueError:
+        raise Invalid(fields={"bucket": ["Give hour or day."]}) from None
 
 
 def _bounds(params: Mapping[str, Any]) -> TimeRange:

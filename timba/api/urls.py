@@ -27,7 +27,7 @@ from timba.api.import_profiles import ImportProfilesView, ImportProfileView
 from timba.api.logs import LogsView, LogView, RestLogsView, RestLogView
 from timba.api.notes import NotesView, NoteView
 from timba.api.roles import RestRolesView, RestRoleView, RolesView, RoleView
-from timba.api.temperatures import CitiesView, CityNameView, CityStatisticsView
+from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView, CityStatisticsView
 from timba.api.tokens import RefreshView, RevokeView, TokenView
 from timba.api.users import RestUsersView, RestUserView, UsersView, UserView
 from timba.urls import path
@@ -83,6 +83,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "temperature-readings/<int:city_id>/",
         CityStatisticsView.as_view(),
         name="city-statistics",
+    ),
+    path(
+        "temperature-readings/<int:city_id>/series/", CitySeriesView.as_view(), name="city-series"
     ),
     path("api/cities/<int:city_id>/", CityNameView.as_view(), name="city"),
     path("api/notes/", NotesView.as_view(), name="notes"),

@@ -1,19 +1,32 @@
-"""A least-recently-used cache limited by bytes, where `functools.lru_cache` counts entries."""
+"""Caches of results: one in the process, limited by bytes, and one that processes share."""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import update_wrapper
 from threading import Lock
 from typing import Generic, ParamSpec, TypeVar
 
+import structlog
+from django.core.cache import cache
+
+# Sharing a result with other processes is a write, which pays only for one that took long.
+SHARE_FROM_SECONDS = 0.05
+SHARED_TTL_SECONDS = 24 * 3600
+# That cache limits the number of its entries, and not their bytes.
+MAX_SHARED_BYTES = 64 * 1024
+
 P = ParamSpec("P")
 R = TypeVar("R")
+logger = structlog.get_logger(__name__)
 
 
 class BoundedCache(Generic[P, R]):
     """Caches the results of a function, the most recently used up to `max_bytes` in all.
+
+    `functools.lru_cache` limits the number of results instead.
 
     `size_of` returns the bytes of one result; a result larger than `max_bytes` is not cached. Safe
     for threads; threads that miss the same key at once each call the function.
@@ -60,3 +73,26 @@ def bounded_cache(
         return BoundedCache(function, max_bytes=max_bytes, size_of=size_of)
 
     return decorate
+
+
+def get_shared(key: str, compute: Callable[[], bytes | None]) -> bytes | None:
+    """Return the bytes in the cache that processes share, or compute and perhaps store them.
+
+    The cache may be unavailable. None is not stored.
+    """
+    try:
+        cached: bytes | None = cache.get(key)
+    except Exception:
+        logger.warning("cache_unavailable", exc_info=True)
+        cached = None
+    if cached is not None:
+        return cached
+    started = time.monotonic()
+    result = compute()
+    is_slow = time.monotonic() - started >= SHARE_FROM_SECONDS
+    if result is not None and is_slow and len(result) <= MAX_SHARED_BYTES:
+        try:
+            cache.set(key, result, SHARED_TTL_SECONDS)
+        except Exception:
+            logger.warning("cache_unavailable", exc_info=True)
+    return result

@@ -1,4 +1,4 @@
-"""How temperature statistics are serialized: °C as JSON numbers with two decimals.
+"""How temperature statistics and series are serialized: °C as JSON numbers with two decimals.
 
 OpenAPI describes them by this type: a field is `Annotated[type, description, example]`.
 """
@@ -6,9 +6,10 @@ OpenAPI describes them by this type: a field is `Annotated[type, description, ex
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from timba.temperatures.bounds import to_datetime
+from timba.temperatures.series import Series
 from timba.temperatures.statistics import CityStatistics
 
 
@@ -37,6 +38,28 @@ class CityStatisticsSchema(TypedDict):
     ]
 
 
+class PointSchema(TypedDict):
+    """The readings of one hour or day."""
+
+    at: Annotated[datetime, "Start of the hour or day (UTC, ISO 8601).", "2025-06-01T12:00:00Z"]
+    count: Annotated[int, "Number of readings.", 60]
+    min: Annotated[float, "Lowest temperature in °C.", 17.9]
+    max: Annotated[float, "Highest temperature in °C.", 19.4]
+    mean: Annotated[
+        float, "Mean temperature in °C, rounded half away from zero to 2 decimals.", 18.62
+    ]
+
+
+class SeriesSchema(TypedDict):
+    """The temperatures of a city by hour or by day."""
+
+    city_id: Annotated[int, "Number of the city, as in the client's temperature files.", 7]
+    bucket: Annotated[Literal["hour", "day"], "Whether a point is an hour or a day.", "hour"]
+    points: Annotated[
+        list[PointSchema], "Oldest first; hours or days without readings are left out."
+    ]
+
+
 def serialize_city_statistics(statistics: CityStatistics) -> CityStatisticsSchema:
     """Return the statistics of a city as callers see them; without readings, most are None."""
     totals = statistics.totals
@@ -49,6 +72,24 @@ def serialize_city_statistics(statistics: CityStatistics) -> CityStatisticsSchem
         mean_temp=degrees(totals.mean_hundredths) if totals else None,
         first_at=to_datetime(totals.first_at) if totals else None,
         last_at=to_datetime(totals.last_at) if totals else None,
+    )
+
+
+def serialize_series(series: Series) -> SeriesSchema:
+    """Return the series of a city as callers see it."""
+    return SeriesSchema(
+        city_id=series.city_id,
+        bucket=series.bucket.value,
+        points=[
+            PointSchema(
+                at=to_datetime(start),
+                count=count,
+                min=degrees(lowest),
+                max=degrees(highest),
+                mean=degrees(mean),
+            )
+            for start, count, lowest, highest, mean in series.points.T.tolist()
+        ],
     )
 
 

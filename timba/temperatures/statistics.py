@@ -11,41 +11,39 @@ looked up again.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import structlog
-from django.core.cache import cache
 from django.db.models import Count, QuerySet, Sum
 
 from timba.errors import Unavailable
-from timba.files.models import Derivative
-from timba.files.storage import store
 from timba.places.models import CITY_NUMBERS, City
-from timba.temperatures.bounds import ALL_TIME, TimeRange, to_datetime, to_microseconds
-from timba.temperatures.caching import bounded_cache
-from timba.temperatures.models import CityTotals, CityTotalsQuerySet, DataVersion
-from timba.temperatures.stored_readings import StoredReadings, read_cities
+from timba.serialization import dumps, loads
+from timba.temperatures.bounds import ALL_TIME, TimeRange
+from timba.temperatures.caching import bounded_cache, get_shared
+from timba.temperatures.counted_files import (
+    MAX_ATTEMPTS,
+    UNAVAILABLE,
+    CountedTotals,
+    Run,
+    current_totals,
+    find_overlapping,
+    find_overlapping_of_city,
+    make_totals,
+    stored_readings,
+)
+from timba.temperatures.models import CityTotals, DataVersion
+from timba.temperatures.stored_readings import read_cities
 from timba.temperatures.totals import Totals
 
 MAX_CACHE_BYTES = 8 * 1024 * 1024
 # Bytes of a cached result and its key, without the name, which takes up to four bytes a character.
 RESULT_BYTES = 1024
-# How often a result is computed at most when the data changes meanwhile.
-MAX_ATTEMPTS = 3
-# Sharing a result with other processes is a write, which pays only for one that took long.
-SHARE_FROM_SECONDS = 0.05
-SHARED_TTL_SECONDS = 24 * 3600
-
-UNAVAILABLE = "Some readings cannot be read just now. Try again in a moment."
-
 R = TypeVar("R")
-logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +72,7 @@ def city_statistics(
     """
     if city_id not in CITY_NUMBERS:
         return None
-    version = get_data_version(client_id)
-    if version is None:
-        return None
-    try:
-        return _cached(client_id, city_id, bounds, version)
-    except Unavailable:
-        # A file may have been deleted, and its readings erased, while they were being read.
-        new_version = get_data_version(client_id)
-        if new_version in (None, version):
-            raise
-        return _cached(client_id, city_id, bounds, new_version)
+    return at_data_version(client_id, partial(_cached, client_id, city_id, bounds))
 
 
 def get_overview(client_id: int) -> Overview:
@@ -112,6 +100,25 @@ def read_at_one_version(client_id: int, query: Callable[[], R]) -> R:
     return result
 
 
+def at_data_version(client_id: int, compute: Callable[[uuid.UUID], R]) -> R | None:
+    """Return the result of `compute`, which caches it under the data version that it is given.
+
+    None if the client has never had data. Raises Unavailable if `compute` does for reasons other
+    than a change of the data.
+    """
+    version = get_data_version(client_id)
+    if version is None:
+        return None
+    try:
+        return compute(version)
+    except Unavailable:
+        # A file may have been deleted, and its readings erased, while they were being read.
+        new_version = get_data_version(client_id)
+        if new_version is None or new_version == version:
+            raise
+        return compute(new_version)
+
+
 def list_cities(client_id: int, *, bounds: TimeRange = ALL_TIME) -> QuerySet[CityTotals, Any]:
     """Return a row for each city of which the client has readings, ordered by number.
 
@@ -120,7 +127,7 @@ def list_cities(client_id: int, *, bounds: TimeRange = ALL_TIME) -> QuerySet[Cit
     With bounds, a row holds only the number of the city, because the totals of all its readings are
     not needed.
     """
-    rows = _current_totals(client_id)
+    rows = current_totals(client_id)
     if bounds.is_unbounded:
         return rows.by_city().order_by("city_id")
     return rows.order_by("city_id").values_list("city_id", named=True).distinct()
@@ -135,7 +142,8 @@ def describe_cities(
     if bounds.is_unbounded:
         totals = {row.city_id: _totals_of_row(row) for row in rows}
     else:
-        totals = _totals_within(_current_totals(client_id).filter(city_id__in=numbers), bounds)
+        rows_of_cities = current_totals(client_id).filter(city_id__in=numbers)
+        totals = _totals_within(find_overlapping(rows_of_cities, bounds), bounds)
     return [
         CityStatistics(city_id=number, name=names.get(number), totals=totals.get(number))
         for number in numbers
@@ -150,7 +158,7 @@ def get_data_version(client_id: int) -> uuid.UUID | None:
 
 @bounded_cache(max_bytes=MAX_CACHE_BYTES, size_of=lambda _: RESULT_BYTES)
 def _overview(client_id: int, version: uuid.UUID) -> Overview:  # noqa: ARG001 - part of the cache key
-    sums = _current_totals(client_id).aggregate(
+    sums = current_totals(client_id).aggregate(
         cities=Count("city_id", distinct=True), readings=Sum("count", default=0)
     )
     return Overview(cities=sums["cities"], readings=int(sums["readings"]))
@@ -164,15 +172,17 @@ def _result_bytes(result: CityStatistics | None) -> int:
 def _cached(
     client_id: int, city_id: int, bounds: TimeRange, version: uuid.UUID
 ) -> CityStatistics | None:
-    rows = _current_totals(client_id).filter(city_id=city_id)
     if bounds.is_unbounded:
-        row = next(iter(rows.by_city()), None)
-        totals = row and _totals_of_row(row)
+        row = next(iter(current_totals(client_id).filter(city_id=city_id).by_city()), None)
+        if row is None:
+            return None
+        totals: Totals | None = _totals_of_row(row)
     else:
         key = f"temperatures:{version}:{city_id}:{bounds.start}:{bounds.stop}"
-        totals = _get_shared(key, lambda: _totals_within(rows, bounds).get(city_id))
-    if totals is None and (bounds.is_unbounded or not rows.exists()):
-        return None
+        found = get_shared(key, partial(_compute_within, client_id, city_id, bounds))
+        if found is None:
+            return None
+        totals = Totals(**loads(found)) if found else None
     return CityStatistics(
         city_id=city_id,
         name=City.unscoped.names(client_id=client_id, numbers=[city_id]).get(city_id),
@@ -180,100 +190,34 @@ def _cached(
     )
 
 
-def _get_shared(key: str, compute: Callable[[], Totals | None]) -> Totals | None:
-    """Return the totals in the cache that processes share, or compute and perhaps store them.
-
-    The cache may be unavailable. An empty mapping in it means that there is no reading.
-    """
-    try:
-        cached = cache.get(key)
-    except Exception:
-        logger.warning("cache_unavailable", exc_info=True)
-        cached = None
-    if cached is not None:
-        return Totals(**cached) if cached else None
-    started = time.monotonic()
-    totals = compute()
-    if time.monotonic() - started >= SHARE_FROM_SECONDS:
-        try:
-            cache.set(key, asdict(totals) if totals else {}, SHARED_TTL_SECONDS)
-        except Exception:
-            logger.warning("cache_unavailable", exc_info=True)
-    return totals
+def _compute_within(client_id: int, city_id: int, bounds: TimeRange) -> bytes | None:
+    """Return totals as JSON, empty if no reading lies within bounds; None without the city."""
+    parts = find_overlapping_of_city(client_id, city_id, bounds)
+    if parts is None:
+        return None
+    totals = _totals_within(parts, bounds).get(city_id)
+    return dumps(asdict(totals)) if totals else b""
 
 
-def _totals_within(rows: CityTotalsQuerySet, bounds: TimeRange) -> dict[int, Totals]:
-    """Return the totals by city of the readings within bounds.
-
-    A single query decides which files count, so that the result is consistent. Raises Unavailable.
-    """
-    if bounds.start >= bounds.stop:
-        return {}
-    overlapping = rows.filter(
-        last_at__gte=to_datetime(bounds.start), first_at__lt=to_datetime(bounds.stop)
-    ).values_list(
-        "file_id",
-        "run",
-        "city_id",
-        "count",
-        "sum_hundredths",
-        "min_hundredths",
-        "max_hundredths",
-        "first_at",
-        "last_at",
-    )
+def _totals_within(parts: Sequence[CountedTotals], bounds: TimeRange) -> dict[int, Totals]:
+    """Return the totals by city of the readings within bounds; raise Unavailable."""
     result: dict[int, Totals] = {}
-    partial_files: dict[tuple[uuid.UUID, int], list[int]] = defaultdict(list)
-    for file_id, run, city_id, *values in overlapping:
-        totals = _totals(values)
+    partial_runs: dict[Run, list[int]] = defaultdict(list)
+    for run, city_id, totals in parts:
         if bounds.start <= totals.first_at and totals.last_at < bounds.stop:
             result[city_id] = result[city_id] + totals if city_id in result else totals
         else:
-            partial_files[file_id, run].append(city_id)
-    stored = _stored_readings(partial_files)
-    for file_run, cities in partial_files.items():
+            partial_runs[run].append(city_id)
+    stored = stored_readings(partial_runs)
+    for run, cities in partial_runs.items():
         try:
-            parts = read_cities(stored[file_run], cities, start=bounds.start, stop=bounds.stop)
+            inside = read_cities(stored[run], cities, start=bounds.start, stop=bounds.stop)
         except (KeyError, OSError) as error:
             raise Unavailable(UNAVAILABLE) from error
-        for city_id, part in parts.items():
-            result[city_id] = result[city_id] + part if city_id in result else part
+        for city_id, totals in inside.items():
+            result[city_id] = result[city_id] + totals if city_id in result else totals
     return result
 
 
-def _stored_readings(
-    runs: Collection[tuple[uuid.UUID, int]],
-) -> dict[tuple[uuid.UUID, int], StoredReadings]:
-    """Return the objects with the readings of these (file, run) pairs."""
-    if not runs:
-        return {}
-    rows = Derivative.objects.filter(
-        role=Derivative.Role.READINGS,
-        file_id__in={file_id for file_id, _ in runs},
-        run__in={run for _, run in runs},
-    )
-    return {
-        (file_id, run): StoredReadings(key=key, open=partial(store().open_bytes, key))
-        for file_id, run, key in rows.values_list("file_id", "run", "storage_key")
-    }
-
-
-def _current_totals(client_id: int) -> CityTotalsQuerySet:
-    return CityTotals.unscoped.filter(client_id=client_id).current()
-
-
 def _totals_of_row(row: Any) -> Totals:
-    return _totals([row.readings, row.total, row.lowest, row.highest, row.first, row.last])
-
-
-def _totals(values: Sequence[Any]) -> Totals:
-    count, total, lowest, highest, first, last = values
-    # MariaDB returns sums of integers as decimals.
-    return Totals(
-        count=int(count),
-        sum_hundredths=int(total),
-        min_hundredths=lowest,
-        max_hundredths=highest,
-        first_at=to_microseconds(first),
-        last_at=to_microseconds(last),
-    )
+    return make_totals([row.readings, row.total, row.lowest, row.highest, row.first, row.last])

@@ -97,6 +97,19 @@ def iter_readings(
                 yield of_cities[inside], times[inside], hundredths[inside]
 
 
+def iter_bucket_totals(
+    stored: StoredReadings, city_id: int, *, start: int, stop: int, width: int
+) -> Iterator[CityColumns]:
+    """Yield the totals of a city's readings in [start, stop) by bucket, row group by row group.
+
+    The number of a bucket, in the place of a city's, counts `width` microseconds since 1970-01-01
+    UTC. A bucket may occur in several row groups. Raises OSError.
+    """
+    cities = np.array([city_id], dtype=np.int64)
+    for _, times, hundredths in iter_readings(stored, cities, start=start, stop=stop):
+        yield total_by_city((times // width).astype(np.int32), times, hundredths)
+
+
 def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
     """Yield the totals of all cities in order, a bounded number of cities at a time."""
     footer = read_footer(stored)

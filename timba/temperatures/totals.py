@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,19 @@ class CityColumns:
     highest: Int32Array
     firsts: Int64Array
     lasts: Int64Array
+
+    @classmethod
+    def of_one(cls, city_id: int, totals: Totals) -> Self:
+        """Return the totals of one city as columns of length one."""
+        return cls(
+            cities=np.array([city_id], dtype=np.int32),
+            counts=np.array([totals.count], dtype=np.int64),
+            sums=np.array([totals.sum_hundredths], dtype=np.int64),
+            lowest=np.array([totals.min_hundredths], dtype=np.int32),
+            highest=np.array([totals.max_hundredths], dtype=np.int32),
+            firsts=np.array([totals.first_at], dtype=np.int64),
+            lasts=np.array([totals.last_at], dtype=np.int64),
+        )
 
     def __len__(self) -> int:
         return len(self.cities)
