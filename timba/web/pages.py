@@ -30,10 +30,12 @@ from timba.db.pagination import NEWEST_FIRST, Page, paginate
 from timba.db.text import fold_case
 from timba.errors import Invalid, NotSignedIn
 from timba.files.models import File
+from timba.places.models import City
 
 CLIENT_IN_SESSION = "client_id"
 # With more clients than this the menu shows a search box instead of a list.
 MAX_LISTED_CLIENTS: Final = 50
+MAX_LISTED_CITIES: Final = 200
 # Rows on a page that a live update asks for, including those that "Show more" has appended.
 MAX_LIMIT: Final = 500
 _NUMBER: Final = re.compile("[0-9]{1,6}")
@@ -114,6 +116,12 @@ def get_viewer(request: HttpRequest) -> Viewer:
 def find_consignment(viewer: Viewer, pk: int | None) -> Consignment | None:
     """Return the consignment that a list is filtered by; None if there is none with that id."""
     return viewer.rows(Consignment).filter(pk=pk).first() if pk else None
+
+
+def list_cities(viewer: Viewer, client_id: int) -> list[City]:
+    """Return the first of a client's named cities, which a field for a city's number offers."""
+    cities = viewer.rows(City).filter(client_id=client_id)
+    return list(cities.order_by("number")[:MAX_LISTED_CITIES])
 
 
 def get_page(

@@ -8,13 +8,13 @@ from django.views.generic import RedirectView
 from timba.urls import path
 from timba.web.views import (
     account,
+    answers,
     consignment,
     consignments,
     files,
     logs,
     notes,
     people,
-    tallies,
     temperatures,
 )
 
@@ -42,11 +42,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/", files.files_page, name="files"),
     path("files/rows/", files.file_rows, name="file-rows"),
     path("files/retry-failed/", files.retry_failed, name="retry-failed"),
-    path("files/profiles/", tallies.profiles_page, name="import-profiles"),
-    path("files/profiles/<int:pk>/delete/", tallies.remove_profile, name="delete-import-profile"),
+    path("files/profiles/", answers.profiles_page, name="import-profiles"),
+    path("files/profiles/<int:pk>/delete/", answers.remove_profile, name="delete-import-profile"),
     path("files/<uuid:pk>/", files.file_page, name="file"),
-    path("files/<uuid:pk>/answers/", tallies.answer, name="answer"),
-    path("files/<uuid:pk>/record/", tallies.record, name="record"),
+    path("files/<uuid:pk>/answers/", answers.answer, name="answer"),
+    path("files/<uuid:pk>/record/", answers.record, name="record"),
     path("files/<uuid:pk>/place/", files.link_to_consignment, name="place-file"),
     path("files/<uuid:pk>/retry/", files.retry, name="retry"),
     path("files/<uuid:pk>/delete/", files.remove_file, name="delete-file"),

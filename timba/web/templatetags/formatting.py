@@ -15,8 +15,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from timba import __version__
+from timba.files.models import File, ImportProfile
 from timba.serialization import format_utc
 from timba.tallies.words.units import UNIT_WORDS
+from timba.web.read_as import Fact, describe_answers, describe_reading
 
 register = template.Library()
 
@@ -193,8 +195,17 @@ def read_tables(read_as: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 @register.filter
-def answers_as_text(read_as: Mapping[str, Any]) -> list[str]:
+def reading_facts(read_as: Mapping[str, Any]) -> list[Fact]:
+    """Return how a temperature file was read."""
+    return describe_reading(read_as)
+
+
+@register.filter
+def answers_as_text(profile: ImportProfile) -> list[str]:
     """Return the answers of an import profile as short texts."""
+    read_as = profile.read_as
+    if profile.kind == File.Kind.TEMPERATURES:
+        return describe_answers(read_as)
     texts = []
     for table in read_tables(read_as):
         for field, number in (table.get("columns") or {}).items():

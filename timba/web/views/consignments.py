@@ -21,10 +21,17 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
-from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.pages import (
+    Viewer,
+    get_page,
+    get_viewer,
+    list_cities,
+    render_page,
+    rerender_on_error,
+    signed_in,
+)
 
 CONSIGNMENTS_PER_PAGE = 50
-MAX_LISTED_CITIES = 200
 
 
 @signed_in
@@ -90,7 +97,7 @@ def _render_form(
         "section": "consignments",
         "consignment": consignment,
         "form": form,
-        "cities": _list_cities(viewer, consignment.client_id),
+        "cities": list_cities(viewer, consignment.client_id),
         "file_count": viewer.rows(File).filter(consignment=consignment).count(),
         "note_count": viewer.rows(Note).filter(consignment=consignment).count(),
     }
@@ -127,7 +134,7 @@ def _render_list(
         "new_form": new_form,
     }
     if new_form is not None and viewer.client is not None:
-        context["cities"] = _list_cities(viewer, viewer.client.pk)
+        context["cities"] = list_cities(viewer, viewer.client.pk)
     return render_page(request, "web/consignments.html", context, viewer=viewer, status=status)
 
 
@@ -151,8 +158,3 @@ def annotate_city_name(rows: QuerySet[Consignment]) -> QuerySet[Consignment]:
     """Add `city_name` to the rows, the name that the client gave the city or None."""
     name = City.unscoped.name_subquery(client_id="client_id", number="city_id")
     return rows.annotate(city_name=name)
-
-
-def _list_cities(viewer: Viewer, client_id: int) -> list[City]:
-    cities = viewer.rows(City).filter(client_id=client_id)
-    return list(cities.order_by("number")[:MAX_LISTED_CITIES])

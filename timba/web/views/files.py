@@ -21,18 +21,21 @@ from timba.files.services import (
     retry_failed_files,
     retry_file,
 )
+from timba.web.answers_form import AnswersForm
 from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FileLinkForm, FilesQuery
 from timba.web.pages import (
     Viewer,
     find_consignment,
     get_page,
     get_viewer,
+    list_cities,
     render_page,
     rerender_on_error,
     safe_next_url,
     signed_in,
 )
-from timba.web.reading_form import ReadingForm
+from timba.web.tally_form import TallyForm
+from timba.web.temperature_form import TemperatureForm
 from timba.web.upload_targets import get_files_target, get_readings_target, upload_blocked_reason
 
 FILES_PER_PAGE = 50
@@ -120,25 +123,37 @@ def render_file(
     file: File,
     *,
     viewer: Viewer,
-    reading_form: ReadingForm | None = None,
+    answers: AnswersForm | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    """Render the page of a file; `reading_form` is one that was sent and cannot be taken."""
+    """Render the page of a file; `answers` is a form that was sent and cannot be taken."""
     can_write = viewer.can_write_files
-    if reading_form is None and can_write and can_be_read_otherwise(file):
-        reading_form = ReadingForm(file=file)
+    if answers is None and can_write and can_be_read_otherwise(file):
+        answers = answers_form(file)
     context = {
         "section": "files",
         "file": file,
         "link_form": FileLinkForm(viewer=viewer, file=file) if can_write else None,
-        "reading_form": reading_form,
+        "answers": answers,
+        "cities": list_cities(viewer, file.owner_id) if answers and not answers.dry_run else [],
     }
     return render_page(request, "web/file.html", context, viewer=viewer, status=status)
 
 
 def can_be_read_otherwise(file: File) -> bool:
-    """Return whether a person may say how a tally is to be read: nothing of it is recorded yet."""
+    """Return whether a person may say how a file is to be read.
+
+    A tally only as long as nothing of it is recorded.
+    """
+    if file.kind == File.Kind.TEMPERATURES:
+        return file.processed and bool(file.asks)
     return file.kind == File.Kind.TALLY and file.can_be_retried and bool(file.asks)
+
+
+def answers_form(file: File, data: QueryDict | None = None) -> AnswersForm:
+    """Return the form for a file that can be read otherwise."""
+    form = TemperatureForm if file.kind == File.Kind.TEMPERATURES else TallyForm
+    return form(data, file=file)
 
 
 @signed_in
@@ -213,5 +228,6 @@ def upload_temperatures_page(request: HttpRequest) -> HttpResponse:
         "section": "temperatures",
         "upload_target": get_readings_target(),
         "upload_blocked": upload_blocked_reason(viewer),
+        "cities": list_cities(viewer, viewer.client.pk) if viewer.client else [],
     }
     return render_page(request, "web/upload_temperatures.html", context, viewer=viewer)

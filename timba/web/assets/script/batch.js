@@ -175,12 +175,12 @@ export class Batch {
 
   #watch(row) {
     if (row.state === "ok" || row.state === "failure") this.#resetElement(row);
-    Object.assign(row, { state: "checking", progress: 0 });
+    Object.assign(row, { state: "checking", progress: 0, rowsRead: 0 });
     updateElement(row);
     this.#changed();
-    watchTask(row.task, ({ status, progress }) => {
+    watchTask(row.task, ({ status, progress, rows_read: rowsRead }) => {
       if (status === "PENDING") {
-        row.progress = progress;
+        Object.assign(row, { progress, rowsRead });
         updateElement(row);
       } else this.#fetch(row);
     });

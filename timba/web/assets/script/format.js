@@ -18,6 +18,9 @@ export const formatPercent = (part) => `${Math.floor(part * 100)}${NBSP}%`;
 
 export const formatCount = (count, singular, plural = `${singular}s`) => `${count}${NBSP}${count === 1 ? singular : plural}`;
 
+/** Format how many rows of a file have been read; empty when it is not known. */
+export const formatRows = (rows) => (rows ? `${rows.toLocaleString("en")}${NBSP}${rows === 1 ? "row" : "rows"} read` : "");
+
 /** Format a rough duration; empty when it is not known. */
 export function formatDuration(seconds) {
   if (!Number.isFinite(seconds) || seconds <= 0) return "";

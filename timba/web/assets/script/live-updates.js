@@ -1,7 +1,7 @@
 // Keeps server-rendered parts of a page current: progress bars move, and processed files refresh the page.
 
 import { sendRequest } from "./http.js";
-import { formatPercent } from "./format.js";
+import { formatPercent, formatRows } from "./format.js";
 import { watchTask } from "./polling.js";
 
 // A part with a form being edited is left alone: saving or closing the form loads it anew.
@@ -63,11 +63,13 @@ async function loadLiveParts() {
   return true;
 }
 
-function showProgress(task, progress) {
+function showProgress(task, progress, rows) {
   for (const bar of document.querySelectorAll(`[data-task="${CSS.escape(task)}"] progress`)) {
     bar.value = progress;
     const label = bar.parentElement.querySelector("[data-percent]");
     if (label) label.textContent = formatPercent(progress);
+    const rowsRead = bar.parentElement.querySelector("[data-rows-read]");
+    if (rowsRead) rowsRead.textContent = formatRows(rows);
   }
 }
 
@@ -75,8 +77,8 @@ function watchPending() {
   for (const element of document.querySelectorAll('[data-live] [data-status="PENDING"]:not([data-watched])')) {
     const { task } = element.dataset;
     element.dataset.watched = "";
-    watchTask(task, ({ status, progress }) => {
-      if (status === "PENDING") showProgress(task, progress);
+    watchTask(task, ({ status, progress, rows_read: rows }) => {
+      if (status === "PENDING") showProgress(task, progress, rows);
       else scheduleRefresh();
     });
   }

@@ -12,7 +12,7 @@ const listenersByTask = new Map();
 let timer = 0;
 let failures = 0;
 
-/** Call `listener({status, progress})` after each poll of the task, until it has been processed. */
+/** Call `listener({status, progress, rows_read})` after each poll of the task, until it has been processed. */
 export function watchTask(task, listener) {
   if (!listenersByTask.has(task)) listenersByTask.set(task, new Set());
   listenersByTask.get(task).add(listener);

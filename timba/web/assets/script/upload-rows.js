@@ -1,7 +1,7 @@
 // Draws the rows of the upload pages until their files are processed; then the server renders them.
 
 import { sendRequest } from "./http.js";
-import { formatPercent, formatSize } from "./format.js";
+import { formatPercent, formatRows, formatSize } from "./format.js";
 import { extensionOf } from "./validation.js";
 
 const LABELS = { queued: "Queued", sending: "Sending", checking: "Checking", refused: "Refused" };
@@ -37,7 +37,7 @@ export function updateElement(row) {
   updateActions(row);
 }
 
-function updateSummary({ element, state, progress, sentence, name }) {
+function updateSummary({ element, state, progress, rowsRead, sentence, name }) {
   const bar = element.querySelector(".bar-row");
   const words = element.querySelector(".words");
   bar.hidden = Boolean(sentence) || (state !== "sending" && state !== "checking");
@@ -47,6 +47,7 @@ function updateSummary({ element, state, progress, sentence, name }) {
   progressBar.value = progress;
   progressBar.setAttribute("aria-label", `${LABELS[state]} ${name}`);
   bar.querySelector("[data-percent]").textContent = formatPercent(progress);
+  bar.querySelector("[data-rows-read]").textContent = formatRows(rowsRead);
 }
 
 function updateActions({ element, state, canSendAgain, name, file }) {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from timba.files.models import File
-from timba.web.reading_form import ReadingForm
+from timba.web.tally_form import TallyForm
 
 COLUMNS = [
     {"number": 1, "letters": "A", "header": "Tag", "field": "barcode"},
@@ -37,9 +37,9 @@ def asking(*fields: str, tables: Sequence[Any] = (), **read_as: Any) -> File:
 
 def answers(file: File, **data: str) -> dict[str, Any]:
     """Return the answers of a form that is sent as it was shown but for `data`."""
-    form = ReadingForm(file=file)
+    form = TallyForm(file=file)
     shown = {name: form.initial.get(name) or "" for name in form.fields}
-    sent = ReadingForm(
+    sent = TallyForm(
         {**shown, **{name.replace("_", "-"): v for name, v in data.items()}}, file=file
     )
     assert sent.is_valid(), sent.errors
@@ -66,7 +66,7 @@ def test_barcodes_are_made_only_where_that_is_asked() -> None:
     file = asking("columns.barcode")
     assert answers(file, **{"0_makes_barcodes": "on"}) == {"columns": {"barcode": None}}
     assert answers(file) == {"columns": {"barcode": 1}}
-    assert "0-makes-barcodes" not in ReadingForm(file=asking("units")).fields
+    assert "0-makes-barcodes" not in TallyForm(file=asking("units")).fields
 
 
 def test_answers_of_several_tables_are_in_their_order() -> None:
@@ -89,21 +89,21 @@ def test_a_table_that_was_left_out_keeps_its_number() -> None:
 def test_the_decimal_mark_of_one_table_is_answered_for_it_alone() -> None:
     file = asking("tables.2.decimal", decimal=",", tables=[READ, READ])
     assert answers(file, **{"1_decimal": "."}) == {"tables": [{}, {"decimal": "."}]}
-    assert {"0-decimal", "decimal"}.isdisjoint(ReadingForm(file=file).fields)
+    assert {"0-decimal", "decimal"}.isdisjoint(TallyForm(file=file).fields)
 
 
 def test_an_encoding_is_offered_where_it_is_asked_or_was_one_of_several() -> None:
-    assert "encoding" not in ReadingForm(file=asking("units")).fields
+    assert "encoding" not in TallyForm(file=asking("units")).fields
     assert answers(asking("encoding"), encoding="cp1257") == {"encoding": "cp1257"}
-    assert "encoding" in ReadingForm(file=asking("units", encoding="cp1252")).fields
+    assert "encoding" in TallyForm(file=asking("units", encoding="cp1252")).fields
 
 
 def test_a_form_that_answers_nothing_and_one_that_contradicts_itself_are_refused() -> None:
     file = asking("units.height")
-    nothing = ReadingForm({"0-column-1": "barcode", "0-column-2": "length"}, file=file)
+    nothing = TallyForm({"0-column-1": "barcode", "0-column-2": "length"}, file=file)
     assert nothing.errors == {"__all__": ["Choose what the sheet leaves open first."]}
     twice = {"0-column-1": "length", "0-column-2": "length", "0-unit-height": "in"}
-    assert ReadingForm(twice, file=file).errors == {
+    assert TallyForm(twice, file=file).errors == {
         "__all__": ["Two columns are chosen as the length. Choose one of them."]
     }
 

@@ -1,8 +1,9 @@
-"""How tally sheets are read: answers, dry runs, and the profiles remembered from answers."""
+"""How files are read: answers, dry runs, and the profiles remembered from answers."""
 
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -23,8 +24,13 @@ from timba.web.pages import (
     safe_next_url,
     signed_in,
 )
-from timba.web.reading_form import ReadingForm
-from timba.web.views.files import can_be_read_otherwise, file_page, get_file, render_file
+from timba.web.views.files import (
+    answers_form,
+    can_be_read_otherwise,
+    file_page,
+    get_file,
+    render_file,
+)
 
 PROFILES_PER_PAGE = 50
 
@@ -32,21 +38,19 @@ PROFILES_PER_PAGE = 50
 @signed_in
 @rerender_on_error(file_page)
 def answer(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Read a sheet as the person says, in a dry run that shows what would be recorded."""
+    """Read a file as the person says; a tally in a dry run that shows what would be recorded."""
     viewer = get_viewer(request)
     file = get_file(viewer, pk)
     require(viewer.user, Permission.WRITE_FILES, client=file.client)
     if not can_be_read_otherwise(file):
         raise Conflict("This file cannot be read otherwise any more. Reload its page.")
-    form = ReadingForm(request.POST, file=file)
+    form = answers_form(file, request.POST)
     if form.is_valid():
-        answers = form.read_as
-        retried = form.attempt(
-            lambda: retry_file(actor=viewer.user, file=file, read_as=answers, dry_run=True)
-        )
+        retry = partial(retry_file, actor=viewer.user, file=file)
+        retried = form.attempt(partial(retry, read_as=form.read_as, dry_run=form.dry_run))
         if retried is not None:
             return redirect("web:file", pk=pk)
-    return render_file(request, file, viewer=viewer, reading_form=form, status=form.status)
+    return render_file(request, file, viewer=viewer, answers=form, status=form.status)
 
 
 @signed_in
@@ -63,7 +67,7 @@ def record(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @signed_in
 @require_safe
 def profiles_page(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-    """List how sheets with a known header are read, the latest first.
+    """List how files with a known header are read, the latest first.
 
     With `pk`, at the address of the form that deletes one, only if there is that profile.
     """
