@@ -16,6 +16,7 @@ from tests.factories import PASSWORD
 from tests.tallies.sheets import tally, workbook
 from tests.tallies.uploads import settle_tally
 from tests.temperatures.uploads import receive_readings, settle_readings
+from tests.web import temperature_files
 from tests.web.conftest import TIMEOUT_MS, Open
 from timba.accounts.models import User
 from timba.accounts.roles import add_role
@@ -456,7 +457,12 @@ def all_pages(owner: User) -> list[str]:
         header_digest="x",
         read_as={"units": {"length": "ft"}},
     )
-    files = [f"/files/{file.pk}/" for file in (read, failed, waiting, asking, dry)]
+    temperatures = (
+        temperature_files.asking(owner.client),
+        temperature_files.read(owner.client, error="No line of the file is a reading."),
+        temperature_files.read(owner.client, status="PENDING", rows_read=4_200_000),
+    )
+    files = [f"/files/{f.pk}/" for f in (read, failed, waiting, asking, dry, *temperatures)]
     rest = [
         "/files/",
         "/files/?q=nobody",

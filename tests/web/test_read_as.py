@@ -31,11 +31,11 @@ def test_each_assumption_has_its_words_and_its_evidence() -> None:
         ("In front of decimals", "commas", ""),
         (
             "Columns",
-            "no city, temperature in 3, date in 1, time in 2",
+            "no city, temperature in column 3, date in column 1, time in column 2",
             "Column 3 is “Temp”. Column 1 is “Datum”.",
         ),
         ("Unit", "°F", "The header says °F."),
-        ("Order of the dates", "day, month, year", ""),
+        ("Order of the dates", "day first", ""),
         ("Times without a zone", "UTC−03:30", ""),
         ("Above the readings", "1 line", ""),
         ("City of all readings", "41", ""),
@@ -43,9 +43,16 @@ def test_each_assumption_has_its_words_and_its_evidence() -> None:
 
 
 def test_answers_are_short_texts_and_what_is_unknown_stays_as_it_is() -> None:
-    read_as = {"dates": "month-first", "zone": "UTC", "encoding": "koi8-r", "skipped_lines": 0}
+    read_as = {
+        "dates": "month-first",
+        "zone": "UTC",
+        "encoding": "koi8-r",
+        "columns": {"temperature": 4},
+        "skipped_lines": 0,
+    }
     assert describe_answers(read_as) == [
         "letters are stored as: koi8-r",
-        "order of the dates: month, day, year",
+        "temperature in column 4",
+        "order of the dates: month first",
         "times without a zone: UTC",
     ]

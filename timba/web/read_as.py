@@ -24,9 +24,9 @@ COLUMNS: Final = {
 }
 UNITS: Final = {"C": "°C", "F": "°F", "K": "K"}
 DATES: Final = {
-    "year-first": "year, month, day",
-    "day-first": "day, month, year",
-    "month-first": "month, day, year",
+    "year-first": "year first",
+    "day-first": "day first",
+    "month-first": "month first",
 }
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _DECIMALS: Final = {".": "points", ",": "commas"}
@@ -47,6 +47,7 @@ _LABELS: Final = {
 class Fact:
     """One thing that was assumed of a file, and why."""
 
+    field: str
     label: str
     value: str
     evidence: str
@@ -57,6 +58,7 @@ def describe_reading(read_as: Mapping[str, Any]) -> list[Fact]:
     evidence: Mapping[str, str] = read_as.get("evidence") or {}
     return [
         Fact(
+            field=field,
             label=label,
             value=_in_words(field, read_as[field]),
             evidence=" ".join(
@@ -73,7 +75,9 @@ def describe_reading(read_as: Mapping[str, Any]) -> list[Fact]:
 def describe_answers(read_as: Mapping[str, Any]) -> list[str]:
     """Return answers, such as those of an import profile, as short texts."""
     return [
-        f"{label[0].lower()}{label[1:]}: {_in_words(field, read_as[field])}"
+        _in_words(field, read_as[field])
+        if field == "columns"
+        else f"{label[0].lower()}{label[1:]}: {_in_words(field, read_as[field])}"
         for field, label in _LABELS.items()
         if read_as.get(field)
     ]
@@ -105,4 +109,4 @@ def _in_words(field: str, value: Any) -> str:
 def _columns_in_words(columns: Mapping[str, int | None]) -> Iterator[str]:
     for field, number in columns.items():
         name = COLUMNS.get(field, field).lower()
-        yield f"no {name}" if number is None else f"{name} in {number}"
+        yield f"no {name}" if number is None else f"{name} in column {number}"

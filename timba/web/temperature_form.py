@@ -22,9 +22,9 @@ ZONES: Final = (
     *("-02:30", "-03:30", "-09:30"),
 )
 UNIT_CHOICES: Final = {
-    "C": "°C, degrees Celsius",
-    "F": "°F, degrees Fahrenheit",
-    "K": "K, kelvins",
+    "C": "°C, Celsius",
+    "F": "°F, Fahrenheit",
+    "K": "K, kelvin",
 }
 DATE_CHOICES: Final = {
     "year-first": f"{DATES['year-first']}: 2026-11-30",
