@@ -17,6 +17,7 @@ from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import Subscription, User
+from timba.accounts.token_cache import forget_users
 from timba.api import downloads
 from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
@@ -189,5 +190,6 @@ def test_export_takes_a_constant_number_of_queries(
     content_of(api_client.get(path_of(consignment, "csv")))
     for _ in range(30):
         add_log(actor=owner, consignment=consignment, **MEASURES)
+    forget_users()
     with django_assert_num_queries(4):
         content_of(api_client.get(path_of(consignment, "csv")))

@@ -16,6 +16,7 @@ from tests.conftest import MakeUser
 from tests.contract.responses import assert_problem
 from tests.factories import ClientFactory
 from timba.accounts.models import User
+from timba.accounts.token_cache import forget_users
 from timba.consignments.models import Consignment
 from timba.consignments.services import NewLog, add_logs, open_consignment
 
@@ -245,6 +246,7 @@ def test_a_page_of_30_rows_takes_as_many_queries_as_a_page_of_1(
     def queries() -> list[int]:
         counts = []
         for url in (logs_url(api, consignment)[0], CONSIGNMENTS[api][0]):
+            forget_users()
             with CaptureQueriesContext(connection) as captured:
                 assert api_client.get(url).status_code == 200
             counts.append(len(captured))

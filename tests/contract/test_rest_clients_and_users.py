@@ -21,6 +21,7 @@ from tests.contract.responses import TIME, assert_problem, envelope
 from tests.contract.test_clients_and_users import CLIENT, MARTA, SUBSCRIPTION, USER
 from tests.factories import PASSWORD, ClientFactory, UserFactory
 from timba.accounts.models import Client, Role, User
+from timba.accounts.token_cache import forget_users
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,7 @@ def rejected_by_both_apis(
 
 
 def queries(function: Callable[[], object]) -> int:
+    forget_users()
     with CaptureQueriesContext(connection) as captured:
         function()
     return len(captured)

@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from timba.accounts.models import RateLimit, RefreshToken, TokenFamily
-from timba.accounts.tokens import LEEWAY
+from timba.accounts.token_cache import LEEWAY
 
 # Small enough that other writers do not wait long for SQLite's write lock.
 _BATCH: Final = 500

@@ -17,6 +17,7 @@ from timba.accounts.authorization import permissions_of, require
 from timba.accounts.models import MAX_ROLE_NAME, Client, Role, User
 from timba.accounts.permissions import BUILT_IN_ROLES, Permission
 from timba.accounts.subscriptions import lock_seats
+from timba.accounts.token_cache import forget_users
 from timba.db.errors import translate_integrity_errors
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound
@@ -79,6 +80,7 @@ def change_role(*, actor: User, role: Role, **changes: Unpack[RoleChanges]) -> R
             role.permissions = _normalize_permissions(changes["permissions"])
             _check_permissions_held(actor, role)
         role.save()
+        forget_users()
     return role
 
 

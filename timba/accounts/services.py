@@ -26,6 +26,7 @@ from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.permissions import OWNER, Permission
 from timba.accounts.sign_in import confirm_password, hash_password, unlock_username
 from timba.accounts.subscriptions import check_seats, lock_seats
+from timba.accounts.token_cache import forget_users
 from timba.db.errors import translate_integrity_errors
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
@@ -106,6 +107,7 @@ def change_client(*, actor: User, client: Client, **changes: Unpack[ClientChange
         _check_text_fields(client, _CLIENT_TEXT_FIELDS)
         if changed:
             client.save()
+            forget_users()
     return client
 
 
@@ -190,6 +192,7 @@ def delete_user(*, actor: User, user: User) -> None:
             if user.is_active:
                 _check_not_last_owner(user)
         user.delete()
+        forget_users()
 
 
 def administrator_exists(username: str) -> bool:
@@ -244,6 +247,7 @@ def _apply(user: User, changes: UserChanges, new_hash: str | None) -> None:
         user.token_version += 1
     if changed or new_hash is not None:
         _save(user)
+        forget_users()
     if user.is_active and not was_active:
         check_seats(user.client)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from timba.accounts.authorization import require_staff
 from timba.accounts.models import Client, Subscription, User
+from timba.accounts.token_cache import forget_users
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict, Invalid, SeatsTaken
 
@@ -50,6 +51,7 @@ def change_subscription(
         if "seats" in changes and subscription.seats < taken:
             raise Conflict(f"{taken} users are active: deactivate some, or leave as many seats.")
         subscription.save()
+        forget_users()
     return subscription
 
 

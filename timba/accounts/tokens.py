@@ -1,8 +1,9 @@
 """JSON Web Tokens for programs: short-lived access tokens and rotating refresh tokens.
 
-Tokens contain no role and no client: every request reads them from the database, so changes take
-effect at once. A refresh token that is used twice was copied: its whole family is revoked, unless
-the second use comes soon enough to be a retry. See RFC 9700, section 4.14.2.
+Tokens contain no role and no client: they are read from the database, so changes take effect at
+once, or where `token_cache` may answer within a second. A refresh token that is used twice was
+copied: its whole family is revoked, unless the second use comes soon enough to be a retry. See
+RFC 9700, section 4.14.2.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import jwt
 from django.conf import settings
@@ -18,15 +18,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from timba.accounts.models import RefreshToken, TokenFamily, User
+from timba.accounts.token_cache import (
+    LEEWAY,
+    Claims,
+    begin_reading,
+    forget_users,
+    verified_tokens,
+)
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import NotSignedIn
 
 _ACCESS, _REFRESH = "access", "refresh"
 _REPEAT_GRACE = timedelta(seconds=10)
-# The tolerated difference between the clocks of two servers.
-LEEWAY = timedelta(seconds=30)
 _CLAIMS = ["typ", "sub", "sid", "ver", "jti", "iat", "exp"]
 _ALGORITHM, _AUDIENCE, _ISSUER = "HS256", "timba", "timba"
+_INVALID = "The token is invalid or has expired. Sign in again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +59,7 @@ def rotate_tokens(*, refresh: str) -> TokenPair:
     claims = _decode(refresh, expected=_REFRESH)
     with transaction.atomic():
         family = _get_active_family(claims)
-        token = RefreshToken.objects.filter(jti=claims["jti"], family=family)
+        token = RefreshToken.objects.filter(jti=claims.jti, family=family)
         now = timezone.now()
         if token.filter(used_at__isnull=True).update(used_at=now):
             return _issue_pair(family)
@@ -65,21 +71,33 @@ def rotate_tokens(*, refresh: str) -> TokenPair:
 
 def revoke_tokens(*, refresh: str) -> None:
     """Revoke the family of a refresh token."""
-    _revoke(_decode(refresh, expected=_REFRESH)["sid"], timezone.now())
+    _revoke(_decode(refresh, expected=_REFRESH).family_id, timezone.now())
 
 
-def get_user_by_access_token(access: str) -> User:
+def get_user_by_access_token(access: str, *, recent: bool = False) -> User:
     """Return the user of an access token, with client, subscription and role.
 
-    Raises NotSignedIn for an invalid, expired or revoked token.
+    Where a `recent` one will do, the user may have been read up to `USER_SECONDS` ago; treat it as
+    read-only, because requests share it. Raises NotSignedIn for an invalid, expired or revoked
+    token.
     """
-    return _get_active_family(_decode(access, expected=_ACCESS)).user
+    token = verified_tokens.get(access)
+    if token is None:
+        token = verified_tokens.add(access, _decode(access, expected=_ACCESS))
+    elif token.claims.is_expired:
+        raise NotSignedIn(_INVALID)
+    user = token.user if recent else None
+    if user is None:
+        reading = begin_reading()
+        user = _get_active_family(token.claims).user
+        token.remember_user(user, reading)
+    return user
 
 
-def _decode(token: str, *, expected: str) -> dict[str, Any]:
+def _decode(token: str, *, expected: str) -> Claims:
     """Return the claims of a token of the `expected` type; raise NotSignedIn for any other."""
     try:
-        claims: dict[str, Any] = jwt.decode(
+        claims = jwt.decode(
             token,
             settings.TIMBA_JWT_KEY,
             algorithms=[_ALGORITHM],
@@ -90,21 +108,25 @@ def _decode(token: str, *, expected: str) -> dict[str, Any]:
             options={"require": _CLAIMS},
         )
         if claims["typ"] == expected:
-            claims["sid"] = uuid.UUID(claims["sid"])
-            claims["jti"] = uuid.UUID(claims["jti"])
-            return claims
+            return Claims(
+                family_id=uuid.UUID(claims["sid"]),
+                user_id=claims["sub"],
+                token_version=claims["ver"],
+                jti=uuid.UUID(claims["jti"]),
+                expires_at=int(claims["exp"]),
+            )
     except (jwt.InvalidTokenError, TypeError, ValueError, AttributeError):
         pass
-    raise NotSignedIn("The token is invalid or has expired. Sign in again.")
+    raise NotSignedIn(_INVALID)
 
 
-def _get_active_family(claims: dict[str, Any]) -> TokenFamily:
+def _get_active_family(claims: Claims) -> TokenFamily:
     families = TokenFamily.objects.select_related(
         "user__client__subscription", "user__role"
-    ).filter(pk=claims["sid"], revoked_at__isnull=True)
+    ).filter(pk=claims.family_id, revoked_at__isnull=True)
     for family in families:  # at most one; first() would add a costly ORDER BY
         user = family.user
-        is_current = (claims["sub"], claims["ver"]) == (str(user.pk), user.token_version)
+        is_current = (claims.user_id, claims.token_version) == (str(user.pk), user.token_version)
         if is_current and user.can_sign_in:
             return family
     raise NotSignedIn("This sign-in is over. Sign in again.")
@@ -142,3 +164,4 @@ def _encode(
 
 def _revoke(family_id: uuid.UUID, now: datetime) -> None:
     TokenFamily.objects.filter(pk=family_id, revoked_at__isnull=True).update(revoked_at=now)
+    forget_users()

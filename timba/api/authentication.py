@@ -9,6 +9,7 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request, is_form_media_type
 
 from timba.accounts.models import User
@@ -32,11 +33,13 @@ def bearer_token(request: HttpRequest) -> str | None:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access>`."""
+    """`Authorization: Bearer <access>`; only writes read the user anew every time."""
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         token = bearer_token(request._request)
-        return None if token is None else (get_user_by_access_token(token), token)
+        if token is None:
+            return None
+        return get_user_by_access_token(token, recent=request.method in SAFE_METHODS), token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return "Bearer"
@@ -78,7 +81,7 @@ def authenticate_request(request: HttpRequest) -> User:
     """
     token = bearer_token(request)
     if token is not None:
-        return get_user_by_access_token(token)
+        return get_user_by_access_token(token, recent=True)
     if isinstance(request.user, User):
         return request.user
     raise NotAuthenticated("Sign in first, or send an access token.")

@@ -145,7 +145,10 @@ class ClientView(APIView):
     )
     def get(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="client")
-        return Response(serialize_client(acting_client(actor_of(request), params.get("client_id"))))
+        actor, client_id = actor_of(request), params.get("client_id")
+        # The actor's own client too is read anew: a cached one could be a second old.
+        own_or_named = actor.client_id if client_id in (None, "") else client_id
+        return Response(serialize_client(acting_client(actor, own_or_named)))
 
     @extend_schema(
         summary="Add a client (/timba)",
