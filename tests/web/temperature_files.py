@@ -14,10 +14,10 @@ CITY = "The file has no city. Of which city are its readings?"
 ASKS = [
     {
         "columns": [
-            {"number": 1, "header": "No.", "field": None},
-            {"number": 2, "header": "Date", "field": "date"},
-            {"number": 3, "header": "Time", "field": "time"},
-            {"number": 4, "header": "Temp (°F)", "field": "temperature"},
+            {"number": 1, "letters": "A", "header": "No.", "field": None},
+            {"number": 2, "letters": "B", "header": "Date", "field": "date"},
+            {"number": 3, "letters": "C", "header": "Time", "field": "time"},
+            {"number": 4, "letters": "D", "header": "Temp (°F)", "field": "temperature"},
         ],
         "rows": [
             [4, ["1", "03/04/2026", "08:30", "70,7"]],
@@ -35,8 +35,8 @@ READ_AS = {
     "zone": "UTC",
     "skipped_lines": 3,
     "evidence": {
-        "unit": "The header “Temp (°F)” says so.",
-        "columns.temperature": "Column 4 is “Temp (°F)”.",
+        "unit": "Temperatures in °F, from line 3.",
+        "columns.temperature": "Temperature in column D (“Temp (°F)”), from line 3.",
     },
 }
 RESULT = {

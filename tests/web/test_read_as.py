@@ -6,32 +6,31 @@ from timba.web.read_as import describe_answers, describe_reading
 
 
 def test_each_assumption_has_its_words_and_its_evidence() -> None:
-    facts = describe_reading(
-        {
-            "encoding": "cp1250",
-            "delimiter": ";",
-            "decimal": ",",
-            "columns": {"city_id": None, "temperature": 3, "date": 1, "time": 2},
-            "unit": "F",
-            "dates": "day-first",
-            "zone": "-03:30",
-            "skipped_lines": 1,
-            "city_id": 41,
-            "profile": 7,
-            "evidence": {
-                "unit": "The header says °F.",
-                "columns.temperature": "Column 3 is “Temp”.",
-                "columns.date": "Column 1 is “Datum”.",
-            },
-        }
-    )
+    read_as = {
+        "encoding": "cp1250",
+        "delimiter": ";",
+        "decimal": ",",
+        "columns": {"city_id": None, "temperature": 3, "date": 1, "time": 2},
+        "unit": "F",
+        "dates": "day-first",
+        "zone": "-03:30",
+        "skipped_lines": 1,
+        "city_id": 41,
+        "profile": 7,
+        "evidence": {
+            "unit": "The header says °F.",
+            "columns.temperature": "Column 3 is “Temp”.",
+            "columns.date": "Column 1 is “Datum”.",
+        },
+    }
+    facts = describe_reading({"read_as": read_as})
     assert [(fact.label, fact.value, fact.evidence) for fact in facts] == [
         ("Letters are stored as", "Central European (Windows-1250)", ""),
         ("Between the fields", "semicolons", ""),
         ("In front of decimals", "commas", ""),
         (
             "Columns",
-            "no city, temperature in column 3, date in column 1, time in column 2",
+            "no city, temperature in column C, date in column A, time in column B",
             "Column 3 is “Temp”. Column 1 is “Datum”.",
         ),
         ("Unit", "°F", "The header says °F."),
@@ -52,7 +51,18 @@ def test_answers_are_short_texts_and_what_is_unknown_stays_as_it_is() -> None:
     }
     assert describe_answers(read_as) == [
         "letters are stored as: koi8-r",
-        "temperature in column 4",
+        "temperature in column D",
         "order of the dates: month first",
         "times without a zone: UTC",
+    ]
+
+
+def test_what_is_asked_is_not_told() -> None:
+    columns = {"city_id": 1, "temperature": 2, "timestamp": 3}
+    questions = [{"field": "columns.temperature"}, {"field": "unit"}]
+    read_as = {"columns": columns, "unit": "C", "zone": "UTC"}
+    facts = describe_reading({"read_as": read_as, "questions": questions})
+    assert [(fact.label, fact.value) for fact in facts] == [
+        ("Columns", "city in column A, date and time in column C"),
+        ("Times without a zone", "UTC"),
     ]

@@ -11,7 +11,8 @@ FIELDS = ("city_id", None, "temperature", "timestamp")
 
 
 def column(number: int, field: str | None) -> dict[str, Any]:
-    return {"number": number, "header": f"Title {number}", "field": field}
+    letters = "ABCDEFG"[number - 1]
+    return {"number": number, "letters": letters, "header": f"Title {number}", "field": field}
 
 
 def read(*questions: dict[str, Any], fields: Any = FIELDS, **read_as: Any) -> File:
@@ -75,7 +76,8 @@ def test_columns_are_answered_by_number_and_one_that_is_none_now_by_none() -> No
     file = read(question("columns.temperature"), fields=("city_id", None, None, "timestamp"))
     assert answers(file, column_2="temperature") == {"columns": {"temperature": 2}}
     guessed = read(question("columns.temperature"))
-    assert answers(guessed) == {"columns": {"temperature": 3}}
+    assert sent(guessed).errors == {"__all__": ["Choose the column of the temperatures."]}
+    assert answers(guessed, column_3="temperature") == {"columns": {"temperature": 3}}
     assert answers(read(), column_4="date", column_2="time") == {
         "columns": {"timestamp": None, "date": 4, "time": 2}
     }

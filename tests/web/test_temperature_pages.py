@@ -42,7 +42,7 @@ def test_the_page_says_how_a_file_was_read_and_warns(owner: User) -> None:
     for fact in (
         "Readings counted 4,199 of 4,200 rows",
         "Between the fields semicolons In front of decimals commas",
-        "Unit °F The header “Temp (°F)” says so.",
+        "Unit °F Temperatures in °F, from line 3.",
         "Order of the dates day first",
         "City of all readings 41",
     ):
@@ -136,7 +136,7 @@ def test_profiles_of_temperatures_are_in_words_and_can_be_forgotten(owner: User)
         read_as={"dates": "day-first", "zone": "+02:00", "columns": {"temperature": 4}},
     )
     assert (
-        "No. · Date · Temp Temperatures temperature in column 4; order of the dates: day first; "
+        "No. · Date · Temp Temperatures temperature in column D; order of the dates: day first; "
         "times without a zone: UTC+02:00 0 never" in text_of(owner, "/files/profiles/")
     )
     response = browser_of(owner).post(f"/files/profiles/{profile.pk}/delete/")

@@ -22,7 +22,7 @@ from timba.web.read_as import ENCODINGS
 class TableChoices:
     """One table of the file: its first rows, and the bound fields of its columns and of the rest.
 
-    A column is its name, its header and its field.
+    A column is its letters, its header and its field.
     """
 
     title: str
@@ -96,7 +96,7 @@ class AnswersForm(ServiceForm):
     def _add_columns(self, index: int, head: Mapping[str, Any]) -> None:
         for column in head["columns"]:
             name = f"{index}-column-{column['number']}"
-            label = f"Column {self._column_name(column)}"
+            label = f"Column {column['letters']}"
             self.fields[name] = forms.ChoiceField(
                 required=False, choices=[("", "not used"), *self.column_fields.items()], label=label
             )
@@ -106,9 +106,8 @@ class AnswersForm(ServiceForm):
     def _columns(self, index: int) -> list[tuple[str, str, BoundField]]:
         """Return the columns of a table, as they are shown."""
         return [
-            (self._column_name(column), column["header"], self[f"{index}-column-{number}"])
+            (column["letters"], column["header"], self[f"{index}-column-{column['number']}"])
             for column in self._heads[index]["columns"]
-            for number in (column["number"],)
         ]
 
     def _chosen_columns(self, index: int) -> list[tuple[int, str]]:
@@ -129,8 +128,3 @@ class AnswersForm(ServiceForm):
         """Return whether a choice differs from how the file was understood."""
         value = self.cleaned_data.get(name)
         return bool(value) and value != self.initial.get(name)
-
-    @staticmethod
-    def _column_name(column: Mapping[str, Any]) -> str:
-        """Return how a column is called where the rows are shown."""
-        raise NotImplementedError

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from timba.files.columns import column_letters
+
 ENCODINGS: Final = {
     "utf-8": "Unicode (UTF-8)",
     "utf-16-le": "Unicode (UTF-16, little-endian)",
@@ -47,18 +49,23 @@ _LABELS: Final = {
 class Fact:
     """One thing that was assumed of a file, and why."""
 
-    field: str
     label: str
     value: str
     evidence: str
 
 
-def describe_reading(read_as: Mapping[str, Any]) -> list[Fact]:
-    """Return what was assumed of a file, from `read_as` in its result."""
+def describe_reading(result: Mapping[str, Any]) -> list[Fact]:
+    """Return how a file was read, from its result, without what it asks for."""
+    asked = {question["field"] for question in result.get("questions") or ()}
+    read_as = {name: each for name, each in result["read_as"].items() if name not in asked}
+    read_as["columns"] = {
+        name: number
+        for name, number in (read_as.get("columns") or {}).items()
+        if f"columns.{name}" not in asked
+    }
     evidence: Mapping[str, str] = read_as.get("evidence") or {}
     return [
         Fact(
-            field=field,
             label=label,
             value=_in_words(field, read_as[field]),
             evidence=" ".join(
@@ -109,4 +116,4 @@ def _in_words(field: str, value: Any) -> str:
 def _columns_in_words(columns: Mapping[str, int | None]) -> Iterator[str]:
     for field, number in columns.items():
         name = COLUMNS.get(field, field).lower()
-        yield f"no {name}" if number is None else f"{name} in column {number}"
+        yield f"no {name}" if number is None else f"{name} in column {column_letters(number - 1)}"

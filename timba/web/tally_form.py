@@ -126,7 +126,3 @@ class TallyForm(AnswersForm):
         """Return whether a question about a field names this table, or all tables."""
         number = self._heads[index]["table"]
         return field in self.questions or f"tables.{number}.{field}" in self.questions
-
-    @staticmethod
-    def _column_name(column: Mapping[str, Any]) -> str:
-        return str(column["letters"])

@@ -92,12 +92,10 @@ class TemperatureForm(AnswersForm):
         if "encoding" in self.questions:
             self._set_choices("encoding", ENCODINGS)
         self.initial["city_id"] = self._understood.get("city_id")
-        self._understood_columns = {
-            column["field"]: column["number"]
-            for head in self._heads
-            for column in head["columns"]
-            if column["field"] in COLUMNS
-        }
+        self._understood_columns: dict[str, int] = {}
+        for head in self._heads:
+            for column in head["columns"]:
+                self._take_column(column["field"], column["number"])
 
     @property
     def tables(self) -> Iterator[TableChoices]:
@@ -127,6 +125,12 @@ class TemperatureForm(AnswersForm):
         if "city_id" not in {*chosen, *self.errors} and not self.cleaned_data.get("city_id"):
             self.add_error("city_id", NO_CITY)
 
+    def _take_column(self, field: str | None, number: int) -> None:
+        if f"columns.{field}" in self.questions:
+            self.initial[f"0-column-{number}"] = ""
+        elif field in COLUMNS:
+            self._understood_columns[field] = number
+
     def _set_choices(self, name: str, labels: Mapping[str, str]) -> None:
         """Fill in what was understood; or, of a question, offer what it offers."""
         field = cast("forms.ChoiceField", self.fields[name])
@@ -150,18 +154,13 @@ class TemperatureForm(AnswersForm):
         }
 
     def _column_answers(self) -> dict[str, int | None]:
-        """Return the columns that were asked for or are changed; None for one that is none now."""
+        """Return the columns that differ from how they were understood; None for one no more."""
         chosen, understood = self._columns_by_field(), self._understood_columns
         return {
             field: chosen.get(field)
             for field in COLUMNS
             if chosen.get(field) != understood.get(field)
-            or (field in chosen and f"columns.{field}" in self.questions)
         }
-
-    @staticmethod
-    def _column_name(column: Mapping[str, Any]) -> str:
-        return str(column["number"])
 
 
 def _east(zone: str) -> int:

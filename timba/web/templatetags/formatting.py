@@ -196,9 +196,8 @@ def read_tables(read_as: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 @register.filter
 def reading_facts(result: Mapping[str, Any]) -> list[Fact]:
-    """Return how a temperature file was read, without what it asks for."""
-    asked = {question["field"] for question in result.get("questions") or ()}
-    return [fact for fact in describe_reading(result["read_as"]) if fact.field not in asked]
+    """Return how a temperature file was read."""
+    return describe_reading(result)
 
 
 @register.filter

@@ -146,7 +146,7 @@ def can_be_read_otherwise(file: File) -> bool:
     A tally only as long as nothing of it is recorded.
     """
     if file.kind == File.Kind.TEMPERATURES:
-        return file.processed and bool(file.asks)
+        return file.status == File.Status.SUCCESS or (file.processed and bool(file.asks))
     return file.kind == File.Kind.TALLY and file.can_be_retried and bool(file.asks)
 
 
