@@ -1,0 +1,134 @@
+"""Parses the lines of a text that have three good fields, and tells which other lines there are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from timba.temperatures.layout.layouts import PLAIN_FIELDS, Layout
+from timba.temperatures.vectorised.numbers import parse_cities, parse_temperatures
+from timba.temperatures.vectorised.timestamps import parse_timestamps
+from timba.temperatures.vectorised.words import Flags, PaddedText, Positions
+
+_LF, _CR = ord("\n"), ord("\r")
+_FIELDS = len(PLAIN_FIELDS)
+
+
+class Columns(NamedTuple):
+    """Readings as columns of equal length."""
+
+    cities: npt.NDArray[np.int32]
+    hundredths: npt.NDArray[np.int32]
+    times: npt.NDArray[np.int64]
+
+    def select(self, flags: Flags) -> Columns:
+        """Return the flagged readings."""
+        return Columns(self.cities[flags], self.hundredths[flags], self.times[flags])
+
+    def insert(self, positions: Positions, others: Columns) -> Columns:
+        """Return these readings with others before those at the positions."""
+        return Columns(
+            np.insert(self.cities, positions, others.cities),
+            np.insert(self.hundredths, positions, others.hundredths),
+            np.insert(self.times, positions, others.times),
+        )
+
+
+class Lines(NamedTuple):
+    """Lines of a text by their indices, and where they are without their line ends."""
+
+    indices: Positions
+    starts: Positions
+    ends: Positions
+
+
+class ParsedRows(NamedTuple):
+    """The readings that are certain, the indices of their lines, and all other lines.
+
+    Blank lines are counted, but are neither.
+    """
+
+    line_count: int
+    lines: Positions
+    readings: Columns
+    others: Lines
+
+
+class _Fields(NamedTuple):
+    """Where the fields are of those lines that have three; `lines` are the lines' indices."""
+
+    lines: Positions
+    starts: tuple[Positions, ...]
+    ends: tuple[Positions, ...]
+
+
+def parse_rows(data: bytes, start: int, end: int, layout: Layout) -> ParsedRows:
+    """Parse the lines between two positions, of which the second follows a line feed."""
+    text = PaddedText(data, start, end)
+    has_cr = data.find(b"\r", start, end) >= 0
+    all_lines, fields = _split(text, layout.delimiter, has_cr=has_cr)
+    readings, bad = _parse_fields(text, fields, layout)
+    lines = fields.lines
+    if bad.any():
+        good = ~bad
+        lines = lines[good]
+        readings = readings.select(good)
+    line_count = len(all_lines.indices)
+    if len(lines) == line_count:
+        others = np.zeros(0, np.intp)
+    else:
+        is_other = all_lines.ends > all_lines.starts
+        is_other[lines] = False
+        others = np.flatnonzero(is_other)
+    return ParsedRows(
+        line_count=line_count,
+        lines=lines,
+        readings=readings,
+        others=Lines(others, start + all_lines.starts[others], start + all_lines.ends[others]),
+    )
+
+
+def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _Fields]:
+    is_lf = text.bytes == _LF
+    separators = np.flatnonzero(is_lf | (text.bytes == ord(delimiter)))
+    is_lf = is_lf[separators]
+    line_count = np.count_nonzero(is_lf)
+    if len(separators) == _FIELDS * line_count and is_lf[_FIELDS - 1 :: _FIELDS].all():
+        first, second, ends = (separators[number::_FIELDS] for number in range(_FIELDS))
+        all_lines = _lines(text, ends, has_cr=has_cr)
+        with_three = all_lines
+    else:
+        lfs = np.flatnonzero(is_lf)
+        all_lines = _lines(text, separators[lfs], has_cr=has_cr)
+        indices = np.flatnonzero(np.diff(lfs, prepend=-1) == _FIELDS)
+        first, second = separators[lfs[indices] - 2], separators[lfs[indices] - 1]
+        with_three = Lines(indices, all_lines.starts[indices], all_lines.ends[indices])
+    return all_lines, _Fields(
+        with_three.indices,
+        (with_three.starts, first + 1, second + 1),
+        (first, second, with_three.ends),
+    )
+
+
+def _lines(text: PaddedText, lfs: Positions, *, has_cr: bool) -> Lines:
+    """Return the lines that end with these line feeds, or each with a CR before it."""
+    starts = np.zeros_like(lfs)
+    np.add(lfs[:-1], 1, out=starts[1:])
+    ends = lfs - (text.bytes[lfs - 1] == _CR) if has_cr else lfs
+    return Lines(np.arange(len(lfs)), starts, ends)
+
+
+def _parse_fields(text: PaddedText, fields: _Fields, layout: Layout) -> tuple[Columns, Flags]:
+    columns = layout.columns
+    city, temperature, timestamp = (
+        (fields.starts[column], fields.ends[column])
+        for column in (columns.city or 0, columns.temperature, columns.timestamp)
+    )
+    cities, bad = parse_cities(text, *city)
+    hundredths, bad_temperatures = parse_temperatures(text, *temperature, layout.decimal)
+    times, bad_timestamps = parse_timestamps(text, *timestamp)
+    bad |= bad_temperatures
+    bad |= bad_timestamps
+    return Columns(cities, hundredths, times), bad
