@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.reasons import LineError, Reason, fields_reason
@@ -36,6 +38,7 @@ def line_splitter(layout: Layout) -> Callable[[str], list[str]]:
     return split
 
 
+@lru_cache(maxsize=8)
 def _quoted_field(delimiter: str) -> re.Pattern[str]:
     """Return the pattern of one field and the delimiter behind it, or the end of the line.
 
@@ -47,6 +50,17 @@ def _quoted_field(delimiter: str) -> re.Pattern[str]:
     return re.compile(
         rf'{blanks}(?:=?"((?:[^"]|"")*+)"{blanks}|(?!=?")([^{delimiter}]*+))({delimiter}|\Z)'
     )
+
+
+def split_fields(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line of any layout with this delimiter, however many there are.
+
+    A line whose quotation marks do not match is split as if it had none.
+    """
+    if '"' in line:
+        with suppress(LineError):
+            return _split_quoted(line, _quoted_field(delimiter))
+    return [field.strip(BLANKS) for field in line.split(delimiter)]
 
 
 def _split_quoted(line: str, quoted_field: re.Pattern[str]) -> list[str]:

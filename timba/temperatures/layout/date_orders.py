@@ -1,0 +1,211 @@
+"""Decides the order of day, month and year from the dates of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from itertools import islice
+from typing import Final
+
+from timba.files.questions import Question
+from timba.temperatures.layout.answers import Answers
+from timba.temperatures.layout.layouts import DateOrder, Layout
+from timba.temperatures.layout.tables import Table
+from timba.temperatures.layout.values import DATE_PART
+
+_ALL: Final = frozenset(DateOrder)
+_YEAR_LAST: Final = frozenset((DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST))
+_ORDER_WORDS: Final = {
+    DateOrder.YEAR_FIRST: "year first",
+    DateOrder.DAY_FIRST: "day first",
+    DateOrder.MONTH_FIRST: "month first",
+}
+_BEGINNINGS: Final = {
+    DateOrder.YEAR_FIRST: "year",
+    DateOrder.DAY_FIRST: "day",
+    DateOrder.MONTH_FIRST: "month",
+}
+# Lines that are searched for dates at a time.
+_BATCH: Final = 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DateDecision:
+    """The order of dates, the best guess where it is open, and why.
+
+    A question that `is_contradicted` is about dates of which some decide so and some otherwise.
+    """
+
+    order: DateOrder = DateOrder.YEAR_FIRST
+    two_digit_years: bool = False
+    evidence: str = ""
+    question: Question | None = None
+    is_contradicted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A date, the orders in which it exists, and the text and number of its line."""
+
+    orders: frozenset[DateOrder]
+    text: str
+    place: str
+    has_short_year: bool
+
+
+def decide_dates(
+    table: Table,
+    column: int,
+    answers: Answers,
+    layout: Layout,
+    lines: Callable[[Layout], Iterable[bytes]] | None,
+) -> DateDecision:
+    """Return the order of the dates in a column, by the head or else by all lines of the file."""
+    found = list(_dates_in_head(table, column))
+    others = [each for each in found if each.orders != _ALL or each.has_short_year]
+    # Some lines in another form than the rest are bad lines of the plain layout.
+    is_year_first = 2 * len(others) <= len(found)
+    short_years = 2 * sum(each.has_short_year for each in found) > len(found)
+    if answers.dates is not None:
+        evidence = _tell(answers.dates, answers.source("dates"))
+        return DateDecision(order=answers.dates, two_digit_years=short_years, evidence=evidence)
+    if is_year_first:
+        return DateDecision()
+    orders, deciding = _decide(others)
+    if len(orders) > 1 and lines is not None:
+        every = _dates_in_lines(lines(layout), table.delimiter, column)
+        orders, deciding = _decide(others, every)
+    if len(orders) == 1:
+        [order] = orders
+        evidence = _tell(order, f"as in “{deciding[-1].text}”{deciding[-1].place}")
+        return DateDecision(
+            order=order,
+            two_digit_years=short_years and order is DateOrder.YEAR_FIRST,
+            evidence=evidence,
+        )
+    return _ask(orders, deciding, others[0], short_years=short_years)
+
+
+def _tell(order: DateOrder, source: str) -> str:
+    return f"Dates begin with the {_BEGINNINGS[order]}, {source}."
+
+
+def _ask(
+    orders: frozenset[DateOrder], deciding: Sequence[_Found], first: _Found, *, short_years: bool
+) -> DateDecision:
+    if orders:
+        choices = [order for order in _usual_orders(first) if order in orders]
+        sentence = (
+            f"“{first.text}”{first.place} can be {_listed(choices)}, and no line of the file "
+            "decides which. In which order are the dates?"
+        )
+    else:
+        one, *_, other = deciding
+        choices = list(_usual_orders(first))
+        sentence = (
+            f"“{one.text}”{one.place} can only be {_listed(_sorted(one.orders))}, "
+            f"“{other.text}”{other.place} only {_listed(_sorted(other.orders))}. In which order "
+            "are the dates?"
+        )
+    question = Question(
+        field="dates", sentence=sentence, choices=tuple(order.value for order in choices)
+    )
+    return DateDecision(
+        order=choices[0],
+        two_digit_years=short_years,
+        question=question,
+        is_contradicted=not orders,
+    )
+
+
+def _usual_orders(first: _Found) -> Sequence[DateOrder]:
+    """Return the orders that a date may be in, the most usual one with its signs first."""
+    orders = [DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST]
+    return [*orders, DateOrder.YEAR_FIRST] if first.has_short_year else orders
+
+
+def _sorted(orders: frozenset[DateOrder]) -> list[DateOrder]:
+    return [order for order in DateOrder if order in orders]
+
+
+def _listed(orders: Sequence[DateOrder]) -> str:
+    words = [_ORDER_WORDS[order] for order in orders]
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _decide(
+    head: Iterable[_Found], rest: Iterable[_Found] = ()
+) -> tuple[frozenset[DateOrder], Sequence[_Found]]:
+    """Return the orders in which all dates exist, and the dates that narrowed them down.
+
+    All of the head counts, so that it is noticed when its dates contradict each other; of the rest,
+    only as many as decide.
+    """
+    orders, deciding = _ALL, list[_Found]()
+    for each in head:
+        if each.orders and not orders <= each.orders:
+            orders &= each.orders
+            deciding.append(each)
+        if not orders:
+            return orders, deciding
+    if len(orders) > 1:
+        for each in rest:
+            if each.orders and not orders <= each.orders:
+                orders &= each.orders
+                deciding.append(each)
+            if len(orders) <= 1:
+                break
+    return orders, deciding
+
+
+def _dates_in_head(table: Table, column: int) -> Iterator[_Found]:
+    for row in table.rows:
+        text = table.text(row, column)
+        if match := DATE_PART.match(text):
+            orders, has_short_year = _orders(match["first"], match["second"], match["third"])
+            yield _Found(orders, text, f" on line {row.number}", has_short_year)
+
+
+def _dates_in_lines(lines: Iterable[bytes], delimiter: str, column: int) -> Iterator[_Found]:
+    """Yield the different dates in a column of all lines, as fast as a pattern finds them."""
+    sign = re.escape(delimiter.encode())
+    field = rb'[ \t="]*([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4})(?![0-9])'
+    dates = re.compile(rb"^(?:[^\n%b]*%b){%d}%b" % (sign, sign, column, field), re.MULTILINE)
+    seen: set[bytes] = set()
+    every = iter(lines)
+    while batch := list(islice(every, _BATCH)):
+        for text in set(dates.findall(b"\n".join(batch))) - seen:
+            seen.add(text)
+            if match := DATE_PART.fullmatch(text.decode()):
+                orders, has_short_year = _orders(match["first"], match["second"], match["third"])
+                yield _Found(orders, match[0], "", has_short_year)
+
+
+@cache
+def _orders(first: str, second: str, third: str) -> tuple[frozenset[DateOrder], bool]:
+    """Return the orders in which a date exists, and whether its year has two digits.
+
+    A date that begins with a year of four digits is read in every order.
+    """
+    if len(first) > 2:
+        return _ALL, False
+    is_short = len(third) <= 2
+    orders = {
+        DateOrder.DAY_FIRST: (third, second, first),
+        DateOrder.MONTH_FIRST: (third, first, second),
+    }
+    if is_short and len(first) == 2:
+        orders[DateOrder.YEAR_FIRST] = (first, second, third)
+    exist = (order for order, parts in orders.items() if _exists(*map(int, parts)))
+    return frozenset(exist), is_short
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    try:
+        date(year + 2000 if year < 100 else year, month, day)
+    except ValueError:
+        return False
+    return True

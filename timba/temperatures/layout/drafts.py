@@ -1,0 +1,245 @@
+"""Drafts the layout of a temperature file from its head and from answers, with what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from timba.files.headers import header_digest
+from timba.files.questions import Question
+from timba.temperatures.layout.answers import CITY, TEMPERATURE, Answers
+from timba.temperatures.layout.columns import choose_columns, city_names, column_name
+from timba.temperatures.layout.date_orders import decide_dates
+from timba.temperatures.layout.encodings import Head, decode_damaged, decode_heads
+from timba.temperatures.layout.layouts import PLAIN, PLAIN_FIELDS, Layout, Unit
+from timba.temperatures.layout.tables import Table, find_table, has_reading
+from timba.temperatures.layout.temperature_units import read_unit
+from timba.temperatures.layout.units import decide_unit, is_plausible
+from timba.temperatures.layout.zone_decisions import decide_zone
+from timba.temperatures.parsing import Reading, line_parser
+
+Lines = Callable[[Layout], Iterable[bytes]]
+
+ANY_ENCODING: Final = "The encoding may be {encodings}; the readings are the same in each."
+BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
+NO_CITY: Final = "No column says of which city the readings are. Give the number of the city."
+
+
+@dataclass(kw_only=True, slots=True)
+class Draft:
+    """A layout in the making, why so, and what is open.
+
+    The fields `contradicted` are open although the file says something of them.
+    """
+
+    table: Table
+    layout: Layout
+    evidence: dict[str, str] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+    contradicted: set[str] = field(default_factory=set)
+    has_ignored_city: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The digest of the header, empty without one."""
+        return header_digest([self.table.header]) if self.table.header else ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the plain layout, of which nothing has to be told."""
+        layout = self.layout
+        is_utf8 = layout.encoding == PLAIN.encoding
+        return layout.has_plain_lines and is_utf8 and layout.skipped_lines <= 1
+
+    @property
+    def is_of_temperatures(self) -> bool:
+        """Whether the header names a temperature, or does not deny that there are any."""
+        asked = {question.field for question in self.questions}
+        is_asked = f"columns.{TEMPERATURE}" in asked
+        return not (self.table.header_row and is_asked) or self.table.names(TEMPERATURE)
+
+    def readings(self, count: int | None = None) -> list[Reading]:
+        """Return the readings on so many first lines below the header, whatever their city."""
+        layout = self.layout
+        if layout.columns.city is None:
+            layout = replace(layout, city_id=1)
+        parse = line_parser(layout)
+        first = layout.skipped_lines
+        rows = [row for row in self.table.rows if row.number > first]
+        if count is not None:
+            rows = [row for row in rows if row.number <= first + count]
+        parsed = (parse(row.line.encode(errors="replace")) for row in rows)
+        return [each for each in parsed if isinstance(each, Reading)]
+
+    def is_mostly_plausible(self) -> bool:
+        """Return whether more than half of the rows are readings that may be of a town."""
+        likely = [
+            each for each in self.readings() if is_plausible(each.hundredths / 100, Unit.CELSIUS)
+        ]
+        return 2 * len(likely) > len(self.table.rows)
+
+    def add(self, name: str, evidence: str, question: Question | None) -> None:
+        """Add why something is so, or the question for it."""
+        if question is not None:
+            self.questions.append(question)
+        elif evidence:
+            self.evidence[name] = evidence
+
+
+def draft_layout(head: bytes, answers: Answers, lines: Lines | None) -> Draft | None:
+    """Return the layout of a file that begins with `head`, or None where it has no readings."""
+    heads = decode_heads(head, answers.encoding)
+    drafts = [draft for each in heads if (draft := _draft(each, answers, lines))]
+    if not drafts:
+        return None
+    if answers.encoding is not None:
+        source = answers.source("encoding")
+        drafts[0].evidence["encoding"] = f"The encoding is {heads[0].encoding}, {source}."
+        return drafts[0]
+    if not heads[0].encoding.startswith("utf") and _is_ascii_but_for_damage(drafts[0]):
+        damaged = decode_damaged(head)
+        if damaged is not None and (draft := _draft(damaged, answers, lines)):
+            return draft
+    return drafts[0] if len(heads) == 1 else _choose_encoding(drafts)
+
+
+def _is_ascii_but_for_damage(draft: Draft) -> bool:
+    """Return whether the header is ASCII, and the lines hold no texts in other letters."""
+    table, columns = draft.table, draft.layout.columns
+    used = 2 + (columns.city is not None) + (columns.time is not None)
+    return table.width == used and "".join([*table.preamble, *table.header]).isascii()
+
+
+def _choose_encoding(drafts: Sequence[Draft]) -> Draft:
+    """Return the draft in the encoding that the header tells; ask where they differ otherwise."""
+    first = drafts[0]
+    encodings = [draft.layout.encoding for draft in drafts]
+    meanings = {
+        (replace(draft.layout, encoding=""), *(each.field for each in draft.questions))
+        for draft in drafts
+    }
+    known = [sum(cell is not None for cell in draft.table.cells) for draft in drafts]
+    best = [draft for draft, count in zip(drafts, known, strict=True) if count == max(known)]
+    if len(best) == 1 and len(drafts) > 1:
+        encoding = best[0].layout.encoding
+        best[0].evidence["encoding"] = BY_HEADER.format(encoding=encoding)
+        return best[0]
+    if len(meanings) == 1:
+        first.evidence["encoding"] = ANY_ENCODING.format(encodings=" or ".join(encodings))
+        return first
+    first.questions.append(
+        Question(
+            field="encoding",
+            sentence="The encoding of the text cannot be told. In which one are its letters right?",
+            choices=tuple(encodings),
+        )
+    )
+    return first
+
+
+def _draft(head: Head, answers: Answers, lines: Lines | None) -> Draft | None:
+    numbers = [number for number in answers.columns.values() if number is not None]
+    table = find_table(head.lines, delimiter=answers.delimiter, columns=max(numbers, default=0))
+    if table is None:
+        return None
+    choice = choose_columns(table, answers)
+    columns = choice.to_columns()
+    used = (columns.city or 0, columns.temperature, columns.timestamp, columns.time or 0)
+    layout = Layout(
+        encoding=head.encoding,
+        ends_with_cr=head.ends_with_cr,
+        delimiter=table.delimiter,
+        columns=columns,
+        width=max(table.width, max(used) + 1),
+        skipped_lines=table.header_row + _has_unit_row(table, columns.temperature),
+    )
+    draft = Draft(table=table, layout=layout, evidence=choice.evidence, questions=choice.questions)
+    draft.layout = replace(draft.layout, quotes=_has_quotes(draft))
+    _decide_decimal(draft, answers)
+    _decide_city(draft, answers)
+    _decide_meaning(draft, answers, lines)
+    return draft
+
+
+def _has_unit_row(table: Table, column: int) -> bool:
+    """Return whether the row beneath the header gives units, not values."""
+    if not table.header_row or not table.rows:
+        return False
+    first = table.rows[0]
+    return not has_reading(first.fields) and read_unit(table.text(first, column)) is not None
+
+
+def _has_quotes(draft: Draft) -> bool:
+    """Return whether quotation marks are taken off.
+
+    Where the lines have just the three fields, a few with quotes are bad lines of a plain file.
+    """
+    quoted = plain = 0
+    for row in draft.table.rows:
+        if '"' in row.line:
+            quoted += has_reading(row.fields)
+        else:
+            plain += 1
+    columns = draft.layout.columns
+    is_of_three = draft.layout.width == len(PLAIN_FIELDS)
+    if is_of_three and columns.city is not None and columns.time is None:
+        return quoted > plain
+    return quoted > 0
+
+
+def _decide_decimal(draft: Draft, answers: Answers) -> None:
+    if answers.decimal is not None:
+        mark, source = answers.decimal, answers.source("decimal")
+    else:
+        column = draft.layout.columns.temperature
+        texts = [draft.table.text(row, column) for row in draft.table.rows]
+        commas = [text for text in texts if "," in text]
+        points = sum("." in text for text in texts)
+        if len(commas) <= points:
+            return
+        mark, source = ",", f"as in “{commas[0][:20]}”"
+    draft.layout = replace(draft.layout, decimal=mark)
+    draft.evidence["decimal"] = f"Decimals begin with “{mark}”, {source}."
+
+
+def _decide_city(draft: Draft, answers: Answers) -> None:
+    """Take the city that is given for a file without a column of cities, or ask for it."""
+    if draft.layout.columns.city is not None:
+        draft.has_ignored_city = answers.city_id is not None
+        return
+    names = city_names(draft.table)
+    if names is not None and len(names[1]) > 1 and CITY not in answers.columns:
+        column, texts = names
+        sentence = (
+            f"The column {column_name(draft.table, column)} names several cities, such as "
+            f"“{texts[0][:40]}” and “{texts[1][:40]}”, but not by number. Which column has their "
+            "numbers?"
+        )
+        draft.questions.append(Question(field=f"columns.{CITY}", sentence=sentence))
+    elif answers.city_id is not None:
+        draft.layout = replace(draft.layout, city_id=answers.city_id)
+        draft.evidence["city_id"] = f"All readings are of city {answers.city_id}, as given."
+    else:
+        draft.questions.append(Question(field="city_id", sentence=NO_CITY))
+
+
+def _decide_meaning(draft: Draft, answers: Answers, lines: Lines | None) -> None:
+    """Decide the unit, the order of dates and the zone."""
+    table, columns = draft.table, draft.layout.columns
+    unit = decide_unit(table, columns.temperature, answers)
+    draft.add("unit", unit.evidence, unit.question)
+    draft.layout = replace(draft.layout, unit=unit.unit)
+    dates = decide_dates(table, columns.timestamp, answers, draft.layout, lines)
+    draft.add("dates", dates.evidence, dates.question)
+    if dates.is_contradicted:
+        draft.contradicted.add("dates")
+    moments = [each for each in (columns.timestamp, columns.time) if each is not None]
+    zone = decide_zone(table, moments, answers)
+    draft.add("zone", zone.evidence, zone.question)
+    draft.layout = replace(
+        draft.layout,
+        dates=dates.order,
+        two_digit_years=dates.two_digit_years,
+        zone_offset=zone.offset,
+    )

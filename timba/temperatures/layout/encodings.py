@@ -1,0 +1,67 @@
+"""Decodes the head of a temperature file: in its encoding, or in each that it may have."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import Final
+
+from timba.files.kinds import HEAD_BYTES
+from timba.files.text_encoding import detect_encoding, detect_unicode, plausible_encodings
+
+# One line of ten may be damaged in a file in UTF-8.
+_LINES_PER_DAMAGED: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """The lines at the start of a file, decoded, without their ends and byte order marks."""
+
+    encoding: str
+    lines: list[str]
+    ends_with_cr: bool
+
+
+def decode_heads(head: bytes, encoding: str | None) -> list[Head]:
+    """Return the head in its encoding, or in each that it may have, the likeliest first."""
+    if encoding is not None:
+        return [_decode(head, encoding)]
+    if known := detect_unicode(head):
+        return [_decode(head, known.removesuffix("-sig"))]
+    if known := detect_encoding(head):
+        return [_decode(head, known)]
+    plausible = [name for name in plausible_encodings(head) if name.startswith("cp")]
+    return [_decode(head, name) for name in plausible or ["utf-8"]]
+
+
+def decode_damaged(head: bytes) -> Head | None:
+    """Return a head in UTF-8 of which few lines are damaged; None where more are."""
+    lines = head.split(b"\n")
+    damaged = sum(not _is_utf8(line) for line in lines)
+    return _decode(head, "utf-8") if _LINES_PER_DAMAGED * damaged <= len(lines) else None
+
+
+def _is_utf8(line: bytes) -> bool:
+    if line.isascii():
+        return True
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode(head: bytes, encoding: str) -> Head:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head).lstrip("\ufeff")
+    ends_with_cr = "\r" in text and "\n" not in text
+    lines = text.split("\r" if ends_with_cr else "\n")
+    if len(head) >= HEAD_BYTES and len(lines) > 1:
+        # The last line may go on behind the head.
+        del lines[-1]
+    if not lines[-1]:
+        del lines[-1]
+    return Head(
+        encoding=encoding,
+        lines=[line.removesuffix("\r") for line in lines],
+        ends_with_cr=ends_with_cr,
+    )

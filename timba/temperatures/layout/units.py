@@ -1,0 +1,142 @@
+"""Decides the unit of the temperatures: as named, or °C where the values are those of weather."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from timba.files.questions import Question
+from timba.files.wording import fold
+from timba.temperatures.layout.answers import Answers
+from timba.temperatures.layout.columns import column_name
+from timba.temperatures.layout.header_words import UNIT, WORDS
+from timba.temperatures.layout.layouts import Unit
+from timba.temperatures.layout.tables import Row, Table
+from timba.temperatures.layout.temperature_units import UNIT_SIGNS, NamedUnit, find_unit, read_unit
+from timba.temperatures.layout.values import to_number
+
+# °C beyond which a temperature is hardly one of a town.
+MIN_PLAUSIBLE, MAX_PLAUSIBLE = -90, 150
+_KELVIN: Final = 273.15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitDecision:
+    """The unit, and why, or the question for it; and how many first rows have none but it."""
+
+    unit: Unit = Unit.CELSIUS
+    evidence: str = ""
+    question: Question | None = None
+
+
+def decide_unit(table: Table, column: int, answers: Answers) -> UnitDecision:
+    """Return the unit of a column of temperatures."""
+    if answers.unit is not None:
+        return _take(answers.unit, answers.source("unit"))
+    named = _in_header(table, column) or _in_column(table) or _in_preamble(table)
+    if named is None:
+        return _check_celsius(table, column)
+    unit, place = named
+    if unit.unit is None:
+        sentence = f"The unit “{unit.text}” of the temperature, {place}, is not known."
+        return UnitDecision(question=_ask(sentence, tuple(Unit)))
+    return _take(unit.unit, place)
+
+
+def is_plausible(value: float, unit: Unit) -> bool:
+    """Return whether a temperature may be one of a town."""
+    return MIN_PLAUSIBLE <= to_celsius(value, unit) <= MAX_PLAUSIBLE
+
+
+def to_celsius(value: float, unit: Unit) -> float:
+    if unit is Unit.FAHRENHEIT:
+        return (value - 32) / 1.8
+    return value - _KELVIN if unit is Unit.KELVIN else value
+
+
+def _take(unit: Unit, source: str) -> UnitDecision:
+    return UnitDecision(unit=unit, evidence=f"Temperatures in {UNIT_SIGNS[unit]}, {source}.")
+
+
+def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
+    """Return the unit that the column's header names, or the cell beneath it."""
+    if column < len(table.cells):
+        cell = table.cells[column]
+        unit = cell.unit if cell else find_unit(table.header[column])
+        if unit is not None:
+            return unit, f"from line {table.header_row}"
+    if table.header_row and table.rows:
+        first = table.rows[0]
+        if unit_beneath := read_unit(table.text(first, column)):
+            return NamedUnit(unit_beneath, ""), f"from line {first.number}"
+    return None
+
+
+def _in_column(table: Table) -> tuple[NamedUnit, str] | None:
+    """Return the unit that a column of units gives for every row."""
+    for index, cell in enumerate(table.cells):
+        if cell is None or cell.field != UNIT:
+            continue
+        texts = list(dict.fromkeys(filter(None, (table.text(row, index) for row in table.rows))))
+        units = {read_unit(text) for text in texts}
+        if not texts:
+            continue
+        place = f"from column {column_name(table, index)}"
+        [unit] = units if len(units) == 1 else [None]
+        return NamedUnit(unit, "/".join(texts[:2])), place
+    return None
+
+
+def _in_preamble(table: Table) -> tuple[NamedUnit, str] | None:
+    """Return the unit that a line of settings above the header gives: `Unit: °F`."""
+    for number, line in enumerate(table.preamble, start=1):
+        name, value = split_setting(line)
+        words = fold(name).split()
+        is_unit = any(WORDS.get(word, ("",))[0] == UNIT for word in words)
+        if is_unit and (unit := read_unit(value)):
+            return NamedUnit(unit, ""), f"from line {number}"
+    return None
+
+
+def split_setting(line: str) -> tuple[str, str]:
+    """Return the name and the value of a setting: `Unit: °F`, `"Unit","°F"`, `Unit = F`."""
+    for position, sign in enumerate(line):
+        if sign in ":=,;\t|":
+            return line[:position].strip(' "'), line[position + 1 :].strip(' ",;\t|=:')
+    return line, ""
+
+
+def _check_celsius(table: Table, column: int) -> UnitDecision:
+    """Assume °C, or ask where more than half of the values are not those of weather in °C."""
+    values = [(row, value) for row, value in read_values(table, column)]
+    outside = [(row, value) for row, value in values if not is_plausible(value, Unit.CELSIUS)]
+    if 2 * len(outside) <= len(values):
+        return UnitDecision()
+    row, _ = outside[0]
+    sentence = (
+        f"No unit is named, and {len(outside):,} of the first {len(values):,} temperatures lie "
+        f"outside {MIN_PLAUSIBLE} to {MAX_PLAUSIBLE} °C, such as {table.text(row, column)} on "
+        f"line {row.number}.".replace("outside -", "outside −")
+    )
+    likely = [
+        unit
+        for unit in (Unit.KELVIN, Unit.FAHRENHEIT)
+        if 2 * sum(is_plausible(value, unit) for _, value in values) > len(values)
+    ]
+    choices = dict.fromkeys((*likely, *Unit))
+    return UnitDecision(question=_ask(sentence, tuple(choices)))
+
+
+def read_values(table: Table, column: int) -> list[tuple[Row, float]]:
+    """Return the rows with a number in a column, and the numbers."""
+    values = ((row, to_number(table.text(row, column))) for row in table.rows)
+    return [(row, value) for row, value in values if value is not None]
+
+
+def _ask(sentence: str, choices: Sequence[Unit]) -> Question:
+    return Question(
+        field="unit",
+        sentence=f"{sentence} In which unit are the temperatures?",
+        choices=tuple(unit.value for unit in choices),
+    )

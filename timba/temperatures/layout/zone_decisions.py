@@ -1,0 +1,103 @@
+"""Decides the zone of times without an offset of their own, or asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from timba.files.questions import Question
+from timba.files.wording import fold
+from timba.temperatures.layout.answers import Answers
+from timba.temperatures.layout.columns import column_name
+from timba.temperatures.layout.header_words import ZONE
+from timba.temperatures.layout.tables import Row, Table
+from timba.temperatures.layout.units import split_setting
+from timba.temperatures.layout.zones import (
+    ZONE_WORDS,
+    NamedZone,
+    choices_for,
+    format_offset,
+    read_zone,
+)
+
+_OWN_OFFSET: Final = re.compile(r".*:[0-9.,]+(?: ?[AaPp]\.?[Mm]\.?)? ?(?:Z|UTC|GMT|[+-][0-9]).*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ZoneDecision:
+    """Minutes east of UTC, and why, or the question for them."""
+
+    offset: int = 0
+    evidence: str = ""
+    question: Question | None = None
+
+
+def decide_zone(table: Table, columns: Sequence[int], answers: Answers) -> ZoneDecision:
+    """Return the zone of the times in these columns."""
+    if answers.zone_offset is not None:
+        return _take(answers.zone_offset, answers.source("zone"))
+    named = _in_header(table, columns) or _in_column(table) or _in_preamble(table)
+    if named is None:
+        return ZoneDecision()
+    zone, place = named
+    if zone.offset is not None:
+        return _take(zone.offset, place)
+    if table.sample and all(_has_offset(table, row, columns) for row in table.sample):
+        # The offset of each time says more than a name in the header.
+        return ZoneDecision()
+    sentence = (
+        f"“{zone.text}”, {place}, does not say for certain how far the times are from UTC. In "
+        "which zone are they?"
+    )
+    return ZoneDecision(
+        question=Question(field="zone", sentence=sentence, choices=choices_for(zone))
+    )
+
+
+def _take(offset: int, source: str) -> ZoneDecision:
+    zone = format_offset(offset)
+    name = zone if zone == "UTC" else f"UTC{zone}"
+    return ZoneDecision(offset=offset, evidence=f"Times in {name}, {source}.")
+
+
+def _has_offset(table: Table, row: Row, columns: Sequence[int]) -> bool:
+    return any(_OWN_OFFSET.fullmatch(table.text(row, column)) for column in columns)
+
+
+def _in_header(table: Table, columns: Sequence[int]) -> tuple[NamedZone, str] | None:
+    """Return the zone that the header names; two that differ make none."""
+    cells = [table.cells[column] for column in columns if column < len(table.cells)]
+    zones = [cell.zone for cell in cells if cell is not None and cell.zone is not None]
+    if not zones:
+        return None
+    place = f"from line {table.header_row}"
+    if len({zone.offset for zone in zones}) > 1:
+        return NamedZone(None, "/".join(zone.text for zone in zones)), place
+    return zones[0], place
+
+
+def _in_column(table: Table) -> tuple[NamedZone, str] | None:
+    """Return the zone that a column of zones gives for every row."""
+    for index, cell in enumerate(table.cells):
+        if cell is None or cell.field != ZONE:
+            continue
+        texts = list(dict.fromkeys(filter(None, (table.text(row, index) for row in table.rows))))
+        if not texts:
+            continue
+        zones = [read_zone(text) for text in texts]
+        place = f"from column {column_name(table, index)}"
+        if len({zone.offset for zone in zones}) > 1:
+            return NamedZone(None, "/".join(texts[:2])), place
+        return zones[0], place
+    return None
+
+
+def _in_preamble(table: Table) -> tuple[NamedZone, str] | None:
+    """Return the zone that a line of settings above the header gives: `Time zone: UTC+2`."""
+    for number, line in enumerate(table.preamble, start=1):
+        name, value = split_setting(line)
+        if value and ZONE_WORDS.search(fold(name)):
+            return read_zone(value), f"from line {number}"
+    return None
