@@ -111,6 +111,12 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "only_tallies_are_dry_runs": [{"kind": "text", "dry_run": True}],
     "only_dry_runs_are_confirmed": [{"kind": "tally", "is_confirmed": True}],
     "only_waiting_files_count_rows": [{"status": "SUCCESS", "rows_read": 0}],
+    "waiting_file_has_a_run_while_read_again": [
+        {"kind": "temperatures", "run": 1},
+        {"kind": "temperatures", "next_read_as": {}},
+        {"kind": "text", "run": 1, "next_read_as": {}},
+        {"kind": "temperatures", "status": "SUCCESS", "run": 1, "next_read_as": {}},
+    ],
     "note_title_is_not_empty": [{"title": ""}],
     "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
     "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],

@@ -19,6 +19,11 @@ def claimed(file: File) -> Run:
     return Run(file=row)
 
 
+def let_a_second_pass(run: Run) -> None:
+    """Let the time pass after which a run writes its progress."""
+    run._written_at -= 1
+
+
 def expire_lease(file: File) -> None:
     """Let a claimed file's lease expire."""
     File.unscoped.filter(pk=file.pk).update(lease_until=timezone.now() - timedelta(seconds=1))

@@ -8,15 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
-from django.test.utils import CaptureQueriesContext
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.files.conftest import Receive, UseReader
+from tests.files.conftest import Receive
 from tests.files.runs import expire_lease
 from tests.journeys.processes import wait_until
-from timba.files import leases, processing
+from timba.files import processing
 from timba.files.leases import Run, claim, heartbeat
 from timba.files.models import File
 from timba.files.processing import process_file
@@ -84,48 +83,6 @@ def test_a_worker_that_only_waits_keeps_its_file(
     assert process_file(receive().pk)
     file = File.unscoped.get()
     assert (file.status, file.attempts, file.lease_until) == ("SUCCESS", 1, None)
-
-
-@pytest.mark.django_db
-def test_progress_and_rows_are_written_after_a_second_and_not_at_each_call(
-    receive: Receive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = claim(receive().pk)
-    assert row is not None
-    run = Run(file=row)
-
-    def queries_of(fraction: float, rows: int | None) -> int:
-        with CaptureQueriesContext(connection) as queries:
-            run.progress(fraction, rows=rows)
-        return len(queries)
-
-    assert queries_of(0.1, 10) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(leases, "_PROGRESS_SECONDS", 0)
-        assert [queries_of(0.2, 20), queries_of(0.3, None)] == [1, 1]
-    assert queries_of(0.4, 40) == 0
-    file = File.unscoped.get()
-    assert (file.progress, file.rows_read) == (0.3, 20)
-    expire_lease(file)
-    claim(file.pk)
-    file.refresh_from_db()
-    assert (file.progress, file.rows_read) == (0.0, None)
-
-
-@pytest.mark.django_db
-def test_a_settled_file_counts_no_rows_beside_its_result(
-    receive: Receive, use_reader: UseReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "_PROGRESS_SECONDS", 0)
-
-    def read(job: Run) -> dict[str, Any]:
-        job.progress(0.5, rows=7)
-        return {"rows": File.unscoped.get().rows_read}
-
-    use_reader(read)
-    assert process_file(receive().pk)
-    file = File.unscoped.get()
-    assert (file.progress, file.rows_read, file.result["rows"]) == (1.0, None, 7)
 
 
 @pytest.mark.django_db

@@ -9,11 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.files.conftest import Objects, Receive, UseReader
-from tests.files.runs import claimed, event_types, expire_lease, let_an_hour_pass
+from tests.files.runs import claimed, event_types, expire_lease, let_a_second_pass, let_an_hour_pass
 from timba.accounts.models import User
 from timba.files import processing
 from timba.files.leases import Run, waiting_files
@@ -50,6 +52,7 @@ def test_a_worker_that_resumes_after_its_lease_expired_writes_nothing(
     settled = File.unscoped.filter(pk=file.pk).values().get()
     totals = list(CityTotals.unscoped.values())
     before = objects()
+    let_a_second_pass(stale_run)
     with pytest.raises(Superseded):
         stale_run.progress(0.5)
     with pytest.raises(Superseded), stale_run.writing():
@@ -83,19 +86,45 @@ def test_a_worker_that_resumes_while_another_is_processing_writes_nothing(
     assert event_types(file) == ["created", "succeeded"]
 
 
-def test_progress_renews_the_lease_at_intervals(receive: Receive, settings: Settings) -> None:
+def test_progress_renews_the_lease_and_is_written_once_a_second(
+    receive: Receive, settings: Settings
+) -> None:
     settings.TIMBA_LEASE_SECONDS = 600
     run = claimed(receive())
+
+    def report(fraction: float, rows: int | None) -> tuple[float, int | None, int]:
+        with CaptureQueriesContext(connection) as queries:
+            run.progress(fraction, rows=rows)
+        file = File.unscoped.get(pk=run.file_id)
+        return file.progress, file.rows_read, len(queries)
+
     expire_lease(run.file)
-    run.progress(0.25)
-    renewed = File.unscoped.get(pk=run.file_id)
-    assert renewed.progress == 0.25
-    assert renewed.lease_until > timezone.now() + timedelta(seconds=500)
-    run.progress(0.5)
-    assert File.unscoped.get(pk=run.file_id).progress == 0.25
-    run._renewed_at -= 101
-    run.progress(7.0)
-    assert File.unscoped.get(pk=run.file_id).progress == 1.0
+    assert report(0.1, 10) == (0.0, None, 0)
+    let_a_second_pass(run)
+    assert report(0.25, 25) == (0.25, 25, 1)
+    file = File.unscoped.get(pk=run.file_id)
+    assert file.lease_until > timezone.now() + timedelta(seconds=500)
+    assert report(0.5, 50) == (0.25, 25, 0)
+    let_a_second_pass(run)
+    assert report(7.0, None) == (1.0, 25, 1)
+    expire_lease(file)
+    claimed(file)
+    file.refresh_from_db()
+    assert (file.progress, file.rows_read) == (0.0, None)
+
+
+def test_a_settled_file_counts_no_rows_beside_its_result(
+    receive: Receive, use_reader: UseReader
+) -> None:
+    def read(job: Run) -> dict[str, Any]:
+        let_a_second_pass(job)
+        job.progress(0.5, rows=7)
+        return {"rows": File.unscoped.get().rows_read}
+
+    use_reader(read)
+    assert process_file(receive().pk)
+    file = File.unscoped.get()
+    assert (file.progress, file.rows_read, file.result["rows"]) == (1.0, None, 7)
 
 
 def test_three_lost_workers_are_a_failure(receive: Receive) -> None:

@@ -116,7 +116,8 @@ class RejectsView(APIView):
     )
     def get(self, request: Request, pk: str) -> StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
-        if file.kind not in {TEMPERATURES, TALLY} or not file.processed:
+        has_result = file.processed or file.is_read_again
+        if file.kind not in {TEMPERATURES, TALLY} or not has_result:
             raise NotFound("There are no rejects of this file.")
         response = StreamingHttpResponse(_rejects(file), content_type="text/csv; charset=utf-8")
         set_download_headers(response, f"{file.name} rejects.csv")

@@ -33,7 +33,8 @@ class File(TenantModel):
 
     Every claim, retry and deletion raises `fencing_token`, and a worker may write only with the
     latest one. `run` is the fencing token of the claim whose results count: the objects derived
-    under any other are orphaned, and swept.
+    under any other are orphaned, and swept. A PENDING file has a run only while it is read again
+    and its earlier result still counts.
     """
 
     class Status(models.TextChoices):
@@ -102,6 +103,8 @@ class File(TenantModel):
     answered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    # The answers with which it is read again while its result stands, which then become `read_as`.
+    next_read_as = OrderedJSONField(null=True)
     # A first part of the file as its reader sees it, to be shown beside the questions.
     asks = OrderedJSONField(null=True)
     # Whether nothing of the file is recorded yet because it is only read, and whether a user has
@@ -134,6 +137,19 @@ class File(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(rows_read__isnull=True) | models.Q(status="PENDING"),
                 name="only_waiting_files_count_rows",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(next_read_as__isnull=True)
+                    & (models.Q(run__isnull=True) | ~models.Q(status="PENDING"))
+                )
+                | models.Q(
+                    kind="temperatures",
+                    status="PENDING",
+                    run__isnull=False,
+                    next_read_as__isnull=False,
+                ),
+                name="waiting_file_has_a_run_while_read_again",
             ),
             models.CheckConstraint(
                 condition=models.Q(dry_run=False) | models.Q(kind="tally"),
@@ -177,6 +193,16 @@ class File(TenantModel):
     @property
     def can_be_retried(self) -> bool:
         return self.status == self.Status.FAILURE or self.awaits_confirmation
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether it can be read with other answers while its result stands."""
+        return self.status == self.Status.SUCCESS and self.kind == self.Kind.TEMPERATURES
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether it is being read with other answers, and its earlier result stands until then."""
+        return self.status == self.Status.PENDING and self.run is not None
 
     @property
     def processed(self) -> bool:

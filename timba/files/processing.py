@@ -202,25 +202,15 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         file = rows.select_for_update().first()
         if file is None:
             raise Superseded
-        file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
         file.error = replace_unstorable(outcome.error)[:1000]
         file.progress, file.rows_read = 1.0, None
         file.lease_until, file.queue = None, ""
-        file.run = file.fencing_token if outcome.keep_objects else None
         file.processed_at = timezone.now()
-        if outcome.findings is not None:
-            file.asks = clean_json(outcome.findings.get("asks"))
-            file.result = {
-                "id": str(file.pk),
-                "name": file.name,
-                "execution_time": round(seconds, 3),
-                "random_number": file.random_number,
-                **clean_json(_result_fields(file.kind, outcome.findings)),
-            }
-        if outcome.error:
-            file.live_digest = None
-        elif file.records:
-            _record(file, outcome.findings or {})
+        if outcome.error and file.is_read_again:
+            # The earlier result stands, with the answers that it was read with.
+            file.status, file.next_read_as = File.Status.SUCCESS, None
+        else:
+            _replace_result(file, outcome, seconds=seconds)
         failpoint("processing.recorded")
         file.save()
         file.derivatives.update(is_current=_is_run(file.run))
@@ -230,6 +220,26 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
     failpoint("processing.settled")
     FILE_SECONDS.labels(file.kind, file.status).observe(seconds)
     _log.info("file_settled", file_id=str(file.pk), status=file.status, seconds=round(seconds, 3))
+
+
+def _replace_result(file: File, outcome: _Outcome, *, seconds: float) -> None:
+    if file.is_read_again:
+        file.read_as, file.next_read_as = file.next_read_as, None
+    file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
+    file.run = file.fencing_token if outcome.keep_objects else None
+    if outcome.findings is not None:
+        file.asks = clean_json(outcome.findings.get("asks"))
+        file.result = {
+            "id": str(file.pk),
+            "name": file.name,
+            "execution_time": round(seconds, 3),
+            "random_number": file.random_number,
+            **clean_json(_result_fields(file.kind, outcome.findings)),
+        }
+    if outcome.error:
+        file.live_digest = None
+    elif file.records:
+        _record(file, outcome.findings or {})
 
 
 def _record(file: File, findings: Findings) -> None:

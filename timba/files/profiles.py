@@ -41,7 +41,8 @@ def reading_input(file: File) -> Mapping[str, Any]:
     profiles = ImportProfile.unscoped.filter(client_id=file.owner_id, kind=file.kind)
     latest = profiles.order_by(Coalesce("last_used_at", "created_at").desc(), "-pk")
     rows = latest.values("id", "header_digest", "read_as")[:MAX_PROFILES]
-    return {"read_as": file.read_as, "profiles": list(rows)}
+    read_as = file.next_read_as if file.is_read_again else file.read_as
+    return {"read_as": read_as, "profiles": list(rows)}
 
 
 def check_read_as(kind: str, read_as: Any, *, earlier: Any = None) -> dict[str, Any]:

@@ -71,9 +71,11 @@ def retry_file(
 ) -> File:
     """Process a file in FAILURE, or a dry run, again; raise Conflict for any other.
 
-    `read_as` answers the file's questions, in addition to earlier answers. Where `dry_run` is not
-    given, a dry run that succeeded is confirmed unless it gets answers; a file in FAILURE is
-    recorded next, or not, as before. Raises Invalid for what the kind of file does not take.
+    `read_as` answers the file's questions, in addition to earlier answers. With it a temperature
+    file in SUCCESS is read again too, and its result stands until the new one replaces it. Where
+    `dry_run` is not given, a dry run that succeeded is confirmed unless it gets answers; a file in
+    FAILURE is recorded next, or not, as before. Raises Invalid for what the kind of file does not
+    take.
     """
     require(actor, Permission.WRITE_FILES, client=file.client)
     if dry_run:
@@ -82,17 +84,19 @@ def retry_file(
         check_read_as(file.kind, read_as)
     with transaction.atomic():
         file = _lock_file(file)
-        if not file.can_be_retried:
+        keeps_result = read_as is not None and file.can_be_read_again
+        if not (file.can_be_retried or keeps_result):
             raise Conflict("Only a file in FAILURE, or a dry run, can be tried again.")
         if read_as is not None:
-            file.read_as = check_read_as(file.kind, read_as, earlier=file.read_as)
+            answers = check_read_as(file.kind, read_as, earlier=file.read_as)
+            setattr(file, "next_read_as" if keeps_result else "read_as", answers)
             file.answered_by = actor
         if dry_run is None:
             is_seen = file.awaits_confirmation and read_as is None
             dry_run = not file.records and not is_seen
         file.is_confirmed = file.dry_run and not dry_run
         file.dry_run = file.dry_run or dry_run
-        _make_pending(file)
+        _make_pending(file, keeps_result=keeps_result)
         failpoint("services.retry_written")
         publish(file_event("update", file, actor=actor))
         transaction.on_commit(partial(notify_workers, [file.pk]), robust=True)
@@ -192,10 +196,11 @@ def _lock_file(file: File) -> File:
     return rows.get_or_not_found(pk=file.pk)
 
 
-def _make_pending(file: File) -> None:
+def _make_pending(file: File, *, keeps_result: bool = False) -> None:
     file.status, file.attempts = File.Status.PENDING, 0
-    file.progress, file.rows_read = 0.0, None
-    file.result, file.asks, file.error = None, None, ""
+    file.progress, file.rows_read, file.error = 0.0, None, ""
+    if not keeps_result:
+        file.run, file.result, file.asks = None, None, None
     file.processed_at = file.lease_until = None
     # A worker whose lease expired, and that resumes, can no longer write.
     file.fencing_token += 1

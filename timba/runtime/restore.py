@@ -303,7 +303,7 @@ def _begin_anew() -> None:
     """End all sign-ins, let waiting files be processed, and begin a new epoch of events."""
     User.unscoped.update(token_version=F("token_version") + 1)
     File.unscoped.filter(status=File.Status.PENDING).update(
-        attempts=0, progress=0, lease_until=None, notified_at=None
+        attempts=0, progress=0, rows_read=None, lease_until=None, notified_at=None
     )
     # Deleted files that were due to be erased are not in the backup.
     for wrong in find_wrong_counts():

@@ -19,9 +19,14 @@ class CityTotalsQuerySet(TenantQuerySet["CityTotals"]):
     """Totals by file and city."""
 
     def current(self) -> Self:
-        """Return the totals of files that succeeded with the same run and are not deleted."""
+        """Return the totals of files that succeeded with the same run and are not deleted.
+
+        A PENDING file has a run only while it is read again: until then its earlier one counts.
+        """
         return self.filter(
-            file__status=File.Status.SUCCESS, file__deleted_at__isnull=True, file__run=F("run")
+            file__status__in=[File.Status.SUCCESS, File.Status.PENDING],
+            file__deleted_at__isnull=True,
+            file__run=F("run"),
         )
 
     def visible_to(self, user: Any) -> Self:
