@@ -183,8 +183,8 @@ def test_an_abandoned_upload_is_swept(company: Tenant) -> None:
 def test_a_file_that_lost_its_workers_is_swept(company: Tenant) -> None:
     lost = settle_readings("8,1.5,2026-01-01T00:00:00Z\n", actor=company.user, name="lost.csv")
     long_ago = timezone.now() - timedelta(hours=3)
-    stuck = {"status": "PENDING", "attempts": 3, "lease_until": long_ago, "queue": "fast"}
-    File.unscoped.filter(pk=lost.pk).update(**stuck)
+    stuck = {"status": "PENDING", "run": None, "attempts": 3, "lease_until": long_ago}
+    File.unscoped.filter(pk=lost.pk).update(**stuck, queue="fast")
     assert fsck(fix=True) == [
         f"The {named(lost)} lost its workers, {NOT_SWEPT}",
         "  A sweep has ended it.",
