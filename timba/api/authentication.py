@@ -74,6 +74,11 @@ def actor_of(request: Request) -> User:
     return cast("User", request.user)
 
 
+def user_of(request: HttpRequest) -> User:
+    """Return the user behind a plain request that `authenticate_request` has authenticated."""
+    return cast("User", request.user)
+
+
 def authenticate_request(request: HttpRequest) -> User:
     """Return the user of a read request to a plain Django view.
 

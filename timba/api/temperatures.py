@@ -1,4 +1,4 @@
-"""The endpoints of temperatures: statistics and series of a city, all cities, a city's name.
+"""The endpoints of temperatures: series of a city, all cities, a city's name.
 
 GETs bypass Django REST framework after authentication: its overhead exceeds the cost of a cached
 response.
@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Final, TypedDict, cast
+from typing import Annotated, Any, Final, TypedDict
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.models import User
-from timba.api.authentication import actor_of, authenticate_request
+from timba.api.authentication import actor_of, authenticate_request, user_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     PAGE_PARAMETERS,
@@ -47,7 +46,6 @@ from timba.temperatures.schemas import (
 )
 from timba.temperatures.series import MAX_POINTS, Bucket, city_series
 from timba.temperatures.statistics import (
-    city_statistics,
     describe_cities,
     list_cities,
     read_at_one_version,
@@ -63,15 +61,6 @@ PARAMETERS: Final = [
     OpenApiParameter("client_id", OpenApiTypes.INT, description=ACTING_CLIENT_HELP),
 ]
 NO_READING: Final = "There is no reading of this city."
-BOUNDS_EXAMPLE: Final = {"from": "2025-06-01", "to": "2025-07-01"}
-STATISTICS_BODY: Final = inline_serializer(
-    "CityStatistics",
-    {
-        "from": serializers.CharField(required=False, allow_null=True, help_text=FROM),
-        "to": serializers.CharField(required=False, allow_null=True, help_text=TO),
-        "client_id": serializers.IntegerField(required=False, help_text=ACTING_CLIENT_HELP),
-    },
-)
 
 
 @example_request({"name": "Riga"})
@@ -108,30 +97,6 @@ class PlainGetView(APIView):
             return response
 
 
-class CityStatisticsView(PlainGetView):
-    """The statistics of one city."""
-
-    @extend_schema(
-        summary="Get the temperature statistics of a city",
-        description="Of all its readings, or of those in a period.",
-        parameters=PARAMETERS,
-        responses={200: schema_of(CityStatisticsSchema), 304: None},
-    )
-    def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
-        return conditional_response(request, _statistics(_user(request), city_id, request.GET))
-
-    @extend_schema(
-        summary="Get the temperature statistics of a city, with parameters in the body",
-        request=STATISTICS_BODY,
-        examples=[OpenApiExample("Example", BOUNDS_EXAMPLE, request_only=True)],
-        responses={200: schema_of(CityStatisticsSchema)},
-    )
-    def post(self, request: Request, city_id: int) -> Response:
-        if not isinstance(request.data, Mapping):
-            raise Invalid("The body is not a JSON object.")
-        return Response(_statistics(actor_of(request), city_id, request.data))
-
-
 class CitySeriesView(PlainGetView):
     """The series of one city."""
 
@@ -152,12 +117,12 @@ class CitySeriesView(PlainGetView):
         responses={200: schema_of(SeriesSchema), 304: None},
     )
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
-        client = acting_client(_user(request), request.GET.get("client_id"))
+        client = acting_client(user_of(request), request.GET.get("client_id"))
         series = city_series(
             client_id=client.pk,
             city_id=city_id,
             bucket=_bucket(request.GET),
-            bounds=_bounds(request.GET),
+            bounds=parse_bounds(request.GET),
         )
         if series is None:
             raise NotFound(NO_READING)
@@ -177,8 +142,8 @@ class CitiesView(PlainGetView):
         responses={200: page_schema(CityStatisticsSchema, key="cities"), 304: None},
     )
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        client = acting_client(_user(request), request.GET.get("client_id"))
-        bounds = _bounds(request.GET)
+        client = acting_client(user_of(request), request.GET.get("client_id"))
+        bounds = parse_bounds(request.GET)
         cities = partial(_city_page, request, client.pk, bounds)
         # Without bounds, one query reads everything.
         body = cities() if bounds.is_unbounded else read_at_one_version(client.pk, cities)
@@ -204,10 +169,6 @@ class CityNameView(APIView):
         return Response(CityNameSchema(city_id=city.number, name=city.name))
 
 
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)
-
-
 def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
     page = get_page(list_cities(client_id, bounds=bounds), request=request, order=("city_id",))
     cities = describe_cities(client_id=client_id, rows=page.rows, bounds=bounds)
@@ -220,18 +181,17 @@ def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:
     """Return the body with an ETag, or 304 where `If-None-Match` has that ETag."""
     content = dumps(body)
-    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    return respond(request, content, etag=etag_of(content))
+
+
+def respond(request: HttpRequest, content: bytes, *, etag: str) -> HttpResponseBase:
+    """Return JSON with its ETag, or 304 where `If-None-Match` has that ETag."""
     response = HttpResponse(content, content_type="application/json", headers={"ETag": etag})
     return get_conditional_response(request, etag=etag, response=response) or response
 
 
-def _statistics(user: User, city_id: int, params: Mapping[str, Any]) -> CityStatisticsSchema:
-    client = acting_client(user, params.get("client_id"))
-    bounds = _bounds(params)
-    statistics = city_statistics(client_id=client.pk, city_id=city_id, bounds=bounds)
-    if statistics is None:
-        raise NotFound(NO_READING)
-    return serialize_city_statistics(statistics)
+def etag_of(content: bytes) -> str:
+    return f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
 
 
 def _bucket(params: Mapping[str, Any]) -> Bucket:
@@ -241,7 +201,7 @@ def _bucket(params: Mapping[str, Any]) -> Bucket:
         raise Invalid(fields={"bucket": ["Give hour or day."]}) from None
 
 
-def _bounds(params: Mapping[str, Any]) -> TimeRange:
+def parse_bounds(params: Mapping[str, Any]) -> TimeRange:
     return TimeRange(
         start=_parse_bound(params, "from", default=ALL_TIME.start),
         stop=_parse_bound(params, "to", default=ALL_TIME.stop),

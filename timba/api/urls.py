@@ -27,7 +27,8 @@ from timba.api.import_profiles import ImportProfilesView, ImportProfileView
 from timba.api.logs import LogsView, LogView, RestLogsView, RestLogView
 from timba.api.notes import NotesView, NoteView
 from timba.api.roles import RestRolesView, RestRoleView, RolesView, RoleView
-from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView, CityStatisticsView
+from timba.api.statistics import CityStatisticsView
+from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView
 from timba.api.tokens import RefreshView, RevokeView, TokenView
 from timba.api.users import RestUsersView, RestUserView, UsersView, UserView
 from timba.urls import path

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from timba.errors import Unavailable
@@ -36,13 +37,15 @@ from timba.temperatures.counted_files import (
     make_totals,
     stored_readings,
 )
-from timba.temperatures.models import CityTotals, DataVersion
+from timba.temperatures.models import CityTotals
 from timba.temperatures.stored_readings import read_cities
 from timba.temperatures.totals import Totals
 
 MAX_CACHE_BYTES = 8 * 1024 * 1024
 # Bytes of a cached result and its key, without the name, which takes up to four bytes a character.
 RESULT_BYTES = 1024
+_DATA_VERSION = "SELECT version FROM temperatures_dataversion WHERE client_id = %s"
+
 R = TypeVar("R")
 
 
@@ -152,8 +155,14 @@ def describe_cities(
 
 def get_data_version(client_id: int) -> uuid.UUID | None:
     """Return the client's data version, or None if the client has never had data."""
-    rows = DataVersion.unscoped.filter(client_id=client_id)
-    return next(iter(rows.values_list("version", flat=True)), None)
+    # Plain SQL: every statistic starts with this query, and the ORM takes far longer to write it.
+    with connection.cursor() as cursor:
+        cursor.execute(_DATA_VERSION, [client_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    # PostgreSQL returns a UUID, the others text.
+    return row[0] if isinstance(row[0], uuid.UUID) else uuid.UUID(row[0])
 
 
 @bounded_cache(max_bytes=MAX_CACHE_BYTES, size_of=lambda _: RESULT_BYTES)
