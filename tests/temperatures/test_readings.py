@@ -181,6 +181,13 @@ def test_a_file_without_readings_is_an_object_without_rows() -> None:
     assert read_city(stored, 1, **ANY_TIME) is None
 
 
+def test_error_values_of_sensors_are_counted() -> None:
+    temperatures = [8500, 8500, -12700, 99990, 8499, 2150, -9990, 0, 8500]
+    _, writer = store([[(1, at, t) for at, t in enumerate(temperatures)]], batch_size=4)
+    assert writer.error_values == {8500: 3, -12700: 1, 99990: 1, -9990: 1}
+    assert store([[(1, 0, 2150)]])[1].error_values == {}
+
+
 def add_and_fail(writer: ReadingsWriter) -> None:
     with writer:
         writer.add(*columns([(1, 2, 3)]))

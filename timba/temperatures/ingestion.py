@@ -7,7 +7,7 @@ runs until the file is settled with it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
@@ -26,6 +26,7 @@ from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines import Block, UnreadableFile, read_blocks
 from timba.temperatures.parsing import Reject
 from timba.temperatures.readings import ReadingsWriter
+from timba.temperatures.repeats import iter_repeated
 from timba.temperatures.services import stage_totals
 from timba.temperatures.stored_readings import StoredReadings, iter_city_totals
 from timba.temperatures.totals import CityColumns, Totals
@@ -48,13 +49,19 @@ class NoReadings(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """The numbers of readings and rejects in a file so far, and the totals of its cities."""
+    """The numbers of readings and rejects in a file so far, and the totals of its cities.
+
+    `error_values` tells how often each of `readings.ERROR_VALUES` occurs, and `repeated` is the
+    number of readings that have the city and the time of another one before them.
+    """
 
     accepted: int = 0
     rejected: int = 0
     rejects_kept: int = 0
     cities: int = 0
     totals: Totals | None = None
+    error_values: Counter[int] = field(default_factory=Counter)
+    repeated: int = 0
     first_errors: list[Reject] = field(default_factory=list)
 
     @property
@@ -79,6 +86,11 @@ def ingest(job: Job, outcome: Outcome, *, layout: Layout = PLAIN) -> None:
     stored even then: they show what has to be corrected.
     """
     writer = _write_objects(job, outcome, layout)
+    outcome.error_values = writer.error_values
+    outcome.repeated = writer.repeated
+    for repeated in _iter_repeated(job, writer):
+        job.progress(PARSING_SHARE, rows=outcome.rows)
+        outcome.repeated += repeated
     for cities in _iter_totals(job, writer):
         for batch in cities.batches(STAGE_BATCH_SIZE):
             job.progress(PARSING_SHARE, rows=outcome.rows)
@@ -188,12 +200,22 @@ def _wait_for(future: Future[ParsedBlock], check: Callable[[], None]) -> ParsedB
     return future.result()
 
 
+def _iter_repeated(job: Job, writer: ReadingsWriter) -> Iterator[int]:
+    """Yield numbers of readings that repeat one in another batch."""
+    if writer.overlapping is None or len(writer.overlapping):
+        yield from iter_repeated(_stored_readings(job), writer.row_groups, writer.overlapping)
+
+
 def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
     """Yield the totals by city from the writer, or from the stored object if it has none."""
     if writer.totals is not None:
         yield writer.totals
-        return
+    else:
+        yield from iter_city_totals(_stored_readings(job))
+
+
+def _stored_readings(job: Job) -> StoredReadings:
     key = Derivative.objects.get(
         file_id=job.file_id, run=job.run, role=Derivative.Role.READINGS
     ).storage_key
-    yield from iter_city_totals(StoredReadings(key=key, open=partial(store().open_bytes, key)))
+    return StoredReadings(key=key, open=partial(store().open_bytes, key))

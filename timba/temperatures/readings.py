@@ -8,19 +8,23 @@ of a degree Celsius, times are integer microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from io import RawIOBase
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from timba.temperatures.sorting import sort_readings
 from timba.temperatures.totals import (
     CityColumns,
     Int32Array,
     Int64Array,
     merge_totals,
+    overlapping_cities,
     total_by_city,
 )
 
@@ -40,6 +44,22 @@ SCHEMA = pa.schema(
 )
 
 
+# Hundredths of a degree that sensors, or what reads them, send instead of a failure.
+ERROR_VALUES: Final = (
+    *(-27315, -20000, -12700, -9999, -9990, -9900),
+    *(8500, 32767, 85000, 88880, 88888, 99900, 99990, 99999),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowGroup:
+    """The first and the last reading of a row group, as (city, time), and its batch from 0."""
+
+    batch: int
+    first: tuple[int, int]
+    last: tuple[int, int]
+
+
 class ReadingsWriter:
     """Writes the readings of one file into a Parquet object and totals them by city.
 
@@ -47,6 +67,10 @@ class ReadingsWriter:
     the number of readings, and `totals` holds the totals by city, or None if there is no reading or
     there are too many cities to hold in memory: then
     `stored_readings.iter_city_totals` computes them.
+
+    `error_values` tells how often each of ERROR_VALUES occurs, and `repeated` how many readings
+    have the city and the time of one before them in the same batch. `repeats.iter_repeated` counts
+    those in different batches.
     """
 
     def __init__(
@@ -59,11 +83,15 @@ class ReadingsWriter:
     ) -> None:
         self.count = 0
         self.totals: CityColumns | None = None
+        self.error_values: Counter[int] = Counter()
+        self.repeated = 0
+        self.row_groups: list[RowGroup] = []
         self._batch_size, self._row_group_size = batch_size, row_group_size
         self._max_partials = max_partials
         self._pending: list[tuple[Int32Array, Int64Array, Int32Array]] = []
         self._pending_count = 0
         self._partials: list[CityColumns] = []
+        self._overlapping: Int32Array = np.empty(0, dtype=np.int32)
         self._holds_totals = True
         self._parquet = pq.ParquetWriter(
             sink,
@@ -90,6 +118,11 @@ class ReadingsWriter:
             if self._pending_count == self._batch_size:
                 self._write_batch()
 
+    @property
+    def overlapping(self) -> Int32Array | None:
+        """The cities whose readings in two batches may have the same times; None for any city."""
+        return self._overlapping if self._holds_totals else None
+
     def __enter__(self) -> Self:
         return self
 
@@ -104,6 +137,7 @@ class ReadingsWriter:
         # Also after an error: an open writer warns when it is garbage collected.
         self._parquet.close()
         if error is None and self._partials:
+            self._find_overlaps()
             self.totals = merge_totals(self._partials)
 
     def _write_batch(self) -> None:
@@ -111,24 +145,50 @@ class ReadingsWriter:
             np.concatenate(column) for column in zip(*self._pending, strict=True)
         )
         self._pending, self._pending_count = [], 0
-        order = np.lexsort((times, cities))
-        cities, times, hundredths = cities[order], times[order], hundredths[order]
+        cities, times, hundredths = sort_readings(cities, times, hundredths)
         self.count += len(cities)
         self._parquet.write_table(
             _table(cities, times, hundredths), row_group_size=self._row_group_size
         )
+        self._count_suspicions(cities, times, hundredths)
         if self._holds_totals:
             self._add_partial(total_by_city(cities, times, hundredths))
+
+    def _count_suspicions(
+        self, cities: Int32Array, times: Int64Array, hundredths: Int32Array
+    ) -> None:
+        """Count error values and repeated readings in a sorted batch."""
+        lowest, highest = hundredths.min(), hundredths.max()
+        for value in ERROR_VALUES:
+            if lowest <= value <= highest and (count := np.count_nonzero(hundredths == value)):
+                self.error_values[value] += int(count)
+        same = (times[1:] == times[:-1]) & (cities[1:] == cities[:-1])
+        self.repeated += int(np.count_nonzero(same))
+        batch = self.row_groups[-1].batch + 1 if self.row_groups else 0
+        for start in range(0, len(cities), self._row_group_size):
+            last = min(start + self._row_group_size, len(cities)) - 1
+            self.row_groups.append(
+                RowGroup(
+                    batch=batch,
+                    first=(int(cities[start]), int(times[start])),
+                    last=(int(cities[last]), int(times[last])),
+                )
+            )
 
     def _add_partial(self, partial: CityColumns) -> None:
         self._partials.append(partial)
         if sum(map(len, self._partials)) <= self._max_partials:
             return
+        self._find_overlaps()
         self._partials = [merge_totals(self._partials)]
         # Merging again and again without much effect would cost more than reading back.
         if len(self._partials[0]) > self._max_partials // 2:
             self._partials = []
             self._holds_totals = False
+
+    def _find_overlaps(self) -> None:
+        """Add the cities whose readings in two partial totals may have the same times."""
+        self._overlapping = np.union1d(self._overlapping, overlapping_cities(self._partials))
 
 
 def _table(cities: Int32Array, times: Int64Array, hundredths: Int32Array) -> Any:

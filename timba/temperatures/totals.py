@@ -166,6 +166,18 @@ def merge_totals(parts: Sequence[CityColumns]) -> CityColumns:
     )
 
 
+def overlapping_cities(parts: Sequence[CityColumns]) -> Int32Array:
+    """Return the cities, in order, whose times from first to last overlap in two of the parts."""
+    cities = np.concatenate([part.cities for part in parts])
+    firsts = np.concatenate([part.firsts for part in parts])
+    order = np.lexsort((firsts, cities))
+    cities, firsts = cities[order], firsts[order]
+    lasts = np.concatenate([part.lasts for part in parts])[order]
+    # Of periods ordered by their starts, two that follow each other overlap if any two do.
+    overlaps = (cities[1:] == cities[:-1]) & (firsts[1:] <= lasts[:-1])
+    return np.unique(cities[1:][overlaps])
+
+
 def _group_bounds(cities: Int32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the half-open index ranges, as starts and ends, of equal values in a sorted column."""
     changes = np.flatnonzero(cities[1:] != cities[:-1]) + 1
