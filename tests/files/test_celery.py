@@ -220,8 +220,8 @@ def test_a_worker_that_no_longer_consumes_is_replaced(
     assert (after["bulk"], after["beat"]) == (before["bulk"], before["beat"])
 
 
-def test_an_orderly_stop_releases_the_file_in_progress(
-    timba: TimbaProcess, owner: ApiClient
+def test_an_orderly_stop_releases_the_file_in_progress_and_leaves_a_message_for_another_worker(
+    timba: TimbaProcess, owner: ApiClient, celery: Celery
 ) -> None:
     """Otherwise three restarts during one long file would fail it."""
     long = gzip.compress(READINGS % 7 * 3_000_000, compresslevel=1)
@@ -229,6 +229,7 @@ def test_an_orderly_stop_releases_the_file_in_progress(
     wait_until(lambda: runs_of(timba) == ("PENDING", 1, True), seconds=60, what="it is in work")
     timba.stop(signal.SIGTERM)
     assert runs_of(timba) == ("PENDING", 0, False)
+    assert queued_messages(celery, ["fast", "bulk"]) == 1
 
 
 def runs_of(timba: TimbaProcess) -> tuple[str, int, bool]:

@@ -152,11 +152,12 @@ def test_the_sweep_notifies_again_of_files_whose_message_was_lost(
     assert len(messages()) == 3
 
 
-def test_a_worker_that_shuts_down_releases_its_files(
-    receive: Receive, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_that_shuts_down_releases_its_files_and_wakes_another(
+    receive: Receive, use_broker: UseBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_stopping", tasks.SharedFlag())
     file = receive(READING, name="a.csv")
+    use_broker("memory://")
     worker_shutting_down.send(sender="bulk@here", sig="SIGTERM", how="Warm", exitcode=0)
     process(str(file.pk))
     file.refresh_from_db()
@@ -166,6 +167,7 @@ def test_a_worker_that_shuts_down_releases_its_files(
         None,
         1,
     )
+    assert messages() == [str(file.pk)]
 
 
 def test_forked_processes_see_that_their_worker_stops() -> None:

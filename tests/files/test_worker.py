@@ -187,6 +187,42 @@ def test_a_worker_that_is_stopped_releases_its_file(
     wait_until(all_settled, seconds=60, what="the file is settled")
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
+def test_another_worker_is_woken_when_a_worker_that_is_stopped_releases_its_file(
+    receive: Receive,
+    run_worker: Callable[[], Worker],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "_POLL_SECONDS", 600.0)
+    settings.TIMBA_WORKER_THREADS = 2
+    reading, listening = threading.Event(), set()
+    read, wait = processing._read, worker.Listener.wait
+
+    def read_slowly_at_first(run: Run) -> object:
+        while run.run == 1:
+            reading.set()
+            run.progress(0.5)
+            time.sleep(0.01)
+        return read(run)
+
+    def listen(listener: worker.Listener, seconds: float) -> None:
+        listening.add(threading.get_ident())
+        wait(listener, seconds)
+
+    monkeypatch.setattr(processing, "_read", read_slowly_at_first)
+    monkeypatch.setattr(worker.Listener, "wait", listen)
+    first = run_worker()
+    receive()
+    assert reading.wait(60)
+    run_worker()
+    wait_until(lambda: len(listening) == 5, seconds=60, what="the other threads wait for a wake-up")
+    first.stop()
+    wait_until(all_settled, seconds=60, what="the file is settled")
+    file = File.unscoped.get()
+    assert (file.status, file.attempts, file.run) == ("SUCCESS", 1, 2)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_files_of_one_client_do_not_block_another(
     receive: Receive,

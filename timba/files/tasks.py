@@ -132,7 +132,8 @@ def process(_: str, queue: str = FAST) -> None:
     """Process the next file of the queue, which need not be the one that the message names.
 
     A message that arrives while the last free slot is reserved for other clients has no effect.
-    Therefore each processed file is followed by another message as long as files wait.
+    Therefore each processed file is followed by another message as long as files wait. So is one
+    that was released because this worker shuts down: another starts it again at once.
     """
     slot = getattr(current_process(), "index", 0)
     file = _worker.slots.claim(slot, queues=[queue])
@@ -143,7 +144,7 @@ def process(_: str, queue: str = FAST) -> None:
     finally:
         _worker.slots.free(slot)
     waiting = next_waiting(queues=[queue])
-    if waiting is not None and not _stopping.is_set():
+    if waiting is not None:
         notify_workers([waiting])
 
 

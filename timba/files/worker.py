@@ -16,7 +16,7 @@ from timba.files.processing import process_claimed
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import Slots
 from timba.files.sweeping import sweep_files
-from timba.files.tasks import WORK_CHANNEL
+from timba.files.tasks import WORK_CHANNEL, notify_workers
 from timba.wakeup import Listener
 
 _POLL_SECONDS: Final = 1.0
@@ -76,6 +76,9 @@ class Worker:
                 process_claimed(file, stopping=self._stopping)
             finally:
                 self._slots.free(slot)
+            if self._stopping.is_set():
+                # The file may have been released: another worker starts it again at once.
+                notify_workers([file.pk])
         except Exception as error:  # noqa: BLE001 - nothing would restart a thread that ended
             self._log_and_pause("processing_interrupted", error)
         return True
