@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, localcontext
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.temperatures.plain_reference import parse_reference
 from timba.temperatures.block_parsing import parse_block
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import (
@@ -18,112 +16,11 @@ from timba.temperatures.parsing import (
     Reject,
     RejectedLine,
     excerpt,
-    is_header,
-    looks_like_readings,
     parse_line,
 )
 
 NOON = 1_748_779_200_000_000  # 2025-06-01T12:00:00Z: 20,240 days and a half of 86,400 s, in µs
 GOOD = b"7,21.50,2025-06-01T12:00:00Z"
-
-
-# --- A parser to compare with -------------------------------------------------------------------
-# It shares no regular expression and no constant with the product, so that a mistake would have
-# to be made twice.
-
-_DIGITS = set("0123456789")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HALVES = {"AM", "Am", "aM", "am", "A.M.", "A.m.", "a.M.", "a.m."}
-_HALVES |= {half.replace("A", "P").replace("a", "p") for half in _HALVES}
-
-
-def parse_reference(line: bytes) -> tuple[int, int, int] | str:
-    """Return (city, hundredths of °C, microseconds since 1970), "blank" or "bad"."""
-    if len(line) > 1048576:
-        return "bad"
-    try:
-        text = line.decode()
-        if not text.strip(" \t"):
-            return "blank"
-        city, temperature, timestamp = (field.strip(" \t") for field in text.split(","))
-        return (
-            _reference_city(city),
-            _reference_hundredths(temperature),
-            _reference_microseconds(timestamp),
-        )
-    except ValueError:
-        return "bad"
-
-
-def _require(condition: bool) -> None:
-    if not condition:
-        raise ValueError
-
-
-def _is_number(text: str) -> bool:
-    return bool(text) and set(text) <= _DIGITS
-
-
-def _reference_city(text: str) -> int:
-    _require(_is_number(text) and 1 <= Decimal(text) <= 2147483647)
-    return int(Decimal(text))
-
-
-def _reference_hundredths(text: str) -> int:
-    whole, point, fraction = text.removeprefix("-").partition(".")
-    _require(_is_number(whole) and (not point or _is_number(fraction)))
-    with localcontext() as context:
-        context.prec = len(text) + 5
-        rounded = Decimal(text).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-        _require(Decimal("-273.15") <= rounded <= Decimal("999.99"))
-        return int(rounded * 100)
-
-
-def _shape(text: str) -> str:
-    """Return the text with 0 for any digit."""
-    return "".join("0" if character in _DIGITS else character for character in text)
-
-
-def _reference_microseconds(text: str) -> int:
-    day, time = text[:10], text[11:]
-    _require(_shape(day) in {"0000-00-00", "0000/00/00"} and text[10:11] in {"T", " "})
-    _require(1970 <= int(day[:4]) <= 2199)
-    time, offset = _reference_offset(time)
-    clock, half = time, ""
-    for written in _HALVES:
-        if time.endswith(written):
-            clock, half = time.removesuffix(written).removesuffix(" "), f" {written[0]}M"
-    whole, point, fraction = clock.partition(".")
-    _require(not point or (whole.count(":") == 2 and _is_number(fraction)))
-    _require(_shape(whole) in {"0:00", "00:00", "0:00:00", "00:00:00"})
-    seconds = ":%S" if whole.count(":") == 2 else ""
-    hours = "%I" if half else "%H"
-    _require(not whole.endswith(("60", "61")))  # which `strptime` takes for leap seconds
-    at = datetime.strptime(
-        f"{day.replace('/', '-')} {whole}{half} +0000",
-        f"%Y-%m-%d {hours}:%M{seconds}{' %p' if half else ''} %z",
-    )
-    microseconds = int((fraction + "000000")[:6])
-    return (at - _EPOCH - offset) // timedelta(microseconds=1) + microseconds
-
-
-def _reference_offset(time: str) -> tuple[str, timedelta]:
-    """Return the time without its zone, and the offset of the zone."""
-    for zone in ("Z", " UTC"):
-        if time.endswith(zone):
-            return time.removesuffix(zone), timedelta(0)
-    sign = max(time.rfind("+"), time.rfind("-"))
-    if sign < 0:
-        return time, timedelta(0)
-    written = time[sign + 1 :]
-    _require(_shape(written) in {"00", "0000", "00:00"})
-    digits = written.replace(":", "") + "00"
-    _require(digits[:2] <= "23" and digits[2:4] <= "59")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]))
-    return time[:sign].removesuffix(" "), -offset if time[sign] == "-" else offset
-
-
-# --- Lines ---------------------------------------------------------------------------------------
 
 GOOD_LINES = [
     (GOOD, (7, 2150, NOON)),
@@ -153,6 +50,15 @@ GOOD_LINES = [
     (b"1,1,2025-06-01T12:00:00.9", (1, 100, NOON + 900_000)),
     (b"1,1,2025-06-01T12:00:00.0000019Z", (1, 100, NOON + 1)),
     (b"1,1,2025-06-01T12:00:00.999999999+00:00", (1, 100, NOON + 999_999)),
+    # A clock of twelve hours, an hour of one digit, slashes, and zones behind a blank.
+    (b"1,1,2025-06-01 12:00 PM", (1, 100, NOON)),
+    (b"1,1,2025-06-01 12:00:00 p.m.", (1, 100, NOON)),
+    (b"1,1,2025-06-02 12:00 AM", (1, 100, NOON + 43_200_000_000)),
+    (b"1,1,2025-06-01T1:00pm+01:00", (1, 100, NOON)),
+    (b"1,1,2025-06-01 8:30:00 a.m. -0330", (1, 100, NOON)),
+    (b"1,1,2025/06/01 9:00:00.000001 -03", (1, 100, NOON + 1)),
+    (b"1,1,2025/06/01T12:00 UTC", (1, 100, NOON)),
+    (b"1,1,2025-06-01 14:00 +02:00", (1, 100, NOON)),
     (b"1,1,1970-01-01T00:00:00Z", (1, 100, 0)),
     (b"1,1,1970-01-01T00:00:00+01:00", (1, 100, -3_600_000_000)),
     (b"1,1,2000-02-29T00:00Z", (1, 100, 951_782_400_000_000)),
@@ -179,6 +85,9 @@ BAD_LINES = {
     Reason.CITY: [
         b",21.50,2025-06-01T12:00:00Z",
         b"x,21.50,2025-06-01T12:00:00Z",
+        b'"7,21.50,2025-06-01T12:00:00Z"',
+        b'"7",21.50,2025-06-01T12:00:00Z',
+        "\N{NO-BREAK SPACE}7,21.50,2025-06-01T12:00:00Z".encode(),
         b"+7,21.50,2025-06-01T12:00:00Z",
         b"7.0,21.50,2025-06-01T12:00:00Z",
         b"1e3,21.50,2025-06-01T12:00:00Z",
@@ -230,6 +139,17 @@ BAD_LINES = {
         b"7,21.50,01.06.2025 12:00:00",
         b"7,21.50,12025-06-01T12:00:00Z",
         b"7,21.50,2025-6-1T12:00:00Z",
+        b"7,21.50,2025/06-01T12:00:00Z",
+        b"7,21.50,2025.06.01T12:00:00Z",
+        b"7,21.50,2025/6/1 12:00",
+        b"7,21.50,25-06-01 12:00",
+        b"7,21.50,01/06/2025 12:00",
+        b"7,21.50,2025-06-01T 12:00:00Z",
+        b"7,21.50,2025-06-01 012:00",
+        b"7,21.50,2025-06-01 12 PM",
+        b"7,21.50,2025-06-01 12:00  PM",
+        b"7,21.50,2025-06-01 12:00 P",
+        b"7,21.50,2025-06-01 12:00 P.M",
         b"7,21.50,2025-06-01T12:0:00Z",
         b"7,21.50,2025-06-01T12:00:0Z",
         b"7,21.50,2025-06-01T12:00:",
@@ -244,6 +164,15 @@ BAD_LINES = {
         b"7,21.50,2025-06-01T12:00:00+02:00:00",
         "7,21.50,2025-06-01T12:00:00−02:00".encode(),
         b"7,21.50,2025-06-01T12:00:00[UTC]",
+        b"7,21.50,2025-06-01T12:00:00Z[Europe/Riga]",
+        b"7,21.50,2025-06-01 12:00 EET",
+        b"7,21.50,2025-06-01 12:00 utc",
+        b"7,21.50,2025-06-01 12:00UTC",
+        b"7,21.50,2025-06-01 12:00 GMT",
+        b"7,21.50,2025-06-01 12:00 UTC+02:00",
+        b"7,21.50,2025-06-01 12:00  +0200",
+        b"7,21.50,2025-06-01 12:00 +2",
+        "7,21.50,2025-06-01 12:00\N{NO-BREAK SPACE}UTC".encode(),
         b"7,21.50,1748779200",
         b"7,21.50,2025-06-01T12:00:00Z\n",
     ],
@@ -267,6 +196,9 @@ BAD_LINES = {
         b"7,21.50,2025-06-01T24:00:00Z",
         b"7,21.50,2025-06-01T12:60:00Z",
         b"7,21.50,2025-06-01T23:59:60Z",
+        b"7,21.50,2025-06-01 13:00 PM",
+        b"7,21.50,2025-06-01 00:30 AM",
+        b"7,21.50,2025-06-01 0:30 PM",
     ],
     Reason.OFFSET: [
         b"7,21.50,2025-06-01T12:00:00+24:00",
@@ -358,52 +290,6 @@ def test_no_bytes_break_the_parser(line: bytes) -> None:
     excerpt(line).encode()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"city_id,temperature,timestamp",
-        b"CITY_ID , Temperature,\tTimestamp ",
-        b'"city_id","temperature","timestamp"',
-        "Stadt,Temperatur (°C),Zeit [UTC]".encode(),
-        b"id,t,at",
-    ],
-)
-def test_three_names_are_a_header(line: bytes) -> None:
-    assert is_header(line)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"city_id,temperature",
-        b"city_id,temperature,timestamp,",
-        b"city_id;temperature;timestamp",
-        b"city_id,21.50,timestamp",
-        b"x,21.50,2025-06-01T12:00:00Z",
-        b"7,x,y",
-        b"nan,nan,nan",
-        b"a,b,null",
-        b"a,,c",
-        b"a,b,\xff",
-        b"a,b,c\0",
-        b"a,b,c" + b" " * MAX_LINE,
-        b"a," + b"b" * 200 + b",c",
-    ],
-)
-def test_a_bad_line_is_no_header(line: bytes) -> None:
-    assert not is_header(line)
-
-
-def test_a_header_counts_as_a_line_and_only_on_line_one() -> None:
-    header = b"city_id,temperature,timestamp\n"
-    parsed = parse_block(Block(first_line=1, data=header + GOOD + b"\n" + header))
-    assert parsed.rejects == [Reject(3, Reason.CITY, "city_id,temperature,timestamp")]
-    assert parsed.times.tolist() == [NOON]
-    later = parse_block(Block(first_line=2, data=header))
-    assert [reject.line for reject in later.rejects] == [2]
-
-
 def test_a_block_becomes_columns_and_numbered_rejects() -> None:
     data = b"7,21.50,2025-06-01T12:00Z\r\n\r\nbad\r\n8,-1.005,2025-06-01T12:00:01\nworse\r"
     parsed = parse_block(Block(first_line=5, data=data))
@@ -429,12 +315,3 @@ def test_a_block_becomes_columns_and_numbered_rejects() -> None:
 )
 def test_a_reject_shows_its_first_thousand_characters(line: bytes, text: str) -> None:
     assert excerpt(line) == text
-
-
-def test_a_reading_among_the_first_twenty_lines_makes_a_temperature_file() -> None:
-    assert looks_like_readings([b"city_id,temperature,timestamp\r\n", GOOD + b"\r\n"])
-    assert looks_like_readings([b"\xef\xbb\xbf" + GOOD])
-    assert looks_like_readings([b"words"] * 19 + [GOOD])
-    assert not looks_like_readings([b"words"] * 20 + [GOOD])
-    assert not looks_like_readings([b"1,2,3", b"a,b,c", b""])
-    assert not looks_like_readings([])

@@ -138,7 +138,7 @@ def _text_parser(layout: Layout) -> Callable[[str], Reading]:
         fields = split(text)
         timestamp = fields[columns.timestamp]
         if columns.time is not None:
-            timestamp += " " + fields[columns.time]
+            timestamp += f"T{fields[columns.time]}"
         return Reading(
             parse_city(fields),
             parse_temperature(fields[columns.temperature]),

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from typing import Final
 
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.reasons import LineError, Reason, fields_reason
 
 BLANKS = " \t"
+_FORMULA: Final = re.compile(r'="(.*)"')
 
 
 def line_splitter(layout: Layout) -> Callable[[str], list[str]]:
@@ -71,12 +73,13 @@ def _split_quoted(line: str, quoted_field: re.Pattern[str]) -> list[str]:
         if match is None:
             raise LineError(Reason.QUOTES)
         quoted, bare, delimiter = match.groups()
-        fields.append((bare if quoted is None else _unquote(quoted)).strip(BLANKS))
+        fields.append(bare.strip(BLANKS) if quoted is None else _unquote(quoted))
         position = match.end()
     return fields
 
 
 def _unquote(quoted: str) -> str:
     """Return the text between quotation marks, without the `="…"` that a spreadsheet puts in."""
-    text = quoted.replace('""', '"')
-    return text[2:-1] if text.startswith('="') and text.endswith('"') else text
+    text = quoted.replace('""', '"').strip(BLANKS)
+    formula = _FORMULA.fullmatch(text)
+    return formula[1].strip(BLANKS) if formula else text

@@ -44,7 +44,7 @@ _ZONES: Final = (*_PLAIN_ZONES, _NAME, _NAME + _OFFSET, _NAME + _SHORT_OFFSET)
 def timestamp_parser(layout: Layout) -> Callable[[str], int]:
     """Return the parser of the timestamps of this layout; it raises LineError.
 
-    A date and a time in columns of their own are parsed as one text, with a blank between them.
+    A date and a time in columns of their own are parsed as one text, with a T between them.
     """
     # ISO 8601 has a comma before the fraction of a second where the decimal mark is one.
     points = ".," if layout.decimal == "," != layout.delimiter else "."
