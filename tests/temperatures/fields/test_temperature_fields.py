@@ -50,6 +50,7 @@ def expected(text: str, unit: Unit) -> int | str:
         (FAHRENHEIT, "32.009", 1),
         (FAHRENHEIT, "32.0089999999", 0),
         (FAHRENHEIT, "31.991", -1),
+        (FAHRENHEIT, "31.9910000000", -1),
         (FAHRENHEIT, "31.9910000001", 0),
         (FAHRENHEIT, "31.9909999999", -1),
         (FAHRENHEIT, "-459.67", -27315),
