@@ -17,11 +17,7 @@ import numpy.typing as npt
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines import Block
 from timba.temperatures.parsing import Reading, Reject, excerpt, is_header, line_parser
-from timba.temperatures.vectorised.rows import Columns, ParsedRows, parse_rows
-
-# Bytes of lines that are parsed at once: few enough that all columns stay in the processor's
-# cache, and that no file makes them large.
-CHUNK = 256 * 1024
+from timba.temperatures.vectorised.rows import Columns, parse_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,35 +42,26 @@ def parse_block(block: Block, layout: Layout = PLAIN) -> ParsedBlock:
     while number <= layout.skipped_lines and start < len(data):
         start = (data.find(b"\n", start) + 1) or len(data)
         number += 1
-    parts: list[Columns] = []
+    if start:
+        block = Block(first_line=number, data=data[start:])
     rejects: list[Reject] = []
     if layout.is_vectorisable:
-        while end := _chunk_end(data, start):
-            rows = parse_rows(data, start, end, layout)
-            parts.append(_with_other_lines(rows, data, number, layout, rejects))
-            start, number = end, number + rows.line_count
-    if start < len(data):
-        rest = Block(first_line=number, data=data[start:])
-        parts.append(_parse_lines(rest.lines(), layout, rejects)[1])
-    cities, hundredths, times = (
-        np.concatenate(column) for column in zip(_NO_READINGS, *parts, strict=True)
+        readings = _parse_vectorised(block, layout, rejects)
+    else:
+        _, readings = _parse_lines(block.lines(), layout, rejects)
+    return ParsedBlock(
+        cities=readings.cities,
+        hundredths=readings.hundredths,
+        times=readings.times,
+        rejects=rejects,
     )
-    return ParsedBlock(cities=cities, hundredths=hundredths, times=times, rejects=rejects)
 
 
-def _chunk_end(data: bytes, start: int) -> int:
-    """Return the end of a chunk of whole lines, or 0 where no line feed follows."""
-    last = data.rfind(b"\n", start, start + CHUNK)
-    return (last if last >= 0 else data.find(b"\n", start)) + 1
-
-
-def _with_other_lines(
-    rows: ParsedRows, data: bytes, first_line: int, layout: Layout, rejects: list[Reject]
-) -> Columns:
-    """Return the readings of all lines of a chunk, in the order of the lines."""
+def _parse_vectorised(block: Block, layout: Layout, rejects: list[Reject]) -> Columns:
+    rows = parse_rows(block.data, layout)
     numbers, others = _parse_lines(
         (
-            (first_line + index, data[start:end])
+            (block.first_line + index, block.data[start:end])
             for index, start, end in zip(*(column.tolist() for column in rows.others), strict=True)
         ),
         layout,
@@ -82,7 +69,7 @@ def _with_other_lines(
     )
     if not numbers:
         return rows.readings
-    positions = np.searchsorted(rows.lines, np.asarray(numbers) - first_line)
+    positions = np.searchsorted(rows.lines, np.asarray(numbers) - block.first_line)
     return rows.readings.insert(positions, others)
 
 
@@ -106,6 +93,3 @@ def _parse_lines(
         np.asarray(hundredths, dtype=np.int32),
         np.asarray(times, dtype=np.int64),
     )
-
-
-_NO_READINGS = Columns(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64))

@@ -6,13 +6,15 @@ means nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from timba.temperatures.parsing import MAX_CITY, MAX_HUNDREDTHS, MIN_HUNDREDTHS
 from timba.temperatures.vectorised.words import (
+    BYTE,
     DIGITS,
     LAST_BYTES,
     WIDTH,
@@ -21,6 +23,7 @@ from timba.temperatures.vectorised.words import (
     Pattern,
     Positions,
     Words,
+    constant,
     number_of_eight_digits,
     pairs_of_digits,
 )
@@ -28,15 +31,10 @@ from timba.temperatures.vectorised.words import (
 MAX_CITY_DIGITS: Final = 10
 MAX_WHOLE_DIGITS: Final = 3
 
-_ONE = np.uint64(1)
-_MINUS = ord("-")
-
-# Where a word ends with a number of two decimals, its decimal mark is byte 5.
-_DECIMALS = 2
-_MARK_SHIFT = np.uint64(8 * 5)
-# How many places a number with 1, 3, 4, 5 or 6 decimals has its mark beside that.
-_OTHER_DECIMALS = (1, 3, 4, 5, 6)
-_BYTE = np.uint64(0xFF)
+_ONE = constant(1)
+_TO_FIRST_DIGITS = constant(10**WIDTH)
+_CITIES = constant(MAX_CITY)
+_MINUS = np.array(ord("-"), np.uint8)
 
 
 def parse_cities(
@@ -44,21 +42,21 @@ def parse_cities(
 ) -> tuple[npt.NDArray[np.int32], Flags]:
     """Parse numbers of 1 to 10 digits between 1 and MAX_CITY."""
     lengths = ends - starts
-    cities, bad = _whole_numbers(text, ends, lengths)
-    long = np.flatnonzero(lengths > WIDTH)
-    if long.size:
-        more = lengths[long] - WIDTH
-        first, bad_first = _whole_numbers(text, ends[long] - WIDTH, more)
-        cities[long] += first * np.uint64(10**WIDTH)
-        bad[long] |= bad_first | (more > MAX_CITY_DIGITS - WIDTH)
+    cities, bad = _last_digits(text, ends, lengths)
+    if lengths.max(initial=0) > WIDTH:
+        long = np.flatnonzero(lengths > WIDTH)
+        first_lengths = lengths[long] - WIDTH
+        first, bad_first = _last_digits(text, ends[long] - WIDTH, first_lengths)
+        cities[long] += first * _TO_FIRST_DIGITS
+        bad[long] |= bad_first | (first_lengths > MAX_CITY_DIGITS - WIDTH)
     # 0 becomes the largest number.
     cities -= _ONE
-    bad |= cities >= np.uint64(MAX_CITY)
+    bad |= cities >= _CITIES
     cities += _ONE
     return cities.astype(np.int32), bad
 
 
-def _whole_numbers(text: PaddedText, ends: Positions, lengths: Positions) -> tuple[Words, Flags]:
+def _last_digits(text: PaddedText, ends: Positions, lengths: Positions) -> tuple[Words, Flags]:
     """Parse the last eight digits, or as many as there are, before `ends`."""
     digits = text.words_before(ends)
     digits ^= DIGITS.text
@@ -66,71 +64,127 @@ def _whole_numbers(text: PaddedText, ends: Positions, lengths: Positions) -> tup
     return number_of_eight_digits(digits), DIGITS.differ(digits)
 
 
+class _Marked(NamedTuple):
+    """What is needed for numbers with one decimal mark.
+
+    Where a word ends with a number of two decimals, its byte 5 is the mark. Arrays are indexed by
+    decimals; their last element is for numbers without a mark.
+    """
+
+    pattern: Pattern
+    mark: Words
+    marks: Words
+    shifts: Words
+    fills: Words
+
+
+@cache
+def _marked(mark: str) -> _Marked:
+    def at_end(text: str) -> int:
+        return int.from_bytes(text.encode().rjust(WIDTH, b"\0"), "little")
+
+    shifts, fills = np.zeros(WIDTH + 1, np.uint64), np.zeros(WIDTH + 1, np.uint64)
+    shifts[1], fills[1] = 8, at_end("0")
+    shifts[WIDTH], fills[WIDTH] = 24, at_end(f"{mark}00")
+    return _Marked(
+        pattern=Pattern(f"00000{mark}00".encode()),
+        mark=constant(ord(mark) << 40),
+        marks=constant(int.from_bytes(mark.encode() * WIDTH, "little")),
+        shifts=shifts,
+        fills=fills,
+    )
+
+
+_DECIMALS: Final = 2
+_MARK_BYTE = constant(0xFF << 40)
+# The lengths of good numbers with two decimals, without a sign.
+_MIN_LENGTH: Final = 1 + 1 + _DECIMALS
+_LENGTHS = constant(MAX_WHOLE_DIGITS)
+_WEIGHTS_SHIFT = constant(47)
+_SIXTEEN = constant(16)
+_FIVE = constant(5)
+_LOW_BITS = constant(0x0101010101010101)
+_HIGH_BITS = constant(0x8080808080808080)
+_SMEAR = (constant(8), constant(16), constant(32))
+_BYTES_0_2_4 = constant(0x000000FF00FF00FF)
+_WEIGHTS = constant((1000 << 47) + (10 << 31) + (1 << 15))
+
+
 def parse_temperatures(
     text: PaddedText, starts: Positions, ends: Positions, mark: str
 ) -> tuple[npt.NDArray[np.int32], Flags]:
     """Parse numbers of at most three digits and six decimals as hundredths, rounded."""
-    pattern = Pattern(f"00000{mark}00".encode())
+    marked = _marked(mark)
     words = text.words_before(ends)
-    lengths = ends - starts
     negative = text.bytes[starts] == _MINUS
+    lengths = ends - starts
     lengths -= negative
     rounded_up: npt.NDArray[np.int32] | None = None
-    others = np.flatnonzero((words ^ pattern.text) & (_BYTE << _MARK_SHIFT))
+    others = ((words & _MARK_BYTE) != marked.mark).nonzero()[0]
     if others.size:
         rounded_up = np.zeros(len(words), np.int32)
         words[others], lengths[others], rounded_up[others] = _with_two_decimals(
-            text, words[others], ends[others], lengths[others], pattern
+            text, words[others], ends[others], lengths[others], marked
         )
-    words ^= pattern.text
+    words ^= marked.pattern.text
     words &= LAST_BYTES.take(lengths, mode="clip")
-    bad = pattern.differ(words)
-    lengths -= 1 + 1 + _DECIMALS
-    bad |= lengths.view(np.uint64) >= np.uint64(MAX_WHOLE_DIGITS)
+    bad = marked.pattern.differ(words)
+    lengths -= _MIN_LENGTH
+    bad |= lengths.view(np.uint64) >= _LENGTHS
 
     # Byte 2 has hundreds and tens, byte 4 ten times the units, byte 6 the decimals.
     pairs = pairs_of_digits(words)
-    pairs >>= np.uint64(16)
-    pairs &= np.uint64(0x000000FF00FF00FF)
-    pairs *= np.uint64((1000 << 47) + (10 << 31) + (1 << 15))
-    pairs >>= np.uint64(47)
+    pairs >>= _SIXTEEN
+    pairs &= _BYTES_0_2_4
+    pairs *= _WEIGHTS
+    pairs >>= _WEIGHTS_SHIFT
     hundredths = pairs.astype(np.int32)
     if rounded_up is not None:
         hundredths += rounded_up
-    hundredths *= np.where(negative, np.int32(-1), np.int32(1))
+    # Two's complement.
+    signs = negative.astype(np.int32)
+    hundredths ^= -signs
+    hundredths += signs
     bad |= hundredths < MIN_HUNDREDTHS
     bad |= hundredths > MAX_HUNDREDTHS
     return hundredths, bad
 
 
 def _with_two_decimals(
-    text: PaddedText, words: Words, ends: Positions, lengths: Positions, pattern: Pattern
+    text: PaddedText, words: Words, ends: Positions, lengths: Positions, marked: _Marked
 ) -> tuple[Words, Positions, Flags]:
     """Return words and lengths as if all numbers had two decimals, and which to round up.
 
     The word of a number with a bad third or further decimal becomes a bad one.
     """
-    mark = (pattern.text >> _MARK_SHIFT) & _BYTE
+    decimals = _count_decimals(words, lengths, marked)
+    aligned = words >> marked.shifts.take(decimals)
+    aligned |= marked.fills.take(decimals)
+    aligned_lengths = lengths + (_DECIMALS - decimals)
+    aligned_lengths[decimals == WIDTH] += WIDTH + 1
     rounded_up = np.zeros(len(words), bool)
-    # Without a mark, ".00" is added.
-    aligned = words >> np.uint64(24)
-    aligned |= pattern.text & LAST_BYTES[3]
-    aligned_lengths = lengths + 3
-    for decimals in _OTHER_DECIMALS:
-        shift = np.uint64(8 * (WIDTH - 1 - decimals))
-        # A mark further to the left is part of another field.
-        these = np.flatnonzero((((words >> shift) & _BYTE) == mark) & (lengths > 1 + decimals))
-        if not these.size:
-            continue
-        aligned_lengths[these] = lengths[these] + (_DECIMALS - decimals)
-        if decimals < _DECIMALS:
-            aligned[these] = (words[these] >> np.uint64(8)) | (pattern.text & LAST_BYTES[1])
-            continue
-        further = decimals - _DECIMALS
-        two_decimals = text.words_before(ends[these] - further)
-        digits = (words[these] ^ DIGITS.text) & LAST_BYTES[further]
-        two_decimals[DIGITS.differ(digits)] = ~np.uint64(0)
-        aligned[these] = two_decimals
-        third = digits >> np.uint64(8 * (WIDTH - further))
-        rounded_up[these] = (third & _BYTE) >= np.uint64(5)
+    long = np.flatnonzero((decimals > _DECIMALS) & (decimals < WIDTH))
+    if long.size:
+        further = decimals[long] - _DECIMALS
+        digits = words[long] ^ DIGITS.text
+        digits &= LAST_BYTES.take(further)
+        aligned[long] = text.words_before(ends[long] - further)
+        aligned[long[DIGITS.differ(digits)]] = 0
+        third = digits >> (8 * (WIDTH - further)).astype(np.uint64)
+        rounded_up[long] = (third & BYTE) >= _FIVE
     return aligned, aligned_lengths, rounded_up
+
+
+def _count_decimals(words: Words, lengths: Positions, marked: _Marked) -> Positions:
+    """Return the number of characters after the last mark of each field; WIDTH where it has none.
+
+    The words may begin with the end of another field, with a mark of its own.
+    """
+    bytes_xored = words ^ marked.marks
+    # The high bit of each byte that is 0, and perhaps of a byte above one.
+    flags = (bytes_xored - _LOW_BITS) & ~bytes_xored & _HIGH_BITS
+    for shift in _SMEAR:
+        flags |= flags >> shift
+    decimals: Positions = WIDTH - np.bitwise_count(flags).astype(np.intp)
+    decimals[decimals > lengths - 2] = WIDTH
+    return decimals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from timba.temperatures.vectorised.numbers import parse_cities, parse_temperatur
 from timba.temperatures.vectorised.timestamps import parse_timestamps
 from timba.temperatures.vectorised.words import Flags, PaddedText, Positions
 
-_LF, _CR = ord("\n"), ord("\r")
+_LF, _CR = np.frombuffer(b"\n\r", np.uint8)
 _FIELDS = len(PLAIN_FIELDS)
 
 
@@ -43,6 +43,13 @@ class Lines(NamedTuple):
     starts: Positions
     ends: Positions
 
+    def select(self, indices: Positions) -> Lines:
+        """Return some of the lines, if these are all lines of the text."""
+        return Lines(indices, self.starts[indices], self.ends[indices])
+
+
+_NO_LINES: Final = np.zeros(0, np.intp)
+
 
 class ParsedRows(NamedTuple):
     """The readings that are certain, the indices of their lines, and all other lines.
@@ -50,9 +57,8 @@ class ParsedRows(NamedTuple):
     Blank lines are counted, but are neither.
     """
 
-    line_count: int
-    lines: Positions
     readings: Columns
+    lines: Positions
     others: Lines
 
 
@@ -64,30 +70,21 @@ class _Fields(NamedTuple):
     ends: tuple[Positions, ...]
 
 
-def parse_rows(data: bytes, start: int, end: int, layout: Layout) -> ParsedRows:
-    """Parse the lines between two positions, of which the second follows a line feed."""
-    text = PaddedText(data, start, end)
-    has_cr = data.find(b"\r", start, end) >= 0
-    all_lines, fields = _split(text, layout.delimiter, has_cr=has_cr)
+def parse_rows(data: bytes, layout: Layout) -> ParsedRows:
+    """Parse lines, of which the last one may lack its line feed."""
+    text = PaddedText(data)
+    all_lines, fields = _split(text, layout.delimiter, has_cr=b"\r" in data)
     readings, bad = _parse_fields(text, fields, layout)
     lines = fields.lines
     if bad.any():
         good = ~bad
         lines = lines[good]
         readings = readings.select(good)
-    line_count = len(all_lines.indices)
-    if len(lines) == line_count:
-        others = np.zeros(0, np.intp)
-    else:
-        is_other = all_lines.ends > all_lines.starts
-        is_other[lines] = False
-        others = np.flatnonzero(is_other)
-    return ParsedRows(
-        line_count=line_count,
-        lines=lines,
-        readings=readings,
-        others=Lines(others, start + all_lines.starts[others], start + all_lines.ends[others]),
-    )
+    if len(lines) == len(all_lines.indices):
+        return ParsedRows(readings, lines, all_lines.select(_NO_LINES))
+    is_other = all_lines.ends > all_lines.starts
+    is_other[lines] = False
+    return ParsedRows(readings, lines, all_lines.select(np.flatnonzero(is_other)))
 
 
 def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _Fields]:
@@ -104,7 +101,7 @@ def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _F
         all_lines = _lines(text, separators[lfs], has_cr=has_cr)
         indices = np.flatnonzero(np.diff(lfs, prepend=-1) == _FIELDS)
         first, second = separators[lfs[indices] - 2], separators[lfs[indices] - 1]
-        with_three = Lines(indices, all_lines.starts[indices], all_lines.ends[indices])
+        with_three = all_lines.select(indices)
     return all_lines, _Fields(
         with_three.indices,
         (with_three.starts, first + 1, second + 1),
@@ -116,7 +113,11 @@ def _lines(text: PaddedText, lfs: Positions, *, has_cr: bool) -> Lines:
     """Return the lines that end with these line feeds, or each with a CR before it."""
     starts = np.zeros_like(lfs)
     np.add(lfs[:-1], 1, out=starts[1:])
-    ends = lfs - (text.bytes[lfs - 1] == _CR) if has_cr else lfs
+    ends = lfs
+    if has_cr:
+        ends = lfs - (text.bytes[lfs - 1] == _CR)
+        if not text.is_ended:
+            ends[-1] = lfs[-1]
     return Lines(np.arange(len(lfs)), starts, ends)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from timba.temperatures.parsing import DAY, EPOCH_DAY, FIRST_YEAR, HOUR, LAST_YEAR, MINUTE, SECOND
 from timba.temperatures.vectorised.words import (
+    BYTE,
     DIGITS,
     FIRST_BYTES,
     Flags,
@@ -19,6 +20,7 @@ from timba.temperatures.vectorised.words import (
     Pattern,
     Positions,
     Words,
+    constant,
     number_of_eight_digits,
     pairs_of_digits,
     word,
@@ -34,12 +36,26 @@ _SECONDS = Pattern(b":00.")
 _SECONDS_AND_Z = Pattern(b":00Z")
 MAX_FRACTION: Final = 9
 
-_SEPARATOR = np.uint64(0xFF << 16)
-_BLANK = word(b"\0\0 ")
+_SEPARATOR = constant(0xFF << 16)
 _BLANK_TO_T = word(b"\0\0 ") ^ word(b"\0\0T")
 
-_BYTE = np.uint64(0xFF)
-_HIGH_BYTE_SHIFT = np.uint64(56)
+# Bytes 0, 2 and 5 of a date have century, year and month: multiplied they make YYYYMM, exactly,
+# in the highest 20 bits.
+_CENTURY_YEAR_MONTH = constant(0x0000FF0000FF00FF)
+_TO_YYYYMM = constant((10_000 << 44) + (100 << 28) + (1 << 4))
+_YYYYMM_SHIFT = constant(44)
+# Bytes 0, 3 and 6 of a clock have day, hour and minute. The day is counted from 0, so that day 0
+# becomes 255. A byte at its limit gets its high bit; the days in the month are subtracted.
+_DAY_HOUR_MINUTE = constant(0x00FF0000FF0000FF)
+_LIMITS = constant(((128 - 60) << 48) + ((128 - 24) << 24) + 128)
+_AT_LIMIT = constant(0x0080000080000080)
+_TO_MINUTES_OF_MONTH = constant((1440 << 48) + (60 << 24) + 1)
+_MINUTES_SHIFT = constant(48)
+
+_NONE, _ONE, _EIGHT, _SIXTEEN, _THIRTY_TWO = map(constant, (0, 1, 8, 16, 32))
+_MINUTE, _SECOND = np.array(MINUTE), constant(SECOND)
+_MAX_SECOND = constant(59)
+_LAST_BYTE, _Z = constant(56), constant(ord("Z"))
 
 
 def parse_timestamps(text: PaddedText, starts: Positions, ends: Positions) -> tuple[Times, Flags]:
@@ -75,30 +91,26 @@ def _minutes(dates: Words, clocks: Words) -> tuple[Times, Flags]:
         bad = _CLOCK.differ(clocks)
     bad |= _DATE.differ(dates)
 
-    # Bytes 0, 2 and 5 have century, year and month; multiplied they make YYYYMM, exactly, in the
-    # highest 20 bits.
     pairs = pairs_of_digits(dates)
-    pairs &= np.uint64(0x0000FF0000FF00FF)
-    pairs *= np.uint64((10_000 << 44) + (100 << 28) + (1 << 4))
-    pairs >>= np.uint64(44)
+    pairs &= _CENTURY_YEAR_MONTH
+    pairs *= _TO_YYYYMM
+    pairs >>= _YYYYMM_SHIFT
     months = _months().take(pairs.view(np.int64))
     days_in_month = months & _DAYS_IN_MONTH
     months -= days_in_month
 
-    # Bytes 0, 3 and 6 have day, hour and minute. The day is counted from 0, so that day 0 becomes
-    # 255. A byte above its limit gets its high bit.
     pairs = pairs_of_digits(clocks)
-    pairs &= np.uint64(0x00FF0000FF0000FF)
-    pairs -= np.uint64(1)
-    limited = pairs + np.uint64(((128 - 60) << 48) + ((128 - 24) << 24) + 128)
+    pairs &= _DAY_HOUR_MINUTE
+    pairs -= _ONE
+    limited = pairs + _LIMITS
     limited -= days_in_month.view(np.uint64)
     limited |= pairs
-    limited &= np.uint64(0x0080000080000080)
-    bad |= limited != 0
-    pairs *= np.uint64((1440 << 48) + (60 << 24) + 1)
-    pairs >>= np.uint64(48)
+    limited &= _AT_LIMIT
+    bad |= limited != _NONE
+    pairs *= _TO_MINUTES_OF_MONTH
+    pairs >>= _MINUTES_SHIFT
     minutes = pairs.view(np.int64)
-    minutes *= MINUTE
+    minutes *= _MINUTE
     months += minutes
     return months, bad
 
@@ -106,10 +118,10 @@ def _minutes(dates: Words, clocks: Words) -> tuple[Times, Flags]:
 def _add_seconds(times: Times, seconds: Words) -> Flags:
     """Add the seconds in byte 1 and 2, and return which are above 59."""
     pairs = pairs_of_digits(seconds)
-    pairs >>= np.uint64(8)
-    pairs &= _BYTE
-    bad = pairs > np.uint64(59)
-    pairs *= np.uint64(SECOND)
+    pairs >>= _EIGHT
+    pairs &= BYTE
+    bad = pairs > _MAX_SECOND
+    pairs *= _SECOND
     times += pairs.view(np.int64)
     return bad
 
@@ -130,17 +142,17 @@ def _add_seconds_and_fraction(
     fractions = lengths - len(":00.")
     if (fractions <= 0).all():
         return bad
-    digits = tails >> np.uint64(32)
-    digits |= further << np.uint64(32)
+    digits = tails >> _THIRTY_TWO
+    digits |= further << _THIRTY_TWO
     digits ^= DIGITS.text
     digits &= FIRST_BYTES.take(fractions, mode="clip")
     bad |= DIGITS.differ(digits)
     # Digits after the sixth are cut.
-    digits <<= np.uint64(16)
+    digits <<= _SIXTEEN
     times += number_of_eight_digits(digits).view(np.int64)
-    ninth = further >> np.uint64(32)
+    ninth = further >> _THIRTY_TWO
     ninth ^= DIGITS.text
-    ninth &= _BYTE
+    ninth &= BYTE
     bad |= (fractions == MAX_FRACTION) & (ninth > np.uint64(9))
     return bad
 
@@ -151,7 +163,7 @@ def _offsets(text: PaddedText, ends: Positions) -> tuple[Times | None, Positions
     What is no zone has length 0.
     """
     last = text.words_before(ends)
-    is_utc = (last >> _HIGH_BYTE_SHIFT) == ord("Z")
+    is_utc = (last >> _LAST_BYTE) == _Z
     if is_utc.all():
         return None, np.intp(1)
     lengths = is_utc.astype(np.intp)
@@ -160,11 +172,11 @@ def _offsets(text: PaddedText, ends: Positions) -> tuple[Times | None, Positions
     for pattern, length, minutes_shift in _ZONES:
         zones = last[rest] >> np.uint64(64 - 8 * length)
         # "+" is 43, "-" is 45.
-        signs = (zones & _BYTE) - np.uint64(ord("+"))
-        digits = (zones ^ pattern.text) & ~_BYTE
+        signs = (zones & BYTE) - np.uint64(ord("+"))
+        digits = (zones ^ pattern.text) & ~BYTE
         pairs = pairs_of_digits(digits)
-        hours = (pairs >> np.uint64(8)) & _BYTE
-        minutes = (pairs >> minutes_shift) & _BYTE
+        hours = (pairs >> _EIGHT) & BYTE
+        minutes = (pairs >> minutes_shift) & BYTE
         good = ~pattern.differ(digits) & ((signs & ~np.uint64(2)) == 0)
         good &= (hours < np.uint64(24)) & (minutes < np.uint64(60))
         these = rest[good]
@@ -178,7 +190,7 @@ def _offsets(text: PaddedText, ends: Positions) -> tuple[Times | None, Positions
 
 
 _ZONES = (
-    (Pattern(b"\x0000:00"), len("+00:00"), np.uint64(32)),
+    (Pattern(b"\x0000:00"), len("+00:00"), _THIRTY_TWO),
     (Pattern(b"\x000000"), len("+0000"), np.uint64(24)),
     (Pattern(b"\x0000"), len("+00"), np.uint64(48)),
 )
@@ -189,7 +201,7 @@ _GOOD_LENGTHS[[0, 3, *range(5, 5 + MAX_FRACTION)]] = True
 _SECONDS_BYTES = FIRST_BYTES[np.minimum(np.arange(len(_GOOD_LENGTHS)), 4)]
 
 # A month begins at a multiple of 2 ** 13 microseconds; its number of days is stored below that.
-_DAYS_IN_MONTH = 31
+_DAYS_IN_MONTH = np.array(31)
 
 
 @cache
