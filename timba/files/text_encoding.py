@@ -118,7 +118,7 @@ def detect_unicode(data: bytes) -> str | None:
         return utf16
     text = data.decode("utf-8", errors="replace")
     broken = text.count("\ufffd") - data.count("\ufffd".encode())
-    letters = sum(not character.isascii() for character in text) - broken
+    letters = len(text) - len(text.encode("ascii", errors="ignore")) - broken
     return "utf-8" if is_utf8(letters=letters, broken=broken, cut=text.endswith("\ufffd")) else None
 
 

@@ -1,22 +1,60 @@
-"""Tells files of readings from other texts by their first lines, in whatever layout they are.
-
-Only the plain layout can be read. Others are recognised so that a file of readings never counts
-as a mere text: it fails, with a sentence that says what it looks like.
-"""
+"""Tells files of readings from other texts by their first lines, in whatever layout they are."""
 
 from __future__ import annotations
 
-import io
 import re
+import zlib
 from collections.abc import Sequence
 from typing import Final
 
+from timba.files.kinds import HEAD_BYTES
 from timba.files.text_encoding import detect_encoding
-from timba.temperatures.lines import UnreadableFile, read_lines
-from timba.temperatures.parsing import SNIFFED_LINES, looks_like_readings
+from timba.temperatures.layout.answers import Answers
+from timba.temperatures.layout.drafts import draft_head
+from timba.temperatures.layout.encodings import decode_quickly
+from timba.temperatures.layout.tables import MAX_PREAMBLE
+from timba.temperatures.lines import is_gzip
+from timba.temperatures.parsing import SNIFFED_LINES
 
-# A preamble of a logger's settings has up to a hundred lines.
-_MAX_LINES: Final = 120
+# Those of a preamble, and as many again that tell what the columns hold.
+_MAX_LINES: Final = 2 * MAX_PREAMBLE
+# A member of a gzip archive may be empty: so many are looked into.
+_MAX_MEMBERS: Final = 100
+
+
+def sniff_readings(head: bytes) -> bool:
+    """Return whether a file that begins with `head`, compressed or not, holds readings.
+
+    One of the first 20 lines below its preamble and its header must be one, whatever is open.
+    """
+    return any(
+        draft is not None and draft.is_of_temperatures and bool(draft.readings(SNIFFED_LINES))
+        for each in decode_quickly(unpack_head(head), _MAX_LINES)
+        for draft in [draft_head(each, Answers())]
+    )
+
+
+def unpack_head(head: bytes) -> bytes:
+    """Return the first bytes of a file, decompressed if it is an archive.
+
+    What is damaged ends them, as does the end of the head of a longer archive.
+    """
+    if not is_gzip(head):
+        return head[:HEAD_BYTES]
+    unpacked = b""
+    for _ in range(_MAX_MEMBERS):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            unpacked += member.decompress(head, HEAD_BYTES - len(unpacked))
+        except zlib.error:
+            break
+        head = member.unused_data.lstrip(b"\0")
+        if not head or len(unpacked) >= HEAD_BYTES:
+            break
+    return unpacked
+
+
+_MAX_DESCRIBED: Final = 120
 # So many lines in a row must look like readings: one line may do by chance.
 _MIN_LINES: Final = 2
 _DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars", ",": ""}
@@ -33,17 +71,6 @@ _HEADER: Final = re.compile(
 )
 
 
-def sniff_readings(head: bytes) -> bool:
-    """Return whether a file that begins with `head` holds readings, in any layout."""
-    try:
-        if looks_like_readings(line for _, line in read_lines(io.BytesIO(head))):
-            return True
-    except UnreadableFile:
-        # The head of a longer archive ends early, which is no fault of the file.
-        return False
-    return describe_layout(head) is not None
-
-
 def describe_layout(head: bytes) -> str | None:
     """Return what sets the layout of readings off from the plain one; None if there are none.
 
@@ -51,7 +78,7 @@ def describe_layout(head: bytes) -> str | None:
     order of the fields or in how they are written.
     """
     encoding = detect_encoding(head) or "cp1252"
-    lines = head.decode(encoding, "replace").lstrip("\ufeff").splitlines()[:_MAX_LINES]
+    lines = head.decode(encoding, "replace").lstrip("\ufeff").splitlines()[:_MAX_DESCRIBED]
     for delimiter, name in _DELIMITERS.items():
         rows = [[field.strip(_QUOTES) for field in line.split(delimiter)] for line in lines]
         found = [number for number, row in enumerate(rows) if _has_reading(row, delimiter)]

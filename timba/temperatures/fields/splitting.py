@@ -18,11 +18,12 @@ _FORMULA: Final = re.compile(r'="(.*)"')
 def line_splitter(layout: Layout) -> Callable[[str], list[str]]:
     """Return the function that splits a line of this layout into at least `width` fields.
 
-    It raises LineError for a line with fewer fields, or with more that hold something. Where a
-    line is of three plain fields, it must not have any more, not even an empty one.
+    It raises LineError for a line with fewer fields, or with more than its extra ones that hold
+    something. A line of three plain fields must not have any more, not even an empty one.
     """
     delimiter, width = layout.delimiter, layout.width
-    may_end_empty = layout.quotes or width != PLAIN.width
+    most = width + layout.extra_fields
+    may_end_empty = layout.quotes or most != PLAIN.width
     quoted_field = _quoted_field(delimiter)
     reason = fields_reason(layout)
 
@@ -32,7 +33,7 @@ def line_splitter(layout: Layout) -> Callable[[str], list[str]]:
         else:
             fields = [field.strip(BLANKS) for field in line.split(delimiter)]
         if len(fields) != width and (
-            len(fields) < width or not may_end_empty or any(fields[width:])
+            len(fields) < width or not may_end_empty or any(fields[most:])
         ):
             raise LineError(reason)
         return fields

@@ -20,13 +20,15 @@ from timba.temperatures.layout.answers import (
 )
 from timba.temperatures.layout.header_words import (
     BROAD,
+    COUNTER,
+    DOUBTFUL,
     OTHER,
     UNIT,
     VALUE,
     WHEN,
 )
 from timba.temperatures.layout.layouts import PLAIN_FIELDS, Columns, Unit
-from timba.temperatures.layout.tables import Table
+from timba.temperatures.layout.tables import Table, has_reading
 from timba.temperatures.layout.values import CITY as CITY_NUMBER
 from timba.temperatures.layout.values import DATE as DATE_ALONE
 from timba.temperatures.layout.values import MOMENT, NUMBER, is_midnight, to_number
@@ -34,10 +36,10 @@ from timba.temperatures.layout.values import TIME as TIME_ALONE
 
 # A column counts its rows if so many of its numbers are one more than the one above.
 _COUNTING_SHARE: Final = 0.9
-_LEAST_COUNTED: Final = 3
+_LEAST_COUNTED: Final = 2
 # By how much the same temperature in °C and °F may differ, as both are rounded.
 _ROUNDING: Final = 0.15
-_POSITIONS: Final = ((CITY,), (TEMPERATURE, VALUE), WHEN)
+_POSITIONS: Final = ((CITY, COUNTER), (TEMPERATURE, VALUE), WHEN)
 _WORDS: Final = {
     CITY: "city",
     TEMPERATURE: "temperature",
@@ -96,11 +98,22 @@ def is_positional_table(table: Table) -> bool:
     """Return whether a table has the fields of the plain layout, and no header that denies it."""
     if not table.header_row:
         return table.is_positional
-    fits = len(table.cells) == len(PLAIN_FIELDS) and all(
-        cell is None or cell.field in fields
-        for cell, fields in zip(table.cells, _POSITIONS, strict=True)
-    )
-    return fits and not _counts_rows(table, 0)
+    if len(table.cells) != len(PLAIN_FIELDS):
+        return False
+    for cell, fields in zip(table.cells, _POSITIONS, strict=True):
+        if cell is not None and cell.field not in fields:
+            return False
+    first = table.cells[0]
+    if first is not None and first.field == COUNTER:
+        return not _counts(table, 0)
+    return first is None or (first.rank < BROAD and not _has_only_names(table))
+
+
+def _has_only_names(table: Table) -> bool:
+    """Return whether the column that the header calls a city has no number at all, but readings."""
+    if any(CITY_NUMBER.fullmatch(table.text(r, 0)) for r in table.rows):
+        return False
+    return any(table.text(row, 0) and has_reading(row.fields) for row in table.rows)
 
 
 def _apply_answers(table: Table, choice: ColumnChoice, answers: Answers) -> None:
@@ -176,7 +189,7 @@ def _ask_for_missing(choice: ColumnChoice, name: str, columns: Sequence[int]) ->
 
 
 def _choose_temperature(table: Table, choice: ColumnChoice) -> None:
-    named = _named(table, choice, TEMPERATURE)
+    named = [each for each in _named(table, choice, TEMPERATURE) if each[0] < DOUBTFUL]
     if not named and table.names(UNIT):
         named = _named(table, choice, VALUE)
     numeric = [each for each in named if table.count(each[1], NUMBER)]
@@ -233,19 +246,29 @@ def _converts(table: Table, celsius: int, fahrenheit: int) -> bool:
 def _choose_city(table: Table, choice: ColumnChoice) -> None:
     """Take the column of numbers that the header calls a city, if there is one."""
     named = _named(table, choice, CITY)
-    numbers = [
-        (rank, index)
-        for rank, index in named
-        if table.is_mostly(index, CITY_NUMBER) and not (rank >= BROAD and _counts(table, index))
-    ]
-    columns = _strongest(numbers)
-    if len(columns) == 1:
+    columns = _strongest([each for each in named if table.is_mostly(each[1], CITY_NUMBER)])
+    ranks = {index: rank for rank, index in named}
+    if len(columns) == 1 and ranks[columns[0]] < BROAD:
         _take(table, choice, CITY, columns[0])
-    elif columns:
+    elif len(columns) == 1 and not _counts(table, columns[0]):
+        _ask_whether_city(table, choice, columns[0])
+    elif len(columns) > 1:
         _ask_which(table, choice, CITY, columns)
     elif not table.header_row and table.width == len(PLAIN_FIELDS):
         free = [i for i in range(table.width) if i not in choice.columns.values()]
         _ask_for_missing(choice, CITY, [i for i in free if table.is_mostly(i, CITY_NUMBER)])
+
+
+def _ask_whether_city(table: Table, choice: ColumnChoice, column: int) -> None:
+    choice.questions.append(
+        Question(
+            field=f"columns.{CITY}",
+            sentence=f"The column {column_name(table, column)} may be of cities, or of something "
+            "else. Does it hold the numbers of the cities?",
+            choices=(column + 1, None),
+        )
+    )
+    choice.columns[CITY] = column
 
 
 def city_names(table: Table) -> tuple[int, list[str]] | None:
@@ -256,11 +279,6 @@ def city_names(table: Table) -> tuple[int, list[str]] | None:
         if texts := list(dict.fromkeys(filter(None, (table.text(r, index) for r in table.rows)))):
             return index, texts
     return None
-
-
-def _counts_rows(table: Table, column: int) -> bool:
-    cell = table.cells[column]
-    return cell is not None and cell.rank >= BROAD and _counts(table, column)
 
 
 def _counts(table: Table, column: int) -> bool:

@@ -35,7 +35,7 @@ class Decision:
 
     `layout` is the best reading even while questions are open. `read_as` is None for the plain
     layout without answers, `header` and its digest are empty without a header, `profile` is the id
-    of the import profile that answered something.
+    of the import profile that answered something. `asks` are the first rows as understood.
     """
 
     layout: Layout
@@ -87,7 +87,7 @@ def decide_layout(
         header_digest=draft.digest,
         profile=profile,
         warnings=tuple(warnings),
-        asks=show_head(draft.table, draft.layout) if draft.questions else None,
+        asks=show_head(draft.table, draft.layout),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from timba.files.answers import listed
 from timba.files.headers import header_digest
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import CITY, TEMPERATURE, Answers
@@ -90,7 +91,7 @@ class Draft:
 def draft_layout(head: bytes, answers: Answers, lines: Lines | None) -> Draft | None:
     """Return the layout of a file that begins with `head`, or None where it has no readings."""
     heads = decode_heads(head, answers.encoding)
-    drafts = [draft for each in heads if (draft := _draft(each, answers, lines))]
+    drafts = [draft for each in heads if (draft := draft_head(each, answers, lines))]
     if not drafts:
         return None
     if answers.encoding is not None:
@@ -99,7 +100,7 @@ def draft_layout(head: bytes, answers: Answers, lines: Lines | None) -> Draft | 
         return drafts[0]
     if not heads[0].encoding.startswith("utf") and _is_ascii_but_for_damage(drafts[0]):
         damaged = decode_damaged(head)
-        if damaged is not None and (draft := _draft(damaged, answers, lines)):
+        if damaged is not None and (draft := draft_head(damaged, answers, lines)):
             return draft
     return drafts[0] if len(heads) == 1 else _choose_encoding(drafts)
 
@@ -126,7 +127,7 @@ def _choose_encoding(drafts: Sequence[Draft]) -> Draft:
         best[0].evidence["encoding"] = BY_HEADER.format(encoding=encoding)
         return best[0]
     if len(meanings) == 1:
-        first.evidence["encoding"] = ANY_ENCODING.format(encodings=" or ".join(encodings))
+        first.evidence["encoding"] = ANY_ENCODING.format(encodings=listed(encodings))
         return first
     first.questions.append(
         Question(
@@ -138,7 +139,8 @@ def _choose_encoding(drafts: Sequence[Draft]) -> Draft:
     return first
 
 
-def _draft(head: Head, answers: Answers, lines: Lines | None) -> Draft | None:
+def draft_head(head: Head, answers: Answers, lines: Lines | None = None) -> Draft | None:
+    """Return the layout of a file whose first lines are decoded, or None without readings."""
     numbers = [number for number in answers.columns.values() if number is not None]
     table = find_table(head.lines, delimiter=answers.delimiter, columns=max(numbers, default=0))
     if table is None:
@@ -146,12 +148,14 @@ def _draft(head: Head, answers: Answers, lines: Lines | None) -> Draft | None:
     choice = choose_columns(table, answers)
     columns = choice.to_columns()
     used = (columns.city or 0, columns.temperature, columns.timestamp, columns.time or 0)
+    width = max(table.width, max(used) + 1)
     layout = Layout(
         encoding=head.encoding,
         ends_with_cr=head.ends_with_cr,
         delimiter=table.delimiter,
         columns=columns,
-        width=max(table.width, max(used) + 1),
+        width=width,
+        extra_fields=max(len(table.header) - width, 0),
         skipped_lines=table.header_row + _has_unit_row(table, columns.temperature),
     )
     draft = Draft(table=table, layout=layout, evidence=choice.evidence, questions=choice.questions)

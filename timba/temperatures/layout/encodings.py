@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from timba.files.kinds import HEAD_BYTES
 from timba.files.text_encoding import detect_encoding, detect_unicode, plausible_encodings
 
+# Letters of other Latin encodings have the same bases in the first one as far as headers need.
+_LATIN_AND_CYRILLIC: Final = ("cp1252", "cp1251")
 # One line of ten may be damaged in a file in UTF-8.
 _LINES_PER_DAMAGED: Final = 10
 
@@ -32,6 +34,17 @@ def decode_heads(head: bytes, encoding: str | None) -> list[Head]:
         return [_decode(head, known)]
     plausible = [name for name in plausible_encodings(head) if name.startswith("cp")]
     return [_decode(head, name) for name in plausible or ["utf-8"]]
+
+
+def decode_quickly(head: bytes, lines: int) -> list[Head]:
+    """Return so many first lines in their Unicode, or else in Latin and in Cyrillic letters.
+
+    To tell which encoding it is costs more than to look for a header in both.
+    """
+    known = detect_unicode(head)
+    encodings = [known.removesuffix("-sig")] if known else _LATIN_AND_CYRILLIC
+    heads = [_decode(head, encoding) for encoding in encodings]
+    return [replace(each, lines=each.lines[:lines]) for each in heads]
 
 
 def decode_damaged(head: bytes) -> Head | None:

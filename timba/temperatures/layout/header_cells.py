@@ -33,7 +33,7 @@ from timba.temperatures.layout.zones import ZONE_WORDS, NamedZone, find_zone
 MAX_HEADER: Final = 120
 _BRACKETS: Final = re.compile(r"[(\[{<][^()\[\]{}<>]*[)\]}>]")
 _OPEN_BRACKET: Final = re.compile(r"[(\[{<].*", re.DOTALL)
-_CAMEL_CASE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+CAMEL_CASE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _FIGURES: Final = re.compile(r"[\W\d_]+")
 _TEMPERATURE_WORDS: Final = frozenset(("temp", "tmp", "temps", "темп", "lampo"))
 
@@ -53,11 +53,13 @@ def parse_header(text: str) -> HeaderCell | None:
     """Return what a header cell says, or None for a text that names nothing known."""
     if not text.strip() or len(text) > MAX_HEADER:
         return None
-    split = _CAMEL_CASE.sub(" ", text)
+    split = CAMEL_CASE.sub(" ", text)
     # A bracket says the unit, the zone, or the serial number of a logger.
     outside = _OPEN_BRACKET.sub(" ", _BRACKETS.sub(" ", split)) or split
-    claim = _find_when(split) or _find_field(fold(outside)) or _find_field(fold(split))
-    if claim is None or claim == (TEMPERATURE, DOUBTFUL) or claim[0] == TEMPERATURE:
+    claim = _find_when(split) or _find_field(fold(outside))
+    if claim is None and outside != split:
+        claim = _find_field(fold(split))
+    if claim is None or claim[0] == TEMPERATURE:
         return _parse_temperature(split, outside, claim)
     field, rank = claim
     return HeaderCell(field=field, rank=rank, zone=find_zone(text) if field in WHEN else None)
@@ -66,7 +68,8 @@ def parse_header(text: str) -> HeaderCell | None:
 def _parse_temperature(text: str, outside: str, claim: tuple[str, int] | None) -> HeaderCell | None:
     unit = find_unit(_without_remarks(text))
     # “Temp, °C” says no less than “Temp (°C)”.
-    named = _find_field(fold(without_unit(outside)))
+    bare = without_unit(outside) if unit is not None else outside
+    named = _find_field(fold(bare)) if bare != outside else None
     if named is not None and (claim is None or named[0] == TEMPERATURE):
         claim = named
     if claim is None and unit is not None and unit.unit is not None:

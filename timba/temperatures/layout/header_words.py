@@ -27,14 +27,14 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
         місто
         """,
         """
-        town, place, station, site, location, municipality, ort, standort, messort, messstelle,
-        messstation, wetterstation, lieu, emplacement, localité, lugar, sitio, estación,
+        town, place, station, weather station, site, location, municipality, ort, standort,
+        messort, messstelle, messstation, wetterstation, lieu, emplacement, localité, lugar, sitio,
+        estación,
         ubicación, localidad, miejscowość, miejsce, stacja, lokalizacja, vieta, atrašanās vieta,
         apdzīvota vieta, stacija, vietovė, stotis, koht, asukoht, jaam, asula, paikka, sijainti,
         asema, havaintoasema, paikkakunta, plats, ort, tätort, mätplats, место, местоположение,
         станция, населённый пункт, пункт, місце, розташування, станція, населений пункт
         """,
-        "id",
     ),
     TIMESTAMP: (
         """
@@ -103,8 +103,9 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     COUNTER: (
         """
-        #, no, nr, num, number, nummer, numéro, número, numer, numurs, numeris, nro, numero, номер,
-        n, row, row no, line, index, idx, record, rec, record no, reading no, sample, sample no,
+        id, #, no, nr, num, number, nummer, numéro, número, numer, numurs, numeris, nro, numero,
+        номер, n, row, row no, line, index, idx, record, rec, record no, reading no, sample,
+        sample no,
         seq, sequence, count, counter, s no, sl no, sr no, serial no, lfd nr, laufende nummer, pos,
         zeile, rang, ligne, fila, línea, lp, l p, poz, wiersz, nr p k, npk, rinda, eil nr, eilutė,
         jrk, jrk nr, rida, rivi, jnro, löpnr, rad, но п п, п п, строка, з п, рядок, №
@@ -190,3 +191,13 @@ WORDS: Final[Mapping[str, tuple[str, int]]] = dict(
         ]
     )
 )
+
+
+def _parts_of_words(*names: str) -> frozenset[str]:
+    return frozenset(
+        part for word, (name, _) in WORDS.items() if name in names for part in word.split()
+    )
+
+
+# Words of which a header has one that names a time, or a column of units.
+WORDS_OF_TIME, WORDS_OF_UNIT = _parts_of_words(*WHEN), _parts_of_words(UNIT)

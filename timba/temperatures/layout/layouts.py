@@ -42,9 +42,11 @@ class Layout:
     """How the lines of a file are written; the default is the plain layout.
 
     Lines are split and parsed as UTF-8: `encoding` is that of the file before it is transcoded.
-    `width` is the number of fields of a line. With `quotes`, quotation marks around a field, and
-    `="…"`, are taken off. `zone_offset` is in minutes east of UTC, for times without an offset of
-    their own. The first `skipped_lines` lines, a preamble and a header, are no data.
+    `width` is the number of fields of a line; so many `extra_fields` may follow in some, as in the
+    first line of EasyLog loggers, which ends with their serial number. With `quotes`, quotation
+    marks around a field, and `="…"`, are taken off. `zone_offset` is in minutes east of UTC, for
+    times without an offset of their own. The first `skipped_lines` lines, a preamble and a header,
+    are no data.
     `two_digit_years` says that years of two digits come first in some dates, `25-01-31`; in the
     other orders such years are always read.
     """
@@ -56,6 +58,7 @@ class Layout:
     quotes: bool = False
     columns: Columns = Columns()
     width: int = 3
+    extra_fields: int = 0
     unit: Unit = Unit.CELSIUS
     dates: DateOrder = DateOrder.YEAR_FIRST
     two_digit_years: bool = False
@@ -74,7 +77,7 @@ class Layout:
         return (
             self.columns.city is not None
             and self.columns.time is None
-            and self.width == len(PLAIN_FIELDS)
+            and (self.width, self.extra_fields) == (len(PLAIN_FIELDS), 0)
             and not self.quotes
             and (self.unit, self.dates) == (Unit.CELSIUS, DateOrder.YEAR_FIRST)
             and not self.two_digit_years

@@ -12,7 +12,7 @@ from typing import Final
 from timba.files.wording import fold
 from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import DELIMITERS, TEMPERATURE
-from timba.temperatures.layout.header_cells import HeaderCell, parse_header
+from timba.temperatures.layout.header_cells import CAMEL_CASE, HeaderCell, parse_header
 from timba.temperatures.layout.header_words import (
     DOUBTFUL,
     OTHER,
@@ -20,15 +20,17 @@ from timba.temperatures.layout.header_words import (
     UNIT,
     VALUE,
     WHEN,
+    WORDS_OF_TIME,
+    WORDS_OF_UNIT,
 )
 from timba.temperatures.layout.layouts import PLAIN_FIELDS
 from timba.temperatures.layout.values import CITY as CITY_NUMBER
 from timba.temperatures.layout.values import DATE, MOMENT, NUMBER, TIME
 from timba.temperatures.parsing import is_header
 
-# Lines above a header, and lines that are looked at as one: each costs as much as many others.
 MAX_PREAMBLE: Final = 100
-_MAX_CANDIDATES: Final = 30
+# Cells that are looked at in search of a header: each costs as much as many lines.
+_MAX_CELLS: Final = 300
 _MAX_COLUMNS: Final = 256
 # Rows that tell what the columns hold.
 SAMPLE: Final = 50
@@ -51,7 +53,7 @@ class Row:
 class Table:
     """The lines of a file as a table; `header_row` is 0 for one without a header.
 
-    `rows` are those beneath the header that are not blank. `width` is their number of fields.
+    `rows` are those beneath the header that are not blank. `width` is their usual number of fields.
     Without a header, `is_positional` says that they are in the order of the plain layout.
     """
 
@@ -82,8 +84,11 @@ class Table:
         return 2 * self.count(column, pattern) > filled
 
     def names(self, *fields: str) -> bool:
-        """Return whether the header names one of these fields."""
-        return any(cell is not None and cell.field in fields for cell in self.cells)
+        """Return whether the header names one of these fields, without a doubt."""
+        return any(
+            cell is not None and cell.field in fields and cell.rank < DOUBTFUL
+            for cell in self.cells
+        )
 
 
 def find_table(
@@ -154,15 +159,15 @@ def _width(delimiter: str, header: Sequence[str], counts: Counter[int]) -> int:
 
 def _find_below_header(lines: Sequence[str], delimiters: Sequence[str]) -> Table | None:
     """Find the header that names a temperature and a time, and has readings beneath if any do."""
-    empty: Table | None = None
+    found: list[tuple[Row, str]] = []
     for header, delimiter in _headers(lines, delimiters):
-        table = _make(lines, delimiter, header)
-        if _has_readings_above(table, delimiters):
+        beneath = islice(_rows(lines, delimiter, header.number), _UNLIKE_ROWS)
+        if any(has_reading(row.fields) for row in beneath):
+            found.insert(0, (header, delimiter))
             break
-        if any(has_reading(row.fields) for row in table.rows[:_UNLIKE_ROWS]):
-            return table
-        empty = empty or table
-    return empty
+        found = found or [(header, delimiter)]
+    tables = (_make(lines, delimiter, header) for header, delimiter in found)
+    return next((table for table in tables if not _has_readings_above(table, delimiters)), None)
 
 
 def _has_readings_above(table: Table, delimiters: Sequence[str]) -> bool:
@@ -176,18 +181,28 @@ def _has_readings_above(table: Table, delimiters: Sequence[str]) -> bool:
 
 
 def _headers(lines: Sequence[str], delimiters: Sequence[str]) -> Iterator[tuple[Row, str]]:
-    candidates = 0
+    cells = 0
     for number, line in enumerate(lines[: MAX_PREAMBLE + 1], start=1):
-        if len(line) > _MAX_LINE or not SIGNS_OF_TEMPERATURE.search(fold(line)):
-            continue
-        candidates += 1
-        if candidates > _MAX_CANDIDATES:
+        if cells > _MAX_CELLS:
             return
+        if len(line) > _MAX_LINE or not _may_be_header(line):
+            continue
         for delimiter in sorted(delimiters, key=line.count, reverse=True):
             fields = split_fields(line, delimiter)
-            if 1 < len(fields) <= _MAX_COLUMNS and _names_reading(fields):
-                yield Row(number, line, fields), delimiter
-                break
+            if 1 < len(fields) <= _MAX_COLUMNS:
+                cells += len(fields)
+                if _names_reading(fields):
+                    yield Row(number, line, fields), delimiter
+                    break
+
+
+def _may_be_header(line: str) -> bool:
+    """Return whether a line has a word of time and one of temperature or unit, at a low cost."""
+    folded = fold(CAMEL_CASE.sub(" ", line.replace('"', " ")))
+    words = folded.split()
+    is_of_time = not WORDS_OF_TIME.isdisjoint(words)
+    has_unit = SIGNS_OF_TEMPERATURE.search(folded) or not WORDS_OF_UNIT.isdisjoint(words)
+    return is_of_time and bool(has_unit)
 
 
 def _names_reading(fields: Sequence[str]) -> bool:

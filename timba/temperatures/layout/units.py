@@ -23,7 +23,7 @@ _KELVIN: Final = 273.15
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitDecision:
-    """The unit, and why, or the question for it; and how many first rows have none but it."""
+    """The unit and why, or the question for it."""
 
     unit: Unit = Unit.CELSIUS
     evidence: str = ""
@@ -34,14 +34,24 @@ def decide_unit(table: Table, column: int, answers: Answers) -> UnitDecision:
     """Return the unit of a column of temperatures."""
     if answers.unit is not None:
         return _take(answers.unit, answers.source("unit"))
-    named = _in_header(table, column) or _in_column(table) or _in_preamble(table)
-    if named is None:
+    named = [each for each in (_in_header(table, column), _in_column(table)) if each is not None]
+    if not named and (above := _in_preamble(table)):
+        named = [above]
+    if not named:
         return _check_celsius(table, column)
-    unit, place = named
+    if len({unit.unit for unit, _ in named}) > 1:
+        claims = " and ".join(f"{_sign(unit)} {place}" for unit, place in named)
+        sentence = f"The file names different units for the temperature: {claims}."
+        return UnitDecision(question=_ask(sentence, tuple(Unit)))
+    unit, place = named[0]
     if unit.unit is None:
         sentence = f"The unit “{unit.text}” of the temperature, {place}, is not known."
         return UnitDecision(question=_ask(sentence, tuple(Unit)))
     return _take(unit.unit, place)
+
+
+def _sign(named: NamedUnit) -> str:
+    return named.text if named.unit is None else UNIT_SIGNS[named.unit]
 
 
 def is_plausible(value: float, unit: Unit) -> bool:

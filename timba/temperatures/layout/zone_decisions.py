@@ -38,12 +38,14 @@ def decide_zone(table: Table, columns: Sequence[int], answers: Answers) -> ZoneD
     """Return the zone of the times in these columns."""
     if answers.zone_offset is not None:
         return _take(answers.zone_offset, answers.source("zone"))
-    named = _in_header(table, columns) or _in_column(table) or _in_preamble(table)
-    if named is None:
+    places = (_in_header(table, columns), _in_column(table), _in_preamble(table))
+    named = [each for each in places if each is not None]
+    if not named:
         return ZoneDecision()
-    zone, place = named
-    if zone.offset is not None:
-        return _take(zone.offset, place)
+    for zone, place in named:
+        if zone.offset is not None:
+            return _take(zone.offset, place)
+    zone, place = named[0]
     if table.sample and all(_has_offset(table, row, columns) for row in table.sample):
         # The offset of each time says more than a name in the header.
         return ZoneDecision()

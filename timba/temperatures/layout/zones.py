@@ -66,9 +66,11 @@ def find_zone(text: str) -> NamedZone | None:
             match["minutes"] or match["minutes2"],
         )
         return NamedZone(offset, match[0].strip())
-    for names in (_PLACE, _ABBREVIATION, _LOCAL):
+    for names in (_PLACE, _ABBREVIATION):
         if match := names.search(text):
-            return NamedZone(None, match[0].strip())
+            return NamedZone(None, match[0])
+    if _LOCAL.search(text):
+        return NamedZone(None, text.strip())
     if match := _UTC.search(text):
         return NamedZone(0, match[0])
     return None
