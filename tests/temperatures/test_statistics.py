@@ -16,7 +16,7 @@ from django.db import connection
 
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
-from tests.temperatures.test_totals import total_one_by_one
+from tests.temperatures.test_totals import by_city, total_one_by_one
 from timba.accounts.models import User
 from timba.errors import Forbidden, Invalid, Lapsed, NotFound, Unavailable
 from timba.files.models import Derivative, File
@@ -167,20 +167,8 @@ def test_staged_totals_of_another_run_do_not_count(
     settle: Receive, get_statistics: GetStatistics, owner: User
 ) -> None:
     file = settle("7,10,2025-06-01T12:00\n")
-    stray = Totals(
-        count=9,
-        sum_hundredths=0,
-        min_hundredths=0,
-        max_hundredths=0,
-        first_at=NOON,
-        last_at=NOON + HOUR,
-    )
-    stage_totals(
-        client_id=owner.client_id,
-        file_id=file.pk,
-        run=file.run + 1,
-        cities=[(7, stray), (8, stray)],
-    )
+    stray = by_city([(city, at, 0) for city in (7, 8) for at in range(NOON, NOON + 9)])
+    stage_totals(client_id=owner.client_id, file_id=file.pk, run=file.run + 1, cities=stray)
     assert count(get_statistics()) == 1
     assert count(get_statistics(bounds=TimeRange(start=NOON))) == 1
     assert get_statistics(8) is None

@@ -7,29 +7,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final, cast
+from typing import cast
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from timba.db.transactions import yield_to_writers
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processors.base import Findings
-from timba.temperatures.bounds import to_datetime
 from timba.temperatures.models import CityTotals, DataVersion
-from timba.temperatures.totals import Totals
+from timba.temperatures.staging import prepare_totals
+from timba.temperatures.totals import CityColumns
 
 DELETE_BATCH_SIZE = 1000
-# Plain SQL: there may be millions of rows, and the ORM takes ten times as long for each, during
-# which no other transaction can write to SQLite.
-_INSERT: Final = """
-    INSERT INTO temperatures_citytotals (
-        client_id, file_id, run, city_id, count, sum_hundredths,
-        min_hundredths, max_hundredths, first_at, last_at
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
 
 
 def stage_totals(
@@ -37,26 +29,17 @@ def stage_totals(
     client_id: int,
     file_id: uuid.UUID,
     run: int,
-    cities: Iterable[tuple[int, Totals]],
+    cities: CityColumns,
     writing: Callable[[], AbstractContextManager[None]] = transaction.atomic,
 ) -> None:
     """Insert totals that count only once the file is settled with this run.
 
-    `cities` yields (city number, totals). `writing` opens the transaction, which is short: the rows
-    are built before it, and other writers get a turn after it.
+    `writing` opens the transaction, which is short: the rows are built before it, and other writers
+    get a turn after it.
     """
-    file = CityTotals._meta.get_field("file").get_db_prep_save(file_id, connection)
-    time_of = connection.ops.adapt_datetimefield_value
-    rows = [
-        (
-            *(client_id, file, run, city_id, totals.count, totals.sum_hundredths),
-            *(totals.min_hundredths, totals.max_hundredths),
-            *(time_of(to_datetime(totals.first_at)), time_of(to_datetime(totals.last_at))),
-        )
-        for city_id, totals in cities
-    ]
-    with _yielding_to_writers(), writing(), connection.cursor() as cursor:
-        cursor.executemany(_INSERT, rows)
+    insert = prepare_totals(client_id=client_id, file_id=file_id, run=run, cities=cities)
+    with _yielding_to_writers(), writing():
+        insert()
         failpoint("temperatures.staged")
 
 
