@@ -73,6 +73,9 @@ SEND_AS_JPEG: Final = (
 )
 # Control characters except tabs, line ends, form feeds and ESC, which starts terminal sequences.
 _CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+# A logger that lost power leaves blocks of zeros in its file, each of which damages one line.
+_NUL_RUN: Final = re.compile(rb"\x00{16,}")
+_MAX_NUL_RUNS: Final = 4
 
 
 class UnknownKind(Exception):
@@ -148,8 +151,6 @@ def detect(
         _check_text_inside(head)
         if requested is None and not sniffers[TEMPERATURES](head):
             raise UnknownKind("there are no temperature readings in this archive.")
-    elif requested == TEMPERATURES and not _looks_like_utf8(head):
-        raise UnknownKind("its text is not UTF-8, as readings are. Save it as UTF-8.")
     kind = requested or _kind_by_bytes(possible, head, sniffers)
     return Detected(kind=kind, media_type=media_type)
 
@@ -166,6 +167,7 @@ def looks_like_text(head: bytes) -> bool:
 
 def _looks_like_utf8(head: bytes) -> bool:
     """Return whether at most a tenth is invalid in UTF-8 text: some lines may be damaged."""
+    head = _NUL_RUN.sub(b"\0", head, count=_MAX_NUL_RUNS)
     text = head.decode("utf-8", errors="replace")
     invalid = text.count("\ufffd") + len(_CONTROL_BYTES.findall(head))
     return invalid <= _MAX_INVALID_SHARE * len(text)
@@ -185,7 +187,7 @@ def _check_text_inside(archive: bytes) -> None:
         inside = zlib.decompressobj(wbits=31).decompress(archive, HEAD_BYTES)
     except zlib.error:
         raise UnknownKind("the archive is damaged.") from None
-    if not _looks_like_utf8(inside):
+    if not looks_like_text(inside):
         raise UnknownKind("there is no text in this archive.")
 
 
