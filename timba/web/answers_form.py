@@ -45,6 +45,9 @@ class AnswersForm(ServiceForm):
     # Whether the answers are first tried in a dry run; None for kinds without dry runs.
     dry_run: ClassVar[bool | None] = None
 
+    # The sentences of the form are shown, not those of the browser.
+    use_required_attribute = False
+
     encoding = forms.ChoiceField(
         required=False, label="Letters are stored as", choices=[("", "Choose"), *ENCODINGS.items()]
     )
