@@ -68,7 +68,8 @@ def asking(client: Client) -> File:
         {"field": "dates", "sentence": DATES, "choices": ["day-first", "month-first"]},
         {"field": "city_id", "sentence": CITY, "choices": []},
     ]
-    return _stored(client, "FAILURE", {"questions": questions, "read_as": READ_AS}, error=DATES)
+    read_as = {name: value for name, value in READ_AS.items() if name != "dates"}
+    return _stored(client, "FAILURE", {"questions": questions, "read_as": read_as}, error=DATES)
 
 
 def read(client: Client, *, status: str = "SUCCESS", **fields: Any) -> File:

@@ -23,7 +23,7 @@ def test_each_assumption_has_its_words_and_its_evidence() -> None:
             "columns.date": "Column 1 is “Datum”.",
         },
     }
-    facts = describe_reading({"read_as": read_as})
+    facts = describe_reading(read_as)
     assert [(fact.label, fact.value, fact.evidence) for fact in facts] == [
         ("Letters are stored as", "Central European (Windows-1250)", ""),
         ("Between the fields", "semicolons", ""),
@@ -54,15 +54,4 @@ def test_answers_are_short_texts_and_what_is_unknown_stays_as_it_is() -> None:
         "temperature in column D",
         "order of the dates: month first",
         "times without a zone: UTC",
-    ]
-
-
-def test_what_is_asked_is_not_told() -> None:
-    columns = {"city_id": 1, "temperature": 2, "timestamp": 3}
-    questions = [{"field": "columns.temperature"}, {"field": "unit"}]
-    read_as = {"columns": columns, "unit": "C", "zone": "UTC"}
-    facts = describe_reading({"read_as": read_as, "questions": questions})
-    assert [(fact.label, fact.value) for fact in facts] == [
-        ("Columns", "city in column A, date and time in column C"),
-        ("Times without a zone", "UTC"),
     ]

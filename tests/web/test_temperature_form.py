@@ -138,3 +138,7 @@ def test_zones_are_offered_from_west_to_east_with_that_of_the_file() -> None:
     assert zones[0] == "-12:00"
     assert zones[-1] == "+14:00"
     assert zones[zones.index("UTC") :][:3] == ["UTC", "+01:00", "+01:17"]
+    asked = read(question("zone", "+02:00", "+03:00"))
+    zones = [zone for zone, _ in TemperatureForm(file=asked).fields["zone"].choices]  # type: ignore[attr-defined]
+    assert zones[:4] == ["", "+02:00", "+03:00", "-12:00"]
+    assert answers(asked, zone="+05:30") == {"zone": "+05:30"}

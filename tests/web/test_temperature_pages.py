@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from tests.clients import browser_of
+from tests.files.conftest import forget_processors
+from tests.temperatures.uploads import settle_readings
 from tests.web.temperature_files import CITY, DATES, asking, read
 from tests.web.test_consignments import lapse
 from timba.accounts.models import User
@@ -23,6 +26,14 @@ MakeUser = Callable[..., User]
 @pytest.fixture
 def owner(make_user: MakeUser) -> User:
     return make_user()
+
+
+@pytest.fixture
+def _readings_have_answers(settings: Settings) -> Iterator[None]:
+    settings.FILE_PROCESSORS = ["tests.files.asking_readings.PROCESSOR"]
+    forget_processors()
+    yield
+    forget_processors()
 
 
 def page_of(user: User, file: File) -> str:
@@ -90,6 +101,21 @@ def test_a_form_that_leaves_a_question_open_is_shown_with_its_errors(owner: User
         assert re.search(f'name="{field}"[^>]* aria-describedby="id_{field}_error"', page)
     file.refresh_from_db()
     assert file.status == "FAILURE"
+
+
+@pytest.mark.usefixtures("_readings_have_answers")
+def test_an_answer_reads_a_file_in_success_again(owner: User) -> None:
+    file = settle_readings("7,1.00,2026-01-01T00:00:00Z\n", actor=owner)
+    assert "How it was read" in page_of(owner, file)
+    fields = {"unit": "F", "dates": "year-first", "zone": "+02:00"}
+    response = browser_of(owner).post(f"/files/{file.pk}/answers/", fields)
+    assert response["Location"] == f"/files/{file.pk}/"
+    file.refresh_from_db()
+    assert (file.status, file.next_read_as) == ("PENDING", {"unit": "F", "zone": "+02:00"})
+    assert "until then the earlier result counts. What is known" in page_of(owner, file)
+    again = browser_of(owner).post(f"/files/{file.pk}/answers/", fields)
+    assert again.status_code == HTTPStatus.CONFLICT
+    assert "This file cannot be read otherwise any more. Reload its page." in again.content.decode()
 
 
 def test_while_a_file_is_read_otherwise_its_earlier_result_is_shown(owner: User) -> None:

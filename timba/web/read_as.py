@@ -54,15 +54,8 @@ class Fact:
     evidence: str
 
 
-def describe_reading(result: Mapping[str, Any]) -> list[Fact]:
-    """Return how a file was read, from its result, without what it asks for."""
-    asked = {question["field"] for question in result.get("questions") or ()}
-    read_as = {name: each for name, each in result["read_as"].items() if name not in asked}
-    read_as["columns"] = {
-        name: number
-        for name, number in (read_as.get("columns") or {}).items()
-        if f"columns.{name}" not in asked
-    }
+def describe_reading(read_as: Mapping[str, Any]) -> list[Fact]:
+    """Return how a file was read, from `read_as` in its result."""
     evidence: Mapping[str, str] = read_as.get("evidence") or {}
     return [
         Fact(

@@ -132,14 +132,18 @@ class TemperatureForm(AnswersForm):
             self._understood_columns[field] = number
 
     def _set_choices(self, name: str, labels: Mapping[str, str]) -> None:
-        """Fill in what was understood; or, of a question, offer what it offers."""
+        """Fill in what was understood; or, of a question, offer what it offers.
+
+        Of zones, a question names the likely ones first, and any may be right.
+        """
         field = cast("forms.ChoiceField", self.fields[name])
         question = self.questions.get(name)
         if question is None:
             field.choices = [*labels.items()]
             self.initial[name] = self._understood.get(name) or DEFAULTS[name]
             return
-        offered = [key for key in question["choices"] if key in labels] or labels
+        offered = [key for key in question["choices"] if key in labels] or [*labels]
+        offered += [key for key in labels if name == "zone" and key not in offered]
         field.choices = [("", "Choose"), *((key, labels[key]) for key in offered)]
         field.required = True
         field.error_messages["required"] = question["sentence"]

@@ -60,6 +60,7 @@ class Answers:
 def check_answers(read_as: Any) -> dict[str, Any]:
     """Return the answers in `read_as` without what is only shown; None counts as no answer.
 
+    As the column of the cities, None says that there is none.
     Raises BadAnswer.
     """
     if not isinstance(read_as, Mapping):
@@ -109,8 +110,8 @@ def _check_columns(columns: Any) -> dict[str, int | None]:
             raise BadAnswer(
                 f"“columns.{str(name)[:MAX_QUOTED]}” is no column. Name {listed(COLUMN_FIELDS)}."
             )
-    numbers = {name: n for name, n in columns.items() if (name, n) != (CITY, None)}
+    numbers = {name: number for name, number in columns.items() if number is not None}
     check_numbers(numbers, "columns")
     if TIMESTAMP in numbers and {DATE, TIME} & numbers.keys():
         raise BadAnswer("“columns” names a timestamp, or a date and a time, not both.")
-    return dict(columns)
+    return {**numbers, **({CITY: None} if CITY in columns and CITY not in numbers else {})}

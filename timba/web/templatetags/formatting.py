@@ -195,9 +195,9 @@ def read_tables(read_as: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 @register.filter
-def reading_facts(result: Mapping[str, Any]) -> list[Fact]:
+def reading_facts(read_as: Mapping[str, Any]) -> list[Fact]:
     """Return how a temperature file was read."""
-    return describe_reading(result)
+    return describe_reading(read_as)
 
 
 @register.filter
