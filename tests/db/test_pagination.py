@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import MakeUser
 from timba.accounts.models import Client
-from timba.db.pagination import Page, _after, _decode, paginate
+from timba.db.pagination import Page, _after, decode_cursor, paginate
 from timba.errors import Invalid
 from timba.files.models import File
 
@@ -103,7 +103,7 @@ def test_invalid_cursor_is_rejected(cursor: str) -> None:
 @pytest.mark.parametrize("number", [0, -1, 2**63 - 1, 2**63, -(2**63), 1.5, True, "7", "x", [7]])
 def test_any_number_in_a_cursor_is_read_or_rejected(number: Any) -> None:
     try:
-        values = _decode(cursor_of([number]), Client, ("-id",))
+        values = decode_cursor(cursor_of([number]), Client, ("-id",))
     except Invalid:
         return
     assert list(Client.unscoped.filter(_after(("-id",), values))) == []
@@ -115,7 +115,7 @@ def test_any_number_in_a_cursor_is_read_or_rejected(number: Any) -> None:
 def test_any_cursor_is_read_or_rejected(content: bytes) -> None:
     cursor = base64.urlsafe_b64encode(content).decode()
     try:
-        values = _decode(cursor, File, ORDER)
+        values = decode_cursor(cursor, File, ORDER)
     except Invalid:
         return
     assert len(values) == len(ORDER)

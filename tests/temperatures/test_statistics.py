@@ -24,16 +24,12 @@ from timba.files.processing import process_file
 from timba.files.services import delete_file, retry_file
 from timba.files.storage import store
 from timba.places.services import name_city
-from timba.temperatures import caching, processor, statistics
+from timba.temperatures import caching, city_list, processor, statistics
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp, to_datetime
+from timba.temperatures.city_list import list_cities
 from timba.temperatures.models import CityTotals
 from timba.temperatures.services import stage_totals
-from timba.temperatures.statistics import (
-    CityStatistics,
-    city_statistics,
-    describe_cities,
-    list_cities,
-)
+from timba.temperatures.statistics import CityStatistics, city_statistics
 from timba.temperatures.stored_readings import read_footer
 from timba.temperatures.totals import Totals
 
@@ -58,6 +54,7 @@ def get_statistics(owner: User) -> GetStatistics:
 @pytest.fixture(autouse=True)
 def _clear_caches() -> None:
     statistics._cached.cache_clear()
+    city_list._cached_cities.cache_clear()
     read_footer.cache_clear()
 
 
@@ -140,9 +137,8 @@ def test_bounds_contain_exactly_the_readings_between_them(
             result = get_statistics(city, bounds)
             assert result is not None
             assert result.totals == expected.get(city)
-        rows = list(list_cities(owner.client_id))
-        described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
-        assert {city.city_id: city.totals for city in described} == {
+        listed = list_cities(owner.client_id, limit=9, bounds=bounds).rows
+        assert {city.city_id: city.totals for city in listed} == {
             city: expected.get(city) for city in (7, 8)
         }
 
@@ -172,7 +168,7 @@ def test_staged_totals_of_another_run_do_not_count(
     assert count(get_statistics()) == 1
     assert count(get_statistics(bounds=TimeRange(start=NOON))) == 1
     assert get_statistics(8) is None
-    assert [row.city_id for row in list_cities(owner.client_id)] == [7]
+    assert [city.city_id for city in list_cities(owner.client_id, limit=9).rows] == [7]
 
 
 def test_staged_totals_of_a_failed_file_do_not_count(
@@ -289,9 +285,9 @@ def test_a_page_of_cities_opens_each_file_once(
 ) -> None:
     for hour in range(3):
         settle(lines([(city, NOON + hour + at, city) for at in (0, HOUR) for city in range(1, 6)]))
-    rows = list(list_cities(owner.client_id))
     bounds = TimeRange(start=NOON + 1, stop=NOON + HOUR + 2)
-    describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)  # caches the footers
+    list_cities(owner.client_id, limit=9, bounds=bounds)  # caches the footers
+    city_list._cached_cities.cache_clear()
     opened: list[str] = []
     open_bytes = store().open_bytes
 
@@ -300,8 +296,8 @@ def test_a_page_of_cities_opens_each_file_once(
         return open_bytes(key)
 
     monkeypatch.setattr(store(), "open_bytes", open_and_count)
-    described = describe_cities(client_id=owner.client_id, rows=rows, bounds=bounds)
-    assert [city.totals and city.totals.count for city in described] == [4] * 5
+    listed = list_cities(owner.client_id, limit=9, bounds=bounds).rows
+    assert [city.totals and city.totals.count for city in listed] == [4] * 5
     assert sorted(opened) == sorted(set(opened))
     assert len(opened) == 2  # the second file lies inside the bounds and counts by its totals
 
@@ -377,7 +373,7 @@ def test_statistics_of_clients_are_separate(
         ),
     )
     assert get_statistics(9) is None
-    assert [row.city_id for row in list_cities(owner.client_id)] == [7]
+    assert [city.city_id for city in list_cities(owner.client_id, limit=9).rows] == [7]
     assert CityTotals.objects.visible_to(owner).count() == 1
     assert CityTotals.objects.visible_to(stranger).count() == 2
     assert not CityTotals.objects.all().exists()
@@ -393,8 +389,7 @@ def test_a_new_name_is_in_the_next_statistic(
         result = get_statistics()
         assert result is not None
         assert result.name == name
-    rows = list(list_cities(owner.client_id))
-    assert [city.name for city in describe_cities(client_id=owner.client_id, rows=rows)] == [name]
+    assert [city.name for city in list_cities(owner.client_id, limit=9).rows] == [name]
 
 
 @pytest.mark.only_on("sqlite")

@@ -17,6 +17,7 @@ from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from timba.accounts.models import User
 from timba.places.models import City
+from timba.temperatures import city_list
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -137,14 +138,24 @@ def test_page_takes_the_same_queries_for_many_cities(
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
     http_client = browser_of(owner)
-    for queries in (7, 6):  # the overview is cached after the first request
+    for queries in (11, 5):  # the cities and the overview are cached after the first request
         with django_assert_num_queries(queries):
             page = http_client.get("/temperatures/").content.decode()
     assert "150\xa0cities, 150\xa0readings" in page
     with django_assert_num_queries(
-        9
+        8
     ):  # plus the data version, the statistics within the bounds, the name
         http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")
+
+
+def test_cities_of_very_many_totals_are_not_counted(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(city_list, "MAX_COUNTED_ROWS", 3)
+    for hour in ("06", "07"):
+        settle_readings(f"7,1,2026-11-20T{hour}:00Z\n8,1,2026-11-20T06:00Z\n", actor=owner)
+    page = browser_of(owner).get("/temperatures/").content.decode()
+    assert "At least 2\xa0cities, 4\xa0readings, °C" in page
 
 
 def test_cities_are_paginated_by_number_and_the_selected_one_stays(owner: User) -> None:

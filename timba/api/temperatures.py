@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, Any, Final, TypedDict
 
 from django.http import HttpRequest, HttpResponse
@@ -27,8 +26,8 @@ from timba.api.http import (
     PAGE_PARAMETERS,
     acting_client,
     check_storable,
-    get_page,
     next_url,
+    parse_limit,
     validated,
 )
 from timba.api.openapi import example_request, page_schema, schema_of
@@ -38,6 +37,7 @@ from timba.places.models import City
 from timba.places.services import name_city
 from timba.serialization import dumps
 from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
+from timba.temperatures.city_list import list_cities
 from timba.temperatures.schemas import (
     CityStatisticsSchema,
     SeriesSchema,
@@ -45,11 +45,6 @@ from timba.temperatures.schemas import (
     serialize_series,
 )
 from timba.temperatures.series import MAX_POINTS, Bucket, city_series
-from timba.temperatures.statistics import (
-    describe_cities,
-    list_cities,
-    read_at_one_version,
-)
 
 FROM: Final = (
     "Start of the period, inclusive (ISO 8601; without an offset UTC; a date is its midnight)."
@@ -144,9 +139,16 @@ class CitiesView(PlainGetView):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         client = acting_client(user_of(request), request.GET.get("client_id"))
         bounds = parse_bounds(request.GET)
-        cities = partial(_city_page, request, client.pk, bounds)
-        # Without bounds, one query reads everything.
-        body = cities() if bounds.is_unbounded else read_at_one_version(client.pk, cities)
+        page = list_cities(
+            client.pk,
+            limit=parse_limit(request),
+            cursor=request.GET.get("cursor"),
+            bounds=bounds,
+        )
+        body = {
+            "cities": [serialize_city_statistics(city) for city in page.rows],
+            "next": next_url(request, page),
+        }
         return conditional_response(request, body)
 
 
@@ -167,15 +169,6 @@ class CityNameView(APIView):
             name=fields["name"],
         )
         return Response(CityNameSchema(city_id=city.number, name=city.name))
-
-
-def _city_page(request: HttpRequest, client_id: int, bounds: TimeRange) -> dict[str, Any]:
-    page = get_page(list_cities(client_id, bounds=bounds), request=request, order=("city_id",))
-    cities = describe_cities(client_id=client_id, rows=page.rows, bounds=bounds)
-    return {
-        "cities": [serialize_city_statistics(city) for city in cities],
-        "next": next_url(request, page),
-    }
 
 
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:

@@ -43,12 +43,29 @@ def paginate(
     descending. Raises Invalid for a cursor that no page of these rows can have.
     """
     if cursor is not None:
-        rows = rows.filter(_after(order, _decode(cursor, rows.model, order)))
+        rows = rows.filter(_after(order, decode_cursor(cursor, rows.model, order)))
     page = list(rows.order_by(*order)[: limit + 1])
     if len(page) <= limit:
         return Page(rows=page, next_cursor=None)
     page.pop()
-    return Page(rows=page, next_cursor=_encode(page[-1], order))
+    last = [getattr(page[-1], name.removeprefix("-")) for name in order]
+    return Page(rows=page, next_cursor=encode_cursor(last))
+
+
+def encode_cursor(values: list[Any]) -> str:
+    """Return the cursor of a page by the values of its last row."""
+    return base64.urlsafe_b64encode(dumps(values)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
+    """Return the values of the last row of a page; raise Invalid for what is not its cursor."""
+    try:
+        values = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if None in values:
+            raise ValueError(cursor)
+        return [_parse_value(model, name, value) for name, value in zip(order, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, ValidationError) as error:
+        raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
 
 
 def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
@@ -61,21 +78,6 @@ def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
         condition |= equal & models.Q(**{f"{field}__{lookup}": value})
         equal &= models.Q(**{field: value})
     return condition
-
-
-def _encode(row: object, order: tuple[str, ...]) -> str:
-    values = [getattr(row, name.removeprefix("-")) for name in order]
-    return base64.urlsafe_b64encode(dumps(values)).decode().rstrip("=")
-
-
-def _decode(cursor: str, model: type[models.Model], order: tuple[str, ...]) -> list[Any]:
-    try:
-        values = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if None in values:
-            raise ValueError(cursor)
-        return [_parse_value(model, name, value) for name, value in zip(order, values, strict=True)]
-    except (ValueError, TypeError, OverflowError, ValidationError) as error:
-        raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
 
 
 def _parse_value(model: type[models.Model], name: str, value: Any) -> Any:

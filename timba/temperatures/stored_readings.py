@@ -88,10 +88,10 @@ def iter_readings(
     with stored.open() as source:
         parquet = pq.ParquetFile(source, metadata=footer.metadata)
         for group in groups:
-            columns = _read_columns(parquet, group)
+            of_cities, times, hundredths = _read_columns(parquet, group)
             # A row group is sorted by city, so the requested cities lie close together in it.
-            part = slice(*np.searchsorted(columns[0], [cities[0], cities[-1] + 1]))
-            of_cities, times, hundredths = (column[part] for column in columns)
+            part = slice(*np.searchsorted(of_cities, [cities[0], cities[-1] + 1]))
+            of_cities, times, hundredths = of_cities[part], times[part], hundredths[part]
             inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
             if inside.any():
                 yield of_cities[inside], times[inside], hundredths[inside]

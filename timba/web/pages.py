@@ -135,14 +135,26 @@ def get_page(
 
     Raises BadRequest where one of them is invalid.
     """
+    try:
+        return paginate(
+            rows,
+            order=order,
+            limit=requested_limit(request, limit),
+            cursor=request.GET.get("cursor"),
+        )
+    except Invalid as error:
+        raise BadRequest from error
+
+
+def requested_limit(request: HttpRequest, limit: int) -> int:
+    """Return the number of rows of a page, or as many more as `?limit=` asks for.
+
+    Raises BadRequest where it is invalid.
+    """
     requested = request.GET.get("limit", str(limit))
     if not _NUMBER.fullmatch(requested):
         raise BadRequest
-    limit = max(limit, min(int(requested), MAX_LIMIT))
-    try:
-        return paginate(rows, order=order, limit=limit, cursor=request.GET.get("cursor"))
-    except Invalid as error:
-        raise BadRequest from error
+    return max(limit, min(int(requested), MAX_LIMIT))
 
 
 def client_sort_key(client: Client) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
-from timba.errors import NotFound
+from timba.errors import Invalid, NotFound
 from timba.places.services import name_city
 from timba.temperatures.bounds import (
     MAX_TIME,
@@ -26,15 +26,18 @@ from timba.temperatures.bounds import (
     to_datetime,
     to_microseconds,
 )
+from timba.temperatures.city_list import get_overview, list_cities
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics import (
-    city_statistics,
-    describe_cities,
-    get_overview,
-    list_cities,
-)
+from timba.temperatures.statistics import city_statistics
 from timba.web.forms import CityNameForm
-from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.pages import (
+    Viewer,
+    get_viewer,
+    render_page,
+    requested_limit,
+    rerender_on_error,
+    signed_in,
+)
 
 CITIES_PER_PAGE = 100
 # key in the query: (label, length)
@@ -114,9 +117,12 @@ def _statistics_context(
     request: HttpRequest, client: Client, city_id: int | None
 ) -> dict[str, Any]:
     """Return a page of cities, and the statistics of one: over all time and in the period."""
-    rows = list_cities(client.pk)
-    page = get_page(request, rows, order=("city_id",), limit=CITIES_PER_PAGE)
-    cities = {city.city_id: city for city in describe_cities(client_id=client.pk, rows=page.rows)}
+    limit = requested_limit(request, CITIES_PER_PAGE)
+    try:
+        page = list_cities(client.pk, limit=limit, cursor=request.GET.get("cursor"))
+    except Invalid as error:
+        raise BadRequest from error
+    cities = {city.city_id: city for city in page.rows}
     selected_id = city_id if city_id is not None else next(iter(cities), None)
     period = _parse_period(request)
     context: dict[str, Any] = {
