@@ -36,6 +36,8 @@ READ_AS = {
     "skipped_lines": 3,
     "evidence": {
         "unit": "Temperatures in °F, from line 3.",
+        "columns.date": "Date in column B (“Date”), from line 3.",
+        "columns.time": "Time in column C (“Time”), from line 3.",
         "columns.temperature": "Temperature in column D (“Temp (°F)”), from line 3.",
     },
 }

@@ -53,7 +53,7 @@ def test_the_page_says_how_a_file_was_read_and_warns(owner: User) -> None:
     for fact in (
         "Readings counted 4,199 of 4,200 rows",
         "Between the fields semicolons In front of decimals commas",
-        "Unit °F Temperatures in °F, from line 3.",
+        "Unit Temperatures in °F, from line 3.",
         "Order of the dates day first",
         "City of all readings 41",
     ):
@@ -77,7 +77,7 @@ def test_what_is_asked_is_not_told_as_known(owner: User) -> None:
     page = page_of(owner, file)
     assert f"How are these readings to be read? {DATES} {CITY}" in page
     assert "How it is understood so far" in page
-    assert "Unit °F" in page
+    assert "Unit Temperatures in °F" in page
     assert "Order of the dates" not in page
     whole = browser_of(owner).get(f"/files/{file.pk}/").content.decode()
     assert '<datalist id="cities"><option value="41">Valmiera</option></datalist>' in whole

@@ -47,26 +47,16 @@ _LABELS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """One thing that was assumed of a file, and why."""
+    """One thing that was assumed of a file: its evidence, or it alone where there is none."""
 
     label: str
-    value: str
-    evidence: str
+    text: str
 
 
 def describe_reading(read_as: Mapping[str, Any]) -> list[Fact]:
     """Return how a file was read, from `read_as` in its result."""
-    evidence: Mapping[str, str] = read_as.get("evidence") or {}
     return [
-        Fact(
-            label=label,
-            value=_in_words(field, read_as[field]),
-            evidence=" ".join(
-                sentence
-                for key, sentence in evidence.items()
-                if key == field or key.startswith(f"{field}.")
-            ),
-        )
+        Fact(label=label, text=_evidence(field, read_as) or _in_words(field, read_as[field]))
         for field, label in _LABELS.items()
         if read_as.get(field)
     ]
@@ -85,6 +75,16 @@ def describe_answers(read_as: Mapping[str, Any]) -> list[str]:
 
 def zone_in_words(zone: str) -> str:
     return zone if zone == "UTC" else f"UTC{zone.replace('-', '−')}"
+
+
+def _evidence(field: str, read_as: Mapping[str, Any]) -> str:
+    """Return the sentences of evidence for a field, or for the columns: each names the value."""
+    evidence: Mapping[str, str] = read_as.get("evidence") or {}
+    return " ".join(
+        sentence
+        for name, sentence in evidence.items()
+        if name == field or name.startswith(f"{field}.")
+    )
 
 
 def _in_words(field: str, value: Any) -> str:
