@@ -6,11 +6,14 @@ import contextlib
 import gzip
 import random
 import string
+import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy._core import _multiarray_umath
 
 from tests.tallies.sheets import tally
 from timba.files.kinds import (
@@ -262,6 +265,33 @@ def test_every_file_is_of_some_kind_or_refused(
         assert kind_of(name, start + rest, requested).kind in {
             requested or kind for kind in ALL_KINDS
         }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        READINGS.decode().encode("utf-16"),
+        READINGS.decode().encode("utf-16-le"),
+        READINGS.decode().encode("utf-16-be")[:-1],
+        "Ort;Temp °C;Zeit\n7;1,5;01.02.2026 08:00\n".encode("cp1252"),
+        "Город;Температура\n7;1,5\n".encode("cp1251"),
+        READINGS + bytes(8192) + READINGS,
+        bytes(HEAD_BYTES // 2) + READINGS,
+    ],
+)
+def test_readings_may_be_in_any_encoding_and_damaged_by_a_power_cut(text: bytes) -> None:
+    for head, name in ((text, "a.csv"), (text, "a"), (gzip.compress(text), "a.gz")):
+        assert kind_of(name, head[:HEAD_BYTES], "temperatures").kind == "temperatures"
+
+
+@pytest.mark.parametrize("path", [sys.executable, _multiarray_umath.__file__])
+def test_programs_are_no_readings(path: str) -> None:
+    with Path(path).open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    for start in (0, 64, 4096):
+        for name, bytes_ in (("a", head[start:]), ("a", gzip.compress(head[start:]))):
+            with pytest.raises(UnknownKind):
+                kind_of(name, bytes_, "temperatures")
 
 
 def test_a_gzip_bomb_is_decompressed_no_further_than_its_head() -> None:
