@@ -500,3 +500,79 @@ def test_kind_may_follow_a_file_without_a_known_extension(make_user: MakeUser) -
     assert (
         api_client_of(make_user()).post("/api/files/", form, format="multipart").status_code == 201
     )
+
+
+@pytest.mark.parametrize("path", ["/upload/", "/api/files/"])
+@pytest.mark.parametrize(
+    ("fields", "read_as"),
+    [
+        ({"city_id": "41"}, {"city_id": 41}),
+        ({"city_id": " 2147483647 "}, {"city_id": 2147483647}),
+        ({"city_id": "41", "read_as": '{"unit": "F"}'}, {"unit": "F", "city_id": 41}),
+        ({"city_id": "41", "read_as": '{"city_id": 41}'}, {"city_id": 41}),
+        ({"city_id": "", "read_as": ""}, None),
+    ],
+)
+def test_the_city_of_a_temperature_file_is_an_answer_of_its_uploader(
+    make_user: MakeUser, path: str, fields: dict[str, str], read_as: Any
+) -> None:
+    user = make_user()
+    form = {"file": readings(), "kind": "temperatures", **fields}
+    assert api_client_of(user).post(path, form, format="multipart").status_code == 201
+    file = File.unscoped.get()
+    assert (file.read_as, file.answered_by) == (read_as, user if read_as else None)
+
+
+@pytest.mark.parametrize("path", ["/upload/", "/api/files/"])
+@pytest.mark.parametrize(
+    ("fields", "name", "sentence"),
+    [
+        *[
+            ({"city_id": text}, "city_id", "city_id is a whole number from 1 to 2147483647.")
+            for text in ("0", "-1", "+7", "7.0", "2147483648", "seven", "٧", "1 2", "0" * 11)
+        ],
+        (
+            {"city_id": "7", "read_as": '{"city_id": 8}'},
+            "city_id",
+            "city_id is 7, but read_as names city 8. Leave one of them out.",
+        ),
+        (
+            {"city_id": "7", "read_as": "[]"},
+            "read_as",
+            "“read_as” is an object such as {“dates”: “day-first”}.",
+        ),
+    ],
+)
+def test_a_wrong_city_is_400_and_leaves_no_object(
+    api_client: APIClient,
+    objects: Objects,
+    path: str,
+    fields: dict[str, str],
+    name: str,
+    sentence: str,
+) -> None:
+    form = {"file": readings(), "kind": "temperatures", **fields}
+    response = api_client.post(path, form, format="multipart")
+    assert (response.status_code, response.json()["errors"]) == (400, {name: [sentence]})
+    assert objects() == set()
+
+
+def test_only_temperature_files_have_a_city(api_client: APIClient, objects: Objects) -> None:
+    form = {"file": SimpleUploadedFile("note.txt", b"larch\n"), "city_id": "7"}
+    response = api_client.post("/api/files/", form, format="multipart")
+    sentence = "city_id is for temperature files; leave it out for a file of kind text."
+    assert (response.status_code, response.json()["errors"]) == (400, {"city_id": [sentence]})
+    assert objects() == set()
+
+
+@pytest.mark.parametrize("path", ["/upload/", "/api/files/"])
+def test_the_same_key_with_another_city_is_409(api_client: APIClient, path: str) -> None:
+    def send(city_id: str) -> Any:
+        form = {"file": readings(), "kind": "temperatures", "city_id": city_id}
+        return api_client.post(path, form, format="multipart", headers={"Idempotency-Key": "yard"})
+
+    assert [send(city_id).status_code for city_id in ("7", "7", "8")] == [201, 201, 409]
+
+
+def readings() -> SimpleUploadedFile:
+    return SimpleUploadedFile("yard.csv", b"temperature;time\n1,5;2026-01-31 08:00\n")

@@ -232,7 +232,8 @@ class RetryView(APIView):
         summary="Process a file again",
         description=(
             "A file in FAILURE, and a dry run that succeeded. The body may be left out; `read_as` "
-            "answers the questions in the file's `result`."
+            "answers the questions in the file's `result`. With `read_as` a temperature file in "
+            "SUCCESS is read otherwise, too; its result stays until the new one stands."
         ),
         request=RetrySerializer,
         responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},

@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.api.answers import AnswersTextField, reading_of
+from timba.api.answers import AnswersTextField, CityField, reading_of
 from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
@@ -68,6 +68,10 @@ class FileFieldsSerializer(serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         help_text="JSON: answers to the questions that the file would ask. See `retry`.",
+    )
+    city_id = CityField(
+        required=False,
+        help_text="Number of the city, for a temperature file without a column of cities.",
     )
 
 

@@ -36,24 +36,29 @@ _ABOUT_ROWS_READ: Final = (
     "has ended: then the result has `rows`."
 )
 _ABOUT_RESULT: Final = (
-    "What processing found; null until then. Every kind has `id`, `name`, `execution_time` "
+    "What processing found; null until then. A temperature file that is read again keeps its "
+    "result until the new one stands. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
     "`format`, `taken_at`, `camera`, `has_gps` and `phash` (a perceptual hash); documents `pages`, "
     "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
     "`chars` and `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
-    "`last_at`, `min_temp` and `max_temp` (°C); tallies `rows`, `accepted` (new logs), `rejected`, "
-    "`unchanged` (logs that exist already), `left_out` (rows that are no logs, by `reason` and "
-    "`count`), `volume` (m³ of the new logs), `sheet_volume` (m³ that the sheet itself gives, or "
-    "null), `sheets` (`name`, `rows` and `accepted` of each), `read_as` (the `columns`, `units`, "
-    "`decimal` and `encoding` that were used, the `evidence` for them, and the id of the import "
-    "`profile`, if any), `questions` (what the file leaves open: `field` of `read_as`, `sentence` "
-    "and `choices`), `warnings` (`code`, `sentence` and `count`) and `first_errors` (up to 20 "
-    "rejected rows: `line`, `reason` and `text`)."
+    "`last_at`, `min_temp` and `max_temp` (°C) and `rejects_kept` (rejected lines to download); "
+    "tallies `rows`, `accepted` (new logs), `rejected`, `unchanged` (logs that exist already), "
+    "`left_out` (rows that are no logs, by `reason` and `count`), `volume` (m³ of the new logs), "
+    "`sheet_volume` (m³ that the sheet itself gives, or null) and `sheets` (`name`, `rows` and "
+    "`accepted` of each). Temperatures and tallies have `read_as` (how the file was read, such as "
+    "`columns`, `encoding` and `decimal`, the `evidence` for it, and the id of the import "
+    "`profile`, if any; null for the plain layout of temperatures), `questions` (what the file "
+    "leaves open: `field` of `read_as`, `sentence` and `choices`), `warnings` (`code`, `sentence` "
+    "and `count`) and `first_errors` (up to 20 rejected rows: `line`, `reason` and `text`)."
 )
 _ABOUT_DRY_RUN: Final = (
     "True for a tally that was only read, as long as its logs are not recorded; else absent."
 )
-_ABOUT_ERROR: Final = "Why processing failed, in a sentence; null unless the status is FAILURE."
+_ABOUT_ERROR: Final = (
+    "Why processing failed, in a sentence; else null. With SUCCESS it is why a temperature file "
+    "could not be read again with other answers: its earlier result stands."
+)
 
 
 class FileSchema(TypedDict):
@@ -104,7 +109,8 @@ class AnswersSchema(TypedDict):
         Annotated[
             dict[str, Any],
             "Number of the column, from 1, of `barcode`, `length`, `breadth`, `height`, `volume` "
-            "and `pieces`. Null for `barcode` makes the barcodes.",
+            "and `pieces`. Null for `barcode` makes the barcodes. For temperatures: of `city_id` "
+            "(null where there is none), `temperature`, and `timestamp` or `date` and `time`.",
             {"barcode": 1, "length": 3},
         ]
     ]
@@ -123,6 +129,19 @@ class AnswersSchema(TypedDict):
             "`columns`, `units` and `decimal` for each of several tables, in their order.",
             [{"units": {"length": "m"}}, {}],
         ]
+    ]
+    delimiter: NotRequired[Annotated[str, "What separates the fields of readings.", ";"]]
+    unit: NotRequired[Annotated[Literal["C", "F", "K"], "Unit of temperatures.", "C"]]
+    dates: NotRequired[
+        Annotated[
+            Literal["year-first", "day-first", "month-first"],
+            "Order of the parts of a date.",
+            "day-first",
+        ]
+    ]
+    zone: NotRequired[Annotated[str, "Zone of times without one: `UTC`, or an offset.", "+02:00"]]
+    city_id: NotRequired[
+        Annotated[int, "Number of the city of all readings, where no column names it.", 7]
     ]
 
 

@@ -7,7 +7,8 @@ are objects derived from the file, and the totals of its cities are staged rows.
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
@@ -15,6 +16,7 @@ from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.serialization import format_utc
 from timba.temperatures.bounds import to_datetime
 from timba.temperatures.ingestion import NoReadings, Outcome, ingest
+from timba.temperatures.layout.answers import check_answers
 from timba.temperatures.lines import UnreadableFile
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
@@ -49,6 +51,9 @@ class TemperatureProcessor(Processor):
     def sniff(self, head: bytes) -> bool:
         """Return whether the first lines, compressed or not, hold readings in any layout."""
         return sniff_readings(head)
+
+    def check_answers(self, read_as: Any) -> Mapping[str, Any]:
+        return check_answers(read_as)
 
     def on_delete(self, file: File) -> None:
         uncount_readings(file)
