@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from timba.files.columns import column_letters
 from timba.files.processors.base import FileRefused
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import (
@@ -18,6 +16,16 @@ from timba.temperatures.layout.answers import (
     TIMESTAMP,
     Answers,
 )
+from timba.temperatures.layout.column_choice import (
+    ColumnChoice,
+    ask_for_missing,
+    ask_which,
+    column_name,
+    columns_named,
+    strongest,
+    take,
+    title,
+)
 from timba.temperatures.layout.header_words import (
     BROAD,
     COUNTER,
@@ -27,7 +35,7 @@ from timba.temperatures.layout.header_words import (
     VALUE,
     WHEN,
 )
-from timba.temperatures.layout.layouts import PLAIN_FIELDS, Columns, Unit
+from timba.temperatures.layout.layouts import PLAIN_FIELDS, Unit
 from timba.temperatures.layout.tables import Table, has_reading
 from timba.temperatures.layout.values import CITY as CITY_NUMBER
 from timba.temperatures.layout.values import DATE as DATE_ALONE
@@ -39,32 +47,9 @@ _COUNTING_SHARE: Final = 0.9
 _LEAST_COUNTED: Final = 2
 # By how much the same temperature in °C and °F may differ, as both are rounded.
 _ROUNDING: Final = 0.15
+_PLACES: Final = {name: column for column, name in enumerate(PLAIN_FIELDS)}
+# What the header of a file in the order of the plain layout may name in each place.
 _POSITIONS: Final = ((CITY, COUNTER), (TEMPERATURE, VALUE), WHEN)
-_WORDS: Final = {
-    CITY: "city",
-    TEMPERATURE: "temperature",
-    TIMESTAMP: "time",
-    TIME: "time",
-    DATE: "date",
-}
-
-
-@dataclass(kw_only=True, slots=True)
-class ColumnChoice:
-    """The column of each field by index, and what is open."""
-
-    columns: dict[str, int] = field(default_factory=dict)
-    evidence: dict[str, str] = field(default_factory=dict)
-    questions: list[Question] = field(default_factory=list)
-
-    def to_columns(self) -> Columns:
-        """Return the columns of a layout; those that are open have the place of the plain one."""
-        return Columns(
-            city=self.columns.get(CITY),
-            temperature=self.columns.get(TEMPERATURE, 1),
-            timestamp=self.columns.get(TIMESTAMP, self.columns.get(DATE, 2)),
-            time=self.columns.get(TIME),
-        )
 
 
 def choose_columns(table: Table, answers: Answers) -> ColumnChoice:
@@ -74,9 +59,10 @@ def choose_columns(table: Table, answers: Answers) -> ColumnChoice:
     """
     choice = ColumnChoice()
     _apply_answers(table, choice, answers)
-    if not choice.columns and is_positional_table(table):
-        for column, name in enumerate(PLAIN_FIELDS):
-            _take(table, choice, name, column)
+    if is_positional_table(table) and choice.columns.items() <= _PLACES.items():
+        for name, column in _PLACES.items():
+            if name not in answers.columns:
+                take(table, choice, name, column)
         return choice
     if not choice.columns.keys() & {TIMESTAMP, DATE}:
         _choose_time(table, choice)
@@ -85,13 +71,6 @@ def choose_columns(table: Table, answers: Answers) -> ColumnChoice:
     if CITY not in choice.columns and CITY not in answers.columns:
         _choose_city(table, choice)
     return choice
-
-
-def column_name(table: Table, column: int) -> str:
-    """Return the name of a column for people: B (“Temp”)."""
-    letters = column_letters(column)
-    header = table.header[column] if column < len(table.header) else ""
-    return f"{letters} (“{header}”)" if header else letters
 
 
 def is_positional_table(table: Table) -> bool:
@@ -130,78 +109,23 @@ def _apply_answers(table: Table, choice: ColumnChoice, answers: Answers) -> None
             )
         choice.columns[name] = number - 1
         column = column_name(table, number - 1)
-        choice.evidence[f"columns.{name}"] = f"{_title(name)} in column {column}, {source}."
-
-
-def _take(table: Table, choice: ColumnChoice, name: str, column: int) -> None:
-    choice.columns[name] = column
-    is_named = column < len(table.cells) and table.cells[column] is not None
-    place = f"from line {table.header_row}" if is_named else "by its place"
-    choice.evidence[f"columns.{name}"] = (
-        f"{_title(name)} in column {column_name(table, column)}, {place}."
-    )
-
-
-def _title(name: str) -> str:
-    return {CITY: "City"}.get(name, name.capitalize())
-
-
-def _named(table: Table, choice: ColumnChoice, *fields: str) -> list[tuple[int, int]]:
-    """Return the ranks and columns whose header names one of these fields and that are free."""
-    taken = set(choice.columns.values())
-    return [
-        (cell.rank, index)
-        for index, cell in enumerate(table.cells)
-        if cell is not None and cell.field in fields and index not in taken
-    ]
-
-
-def _strongest(candidates: Sequence[tuple[int, int]]) -> list[int]:
-    best = min((rank for rank, _ in candidates), default=0)
-    return sorted(index for rank, index in candidates if rank == best)
-
-
-def _ask_which(table: Table, choice: ColumnChoice, name: str, columns: Sequence[int]) -> None:
-    *first, last = [column_name(table, column) for column in columns]
-    word = _WORDS[name]
-    count = "both" if len(columns) == 2 else "all"
-    choice.questions.append(
-        Question(
-            field=f"columns.{name}",
-            sentence=f"The columns {', '.join(first)} and {last} {count} say {word}. Which one is "
-            f"the {word} of the readings?",
-            choices=tuple(column + 1 for column in columns),
-        )
-    )
-    choice.columns[name] = columns[0]
-
-
-def _ask_for_missing(choice: ColumnChoice, name: str, columns: Sequence[int]) -> None:
-    choice.questions.append(
-        Question(
-            field=f"columns.{name}",
-            sentence=f"No column says that it holds the {_WORDS[name]}. Which one is it?",
-            choices=tuple(column + 1 for column in columns),
-        )
-    )
-    if columns:
-        choice.columns[name] = columns[0]
+        choice.evidence[f"columns.{name}"] = f"{title(name)} in column {column}, {source}."
 
 
 def _choose_temperature(table: Table, choice: ColumnChoice) -> None:
-    named = [each for each in _named(table, choice, TEMPERATURE) if each[0] < DOUBTFUL]
+    named = [each for each in columns_named(table, choice, TEMPERATURE) if each[0] < DOUBTFUL]
     if not named and table.names(UNIT):
-        named = _named(table, choice, VALUE)
+        named = columns_named(table, choice, VALUE)
     numeric = [each for each in named if table.count(each[1], NUMBER)]
-    columns = _strongest(numeric or named)
+    columns = strongest(numeric or named)
     if len(columns) > 1:
         columns = _without_conversions(table, columns)
     if len(columns) == 1:
-        _take(table, choice, TEMPERATURE, columns[0])
+        take(table, choice, TEMPERATURE, columns[0])
     elif columns:
-        _ask_which(table, choice, TEMPERATURE, columns)
+        ask_which(table, choice, TEMPERATURE, columns)
     else:
-        _ask_for_missing(choice, TEMPERATURE, _free_numbers(table, choice))
+        ask_for_missing(choice, TEMPERATURE, _free_numbers(table, choice))
 
 
 def _free_numbers(table: Table, choice: ColumnChoice) -> list[int]:
@@ -245,18 +169,18 @@ def _converts(table: Table, celsius: int, fahrenheit: int) -> bool:
 
 def _choose_city(table: Table, choice: ColumnChoice) -> None:
     """Take the column of numbers that the header calls a city, if there is one."""
-    named = _named(table, choice, CITY)
-    columns = _strongest([each for each in named if table.is_mostly(each[1], CITY_NUMBER)])
+    named = columns_named(table, choice, CITY)
+    columns = strongest([each for each in named if table.is_mostly(each[1], CITY_NUMBER)])
     ranks = {index: rank for rank, index in named}
     if len(columns) == 1 and ranks[columns[0]] < BROAD:
-        _take(table, choice, CITY, columns[0])
+        take(table, choice, CITY, columns[0])
     elif len(columns) == 1 and not _counts(table, columns[0]):
         _ask_whether_city(table, choice, columns[0])
     elif len(columns) > 1:
-        _ask_which(table, choice, CITY, columns)
+        ask_which(table, choice, CITY, columns)
     elif not table.header_row and table.width == len(PLAIN_FIELDS):
         free = [i for i in range(table.width) if i not in choice.columns.values()]
-        _ask_for_missing(choice, CITY, [i for i in free if table.is_mostly(i, CITY_NUMBER)])
+        ask_for_missing(choice, CITY, [i for i in free if table.is_mostly(i, CITY_NUMBER)])
 
 
 def _ask_whether_city(table: Table, choice: ColumnChoice, column: int) -> None:
@@ -291,24 +215,24 @@ def _counts(table: Table, column: int) -> bool:
 
 def _choose_time(table: Table, choice: ColumnChoice) -> None:
     """Take the column of moments that the header calls a time, or those of dates and of times."""
-    named = _named(table, choice, *WHEN)
+    named = columns_named(table, choice, *WHEN)
     if not table.header_row:
         named = [(0, index) for index in range(table.width)]
-    moments = _strongest([each for each in named if table.is_mostly(each[1], MOMENT)])
-    dates = _strongest([each for each in named if table.is_mostly(each[1], DATE_ALONE)])
-    times = _strongest([each for each in named if table.is_mostly(each[1], TIME_ALONE)])
+    moments = strongest([each for each in named if table.is_mostly(each[1], MOMENT)])
+    dates = strongest([each for each in named if table.is_mostly(each[1], DATE_ALONE)])
+    times = strongest([each for each in named if table.is_mostly(each[1], TIME_ALONE)])
     if len(moments) == 1 and times and _are_dates(table, moments[0]):
-        _ask_which(table, choice, TIMESTAMP, [*moments, *times])
+        ask_which(table, choice, TIMESTAMP, [*moments, *times])
     elif len(moments) == 1:
-        _take(table, choice, TIMESTAMP, moments[0])
+        take(table, choice, TIMESTAMP, moments[0])
     elif moments:
-        _ask_which(table, choice, TIMESTAMP, moments)
+        ask_which(table, choice, TIMESTAMP, moments)
     elif dates and times:
         for name, columns in ((DATE, dates), (TIME, times)):
             if len(columns) == 1:
-                _take(table, choice, name, columns[0])
+                take(table, choice, name, columns[0])
             else:
-                _ask_which(table, choice, name, columns)
+                ask_which(table, choice, name, columns)
     else:
         _choose_unread_time(table, choice, named)
 
@@ -317,17 +241,17 @@ def _choose_unread_time(
     table: Table, choice: ColumnChoice, named: Sequence[tuple[int, int]]
 ) -> None:
     """Take a column of times none of whose first fields is one, or ask which it is."""
-    by_field = {field: _strongest(_named(table, choice, field)) for field in WHEN}
+    by_field = {field: strongest(columns_named(table, choice, field)) for field in WHEN}
     if by_field[TIMESTAMP]:
-        _take(table, choice, TIMESTAMP, by_field[TIMESTAMP][0])
+        take(table, choice, TIMESTAMP, by_field[TIMESTAMP][0])
     elif by_field[DATE] and by_field[TIME]:
-        _take(table, choice, DATE, by_field[DATE][0])
-        _take(table, choice, TIME, by_field[TIME][0])
+        take(table, choice, DATE, by_field[DATE][0])
+        take(table, choice, TIME, by_field[TIME][0])
     elif named:
-        _take(table, choice, TIMESTAMP, _strongest(named)[0])
+        take(table, choice, TIMESTAMP, strongest(named)[0])
     else:
         moments = [i for i in range(table.width) if table.is_mostly(i, MOMENT)]
-        _ask_for_missing(choice, TIMESTAMP, moments)
+        ask_for_missing(choice, TIMESTAMP, moments)
 
 
 def _are_dates(table: Table, column: int) -> bool:

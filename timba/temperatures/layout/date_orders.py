@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from timba.files.questions import Question
+from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.layouts import DateOrder, Layout
 from timba.temperatures.layout.tables import Table
@@ -76,7 +77,7 @@ def decide_dates(
         return DateDecision()
     orders, deciding = _decide(others)
     if len(orders) > 1 and lines is not None:
-        every = _dates_in_lines(lines(layout), table.delimiter, column)
+        every = _dates_in_lines(lines(layout), layout, column)
         orders, deciding = _decide(others, every)
     if len(orders) == 1:
         [order] = orders
@@ -169,19 +170,31 @@ def _dates_in_head(table: Table, column: int) -> Iterator[_Found]:
             yield _Found(orders, text, f" on line {row.number}", has_short_year)
 
 
-def _dates_in_lines(lines: Iterable[bytes], delimiter: str, column: int) -> Iterator[_Found]:
+def _dates_in_lines(lines: Iterable[bytes], layout: Layout, column: int) -> Iterator[_Found]:
     """Yield the different dates in a column of all lines, as fast as a pattern finds them."""
-    sign = re.escape(delimiter.encode())
-    field = rb'[ \t="]*([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4})(?![0-9])'
-    dates = re.compile(rb"^(?:[^\n%b]*%b){%d}%b" % (sign, sign, column, field), re.MULTILINE)
+    sign = re.escape(layout.delimiter.encode())
+    date_at_start = rb"[ \t]*([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4})(?![0-9])"
+    dates = re.compile(
+        rb"^(?:[^\n%b]*%b){%d}%b" % (sign, sign, column, date_at_start), re.MULTILINE
+    )
     seen: set[bytes] = set()
-    every = iter(lines)
-    while batch := list(islice(every, _BATCH)):
+    data = islice(lines, layout.skipped_lines, None)
+    while batch := list(islice(data, _BATCH)):
+        if layout.quotes:
+            batch = [_without_quotes(line, layout) for line in batch]
         for text in set(dates.findall(b"\n".join(batch))) - seen:
             seen.add(text)
             if match := DATE_PART.fullmatch(text.decode()):
                 orders, has_short_year = _orders(match["first"], match["second"], match["third"])
                 yield _Found(orders, match[0], "", has_short_year)
+
+
+def _without_quotes(line: bytes, layout: Layout) -> bytes:
+    """Return a line without quotation marks, and without the delimiters between them."""
+    if line.count(layout.delimiter.encode()) < layout.width:
+        return line.replace(b'="', b"").replace(b'"', b"")
+    fields = split_fields(line.decode(errors="replace"), layout.delimiter)
+    return layout.delimiter.join(each.replace(layout.delimiter, " ") for each in fields).encode()
 
 
 @cache

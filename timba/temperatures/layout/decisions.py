@@ -13,7 +13,8 @@ from typing import Any, Final
 from timba.files.headers import header_wording
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import Answers, parse_answers
-from timba.temperatures.layout.drafts import Draft, Lines, draft_layout
+from timba.temperatures.layout.drafts import Draft, Lines
+from timba.temperatures.layout.encoding_decisions import draft_layout
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.reports import describe_layout, show_head
 
@@ -109,7 +110,9 @@ def _apply_profile(
     filled = _fill(draft, answers, parse_answers(profile["read_as"]))
     if filled is None:
         return draft, None
-    answered = draft_layout(head, filled, lines)
+    # Lines that have not decided the order of dates do not decide it now.
+    is_open = any(question.field == "dates" for question in draft.questions)
+    answered = draft_layout(head, filled, None if is_open else lines)
     if answered is None or not answered.is_mostly_plausible():
         return draft, None
     return answered, profile["id"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from timba.files.answers import listed
 from timba.files.headers import header_digest
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import CITY, TEMPERATURE, Answers
-from timba.temperatures.layout.columns import choose_columns, city_names, column_name
+from timba.temperatures.layout.column_choice import column_name
+from timba.temperatures.layout.columns import choose_columns, city_names
 from timba.temperatures.layout.date_orders import decide_dates
-from timba.temperatures.layout.encodings import Head, decode_damaged, decode_heads
+from timba.temperatures.layout.encodings import Head
 from timba.temperatures.layout.layouts import PLAIN, PLAIN_FIELDS, Layout, Unit
 from timba.temperatures.layout.tables import Table, find_table, has_reading
 from timba.temperatures.layout.temperature_units import read_unit
@@ -22,8 +22,6 @@ from timba.temperatures.parsing import Reading, line_parser
 
 Lines = Callable[[Layout], Iterable[bytes]]
 
-ANY_ENCODING: Final = "The encoding may be {encodings}; the readings are the same in each."
-BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
 NO_CITY: Final = "No column says of which city the readings are. Give the number of the city."
 
 
@@ -86,57 +84,6 @@ class Draft:
             self.questions.append(question)
         elif evidence:
             self.evidence[name] = evidence
-
-
-def draft_layout(head: bytes, answers: Answers, lines: Lines | None) -> Draft | None:
-    """Return the layout of a file that begins with `head`, or None where it has no readings."""
-    heads = decode_heads(head, answers.encoding)
-    drafts = [draft for each in heads if (draft := draft_head(each, answers, lines))]
-    if not drafts:
-        return None
-    if answers.encoding is not None:
-        source = answers.source("encoding")
-        drafts[0].evidence["encoding"] = f"The encoding is {heads[0].encoding}, {source}."
-        return drafts[0]
-    if not heads[0].encoding.startswith("utf") and _is_ascii_but_for_damage(drafts[0]):
-        damaged = decode_damaged(head)
-        if damaged is not None and (draft := draft_head(damaged, answers, lines)):
-            return draft
-    return drafts[0] if len(heads) == 1 else _choose_encoding(drafts)
-
-
-def _is_ascii_but_for_damage(draft: Draft) -> bool:
-    """Return whether the header is ASCII, and the lines hold no texts in other letters."""
-    table, columns = draft.table, draft.layout.columns
-    used = 2 + (columns.city is not None) + (columns.time is not None)
-    return table.width == used and "".join([*table.preamble, *table.header]).isascii()
-
-
-def _choose_encoding(drafts: Sequence[Draft]) -> Draft:
-    """Return the draft in the encoding that the header tells; ask where they differ otherwise."""
-    first = drafts[0]
-    encodings = [draft.layout.encoding for draft in drafts]
-    meanings = {
-        (replace(draft.layout, encoding=""), *(each.field for each in draft.questions))
-        for draft in drafts
-    }
-    known = [sum(cell is not None for cell in draft.table.cells) for draft in drafts]
-    best = [draft for draft, count in zip(drafts, known, strict=True) if count == max(known)]
-    if len(best) == 1 and len(drafts) > 1:
-        encoding = best[0].layout.encoding
-        best[0].evidence["encoding"] = BY_HEADER.format(encoding=encoding)
-        return best[0]
-    if len(meanings) == 1:
-        first.evidence["encoding"] = ANY_ENCODING.format(encodings=listed(encodings))
-        return first
-    first.questions.append(
-        Question(
-            field="encoding",
-            sentence="The encoding of the text cannot be told. In which one are its letters right?",
-            choices=tuple(encodings),
-        )
-    )
-    return first
 
 
 def draft_head(head: Head, answers: Answers, lines: Lines | None = None) -> Draft | None:

@@ -9,7 +9,7 @@ from typing import Final
 from timba.files.questions import Question
 from timba.files.wording import fold
 from timba.temperatures.layout.answers import Answers
-from timba.temperatures.layout.columns import column_name
+from timba.temperatures.layout.column_choice import column_name
 from timba.temperatures.layout.header_words import UNIT, WORDS
 from timba.temperatures.layout.layouts import Unit
 from timba.temperatures.layout.tables import Row, Table
