@@ -33,7 +33,7 @@ from timba.temperatures.layout.zones import ZONE_WORDS, NamedZone, find_zone
 MAX_HEADER: Final = 120
 _BRACKETS: Final = re.compile(r"[(\[{<][^()\[\]{}<>]*[)\]}>]")
 _OPEN_BRACKET: Final = re.compile(r"[(\[{<].*", re.DOTALL)
-CAMEL_CASE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+CAMEL_CASE: Final = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")
 _FIGURES: Final = re.compile(r"[\W\d_]+")
 _TEMPERATURE_WORDS: Final = frozenset(("temp", "tmp", "temps", "темп", "lampo"))
 
