@@ -27,8 +27,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"station,temp,at\nRiga,5,{AT}\nCesis,5,{AT}\n",
             "columns.city_id",
             (
-                "The column A (“station”) names several cities, such as “Riga” and “Cesis”, but not by "
-                "number. Which column has their numbers?"
+                "The column A (“station”) names several cities, such as “Riga” and “Cesis”, but "
+                "not by number. Which column has their numbers?"
             ),
             (),
         ),
@@ -36,8 +36,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"weather city group,temp,at,x\n7,5,{AT},1\n",
             "columns.city_id",
             (
-                "The column A (“weather city group”) may be of cities, or of something else. Does it "
-                "hold the numbers of the cities?"
+                "The column A (“weather city group”) may be of cities, or of something else. Does "
+                "it hold the numbers of the cities?"
             ),
             (1, None),
         ),
@@ -45,8 +45,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"site,station,temp,at\n7,8,5,{AT}\n",
             "columns.city_id",
             (
-                "The columns A (“site”) and B (“station”) both say city. Which one is the city of the "
-                "readings?"
+                "The columns A (“site”) and B (“station”) both say city. Which one is the city of "
+                "the readings?"
             ),
             (1, 2),
         ),
@@ -63,8 +63,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"city,at,temp min,temp avg,temp max\n7,{AT},1,2,3\n",
             "columns.temperature",
             (
-                "The columns C (“temp min”), D (“temp avg”) and E (“temp max”) all say temperature. "
-                "Which one is the temperature of the readings?"
+                "The columns C (“temp min”), D (“temp avg”) and E (“temp max”) all say "
+                "temperature. Which one is the temperature of the readings?"
             ),
             (3, 4, 5),
         ),
@@ -72,8 +72,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"city,at,temp °C,temp °F\n7,{AT},1,70\n",
             "columns.temperature",
             (
-                "The columns C (“temp °C”) and D (“temp °F”) both say temperature. Which one is the "
-                "temperature of the readings?"
+                "The columns C (“temp °C”) and D (“temp °F”) both say temperature. Which one is "
+                "the temperature of the readings?"
             ),
             (3, 4),
         ),
@@ -95,8 +95,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             ),
             "columns.timestamp",
             (
-                "The columns C (“read at”) and D (“observed at”) both say time. Which one is the time "
-                "of the readings?"
+                "The columns C (“read at”) and D (“observed at”) both say time. Which one is the "
+                "time of the readings?"
             ),
             (3, 4),
         ),
@@ -120,8 +120,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"7,280.5,{AT}\n7,281,{AT}\n7,1,{AT}\n",
             "unit",
             (
-                "No unit is named, and 2 of the first 3 temperatures lie outside −90 to 150 °C, such "
-                f"as 280.5 on line 1. {UNIT}"
+                "No unit is named, and 2 of the first 3 temperatures lie outside −90 to 150 °C, "
+                f"such as 280.5 on line 1. {UNIT}"
             ),
             ("K", "F", "C"),
         ),
@@ -141,8 +141,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"city,at,unit,temp °C\n7,{AT},F,70\n",
             "unit",
             (
-                "The file names different units for the temperature: °C from line 1 and °F from column "
-                f"C (“unit”). {UNIT}"
+                "The file names different units for the temperature: °C from line 1 and °F from "
+                f"column C (“unit”). {UNIT}"
             ),
             ("C", "F", "K"),
         ),
@@ -174,8 +174,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             "city;temp;at\n7;1;02.03.2026 10:00\n",
             "dates",
             (
-                "“02.03.2026 10:00” on line 2 can be day first or month first, and no line of the file "
-                "decides which. In which order are the dates?"
+                "“02.03.2026 10:00” on line 2 can be day first or month first, and no line of the "
+                "file decides which. In which order are the dates?"
             ),
             ("day-first", "month-first"),
         ),
@@ -183,8 +183,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             "city;temp;at\n7;1;02.03.04 10:00\n",
             "dates",
             (
-                "“02.03.04 10:00” on line 2 can be day first, month first or year first, and no line "
-                "of the file decides which. In which order are the dates?"
+                "“02.03.04 10:00” on line 2 can be day first, month first or year first, and no "
+                "line of the file decides which. In which order are the dates?"
             ),
             ("day-first", "month-first", "year-first"),
         ),
@@ -192,8 +192,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             "city;temp;at\n7;1;31.01.2026 10:00\n7;1;02.03.2026 10:00\n7;1;01.31.2026 10:00\n",
             "dates",
             (
-                "“31.01.2026 10:00” on line 2 can only be day first, “01.31.2026 10:00” on line 4 only "
-                "month first. In which order are the dates?"
+                "“31.01.2026 10:00” on line 2 can only be day first, “01.31.2026 10:00” on line 4 "
+                "only month first. In which order are the dates?"
             ),
             ("day-first", "month-first"),
         ),
