@@ -14,8 +14,8 @@ from timba.files.processing import LOST
 from timba.files.storage import LocalStorage
 from timba.temperatures.models import CityTotals
 
-# A failed file may be retried; a success and a deletion are published once.
-_LIFE: Final = re.compile(r"created (failed updated )*(succeeded|failed) (deleted )?")
+# A file may be processed again; its outcome and a deletion are published once.
+_LIFE: Final = re.compile(r"created ((failed|succeeded) updated )*(succeeded|failed) (deleted )?")
 ERRORS: Final = {"hopeless": "No line of the file is a reading.", "lost": LOST}
 _STATISTICS: Final = {"count": 2, "min_temp": 1.0, "max_temp": 2.01, "mean_temp": 1.51}
 

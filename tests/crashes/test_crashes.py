@@ -103,10 +103,10 @@ def fail_and_recover(site: Installation, scenario: Scenario, order: str) -> Coun
     return Counter(passed.read_text().split())
 
 
-def send_retry(site: Installation, file_id: object) -> Any:
+def send_retry(site: Installation, file_id: object, **body: Any) -> Any:
     """Ask for a file to be processed again; return the response."""
     path = f"/api/files/{file_id}/retry/"
-    return site.client.post(path, content_type="application/json")
+    return site.client.post(path, body, content_type="application/json")
 
 
 def settle(site: Installation) -> None:
@@ -179,6 +179,22 @@ def retry_failure(site: Installation) -> None:
     # 409: it was accepted before.
     site.repeat("retry", partial(send_retry, site, file_id), final=(202, 409))
     site.work()
+    site.relay()
+
+
+def read_again(site: Installation) -> None:
+    """Have readings that count read with other answers, until those of the first run are erased."""
+    file_id = site.upload("readings")
+    site.work()
+    send = partial(send_retry, site, file_id, read_as={"unit": "C"})
+    # 409: it was accepted before, and waits.
+    site.repeat("other answers", send, final=(202, 409))
+    # Unless its first run has failed, they count meanwhile.
+    counted = site.client.get("/temperature-readings/42/").json().get("count", 0)
+    assert counted == (0 if File.unscoped.get(pk=file_id).run is None else 2)
+    site.work()
+    site.wait(timedelta(hours=2))
+    site.sweep()
     site.relay()
 
 
@@ -341,6 +357,23 @@ def test_a_crash_after_totals_are_staged_counts_each_reading_once(crash: Crash) 
 
 def test_a_crash_before_a_retry_is_committed_retries_once(crash_local: Crash) -> None:
     crash_local("services.retry_written", retry_failure)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "services.retry_written",
+        "temperatures.staged",
+        "processing.recorded",
+        "processing.settled",
+        "sweeping.run_purged",
+        "sweeping.totals_discarded",
+    ],
+)
+def test_a_crash_while_a_file_is_read_again_counts_each_reading_once(
+    crash_local: Crash, point: str
+) -> None:
+    crash_local(point, read_again)
 
 
 def test_a_crash_after_events_are_numbered_leaves_no_gap(crash_local: Crash) -> None:
