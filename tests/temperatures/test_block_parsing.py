@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import pytest
@@ -14,7 +14,7 @@ from timba.temperatures.layout.layouts import PLAIN, Columns, Layout
 from timba.temperatures.lines import MAX_LINE, Block
 from timba.temperatures.parsing import Reading, Reject, excerpt, parse_line
 
-Fields = tuple[str, str, str]
+Fields = Sequence[str]
 Outcome = tuple[list[Reading], list[Reject]]
 
 COMMA_DECIMALS = Layout(delimiter=";", decimal=",")
@@ -44,11 +44,12 @@ TEMPERATURES = [
     "-12.3456",
     "7.123456",
 ]
-CLOCKS = ["12:00", "23:59:59"] + [f"08:05:07.{'123456789'[:digits]}" for digits in range(1, 10)]
-ZONES = ["", "Z", "+02:00", "-0330", "+14"]
-TIMESTAMPS = [
-    f"2024-02-29{separator}{clock}{zone}" for separator, clock, zone in product("T ", CLOCKS, ZONES)
+DATES = ["2024-02-29T", "2024-02-29 ", "2024/02/29 "]
+CLOCKS = ["12:00", "8:30", "9:05:07.123456789", "23:59:59"] + [
+    f"08:05:07.{'123456789'[:digits]}" for digits in range(1, 10)
 ]
+ZONES = ["", "Z", "+02:00", "-0330", "+14", " UTC", " +02:00", " -0330", " +14"]
+TIMESTAMPS = ["".join(parts) for parts in product(DATES, CLOCKS, ZONES)]
 # What is not good, or barely so.
 EDGES = [
     texts.split(",")
@@ -76,6 +77,8 @@ BYTE_BY_BYTE: list[Fields] = [
     ("42", "-0.5", "2025-06-01T12:00:00Z"),
     ("123456789", "999.994", "2025-06-01T12:00:00.25+0330"),
     ("12345", "12.345678", "2025-06-01 12:00:00.123456+14"),
+    ("1", "-12.3456789", "2024/12/31 8:05:09 UTC"),
+    (" 987 ", "100", "2024-12-31T8:05 -11:30 "),
 ]
 GOOD: Fields = ("7", "21.50", "2025-06-01T12:00:00Z")
 
@@ -124,10 +127,7 @@ def assert_parsed_as_defined(lines: Iterable[bytes], layout: Layout, end: bytes 
 
 
 def replaced(fields: Fields, column: int, text: str) -> Fields:
-    city, temperature, timestamp = (
-        text if number == column else field for number, field in enumerate(fields)
-    )
-    return city, temperature, timestamp
+    return [text if number == column else field for number, field in enumerate(fields)]
 
 
 def vectorised_forms() -> Iterator[Fields]:
@@ -139,22 +139,30 @@ def vectorised_forms() -> Iterator[Fields]:
 
 @all_layouts
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("blanks", ["", " ", "  \t ", " " * 8])
 def test_no_common_form_is_parsed_line_by_line(
-    layout: Layout, end: bytes, monkeypatch: pytest.MonkeyPatch
+    layout: Layout, end: bytes, blanks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forms = [write(fields, layout) for fields in vectorised_forms()]
+    blanks = blanks.replace(layout.delimiter, "")
+    forms = [
+        write([f"{blanks}{field}{blanks}" for field in fields], layout)
+        for fields in vectorised_forms()
+    ]
     expected = [parse_line(form, layout) for form in forms]
 
     def refuse(line: bytes) -> None:
         pytest.fail(f"parsed line by line: {line!r}")
 
     monkeypatch.setattr(block_parsing, "line_parser", lambda _layout: refuse)
-    for form, reading in zip(forms, expected, strict=True):
-        data = (form + end) * 3 + end + write(GOOD, layout) + end
-        parsed = parse_block(Block(first_line=1, data=data), layout)
+    # As the only form of a block, and among all others.
+    for lines, readings in [
+        (forms, expected),
+        *(([form] * 3, [reading] * 3) for form, reading in zip(forms, expected, strict=True)),
+    ]:
+        parsed = parse_block(Block(first_line=1, data=end.join([*lines, b"", b""])), layout)
         assert parsed.rejects == []
         columns = (parsed.cities.tolist(), parsed.hundredths.tolist(), parsed.times.tolist())
-        assert list(zip(*columns, strict=True))[:3] == [reading] * 3
+        assert list(zip(*columns, strict=True)) == readings
 
 
 @all_layouts
@@ -221,7 +229,7 @@ def test_edges_of_every_field(layout: Layout) -> None:
 
 
 def random_line(choose: random.Random, layout: Layout, bad: float) -> bytes:
-    fields: Fields = tuple(choose.choice(texts) for texts in FIELDS)  # type: ignore[assignment]
+    fields = [choose.choice(texts) for texts in FIELDS]
     if choose.random() >= bad:
         return write(fields, layout)
     kind = choose.randrange(8)

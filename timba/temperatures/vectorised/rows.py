@@ -14,6 +14,8 @@ from timba.temperatures.vectorised.words import Flags, PaddedText, Positions
 
 _LF, _CR = np.frombuffer(b"\n\r", np.uint8)
 _FIELDS = len(PLAIN_FIELDS)
+_BLANKS = b" \t"
+_MAX_SKIPPED = 8
 
 
 class Columns(NamedTuple):
@@ -75,6 +77,8 @@ def parse_rows(data: bytes, layout: Layout) -> ParsedRows:
     text = PaddedText(data)
     all_lines, fields = _split(text, layout.delimiter, has_cr=b"\r" in data)
     readings, bad = _parse_fields(text, fields, layout)
+    if bad.any():
+        _parse_trimmed(text, fields, layout, readings, bad)
     lines = fields.lines
     if bad.any():
         good = ~bad
@@ -119,6 +123,42 @@ def _lines(text: PaddedText, lfs: Positions, *, has_cr: bool) -> Lines:
         if not text.is_ended:
             ends[-1] = lfs[-1]
     return Lines(np.arange(len(lfs)), starts, ends)
+
+
+def _parse_trimmed(
+    text: PaddedText, fields: _Fields, layout: Layout, readings: Columns, bad: Flags
+) -> None:
+    """Parse those bad lines once more that have blanks around fields, without these."""
+    is_blank = np.zeros(256, bool)
+    is_blank[list(_BLANKS.replace(layout.delimiter.encode(), b""))] = True
+    has_blank = np.zeros_like(bad)
+    for starts, ends in zip(fields.starts, fields.ends, strict=True):
+        has_blank |= is_blank[text.bytes[starts]]
+        has_blank |= is_blank[text.bytes_before[ends]]
+    rows = (bad & has_blank).nonzero()[0]
+    if not rows.size:
+        return
+    trimmed = _Fields(
+        rows,
+        tuple(_skip(is_blank, text.bytes, starts[rows], 1) for starts in fields.starts),
+        tuple(_skip(is_blank, text.bytes_before, ends[rows], -1) for ends in fields.ends),
+    )
+    parsed, bad[rows] = _parse_fields(text, trimmed, layout)
+    readings.cities[rows] = parsed.cities
+    readings.hundredths[rows] = parsed.hundredths
+    readings.times[rows] = parsed.times
+
+
+def _skip(
+    is_skipped: Flags, characters: npt.NDArray[np.uint8], positions: Positions, step: int
+) -> Positions:
+    """Move positions over a few characters; those of a field of blanks alone cross each other."""
+    for _ in range(_MAX_SKIPPED):
+        skipped = is_skipped[characters[positions]]
+        if not skipped.any():
+            break
+        positions = positions + step * skipped
+    return positions
 
 
 def _parse_fields(text: PaddedText, fields: _Fields, layout: Layout) -> tuple[Columns, Flags]:

@@ -27,77 +27,120 @@ from timba.temperatures.vectorised.words import (
 )
 
 Times = npt.NDArray[np.int64]
+Rows = Positions | slice
 
 _DATE = Pattern(b"0000-00-")
 _CLOCK = Pattern(b"00T00:00")
 # Characters of both.
 _TO_MINUTES: Final = 16
-_SECONDS = Pattern(b":00.")
 _SECONDS_AND_Z = Pattern(b":00Z")
+_SECONDS_AND_Z_LENGTH: Final = 4
+_SECONDS = Pattern(b":00.")
 MAX_FRACTION: Final = 9
 
-_SEPARATOR = constant(0xFF << 16)
-_BLANK_TO_T = word(b"\0\0 ") ^ word(b"\0\0T")
+_SEPARATOR, _BLANK = constant(0xFF << 16), constant(ord(" ") << 16)
+_BLANK_TO_T = constant((ord(" ") ^ ord("T")) << 16)
+_DASHES = constant((0xFF << 32) + (0xFF << 56))
+_SLASHES = constant((ord("/") << 32) + (ord("/") << 56))
+_SLASHES_TO_DASHES = constant((ord("/") ^ ord("-")) * ((1 << 32) + (1 << 56)))
+_AFTER_DIGIT, _COLON = constant(0xFF << 32), constant(ord(":") << 32)
+_ZERO_BEFORE_DIGIT = constant(ord("0") << 24)
 
 # Bytes 0, 2 and 5 of a date have century, year and month: multiplied they make YYYYMM, exactly,
 # in the highest 20 bits.
 _CENTURY_YEAR_MONTH = constant(0x0000FF0000FF00FF)
 _TO_YYYYMM = constant((10_000 << 44) + (100 << 28) + (1 << 4))
 _YYYYMM_SHIFT = constant(44)
+# A month begins at a multiple of 2 ** 13 microseconds; its number of days is stored below that.
+_DAYS_IN_MONTH = np.array(31)
 # Bytes 0, 3 and 6 of a clock have day, hour and minute. The day is counted from 0, so that day 0
 # becomes 255. A byte at its limit gets its high bit; the days in the month are subtracted.
 _DAY_HOUR_MINUTE = constant(0x00FF0000FF0000FF)
 _LIMITS = constant(((128 - 60) << 48) + ((128 - 24) << 24) + 128)
 _AT_LIMIT = constant(0x0080000080000080)
 _TO_MINUTES_OF_MONTH = constant((1440 << 48) + (60 << 24) + 1)
-_MINUTES_SHIFT = constant(48)
 
-_NONE, _ONE, _EIGHT, _SIXTEEN, _THIRTY_TWO = map(constant, (0, 1, 8, 16, 32))
-_MINUTE, _SECOND = np.array(MINUTE), constant(SECOND)
-_MAX_SECOND = constant(59)
-_LAST_BYTE, _Z = constant(56), constant(ord("Z"))
+_NONE, _ONE, _EIGHT, _SIXTEEN, _TWENTY_FOUR, _THIRTY_TWO, _FORTY_EIGHT, _FIFTY_SIX = map(
+    constant, (0, 1, 8, 16, 24, 32, 48, 56)
+)
+_HOUR, _MINUTE, _SECOND = np.array(HOUR), np.array(MINUTE), np.array(SECOND)
+_HOURS, _MINUTES = constant(24), constant(60)
+_UTC, _SPACE = word(b" UTC"), word(b" ")
+_Z, _PLUS, _TWO, _NINE = map(constant, (ord("Z"), ord("+"), 2, 9))
+# The length, and the shift to the minutes; the sign is checked apart.
+_ZONES = (
+    (Pattern(b"+00:00"), len("+00:00"), _THIRTY_TWO),
+    (Pattern(b"+0000"), len("+0000"), _TWENTY_FOUR),
+    (Pattern(b"+00"), len("+00"), _FORTY_EIGHT),
+)
 
 
 def parse_timestamps(text: PaddedText, starts: Positions, ends: Positions) -> tuple[Times, Flags]:
     """Parse ISO 8601 timestamps as microseconds since 1970-01-01 UTC."""
-    columns = text.four_words_at(starts)
-    times, bad = _minutes(columns[:, 0], columns[:, 1])
+    words = text.four_words_at(starts)
     lengths = ends - starts
+    dates, clocks, bad = _date_and_clock(words)
+    if bad.any():
+        rows = _rows(bad)
+        words[rows], lengths[rows] = _with_common_characters(words[rows], lengths[rows])
+        dates[rows], clocks[rows], bad[rows] = _date_and_clock(words[rows])
+    times = _minutes(dates, clocks, bad)
     lengths -= _TO_MINUTES
-    tails = columns[:, 2]
-    if (lengths == len(":00Z")).all():
-        seconds = tails ^ _SECONDS_AND_Z.text
-        seconds &= FIRST_BYTES[4]
-        differ = _SECONDS_AND_Z.differ(seconds)
-        if not differ.any():
-            bad |= _add_seconds(times, seconds)
-            return times, bad
-    offsets, zone_lengths = _offsets(text, ends)
-    if offsets is not None:
-        times -= offsets
-    lengths -= zone_lengths
-    bad |= _add_seconds_and_fraction(times, tails, columns[:, 3], lengths)
+    seconds = words[:, 2] ^ _SECONDS_AND_Z.text
+    seconds &= FIRST_BYTES[_SECONDS_AND_Z_LENGTH]
+    others = _SECONDS_AND_Z.differ(seconds)
+    others |= lengths != _SECONDS_AND_Z_LENGTH
+    tails, bad_tails = _whole_seconds(seconds)
+    if others.any():
+        rows = _rows(others)
+        tails[rows], bad_tails[rows] = _parse_tails(
+            words[rows], lengths[rows], text.words_before(ends[rows])
+        )
+    times += tails
+    bad |= bad_tails
     return times, bad
 
 
-def _minutes(dates: Words, clocks: Words) -> tuple[Times, Flags]:
-    """Parse the words `YYYY-MM-` and `DDTHH:MM`, whose T may be a blank."""
-    dates = dates ^ _DATE.text
-    clocks = clocks ^ _CLOCK.text
-    bad = _CLOCK.differ(clocks)
-    if bad.any():
-        blank = (clocks & _SEPARATOR) == _BLANK_TO_T
-        clocks ^= blank * _BLANK_TO_T
-        bad = _CLOCK.differ(clocks)
-    bad |= _DATE.differ(dates)
+def _rows(flags: Flags) -> Rows:
+    """Return the flagged rows; a slice of all rows needs no copy."""
+    return slice(None) if flags.all() else flags.nonzero()[0]
 
+
+def _date_and_clock(words: Words) -> tuple[Words, Words, Flags]:
+    dates = words[:, 0] ^ _DATE.text
+    clocks = words[:, 1] ^ _CLOCK.text
+    return dates, clocks, _DATE.differ(dates) | _CLOCK.differ(clocks)
+
+
+def _with_common_characters(words: Words, lengths: Positions) -> tuple[Words, Positions]:
+    """Write `2025/01/31 8:30` as `2025-01-31T08:30`, and each of these differences alone.
+
+    The arguments may be changed.
+    """
+    dates, clocks = words[:, 0], words[:, 1]
+    clocks ^= ((clocks & _SEPARATOR) == _BLANK) * _BLANK_TO_T
+    dates ^= ((dates & _DASHES) == _SLASHES) * _SLASHES_TO_DASHES
+    short = ((clocks & _AFTER_DIGIT) == _COLON).nonzero()[0]
+    if short.size:
+        _, clock, tail, further = words[short].T
+        words[short, 1] = (
+            (clock & FIRST_BYTES[3]) | _ZERO_BEFORE_DIGIT | clock >> _TWENTY_FOUR << _THIRTY_TWO
+        )
+        words[short, 2] = clock >> _FIFTY_SIX | tail << _EIGHT
+        words[short, 3] = tail >> _FIFTY_SIX | further << _EIGHT
+        lengths[short] += 1
+    return words, lengths
+
+
+def _minutes(dates: Words, clocks: Words, bad: Flags) -> Times:
+    """Return dates, hours and minutes as times; those that do not exist become bad."""
     pairs = pairs_of_digits(dates)
     pairs &= _CENTURY_YEAR_MONTH
     pairs *= _TO_YYYYMM
     pairs >>= _YYYYMM_SHIFT
-    months = _months().take(pairs.view(np.int64))
-    days_in_month = months & _DAYS_IN_MONTH
-    months -= days_in_month
+    times = _months().take(pairs.view(np.int64))
+    days_in_month = times & _DAYS_IN_MONTH
+    times -= days_in_month
 
     pairs = pairs_of_digits(clocks)
     pairs &= _DAY_HOUR_MINUTE
@@ -108,100 +151,95 @@ def _minutes(dates: Words, clocks: Words) -> tuple[Times, Flags]:
     limited &= _AT_LIMIT
     bad |= limited != _NONE
     pairs *= _TO_MINUTES_OF_MONTH
-    pairs >>= _MINUTES_SHIFT
+    pairs >>= _FORTY_EIGHT
     minutes = pairs.view(np.int64)
     minutes *= _MINUTE
-    months += minutes
-    return months, bad
+    times += minutes
+    return times
 
 
-def _add_seconds(times: Times, seconds: Words) -> Flags:
-    """Add the seconds in byte 1 and 2, and return which are above 59."""
-    pairs = pairs_of_digits(seconds)
+def _whole_seconds(digits: Words) -> tuple[Times, Flags]:
+    """Return the seconds in bytes 1 and 2 as microseconds, and which of them are bad."""
+    pairs = pairs_of_digits(digits)
     pairs >>= _EIGHT
     pairs &= BYTE
-    bad = pairs > _MAX_SECOND
-    pairs *= _SECOND
-    times += pairs.view(np.int64)
-    return bad
+    bad = pairs >= _MINUTES
+    seconds = pairs.view(np.int64)
+    seconds *= _SECOND
+    return seconds, bad
 
 
-def _add_seconds_and_fraction(
-    times: Times, tails: Words, further: Words, lengths: Positions
-) -> Flags:
-    """Add `:SS` and `.fraction`, of which any may be missing, and return which are bad.
+def _parse_tails(words: Words, lengths: Positions, last: Words) -> tuple[Times, Flags]:
+    """Parse `:SS.fraction` and a zone, of which any may be missing; `last` are their last words."""
+    offsets, zone_lengths = _parse_zones(last)
+    lengths = lengths - zone_lengths
+    lengths = np.minimum(lengths.view(np.uint64), _OTHER_LENGTH).view(np.intp)
+    digits = words[:, 2] ^ _SECONDS.text
+    digits &= _SECONDS_BYTES.take(lengths)
+    times, bad = _whole_seconds(digits)
+    bad |= _SECONDS.differ(digits)
+    bad |= ~_GOOD_LENGTHS.take(lengths)
+    times -= offsets
+    lengths -= len(":00.")
+    if lengths.max(initial=0) > 0:
+        microseconds, bad_fractions = _parse_fractions(words, lengths)
+        times += microseconds
+        bad |= bad_fractions
+    return times, bad
 
-    `lengths` are those of both; `further` are the eight bytes behind those of `tails`.
-    """
-    lengths = np.minimum(lengths.view(np.uint64), np.uint64(len(_GOOD_LENGTHS) - 1)).view(np.int64)
-    bad = ~_GOOD_LENGTHS.take(lengths)
-    seconds = tails ^ _SECONDS.text
-    seconds &= _SECONDS_BYTES.take(lengths)
-    bad |= _SECONDS.differ(seconds)
-    bad |= _add_seconds(times, seconds)
-    fractions = lengths - len(":00.")
-    if (fractions <= 0).all():
-        return bad
-    digits = tails >> _THIRTY_TWO
+
+def _parse_fractions(words: Words, lengths: Positions) -> tuple[Times, Flags]:
+    """Parse up to nine digits from byte 20 on; lengths below 0 mean 0."""
+    further = words[:, 3]
+    digits = words[:, 2] >> _THIRTY_TWO
     digits |= further << _THIRTY_TWO
     digits ^= DIGITS.text
-    digits &= FIRST_BYTES.take(fractions, mode="clip")
-    bad |= DIGITS.differ(digits)
-    # Digits after the sixth are cut.
-    digits <<= _SIXTEEN
-    times += number_of_eight_digits(digits).view(np.int64)
+    digits &= FIRST_BYTES.take(lengths, mode="clip")
+    bad = DIGITS.differ(digits)
     ninth = further >> _THIRTY_TWO
     ninth ^= DIGITS.text
     ninth &= BYTE
-    bad |= (fractions == MAX_FRACTION) & (ninth > np.uint64(9))
-    return bad
+    bad |= (ninth > _NINE) & (lengths == MAX_FRACTION)
+    # What is finer than a microsecond is cut off.
+    digits <<= _SIXTEEN
+    return number_of_eight_digits(digits).view(np.int64), bad
 
 
-def _offsets(text: PaddedText, ends: Positions) -> tuple[Times | None, Positions | np.intp]:
-    """Return offsets from UTC in microseconds, if there are any, and the zones' lengths.
-
-    What is no zone has length 0.
-    """
-    last = text.words_before(ends)
-    is_utc = (last >> _LAST_BYTE) == _Z
-    if is_utc.all():
-        return None, np.intp(1)
-    lengths = is_utc.astype(np.intp)
-    offsets = np.zeros(len(ends), np.int64)
-    rest = np.flatnonzero(~is_utc)
+def _parse_zones(last: Words) -> tuple[Times, Positions]:
+    """Return offsets from UTC in microseconds, and the zones' lengths, 0 where there is none."""
+    lengths = ((last >> _FIFTY_SIX) == _Z).astype(np.intp)
+    lengths += len(" UTC") * ((last >> _THIRTY_TWO) == _UTC)
+    offsets = np.zeros(len(last), np.int64)
     for pattern, length, minutes_shift in _ZONES:
-        zones = last[rest] >> np.uint64(64 - 8 * length)
-        # "+" is 43, "-" is 45.
-        signs = (zones & BYTE) - np.uint64(ord("+"))
-        digits = (zones ^ pattern.text) & ~BYTE
-        pairs = pairs_of_digits(digits)
-        hours = (pairs >> _EIGHT) & BYTE
-        minutes = (pairs >> minutes_shift) & BYTE
-        good = ~pattern.differ(digits) & ((signs & ~np.uint64(2)) == 0)
-        good &= (hours < np.uint64(24)) & (minutes < np.uint64(60))
-        these = rest[good]
-        lengths[these] = length
-        magnitudes = (hours * np.uint64(HOUR) + minutes * np.uint64(MINUTE)).view(np.int64)
-        offsets[these] = np.where(signs == 0, magnitudes, -magnitudes)[good]
-        rest = rest[~good]
-        if not rest.size:
+        if lengths.all():
             break
+        zones = last >> constant(64 - 8 * length)
+        # "+" is 43, "-" is 45.
+        signs = (zones & BYTE) - _PLUS
+        good = (signs & ~_TWO) == _NONE
+        if not good.any():
+            continue
+        zones ^= pattern.text
+        zones &= ~BYTE
+        good &= ~pattern.differ(zones)
+        pairs = pairs_of_digits(zones)
+        hours, minutes = (pairs >> _EIGHT) & BYTE, (pairs >> minutes_shift) & BYTE
+        good &= (hours < _HOURS) & (minutes < _MINUTES)
+        times = hours.view(np.int64) * _HOUR
+        times += minutes.view(np.int64) * _MINUTE
+        times *= _ONE.view(np.int64) - signs.view(np.int64)
+        times *= good
+        offsets += times
+        lengths += length * good
+        lengths += good & (((last >> constant(56 - 8 * length)) & BYTE) == _SPACE)
     return offsets, lengths
 
-
-_ZONES = (
-    (Pattern(b"\x0000:00"), len("+00:00"), _THIRTY_TWO),
-    (Pattern(b"\x000000"), len("+0000"), np.uint64(24)),
-    (Pattern(b"\x0000"), len("+00"), np.uint64(48)),
-)
 
 # By the length of seconds and fraction together; the last one is any other length.
 _GOOD_LENGTHS = np.zeros(4 + MAX_FRACTION + 2, bool)
 _GOOD_LENGTHS[[0, 3, *range(5, 5 + MAX_FRACTION)]] = True
+_OTHER_LENGTH = constant(len(_GOOD_LENGTHS) - 1)
 _SECONDS_BYTES = FIRST_BYTES[np.minimum(np.arange(len(_GOOD_LENGTHS)), 4)]
-
-# A month begins at a multiple of 2 ** 13 microseconds; its number of days is stored below that.
-_DAYS_IN_MONTH = np.array(31)
 
 
 @cache

@@ -52,6 +52,7 @@ class PaddedText:
         buffer[:PADDING] = buffer[-PADDING - 1 :] = ord("\n")
         buffer[PADDING : PADDING + len(data)] = np.frombuffer(data, np.uint8)
         self.bytes = buffer[PADDING : PADDING + size]
+        self.bytes_before = buffer[PADDING - 1 : PADDING - 1 + size]
         # Elements overlap: each one begins a byte after the one before it.
         self._words_before = np.ndarray((size,), "<u8", buffer, PADDING - WIDTH, (1,))
         self._long_words = np.ndarray((size,), "V32", buffer, PADDING, (1,))
