@@ -48,8 +48,10 @@ _LEAST_COUNTED: Final = 2
 # By how much the same temperature in °C and °F may differ, as both are rounded.
 _ROUNDING: Final = 0.15
 _PLACES: Final = {name: column for column, name in enumerate(PLAIN_FIELDS)}
-# What the header of a file in the order of the plain layout may name in each place.
-_POSITIONS: Final = ((CITY, COUNTER), (TEMPERATURE, VALUE), WHEN)
+# What the header of a file in the order of the plain layout may name in each place; None stands
+# for words that are not known, which are fine between commas.
+_POSITIONS: Final = ((CITY, COUNTER, None), (TEMPERATURE, VALUE, None), (*WHEN, None))
+_NAMED_POSITIONS: Final = ((CITY,), (TEMPERATURE,), WHEN)
 
 
 def choose_columns(table: Table, answers: Answers) -> ColumnChoice:
@@ -79,8 +81,9 @@ def is_positional_table(table: Table) -> bool:
         return table.is_positional
     if len(table.cells) != len(PLAIN_FIELDS):
         return False
-    for cell, fields in zip(table.cells, _POSITIONS, strict=True):
-        if cell is not None and cell.field not in fields:
+    positions = _POSITIONS if table.delimiter == "," else _NAMED_POSITIONS
+    for cell, fields in zip(table.cells, positions, strict=True):
+        if (cell.field if cell else None) not in fields:
             return False
     first = table.cells[0]
     if first is not None and first.field == COUNTER:

@@ -138,7 +138,6 @@ def _make(lines: Sequence[str], delimiter: str, header: Row | None = None) -> Ta
     first = header.number if header else 0
     rows = list(_rows(lines, delimiter, first))
     texts = header.fields if header else ()
-    counts = Counter(len(row.fields) for row in rows[:SAMPLE] if has_reading(row.fields))
     return Table(
         delimiter=delimiter,
         header_row=first,
@@ -146,25 +145,41 @@ def _make(lines: Sequence[str], delimiter: str, header: Row | None = None) -> Ta
         cells=[parse_header(text) for text in texts],
         rows=rows,
         preamble=lines[: max(first - 1, 0)],
-        width=_width(delimiter, texts, counts),
+        width=_width(delimiter, texts, rows[:SAMPLE]),
     )
 
 
-def _width(delimiter: str, header: Sequence[str], counts: Counter[int]) -> int:
-    """Return the usual number of fields; a plain header of three names allows no other number."""
-    if not counts or (delimiter == "," and len(header) == len(PLAIN_FIELDS)):
+def _width(delimiter: str, header: Sequence[str], rows: Sequence[Row]) -> int:
+    """Return the usual number of fields; that of the header where the lines may not fit it.
+
+    A decimal comma between commas, or a comma in a name, shifts the fields of all lines.
+    """
+    readings = [row.fields for row in rows if has_reading(row.fields)]
+    if not readings or (delimiter == "," and len(header) == len(PLAIN_FIELDS)):
         return len(header) or len(PLAIN_FIELDS)
-    return counts.most_common(1)[0][0]
+    [(usual, _)] = Counter(map(len, readings)).most_common(1)
+    if not header or usual == len(header):
+        return usual
+    if usual > len(header):
+        has_more = any(any(fields[len(header) :]) for fields in readings)
+        return len(header) if has_more else usual
+    is_cut = not any(header[usual:]) or any(len(fields) == len(header) for fields in readings)
+    return usual if is_cut else len(header)
 
 
 def _find_below_header(lines: Sequence[str], delimiters: Sequence[str]) -> Table | None:
     """Find the header that names a temperature and a time, and has readings beneath if any do."""
     found: list[tuple[Row, str]] = []
+    first_reading = len(lines) + 1
     for header, delimiter in _headers(lines, delimiters):
-        beneath = islice(_rows(lines, delimiter, header.number), _UNLIKE_ROWS)
-        if any(has_reading(row.fields) for row in beneath):
-            found.insert(0, (header, delimiter))
+        # Of several lines that may be a header, it is the one next to the readings.
+        if header.number > first_reading:
             break
+        beneath = islice(_rows(lines, delimiter, header.number), _UNLIKE_ROWS)
+        reading = next((row.number for row in beneath if has_reading(row.fields)), None)
+        if reading is not None:
+            found.insert(0, (header, delimiter))
+            first_reading = reading
         found = found or [(header, delimiter)]
     tables = (_make(lines, delimiter, header) for header, delimiter in found)
     return next((table for table in tables if not _has_readings_above(table, delimiters)), None)

@@ -23,16 +23,25 @@ _NAMED: Final = re.compile(
     rf"{_WORD}|(?:°|(?<![^\W\d_])(?:deg(?:rees?)?|grad)\.?)\s?(?P<sign>[A-Za-zСсКк]+)?(?![^\W\d_])",
     re.IGNORECASE,
 )
-# A letter alone at the end or in brackets: “Temp (C)”, “temp_f”, “Temp, �C”, “T [K]”.
-_LETTER: Final = re.compile(r"(?<![^\W_])([CFKcfkС])(?![^\W_])")
+# A letter is a unit in brackets, alone, or behind a word for a temperature or a comma: “Temp (C)”,
+# “temp_f”, “Temp, �C”, “T [K]”, “in F”.
+_LETTER: Final = re.compile(
+    r"[(\[{]\W*([CFKcfkС])\W*[)\]}]"
+    r"|(?:^|temp[^\W\d_]*|темп[^\W\d_]*|lämpö[^\W\d_]*|(?<![^\W_])(?:t|in|en)(?![^\W_])|[,;:])"
+    r"[\W_]*([CFKcfkС])\W*$",
+    re.IGNORECASE,
+)
+# Elsewhere it may as well be the name of a sensor: “Sensor F temperature”.
+_DOUBTFUL_LETTER: Final = re.compile(r"(?<![^\W_])([FKfk])(?![^\W_])")
 _BRACKETS: Final = re.compile(r"[(\[{]([^()\[\]{}]{1,30})[)\]}]")
-_TYPE_K: Final = re.compile(r"\btype?\b[ -]*[A-Z]\b", re.IGNORECASE)
+_TYPE_K: Final = re.compile(r"\btype?\b[ -]*[A-Z]\b|\b[A-Z][ -]type?\b", re.IGNORECASE)
 # Units of other measures, and parts of degrees.
 _OTHER: Final = re.compile(
-    r"%|\b(?:m?[VA]|mV|raw|counts?|adc|ohms?|mK|rh|hPa|bar|psi|rankine|r[ée]aumur)\b|[Ωµ]"
+    r"\b(?:mV|mA|volts?|raw|counts?|adc|ohms?|mK|rankine|r[ée]aumur)\b|[Ωµ]"
     r"|\b0[.,]0*1\b|\b1 ?/ ?10+\b|[x×*/] ?10+\b|\b10+ ?[x×*]|tenths?|zehntel|dixi[eè]mes?|\bm°",
     re.IGNORECASE,
 )
+_MAX_UNIT: Final = 20
 _FIRST_LETTERS: Final = {
     "c": Unit.CELSIUS,
     "ц": Unit.CELSIUS,
@@ -55,26 +64,26 @@ class NamedUnit:
 def find_unit(text: str) -> NamedUnit | None:
     """Return the unit that a header or a title names; None where it names none."""
     text = _TYPE_K.sub(" ", text.translate(_SPELLINGS))
-    matches = [match for match in _NAMED.finditer(text) if match["word"] or match["sign"]]
-    units = [_unit_of(match["word"] or match["sign"]) for match in matches]
-    names = [match[0] for match in matches]
-    if not units or None in units:
-        letters = _LETTER.findall(text)
-        if letters:
-            units, names = [_unit_of(letter) for letter in letters], letters
     if other := _OTHER.search(text):
         brackets = _BRACKETS.search(text)
         return NamedUnit(None, brackets[1].strip() if brackets else other[0].strip())
+    named = [match for match in _NAMED.finditer(text) if match["word"] or match["sign"]]
+    units = {match[0].strip(): _unit_of(match["word"] or match["sign"]) for match in named}
+    if not units:
+        letters = [one or other for one, other in _LETTER.findall(text)]
+        doubtful = _DOUBTFUL_LETTER.findall(text)
+        units = {each: _unit_of(each) for each in letters} or dict.fromkeys(doubtful)
+    different = set(units.values())
     if not units:
         return None
-    different = dict.fromkeys(units)
-    if len(different) == 1:
-        return NamedUnit(units[0], names[0].strip())
-    return NamedUnit(None, "/".join(dict.fromkeys(name.strip() for name in names)))
+    name = next(iter(units)) if len(different) == 1 else "/".join(units)
+    return NamedUnit(different.pop() if len(different) == 1 else None, name)
 
 
 def read_unit(text: str) -> Unit | None:
     """Return the unit that a text is and says nothing else than: `C`, `°F`, `Kelvin`."""
+    if len(text) > _MAX_UNIT:
+        return None
     named = find_unit(text)
     letters = re.sub(r"[\W\d_]", "", text)
     if named is None or named.unit is None or not letters:
@@ -85,7 +94,7 @@ def read_unit(text: str) -> Unit | None:
 def without_unit(text: str) -> str:
     """Return the text of a header without what names a unit."""
     text = _NAMED.sub(" ", text.translate(_SPELLINGS))
-    return _LETTER.sub(" ", text)
+    return re.sub(r"(?<![^\W_])[CFKcfkС](?![^\W_])", " ", text)
 
 
 def _unit_of(text: str) -> Unit | None:

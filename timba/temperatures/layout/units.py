@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from timba.files.questions import Question
 from timba.files.wording import fold
-from timba.temperatures.layout.answers import Answers
+from timba.temperatures.layout.answers import TEMPERATURE, Answers
 from timba.temperatures.layout.column_choice import column_name
 from timba.temperatures.layout.header_words import UNIT, WORDS
 from timba.temperatures.layout.layouts import Unit
@@ -19,6 +20,7 @@ from timba.temperatures.layout.values import to_number
 # °C beyond which a temperature is hardly one of a town.
 MIN_PLAUSIBLE, MAX_PLAUSIBLE = -90, 150
 _KELVIN: Final = 273.15
+_FAHRENHEIT: Final = re.compile(r"[°º]\s?F\b|℉|\bFahrenheit\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +40,7 @@ def decide_unit(table: Table, column: int, answers: Answers) -> UnitDecision:
     if not named and (above := _in_preamble(table)):
         named = [above]
     if not named:
-        return _check_celsius(table, column)
+        return _ask_about_mention(table) or _check_celsius(table, column)
     if len({unit.unit for unit, _ in named}) > 1:
         claims = " and ".join(f"{_sign(unit)} {place}" for unit, place in named)
         sentence = f"The file names different units for the temperature: {claims}."
@@ -103,9 +105,18 @@ def _in_preamble(table: Table) -> tuple[NamedUnit, str] | None:
     for number, line in enumerate(table.preamble, start=1):
         name, value = split_setting(line)
         words = fold(name).split()
-        is_unit = any(WORDS.get(word, ("",))[0] == UNIT for word in words)
-        if is_unit and (unit := read_unit(value)):
+        is_named = any(WORDS.get(word, ("",))[0] in (UNIT, TEMPERATURE) for word in words)
+        if is_named and (unit := read_unit(value)):
             return NamedUnit(unit, ""), f"from line {number}"
+    return None
+
+
+def _ask_about_mention(table: Table) -> UnitDecision | None:
+    """Return a question where a line above the header speaks of °F: `High alarm: 104 °F`."""
+    for number, line in enumerate(table.preamble, start=1):
+        if match := _FAHRENHEIT.search(line):
+            sentence = f"Line {number} speaks of {match[0]}, but the header names no unit."
+            return UnitDecision(question=_ask(sentence, tuple(Unit)))
     return None
 
 

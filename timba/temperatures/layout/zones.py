@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _MAX_OFFSET: Final = 14 * 60
+# Characters of a text that are searched.
+_MAX_TEXT: Final = 120
 _SIGN: Final = "[-+−–]"
 _ANSWER: Final = re.compile(r"([-+])(\d\d):([0-5]\d)", re.ASCII)
 # “UTC+2” and “GMT+02:00”; without such a word the minutes must be there: “+02:00”.
@@ -59,6 +61,7 @@ class NamedZone:
 
 def find_zone(text: str) -> NamedZone | None:
     """Return the zone that a text names, or None for one that names none."""
+    text = text[:_MAX_TEXT]
     if match := _OFFSET.search(text):
         offset = _minutes(
             match["sign"] or match["sign2"],
@@ -78,6 +81,7 @@ def find_zone(text: str) -> NamedZone | None:
 
 def read_zone(text: str) -> NamedZone:
     """Return the zone that the value of a setting is, such as `UTC+2`, `+2` or `Europe/Riga`."""
+    text = text[:_MAX_TEXT]
     if match := _BARE_OFFSET.fullmatch(text):
         return NamedZone(_minutes(*match.groups()) if match[1] else None, text.strip())
     zone = find_zone(text)

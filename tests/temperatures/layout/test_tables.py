@@ -1,0 +1,169 @@
+"""The table of a file is found: its delimiter, its header, and no line of data above it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timba.temperatures.layout.decisions import decide_layout
+from timba.temperatures.layout.layouts import PLAIN, Columns, Layout, Unit
+
+AT = "2026-01-31 10:00"
+ROW = f"7,21.5,{AT}\n"
+HEADER = "city_id,temperature,timestamp\n"
+
+
+def layout_of(text: str) -> Layout | None:
+    decision = decide_layout(text.encode())
+    return None if decision is None else decision.layout
+
+
+@pytest.mark.parametrize("lines", [1, 99, 100])
+def test_a_preamble_has_up_to_a_hundred_lines(lines: int) -> None:
+    text = "Setting: value, other\n" * lines + HEADER + ROW
+    assert layout_of(text) == Layout(skipped_lines=lines + 1)
+
+
+def test_a_longer_preamble_is_none() -> None:
+    assert layout_of("Setting\n" * 101 + HEADER + ROW) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Without a header nothing is skipped, nor are readings above one.
+        "Setting: value\n" + ROW,
+        ROW * 3 + HEADER + ROW,
+        ROW * 3 + "time,temperature\n" + ROW,
+        ROW + "temp;time;city\n1;2026-01-31 10:00;7\n",
+    ],
+)
+def test_no_reading_is_skipped(text: str) -> None:
+    assert layout_of(text) == PLAIN
+
+
+def test_settings_that_speak_of_temperature_and_time_are_no_header() -> None:
+    text = "Temperature, time of start\nAlarm temp,5,time,10:00\n" + HEADER + ROW
+    assert layout_of(text) == Layout(skipped_lines=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        # The header's comma, or the decimal's, shifts what follows: no line fits the header.
+        (f"city,at,temp,humidity\n7,{AT},21,5,45,0\n", 4),
+        (f"#,Date Time, GMT+02:00,Temp,Hum\n1,{AT},21,45\n", 5),
+        # What is left out at the end shifts nothing.
+        (f"at,temp,note,\n{AT},21,x\n", 3),
+        (f"at,temp\n{AT},21,,\n", 4),
+    ],
+)
+def test_lines_that_do_not_fit_their_header_are_not_read(text: str, width: int) -> None:
+    layout = layout_of(text)
+    assert layout is not None
+    assert layout.width == width
+
+
+def test_words_that_are_not_known_stand_for_the_place_between_commas_alone() -> None:
+    assert layout_of(f"depot,degrees,moment\n{ROW}") == Layout(skipped_lines=1)
+    decision = decide_layout(f"depot;temp;time\n7;1;{AT}\n".encode())
+    assert decision is not None
+    assert decision.layout.columns == Columns(city=None)
+    assert [question.field for question in decision.questions] == ["city_id"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n",
+        "The harvest began on 2026-01-31 10:00, with 7 people.\n",
+        f"{AT} 7\n",
+        "A1;2026-01-31 10:00;12,50\n",
+        "{}\n" * 500,
+    ],
+)
+def test_other_texts_have_no_layout(text: str) -> None:
+    assert decide_layout(text.encode()) is None
+
+
+def test_the_last_line_of_a_longer_file_is_not_looked_at() -> None:
+    head = (HEADER + ROW * 4000).encode()[: 64 * 1024 - 9] + b"x" * 9
+    assert layout_of(head.decode()) == Layout(skipped_lines=1)
+
+
+def test_the_unit_above_the_header_is_that_of_a_header_without() -> None:
+    assert layout_of("Model,X\nTemperature unit,°F\n" + HEADER + ROW) == Layout(
+        unit=Unit.FAHRENHEIT, skipped_lines=3
+    )
+    decision = decide_layout(("High alarm: 104 °F\n" + HEADER + ROW).encode())
+    assert decision is not None
+    [question] = decision.questions
+    assert question.sentence == (
+        "Line 1 speaks of °F, but the header names no unit. In which unit are the temperatures?"
+    )
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_decision(head: bytes) -> None:
+    decide_layout(head)
+
+
+PIECES = (
+    *(
+        "city",
+        "temp",
+        "°F",
+        "time",
+        "date",
+        "7",
+        "21,5",
+        "-3.5",
+        "31.01.2026",
+        AT,
+        "10:00",
+        "UTC+2",
+    ),
+    *(
+        ",",
+        ";",
+        "\t",
+        "|",
+        "\n",
+        "\r\n",
+        "\r",
+        '"',
+        '="',
+        "\ufeff",
+        "\0",
+        " ",
+        "unit",
+        "value",
+        "id",
+    ),
+)
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=60), st.sampled_from(["utf-8", "utf-16", "cp1252"])
+)
+def test_no_table_breaks_the_decision(pieces: list[str], encoding: str) -> None:
+    data = "".join(pieces).encode(encoding, errors="replace")
+    decision = decide_layout(data)
+    if decision is not None and decision.read_as is not None:
+        answers = {name: value for name, value in decision.read_as.items() if name != "columns"}
+        decide_layout(data, read_as=answers)
+
+
+@pytest.mark.parametrize("text", ["temp,time,", "temp;time\n", '",', '="', "(", ",", "1-1-1", "\n"])
+def test_the_time_to_decide_is_bounded(text: str) -> None:
+    """A head of any kind is decided; a quadratic search would not end within the test's time."""
+    decide_layout((text * 65536)[:65536].encode())
+
+
+def test_random_letters_are_decided() -> None:
+    noise = random.Random(1)
+    decide_layout(bytes(noise.choice(b"abc,; \t|\"'=\n19.:") for _ in range(65536)))
