@@ -18,6 +18,7 @@ from tests.web.test_consignments import lapse
 from timba.accounts.models import User
 from timba.files.models import File, ImportProfile
 from timba.places.services import name_city
+from timba.temperatures.layout.layouts import PLAIN_FIELDS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -107,7 +108,8 @@ def test_a_form_that_leaves_a_question_open_is_shown_with_its_errors(owner: User
 def test_an_answer_reads_a_file_in_success_again(owner: User) -> None:
     file = settle_readings("7,1.00,2026-01-01T00:00:00Z\n", actor=owner)
     assert "How it was read" in page_of(owner, file)
-    fields = {"unit": "F", "dates": "year-first", "zone": "+02:00"}
+    columns = {f"0-column-{i}": name for i, name in enumerate(PLAIN_FIELDS, start=1)}
+    fields = {**columns, "unit": "F", "dates": "year-first", "zone": "+02:00"}
     response = browser_of(owner).post(f"/files/{file.pk}/answers/", fields)
     assert response["Location"] == f"/files/{file.pk}/"
     file.refresh_from_db()
