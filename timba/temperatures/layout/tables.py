@@ -29,8 +29,9 @@ from timba.temperatures.layout.values import DATE, MOMENT, NUMBER, TIME
 from timba.temperatures.parsing import is_header
 
 MAX_PREAMBLE: Final = 100
-# Cells that are looked at in search of a header: each costs as much as many lines.
-_MAX_CELLS: Final = 300
+# Cells, and tens of characters, that are looked at in search of a header: each costs as much as
+# many lines.
+_MAX_SEARCHED: Final = 300
 _MAX_COLUMNS: Final = 256
 # Rows that tell what the columns hold.
 SAMPLE: Final = 50
@@ -131,7 +132,7 @@ def is_positional(fields: Sequence[str]) -> bool:
 def _rows(lines: Sequence[str], delimiter: str, first: int = 0) -> Iterator[Row]:
     for number, line in enumerate(lines[first:], start=first + 1):
         if line.strip(" \t\0"):
-            yield Row(number, line, split_fields(line, delimiter))
+            yield Row(number, line, split_fields(line[:_MAX_LINE], delimiter))
 
 
 def _make(lines: Sequence[str], delimiter: str, header: Row | None = None) -> Table:
@@ -196,16 +197,16 @@ def _has_readings_above(table: Table, delimiters: Sequence[str]) -> bool:
 
 
 def _headers(lines: Sequence[str], delimiters: Sequence[str]) -> Iterator[tuple[Row, str]]:
-    cells = 0
+    searched = 0
     for number, line in enumerate(lines[: MAX_PREAMBLE + 1], start=1):
-        if cells > _MAX_CELLS:
+        if searched > _MAX_SEARCHED:
             return
         if len(line) > _MAX_LINE or not _may_be_header(line):
             continue
         for delimiter in sorted(delimiters, key=line.count, reverse=True):
             fields = split_fields(line, delimiter)
             if 1 < len(fields) <= _MAX_COLUMNS:
-                cells += len(fields)
+                searched += max(len(fields), len(line) // 10)
                 if _names_reading(fields):
                     yield Row(number, line, fields), delimiter
                     break
