@@ -21,7 +21,7 @@ from timba.files.models import Derivative
 from timba.files.processors.base import Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
-from timba.temperatures.block_parsing import ParsedBlock, parse_block
+from timba.temperatures.block_parsing import ParsedBlock, keep_freed_memory, parse_block
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines import Block, UnreadableFile, read_blocks
 from timba.temperatures.parsing import Reject
@@ -176,6 +176,7 @@ def _parse_ahead(
     """
     pending: deque[Future[ParsedBlock]] = deque()
     damage: UnreadableFile | None = None
+    keep_freed_memory()
     pool = ThreadPoolExecutor(PARSING_THREADS, thread_name_prefix="parsing")
     try:
         try:
