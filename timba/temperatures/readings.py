@@ -8,6 +8,7 @@ of a degree Celsius, times are integer microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass
 from io import RawIOBase
@@ -43,6 +44,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+# The key of the sums of hundredths of a degree in each row group, in the metadata of an object. The
+# other totals of a row group are statistics of Parquet.
+SUMS_KEY: Final = b"timba.row_group_sums"
 
 # Hundredths of a degree that sensors, or what reads them, send instead of a failure.
 ERROR_VALUES: Final = (
@@ -93,6 +97,7 @@ class ReadingsWriter:
         self._partials: list[CityColumns] = []
         self._overlapping: Int32Array = np.empty(0, dtype=np.int32)
         self._holds_totals = True
+        self._sums: list[Int64Array] = []
         self._parquet = pq.ParquetWriter(
             sink,
             SCHEMA,
@@ -134,6 +139,7 @@ class ReadingsWriter:
     ) -> None:
         if error is None and self._pending:
             self._write_batch()
+        self._parquet.add_key_value_metadata({SUMS_KEY: pack_sums(self._sums)})
         # Also after an error: an open writer warns when it is garbage collected.
         self._parquet.close()
         if error is None and self._partials:
@@ -150,6 +156,8 @@ class ReadingsWriter:
         self._parquet.write_table(
             _table(cities, times, hundredths), row_group_size=self._row_group_size
         )
+        starts = np.arange(0, len(cities), self._row_group_size)
+        self._sums.append(np.add.reduceat(hundredths, starts, dtype=np.int64))
         self._count_suspicions(cities, times, hundredths)
         if self._holds_totals:
             self._add_partial(total_by_city(cities, times, hundredths))
@@ -189,6 +197,17 @@ class ReadingsWriter:
     def _find_overlaps(self) -> None:
         """Add the cities whose readings in two partial totals may have the same times."""
         self._overlapping = np.union1d(self._overlapping, overlapping_cities(self._partials))
+
+
+def pack_sums(parts: list[Int64Array]) -> bytes:
+    """Return the sums of row groups as text: other readers expect that of metadata."""
+    sums = np.concatenate([np.empty(0, dtype=np.int64), *parts])
+    return b64encode(sums.astype("<i8").tobytes())
+
+
+def unpack_sums(packed: bytes) -> Int64Array:
+    """Return the sums of row groups from the metadata of an object."""
+    return np.frombuffer(b64decode(packed), dtype="<i8").astype(np.int64)
 
 
 def _table(cities: Int32Array, times: Int64Array, hundredths: Int32Array) -> Any:
