@@ -86,6 +86,13 @@ def test_columns_are_answered_by_number_and_one_that_is_none_now_by_none() -> No
     }
 
 
+def test_a_column_that_is_not_shown_stays_unless_another_is_chosen() -> None:
+    columns = {"city_id": 1, "temperature": 60, "timestamp": 4}
+    file = read(fields=("city_id", None, None, "timestamp"), columns=columns)
+    assert answers(file, unit="F") == {"unit": "F"}
+    assert answers(file, column_2="temperature") == {"columns": {"temperature": 2}}
+
+
 def test_the_city_is_a_column_or_one_for_all_readings() -> None:
     file = read(question("city_id"), fields=(None, "temperature", "timestamp"))
     missing = "Give the city of all readings, or choose the column of the cities."

@@ -92,10 +92,16 @@ class TemperatureForm(AnswersForm):
         if "encoding" in self.questions:
             self._set_choices("encoding", ENCODINGS)
         self.initial["city_id"] = self._understood.get("city_id")
-        self._understood_columns: dict[str, int] = {}
-        for head in self._heads:
-            for column in head["columns"]:
-                self._take_column(column["field"], column["number"])
+        shown = [column for head in self._heads for column in head["columns"]]
+        numbers = {column["number"] for column in shown}
+        columns = self._understood.get("columns") or {}
+        # Of a file with very many columns, only the first are shown.
+        self._hidden_columns: dict[str, int] = {
+            field: number for field, number in columns.items() if number and number not in numbers
+        }
+        self._understood_columns = dict(self._hidden_columns)
+        for column in shown:
+            self._take_column(column["field"], column["number"])
 
     @property
     def tables(self) -> Iterator[TableChoices]:
@@ -150,12 +156,13 @@ class TemperatureForm(AnswersForm):
         self.initial[name] = ""
 
     def _columns_by_field(self) -> dict[str, int]:
-        return {
+        chosen = {
             field: number
             for index in range(len(self._heads))
             for number, field in self._chosen_columns(index)
             if field
         }
+        return {**self._hidden_columns, **chosen}
 
     def _column_answers(self) -> dict[str, int | None]:
         """Return the columns that differ from how they were understood; None for one no more."""
