@@ -34,7 +34,7 @@ BATCH_SIZE = 1024 * 1024
 ROW_GROUP_SIZE = 32_768
 # While a file is written, at most so many totals by city are held in memory. A file with more
 # cities is totalled from the finished object instead: see `stored_readings.iter_city_totals`.
-MAX_PARTIALS = 1024 * 1024
+MAX_PARTIALS = 256 * 1024
 
 SCHEMA = pa.schema(
     [
@@ -92,7 +92,12 @@ class ReadingsWriter:
         self.row_groups: list[RowGroup] = []
         self._batch_size, self._row_group_size = batch_size, row_group_size
         self._max_partials = max_partials
-        self._pending: list[tuple[Int32Array, Int64Array, Int32Array]] = []
+        # Of a column, the operating system provides only as much as is filled.
+        self._pending: tuple[Int32Array, Int64Array, Int32Array] = (
+            np.empty(batch_size, dtype=np.int32),
+            np.empty(batch_size, dtype=np.int64),
+            np.empty(batch_size, dtype=np.int32),
+        )
         self._pending_count = 0
         self._partials: list[CityColumns] = []
         self._overlapping: Int32Array = np.empty(0, dtype=np.int32)
@@ -117,8 +122,11 @@ class ReadingsWriter:
         start = 0
         while start < len(cities):
             part = slice(start, start + self._batch_size - self._pending_count)
-            self._pending.append((cities[part], times[part], hundredths[part]))
-            self._pending_count += len(cities[part])
+            added = cities[part], times[part], hundredths[part]
+            end = self._pending_count + len(added[0])
+            for pending, column in zip(self._pending, added, strict=True):
+                pending[self._pending_count : end] = column
+            self._pending_count = end
             start = part.stop
             if self._pending_count == self._batch_size:
                 self._write_batch()
@@ -137,7 +145,7 @@ class ReadingsWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None and self._pending:
+        if error is None and self._pending_count:
             self._write_batch()
         self._parquet.add_key_value_metadata({SUMS_KEY: pack_sums(self._sums)})
         # Also after an error: an open writer warns when it is garbage collected.
@@ -147,11 +155,10 @@ class ReadingsWriter:
             self.totals = merge_totals(self._partials)
 
     def _write_batch(self) -> None:
-        cities, times, hundredths = (
-            np.concatenate(column) for column in zip(*self._pending, strict=True)
+        cities, times, hundredths = sort_readings(
+            *(column[: self._pending_count] for column in self._pending)
         )
-        self._pending, self._pending_count = [], 0
-        cities, times, hundredths = sort_readings(cities, times, hundredths)
+        self._pending_count = 0
         self.count += len(cities)
         self._parquet.write_table(
             _table(cities, times, hundredths), row_group_size=self._row_group_size

@@ -21,6 +21,9 @@ _MIN_RUN: Final = 128
 # Microseconds. Most times are whole seconds or milliseconds, which need fewer bits.
 _TIME_UNITS: Final = (1_000_000, 1_000)
 
+_Column = npt.NDArray[Any]
+_Keys = npt.NDArray[np.uint64]
+
 
 def sort_readings(
     cities: Int32Array, times: Int64Array, hundredths: Int32Array
@@ -28,11 +31,14 @@ def sort_readings(
     """Return the readings, at least one, sorted by city, then time."""
     city, time, degree = _Part.of(cities), _Part.of(times), _Part.of(hundredths)
     if city.bits + time.bits + degree.bits > _BITS:
-        time = time.in_larger_units()
+        time = _in_larger_unit(time, times)
     if city.bits + time.bits + degree.bits > _BITS:
         order = np.lexsort((times, cities))
         return cities[order], times[order], hundredths[order]
-    keys = _pack(city, time, degree)
+    keys = city.pack(cities)
+    for part, column in ((time, times), (degree, hundredths)):
+        keys <<= np.uint64(part.bits)
+        keys |= part.pack(column)
     _sort_in_place(keys)
     sorted_degrees = degree.unpack(keys).astype(np.int32)
     keys >>= np.uint64(degree.bits)
@@ -43,33 +49,24 @@ def sort_readings(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Part:
-    """A column as numbers from 0, of at most `bits` bits, times `unit`, counted from `least`."""
+    """How a column becomes numbers from 0, of at most `bits` bits: in units, less the least one."""
 
     least: int
-    unit: int
     bits: int
-    values: npt.NDArray[np.uint64]
+    unit: int = 1
 
     @classmethod
-    def of(cls, column: npt.NDArray[Any]) -> Self:
+    def of(cls, column: _Column) -> Self:
         least, greatest = int(column.min()), int(column.max())
-        return cls(
-            least=least,
-            unit=1,
-            bits=(greatest - least).bit_length(),
-            values=np.subtract(column, least, dtype=np.int64).view(np.uint64),
-        )
+        return cls(least=least, bits=(greatest - least).bit_length())
 
-    def in_larger_units(self) -> Self:
-        """Return the same column in the largest unit that divides all its values."""
-        for unit in _TIME_UNITS:
-            values = self.values // np.uint64(unit)
-            if np.array_equal(values * np.uint64(unit), self.values):
-                bits = int(values.max()).bit_length()
-                return type(self)(least=self.least, unit=unit, bits=bits, values=values)
-        return self
+    def pack(self, column: _Column) -> _Keys:
+        values = np.subtract(column, self.least, dtype=np.int64).view(np.uint64)
+        if self.unit != 1:
+            values //= np.uint64(self.unit)
+        return values
 
-    def unpack(self, keys: npt.NDArray[np.uint64]) -> Int64Array:
+    def unpack(self, keys: _Keys) -> Int64Array:
         """Return the column from the lowest bits of keys."""
         values = (keys & np.uint64((1 << self.bits) - 1)).view(np.int64)
         if self.unit != 1:
@@ -78,16 +75,17 @@ class _Part:
         return values
 
 
-def _sort_in_place(keys: npt.NDArray[np.uint64]) -> None:
+def _in_larger_unit(part: _Part, times: Int64Array) -> _Part:
+    """Return the part in the largest unit that divides what is added to the least time."""
+    values = part.pack(times)
+    for unit in _TIME_UNITS:
+        whole = values // np.uint64(unit)
+        if np.array_equal(whole * np.uint64(unit), values):
+            return _Part(least=part.least, bits=int(whole.max()).bit_length(), unit=unit)
+    return part
+
+
+def _sort_in_place(keys: _Keys) -> None:
     """Sort keys, by merging where they are made of long sorted runs, as most files are."""
     runs = np.count_nonzero(keys[1:] < keys[:-1]) + 1
     keys.sort(kind="stable" if runs * _MIN_RUN <= len(keys) else "quicksort")
-
-
-def _pack(*parts: _Part) -> npt.NDArray[np.uint64]:
-    """Return keys that sort as the parts do, the first one first."""
-    keys = parts[0].values.copy()
-    for part in parts[1:]:
-        keys <<= np.uint64(part.bits)
-        keys |= part.values
-    return keys
