@@ -86,8 +86,9 @@ def test_a_retry_records_a_dry_run(read_only: Receive, owner: User) -> None:
     assert not last_event_says_dry_run()
     assert (file.status, file.dry_run, file.recorded_at) == ("SUCCESS", False, file.processed_at)
     assert ImportProfile.unscoped.count() == 1
-    with pytest.raises(Conflict):
-        retry_file(actor=owner, file=file, dry_run=True)
+    for options in ({"dry_run": True}, {"read_as": METRES}):
+        with pytest.raises(Conflict, match=r"^Only a file in FAILURE, or a dry run, can be tried"):
+            retry_file(actor=owner, file=file, **options)
 
 
 @pytest.mark.parametrize(
