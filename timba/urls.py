@@ -16,7 +16,14 @@ from django.urls.resolvers import RoutePattern
 class OptionalSlashPattern(RoutePattern):
     """Match a route as it is written, else with its final slash added or removed."""
 
+    def __init__(self, route: str, name: str | None = None, is_endpoint: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        super().__init__(route, name=name, is_endpoint=is_endpoint)
+        self._beginning = route.partition("<")[0].rstrip("/")
+
     def match(self, path: str) -> Any:
+        # Most routes fail here: every request tries one after the other.
+        if not path.startswith(self._beginning):
+            return None
         match = super().match(path)
         if match is None and not path.endswith("//"):
             match = super().match(path[:-1] if path.endswith("/") else f"{path}/")

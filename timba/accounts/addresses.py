@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -11,6 +12,8 @@ Network = IPv4Network | IPv6Network
 
 # Providers assign each customer at least one network of this size.
 _IPV6_PREFIX: Final = 64
+# The first characters of what is too long to be an address are none either.
+_LONGER_THAN_ANY: Final = 64
 # Some proxies append the port to the address.
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]+)?")
 
@@ -48,7 +51,7 @@ def resolve_caller_address(peer: str, forwarded_for: str, trusted: Sequence[Netw
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:
     """Return whether the address belongs to one of the networks."""
-    normalized = _normalized(address)
+    normalized = _normalized(address) if networks else None
     if normalized is None:
         return False
     parsed = ip_address(normalized)
@@ -73,8 +76,13 @@ def _normalized(address: str) -> str | None:
 
     The zone of a link-local address names an interface of this machine, not another caller.
     """
+    return _parse(address.partition("%")[0][:_LONGER_THAN_ANY])
+
+
+@lru_cache(maxsize=1024)
+def _parse(address: str) -> str | None:
     try:
-        parsed = ip_address(address.partition("%")[0])
+        parsed = ip_address(address)
     except ValueError:
         return None
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None

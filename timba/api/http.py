@@ -101,8 +101,10 @@ def requested_client(actor: User, client_id: Any) -> Client | None:
 
     Raises the same NotFound for a client that is absent and one that the actor may not see.
     """
+    if client_id in (None, ""):
+        return None
     clients = Client.objects.visible_to(actor).select_related("subscription")
-    return get_optional_or_400(clients, client_id, "client_id")
+    return get_or_400(clients, client_id, "client_id")
 
 
 def filter_by_client(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:

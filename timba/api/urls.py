@@ -36,6 +36,12 @@ from timba.urls import path
 app_name = "api"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, because routes are tried one after the other, and this endpoint is asked most.
+    path(
+        "temperature-readings/<int:city_id>/",
+        CityStatisticsView.as_view(),
+        name="city-statistics",
+    ),
     path("api/", IndexView.as_view(), name="index"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
@@ -80,11 +86,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/import-profiles/", ImportProfilesView.as_view(), name="import-profiles"),
     path("api/import-profiles/<int:pk>/", ImportProfileView.as_view(), name="import-profile"),
     path("temperature-readings/", CitiesView.as_view(), name="cities"),
-    path(
-        "temperature-readings/<int:city_id>/",
-        CityStatisticsView.as_view(),
-        name="city-statistics",
-    ),
     path(
         "temperature-readings/<int:city_id>/series/", CitySeriesView.as_view(), name="city-series"
     ),

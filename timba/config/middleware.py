@@ -38,6 +38,8 @@ _parse_networks = cache(parse_networks)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Static files, and paths of which there is no endpoint.
 _NO_ENDPOINT = "other"
+# How the names of headers start in a WSGI environ.
+_HEADERS = ("HTTP_", "CONTENT_")
 
 
 class RequestIdMiddleware:
@@ -98,10 +100,18 @@ class CacheHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if not isinstance(response, WhiteNoiseFileResponse):
-            patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
+            response.headers["Vary"] = _vary(response.headers.get("Vary", ""))
             policy = "private, no-cache" if response.has_header("ETag") else "no-store"
             response.headers.setdefault("Cache-Control", policy)
         return response
+
+
+@cache
+def _vary(by_view: str) -> str:
+    """Return the `Vary` of every response and of one view; there are few different ones."""
+    names = HttpResponse(headers={"Vary": by_view} if by_view else {})
+    patch_vary_headers(names, ("Origin", "Accept", "Authorization", "Cookie"))
+    return names.headers["Vary"]
 
 
 class ChunkedBodyMiddleware:
@@ -149,7 +159,8 @@ class HeaderValidationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if any("\0" in value for value in request.headers.values()):
+        # Not `request.headers`, which would be built for this alone.
+        if any("\0" in value for name, value in request.META.items() if name.startswith(_HEADERS)):
             return problem(HTTPStatus.BAD_REQUEST, "The request is malformed.")
         return self.get_response(request)
 
