@@ -16,7 +16,7 @@ from django.urls.resolvers import RoutePattern
 class OptionalSlashPattern(RoutePattern):
     """Match a route as it is written, else with its final slash added or removed."""
 
-    def __init__(self, route: str, name: str | None = None, is_endpoint: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+    def __init__(self, route: str, name: str | None = None, is_endpoint: bool = False) -> None:
         super().__init__(route, name=name, is_endpoint=is_endpoint)
         self._beginning = route.partition("<")[0].rstrip("/")
 
