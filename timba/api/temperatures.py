@@ -55,6 +55,15 @@ PARAMETERS: Final = [
     OpenApiParameter("to", OpenApiTypes.STR, description=TO),
     OpenApiParameter("client_id", OpenApiTypes.INT, description=ACTING_CLIENT_HELP),
 ]
+# The headers that `get_conditional_response` reads.
+_CONDITIONS: Final = frozenset(
+    {
+        "HTTP_IF_MATCH",
+        "HTTP_IF_NONE_MATCH",
+        "HTTP_IF_MODIFIED_SINCE",
+        "HTTP_IF_UNMODIFIED_SINCE",
+    }
+)
 NO_READING: Final = "There is no reading of this city."
 
 
@@ -83,7 +92,8 @@ class PlainGetView(APIView):
             return super().dispatch(request, *args, **kwargs)
         try:
             request.user = authenticate_request(request)
-            check_storable(request.GET)
+            if request.META.get("QUERY_STRING"):
+                check_storable(request.GET)
             return self.get(request, *args, **kwargs)
         except Exception as error:
             response = problem_for(error, request)
@@ -179,7 +189,9 @@ def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpR
 
 def respond(request: HttpRequest, content: bytes, *, etag: str) -> HttpResponseBase:
     """Return JSON with its ETag, or 304 where `If-None-Match` has that ETag."""
-    response = HttpResponse(content, content_type="application/json", headers={"ETag": etag})
+    response = HttpResponse(content, headers={"Content-Type": "application/json", "ETag": etag})
+    if _CONDITIONS.isdisjoint(request.META):
+        return response
     return get_conditional_response(request, etag=etag, response=response) or response
 
 
@@ -195,6 +207,8 @@ def _bucket(params: Mapping[str, Any]) -> Bucket:
 
 
 def parse_bounds(params: Mapping[str, Any]) -> TimeRange:
+    if "from" not in params and "to" not in params:
+        return ALL_TIME
     return TimeRange(
         start=_parse_bound(params, "from", default=ALL_TIME.start),
         stop=_parse_bound(params, "to", default=ALL_TIME.stop),

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
+from prometheus_client import Counter, Histogram
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from timba.accounts.addresses import (
@@ -71,9 +72,20 @@ class MetricsMiddleware:
         match = request.resolver_match
         endpoint = f"/{match.route}" if match else _NO_ENDPOINT
         method = str(request.method) if request.method in _METHODS else "other"
-        REQUESTS.labels(endpoint, method, f"{response.status_code // 100}xx").inc()
-        REQUEST_SECONDS.labels(endpoint).observe(time.monotonic() - started)
+        _requests(endpoint, method, response.status_code // 100).inc()
+        _seconds(endpoint).observe(time.monotonic() - started)
         return response
+
+
+# The metrics of each combination of labels: looking them up takes as long as counting.
+@cache
+def _requests(endpoint: str, method: str, status_class: int) -> Counter:
+    return REQUESTS.labels(endpoint, method, f"{status_class}xx")
+
+
+@cache
+def _seconds(endpoint: str) -> Histogram:
+    return REQUEST_SECONDS.labels(endpoint)
 
 
 class HealthHostMiddleware:
