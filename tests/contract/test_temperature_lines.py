@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 RESULT = [
     "id", "name", "execution_time", "random_number", "rows", "accepted", "rejected", "cities",
-    "first_at", "last_at", "min_temp", "max_temp", "rejects_kept", "first_errors",
+    "first_at", "last_at", "min_temp", "max_temp", "rejects_kept", "read_as",
+    "questions", "warnings", "first_errors",
 ]  # fmt: skip
 GOOD = {
     "7,21.5,2026-01-01T12:00:00Z": (21.5, "2026-01-01T12:00:00Z"),
@@ -76,7 +77,8 @@ def test_a_good_line_is_parsed(
     line: str, api_client: APIClient, process_pending: ProcessPending
 ) -> None:
     temperature, at = GOOD[line]
-    file = upload_and_process(api_client, process_pending, line)
+    header = "city_id,temperature (°C),timestamp\n"
+    file = upload_and_process(api_client, process_pending, header + line)
     assert file["status"] == "SUCCESS"
     city = api_client.get("/temperature-readings/7/").json()
     assert [city[name] for name in ("count", "min_temp", "first_at")] == [1, temperature, at]

@@ -15,6 +15,7 @@ import pytest
 from tests.temperatures.conftest import Receive
 from tests.temperatures.test_parsing import BAD_LINES, GOOD_LINES, NOON
 from tests.temperatures.test_totals import total_one_by_one
+from tests.temperatures.uploads import CELSIUS
 from timba.files.kinds import HEAD_BYTES
 from timba.files.leases import Run
 from timba.files.models import Derivative, File
@@ -77,6 +78,9 @@ def test_a_result_counts_every_line(settle: Receive) -> None:
         "min_temp",
         "max_temp",
         "rejects_kept",
+        "read_as",
+        "questions",
+        "warnings",
         "first_errors",
     ]
     del result["execution_time"]
@@ -93,6 +97,9 @@ def test_a_result_counts_every_line(settle: Receive) -> None:
         "min_temp": -3.26,
         "max_temp": 21.5,
         "rejects_kept": 2,
+        "read_as": None,
+        "questions": [],
+        "warnings": [],
         "first_errors": [
             {
                 "line": 4,
@@ -126,7 +133,7 @@ def test_a_file_without_bad_lines_has_rejects_without_rows(settle: Receive) -> N
 def test_compressed_files_have_the_same_result(settle: Receive) -> None:
     plain = settle(FILE).result
     packed = settle(gzip.compress(FILE.encode()), name="readings.csv.gz").result
-    changing = {"id": 0, "name": 0, "execution_time": 0, "random_number": 0}
+    changing = {"id": 0, "name": 0, "execution_time": 0, "random_number": 0, "warnings": 0}
     assert {**packed, **changing} == {**plain, **changing}
 
 
@@ -149,7 +156,6 @@ def test_rejects_beyond_the_limit_are_counted_and_the_result_has_the_stored_numb
     )
     file = settle("".join(f"bad {n}\n" for n in range(1, 501)) + "7,1,2025-06-01T12:00")
     assert (file.result["rejected"], file.result["rejects_kept"]) == (500, 30)
-    assert list(file.result)[-3:] == ["max_temp", "rejects_kept", "first_errors"]
     assert [row[2] for row in rejects_of(file)[1:]] == [f"bad {n}" for n in range(1, 31)]
 
 
@@ -162,7 +168,7 @@ def test_a_decompression_bomb_is_a_failure_that_names_the_file(
         File.Status.FAILURE,
         "“yard.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked.",
     )
-    assert rejects_of(file) == [["line", "reason", "text"]]
+    assert not file.derivatives.exists()
 
 
 def test_totals_of_many_cities_are_staged_in_small_transactions_that_yield_to_writers(
@@ -303,7 +309,8 @@ def test_too_many_cities_for_memory_are_totalled_from_the_object(
 
     monkeypatch.setattr(ingestion, "ReadingsWriter", Small)
     monkeypatch.setattr(stored_readings, "MERGED_ROW_GROUPS", 4)
-    file = settle("".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800)))
+    text = "".join(f"{n * 7 % 400 + 1},{n},2025-06-01T12:00\n" for n in range(800))
+    file = settle(CELSIUS + text)
     assert file.result["cities"] == 400
     assert (file.result["min_temp"], file.result["max_temp"]) == (0.0, 799.0)
     rows = CityTotals.unscoped.filter(file=file)

@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories import ClientFactory
 from tests.temperatures.conftest import Receive
 from tests.temperatures.test_statistics import HOUR, NOON, lines
+from tests.temperatures.uploads import CELSIUS
 from timba.accounts.models import User
 from timba.errors import Invalid, Unavailable
 from timba.files.models import Derivative, File
@@ -85,7 +86,7 @@ def test_a_series_contains_exactly_the_readings_between_its_bounds(
             for degrees in rng.choices([*range(-27315, 99999, 7), -5, 5], k=60)
         ]
         everything += readings
-        settle(lines(readings))
+        settle(CELSIUS + lines(readings))
     moments = [at + nudge for _, at, _ in everything for nudge in (-1, 0, 1, HOUR)]
     for _ in range(15):
         start, stop = sorted(rng.choices(moments, k=2))

@@ -17,6 +17,7 @@ from django.db import connection
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
 from tests.temperatures.test_totals import by_city, total_one_by_one
+from tests.temperatures.uploads import CELSIUS
 from timba.accounts.models import User
 from timba.errors import Forbidden, Invalid, Lapsed, NotFound, Unavailable
 from timba.files.models import Derivative, File
@@ -124,7 +125,7 @@ def test_bounds_contain_exactly_the_readings_between_them(
             for degrees in rng.choices(range(-27315, 99999), k=60)
         ]
         everything += readings
-        settle(lines(readings))
+        settle(CELSIUS + lines(readings))
     moments = [at + nudge for _, at, _ in everything for nudge in (-1, 0, 1)]
     for _ in range(15):
         start, stop = sorted(rng.choices(moments, k=2))

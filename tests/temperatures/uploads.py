@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
+
+# A header that names the unit: temperatures beyond those of any weather leave no question open.
+CELSIUS: Final = "city_id,temperature (°C),timestamp\n"
 
 
 def receive_readings(data: bytes | str, *, actor: User, name: str = "readings.csv") -> File:

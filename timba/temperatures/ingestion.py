@@ -111,7 +111,7 @@ class ProgressReader:
     end must not look like a worker that hangs.
     """
 
-    def __init__(self, stream: BinaryIO, job: Job, outcome: Outcome) -> None:
+    def __init__(self, stream: BinaryIO, job: Job, outcome: Outcome | None = None) -> None:
         self._stream, self._job, self._outcome = stream, job, outcome
         self._bytes_read = 0
 
@@ -124,7 +124,8 @@ class ProgressReader:
     def report_progress(self) -> None:
         """Raise what `Job.progress` raises where the run has lost the file or is stopped."""
         share = self._bytes_read / max(self._job.size, 1)
-        self._job.progress(PARSING_SHARE * share, rows=self._outcome.rows)
+        rows = None if self._outcome is None else self._outcome.rows
+        self._job.progress(PARSING_SHARE * share, rows=rows)
 
 
 def _write_objects(job: Job, outcome: Outcome, layout: Layout) -> ReadingsWriter:

@@ -1,48 +1,68 @@
 """Processes an uploaded temperature file: good lines become readings, bad lines become rejects.
 
-The results of a run are separate until the file is settled with it: the readings and the rejects
-are objects derived from the file, and the totals of its cities are staged rows.
+Its layout is decided first, and a file whose meaning is in doubt ends as a FAILURE that asks. The
+results of a run are separate until the file is settled with it: the readings and the rejects are
+objects derived from the file, and the totals of its cities are staged rows.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.serialization import format_utc
 from timba.temperatures.bounds import to_datetime
-from timba.temperatures.ingestion import NoReadings, Outcome, ingest
+from timba.temperatures.ingestion import NoReadings, Outcome, ProgressReader, ingest
 from timba.temperatures.layout.answers import check_answers
-from timba.temperatures.lines import UnreadableFile
+from timba.temperatures.layout.decisions import Decision, decide_layout
+from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.lines import UnreadableFile, read_head, read_lines
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
-from timba.temperatures.sniffing import describe_layout, sniff_readings
+from timba.temperatures.sniffing import sniff_readings
+from timba.temperatures.suspicions import (
+    Warnings,
+    warn_of_error_values,
+    warn_of_overlaps,
+    warn_of_repeated,
+)
+
+RESULT_FIELDS: Final = (
+    *("rows", "accepted", "rejected", "cities", "first_at", "last_at", "min_temp", "max_temp"),
+    *("rejects_kept", "read_as", "questions", "warnings", "first_errors"),
+)
 
 FORMAT: Final = "Each line must read city_id,temperature,timestamp."
-OTHER_LAYOUT: Final = (
-    "It looks like temperature readings {}, which are not read yet. Save it as UTF-8 with lines "
-    "like 7,21.50,2026-01-31T14:05:00Z, or upload it as a text to keep it without counting it."
-)
 NO_LINES: Final = f"The file holds no reading, only a header or blank lines. {FORMAT}"
 
 
 def read_temperatures(job: Job) -> Findings:
     """Write the readings, rejects and staged totals of a file, and return its findings.
 
-    Raises FileRefused if no line is a reading, or if the archive cannot be decompressed.
+    Raises FileRefused if the file leaves a question open, if no line is a reading, or if the
+    archive cannot be decompressed.
     """
     outcome = Outcome()
     try:
-        ingest(job, outcome)
+        decision = _decide_layout(job)
+        if decision.questions:
+            sentence = decision.questions[0].sentence
+            raise FileRefused(sentence, findings=_findings(outcome, decision))
+        ingest(job, outcome, layout=decision.layout)
     except UnreadableFile as error:
         raise FileRefused(error.sentence(job.name)) from error
     except NoReadings as error:
-        raise FileRefused(_refusal(job, outcome), findings=_findings(outcome)) from error
-    return _findings(outcome)
+        findings = _findings(outcome, decision)
+        raise FileRefused(_refusal(outcome, decision.layout), findings=findings) from error
+    warnings = [
+        *warn_of_error_values(outcome.error_values),
+        *warn_of_repeated(outcome.repeated),
+        *warn_of_overlaps(job),
+    ]
+    return _findings(outcome, decision, warnings)
 
 
 class TemperatureProcessor(Processor):
@@ -62,20 +82,36 @@ class TemperatureProcessor(Processor):
         delete_staged_totals(file_id, run)
 
 
-def _refusal(job: Job, outcome: Outcome) -> str:
-    """Return why a file without readings is refused."""
+def _decide_layout(job: Job) -> Decision:
+    """Return the layout of the file; the plain one where nothing looks like readings.
+
+    Raises UnreadableFile.
+    """
+
+    def iter_lines(layout: Layout) -> Iterator[bytes]:
+        with job.open() as stream:
+            yield from (line for _, line in read_lines(ProgressReader(stream, job), layout))
+
     with job.open() as stream:
-        layout = describe_layout(stream.read(HEAD_BYTES))
-    if layout:
-        return OTHER_LAYOUT.format(layout)
+        head = read_head(stream)
+    given = job.reading_input()
+    decision = decide_layout(
+        head, read_as=given["read_as"], profiles=given["profiles"], lines=iter_lines
+    )
+    return decision or Decision(layout=PLAIN)
+
+
+def _refusal(outcome: Outcome, layout: Layout) -> str:
+    """Return why a file without readings is refused."""
     if not outcome.first_errors:
         return NO_LINES
     first = outcome.first_errors[0]
-    return f"No line of the file is a reading. Line {first.line}: {first.reason} {FORMAT}"
+    sentence = f"No line of the file is a reading. Line {first.line}: {first.reason}"
+    return f"{sentence} {FORMAT}" if layout.has_plain_lines else sentence
 
 
-def _findings(outcome: Outcome) -> Findings:
-    """Return the result of the file: temperatures in degrees Celsius, times in UTC."""
+def _findings(outcome: Outcome, decision: Decision, warnings: Warnings | None = None) -> Findings:
+    """Return the findings: temperatures in degrees Celsius, times in UTC."""
     totals = outcome.totals
     return {
         "rows": outcome.rows,
@@ -87,10 +123,17 @@ def _findings(outcome: Outcome) -> Findings:
         "min_temp": degrees(totals.min_hundredths) if totals else None,
         "max_temp": degrees(totals.max_hundredths) if totals else None,
         "rejects_kept": outcome.rejects_kept,
+        "read_as": decision.read_as,
+        "questions": [question.as_json() for question in decision.questions],
+        "warnings": [*decision.warnings, *(warnings or ())],
         "first_errors": [
             {"line": reject.line, "reason": str(reject.reason), "text": reject.text}
             for reject in outcome.first_errors
         ],
+        "asks": decision.asks,
+        "header": decision.header,
+        "header_digest": decision.header_digest,
+        "profile": decision.profile,
     }
 
 
@@ -103,6 +146,7 @@ PROCESSOR: Final = TemperatureProcessor(
     read=read_temperatures,
     record=record_readings,
     sandboxed=False,
+    result_fields=RESULT_FIELDS,
     max_fast_bytes=1024 * 1024,
     counts_once=True,
 )

@@ -17,6 +17,7 @@ from timba.db.transactions import yield_to_writers
 from timba.failpoints import failpoint
 from timba.files.models import File
 from timba.files.processors.base import Findings
+from timba.files.profiles import remember_reading
 from timba.temperatures.models import CityTotals, DataVersion
 from timba.temperatures.staging import prepare_totals
 from timba.temperatures.totals import CityColumns
@@ -55,8 +56,9 @@ def delete_staged_totals(file_id: uuid.UUID, run: int) -> None:
             return
 
 
-def record_readings(file: File, findings: Findings) -> None:  # noqa: ARG001 - the signature of a processor
+def record_readings(file: File, findings: Findings) -> None:
     """Make the readings of a file count, in the transaction that settles it as SUCCESS."""
+    remember_reading(file, findings)
     renew_data_version(client_id=_client_id_of(file))
 
 

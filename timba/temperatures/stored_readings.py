@@ -101,7 +101,7 @@ def read_cities(
     whole = footer.select_whole(requested, start=start, stop=stop)
     parts = [
         total_by_city(*columns)
-        for columns in _iter_readings(stored, requested, start=start, stop=stop, skip=whole)
+        for columns in iter_readings(stored, requested, start=start, stop=stop, skip=whole)
     ]
     if whole.any():
         parts.append(footer.totals(whole, footer.first_cities))
@@ -123,8 +123,41 @@ def iter_bucket_totals(
     whole &= buckets == footer.last_times // width
     if whole.any():
         yield footer.totals(whole, buckets)
-    for _, times, hundredths in _iter_readings(stored, cities, start=start, stop=stop, skip=whole):
+    for _, times, hundredths in iter_readings(stored, cities, start=start, stop=stop, skip=whole):
         yield total_by_city((times // width).astype(np.int32), times, hundredths)
+
+
+def iter_readings(
+    stored: StoredReadings,
+    cities: Int64Array,
+    *,
+    start: int,
+    stop: int,
+    skip: BoolArray | None = None,
+) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
+    """Yield the readings of some cities in [start, stop), a row group at a time.
+
+    `cities` is sorted and unique. Each item holds the cities, times and hundredths of a degree of
+    at least one reading, sorted by city, then time. Row groups in `skip` are left out. Raises
+    OSError.
+    """
+    footer = read_footer(stored)
+    before = np.searchsorted(cities, footer.first_cities)
+    until = np.searchsorted(cities, footer.last_cities, side="right")
+    matching = (before < until) & (footer.last_times >= start) & (footer.first_times < stop)
+    groups = np.flatnonzero(matching if skip is None else matching & ~skip).tolist()
+    if not groups:
+        return
+    with stored.open() as source:
+        parquet = pq.ParquetFile(source, metadata=footer.metadata)
+        for group in groups:
+            of_cities, times, hundredths = _read_columns(parquet, group)
+            # A row group is sorted by city, so the requested cities lie close together in it.
+            part = slice(*np.searchsorted(of_cities, [cities[0], cities[-1] + 1]))
+            of_cities, times, hundredths = of_cities[part], times[part], hundredths[part]
+            inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
+            if inside.any():
+                yield of_cities[inside], times[inside], hundredths[inside]
 
 
 def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
@@ -170,34 +203,6 @@ def read_footer(stored: StoredReadings) -> Footer:
         counts=columns[6],
         sums=None if sums is None else unpack_sums(sums),
     )
-
-
-def _iter_readings(
-    stored: StoredReadings, cities: Int64Array, *, start: int, stop: int, skip: BoolArray
-) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
-    """Yield the readings of some cities in [start, stop), a row group at a time.
-
-    `cities` is sorted and unique. Each item holds the cities, times and hundredths of a degree of
-    at least one reading, sorted by city, then time.
-    """
-    footer = read_footer(stored)
-    before = np.searchsorted(cities, footer.first_cities)
-    until = np.searchsorted(cities, footer.last_cities, side="right")
-    groups = np.flatnonzero(
-        ~skip & (before < until) & (footer.last_times >= start) & (footer.first_times < stop)
-    ).tolist()
-    if not groups:
-        return
-    with stored.open() as source:
-        parquet = pq.ParquetFile(source, metadata=footer.metadata)
-        for group in groups:
-            of_cities, times, hundredths = _read_columns(parquet, group)
-            # A row group is sorted by city, so the requested cities lie close together in it.
-            part = slice(*np.searchsorted(of_cities, [cities[0], cities[-1] + 1]))
-            of_cities, times, hundredths = of_cities[part], times[part], hundredths[part]
-            inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
-            if inside.any():
-                yield of_cities[inside], times[inside], hundredths[inside]
 
 
 def _merge_row_groups(parquet: Any, groups: list[int], start: int, stop: int) -> CityColumns:

@@ -10,7 +10,7 @@ from timba.files.answers import listed
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.drafts import Draft, Lines, draft_head
-from timba.temperatures.layout.encodings import Head, decode_damaged, decode_heads
+from timba.temperatures.layout.encodings import Head, decode_as_utf8, decode_heads
 
 ANY: Final = "The encoding may be {encodings}; the readings are the same in each."
 BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
@@ -46,19 +46,21 @@ def _decide_encoding(head: bytes, answers: Answers) -> EncodingDecision:
     drafts = [(each, draft) for each in heads if (draft := draft_head(each, answers))]
     if not drafts:
         return EncodingDecision(head=first)
-    damaged = decode_damaged(head)
-    if damaged is not None and _has_ascii_texts(drafts[0][1]):
-        return EncodingDecision(head=damaged)
+    if _is_ascii_but_for_damage(drafts[0][1]):
+        return EncodingDecision(head=decode_as_utf8(head))
     if len(heads) == 1:
         return EncodingDecision(head=first)
     return _decide_by_header(drafts)
 
 
-def _has_ascii_texts(draft: Draft) -> bool:
-    """Return whether the header is in ASCII, and the lines have no field but those of readings."""
+def _is_ascii_but_for_damage(draft: Draft) -> bool:
+    """Return whether other letters than those of ASCII are only in lines that are no readings."""
     table, columns = draft.table, draft.layout.columns
     used = 2 + (columns.city is not None) + (columns.time is not None)
-    return table.width == used and "".join([*table.preamble, *table.header]).isascii()
+    if table.width != used or not "".join([*table.preamble, *table.header]).isascii():
+        return False
+    others = [row for row in table.rows if not row.line.isascii()]
+    return not replace(draft, table=replace(table, rows=others)).readings()
 
 
 def _decide_by_header(drafts: Sequence[tuple[Head, Draft]]) -> EncodingDecision:

@@ -8,11 +8,10 @@ from typing import Final
 
 from timba.files.kinds import HEAD_BYTES
 from timba.files.text_encoding import detect_encoding, detect_unicode, plausible_encodings
+from timba.temperatures.layout.layouts import PLAIN
 
 # Letters of other Latin encodings have the same bases in the first one as far as headers need.
 _LATIN_AND_CYRILLIC: Final = ("cp1252", "cp1251")
-# One line of ten may be damaged in a file in UTF-8.
-_LINES_PER_DAMAGED: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,21 +46,9 @@ def decode_quickly(head: bytes, lines: int) -> list[Head]:
     return [replace(each, lines=each.lines[:lines]) for each in heads]
 
 
-def decode_damaged(head: bytes) -> Head | None:
-    """Return a head in UTF-8 of which few lines are damaged; None where more are."""
-    lines = head.split(b"\n")
-    damaged = sum(not _is_utf8(line) for line in lines)
-    return _decode(head, "utf-8") if _LINES_PER_DAMAGED * damaged <= len(lines) else None
-
-
-def _is_utf8(line: bytes) -> bool:
-    if line.isascii():
-        return True
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def decode_as_utf8(head: bytes) -> Head:
+    """Return a head in UTF-8, with replacement characters for what is damaged."""
+    return _decode(head, PLAIN.encoding)
 
 
 def _decode(head: bytes, encoding: str) -> Head:

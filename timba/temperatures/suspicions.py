@@ -1,0 +1,216 @@
+"""What is suspicious about the readings of a file: it is told in warnings, and changes nothing.
+
+Sensors that fail send certain values, a logger that is read out twice sends old readings again, and
+a file that is uploaded beside another one may hold the same readings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from django.db import connection
+
+from timba.files.models import Derivative, File
+from timba.files.processors.base import Job
+from timba.files.storage import store
+from timba.temperatures.models import CityTotals
+from timba.temperatures.stored_readings import StoredReadings, iter_readings, read_footer
+from timba.temperatures.totals import Int64Array
+
+Warnings = list[dict[str, Any]]
+Readings = tuple[Int64Array, Int64Array]
+"""The cities and the times of readings, as two columns of the same length."""
+
+# Files that a file is compared with, those with most readings of its cities and times first.
+MAX_COMPARED: Final = 20
+# Readings of both files that are compared at a time.
+CHUNK_READINGS: Final = 2 * 1024 * 1024
+# Values in hundredths of a degree that are named in a sentence, the most frequent first.
+_MAX_VALUES: Final = 5
+
+# Of both staged and stale runs: which of them count is asked of `CityTotals.current`.
+_OVERLAPS: Final = """
+    FROM temperatures_citytotals own
+    JOIN temperatures_citytotals other
+        ON other.client_id = own.client_id AND other.city_id = own.city_id
+        AND other.last_at >= own.first_at AND other.first_at <= own.last_at
+    WHERE own.file_id = %s AND own.run = %s AND other.file_id <> own.file_id
+"""
+_FILES: Final = f"""
+    SELECT other.file_id, other.run {_OVERLAPS}
+    GROUP BY other.file_id, other.run
+    ORDER BY SUM(other.count) DESC, other.file_id
+"""
+_CITIES: Final = f"""
+    SELECT own.city_id, own.count + other.count {_OVERLAPS}
+    AND other.file_id = %s AND other.run = %s
+    ORDER BY own.city_id
+"""
+
+
+def warn_of_error_values(counts: Mapping[int, int]) -> Warnings:
+    """Return a warning of values that failing sensors send; the keys are hundredths of °C."""
+    found = sorted(
+        ((value, count) for value, count in counts.items() if count),
+        key=lambda item: (-item[1], item[0]),
+    )
+    if not found:
+        return []
+    named = ", ".join(
+        f"{_degrees(value)} °C {_times(count)}" for value, count in found[:_MAX_VALUES]
+    )
+    sentence = (
+        f"Sensors send certain values when they fail, and this file has such: {named}. They count "
+        "as readings."
+    )
+    return [_warning("error_values", sentence, sum(counts.values()))]
+
+
+def warn_of_repeated(count: int) -> Warnings:
+    """Return a warning of readings of a city and time that stand in the file already."""
+    if not count:
+        return []
+    readings = _quantity(count, "reading is", "readings are")
+    sentence = f"{readings} of a city and time that this file has already. Each of them counts."
+    return [_warning("repeated_readings", sentence, count)]
+
+
+def warn_of_overlaps(job: Job) -> Warnings:
+    """Return a warning for each other file that has readings of the same cities and times.
+
+    The totals of the run are staged already, and its readings are stored. Raises OSError.
+    """
+    warnings = []
+    own = _stored_readings(job.file_id, job.run)
+    others = _overlapping_files(job)
+    for file_id, run, name in others[:MAX_COMPARED]:
+        job.progress(1.0)
+        cities = _query(_CITIES, job, _file_value(file_id), run)
+        count = 0
+        with contextlib.suppress(FileNotFoundError):  # it was deleted meanwhile
+            count = _count_common(own, _stored_readings(file_id, run), cities)
+        if count:
+            readings = _quantity(count, "reading is", "readings are")
+            sentence = (
+                f"{readings} of a city and time that “{name}” has too. They count twice "
+                "until one of the two files is deleted."
+            )
+            warnings.append(_warning("overlapping_readings", sentence, count))
+    if left := len(others[MAX_COMPARED:]):
+        files = _quantity(left, "more file has", "more files have")
+        sentence = (
+            f"{files} readings of the same cities in the same period. Whether they are the same "
+            "readings was not checked."
+        )
+        warnings.append(_warning("overlaps_not_checked", sentence, left))
+    return warnings
+
+
+def _overlapping_files(job: Job) -> list[tuple[uuid.UUID, int, str]]:
+    """Return (file, run, name) of the files whose readings may overlap, the largest first."""
+    found = [(File._meta.pk.to_python(file), run) for file, run in _query(_FILES, job)]
+    counting = CityTotals.unscoped.filter(client_id=job.client_id).current()
+    rows = counting.filter(file_id__in={file for file, _ in found}).distinct()
+    names = {
+        (file, run): name for file, run, name in rows.values_list("file_id", "run", "file__name")
+    }
+    return [(file, run, names[file, run]) for file, run in found if (file, run) in names]
+
+
+def _count_common(
+    own: StoredReadings, other: StoredReadings, rows: Iterable[tuple[int, int]]
+) -> int:
+    """Return how many readings of `own` have a city and time of one in `other`.
+
+    `rows` are the cities that both have, in order, with the readings of both, of which about
+    CHUNK_READINGS are compared at a time.
+    """
+    own_footer, other_footer = read_footer(own), read_footer(other)
+    start = int(max(own_footer.first_times.min(), other_footer.first_times.min()))
+    stop = int(min(own_footer.last_times.max(), other_footer.last_times.max())) + 1
+    common = 0
+    for cities, readings in _chunks(rows):
+        steps = -(-readings // CHUNK_READINGS)
+        bounds = [start + (stop - start) * step // steps for step in range(steps + 1)]
+        common += sum(
+            count_common(_read(own, cities, *window), _read(other, cities, *window))
+            for window in pairwise(bounds)
+        )
+    return common
+
+
+def count_common(own: Readings, other: Readings) -> int:
+    """Return how many of these readings have a city and time of one of the others."""
+    cities, times = (np.concatenate(columns) for columns in zip(other, own, strict=True))
+    is_own = np.arange(len(cities)) >= len(other[0])
+    # The sort is stable: of an equal city and time, readings of the other file come first.
+    order = np.lexsort((times, cities))
+    cities, times, is_own = cities[order], times[order], is_own[order]
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = (cities[1:] != cities[:-1]) | (times[1:] != times[:-1])
+    is_common = ~is_own[begins]
+    return int((is_common[np.cumsum(begins) - 1] & is_own).sum())
+
+
+def _read(stored: StoredReadings, cities: Int64Array, start: int, stop: int) -> Readings:
+    parts = list(iter_readings(stored, cities, start=start, stop=stop))
+    empty = np.empty(0, dtype=np.int64)
+    return (
+        np.concatenate([empty, *(part[0] for part in parts)]),
+        np.concatenate([empty, *(part[1] for part in parts)]),
+    )
+
+
+def _chunks(rows: Iterable[tuple[int, int]]) -> Iterator[tuple[Int64Array, int]]:
+    """Yield cities of rows of (city, readings) with their readings, about CHUNK_READINGS each."""
+    cities: list[int] = []
+    readings = 0
+    for city, count in rows:
+        cities.append(city)
+        readings += count
+        if readings >= CHUNK_READINGS:
+            yield np.array(cities, dtype=np.int64), readings
+            cities, readings = [], 0
+    if cities:
+        yield np.array(cities, dtype=np.int64), readings
+
+
+def _query(sql: str, job: Job, *params: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_file_value(job.file_id), job.run, *params])
+        return list(cursor.fetchall())
+
+
+def _file_value(file_id: uuid.UUID) -> Any:
+    return CityTotals._meta.get_field("file").get_db_prep_value(file_id, connection)
+
+
+def _stored_readings(file_id: uuid.UUID, run: int) -> StoredReadings:
+    """Return the readings of a run; raise OSError where it has none any more."""
+    rows = Derivative.objects.filter(file_id=file_id, run=run, role=Derivative.Role.READINGS)
+    key = rows.values_list("storage_key", flat=True).first()
+    if key is None:
+        raise FileNotFoundError(f"readings of {file_id}")
+    return StoredReadings(key=key, open=partial(store().open_bytes, key))
+
+
+def _warning(code: str, sentence: str, count: int) -> dict[str, Any]:
+    return {"code": code, "sentence": sentence, "count": count}
+
+
+def _degrees(hundredths: int) -> str:
+    return f"{hundredths / 100:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _quantity(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
