@@ -57,7 +57,7 @@ test: $(VENV)/.dev $(VENV)/heif/.ready front ## Run every test; ARGS="tests/note
 .PHONY: slow
 slow: containers ## Run the tests that are too long for `make test`
 	@tools/test-packages slow
-	@$(BIN)/python -m pytest -m slow tests/journeys tests/tallies
+	@$(BIN)/python -m pytest -m slow tests/journeys tests/tallies tests/temperatures
 
 .PHONY: containers
 containers: $(VENV)/.dev front ## Build the image and walk through each profile of compose.yaml, by podman
