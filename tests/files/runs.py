@@ -32,7 +32,9 @@ def expire_lease(file: File) -> None:
 def let_an_hour_pass() -> None:
     """Let the time pass after which uploads and unfinished runs count as abandoned."""
     passed = timedelta(hours=1)
-    File.unscoped.update(touched_at=F("touched_at") - passed)
+    File.unscoped.update(
+        touched_at=F("touched_at") - passed, processed_at=F("processed_at") - passed
+    )
     Derivative.objects.update(created_at=F("created_at") - passed)
 
 

@@ -62,7 +62,7 @@ def state(file: File) -> tuple[str, int | None, Any, Any]:
 
 
 def test_the_result_stands_and_counts_until_the_new_one_replaces_it(
-    file: File, owner: User, objects: Objects
+    file: File, owner: User
 ) -> None:
     before, result, run = version(file), file.result, file.run
     waiting = retry_file(actor=owner, file=file, read_as=LATER)
@@ -75,6 +75,16 @@ def test_the_result_stands_and_counts_until_the_new_one_replaces_it(
     assert (file.read_as, file.result["read_as"], file.next_read_as) == (LATER, LATER, None)
     assert (file.run == run, count(file), version(file) == before) == (False, 1, False)
     assert event_types(file) == ["created", "succeeded", "updated", "succeeded"]
+
+
+def test_a_replaced_run_is_erased_an_hour_later(file: File, owner: User, objects: Objects) -> None:
+    let_an_hour_pass()
+    retry_file(actor=owner, file=file, read_as=LATER)
+    assert process_file(file.pk)
+    file.refresh_from_db()
+    sweep_files()
+    assert CityTotals.unscoped.filter(file=file).count() == 2
+    assert len(objects()) == 5
     let_an_hour_pass()
     sweep_files()
     assert set(CityTotals.unscoped.values_list("run", flat=True)) == {file.run}

@@ -133,10 +133,14 @@ def _delete_upload(file: File) -> None:
 
 
 def _orphaned_derivatives() -> models.QuerySet[Derivative]:
-    """Return the derivatives of runs that are neither their file's current run nor in progress."""
+    """Return the derivatives of runs that are neither their file's current run nor in progress.
+
+    Those of a run that was just replaced are left out: a request may still read them.
+    """
     long_ago = timezone.now() - ABANDONED_AFTER
+    not_just_settled = models.Q(file__processed_at=None) | models.Q(file__processed_at__lt=long_ago)
     orphaned = Derivative.objects.filter(
-        ~erasure_is_held(), is_current=False, created_at__lt=long_ago
+        ~erasure_is_held(), not_just_settled, is_current=False, created_at__lt=long_ago
     ).exclude(file__status=File.Status.PENDING, run=models.F("file__fencing_token"))
     return orphaned.select_related("file")
 
