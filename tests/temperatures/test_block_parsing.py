@@ -49,12 +49,16 @@ CLOCKS = ["12:00", "8:30", "9:05:07.123456789", "23:59:59"] + [
     f"08:05:07.{'123456789'[:digits]}" for digits in range(1, 10)
 ]
 ZONES = ["", "Z", "+02:00", "-0330", "+14", " UTC", " +02:00", " -0330", " +14"]
-TIMESTAMPS = ["".join(parts) for parts in product(DATES, CLOCKS, ZONES)]
+TIMESTAMPS = [
+    "1970-01-01T00:00:00Z",
+    "2199-12-31T23:59:59Z",
+    *("".join(parts) for parts in product(DATES, CLOCKS, ZONES)),
+]
 # What is not good, or barely so.
 EDGES = [
     texts.split(",")
     for texts in (
-        ",0,000,2147483648,9999999999,00000000001,12345678901,-1,+1,1.0,٣",
+        ",0,000,2147483648,9999999999,00000000001,12345678901,10000000000000001,-1,+1,1.0,٣",
         (
             ",-,.,.5,5.,-.5,--5,+5,1e3,1000,0012.5,9999.9,999.994,999.995,-273.154,-273.155,-273.16"
             ",1.0000000,5.12345x,1.2.3,1.23.,nan"
@@ -139,13 +143,15 @@ def vectorised_forms() -> Iterator[Fields]:
 
 @all_layouts
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
-@pytest.mark.parametrize("blanks", ["", " ", "  \t ", " " * 8])
+@pytest.mark.parametrize(
+    ("before", "after"), [("", ""), (" ", ""), ("", "  \t "), (" " * 8, " " * 8)]
+)
 def test_no_common_form_is_parsed_line_by_line(
-    layout: Layout, end: bytes, blanks: str, monkeypatch: pytest.MonkeyPatch
+    layout: Layout, end: bytes, before: str, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blanks = blanks.replace(layout.delimiter, "")
+    after = after.replace(layout.delimiter, "")
     forms = [
-        write([f"{blanks}{field}{blanks}" for field in fields], layout)
+        write([f"{before}{field}{after}" for field in fields], layout)
         for fields in vectorised_forms()
     ]
     expected = [parse_line(form, layout) for form in forms]

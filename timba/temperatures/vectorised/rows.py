@@ -14,8 +14,8 @@ from timba.temperatures.vectorised.words import Flags, PaddedText, Positions
 
 _LF, _CR = np.frombuffer(b"\n\r", np.uint8)
 _FIELDS = len(PLAIN_FIELDS)
-_BLANKS = b" \t"
-_MAX_SKIPPED = 8
+_IS_BLANK = np.isin(np.arange(256), list(b" \t"))
+_MAX_BLANKS: Final = 8
 
 
 class Columns(NamedTuple):
@@ -129,19 +129,17 @@ def _parse_trimmed(
     text: PaddedText, fields: _Fields, layout: Layout, readings: Columns, bad: Flags
 ) -> None:
     """Parse those bad lines once more that have blanks around fields, without these."""
-    is_blank = np.zeros(256, bool)
-    is_blank[list(_BLANKS.replace(layout.delimiter.encode(), b""))] = True
     has_blank = np.zeros_like(bad)
     for starts, ends in zip(fields.starts, fields.ends, strict=True):
-        has_blank |= is_blank[text.bytes[starts]]
-        has_blank |= is_blank[text.bytes_before[ends]]
+        has_blank |= _IS_BLANK[text.bytes[starts]]
+        has_blank |= _IS_BLANK[text.bytes_before[ends]]
     rows = (bad & has_blank).nonzero()[0]
     if not rows.size:
         return
     trimmed = _Fields(
         rows,
-        tuple(_skip(is_blank, text.bytes, starts[rows], 1) for starts in fields.starts),
-        tuple(_skip(is_blank, text.bytes_before, ends[rows], -1) for ends in fields.ends),
+        tuple(_skip_blanks(text.bytes, starts[rows], 1) for starts in fields.starts),
+        tuple(_skip_blanks(text.bytes_before, ends[rows], -1) for ends in fields.ends),
     )
     parsed, bad[rows] = _parse_fields(text, trimmed, layout)
     readings.cities[rows] = parsed.cities
@@ -149,15 +147,16 @@ def _parse_trimmed(
     readings.times[rows] = parsed.times
 
 
-def _skip(
-    is_skipped: Flags, characters: npt.NDArray[np.uint8], positions: Positions, step: int
-) -> Positions:
-    """Move positions over a few characters; those of a field of blanks alone cross each other."""
-    for _ in range(_MAX_SKIPPED):
-        skipped = is_skipped[characters[positions]]
-        if not skipped.any():
+def _skip_blanks(characters: npt.NDArray[np.uint8], positions: Positions, step: int) -> Positions:
+    """Move positions over a few blanks.
+
+    A field of blanks alone, or an empty one between tabs, comes to end before its start: it is bad.
+    """
+    for _ in range(_MAX_BLANKS):
+        blanks = _IS_BLANK[characters[positions]]
+        if not blanks.any():
             break
-        positions = positions + step * skipped
+        positions = positions + step * blanks
     return positions
 
 
