@@ -215,6 +215,7 @@ def sweep_leftovers(site: Installation) -> None:
         assert fork(leave_leftovers, site) == failpoints.EXIT_CODE
     site.wait(timedelta(hours=2))
     site.work()
+    site.wait(timedelta(hours=2))
     site.sweep()
     site.relay()
 
