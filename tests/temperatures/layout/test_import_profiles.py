@@ -99,7 +99,7 @@ def test_a_profile_has_no_say_where_the_file_decides(text: str, profile: dict[st
         ("city,temp,at\n7,280,2026-01-31 10:00\n", {"unit": "C"}, "unit"),
         # The file contradicts itself.
         (
-            "city;temp;at\n7;1;31.01.2026 10:00\n7;1;01.31.2026 10:00\n",
+            "city;temp;at\n7;1;31.01.2026 10:00\n7;1;31.01.2026 11:00\n7;1;01.31.2026 10:00\n",
             {"dates": "day-first"},
             "dates",
         ),
@@ -108,7 +108,7 @@ def test_a_profile_has_no_say_where_the_file_decides(text: str, profile: dict[st
         # It is none of the columns in question.
         (
             "city,at,temp 1,temp 2\n7,2026-01-31 10:00,1,2\n",
-            {"columns": {"temperature": 2}},
+            {"columns": {"temperature": 1}},
             "columns.temperature",
         ),
     ],
@@ -142,3 +142,11 @@ def test_the_wording_of_the_header_is_shown_and_tells_files_apart() -> None:
     assert other is not None
     assert decision.header == "City · Temp (F) · At"
     assert decision.header_digest == same.header_digest != other.header_digest
+
+
+def test_what_all_lines_decide_stays_so_where_a_profile_answers_something_else() -> None:
+    head = "city;temp;local time\n7;21,5;02.03.2026 10:00\n"
+    lines = [*head.encode().split(b"\n"), b"7;21,5;13.03.2026 10:00"]
+    decision = decide_with(head, {"zone": "+02:00"}, lines=lambda _: lines)
+    assert decision.questions == ()
+    assert (decision.layout.dates, decision.layout.zone_offset) == (DateOrder.DAY_FIRST, 120)

@@ -121,14 +121,14 @@ def _apply_profile(
 def _fill(draft: Draft, answers: Answers, profile: Answers) -> Answers | None:
     """Return the answers with those of a profile to the open questions; None where it has none.
 
-    It has no say where the file contradicts itself, nor about the city: a header says nothing of
-    where its logger is.
+    It has no say where the file contradicts itself. About the city nothing can be chosen: a header
+    says nothing of where its logger is.
     """
     values: dict[str, Any] = {}
     columns = dict(answers.columns)
     by_profile = set()
     for question in draft.questions:
-        if question.field in draft.contradicted or question.field == "city_id":
+        if question.field in draft.contradicted:
             continue
         place, _, name = question.field.rpartition(".")
         if place:
