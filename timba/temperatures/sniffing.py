@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Sequence
 from typing import Final
 
 from timba.files.kinds import HEAD_BYTES
-from timba.files.text_encoding import detect_encoding
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.drafts import draft_head
 from timba.temperatures.layout.encodings import decode_quickly
@@ -52,74 +49,3 @@ def unpack_head(head: bytes) -> bytes:
         if not head or len(unpacked) >= HEAD_BYTES:
             break
     return unpacked
-
-
-_MAX_DESCRIBED: Final = 120
-# So many lines in a row must look like readings: one line may do by chance.
-_MIN_LINES: Final = 2
-_DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars", ",": ""}
-_QUOTES: Final = "\"' =\u00a0"
-_NUMBER: Final = re.compile(r"[+−-]?\d{1,3}(?:[.,]\d+)?(?: ?°? ?[CFK])?")
-_CITY: Final = re.compile(r"\d{1,10}")
-_DATE: Final = r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
-_TIME: Final = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?"
-_ZONE: Final = r"(?: ?(?:Z|UTC|GMT)?(?:[+-]\d\d?:?(?:\d\d)?)?)?"
-_MOMENT: Final = re.compile(rf"{_DATE}[T ]+{_TIME}{_ZONE}")
-_DATE_ALONE, _TIME_ALONE = re.compile(_DATE), re.compile(_TIME + _ZONE)
-_HEADER: Final = re.compile(
-    r"temp|°|celsius|fahrenheit|kelvin|lämpötila|hőm|teplota|темп|темпер|grad|цельс", re.IGNORECASE
-)
-
-
-def describe_layout(head: bytes) -> str | None:
-    """Return what sets the layout of readings off from the plain one; None if there are none.
-
-    The words follow “It looks like temperature readings”. They may be empty, where it is in the
-    order of the fields or in how they are written.
-    """
-    encoding = detect_encoding(head) or "cp1252"
-    lines = head.decode(encoding, "replace").lstrip("\ufeff").splitlines()[:_MAX_DESCRIBED]
-    for delimiter, name in _DELIMITERS.items():
-        rows = [[field.strip(_QUOTES) for field in line.split(delimiter)] for line in lines]
-        found = [number for number, row in enumerate(rows) if _has_reading(row, delimiter)]
-        if len(found) < _MIN_LINES and not (found and len(lines) - found[0] <= _MIN_LINES):
-            continue
-        first = found[0]
-        header = lines[first - 1] if first else ""
-        if _HEADER.search(header) or (first < SNIFFED_LINES and _is_plain(rows[first])):
-            return _describe(lines[first], name, encoding, header, first)
-    return None
-
-
-def _has_reading(row: Sequence[str], delimiter: str) -> bool:
-    """Return whether a row has a moment and, beside it, a number that may be a temperature."""
-    rest = [field for field in row if not _MOMENT.fullmatch(field)]
-    if len(rest) == len(row):
-        dates = [field for field in row if _DATE_ALONE.fullmatch(field)]
-        times = [field for field in row if _TIME_ALONE.fullmatch(field)]
-        if not dates or not times:
-            return False
-        rest = [field for field in row if field not in {dates[0], times[0]}]
-    return any(_NUMBER.fullmatch(field) for field in rest) and len(row) > 1 + (delimiter == ",")
-
-
-def _is_plain(row: Sequence[str]) -> bool:
-    """Return whether a row has the three fields of a reading, in any order, and no other."""
-    numbers = [field for field in row if _NUMBER.fullmatch(field)]
-    cities = [field for field in row if _CITY.fullmatch(field)]
-    decimals = [field for field in numbers if not _CITY.fullmatch(field)]
-    moments = [field for field in row if _MOMENT.fullmatch(field)]
-    return len(row) in {3, 4} and bool(cities) and bool(decimals) and bool(moments)
-
-
-def _describe(line: str, delimiter: str, encoding: str, header: str, preamble: int) -> str:
-    marks = [
-        f"with {delimiter} between the fields" if delimiter else "",
-        "with decimal commas" if delimiter and re.search(r"\d,\d", line) else "",
-        "with quotes" if '"' in line else "",
-        "in °F" if re.search(r"°?F\b|fahrenheit", header, re.IGNORECASE) else "",
-        f"in {encoding.upper()}" if not encoding.startswith("utf-8") and not line.isascii() else "",
-        "in UTF-16" if encoding.startswith("utf-16") else "",
-        f"below {preamble} lines" if preamble > 1 else "",
-    ]
-    return ", ".join(mark for mark in marks if mark)
