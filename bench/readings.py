@@ -17,6 +17,7 @@ turn. Compare ratios: absolute times mean nothing on shared machines.
 from __future__ import annotations
 
 import argparse
+import csv
 import logging
 import os
 import statistics
@@ -25,7 +26,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,11 +48,10 @@ django.setup()
 logging.disable(logging.WARNING)
 
 import duckdb
-import numpy as np
 from django.core.management import call_command
 from django.db import connection, models
-from django.utils import timezone
 
+from tests.temperatures.large_files import PLAIN, Written, write_readings
 from timba.accounts.models import Client, User
 from timba.accounts.services import open_client
 from timba.files.models import File
@@ -61,36 +63,13 @@ PARTS: Final = ("dense", "sparse", "variants", "orm", "memory", "cities")
 MAX_RATIO, MAX_VARIANT, MIN_BULK, MIN_CREATE = 3.2, 1.6, 50, 500
 MAX_MEGABYTES, MAX_MEGABYTES_OF_CITIES = 400, 512
 CITIES: Final = 2_000_000
-START: Final = np.datetime64("2025-01-01T00:00:00", "s")
+BULK, ONE_BY_ONE = 100_000, 2_000
 _SCAN: Final = """
     SELECT city_id, min(temperature), avg(temperature), max(temperature)
     FROM read_csv(?, header = false, columns = {
         'city_id': 'INTEGER', 'temperature': 'DECIMAL(9, 2)', 'at': 'TIMESTAMPTZ'})
     GROUP BY city_id
 """
-# A bad line of every sort, at every hundredth line.
-_BAD: Final = (
-    *("7,21.5", "x,21.50,2025-01-01T00:00:00Z", "0,21.50,2025-01-01T00:00:00Z", "7,21.50,"),
-    *("7,n/a,2025-01-01T00:00:00Z", "7,1000,2025-01-01T00:00:00Z", "7,1.5,2025-02-29T00:00:00Z"),
-    *(
-        "7,21.50,2025-01-01T24:00:00Z",
-        "7,21.50,2025-01-01T00:00:00+25:00",
-        "7,1.5,1969-01-01T00:00",
-    ),
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
-    """How the lines of a file are written."""
-
-    timestamp: str = "{}Z"
-    delimiter: str = ","
-    decimal: str = "."
-    end: str = "\n"
-    bad: bool = False
-
-
 VARIANTS: Final = {
     "1 % bad lines": Written(bad=True),
     "CRLF": Written(end="\r\n"),
@@ -126,6 +105,7 @@ class Bench:
     def __init__(self, *, readings: int, pairs: int) -> None:
         self.readings, self.pairs = readings, pairs
         self.missed: list[str] = []
+        self.counted = 0
         # Of the last file that was counted.
         self.cpu_seconds = 0.0
         staff, _ = User.unscoped.get_or_create(username="bench", is_staff=True)
@@ -134,41 +114,37 @@ class Bench:
 
     def dense(self) -> None:
         """A thousand cities, a reading a minute of each."""
-        self._compare_with_scan("dense", write_file("dense", self.readings, 1000, 60))
+        self._compare_with_scan("dense", temperature_file("dense", self.readings, 1000, 60))
 
     def sparse(self) -> None:
         """Thousands of cities, a reading every six hours of each."""
-        self._compare_with_scan("sparse", write_file("sparse", self.readings, 6849, 6 * 3600))
+        self._compare_with_scan("sparse", temperature_file("sparse", self.readings, 6849, 6 * 3600))
 
     def variants(self) -> None:
         """The same readings, written in other ways."""
-        clean = write_file("clean", self.readings // 3, 1000, 60)
+        clean = temperature_file("clean", self.readings // 3, 1000, 60)
         for name, written in VARIANTS.items():
-            other = write_file("other", self.readings // 3, 1000, 60, written)
-            ratios = [self.count(other) / self.count(clean) for _ in range(self.pairs)]
+            other = temperature_file("other", self.readings // 3, 1000, 60, written)
+            ratios = [self.count(other, written) / self.count(clean) for _ in range(self.pairs)]
             self._report(name, ratios, "× the plain file", at_most=MAX_VARIANT)
 
     def orm(self) -> None:
         """The same readings as rows of a table with an index, by `bulk_create` and one by one."""
-        path = write_file("orm", self.readings // 10, 1000, 60)
-        per_reading = self.count(path) / (self.readings // 10)
+        path = temperature_file("orm", self.readings // 3, 1000, 60)
+        per_reading = self.count(path) / (self.readings // 3)
         with connection.schema_editor() as editor:
             editor.create_model(PlainReading)
         try:
-            rows = [
-                PlainReading(city_id=n, temperature="21.5", at=timezone.now())
-                for n in range(50_000)
-            ]
-            bulk = seconds(lambda: PlainReading.objects.bulk_create(rows, batch_size=5000))
+            bulk = seconds(lambda: create_in_bulk(path))
             self._report(
-                "bulk_create of 5,000",
-                [bulk / 50_000 / per_reading],
-                "× its time",
-                at_least=MIN_BULK,
+                "bulk_create of 5,000", [bulk / BULK / per_reading], "× its time", at_least=MIN_BULK
             )
-            one = seconds(create_one_by_one)
+            one = seconds(lambda: create_one_by_one(path))
             self._report(
-                "objects.create", [one / 1000 / per_reading], "× its time", at_least=MIN_CREATE
+                "objects.create",
+                [one / ONE_BY_ONE / per_reading],
+                "× its time",
+                at_least=MIN_CREATE,
             )
         finally:
             with connection.schema_editor() as editor:
@@ -177,19 +153,20 @@ class Bench:
     def memory(self) -> None:
         """Ever more readings, each in a worker of its own."""
         for readings in (self.readings // 10, self.readings, 5 * self.readings):
-            path = write_file("memory", readings, 1000, 60)
+            path = temperature_file("memory", readings, 1000, 60)
             self._measure_memory(f"{readings:,} readings", path, MAX_MEGABYTES)
 
     def cities(self) -> None:
         """Two readings of each of two million cities."""
-        path = write_file("cities", 2 * CITIES, CITIES, 3600)
+        path = temperature_file("cities", 2 * CITIES, CITIES, 3600)
         self._measure_memory(f"{CITIES:,} cities", path, MAX_MEGABYTES_OF_CITIES)
 
-    def count(self, path: Path) -> float:
+    def count(self, path: Path, written: Written = PLAIN) -> float:
         """Accept a file; return how long it took from then until its readings counted."""
         upload = Upload(name=path.name)
         # Otherwise the second file would be a duplicate of the first.
-        upload.write(f"1,20.00,1980-01-01T00:00:00.{time.time_ns() // 1000 % 10**6:06}Z\n".encode())
+        upload.write(written.line("1", "20.00", f"1980-01-01T00:00:{self.counted:02}").encode())
+        self.counted += 1
         with path.open("rb") as source:
             while chunk := source.read(1024 * 1024):
                 upload.write(chunk)
@@ -233,16 +210,16 @@ class Bench:
         command = [sys.executable, __file__, "--one", str(path)]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         elapsed, megabytes = map(float, output.split())
-        self._report(f"{name}, {elapsed:.1f} s", [megabytes], "MB at most", at_most=limit)
+        self._report(f"{name}, {elapsed:.1f} s", [megabytes], "MB", at_most=limit)
 
     def _report(
         self, name: str, values: list[float], unit: str, *, at_most: float = 0, at_least: float = 0
     ) -> None:
         """Print the median of some ratios and their range, and compare it with a limit."""
         middle = statistics.median(values)
-        spread = f"({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
+        spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
         limit = f"at most {at_most}" if at_most else f"at least {at_least}"
-        print(f"  {name:<34} {middle:8.2f} {unit} {spread}, {limit}", flush=True)
+        print(f"  {name:<34} {middle:8.2f} {unit}{spread}, {limit}", flush=True)
         if (at_most and middle > at_most) or middle < at_least:
             self.missed.append(name)
 
@@ -262,34 +239,34 @@ class PlainReading(models.Model):
         return str(self.pk)
 
 
-def create_one_by_one() -> None:
-    """Create 1,000 rows."""
-    for number in range(1000):
-        PlainReading.objects.create(city_id=number, temperature="21.5", at=timezone.now())
+def create_in_bulk(path: Path) -> None:
+    """Create rows of the first lines of a file, as it is usually done."""
+    with path.open(newline="") as file:
+        lines = islice(csv.reader(file), BULK)
+        PlainReading.objects.bulk_create(map(read_line, lines), batch_size=5000)
 
 
-def write_file(
-    name: str, readings: int, cities: int, step: int, written: Written = Written()
+def create_one_by_one(path: Path) -> None:
+    """Create each row of the first lines of a file."""
+    with path.open(newline="") as file:
+        for line in islice(csv.reader(file), ONE_BY_ONE):
+            read_line(line).save()
+
+
+def read_line(line: list[str]) -> PlainReading:
+    """Return the row of a line."""
+    city, temperature, at = line
+    return PlainReading(
+        city_id=int(city), temperature=Decimal(temperature), at=datetime.fromisoformat(at)
+    )
+
+
+def temperature_file(
+    name: str, readings: int, cities: int, step: int, written: Written = PLAIN
 ) -> Path:
-    """Write readings of each city every `step` seconds, in order of time."""
+    """Return the path of a new file: see `write_readings`."""
     path = Path(_FOLDER.name, f"{name}.csv")
-    rng = np.random.default_rng(7)
-    names = [str(city) for city in range(1, cities + 1)]
-    number = 0
-    with path.open("w", newline="") as file:
-        for at in range(-(-readings // cities)):
-            moment = written.timestamp.format(START + at * step)
-            values = rng.integers(-2500, 3500, min(cities, readings - number)).tolist()
-            lines = []
-            for city, value in zip(names, values, strict=False):
-                number += 1
-                if written.bad and number % 100 == 0:
-                    lines.append(_BAD[number // 100 % len(_BAD)])
-                    continue
-                temperature = f"{value / 100:.1f}" if number % 10 == 0 else f"{value / 100:.2f}"
-                temperature = temperature.replace(".", written.decimal)
-                lines.append(written.delimiter.join((city, temperature, moment)))
-            file.write(written.end.join(lines) + written.end)
+    write_readings(path, readings, cities, step, written)
     return path
 
 

@@ -32,6 +32,8 @@ _FORMULA: Final = re.compile(rf"{_SKIPPED}[{_TRIGGERS}\t\r\n\0]")
 _FORMULA_WITHIN: Final = re.compile(
     rf"(?:;|(?!\A)[\t\r\n])(?!{_NUMBER})(?={_SKIPPED}[{_TRIGGERS}])"
 )
+# What `_FORMULA_WITHIN` begins with: looking for it alone is several times as fast.
+_SEPARATOR: Final = re.compile(r"[;\t\r\n]")
 # Control characters that XML 1.0, and so a workbook, cannot hold.
 _NOT_IN_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -84,7 +86,7 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
 
 def escape_formula(text: str) -> str:
     """Return `text` with an apostrophe wherever a spreadsheet would see a formula begin."""
-    escaped = _FORMULA_WITHIN.sub(r"\g<0>'", text)
+    escaped = _FORMULA_WITHIN.sub(r"\g<0>'", text) if _SEPARATOR.search(text) else text
     return f"'{escaped}" if runs_as_formula(text) else escaped
 
 

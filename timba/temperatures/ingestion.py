@@ -8,7 +8,7 @@ runs until the file is settled with it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -169,7 +169,7 @@ def _write_lines(
 
 def _parse_ahead(
     blocks: Iterable[Block], layout: Layout, check: Callable[[], None]
-) -> Iterator[ParsedBlock]:
+) -> Generator[ParsedBlock]:
     """Yield parsed blocks in their order while threads parse the next ones.
 
     `check`, which is called all the time, may raise. What `blocks` raises of a damaged file is

@@ -92,12 +92,10 @@ class ReadingsWriter:
         self.row_groups: list[RowGroup] = []
         self._batch_size, self._row_group_size = batch_size, row_group_size
         self._max_partials = max_partials
-        # Of a column, the operating system provides only as much as is filled.
-        self._pending: tuple[Int32Array, Int64Array, Int32Array] = (
-            np.empty(batch_size, dtype=np.int32),
-            np.empty(batch_size, dtype=np.int64),
-            np.empty(batch_size, dtype=np.int32),
-        )
+        # The readings of the next batch. Memory is taken only for what is filled.
+        self._cities: Int32Array = np.empty(batch_size, dtype=np.int32)
+        self._times: Int64Array = np.empty(batch_size, dtype=np.int64)
+        self._hundredths: Int32Array = np.empty(batch_size, dtype=np.int32)
         self._pending_count = 0
         self._partials: list[CityColumns] = []
         self._overlapping: Int32Array = np.empty(0, dtype=np.int32)
@@ -122,11 +120,11 @@ class ReadingsWriter:
         start = 0
         while start < len(cities):
             part = slice(start, start + self._batch_size - self._pending_count)
-            added = cities[part], times[part], hundredths[part]
-            end = self._pending_count + len(added[0])
-            for pending, column in zip(self._pending, added, strict=True):
-                pending[self._pending_count : end] = column
-            self._pending_count = end
+            free = slice(self._pending_count, self._pending_count + len(cities[part]))
+            self._cities[free] = cities[part]
+            self._times[free] = times[part]
+            self._hundredths[free] = hundredths[part]
+            self._pending_count = free.stop
             start = part.stop
             if self._pending_count == self._batch_size:
                 self._write_batch()
@@ -155,8 +153,9 @@ class ReadingsWriter:
             self.totals = merge_totals(self._partials)
 
     def _write_batch(self) -> None:
+        pending = slice(self._pending_count)
         cities, times, hundredths = sort_readings(
-            *(column[: self._pending_count] for column in self._pending)
+            self._cities[pending], self._times[pending], self._hundredths[pending]
         )
         self._pending_count = 0
         self.count += len(cities)

@@ -88,7 +88,8 @@ def _rows(
 
 def _datetimes(times: Int64Array) -> list[Any]:
     """Return times in UTC as Django's backends for SQLite and MariaDB write them, by `str`."""
-    return times.astype("datetime64[us]").tolist()
+    datetimes: list[Any] = times.astype("datetime64[us]").tolist()
+    return datetimes
 
 
 def _copy_data(client_id: int, file_id: uuid.UUID, run: int, cities: CityColumns) -> bytes:
