@@ -94,6 +94,8 @@ def test_the_unit_of_a_temperature_is_known(text: str, unit: NamedUnit | None) -
         ("Local time", NamedZone(None, "Local time")),
         ("Time (EET)", NamedZone(None, "EET")),
         ("Time (CET)", NamedZone(None, "CET")),
+        ("Время (МСК)", NamedZone(None, "МСК")),
+        ("Tid (svensk normaltid)", NamedZone(None, "Tid (svensk normaltid)")),
         ("Time (Europe/Riga)", NamedZone(None, "Europe/Riga")),
         ("Time (Etc/GMT-2)", NamedZone(None, "Etc/GMT-2")),
         ("Time (UTC+15)", NamedZone(None, "UTC+15")),

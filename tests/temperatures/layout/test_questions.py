@@ -164,6 +164,34 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"“(UTC+02:00) Helsinki”, from line 1, {ZONE}",
             USUAL,
         ),
+        # Open-Meteo.
+        (
+            (
+                "latitude,utc_offset_seconds,timezone,timezone_abbreviation\n"
+                f"56.9,7200,Europe/Riga,EET\n\ncity,time,temperature (°C)\n7,{AT},1\n"
+            ),
+            "zone",
+            f"“EET”, from line 2, {ZONE}",
+            ("+02:00", "+03:00"),
+        ),
+        (
+            f"# All times in EST\ncity,temp,at\n7,1,{AT}\n",
+            "zone",
+            f"“EST”, from line 1, {ZONE}",
+            ("-05:00", "-04:00"),
+        ),
+        (
+            f"Exported in UTC-3\ncity,temp,at\n7,1,{AT}\n",
+            "zone",
+            f"“UTC-3”, from line 1, {ZONE}",
+            ("-03:00", *USUAL),
+        ),
+        (
+            f"Times are local time\ncity,temp,at\n7,1,{AT}\n",
+            "zone",
+            f"“local time”, from line 1, {ZONE}",
+            USUAL,
+        ),
         (
             f"city,temp,at,tz\n7,1,{AT},+02:00\n7,1,{AT},+03:00\n",
             "zone",
@@ -282,3 +310,17 @@ def test_a_city_that_is_given_is_that_of_a_file_without_cities(
     assert [warning["code"] for warning in decision.warnings] == codes
     assert decision.read_as is not None
     assert decision.read_as.get("city_id") == city_id
+
+
+@pytest.mark.parametrize(
+    ("above", "offset"),
+    [
+        ("timezone,timezone_abbreviation\nGMT,GMT\n", 0),
+        ("utc_offset_seconds,timezone_abbreviation\n7200,GMT+2\n", 120),
+        ("Location: local mill, Tel. -0530\nStart: 2026-01-31T10:00+02:00\n", 0),
+    ],
+)
+def test_lines_above_the_header_leave_the_zone_no_question(above: str, offset: int) -> None:
+    decision = decide_layout(f"{above}city,temp,at\n7,1,{AT}\n".encode())
+    assert decision is not None
+    assert (decision.questions, decision.layout.zone_offset) == ((), offset)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from timba.files.questions import Question
 from timba.files.wording import fold
+from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.column_choice import column_name
 from timba.temperatures.layout.header_words import ZONE
@@ -18,6 +20,7 @@ from timba.temperatures.layout.zones import (
     ZONE_WORDS,
     NamedZone,
     choices_for,
+    find_mention,
     format_offset,
     read_zone,
 )
@@ -40,6 +43,8 @@ def decide_zone(table: Table, columns: Sequence[int], answers: Answers) -> ZoneD
         return _take(answers.zone_offset, answers.source("zone"))
     places = (_in_header(table, columns), _in_column(table), _in_preamble(table))
     named = [each for each in places if each is not None]
+    if not named and (mention := _mentioned_above(table)):
+        named = [mention]
     if not named:
         return ZoneDecision()
     for zone, place in named:
@@ -100,6 +105,34 @@ def _in_preamble(table: Table) -> tuple[NamedZone, str] | None:
     """Return the zone that a line of settings above the header gives: `Time zone: UTC+2`."""
     for number, line in enumerate(table.preamble, start=1):
         name, value = split_setting(line)
-        if value and ZONE_WORDS.search(fold(name)):
+        is_setting = value and not ZONE_WORDS.search(fold(value))
+        if is_setting and ZONE_WORDS.search(fold(name)):
             return read_zone(value), f"from line {number}"
+    return _in_table_above(table)
+
+
+def _in_table_above(table: Table) -> tuple[NamedZone, str] | None:
+    """Return the zone that stands beneath its name in a table of settings above the header."""
+    rows = [split_fields(line, table.delimiter) for line in table.preamble]
+    for number, (names, values) in enumerate(pairwise(rows), start=2):
+        zones = [
+            read_zone(value)
+            for name, value in zip(names, values, strict=False)
+            if value and ZONE_WORDS.search(fold(name))
+        ]
+        if zones:
+            # An abbreviation behind a place says more of it.
+            certain = [zone for zone in zones if zone.offset is not None]
+            return (certain or zones[-1:])[0], f"from line {number}"
+    return None
+
+
+def _mentioned_above(table: Table) -> tuple[NamedZone, str] | None:
+    """Return the zone that a remark above the header speaks of: `Times in EST`.
+
+    It may be that of another time, such as the one of the export.
+    """
+    for number, line in enumerate(table.preamble, start=1):
+        if text := find_mention(line):
+            return NamedZone(None, text), f"from line {number}"
     return None

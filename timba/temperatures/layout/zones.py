@@ -24,7 +24,7 @@ _STANDARD: Final = {
     **dict.fromkeys(("EET", "EEST", "OEZ", "OESZ", "FLE"), (120, 180)),
     **dict.fromkeys(("CET", "CEST", "MEZ", "MESZ"), (60, 120)),
     **dict.fromkeys(("WET", "WEST", "BST"), (0, 60)),
-    **dict.fromkeys(("MSK", "MSD"), (180, 240)),
+    **dict.fromkeys(("MSK", "MSD", "МСК"), (180, 240)),
     **dict.fromkeys(("EST", "EDT"), (-300, -240)),
     **dict.fromkeys(("CST", "CDT"), (-360, -300)),
     **dict.fromkeys(("MST", "MDT"), (-420, -360)),
@@ -39,7 +39,14 @@ _PLACE: Final = re.compile(
 _LOCAL: Final = re.compile(
     r"\w*(?:local|lokal|locale?|ortszeit|vietej|vietin|kohalik|paikalli|местн|місцев|miejscow)\w*"
     r"|\w+ (?:standard|daylight|summer|winter) time|\w*(?:sommer|winter|normal)zeit"
+    r"|(?:sommar|vinter|normal)tid"
     r"|heure d'(?:été|hiver)|\bDST\b",
+    re.IGNORECASE,
+)
+# A remark speaks of a time, not of a local shop.
+_LOCAL_TIME: Final = re.compile(
+    r"\blocal (?:standard )?times?\b|\bortszeit|\blokal tid|\bheure locale|\bhora local"
+    r"|\bczas\w* (?:lokaln|miejscow)|\bviet\w* laik|\bместн\w* врем|\bмісцев\w* час",
     re.IGNORECASE,
 )
 _USUAL: Final = (0, 60, 120, 180)
@@ -79,6 +86,17 @@ def find_zone(text: str) -> NamedZone | None:
     return None
 
 
+def find_mention(text: str) -> str:
+    """Return the words of a remark that name another zone than UTC, or an empty text."""
+    text = text[:_MAX_TEXT]
+    zone = find_zone(_LOCAL.sub(" ", text))
+    # A mere “-0530” may be any number.
+    if zone is not None and zone.offset != 0 and zone.text[0].isalpha():
+        return zone.text
+    match = _LOCAL_TIME.search(text)
+    return match[0] if match else ""
+
+
 def read_zone(text: str) -> NamedZone:
     """Return the zone that the value of a setting is, such as `UTC+2`, `+2` or `Europe/Riga`."""
     text = text[:_MAX_TEXT]
@@ -109,6 +127,9 @@ def choices_for(zone: NamedZone) -> tuple[str, ...]:
     """Return the zones that a name may mean, the most usual first."""
     match = _ABBREVIATION.search(zone.text)
     offsets = (_STANDARD[match[0]] if match else ()) or _USUAL
+    stated = find_zone(zone.text)
+    if stated is not None and stated.offset is not None and stated.offset not in offsets:
+        offsets = (stated.offset, *offsets)
     return tuple(map(format_offset, offsets))
 
 
