@@ -1,6 +1,6 @@
 """Statistics of one city: 100 files of 1 M readings, and 10 files of 10 M readings of one city.
 
-    .venv/bin/python bench/statistics.py
+    .venv/bin/python bench/city_statistics.py
 
 The objects are written by the ReadingsWriter and the totals staged as by the worker, in a new
 SQLite database. Bounds are random odd seconds, and nothing is cached but footers. Compare ratios:
