@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from timba.temperatures.layout.layouts import Layout, Unit
@@ -13,6 +14,8 @@ from timba.temperatures.reasons import LineError, Reason, temperature_reason
 MIN_HUNDREDTHS, MAX_HUNDREDTHS = -27315, 99999
 # 999.99 °C are 1831.982 °F.
 _MAX_WHOLE_DIGITS: Final = 4
+# Characters.
+_MAX_REMEMBERED: Final = 16
 # In ten-thousandths of the unit: 0 °C, and a hundredth of a degree Celsius. 32 °F are 0 °C, and
 # 1.8 °F are one degree; 273.15 K are 0 °C.
 _SCALES: Final = {
@@ -41,7 +44,13 @@ def temperature_parser(layout: Layout) -> Callable[[str], int]:
             raise LineError(Reason.TEMPERATURE_RANGE)
         return hundredths
 
-    return parse_temperature
+    remember = lru_cache(maxsize=16384)(parse_temperature)
+
+    def parse_remembered(text: str) -> int:
+        # The same temperatures come again and again; a number with a million decimals does not.
+        return remember(text) if len(text) <= _MAX_REMEMBERED else parse_temperature(text)
+
+    return parse_remembered
 
 
 def _ten_thousandths(whole: str, fraction: str) -> int:

@@ -11,6 +11,8 @@ from typing import Final
 from timba.temperatures.layout.layouts import DateOrder, Layout
 from timba.temperatures.reasons import LineError, Reason, timestamp_reason
 
+# Characters.
+_MAX_DATE: Final = len("2025-01-31")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 # Microseconds.
 SECOND = 1_000_000
@@ -86,19 +88,27 @@ def _date_parser(layout: Layout) -> Callable[[str], int]:
     forms = _compile(_date_forms(layout))
     reason = timestamp_reason(layout)
 
-    @lru_cache(maxsize=4096)
-    def parse_date(text: str) -> int:
+    def find_date(text: str) -> int | str:
         parts = _match_any(forms, text)
         if parts is None:
-            raise LineError(reason)
+            return reason
         year = _full_year(parts["year"])
         if not FIRST_YEAR <= year <= LAST_YEAR:
-            raise LineError(Reason.YEAR)
+            return Reason.YEAR
         try:
             day = date(year, int(parts["month"]), int(parts["day"]))
-        except ValueError as error:
-            raise LineError(Reason.DATE) from error
+        except ValueError:
+            return Reason.DATE
         return (day.toordinal() - EPOCH_DAY) * DAY
+
+    # Reasons are remembered too: a date that is bad in one line is bad in many.
+    remember = lru_cache(maxsize=4096)(find_date)
+
+    def parse_date(text: str) -> int:
+        found = remember(text) if len(text) <= _MAX_DATE else reason
+        if isinstance(found, str):
+            raise LineError(found)
+        return found
 
     return parse_date
 
