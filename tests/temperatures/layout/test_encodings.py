@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from timba.files.kinds import HEAD_BYTES
 from timba.temperatures.layout.decisions import Decision, decide_layout
+from timba.temperatures.layout.encodings import decode_heads
 from timba.temperatures.layout.layouts import Layout, Unit
 
 AT = "2026-01-31 10:00"
@@ -99,3 +101,9 @@ def test_a_profile_answers_which_encoding_it_is() -> None:
     assert decision is not None
     assert (decision.layout.encoding, decision.layout.unit) == ("cp1252", Unit.CELSIUS)
     assert (decision.questions, decision.profile) == ((), 3)
+
+
+def test_a_line_that_goes_on_behind_the_head_is_left_out() -> None:
+    head = b"a\n" * (HEAD_BYTES // 2 - 1)
+    assert decode_heads(head + b"bc", None)[0].lines[-1] == "a"
+    assert decode_heads(head + b"b", None)[0].lines[-1] == "b"

@@ -43,6 +43,7 @@ def test_the_fields_of_a_reading_are_known(language: str) -> None:
         ("Temp (F)", NamedUnit(Unit.FAHRENHEIT, "F")),
         ("Temp, °F (LGR S/N: 104, SEN S/N: 5)", NamedUnit(Unit.FAHRENHEIT, "°F")),
         ("Temp, °C (LGR S/N: 104, SEN S/N: 5, LBL: F)", NamedUnit(Unit.CELSIUS, "°C")),
+        ("Temp (LGR S/N: 104, LBL: 0.1)", None),
         ("Celsius(°C)", NamedUnit(Unit.CELSIUS, "Celsius")),
         ("°C", NamedUnit(Unit.CELSIUS, "°C")),
         ("Temperature(℃)", NamedUnit(Unit.CELSIUS, "°C")),

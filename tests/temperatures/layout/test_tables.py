@@ -119,11 +119,6 @@ def test_other_texts_have_no_layout(text: str) -> None:
     assert decide_layout(text.encode()) is None
 
 
-def test_the_last_line_of_a_longer_file_is_not_looked_at() -> None:
-    head = (HEADER + ROW * 4000).encode()[: 64 * 1024 - 9] + b"x" * 9
-    assert layout_of(head.decode()) == Layout(skipped_lines=1)
-
-
 def test_the_unit_above_the_header_is_that_of_a_header_without() -> None:
     assert layout_of("Model,X\nTemperature unit,°F\n" + HEADER + ROW) == Layout(
         unit=Unit.FAHRENHEIT, skipped_lines=3
