@@ -24,6 +24,7 @@ from timba.temperatures.vectorised.words import (
     Positions,
     Words,
     constant,
+    flagged_rows,
     number_of_eight_digits,
     pairs_of_digits,
 )
@@ -120,11 +121,12 @@ def parse_temperatures(
     lengths = ends - starts
     lengths -= negative
     rounded_up: npt.NDArray[np.int32] | None = None
-    others = ((words & _MARK_BYTE) != marked.mark).nonzero()[0]
-    if others.size:
+    others = (words & _MARK_BYTE) != marked.mark
+    if others.any():
+        rows = flagged_rows(others)
         rounded_up = np.zeros(len(words), np.int32)
-        words[others], lengths[others], rounded_up[others] = _with_two_decimals(
-            text, words[others], ends[others], lengths[others], marked
+        words[rows], lengths[rows], rounded_up[rows] = _with_two_decimals(
+            text, words[rows], ends[rows], lengths[rows], marked
         )
     words ^= marked.pattern.text
     words &= LAST_BYTES.take(lengths, mode="clip")
@@ -163,15 +165,17 @@ def _with_two_decimals(
     aligned_lengths = lengths + (_DECIMALS - decimals)
     aligned_lengths[decimals == WIDTH] += WIDTH + 1
     rounded_up = np.zeros(len(words), bool)
-    long = np.flatnonzero((decimals > _DECIMALS) & (decimals < WIDTH))
-    if long.size:
-        further = decimals[long] - _DECIMALS
-        digits = words[long] ^ DIGITS.text
+    long = (decimals > _DECIMALS) & (decimals < WIDTH)
+    if long.any():
+        rows = flagged_rows(long)
+        further = decimals[rows] - _DECIMALS
+        digits = words[rows] ^ DIGITS.text
         digits &= LAST_BYTES.take(further)
-        aligned[long] = text.words_before(ends[long] - further)
-        aligned[long[DIGITS.differ(digits)]] = 0
+        two_decimals = text.words_before(ends[rows] - further)
+        two_decimals[DIGITS.differ(digits)] = 0
+        aligned[rows] = two_decimals
         third = digits >> (8 * (WIDTH - further)).astype(np.uint64)
-        rounded_up[long] = (third & BYTE) >= _FIVE
+        rounded_up[rows] = (third & BYTE) >= _FIVE
     return aligned, aligned_lengths, rounded_up
 
 

@@ -21,13 +21,13 @@ from timba.temperatures.vectorised.words import (
     Positions,
     Words,
     constant,
+    flagged_rows,
     number_of_eight_digits,
     pairs_of_digits,
     word,
 )
 
 Times = npt.NDArray[np.int64]
-Rows = Positions | slice
 
 _DATE = Pattern(b"0000-00-")
 _CLOCK = Pattern(b"00T00:00")
@@ -81,7 +81,7 @@ def parse_timestamps(text: PaddedText, starts: Positions, ends: Positions) -> tu
     lengths = ends - starts
     dates, clocks, bad = _date_and_clock(words)
     if bad.any():
-        rows = _rows(bad)
+        rows = flagged_rows(bad)
         words[rows], lengths[rows] = _with_common_characters(words[rows], lengths[rows])
         dates[rows], clocks[rows], bad[rows] = _date_and_clock(words[rows])
     times = _minutes(dates, clocks, bad)
@@ -92,18 +92,13 @@ def parse_timestamps(text: PaddedText, starts: Positions, ends: Positions) -> tu
     others |= lengths != _SECONDS_AND_Z_LENGTH
     tails, bad_tails = _whole_seconds(seconds)
     if others.any():
-        rows = _rows(others)
+        rows = flagged_rows(others)
         tails[rows], bad_tails[rows] = _parse_tails(
             words[rows], lengths[rows], text.words_before(ends[rows])
         )
     times += tails
     bad |= bad_tails
     return times, bad
-
-
-def _rows(flags: Flags) -> Rows:
-    """Return the flagged rows; a slice of all rows needs no copy."""
-    return slice(None) if flags.all() else flags.nonzero()[0]
 
 
 def _date_and_clock(words: Words) -> tuple[Words, Words, Flags]:

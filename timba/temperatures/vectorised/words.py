@@ -89,6 +89,11 @@ class Pattern:
         return flags
 
 
+def flagged_rows(flags: Flags) -> Positions | slice:
+    """Return the flagged rows; a slice of all rows needs no copies of them."""
+    return slice(None) if flags.all() else flags.nonzero()[0]
+
+
 def pairs_of_digits(values: Words) -> Words:
     """Return words whose byte i is the number of two digits that begins at byte i."""
     pairs = values * _TEN
