@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timba.temperatures.layout.decisions import decide_layout
@@ -131,6 +131,7 @@ def test_the_unit_above_the_header_is_that_of_a_header_without() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_decision(head: bytes) -> None:
     decide_layout(head)
@@ -171,6 +172,7 @@ PIECES = (
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=60), st.sampled_from(["utf-8", "utf-16", "cp1252"])
 )
