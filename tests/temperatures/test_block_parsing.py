@@ -224,6 +224,14 @@ def test_every_two_digits_of_a_time() -> None:
     assert len(readings) == 24 * 4 + 60 * 5
 
 
+@pytest.mark.parametrize("clock", ["12:00", "12:00:00", "12:00:00.0"])
+def test_any_two_zones(clock: str) -> None:
+    """Where all lines have the same zone, it is parsed once."""
+    for zones in product([*ZONES, "+02:01", "-02:00", "+03:00", "+24:00", " Z"], repeat=2):
+        lines = [write(("7", "1.25", f"2025-06-01T{clock}{zone}"), PLAIN) for zone in zones]
+        assert_parsed_as_defined(lines, PLAIN)
+
+
 @all_layouts
 def test_edges_of_every_field(layout: Layout) -> None:
     lines = [

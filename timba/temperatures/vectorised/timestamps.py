@@ -166,7 +166,9 @@ def _whole_seconds(digits: Words) -> tuple[Times, Flags]:
 
 def _parse_tails(words: Words, lengths: Positions, last: Words) -> tuple[Times, Flags]:
     """Parse `:SS.fraction` and a zone, of which any may be missing; `last` are their last words."""
-    offsets, zone_lengths = _parse_zones(last)
+    # Often all end with the same zone: it is parsed once.
+    have_one_zone = not ((last ^ last[0]) >> _EIGHT).any()
+    offsets, zone_lengths = _parse_zones(last[:1] if have_one_zone else last)
     lengths = lengths - zone_lengths
     lengths = np.minimum(lengths.view(np.uint64), _OTHER_LENGTH).view(np.intp)
     digits = words[:, 2] ^ _SECONDS.text
