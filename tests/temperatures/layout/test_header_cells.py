@@ -65,6 +65,8 @@ def test_the_fields_of_a_reading_are_known(language: str) -> None:
         ("Sensor F temperature", NamedUnit(None, "F")),
         ("Temp sensor K", NamedUnit(None, "K")),
         ("Temp sensor C", None),
+        ("Reading [°C]", NamedUnit(Unit.CELSIUS, "°C")),
+        ("Messwert (F)", NamedUnit(Unit.FAHRENHEIT, "F")),
         ("K-type temp", None),
         ("Temperature (C/F)", NamedUnit(None, "F")),
         ("Temperature (°C, °F)", NamedUnit(None, "°C/°F")),
@@ -115,7 +117,9 @@ def test_the_zone_of_a_time_is_known(text: str, zone: NamedZone | None) -> None:
         "Humidity (%)", "Dew Point(°C)", "Taupunkt [°C]", "Wet bulb temp", "High Alarm",
         "Temp Set Point", "Battery (V)", "Pressure (hPa)", "Heat index (°C)", "Elapsed time",
         "Serial Number", "Coupler Attached (LGR S/N: 104)", "Temperature trend", "Barcode",
-        "Length (m)", "Amount", "Влажность", "Wind speed",
+        "Length (m)", "Amount", "Влажность", "Wind speed", "Moisture %", "Holzfeuchte",
+        "Puukosteus", "Luftfuktighet", "Forecast temp", "Temp SD", "Temperature anomaly",
+        "Temp. Obergrenze",
     ],
 )  # fmt: skip
 def test_what_else_loggers_and_tallies_name_is_no_field_of_a_reading(text: str) -> None:

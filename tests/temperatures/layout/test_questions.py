@@ -21,6 +21,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
         ("at,temp\n2026-01-31 10:00,1\n", "city_id", NO_CITY, ()),
         # A column that counts the rows is not one of cities, nor is one of other things.
         (f"id,temp,at\n1,5,{AT}\n2,5,{AT}\n", "city_id", NO_CITY, ()),
+        (f"record,temp,at\n3,5,{AT}\n2,5,{AT}\n1,5,{AT}\n", "city_id", NO_CITY, ()),
+        (f"scan,temp,at\n1,5,{AT}\n2,5,{AT}\n", "city_id", NO_CITY, ()),
         (f"pressure,temp,at\n1013,5,{AT}\n", "city_id", NO_CITY, ()),
         (f"station,temp,at\nRiga,5,{AT}\nRiga,5,{AT}\n", "city_id", NO_CITY, ()),
         (
@@ -145,6 +147,15 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
                 f"column C (“unit”). {UNIT}"
             ),
             ("C", "F", "K"),
+        ),
+        (
+            "city,date,hour,temp\n7,2026-01-31 00:00,8,1\n",
+            "columns.timestamp",
+            (
+                "The columns B (“date”) and C (“hour”) both say time. Which one is the time of the "
+                "readings?"
+            ),
+            (2, 3),
         ),
         (
             f"city,temp,local time\n7,1,{AT}\n",

@@ -209,11 +209,12 @@ def city_names(table: Table) -> tuple[int, list[str]] | None:
 
 
 def _counts(table: Table, column: int) -> bool:
-    """Return whether a column counts the rows: 1, 2, 3, …."""
+    """Return whether a column counts the rows: 1, 2, 3, …, or down where the newest is first."""
     texts = [table.text(row, column) for row in table.sample]
     numbers = [int(text) for text in texts if CITY_NUMBER.fullmatch(text)]
-    steps = sum(after == before + 1 for before, after in pairwise(numbers))
-    return len(numbers) >= _LEAST_COUNTED and steps >= _COUNTING_SHARE * (len(numbers) - 1)
+    steps = [after - before for before, after in pairwise(numbers)]
+    counted = max(steps.count(1), steps.count(-1))
+    return len(numbers) >= _LEAST_COUNTED and counted >= _COUNTING_SHARE * len(steps)
 
 
 def _choose_time(table: Table, choice: ColumnChoice) -> None:
@@ -224,8 +225,11 @@ def _choose_time(table: Table, choice: ColumnChoice) -> None:
     moments = strongest([each for each in named if table.is_mostly(each[1], MOMENT)])
     dates = strongest([each for each in named if table.is_mostly(each[1], DATE_ALONE)])
     times = strongest([each for each in named if table.is_mostly(each[1], TIME_ALONE)])
-    if len(moments) == 1 and times and _are_dates(table, moments[0]):
-        ask_which(table, choice, TIMESTAMP, [*moments, *times])
+    # Hours alone, such as 8, are no times of day, but tell that midnight is none.
+    hours = [index for _, index in columns_named(table, choice, TIME) if index not in moments]
+    clocks = times or hours
+    if len(moments) == 1 and clocks and _are_dates(table, moments[0]):
+        ask_which(table, choice, TIMESTAMP, [*moments, *clocks])
     elif len(moments) == 1:
         take(table, choice, TIMESTAMP, moments[0])
     elif moments:

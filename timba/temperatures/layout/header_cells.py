@@ -22,6 +22,7 @@ from timba.temperatures.layout.header_words import (
     OTHER_WORDS,
     QUALIFIERS,
     TEMPERATURE_STEM,
+    VALUE,
     WHEN,
     WORDS,
     ZONE,
@@ -59,7 +60,7 @@ def parse_header(text: str) -> HeaderCell | None:
     claim = _find_when(split) or _find_field(fold(outside))
     if claim is None and outside != split:
         claim = _find_field(fold(split))
-    if claim is None or claim[0] == TEMPERATURE:
+    if claim is None or claim[0] in (TEMPERATURE, VALUE):
         return _parse_temperature(split, outside, claim)
     field, rank = claim
     return HeaderCell(field=field, rank=rank, zone=find_zone(text) if field in WHEN else None)
@@ -76,6 +77,9 @@ def _parse_temperature(text: str, outside: str, claim: tuple[str, int] | None) -
         # A unit alone: “°C”, or “Celsius(°C)”.
         words = fold(without_unit(text)).split()
         claim = (TEMPERATURE, BROAD if set(words) - QUALIFIERS else NEAR)
+    if claim is not None and claim[0] == VALUE and unit is not None and unit.unit is not None:
+        # “Reading [°C]”.
+        claim = (TEMPERATURE, NEAR)
     if claim is None or claim[0] != TEMPERATURE:
         return HeaderCell(field=claim[0], rank=claim[1]) if claim else None
     rank = claim[1]

@@ -104,8 +104,9 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     COUNTER: (
         """
         id, #, no, nr, num, number, nummer, numéro, número, numer, numurs, numeris, nro, numero,
-        номер, n, row, row no, line, index, idx, record, rec, record no, reading no, sample,
-        sample no,
+        номер, n, row, row id, row no, line, line no, index, idx, record, records, record id,
+        rec, rec no, record no, reading no, reading id, sample, sample id, sample no, scan, scan no,
+        entry, entry id, entry no, measurement no, point, datensatz, messung, messung nr,
         seq, sequence, count, counter, s no, sl no, sr no, serial no, lfd nr, laufende nummer, pos,
         zeile, rang, ligne, fila, línea, lp, l p, poz, wiersz, nr p k, npk, rinda, eil nr, eilutė,
         jrk, jrk nr, rida, rivi, jnro, löpnr, rad, но п п, п п, строка, з п, рядок, №
@@ -146,13 +147,16 @@ _TEMPERATURE_STEM: Final = r"temperat|lampotil|температ"
 TEMPERATURE_STEM: Final = re.compile(_TEMPERATURE_STEM)
 # What is measured or told beside a temperature, and what is no logger's column at all.
 OTHER_WORDS: Final = re.compile(
-    r"\b(?:humid|rh\b|feucht|luftf|humed|wilgot|mitrum|dregm|niisk|kosteu|fukt|влажн|волог|hygro"
+    r"\b(?:humid|rh\b|\w*feucht|luftf|humed|wilgot|mitrum|dregm|dregn|\w*niisk|\w*kosteu|\w*fukt"
+    r"|влажн|волог|hygro|\w*moist"
     r"|dew|taupunkt|tau\b|rosee|rocio|punkt rosy|rosy\b|ras(?:as|os)\b|kaste|dagg|точка рос|роса\b"
     r"|wet bulb|dry bulb|heat index|feels|apparent|wind|windchill|gefuhlt|press|druck|baro"
     r"|cisnien|spiedien|sleg|rohk|paine|tryck|давлен|тиск|hpa\b|mbar\b"
     r"|batt|akku|volt|spannung|power|rssi|signal|snr\b|lux\b|light|licht|co2|voc\b|pm\d"
     r"|rain|regen|precip|lluvia|pluie|opad|sade\b|nederb|осадк|опад|snow|schnee"
-    r"|alarm|alert|alarma|limit|grenz|threshold|set ?point|setpoint|soll|target|status|state\b"
+    r"|forecast|vorhersage|prognos|prognoz|previs|pronost|ennust|прогноз|anomal|std\b|std ?dev|sd\b"
+    r"|balance|saldo|speed|epoch"
+    r"|alarm|alert|alarma|limit|\w*grenz|threshold|set ?point|setpoint|soll|target|status|state\b"
     r"|flag|quality|error|fehler|event|coupler|stopped|end of file|host connected|good battery"
     r"|delta|diff|trend|change|offset|elapsed|duration|dauer|interval|uptime|runtime|mkt\b"
     r"|kinetic|serial|logger id|device|gerat|appareil|dispositivo|urzadz|ierice|irengin|seade\b"
