@@ -1,7 +1,7 @@
 """An independent reader of temperature files: plain Python with Decimal, written from the contract.
 
-It shares no code with Timba, and is slow. `read_plain` reads the plain layout; `Written` holds what
-a generated file in any layout says, because whoever writes a file knows what it means.
+It shares no code with Timba, and is slow. `read_plain` reads the plain layout; `Written` is what a
+generated file holds, as its generator knows.
 """
 
 from __future__ import annotations
