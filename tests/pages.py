@@ -30,7 +30,7 @@ FORMS: Final = [
     E("files/retry-failed/",                   "files.write",        {},           302),
     E("files/{file_id}/place/",                "files.write",        {},           302),
     E("files/{file_id}/retry/",                "files.write",        {},           409),
-    E("files/{file_id}/answers/",              "files.write",        {},           409),
+    E("files/{file_id}/answers/",              "files.write",        {},           400),
     E("files/{file_id}/record/",               "files.write",        {},           409),
     E("files/{file_id}/delete/",               "files.write",        {},           302),
     E("files/profiles/{import_profile_id}/delete/", "files.write",   {},           302),
