@@ -150,3 +150,10 @@ def test_what_all_lines_decide_stays_so_where_a_profile_answers_something_else()
     decision = decide_with(head, {"zone": "+02:00"}, lines=lambda _: lines)
     assert decision.questions == ()
     assert (decision.layout.dates, decision.layout.zone_offset) == (DateOrder.DAY_FIRST, 120)
+
+
+def test_a_profile_leaves_open_what_lines_far_below_leave_open() -> None:
+    head = "city;temp;at;tz\n7;21,5;02.03.2026 10:00;+02:00\n"
+    lines = [*head.encode().split(b"\n"), b"7;21,5;02.03.2026 10:00;+03:00"]
+    decision = decide_with(head, {"dates": "day-first"}, lines=lambda _: lines)
+    assert [question.field for question in decision.questions] == ["zone"]

@@ -335,3 +335,38 @@ def test_lines_above_the_header_leave_the_zone_no_question(above: str, offset: i
     decision = decide_layout(f"{above}city,temp,at\n7,1,{AT}\n".encode())
     assert decision is not None
     assert (decision.questions, decision.layout.zone_offset) == ((), offset)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "later", "field", "sentence"),
+    [
+        (
+            "city,at,temp,tz",
+            f"7,{AT},1,+02:00",
+            f"7,{AT},1,+03:00",
+            "zone",
+            f"“+02:00/+03:00”, from column D (“tz”), {ZONE}",
+        ),
+        (
+            "city,at,unit,value",
+            f"7,{AT},C,21",
+            f"7,{AT},%RH,45",
+            "unit",
+            f"The unit “C/%RH” of the temperature, from column C (“unit”), is not known. {UNIT}",
+        ),
+    ],
+)
+def test_a_column_that_says_something_else_far_below_is_asked_about(
+    header: str, row: str, later: str, field: str, sentence: str
+) -> None:
+    head = f"{header}\n{row}\n".encode()
+    rows = [*head.splitlines(), *[row.encode()] * 5000]
+
+    def questions(last: str) -> list[tuple[str, str]]:
+        decision = decide_layout(head, lines=lambda _: [*rows, last.encode()])
+        assert decision is not None
+        return [(each.field, each.sentence) for each in decision.questions]
+
+    assert questions(later) == [(field, sentence)]
+    # What is no reading says nothing.
+    assert questions("end,of,the,file") == questions(row) == []

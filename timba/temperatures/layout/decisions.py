@@ -13,7 +13,8 @@ from typing import Any, Final
 from timba.files.headers import header_wording
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import Answers, parse_answers
-from timba.temperatures.layout.drafts import Draft, Lines
+from timba.temperatures.layout.column_texts import Lines
+from timba.temperatures.layout.drafts import Draft
 from timba.temperatures.layout.encoding_decisions import draft_layout
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.reports import describe_layout, show_head
@@ -59,7 +60,7 @@ def decide_layout(
     """Return how a file that begins with `head` is read; None where no line may be a reading.
 
     `read_as` are answers, and `lines` yields the lines of the whole file in UTF-8: it is called
-    where the head leaves the order of dates open. Raises ValueError for answers that are not valid,
+    where the head leaves the order of dates open, or where a column has units or zones. Raises ValueError for answers that are not valid,
     and FileRefused for one that names no column of the file.
     """
     answers = parse_answers(read_as)
@@ -110,9 +111,7 @@ def _apply_profile(
     filled = _fill(draft, answers, parse_answers(profile["read_as"]))
     if filled is None:
         return draft, None
-    # Lines that have not decided the order of dates do not decide it now.
-    is_open = any(question.field == "dates" for question in draft.questions)
-    answered = draft_layout(head, filled, None if is_open else lines)
+    answered = draft_layout(head, filled, lines)
     if answered is None or not answered.is_mostly_plausible():
         return draft, None
     return answered, profile["id"]

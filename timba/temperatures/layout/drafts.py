@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -10,6 +9,7 @@ from timba.files.headers import header_digest
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import CITY, TEMPERATURE, Answers
 from timba.temperatures.layout.column_choice import column_name
+from timba.temperatures.layout.column_texts import Lines
 from timba.temperatures.layout.columns import choose_columns, city_names
 from timba.temperatures.layout.date_orders import decide_dates
 from timba.temperatures.layout.encodings import Head
@@ -19,8 +19,6 @@ from timba.temperatures.layout.temperature_units import read_unit
 from timba.temperatures.layout.units import decide_unit, is_plausible
 from timba.temperatures.layout.zone_decisions import decide_zone
 from timba.temperatures.parsing import Reading, line_parser
-
-Lines = Callable[[Layout], Iterable[bytes]]
 
 NO_CITY: Final = "No column says of which city the readings are. Give the number of the city."
 
@@ -178,7 +176,7 @@ def _decide_city(draft: Draft, answers: Answers) -> None:
 def _decide_meaning(draft: Draft, answers: Answers, lines: Lines | None) -> None:
     """Decide the unit, the order of dates and the zone."""
     table, columns = draft.table, draft.layout.columns
-    unit = decide_unit(table, columns.temperature, answers)
+    unit = decide_unit(table, columns.temperature, answers, draft.layout, lines)
     draft.add("unit", unit.evidence, unit.question)
     draft.layout = replace(draft.layout, unit=unit.unit)
     dates = decide_dates(table, columns.timestamp, answers, draft.layout, lines)
@@ -186,7 +184,7 @@ def _decide_meaning(draft: Draft, answers: Answers, lines: Lines | None) -> None
     if dates.is_contradicted:
         draft.contradicted.add("dates")
     moments = [each for each in (columns.timestamp, columns.time) if each is not None]
-    zone = decide_zone(table, moments, answers)
+    zone = decide_zone(table, moments, answers, draft.layout, lines)
     draft.add("zone", zone.evidence, zone.question)
     draft.layout = replace(
         draft.layout,

@@ -9,7 +9,8 @@ from typing import Final
 from timba.files.answers import listed
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import Answers
-from timba.temperatures.layout.drafts import Draft, Lines, draft_head
+from timba.temperatures.layout.column_texts import Lines
+from timba.temperatures.layout.drafts import Draft, draft_head
 from timba.temperatures.layout.encodings import Head, decode_as_utf8, decode_heads
 
 ANY: Final = "The encoding may be {encodings}; the readings are the same in each."

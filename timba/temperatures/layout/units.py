@@ -11,8 +11,9 @@ from timba.files.questions import Question
 from timba.files.wording import fold
 from timba.temperatures.layout.answers import TEMPERATURE, Answers
 from timba.temperatures.layout.column_choice import column_name
+from timba.temperatures.layout.column_texts import Lines, column_texts
 from timba.temperatures.layout.header_words import UNIT, WORDS
-from timba.temperatures.layout.layouts import Unit
+from timba.temperatures.layout.layouts import Layout, Unit
 from timba.temperatures.layout.tables import Row, Table
 from timba.temperatures.layout.temperature_units import UNIT_SIGNS, NamedUnit, find_unit, read_unit
 from timba.temperatures.layout.values import to_number
@@ -32,11 +33,14 @@ class UnitDecision:
     question: Question | None = None
 
 
-def decide_unit(table: Table, column: int, answers: Answers) -> UnitDecision:
+def decide_unit(
+    table: Table, column: int, answers: Answers, layout: Layout, lines: Lines | None
+) -> UnitDecision:
     """Return the unit of a column of temperatures."""
     if answers.unit is not None:
         return _take(answers.unit, answers.source("unit"))
-    named = [each for each in (_in_header(table, column), _in_column(table)) if each is not None]
+    places = (_in_header(table, column), _in_column(table, layout, lines))
+    named = [each for each in places if each is not None]
     if not named and (above := _in_preamble(table)):
         named = [above]
     if not named:
@@ -85,12 +89,12 @@ def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
     return None
 
 
-def _in_column(table: Table) -> tuple[NamedUnit, str] | None:
+def _in_column(table: Table, layout: Layout, lines: Lines | None) -> tuple[NamedUnit, str] | None:
     """Return the unit that a column of units gives for every row."""
     for index, cell in enumerate(table.cells):
         if cell is None or cell.field != UNIT:
             continue
-        texts = list(dict.fromkeys(filter(None, (table.text(row, index) for row in table.rows))))
+        texts = column_texts(table, index, layout, lines)
         units = {read_unit(text) for text in texts}
         if not texts:
             continue

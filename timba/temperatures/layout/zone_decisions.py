@@ -13,7 +13,9 @@ from timba.files.wording import fold
 from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.column_choice import column_name
+from timba.temperatures.layout.column_texts import Lines, column_texts
 from timba.temperatures.layout.header_words import ZONE
+from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.tables import Row, Table
 from timba.temperatures.layout.units import split_setting
 from timba.temperatures.layout.zones import (
@@ -37,11 +39,18 @@ class ZoneDecision:
     question: Question | None = None
 
 
-def decide_zone(table: Table, columns: Sequence[int], answers: Answers) -> ZoneDecision:
+def decide_zone(
+    table: Table,
+    columns: Sequence[int],
+    answers: Answers,
+    layout: Layout,
+    lines: Lines | None,
+) -> ZoneDecision:
     """Return the zone of the times in these columns."""
     if answers.zone_offset is not None:
         return _take(answers.zone_offset, answers.source("zone"))
-    places = (_in_header(table, columns), _in_column(table), _in_preamble(table))
+    in_column = _in_column(table, layout, lines)
+    places = (_in_header(table, columns), in_column, _in_preamble(table))
     named = [each for each in places if each is not None]
     if not named and (mention := _mentioned_above(table)):
         named = [mention]
@@ -85,12 +94,12 @@ def _in_header(table: Table, columns: Sequence[int]) -> tuple[NamedZone, str] | 
     return zones[0], place
 
 
-def _in_column(table: Table) -> tuple[NamedZone, str] | None:
+def _in_column(table: Table, layout: Layout, lines: Lines | None) -> tuple[NamedZone, str] | None:
     """Return the zone that a column of zones gives for every row."""
     for index, cell in enumerate(table.cells):
         if cell is None or cell.field != ZONE:
             continue
-        texts = list(dict.fromkeys(filter(None, (table.text(row, index) for row in table.rows))))
+        texts = column_texts(table, index, layout, lines)
         if not texts:
             continue
         zones = [read_zone(text) for text in texts]
