@@ -119,7 +119,7 @@ def test_the_zone_of_a_time_is_known(text: str, zone: NamedZone | None) -> None:
         "Serial Number", "Coupler Attached (LGR S/N: 104)", "Temperature trend", "Barcode",
         "Length (m)", "Amount", "Влажность", "Wind speed", "Moisture %", "Holzfeuchte",
         "Puukosteus", "Luftfuktighet", "Forecast temp", "Temp SD", "Temperature anomaly",
-        "Temp. Obergrenze",
+        "Temp. Obergrenze", "Temperatura zadana", "Asetuslämpötila", "Заданная температура",
     ],
 )  # fmt: skip
 def test_what_else_loggers_and_tallies_name_is_no_field_of_a_reading(text: str) -> None:

@@ -60,8 +60,9 @@ def decide_layout(
     """Return how a file that begins with `head` is read; None where no line may be a reading.
 
     `read_as` are answers, and `lines` yields the lines of the whole file in UTF-8: it is called
-    where the head leaves the order of dates open, or where a column has units or zones. Raises ValueError for answers that are not valid,
-    and FileRefused for one that names no column of the file.
+    where the head leaves the order of dates open, or has a column of units or zones. Raises
+    ValueError for answers that are not valid, and FileRefused for one that names no column of the
+    file.
     """
     answers = parse_answers(read_as)
     draft = draft_layout(head, answers, lines)
