@@ -49,13 +49,14 @@ from timba.accounts.models import Client, User
 from timba.accounts.services import open_client
 from timba.files.models import Derivative, File
 from timba.files.storage import new_key, store
-from timba.temperatures import series, statistics, stored_readings
-from timba.temperatures.bounds import TimeRange, parse_timestamp
-from timba.temperatures.parsing import DAY, MINUTE, SECOND
-from timba.temperatures.readings import ReadingsWriter
-from timba.temperatures.series import Bucket, city_series
+from timba.temperatures.lines.parsing import DAY, MINUTE, SECOND
+from timba.temperatures.readings import stored_readings
+from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.services import renew_data_version, stage_totals
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics import cities, series
+from timba.temperatures.statistics.bounds import TimeRange, parse_timestamp
+from timba.temperatures.statistics.cities import city_statistics
+from timba.temperatures.statistics.series import Bucket, city_series
 
 MILLION: Final = 1_000_000
 BEGIN: Final = parse_timestamp("2024-01-01")
@@ -78,7 +79,7 @@ def main() -> None:
     minutes = 1000 * MINUTE
     disjoint = client_with("disjoint", 100, lambda n: cities_by_minute(BEGIN + n * minutes))
     compare_with_table(disjoint)
-    statistics._cached._max_bytes = series._cached._max_bytes = 0
+    cities._cached._max_bytes = series._cached._max_bytes = 0
     bounded("a statistic within bounds", disjoint, 100 * minutes, limit=6)
     month_of_hours(disjoint, 100 * minutes)
     same = client_with("all overlapping", 100, lambda n: cities_by_minute(BEGIN + n * SECOND // 2))
@@ -167,7 +168,7 @@ def compare_with_table(client: Client) -> None:
     aggregate = f"SELECT {columns} FROM reading WHERE city = 7"
     query = median(lambda: table.execute(aggregate).fetchall())
     cached = median(lambda: city_statistics(client_id=client.pk, city_id=7))
-    work = statistics._cached._function  # what computes a result that is not cached
+    work = cities._cached._function  # what computes a result that is not cached
     computed = median(lambda: work(client.pk, 7, TimeRange(), uuid.uuid4()))
     ratios = f"{query / computed:.0f} × computed, {query / cached:.0f} × cached"
     print(f"  no bounds, of 100 M readings, against the aggregate over 10 M rows: {ratios}")

@@ -18,8 +18,8 @@ from timba.files.models import File
 from timba.files.services import delete_file
 from timba.files.storage import store
 from timba.places.models import City
-from timba.temperatures import statistics
-from timba.temperatures.totals import Totals
+from timba.temperatures.readings.totals import Totals
+from timba.temperatures.statistics import cities
 
 # HTTP alone: the contract suite proves these endpoints on every database.
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
@@ -321,7 +321,7 @@ def test_list_tolerates_a_file_deleted_meanwhile(
     api_client: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going = settle_readings("7,1,2025-06-01T12:00\n7,1,2025-06-03T12:00\n", actor=owner)
-    read = statistics.read_cities
+    read = cities.read_cities
 
     def read_too_late(*args: Any, **bounds: int) -> dict[int, Totals]:
         file = File.unscoped.get(pk=going.pk)
@@ -331,7 +331,7 @@ def test_list_tolerates_a_file_deleted_meanwhile(
                 store().delete(derivative.storage_key)
         return read(*args, **bounds)
 
-    monkeypatch.setattr(statistics, "read_cities", read_too_late)
+    monkeypatch.setattr(cities, "read_cities", read_too_late)
     response = api_client.get("/temperature-readings/", {"from": "2025-06-02"})
     assert [(city["city_id"], city["count"]) for city in response.json()["cities"]][:1] == [(7, 1)]
 

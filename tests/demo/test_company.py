@@ -29,7 +29,7 @@ from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.sandbox import close_sandbox
 from timba.notes.models import Note
-from timba.temperatures.parsing import Reading, parse_line
+from timba.temperatures.lines.parsing import Reading, parse_line
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 

@@ -31,7 +31,7 @@ from timba.files.services import delete_file, retry_file
 from timba.files.storage import LocalStorage, store
 from timba.files.sweeping import sweep_files
 from timba.temperatures.models import CityTotals
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
 
 pytestmark = pytest.mark.django_db
 

@@ -32,7 +32,7 @@ from timba.files.scheduling import next_waiting
 from timba.files.storage import store
 from timba.files.tasks import process
 from timba.temperatures.models import CityTotals
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
 
 pytestmark = pytest.mark.django_db
 

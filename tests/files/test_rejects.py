@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from timba.files.rejects import RejectsWriter, csv_lines, escape_formula
-from timba.temperatures.parsing import Reason, Reject
+from timba.temperatures.lines.parsing import Reason, Reject
 
 REJECTS = [Reject(number, Reason.CITY, f"bad {number}") for number in range(1, 10)]
 LINE = len(f"1,{Reason.CITY},bad 1\r\n")

@@ -23,7 +23,7 @@ from timba.files import services
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.services import delete_file, link_file, retry_failed_files, retry_file
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
 
 pytestmark = pytest.mark.django_db
 

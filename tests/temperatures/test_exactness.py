@@ -15,10 +15,10 @@ from tests.temperatures.reference import Written, read_plain, split_lines, stati
 from tests.temperatures.written_files import random_style, write_file
 from timba.accounts.models import User
 from timba.files.models import File
-from timba.temperatures.bounds import TimeRange, to_microseconds
-from timba.temperatures.city_list import list_cities
 from timba.temperatures.schemas import serialize_city_statistics
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.bounds import TimeRange, to_microseconds
+from timba.temperatures.statistics.cities import city_statistics
+from timba.temperatures.statistics.city_list import list_cities
 
 pytestmark = pytest.mark.django_db
 

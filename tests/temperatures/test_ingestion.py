@@ -17,10 +17,11 @@ from timba.files.leases import Run
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.storage import store
-from timba.temperatures import ingestion, lines
-from timba.temperatures.block_parsing import ParsedBlock, parse_block
+from timba.temperatures import ingestion
 from timba.temperatures.layout.layouts import Layout
-from timba.temperatures.lines import Block
+from timba.temperatures.lines import blocks
+from timba.temperatures.lines.block_parsing import ParsedBlock, parse_block
+from timba.temperatures.lines.blocks import Block
 from timba.temperatures.models import CityTotals
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make blocks of a few lines."""
-    monkeypatch.setattr(lines, "CHUNK", 200)
+    monkeypatch.setattr(blocks, "CHUNK", 200)
 
 
 def parsing_threads() -> list[str]:
@@ -140,7 +141,7 @@ def test_an_error_of_a_thread_ends_the_run_and_the_threads(
 def test_blocks_before_the_damage_of_an_archive_are_parsed(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "CHUNK", 10_000)
+    monkeypatch.setattr(blocks, "CHUNK", 10_000)
     packed = gzip.compress(content(30_000).encode())
     file = settle(packed[:-8] + b"\0" * 8, name="yard.gz")
     assert file.error == "The gzip archive is damaged. Pack it again and upload that."
@@ -157,7 +158,7 @@ def test_few_blocks_are_held_however_fast_they_are_read(
 
     def count_blocks(*args: Any, **options: Any) -> Iterator[Block]:
         nonlocal read
-        for block in lines.read_blocks(*args, **options):
+        for block in blocks.read_blocks(*args, **options):
             read += 1
             ahead.append(read - parsed)
             yield block
@@ -180,7 +181,7 @@ def test_progress_tells_the_rows_read_so_far(
 ) -> None:
     told: list[tuple[float, int | None]] = []
     monkeypatch.setattr(Run, "progress", lambda run, fraction, rows: told.append((fraction, rows)))
-    monkeypatch.setattr(lines, "CHUNK", 500)
+    monkeypatch.setattr(blocks, "CHUNK", 500)
     process_file(receive(content(900)).pk)
     assert told == sorted(told)
     assert told[0][1] == 0

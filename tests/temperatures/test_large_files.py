@@ -15,8 +15,8 @@ from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload, accept_files
-from timba.temperatures.city_list import list_cities
 from timba.temperatures.schemas import serialize_city_statistics
+from timba.temperatures.statistics.city_list import list_cities
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.temperatures.conftest import Receive
-from tests.temperatures.test_parsing import BAD_LINES, GOOD_LINES, NOON
-from tests.temperatures.test_totals import total_one_by_one
+from tests.temperatures.lines.test_parsing import BAD_LINES, GOOD_LINES, NOON
+from tests.temperatures.readings.test_totals import total_one_by_one
 from tests.temperatures.uploads import CELSIUS
 from timba.files.kinds import HEAD_BYTES
 from timba.files.leases import Run
@@ -22,12 +22,13 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.base import Superseded
 from timba.files.storage import store
-from timba.temperatures import ingestion, services, stored_readings
-from timba.temperatures.bounds import to_datetime
+from timba.temperatures import ingestion, services
+from timba.temperatures.lines.parsing import Reason
 from timba.temperatures.models import CityTotals
-from timba.temperatures.parsing import Reason
 from timba.temperatures.processor import PROCESSOR
-from timba.temperatures.readings import ReadingsWriter
+from timba.temperatures.readings import stored_readings
+from timba.temperatures.readings.writing import ReadingsWriter
+from timba.temperatures.statistics.bounds import to_datetime
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.services import delete_file
 from timba.temperatures import suspicions
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
 from timba.temperatures.suspicions import (
     count_common,
     warn_of_error_values,

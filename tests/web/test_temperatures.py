@@ -17,7 +17,7 @@ from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from timba.accounts.models import User
 from timba.places.models import City
-from timba.temperatures import city_list
+from timba.temperatures.statistics import city_list
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]

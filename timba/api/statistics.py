@@ -33,10 +33,10 @@ from timba.api.temperatures import (
 from timba.errors import Invalid, NotFound
 from timba.places.models import CITY_NUMBERS
 from timba.serialization import dumps
-from timba.temperatures.bounds import TimeRange
-from timba.temperatures.caching import bounded_cache
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics import city_statistics, get_data_version
+from timba.temperatures.statistics.bounds import TimeRange
+from timba.temperatures.statistics.caching import bounded_cache
+from timba.temperatures.statistics.cities import city_statistics, get_data_version
 
 MAX_CACHE_BYTES: Final = 8 * 1024 * 1024
 # Of an answer's key and of its objects in memory.

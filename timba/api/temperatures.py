@@ -36,15 +36,15 @@ from timba.errors import Invalid, NotFound
 from timba.places.models import City
 from timba.places.services import name_city
 from timba.serialization import dumps
-from timba.temperatures.bounds import ALL_TIME, TimeRange, parse_timestamp
-from timba.temperatures.city_list import list_cities
 from timba.temperatures.schemas import (
     CityStatisticsSchema,
     SeriesSchema,
     serialize_city_statistics,
     serialize_series,
 )
-from timba.temperatures.series import MAX_POINTS, Bucket, city_series
+from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange, parse_timestamp
+from timba.temperatures.statistics.city_list import list_cities
+from timba.temperatures.statistics.series import MAX_POINTS, Bucket, city_series
 
 FROM: Final = (
     "Start of the period, inclusive (ISO 8601; without an offset UTC; a date is its midnight)."

@@ -21,15 +21,15 @@ from timba.files.models import Derivative
 from timba.files.processors.base import Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
-from timba.temperatures.block_parsing import ParsedBlock, keep_freed_memory, parse_block
 from timba.temperatures.layout.layouts import PLAIN, Layout
-from timba.temperatures.lines import Block, UnreadableFile, read_blocks
-from timba.temperatures.parsing import Reject
-from timba.temperatures.readings import ReadingsWriter
-from timba.temperatures.repeats import iter_repeated
+from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
+from timba.temperatures.lines.blocks import Block, UnreadableFile, read_blocks
+from timba.temperatures.lines.parsing import Reject
+from timba.temperatures.readings.repeats import iter_repeated
+from timba.temperatures.readings.stored_readings import StoredReadings, iter_city_totals
+from timba.temperatures.readings.totals import CityColumns, Totals
+from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.services import stage_totals
-from timba.temperatures.stored_readings import StoredReadings, iter_city_totals
-from timba.temperatures.totals import CityColumns, Totals
 
 # Cities whose totals are staged in one transaction.
 STAGE_BATCH_SIZE: Final = 10_000

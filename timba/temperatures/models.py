@@ -1,6 +1,6 @@
 """Temperatures in the database: totals by file and city, and a data version for caches.
 
-The readings themselves are Parquet objects: see `readings.py`.
+The readings themselves are Parquet objects: see the package `readings`.
 """
 
 from __future__ import annotations

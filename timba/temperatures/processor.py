@@ -14,15 +14,15 @@ from typing import Any, Final
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.serialization import format_utc
-from timba.temperatures.bounds import to_datetime
 from timba.temperatures.ingestion import NoReadings, Outcome, ProgressReader, ingest
 from timba.temperatures.layout.answers import check_answers
 from timba.temperatures.layout.decisions import Decision, decide_layout
 from timba.temperatures.layout.layouts import PLAIN, Layout
-from timba.temperatures.lines import UnreadableFile, read_head, read_lines
+from timba.temperatures.lines.blocks import UnreadableFile, read_head, read_lines
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
 from timba.temperatures.sniffing import sniff_readings
+from timba.temperatures.statistics.bounds import to_datetime
 from timba.temperatures.suspicions import (
     Warnings,
     warn_of_error_values,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
-from timba.temperatures.bounds import to_datetime
-from timba.temperatures.series import Series
-from timba.temperatures.statistics import CityStatistics
+from timba.temperatures.statistics.bounds import to_datetime
+from timba.temperatures.statistics.cities import CityStatistics
+from timba.temperatures.statistics.series import Series
 
 
 class CityStatisticsSchema(TypedDict):

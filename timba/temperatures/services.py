@@ -19,8 +19,8 @@ from timba.files.models import File
 from timba.files.processors.base import Findings
 from timba.files.profiles import remember_reading
 from timba.temperatures.models import CityTotals, DataVersion
-from timba.temperatures.staging import prepare_totals
-from timba.temperatures.totals import CityColumns
+from timba.temperatures.readings.staging import prepare_totals
+from timba.temperatures.readings.totals import CityColumns
 
 DELETE_BATCH_SIZE = 1000
 

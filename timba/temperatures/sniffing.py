@@ -10,8 +10,8 @@ from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.drafts import draft_head
 from timba.temperatures.layout.encodings import decode_quickly
 from timba.temperatures.layout.tables import MAX_PREAMBLE
-from timba.temperatures.lines import is_gzip
-from timba.temperatures.parsing import SNIFFED_LINES
+from timba.temperatures.lines.blocks import is_gzip
+from timba.temperatures.lines.parsing import SNIFFED_LINES
 
 # Those of a preamble, and as many again that tell what the columns hold.
 _MAX_LINES: Final = 2 * MAX_PREAMBLE

@@ -20,8 +20,8 @@ from timba.files.models import Derivative, File
 from timba.files.processors.base import Job
 from timba.files.storage import store
 from timba.temperatures.models import CityTotals
-from timba.temperatures.stored_readings import StoredReadings, iter_readings, read_footer
-from timba.temperatures.totals import Int64Array
+from timba.temperatures.readings.stored_readings import StoredReadings, iter_readings, read_footer
+from timba.temperatures.readings.totals import Int64Array
 
 Warnings = list[dict[str, Any]]
 Readings = tuple[Int64Array, Int64Array]

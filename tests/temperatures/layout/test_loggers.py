@@ -8,7 +8,7 @@ import pytest
 
 from timba.temperatures.layout.decisions import decide_layout
 from timba.temperatures.layout.layouts import Columns, DateOrder, Layout, Unit
-from timba.temperatures.parsing import Reading, line_parser
+from timba.temperatures.lines.parsing import Reading, line_parser
 from timba.temperatures.sniffing import sniff_readings
 
 JUNE_24 = 1_403_568_000  # 2014-06-24, in seconds

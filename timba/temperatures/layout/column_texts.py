@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
-from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.tables import Table, has_reading
+from timba.temperatures.lines.splitting import split_fields
 
 Lines = Callable[[Layout], Iterable[bytes]]
 

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Final
 
 from timba.files.questions import Question
-from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.layouts import DateOrder, Layout
 from timba.temperatures.layout.tables import Table
 from timba.temperatures.layout.values import DATE_PART
+from timba.temperatures.lines.splitting import split_fields
 
 _ALL: Final = frozenset(DateOrder)
 _YEAR_LAST: Final = frozenset((DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST))

@@ -18,7 +18,7 @@ from timba.temperatures.layout.tables import Table, find_table, has_reading
 from timba.temperatures.layout.temperature_units import read_unit
 from timba.temperatures.layout.units import decide_unit, is_plausible
 from timba.temperatures.layout.zone_decisions import decide_zone
-from timba.temperatures.parsing import Reading, line_parser
+from timba.temperatures.lines.parsing import Reading, line_parser
 
 NO_CITY: Final = "No column says of which city the readings are. Give the number of the city."
 

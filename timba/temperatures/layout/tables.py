@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Final
 
 from timba.files.wording import fold
-from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import DELIMITERS, TEMPERATURE
 from timba.temperatures.layout.header_cells import CAMEL_CASE, HeaderCell, parse_header
 from timba.temperatures.layout.header_words import (
@@ -26,7 +25,8 @@ from timba.temperatures.layout.header_words import (
 from timba.temperatures.layout.layouts import PLAIN_FIELDS
 from timba.temperatures.layout.values import CITY as CITY_NUMBER
 from timba.temperatures.layout.values import DATE, MOMENT, NUMBER, TIME
-from timba.temperatures.parsing import is_header
+from timba.temperatures.lines.parsing import is_header
+from timba.temperatures.lines.splitting import split_fields
 
 MAX_PREAMBLE: Final = 100
 # Cells, and tens of characters, that are looked at in search of a header: each costs as much as

@@ -10,7 +10,6 @@ from typing import Final
 
 from timba.files.questions import Question
 from timba.files.wording import fold
-from timba.temperatures.fields.splitting import split_fields
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.column_choice import column_name
 from timba.temperatures.layout.column_texts import Lines, column_texts
@@ -26,6 +25,7 @@ from timba.temperatures.layout.zones import (
     format_offset,
     read_zone,
 )
+from timba.temperatures.lines.splitting import split_fields
 
 _OWN_OFFSET: Final = re.compile(r".*:[0-9.,]+(?: ?[AaPp]\.?[Mm]\.?)? ?(?:Z|UTC|GMT|[+-][0-9]).*")
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from timba.temperatures.parsing import MAX_CITY, MAX_HUNDREDTHS, MIN_HUNDREDTHS
+from timba.temperatures.lines.parsing import MAX_CITY, MAX_HUNDREDTHS, MIN_HUNDREDTHS
 from timba.temperatures.vectorised.words import (
     BYTE,
     DIGITS,

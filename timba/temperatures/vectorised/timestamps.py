@@ -10,7 +10,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from timba.temperatures.parsing import DAY, EPOCH_DAY, FIRST_YEAR, HOUR, LAST_YEAR, MINUTE, SECOND
+from timba.temperatures.lines.parsing import (
+    DAY,
+    EPOCH_DAY,
+    FIRST_YEAR,
+    HOUR,
+    LAST_YEAR,
+    MINUTE,
+    SECOND,
+)
 from timba.temperatures.vectorised.words import (
     BYTE,
     DIGITS,

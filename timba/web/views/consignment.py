@@ -25,7 +25,7 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
 from timba.web.forms import LogNumberQuery, NoteForm
 from timba.web.log_forms import LogForm, comparison_for_script
 from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in

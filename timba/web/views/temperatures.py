@@ -18,7 +18,8 @@ from django.views.decorators.http import require_safe
 from timba.accounts.models import Client
 from timba.errors import Invalid, NotFound
 from timba.places.services import name_city
-from timba.temperatures.bounds import (
+from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
+from timba.temperatures.statistics.bounds import (
     MAX_TIME,
     MIN_TIME,
     TimeRange,
@@ -26,9 +27,8 @@ from timba.temperatures.bounds import (
     to_datetime,
     to_microseconds,
 )
-from timba.temperatures.city_list import get_overview, list_cities
-from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics import city_statistics
+from timba.temperatures.statistics.cities import city_statistics
+from timba.temperatures.statistics.city_list import get_overview, list_cities
 from timba.web.forms import CityNameForm
 from timba.web.pages import (
     Viewer,

@@ -1,0 +1,52 @@
+"""Caches are limited by the size of their results, not by their number."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from timba.temperatures.readings import stored_readings
+from timba.temperatures.readings.stored_readings import StoredReadings, read_footer
+from timba.temperatures.readings.writing import ReadingsWriter
+from timba.temperatures.statistics.caching import bounded_cache
+
+
+def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:
+    computed: list[str] = []
+
+    @bounded_cache(max_bytes=10, size_of=len)
+    def text(name: str, *, times: int = 1) -> str:
+        computed.append(name)
+        return name * times
+
+    for name in ("aaaa", "bbbb", "aaaa", "cccc", "aaaa", "bbbb"):
+        assert text(name) == name
+    assert computed == ["aaaa", "bbbb", "cccc", "bbbb"]
+    assert text.size_bytes == 8
+    assert text("a", times=11) == "a" * 11
+    assert text("a", times=11) == "a" * 11
+    assert computed[4:] == ["a", "a"]
+    assert text.size_bytes == 8
+    text.cache_clear()
+    assert text("bbbb") == "bbbb"
+    assert (computed[6:], text.size_bytes) == (["bbbb"], 4)
+
+
+def test_footers_take_no_more_memory_than_their_limit() -> None:
+    """A footer may take megabytes, so the number of footers is no limit."""
+    sink = io.BytesIO()
+    ones: Any = np.ones(400, dtype=np.int32)
+    with ReadingsWriter(sink, row_group_size=1) as writer:
+        writer.add(ones, ones.astype(np.int64), ones)
+    data = sink.getvalue()
+    read_footer.cache_clear()
+    size = stored_readings.footer_memory(
+        read_footer(StoredReadings(key="0", open=lambda: io.BytesIO(data)))
+    )
+    assert size > 1_000_000
+    for number in range(1, 200):
+        read_footer(StoredReadings(key=str(number), open=lambda: io.BytesIO(data)))
+    assert read_footer.size_bytes == stored_readings.MAX_FOOTER_BYTES // size * size
+    read_footer.cache_clear()

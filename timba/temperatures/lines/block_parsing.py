@@ -1,0 +1,107 @@
+"""Parses whole blocks of lines into columns of readings, and rejects.
+
+`parsing.line_parser` is the definition of a good line. Most lines are parsed many at a time by
+`vectorised`, which accepts only what the definition accepts, as the same reading; the definition
+is applied to every other line.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.lines.blocks import Block
+from timba.temperatures.lines.parsing import Reading, Reject, excerpt, is_header, line_parser
+from timba.temperatures.vectorised.rows import Columns, parse_rows
+
+# Bytes. glibc heeds nothing above 32 MB.
+_KEPT_MEMORY = 31 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParsedBlock:
+    """The readings of one block as three columns of equal length, and its rejects.
+
+    `hundredths` are hundredths of a degree Celsius, `times` are microseconds since 1970-01-01 UTC.
+    """
+
+    cities: npt.NDArray[np.int32]
+    hundredths: npt.NDArray[np.int32]
+    times: npt.NDArray[np.int64]
+    rejects: list[Reject]
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep the memory of a block's columns for those of the next block.
+
+    Otherwise glibc gives it back to the system each time, which takes a quarter of the time of
+    parsing. It stops that for pieces up to the size of the largest one that was ever freed.
+    """
+    np.empty(_KEPT_MEMORY, np.uint8)
+
+
+def parse_block(block: Block, layout: Layout = PLAIN) -> ParsedBlock:
+    """Parse every line of a block, but for the layout's `skipped_lines` at the start of the file.
+
+    Blank lines, and a header on line 1, are counted as lines but are neither readings nor rejects.
+    """
+    data, start, number = block.data, 0, block.first_line
+    while number <= layout.skipped_lines and start < len(data):
+        start = (data.find(b"\n", start) + 1) or len(data)
+        number += 1
+    if start:
+        block = Block(first_line=number, data=data[start:])
+    rejects: list[Reject] = []
+    if layout.is_vectorisable:
+        readings = _parse_vectorised(block, layout, rejects)
+    else:
+        _, readings = _parse_lines(block.lines(), layout, rejects)
+    return ParsedBlock(
+        cities=readings.cities,
+        hundredths=readings.hundredths,
+        times=readings.times,
+        rejects=rejects,
+    )
+
+
+def _parse_vectorised(block: Block, layout: Layout, rejects: list[Reject]) -> Columns:
+    rows = parse_rows(block.data, layout)
+    numbers, others = _parse_lines(
+        (
+            (block.first_line + index, block.data[start:end])
+            for index, start, end in zip(*(column.tolist() for column in rows.others), strict=True)
+        ),
+        layout,
+        rejects,
+    )
+    if not numbers:
+        return rows.readings
+    positions = np.searchsorted(rows.lines, np.asarray(numbers) - block.first_line)
+    return rows.readings.insert(positions, others)
+
+
+def _parse_lines(
+    lines: Iterable[tuple[int, bytes]], layout: Layout, rejects: list[Reject]
+) -> tuple[array[int], Columns]:
+    """Parse lines one by one, and return the numbers and columns of those that are readings."""
+    numbers, cities, hundredths, times = array("q"), array("i"), array("i"), array("q")
+    parse_line = line_parser(layout)
+    for number, line in lines:
+        parsed = parse_line(line)
+        if isinstance(parsed, Reading):
+            numbers.append(number)
+            cities.append(parsed.city)
+            hundredths.append(parsed.hundredths)
+            times.append(parsed.at)
+        elif parsed is not None and not (number == 1 and is_header(line)):
+            rejects.append(Reject(number, parsed.reason, excerpt(line)))
+    return numbers, Columns(
+        np.asarray(cities, dtype=np.int32),
+        np.asarray(hundredths, dtype=np.int32),
+        np.asarray(times, dtype=np.int64),
+    )

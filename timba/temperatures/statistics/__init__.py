@@ -1,0 +1,1 @@
+"""Statistics of the readings of cities, by period and by hour or day, never stale."""

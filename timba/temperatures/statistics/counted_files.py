@@ -1,0 +1,115 @@
+"""Which files count for a client, and where their readings are.
+
+A single query decides which files count for an answer, so that it contains all of a file or none.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Count, Q
+
+from timba.errors import Unavailable
+from timba.files.models import Derivative
+from timba.files.storage import store
+from timba.temperatures.models import CityTotals, CityTotalsQuerySet
+from timba.temperatures.readings.stored_readings import StoredReadings
+from timba.temperatures.readings.totals import Totals
+from timba.temperatures.statistics.bounds import TimeRange, to_datetime, to_microseconds
+
+# How often an answer is computed at most when the data changes meanwhile.
+MAX_ATTEMPTS: Final = 3
+UNAVAILABLE: Final = "Some readings cannot be read just now. Try again in a moment."
+
+Run = tuple[uuid.UUID, int]
+
+
+class CountedTotals(NamedTuple):
+    """The totals of a city in one file that counts."""
+
+    run: Run
+    city_id: int
+    totals: Totals
+
+
+def current_totals(client_id: int) -> CityTotalsQuerySet:
+    """Return the rows of totals that count for a client."""
+    return CityTotals.unscoped.filter(client_id=client_id).current()
+
+
+def find_overlapping(rows: CityTotalsQuerySet, bounds: TimeRange) -> list[CountedTotals]:
+    """Return the totals that may have readings within bounds, by a single query."""
+    if bounds.start >= bounds.stop:
+        return []
+    found = rows.filter(_overlaps(bounds)).values_list(
+        "file_id",
+        "run",
+        "city_id",
+        "count",
+        "sum_hundredths",
+        "min_hundredths",
+        "max_hundredths",
+        "first_at",
+        "last_at",
+    )
+    return [
+        CountedTotals(run=(file_id, run), city_id=city_id, totals=make_totals(values))
+        for file_id, run, city_id, *values in found
+    ]
+
+
+def find_overlapping_of_city(
+    client_id: int, city_id: int, bounds: TimeRange
+) -> list[CountedTotals] | None:
+    """Return the totals of a city that may have readings within bounds.
+
+    None if the client has no reading of the city at all. Raises Unavailable if the data changes
+    again and again.
+    """
+    rows = current_totals(client_id).filter(city_id=city_id)
+    for _ in range(MAX_ATTEMPTS):
+        if found := find_overlapping(rows, bounds):
+            return found
+        # Files may have come or gone since, so one more query decides both.
+        counts = rows.aggregate(all=Count("pk"), overlapping=Count("pk", filter=_overlaps(bounds)))
+        if not counts["all"]:
+            return None
+        if not counts["overlapping"] or bounds.start >= bounds.stop:
+            return []
+    raise Unavailable(UNAVAILABLE)
+
+
+def stored_readings(runs: Collection[Run]) -> dict[Run, StoredReadings]:
+    """Return the objects with the readings of these runs; those that are erased are left out."""
+    if not runs:
+        return {}
+    rows = Derivative.objects.filter(
+        role=Derivative.Role.READINGS,
+        file_id__in={file_id for file_id, _ in runs},
+        run__in={run for _, run in runs},
+    )
+    return {
+        (file_id, run): StoredReadings(key=key, open=partial(store().open_bytes, key))
+        for file_id, run, key in rows.values_list("file_id", "run", "storage_key")
+    }
+
+
+def make_totals(values: Sequence[Any]) -> Totals:
+    """Return totals from the columns of a row."""
+    count, total, lowest, highest, first, last = values
+    # MariaDB returns sums of integers as decimals.
+    return Totals(
+        count=int(count),
+        sum_hundredths=int(total),
+        min_hundredths=lowest,
+        max_hundredths=highest,
+        first_at=to_microseconds(first),
+        last_at=to_microseconds(last),
+    )
+
+
+def _overlaps(bounds: TimeRange) -> Q:
+    return Q(last_at__gte=to_datetime(bounds.start), first_at__lt=to_datetime(bounds.stop))
