@@ -119,7 +119,8 @@ def test_the_zone_of_a_time_is_known(text: str, zone: NamedZone | None) -> None:
         "Serial Number", "Coupler Attached (LGR S/N: 104)", "Temperature trend", "Barcode",
         "Length (m)", "Amount", "Влажность", "Wind speed", "Moisture %", "Holzfeuchte",
         "Puukosteus", "Luftfuktighet", "Forecast temp", "Temp SD", "Temperature anomaly",
-        "Temp. Obergrenze", "Temperatura zadana", "Asetuslämpötila", "Заданная температура",
+        "min", "Energy (kWh)", "Temp. Obergrenze", "Temperatura zadana",
+        "Asetuslämpötila", "Заданная температура",
     ],
 )  # fmt: skip
 def test_what_else_loggers_and_tallies_name_is_no_field_of_a_reading(text: str) -> None:
@@ -134,6 +135,7 @@ def test_what_else_loggers_and_tallies_name_is_no_field_of_a_reading(text: str) 
         ("Temp", "Temp max"),
         ("Temperature (°C)", "Kiln 3 temperature (°C)"),
         ("Kiln temperature", "Temp. min"),
+        ("Kiln temperature", "t_max"),
         ("city_id", "Station"),
         ("Station", "Station name"),
         ("Timestamp", "Measured at"),
@@ -154,3 +156,5 @@ def test_other_texts_name_nothing(text: str) -> None:
 
 def test_a_letter_alone_is_a_doubtful_temperature() -> None:
     assert parse_header("T") == HeaderCell(field="temperature", rank=4)
+    unit = NamedUnit(Unit.CELSIUS, "C")
+    assert parse_header("C") == HeaderCell(field="temperature", rank=4, unit=unit)

@@ -193,3 +193,9 @@ def test_a_head_of_random_signs_has_no_readings() -> None:
     noise = random.Random(1)
     head = bytes(noise.choice(b"abc,; \t|\"'=\n19.:") for _ in range(65536))
     assert not sniff_readings(head)
+
+
+def test_a_first_row_with_the_unit_behind_its_number_is_no_row_of_units() -> None:
+    layout = layout_of(f"at,temp\n{AT},21.5 °C\n{AT},21.5\n")
+    assert layout is not None
+    assert layout.skipped_lines == 1

@@ -115,8 +115,8 @@ def _has_unit_row(table: Table, column: int) -> bool:
     """Return whether the row beneath the header gives units, not values."""
     if not table.header_row or not table.rows:
         return False
-    first = table.rows[0]
-    return not has_reading(first.fields) and read_unit(table.text(first, column)) is not None
+    text = table.text(table.rows[0], column)
+    return read_unit(text) is not None and not any(map(str.isdigit, text))
 
 
 def _has_quotes(draft: Draft) -> bool:

@@ -14,6 +14,7 @@ from timba.temperatures.layout.header_words import (
     BROAD,
     DOUBTFUL,
     EXTREME,
+    EXTREME_TEMPERATURE,
     EXTREMES,
     NAME_WORDS,
     NEAR,
@@ -68,6 +69,9 @@ def parse_header(text: str) -> HeaderCell | None:
 
 def _parse_temperature(text: str, outside: str, claim: tuple[str, int] | None) -> HeaderCell | None:
     unit = find_unit(_without_remarks(text))
+    if unit is not None and len(text) == 1 and text.isascii():
+        # Beside A and B, it is no unit.
+        return HeaderCell(field=TEMPERATURE, rank=DOUBTFUL, unit=unit)
     # “Temp, °C” says no less than “Temp (°C)”.
     bare = without_unit(outside) if unit is not None else outside
     named = _find_field(fold(bare)) if bare != outside else None
@@ -130,6 +134,10 @@ def _find_among(folded: str, words: Sequence[str]) -> tuple[str, int] | None:
             if not TEMPERATURE_STEM.search(word) and word not in _TEMPERATURE_WORDS
         ]
         return TEMPERATURE, BROAD if set(rest) - QUALIFIERS else NEAR
+    if EXTREME_TEMPERATURE.fullmatch(folded):
+        return TEMPERATURE, EXTREME
+    if all(EXTREMES.fullmatch(word) for word in words):
+        return OTHER, NEAR
     fields = {found[0] for word in words if (found := WORDS.get(word))}
     if TIMESTAMP in fields or {DATE, TIME} <= fields:
         return TIMESTAMP, BROAD

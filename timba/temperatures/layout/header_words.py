@@ -131,6 +131,8 @@ EXTREMES: Final = re.compile(
     r"|najn\w*|vid\w*|zemak\w*|augstak\w*|vidut\w*|maz\w*|didz\w*|keskm\w*|korg\w*|madal\w*"
     r"|keskia\w*|alin|ylin|medel\w*|lagst\w*|hogst\w*|мин\w*|макс\w*|сред\w*|серед\w*|мін\w*"
 )
+# “tmax”; folded, “t_max” is two words.
+EXTREME_TEMPERATURE: Final = re.compile(r"t ?(?:min|max|avg|mean)")
 # Words beside “temperature” that say nothing else than that.
 QUALIFIERS: Final = fold_words(
     """
@@ -155,7 +157,7 @@ OTHER_WORDS: Final = re.compile(
     r"|batt|akku|volt|spannung|power|rssi|signal|snr\b|lux\b|light|licht|co2|voc\b|pm\d"
     r"|rain|regen|precip|lluvia|pluie|opad|sade\b|nederb|осадк|опад|snow|schnee"
     r"|forecast|vorhersage|prognos|prognoz|previs|pronost|ennust|прогноз|anomal|std\b|std ?dev|sd\b"
-    r"|balance|saldo|speed|epoch"
+    r"|balance|saldo|paid|score|speed|epoch|energy|kwh\b|kw\b|tonn|rpm\b|flow|distance"
     r"|alarm|alert|alarma|limit|\w*grenz|threshold|set ?point|setpoint|soll|target"
     r"|consign|zadan|nastaw|uzdot|nustatyt|asetus|borvarde|задан|уставк|status|state\b"
     r"|flag|quality|error|fehler|event|coupler|stopped|end of file|host connected|good battery"
