@@ -49,7 +49,7 @@ from timba.accounts.models import Client, User
 from timba.accounts.services import open_client
 from timba.files.models import Derivative, File
 from timba.files.storage import new_key, store
-from timba.temperatures.lines.parsing import DAY, MINUTE, SECOND
+from timba.temperatures.lines.timestamp_fields import DAY, MINUTE, SECOND
 from timba.temperatures.readings import stored_readings
 from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.services import renew_data_version, stage_totals

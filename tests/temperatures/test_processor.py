@@ -169,7 +169,7 @@ def test_a_decompression_bomb_is_a_failure_that_names_the_file(
         File.Status.FAILURE,
         "“yard.gz” unpacks to more than 450 times its size, as no readings do. Upload it unpacked.",
     )
-    assert not file.derivatives.exists()
+    assert rejects_of(file) == [["line", "reason", "text"]]
 
 
 def test_totals_of_many_cities_are_staged_in_small_transactions_that_yield_to_writers(

@@ -11,17 +11,19 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.serialization import format_utc
 from timba.temperatures.ingestion import NoReadings, Outcome, ProgressReader, ingest
 from timba.temperatures.layout.answers import check_answers
 from timba.temperatures.layout.decisions import Decision, decide_layout
-from timba.temperatures.layout.layouts import PLAIN, Layout
-from timba.temperatures.lines.blocks import UnreadableFile, read_head, read_lines
+from timba.temperatures.layout.layouts import Layout
+from timba.temperatures.layout.plain_headers import plain_layout
+from timba.temperatures.lines.blocks import UnreadableFile, read_lines
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
-from timba.temperatures.sniffing import sniff_readings
+from timba.temperatures.sniffing import sniff_readings, unpack_head
 from timba.temperatures.statistics.bounds import to_datetime
 from timba.temperatures.suspicions import (
     Warnings,
@@ -93,12 +95,12 @@ def _decide_layout(job: Job) -> Decision:
             yield from (line for _, line in read_lines(ProgressReader(stream, job), layout))
 
     with job.open() as stream:
-        head = read_head(stream)
+        head = unpack_head(stream.read(2 * HEAD_BYTES))
     given = job.reading_input()
     decision = decide_layout(
         head, read_as=given["read_as"], profiles=given["profiles"], lines=iter_lines
     )
-    return decision or Decision(layout=PLAIN)
+    return decision or Decision(layout=plain_layout(head))
 
 
 def _refusal(outcome: Outcome, layout: Layout) -> str:

@@ -11,8 +11,9 @@ from timba.temperatures.layout.drafts import draft_head
 from timba.temperatures.layout.encodings import decode_quickly
 from timba.temperatures.layout.tables import MAX_PREAMBLE
 from timba.temperatures.lines.blocks import is_gzip
-from timba.temperatures.lines.parsing import SNIFFED_LINES
 
+# A file is of readings if one of so many first lines below its header is one.
+SNIFFED_LINES: Final = 20
 # Those of a preamble, and as many again that tell what the columns hold.
 _MAX_LINES: Final = 2 * MAX_PREAMBLE
 # A member of a gzip archive may be empty: so many are looked into.

@@ -23,9 +23,9 @@ from timba.temperatures.layout.header_words import (
     WORDS_OF_UNIT,
 )
 from timba.temperatures.layout.layouts import PLAIN_FIELDS
+from timba.temperatures.layout.plain_headers import is_column_name, is_plain_header
 from timba.temperatures.layout.values import CITY as CITY_NUMBER
 from timba.temperatures.layout.values import DATE, MOMENT, NUMBER, TIME
-from timba.temperatures.lines.parsing import is_header
 from timba.temperatures.lines.splitting import split_fields
 
 MAX_PREAMBLE: Final = 100
@@ -239,7 +239,7 @@ def _find_below_line_one(
             continue
         table = _make(lines, delimiter, Row(1, lines[0], fields))
         has_readings = any(has_reading(row.fields) for row in table.sample)
-        is_plain = delimiter == "," and is_header(lines[0].encode(errors="replace"))
+        is_plain = delimiter == "," and is_plain_header(lines[0])
         known = [cell for cell in table.cells if cell is not None and cell.field != OTHER]
         if is_plain or (has_readings and (known or is_answered)):
             return table
@@ -248,7 +248,7 @@ def _find_below_line_one(
 
 def _is_name(text: str) -> bool:
     """Return whether a text may be the name of a column."""
-    return parse_header(text) is not None or is_header(f"x,{text},y".encode(errors="replace"))
+    return parse_header(text) is not None or is_column_name(text.strip(" \t"))
 
 
 def _find_without_header(lines: Sequence[str], delimiters: Sequence[str]) -> Table | None:

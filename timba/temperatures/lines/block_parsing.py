@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines.blocks import Block
-from timba.temperatures.lines.parsing import Reading, Reject, excerpt, is_header, line_parser
+from timba.temperatures.lines.parsing import Reading, Reject, excerpt, line_parser
 from timba.temperatures.vectorised.rows import Columns, parse_rows
 
 # Bytes. glibc heeds nothing above 32 MB.
@@ -48,7 +48,7 @@ def keep_freed_memory() -> None:
 def parse_block(block: Block, layout: Layout = PLAIN) -> ParsedBlock:
     """Parse every line of a block, but for the layout's `skipped_lines` at the start of the file.
 
-    Blank lines, and a header on line 1, are counted as lines but are neither readings nor rejects.
+    Blank lines are counted as lines, but are neither readings nor rejects.
     """
     data, start, number = block.data, 0, block.first_line
     while number <= layout.skipped_lines and start < len(data):
@@ -98,7 +98,7 @@ def _parse_lines(
             cities.append(parsed.city)
             hundredths.append(parsed.hundredths)
             times.append(parsed.at)
-        elif parsed is not None and not (number == 1 and is_header(line)):
+        elif parsed is not None:
             rejects.append(Reject(number, parsed.reason, excerpt(line)))
     return numbers, Columns(
         np.asarray(cities, dtype=np.int32),

@@ -17,7 +17,6 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from timba.files.kinds import HEAD_BYTES
 from timba.temperatures.layout.layouts import PLAIN, Layout
 
 # Bytes.
@@ -131,12 +130,6 @@ def read_blocks(
         yield Block(first_line=first_line, data=carry)
 
 
-def read_head(stream: Readable) -> bytes:
-    """Return the first HEAD_BYTES bytes of a file, decompressed; raise UnreadableFile."""
-    chunks = _unpacked_chunks(stream, None)
-    return next(chunks, b"")[:HEAD_BYTES]
-
-
 def is_gzip(head: bytes) -> bool:
     """Return whether a file that begins with these bytes is a gzip archive."""
     return head.startswith(GZIP_MAGIC)
@@ -160,7 +153,11 @@ def _split_at_lines(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 def _text_chunks(stream: Readable, layout: Layout, max_unpacked: int | None) -> Iterator[bytes]:
     """Yield the decompressed file as UTF-8 without byte order marks, with LF or CRLF."""
-    chunks = _unpacked_chunks(stream, max_unpacked)
+    chunks = _join(_read_chunks(stream))
+    head = next(chunks, b"")
+    chunks = chain([head], chunks)
+    if is_gzip(head):
+        chunks = _join(_decompress(chunks, max_unpacked))
     if layout.encoding != "utf-8":
         chunks = _transcode(chunks, layout.encoding)
     head = next(chunks, b"")
@@ -168,13 +165,6 @@ def _text_chunks(stream: Readable, layout: Layout, max_unpacked: int | None) -> 
         head = head.removeprefix(BOM)
     for chunk in chain([head], chunks):
         yield chunk.replace(b"\r", b"\n") if layout.ends_with_cr else chunk
-
-
-def _unpacked_chunks(stream: Readable, max_unpacked: int | None) -> Iterator[bytes]:
-    chunks = _join(_read_chunks(stream))
-    head = next(chunks, b"")
-    chunks = chain([head], chunks)
-    return _join(_decompress(chunks, max_unpacked)) if is_gzip(head) else chunks
 
 
 def _read_chunks(stream: Readable) -> Iterator[bytes]:

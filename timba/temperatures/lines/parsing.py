@@ -5,62 +5,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from timba.temperatures.layout.layouts import PLAIN, Layout
-from timba.temperatures.lines.blocks import BOM, MAX_LINE
+from timba.temperatures.lines.blocks import MAX_LINE
 from timba.temperatures.lines.reasons import LineError, Reason, encoding_reason
 from timba.temperatures.lines.splitting import BLANKS, line_splitter
 from timba.temperatures.lines.temperature_fields import (
-    MAX_HUNDREDTHS,
-    MIN_HUNDREDTHS,
     temperature_parser,
 )
 from timba.temperatures.lines.timestamp_fields import (
-    DAY,
-    EPOCH_DAY,
-    FIRST_YEAR,
-    HOUR,
-    LAST_YEAR,
-    MINUTE,
-    SECOND,
     timestamp_parser,
 )
-
-__all__ = [
-    "DAY",
-    "EPOCH_DAY",
-    "FIRST_YEAR",
-    "HOUR",
-    "LAST_YEAR",
-    "MAX_HUNDREDTHS",
-    "MINUTE",
-    "MIN_HUNDREDTHS",
-    "SECOND",
-    "LineParser",
-    "Reading",
-    "Reason",
-    "Reject",
-    "RejectedLine",
-    "excerpt",
-    "is_header",
-    "line_parser",
-    "looks_like_readings",
-    "parse_line",
-]
 
 MAX_CITY = 2**31 - 1
 # Characters of a rejected line that are stored.
 MAX_EXCERPT = 1000
-# A file is of readings if one of this many first lines is a reading.
-SNIFFED_LINES = 20
-
-# The name of a column in a header: it begins with a letter, and may have a unit and quotes.
-_COLUMN_NAME = re.compile(r"""(["']?)[^\W\d_][\w .:/%°()\[\]-]{0,62}\1""")
-_MISSING_VALUES = frozenset({"inf", "infinity", "n/a", "na", "nan", "nil", "none", "null"})
 
 
 class Reading(NamedTuple):
@@ -167,35 +129,8 @@ def _parse_city(text: str) -> int:
     return int(digits)
 
 
-def is_header(line: bytes) -> bool:
-    """Return whether a line that is not a reading holds the names of three columns."""
-    if len(line) > MAX_LINE or line.count(b",") != 2 or not _is_utf8(line):
-        return False
-    names = [name.strip(" \t") for name in line.decode().split(",")]
-    return all(
-        _COLUMN_NAME.fullmatch(name) and name.lower() not in _MISSING_VALUES for name in names
-    )
-
-
-def looks_like_readings(first_lines: Iterable[bytes]) -> bool:
-    """Return whether one of the first 20 lines of a file is a reading."""
-    for number, line in zip(range(SNIFFED_LINES), first_lines, strict=False):
-        text = line.removesuffix(b"\n").removesuffix(b"\r")
-        if isinstance(parse_line(text.removeprefix(BOM) if number == 0 else text), Reading):
-            return True
-    return False
-
-
 def excerpt(line: bytes) -> str:
     """Return the first 1,000 characters of a line as text that every database can store."""
     # A character has at most four bytes in UTF-8; decoding a whole megabyte would be wasteful.
     text = line[: 4 * MAX_EXCERPT + 4].decode(errors="replace")
     return text[:MAX_EXCERPT].replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from timba.temperatures.lines.parsing import DAY, EPOCH_DAY, HOUR, MINUTE, SECOND
+from timba.temperatures.lines.timestamp_fields import DAY, EPOCH_DAY, HOUR, MINUTE, SECOND
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Every reading lies strictly between these, in microseconds since 1970: its year is 1970 to 2199

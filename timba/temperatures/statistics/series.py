@@ -18,7 +18,7 @@ import numpy as np
 
 from timba.errors import Invalid, Unavailable
 from timba.places.models import CITY_NUMBERS
-from timba.temperatures.lines.parsing import DAY, HOUR
+from timba.temperatures.lines.timestamp_fields import DAY, HOUR
 from timba.temperatures.readings.stored_readings import iter_bucket_totals
 from timba.temperatures.readings.totals import CityColumns, Int64Array, merge_totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange

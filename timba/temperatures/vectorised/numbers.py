@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from timba.temperatures.lines.parsing import MAX_CITY, MAX_HUNDREDTHS, MIN_HUNDREDTHS
+from timba.temperatures.lines.parsing import MAX_CITY
+from timba.temperatures.lines.temperature_fields import MAX_HUNDREDTHS, MIN_HUNDREDTHS
 from timba.temperatures.vectorised.words import (
     BYTE,
     DIGITS,

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from timba.temperatures.lines.parsing import (
+from timba.temperatures.lines.timestamp_fields import (
     DAY,
     EPOCH_DAY,
     FIRST_YEAR,
