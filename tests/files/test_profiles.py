@@ -134,11 +134,12 @@ def test_a_reader_gets_the_profiles_of_its_client_and_kind_that_were_used_last(
 def test_what_holds_for_one_file_alone_is_not_remembered(receive: Receive, owner: User) -> None:
     file = receive("Length\n4.2\n", name="board.csv", kind="tally")
     reading = {"header": "Length", "header_digest": "length", "profile": None}
-    file.read_as = {"city_id": 7}
+    file.read_as, file.answered_by = {"city_id": 7}, owner
     remember_reading(file, reading)
     file.read_as = {"city_id": 7, **METRES}
     remember_reading(file, {**reading, "header": "", "header_digest": ""})
     assert not ImportProfile.unscoped.exists()
+    file.answered_by = owner
     remember_reading(file, reading)
     assert ImportProfile.unscoped.get().read_as == METRES
     assert owner.client is not None
@@ -148,6 +149,16 @@ def test_what_holds_for_one_file_alone_is_not_remembered(receive: Receive, owner
         )
     sentence = "city_id holds for one file alone: leave it out."
     assert refusal.value.fields == {"read_as": [sentence]}
+
+
+def test_a_deleted_profile_comes_back_only_with_new_answers(receive: Receive, owner: User) -> None:
+    file = receive("Length\n4.2\n", name="board.csv", kind="tally")
+    reading = {"header": "Length", "header_digest": "length", "profile": None}
+    file.read_as, file.answered_by = METRES, owner
+    remember_reading(file, reading)
+    delete_profile(actor=owner, profile=ImportProfile.unscoped.get())
+    remember_reading(file, reading)  # processed again, as it was answered before
+    assert not ImportProfile.unscoped.exists()
 
 
 def test_only_a_profile_of_the_files_client_and_kind_counts_a_use(receive: Receive) -> None:

@@ -114,7 +114,7 @@ def test_answers_are_added_to_those_of_the_result(file: File, owner: User) -> No
     ("answers", "sentence"),
     [
         (ASKS, QUESTION["sentence"]),
-        ({"skipped_lines": 9}, "The file holds no reading, only a header or blank lines."),
+        ({"skipped_lines": 9}, "With these answers, no line of the file looks like a reading."),
     ],
 )
 def test_an_attempt_that_fails_leaves_the_result_as_it_was(

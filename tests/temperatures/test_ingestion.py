@@ -187,3 +187,23 @@ def test_progress_tells_the_rows_read_so_far(
     assert told[0][1] == 0
     assert 0 < told[len(told) // 2][1] < 900  # type: ignore[operator]
     assert told[-1] == (0.95, 900)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "Stadt;Zeit;Temperatur\n7;25.01.2023 08:00;3,5\nStadt;Zeit;Feuchte\n7;25.01.2023 09:00;45",
+            ingestion.OTHER_TABLE.format(3, "Stadt;Zeit;Feuchte"),
+        ),
+        (
+            "city_id,temperature,timestamp\n7,1,2025-06-01T12:00\ncity_id,temperature,timestamp\n",
+            "",
+        ),
+        ("7,1,2025-06-01T12:00\ndoor opened,humidity sensor broken,somewhen\n", ""),
+    ],
+)
+def test_a_table_of_something_else_is_not_read_as_temperatures(
+    settle: Receive, text: str, sentence: str
+) -> None:
+    assert settle(text).error == sentence

@@ -62,22 +62,16 @@ def reading_of(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     read_as = fields.get("read_as")
     if read_as == "":
         read_as = None
+    checked = None if read_as is None else check_read_as(kind, read_as)
     if fields.get("city_id"):
-        read_as = _with_city(kind, read_as, fields["city_id"])
-    return {
-        "dry_run": fields.get("dry_run", False),
-        "read_as": None if read_as is None else check_read_as(kind, read_as),
-    }
+        checked = _with_city(kind, checked or {}, fields["city_id"])
+    return {"dry_run": fields.get("dry_run", False), "read_as": checked}
 
 
-def _with_city(kind: str, read_as: Any, city_id: int) -> Any:
-    """Return answers with the city of the whole file; raise Invalid for what contradicts it."""
+def _with_city(kind: str, read_as: Mapping[str, Any], city_id: int) -> dict[str, Any]:
+    """Return checked answers with the city of the whole file; raise Invalid for another city."""
     if kind != TEMPERATURES:
         raise Invalid(fields={"city_id": [NO_READINGS.format(kind)]})
-    if read_as is None:
-        return {"city_id": city_id}
-    if not isinstance(read_as, Mapping):
-        return read_as
     named = read_as.get("city_id")
     if named not in (None, city_id):
         raise Invalid(fields={"city_id": [OTHER_CITY.format(city_id, named)]})

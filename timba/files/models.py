@@ -98,7 +98,8 @@ class File(TenantModel):
     queue = models.CharField(max_length=10, default="fast")
     sweep_failed_at = models.DateTimeField(null=True)
 
-    # What users have answered to the questions of the file, and the last of them.
+    # What users have answered to the questions of the file, and who did last, until the answers are
+    # remembered for the next files.
     read_as = OrderedJSONField(null=True)
     answered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -249,9 +250,13 @@ class Derivative(models.Model):
 
 
 # The condition of a current derivative that has an object. A file without one good reading keeps
-# the row of its readings, although their object was taken back.
+# the row of its readings, although their object was taken back; those of one that is read again
+# stand meanwhile.
 HAS_OBJECT: Final = models.Q(is_current=True) & ~models.Q(
-    ~models.Q(file__status=File.Status.SUCCESS), role=Derivative.Role.READINGS, size__isnull=True
+    ~models.Q(file__status=File.Status.SUCCESS),
+    file__next_read_as__isnull=True,
+    role=Derivative.Role.READINGS,
+    size__isnull=True,
 )
 
 

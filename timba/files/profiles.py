@@ -63,24 +63,29 @@ def check_read_as(kind: str, read_as: Any, *, earlier: Any = None) -> dict[str, 
 
 
 def remember_reading(file: File, reading: Mapping[str, Any]) -> None:
-    """Remember the answers given for a file, and count the use of an import profile.
+    """Remember the answers that someone has given, and count the use of an import profile.
 
-    `reading` has the wording of the file's `header`, its `header_digest` (both are "" where there
-    is none, and nothing is remembered) and the id of the `profile` that was used, or None. Part of
-    the transaction that settles the file.
+    They are remembered once: a file that is processed again without new answers brings no profile
+    back that was deleted or changed since. `reading` has the wording of the file's `header`, its
+    `header_digest` (both are "" where there is none, and nothing is remembered) and the id of the
+    `profile` that was used, or None. Part of the transaction that settles the file.
     """
-    answers = {
-        name: value for name, value in (file.read_as or {}).items() if name not in _ABOUT_ONE_FILE
-    }
-    if answers and reading["header_digest"]:
+    answers = about_every_file(file.read_as or {})
+    if answers and reading["header_digest"] and file.answered_by_id is not None:
         remember_answers(
             file=file,
             header=reading["header"],
             header_digest=reading["header_digest"],
             read_as=answers,
         )
+    file.answered_by = None
     if reading["profile"] is not None:
         count_use(file=file, profile_id=reading["profile"])
+
+
+def about_every_file(read_as: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers that may be right for the next file with the same header too."""
+    return {name: value for name, value in read_as.items() if name not in _ABOUT_ONE_FILE}
 
 
 def remember_answers(
@@ -96,9 +101,8 @@ def remember_answers(
     profile = profiles.filter(**key).first()
     answers = dict(read_as) if profile is None else _added(file.kind, profile.read_as, read_as)
     changes: dict[str, Any] = {"header": header[:MAX_HEADER], "read_as": answers}
-    author_id = file.answered_by_id or file.uploaded_by_id
     profiles.update_or_create(
-        **key, defaults=changes, create_defaults={**changes, "created_by_id": author_id}
+        **key, defaults=changes, create_defaults={**changes, "created_by_id": file.answered_by_id}
     )
 
 

@@ -22,10 +22,14 @@ from timba.files.events import file_event
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File, FileQuerySet
 from timba.files.processors.base import HandlesDeletion
-from timba.files.profiles import check_read_as
+from timba.files.profiles import about_every_file, check_read_as
 from timba.files.registry import processors
 from timba.files.tasks import notify_workers
 
+NOT_AGAIN: Final = (
+    "Only a file in FAILURE, or a dry run, can be tried again, and a temperature file in SUCCESS "
+    "with “read_as”."
+)
 NO_DRY_RUN: Final = "There are no dry runs of files of kind {kind}, only of tallies."
 _BATCH: Final = 100
 
@@ -86,11 +90,12 @@ def retry_file(
         file = _lock_file(file)
         keeps_result = read_as is not None and file.can_be_read_again
         if not (file.can_be_retried or keeps_result):
-            raise Conflict("Only a file in FAILURE, or a dry run, can be tried again.")
+            raise Conflict(NOT_AGAIN)
         if read_as is not None:
             answers = check_read_as(file.kind, read_as, earlier=file.read_as)
             setattr(file, "next_read_as" if keeps_result else "read_as", answers)
-            file.answered_by = actor
+            if about_every_file(read_as):
+                file.answered_by = actor
         if dry_run is None:
             is_seen = file.awaits_confirmation and read_as is None
             dry_run = not file.records and not is_seen

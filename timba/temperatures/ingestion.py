@@ -18,10 +18,11 @@ from typing import BinaryIO, Final
 from django.conf import settings
 
 from timba.files.models import Derivative
-from timba.files.processors.base import Job
+from timba.files.processors.base import FileRefused, Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
 from timba.files.storage import store
 from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.layout.other_tables import begins_other_table
 from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
 from timba.temperatures.lines.blocks import Block, UnreadableFile, read_blocks
 from timba.temperatures.lines.parsing import Reject
@@ -41,6 +42,13 @@ PARSING_THREADS: Final = 2
 BLOCKS_AHEAD: Final = 6
 # While a block is being parsed, a stop of the worker is noticed within so many seconds.
 CHECK_SECONDS: Final = 0.25
+
+
+# Characters of a line that a sentence quotes.
+MAX_QUOTED: Final = 100
+OTHER_TABLE: Final = (
+    "Line {} begins a table of something else: “{}”. Upload each table as a file of its own."
+)
 
 
 class NoReadings(Exception):
@@ -83,7 +91,8 @@ def ingest(job: Job, outcome: Outcome, *, layout: Layout = PLAIN) -> None:
     """Write the readings, rejects and staged totals of a file, and add what they are to `outcome`.
 
     Raises NoReadings, or UnreadableFile where the archive cannot be decompressed. The rejects are
-    stored even then: they show what has to be corrected.
+    stored even then: they show what has to be corrected. Raises FileRefused where another table
+    begins.
     """
     writer = _write_objects(job, outcome, layout)
     outcome.error_values = writer.error_values
@@ -108,7 +117,7 @@ class ProgressReader:
     """Reads a file, and reports how much of it has been read as the progress of the job.
 
     Progress is reported for each read as well as for each block of lines: a gigabyte without a line
-    end must not look like a worker that hangs.
+    end must not look like a worker that hangs. Without an `outcome`, reading is no progress yet.
     """
 
     def __init__(self, stream: BinaryIO, job: Job, outcome: Outcome | None = None) -> None:
@@ -123,9 +132,11 @@ class ProgressReader:
 
     def report_progress(self) -> None:
         """Raise what `Job.progress` raises where the run has lost the file or is stopped."""
+        if self._outcome is None:
+            self._job.progress(0.0)
+            return
         share = self._bytes_read / max(self._job.size, 1)
-        rows = None if self._outcome is None else self._outcome.rows
-        self._job.progress(PARSING_SHARE * share, rows=rows)
+        self._job.progress(PARSING_SHARE * share, rows=self._outcome.rows)
 
 
 def _write_objects(job: Job, outcome: Outcome, layout: Layout) -> ReadingsWriter:
@@ -161,10 +172,18 @@ def _write_lines(
         blocks = read_blocks(reader, layout, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES)
         with closing(_parse_ahead(blocks, layout, reader.report_progress)) as parsed_blocks:
             for parsed in parsed_blocks:
+                _check_tables(parsed.rejects, layout)
                 writer.add(parsed.cities, parsed.times, parsed.hundredths)
                 rejects.add(parsed.rejects)
                 outcome.add_block(parsed)
                 outcome.rejects_kept = rejects.count
+
+
+def _check_tables(rejects: Iterable[Reject], layout: Layout) -> None:
+    """Raise FileRefused where a bad line begins a table of something else than temperatures."""
+    for reject in rejects:
+        if begins_other_table(reject.text, layout):
+            raise FileRefused(OTHER_TABLE.format(reject.line, reject.text[:MAX_QUOTED]))
 
 
 def _parse_ahead(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.profiles import about_every_file
 from timba.serialization import format_utc
 from timba.temperatures.ingestion import NoReadings, Outcome, ProgressReader, ingest
 from timba.temperatures.layout.answers import check_answers
@@ -38,7 +39,9 @@ RESULT_FIELDS: Final = (
 )
 
 FORMAT: Final = "Each line must read city_id,temperature,timestamp."
-NO_LINES: Final = f"The file holds no reading, only a header or blank lines. {FORMAT}"
+NO_LINES: Final = "The file holds no reading, only a header or blank lines."
+NO_READINGS: Final = "No line of the file is a reading. Line {}: {}"
+WRONG_ANSWERS: Final = "With these answers, no line of the file looks like a reading. Answer again."
 
 
 def read_temperatures(job: Job) -> Findings:
@@ -87,7 +90,7 @@ class TemperatureProcessor(Processor):
 def _decide_layout(job: Job) -> Decision:
     """Return the layout of the file; the plain one where nothing looks like readings.
 
-    Raises UnreadableFile.
+    Raises UnreadableFile, and FileRefused for answers with which nothing does.
     """
 
     def iter_lines(layout: Layout) -> Iterator[bytes]:
@@ -100,15 +103,17 @@ def _decide_layout(job: Job) -> Decision:
     decision = decide_layout(
         head, read_as=given["read_as"], profiles=given["profiles"], lines=iter_lines
     )
+    if decision is None and about_every_file(given["read_as"] or {}):
+        raise FileRefused(WRONG_ANSWERS)
     return decision or Decision(layout=plain_layout(head))
 
 
 def _refusal(outcome: Outcome, layout: Layout) -> str:
     """Return why a file without readings is refused."""
-    if not outcome.first_errors:
-        return NO_LINES
-    first = outcome.first_errors[0]
-    sentence = f"No line of the file is a reading. Line {first.line}: {first.reason}"
+    sentence = NO_LINES
+    if outcome.first_errors:
+        first = outcome.first_errors[0]
+        sentence = NO_READINGS.format(first.line, first.reason)
     return f"{sentence} {FORMAT}" if layout.has_plain_lines else sentence
 
 

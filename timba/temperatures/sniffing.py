@@ -16,8 +16,6 @@ from timba.temperatures.lines.blocks import is_gzip
 SNIFFED_LINES: Final = 20
 # Those of a preamble, and as many again that tell what the columns hold.
 _MAX_LINES: Final = 2 * MAX_PREAMBLE
-# A member of a gzip archive may be empty: so many are looked into.
-_MAX_MEMBERS: Final = 100
 
 
 def sniff_readings(head: bytes) -> bool:
@@ -40,13 +38,11 @@ def unpack_head(head: bytes) -> bytes:
     if not is_gzip(head):
         return head[:HEAD_BYTES]
     unpacked = b""
-    for _ in range(_MAX_MEMBERS):
+    while head and len(unpacked) < HEAD_BYTES:
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
             unpacked += member.decompress(head, HEAD_BYTES - len(unpacked))
         except zlib.error:
             break
         head = member.unused_data.lstrip(b"\0")
-        if not head or len(unpacked) >= HEAD_BYTES:
-            break
     return unpacked

@@ -55,6 +55,8 @@ class AnswersForm(ServiceForm):
     def __init__(self, *args: Any, file: File, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         result = file.result or {}
+        # An attempt that failed may have asked about what the standing result has decided.
+        self._sends_all = file.status == File.Status.SUCCESS and bool(file.error)
         self.questions = {each["field"]: each for each in result.get("questions") or ()}
         self._understood: Mapping[str, Any] = result.get("read_as") or {}
         self._heads: Sequence[Mapping[str, Any]] = file.asks or ()
@@ -124,7 +126,8 @@ class AnswersForm(ServiceForm):
         return {
             name: self.cleaned_data[name]
             for name in self.whole_file
-            if self.cleaned_data.get(name) and (name in self.questions or self._is_changed(name))
+            if self.cleaned_data.get(name)
+            and (self._sends_all or name in self.questions or self._is_changed(name))
         }
 
     def _is_changed(self, name: str) -> bool:
