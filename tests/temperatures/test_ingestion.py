@@ -193,8 +193,8 @@ def test_progress_tells_the_rows_read_so_far(
     ("text", "sentence"),
     [
         (
-            "Stadt;Zeit;Temperatur\n7;25.01.2023 08:00;3,5\nStadt;Zeit;Feuchte\n7;25.01.2023 09:00;45",
-            ingestion.OTHER_TABLE.format(3, "Stadt;Zeit;Feuchte"),
+            "Ort;Zeit;Temperatur\n7;25.01.2023 08:00;3,5\nOrt;Zeit;Feuchte\n7;25.01.2023 09:00;45",
+            ingestion.OTHER_TABLE.format(3, "Ort;Zeit;Feuchte"),
         ),
         (
             "city_id,temperature,timestamp\n7,1,2025-06-01T12:00\ncity_id,temperature,timestamp\n",

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from django.conf import settings
+
 from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
@@ -95,7 +97,8 @@ def _decide_layout(job: Job) -> Decision:
 
     def iter_lines(layout: Layout) -> Iterator[bytes]:
         with job.open() as stream:
-            yield from (line for _, line in read_lines(ProgressReader(stream, job), layout))
+            reader, limit = ProgressReader(stream, job), settings.TIMBA_MAX_UPLOAD_BYTES
+            yield from (line for _, line in read_lines(reader, layout, max_unpacked=limit))
 
     with job.open() as stream:
         head = unpack_head(stream.read(2 * HEAD_BYTES))

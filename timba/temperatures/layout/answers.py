@@ -13,6 +13,7 @@ from typing import Any, Final
 from timba.files.answers import MAX_QUOTED, BadAnswer, check_numbers, listed, one_of
 from timba.temperatures.layout.layouts import DateOrder, Unit
 from timba.temperatures.layout.zones import parse_offset
+from timba.temperatures.lines.parsing import MAX_CITY
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 ENCODINGS: Final = (
@@ -21,7 +22,7 @@ ENCODINGS: Final = (
 )
 CITY, TEMPERATURE, TIMESTAMP, DATE, TIME = "city_id", "temperature", "timestamp", "date", "time"
 COLUMN_FIELDS: Final = (CITY, TEMPERATURE, TIMESTAMP, DATE, TIME)
-_MAX_CITY: Final = 2**31 - 1
+
 _ANSWERS: Final = (
     *("columns", "unit", "dates", "zone", "city_id"),
     *("decimal", "delimiter", "encoding"),
@@ -80,8 +81,8 @@ def check_answers(read_as: Any) -> dict[str, Any]:
     if not isinstance(zone, str) or parse_offset(zone) is None:
         raise BadAnswer("“zone” is UTC, or an offset from UTC such as +02:00.")
     city = given.get("city_id", 1)
-    if isinstance(city, bool) or not isinstance(city, int) or not 1 <= city <= _MAX_CITY:
-        raise BadAnswer(f"“city_id” is a whole number from 1 to {_MAX_CITY}.")
+    if isinstance(city, bool) or not isinstance(city, int) or not 1 <= city <= MAX_CITY:
+        raise BadAnswer(f"“city_id” is a whole number from 1 to {MAX_CITY}.")
     return given
 
 

@@ -84,12 +84,14 @@ class Block:
         return enumerate(data.split(b"\n"), start=self.first_line)
 
 
-def read_lines(stream: Readable, layout: Layout = PLAIN) -> Iterator[tuple[int, bytes]]:
+def read_lines(
+    stream: Readable, layout: Layout = PLAIN, *, max_unpacked: int | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (number, line) for every line of a stream.
 
     A line longer than MAX_LINE is cut, but is still longer than MAX_LINE. Raises UnreadableFile.
     """
-    for block in read_blocks(stream, layout):
+    for block in read_blocks(stream, layout, max_unpacked=max_unpacked):
         yield from block.lines()
 
 
