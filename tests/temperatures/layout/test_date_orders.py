@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable, Iterator
 
 import pytest
 
+from timba.temperatures.layout import date_orders
 from timba.temperatures.layout.decisions import Decision, decide_layout
 from timba.temperatures.layout.layouts import DateOrder, Layout
 
@@ -104,6 +106,20 @@ def test_lines_are_searched_until_one_decides() -> None:
         raise AssertionError
 
     assert decide("02.03.2026", rest=rest()).layout.dates is DAY
+
+
+def test_memory_is_bounded_for_dates_that_exist_in_no_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(date_orders, "MAX_SEEN", 1000)
+    dates = (f"{n % 80 + 20}.{n // 80 % 80 + 20}.{n // 6400}" for n in range(1000, 80_000))
+    rest = (f"7;1;{each} 10:00".encode() for each in dates)
+    tracemalloc.start()
+    try:
+        assert len(decide("02.03.2026", rest=rest).questions) == 1
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_preamble_decides_nothing_of_the_whole_file() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -31,6 +31,8 @@ _BEGINNINGS: Final = {
 }
 # Lines that are searched for dates at a time.
 _BATCH: Final = 8192
+# Different dates that are remembered, so that each is looked at once.
+MAX_SEEN: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +182,8 @@ def _dates_in_lines(lines: Iterable[bytes], layout: Layout, column: int) -> Iter
     seen: set[bytes] = set()
     data = islice(lines, layout.skipped_lines, None)
     while batch := list(islice(data, _BATCH)):
+        if len(seen) > MAX_SEEN:
+            seen.clear()
         if layout.quotes:
             batch = [_without_quotes(line, layout) for line in batch]
         for text in set(dates.findall(b"\n".join(batch))) - seen:
@@ -197,7 +201,7 @@ def _without_quotes(line: bytes, layout: Layout) -> bytes:
     return layout.delimiter.join(each.replace(layout.delimiter, " ") for each in fields).encode()
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _orders(first: str, second: str, third: str) -> tuple[frozenset[DateOrder], bool]:
     """Return the orders in which a date exists, and whether its year has two digits.
 
