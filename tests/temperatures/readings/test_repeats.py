@@ -52,6 +52,12 @@ def test_one_reading_again_and_again_takes_a_window_of_one_row_a_batch() -> None
     assert count_repeated(stored, writer) == 2499
 
 
+def test_batches_with_the_same_readings_are_compared_in_several_windows() -> None:
+    stored, writer = store([[(7, at, 1) for at in range(100)] * 25], **LIMITS)
+    windows = list(iter_repeated(stored, writer.row_groups, writer.overlapping))
+    assert windows == [10 * 24] * 10
+
+
 def test_the_same_time_in_another_city_is_no_repetition() -> None:
     rows = [(city, at, 1) for at in range(20) for city in range(1, 30)]
     stored, writer = store([rows], **LIMITS)

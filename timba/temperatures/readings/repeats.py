@@ -2,7 +2,9 @@
 
 Within a batch they stand side by side, and the writer counts them. Those in two batches are counted
 here, from the finished object: its readings are compared in windows from one (city, time) to
-another, each with some row groups of every batch, so that memory use is flat. Only windows with a
+another. In each begin as many row groups as there are batches, at least WINDOW_ROW_GROUPS, and one
+more of every batch reaches into it: memory use grows with the number of batches, by the readings of
+two row groups a batch at most, of which equal ones within a batch count as one. Only windows with a
 city whose times overlap between batches are read, which costs nothing for a file in order of time
 or of cities. For one in random order it takes about a tenth of the time that writing it took.
 """
@@ -37,10 +39,10 @@ def iter_repeated(
     `row_groups` are those of the object, in its order. `cities` are the only ones, sorted, that may
     have such readings; None stands for any city.
     """
-    starts = sorted({group.first for group in row_groups})
+    starts = sorted(group.first for group in row_groups)
     # A window has one more row group of each batch at most, which begins before it.
     size = max(WINDOW_ROW_GROUPS, row_groups[-1].batch)
-    limits = [*starts[::size], _LAST_KEY]
+    limits = [*dict.fromkeys(starts[::size]), _LAST_KEY]
     with stored.open() as source:
         parquet = pq.ParquetFile(source, metadata=read_footer(stored).metadata)
         for start, stop in pairwise(limits):
