@@ -40,7 +40,7 @@ def test_values_of_failing_sensors_are_named_with_their_number() -> None:
     assert warn_of_error_values({8500: 1, -12700: 2000, 99990: 1}) == [
         {
             "code": "error_values",
-            "sentence": "Sensors send certain values when they fail, and this file has such: "
+            "sentence": "This file has values that sensors send when they fail: "
             "−127.00 °C 2,000 times, 85.00 °C once, 999.90 °C once. They count as readings.",
             "count": 2002,
         }

@@ -66,8 +66,7 @@ def warn_of_error_values(counts: Mapping[int, int]) -> Warnings:
         f"{_degrees(value)} °C {_times(count)}" for value, count in found[:_MAX_VALUES]
     )
     sentence = (
-        f"Sensors send certain values when they fail, and this file has such: {named}. They count "
-        "as readings."
+        f"This file has values that sensors send when they fail: {named}. They count as readings."
     )
     return [_warning("error_values", sentence, sum(counts.values()))]
 
