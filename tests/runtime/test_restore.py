@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 from tests.clients import api_client_of, browser_of
 from tests.factories import ClientFactory, Tenant
 from tests.runtime.conftest import Elsewhere, Run, manifest_path
-from tests.temperatures.uploads import receive_readings
+from tests.temperatures.uploads import receive_readings, settle_readings
 from timba.accounts.models import Subscription, User
 from timba.accounts.tokens import issue_tokens
 from timba.consignments.models import Consignment, Log
@@ -42,6 +42,7 @@ from timba.runtime.backup_format import (
     write_lines,
 )
 from timba.runtime.restore_marker import check_not_being_restored
+from timba.temperatures.models import DataVersion
 
 pytestmark = pytest.mark.only_on("sqlite")
 
@@ -54,7 +55,12 @@ EARLIER = {
 }
 NEW_MODELS = {"files.importprofile"}
 # What a restore changes on purpose.
-CHANGED = {"accounts.user": "token_version", "events.stream": "epoch", "files.file": "lease_until"}
+CHANGED = {
+    "accounts.user": "token_version",
+    "events.stream": "epoch",
+    "files.file": "lease_until",
+    "temperatures.dataversion": "version",
+}
 
 
 def all_rows() -> dict[str, list[dict[str, Any]]]:
@@ -142,6 +148,17 @@ def test_events_go_on_in_a_higher_epoch_and_ids_where_they_were(
         response = api_client_of(user).get(following)
         assert response.status_code == 409
         assert response.json()["detail"].endswith(f"Go on with after={event.epoch}.{read}.")
+
+
+def test_no_statistic_cached_before_a_restore_is_found_after_it(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    settle_readings("7,20.5,2026-01-01T00:00:00Z\n", actor=company.user)
+    version = DataVersion.unscoped.get(client=company.client).version
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        assert DataVersion.unscoped.get(client=company.client).version != version
 
 
 def test_the_same_backup_begins_another_epoch_each_time() -> None:

@@ -44,6 +44,8 @@ from timba.runtime.backup_format import (
 from timba.runtime.object_copies import check_object, copy_object
 from timba.runtime.progress import Progress
 from timba.runtime.restore_marker import TABLE, clear_mark, set_mark, unfinished_restore
+from timba.temperatures.models import DataVersion
+from timba.temperatures.services import renew_data_version
 
 _BATCH: Final = 1000
 # Rows of these models are made by `migrate`.
@@ -300,7 +302,7 @@ def next_epoch(highest: int) -> int:
 
 @transaction.atomic
 def _begin_anew() -> None:
-    """End all sign-ins, let waiting files be processed, and begin a new epoch of events."""
+    """End all sign-ins and cached statistics, process waiting files, begin an epoch of events."""
     User.unscoped.update(token_version=F("token_version") + 1)
     File.unscoped.filter(status=File.Status.PENDING).update(
         attempts=0, progress=0, rows_read=None, lease_until=None, notified_at=None
@@ -308,6 +310,9 @@ def _begin_anew() -> None:
     # Deleted files that were due to be erased are not in the backup.
     for wrong in find_wrong_counts():
         recount(wrong.client_id)
+    # A statistic that is cached under a version of the backup may count readings that came later.
+    for client_id in list(DataVersion.unscoped.values_list("client_id", flat=True)):
+        renew_data_version(client_id=client_id)
     highest = max(Stream.objects.values_list("epoch", flat=True), default=0)
     epoch = next_epoch(highest)
     Stream.objects.update(epoch=epoch)
