@@ -26,6 +26,7 @@ BEARER = {"Authorization": "Bearer x"}
         ("GET", "/api/notes/", {"Authorization": "Basic x"}, False),
         ("GET", "/api/notes/", BEARER | {"Accept": "text/html"}, False),
         ("GET", "/api/notes/", BEARER | {"Accept": "text/*"}, False),
+        ("GET", "/api/notes/", BEARER | {"Accept": "TEXT/HTML"}, False),
         ("GET", "/api/", BEARER, False),
         ("GET", "/api/docs/", BEARER, False),
         ("GET", "/consignments/", BEARER, False),

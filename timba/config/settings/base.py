@@ -127,7 +127,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     # Before the CSRF check, which reads the form.
     "timba.config.middleware.LoginBeforeBodyMiddleware",
-    "timba.config.quick_middleware.CsrfViewMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "timba.config.quick_middleware.AuthenticationMiddleware",
     "timba.config.quick_middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
