@@ -29,12 +29,12 @@ from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
 from timba.temperatures.statistics.caching import bounded_cache, get_shared
 from timba.temperatures.statistics.counted_files import (
     MAX_ATTEMPTS,
-    UNAVAILABLE,
     CountedTotals,
     Run,
     current_totals,
     find_overlapping_of_city,
     make_totals,
+    reading_stored,
     stored_readings,
 )
 
@@ -139,17 +139,16 @@ def totals_within(parts: Sequence[CountedTotals], bounds: TimeRange) -> dict[int
     """Return the totals by city of the readings within bounds; raise Unavailable."""
     result: dict[int, Totals] = {}
     partial_runs: dict[Run, list[int]] = defaultdict(list)
-    for run, city_id, totals in parts:
-        if bounds.start <= totals.first_at and totals.last_at < bounds.stop:
+    for part in parts:
+        run, city_id, totals = part
+        if part.is_inside(bounds):
             result[city_id] = result[city_id] + totals if city_id in result else totals
         else:
             partial_runs[run].append(city_id)
     stored = stored_readings(partial_runs)
     for run, cities in partial_runs.items():
-        try:
+        with reading_stored():
             inside = read_cities(stored[run], cities, start=bounds.start, stop=bounds.stop)
-        except (KeyError, OSError) as error:
-            raise Unavailable(UNAVAILABLE) from error
         for city_id, totals in inside.items():
             result[city_id] = result[city_id] + totals if city_id in result else totals
     return result

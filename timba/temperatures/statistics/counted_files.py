@@ -6,7 +6,8 @@ A single query decides which files count for an answer, so that it contains all 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +34,10 @@ class CountedTotals(NamedTuple):
     run: Run
     city_id: int
     totals: Totals
+
+    def is_inside(self, bounds: TimeRange) -> bool:
+        """Whether all readings lie within the bounds."""
+        return bounds.start <= self.totals.first_at and self.totals.last_at < bounds.stop
 
 
 def current_totals(client_id: int) -> CityTotalsQuerySet:
@@ -95,6 +100,15 @@ def stored_readings(runs: Collection[Run]) -> dict[Run, StoredReadings]:
         (file_id, run): StoredReadings(key=key, open=partial(store().open_bytes, key))
         for file_id, run, key in rows.values_list("file_id", "run", "storage_key")
     }
+
+
+@contextmanager
+def reading_stored() -> Iterator[None]:
+    """Raise Unavailable where readings are erased or the object store cannot be read."""
+    try:
+        yield
+    except (KeyError, OSError) as error:
+        raise Unavailable(UNAVAILABLE) from error
 
 
 def make_totals(values: Sequence[Any]) -> Totals:

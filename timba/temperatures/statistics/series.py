@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from timba.errors import Invalid, Unavailable
+from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
 from timba.temperatures.lines.timestamp_fields import DAY, HOUR
 from timba.temperatures.readings.stored_readings import iter_bucket_totals
@@ -25,10 +25,10 @@ from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
 from timba.temperatures.statistics.caching import bounded_cache, get_shared
 from timba.temperatures.statistics.cities import at_data_version
 from timba.temperatures.statistics.counted_files import (
-    UNAVAILABLE,
     CountedTotals,
     Run,
     find_overlapping_of_city,
+    reading_stored,
     stored_readings,
 )
 
@@ -117,20 +117,18 @@ def _iter_totals(
 ) -> Iterator[CityColumns]:
     """Yield the totals of buckets, each of which may occur several times; raise Unavailable."""
     runs: dict[Run, int] = {}
-    for run, city_id, totals in parts:
-        is_inside = bounds.start <= totals.first_at and totals.last_at < bounds.stop
-        if is_inside and totals.first_at // width == totals.last_at // width:
+    for part in parts:
+        run, city_id, totals = part
+        if part.is_inside(bounds) and totals.first_at // width == totals.last_at // width:
             yield CityColumns.of_one(totals.first_at // width, totals)
         else:
             runs[run] = city_id
     stored = stored_readings(runs)
     for run, city_id in runs.items():
-        try:
+        with reading_stored():
             yield from iter_bucket_totals(
                 stored[run], city_id, start=bounds.start, stop=bounds.stop, width=width
             )
-        except (KeyError, OSError) as error:
-            raise Unavailable(UNAVAILABLE) from error
 
 
 def _merge(parts: Iterable[CityColumns]) -> CityColumns | None:
