@@ -287,7 +287,7 @@ def test_invalid_page_is_rejected(api_client: APIClient, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "queries"), [({}, 6), ({"from": "2025-06-01T12:30", "to": "2025-06-03"}, 8)]
+    ("bounds", "queries"), [({}, 6), ({"from": "2025-06-01T12:30", "to": "2025-06-03"}, 9)]
 )
 def test_list_takes_a_constant_number_of_queries(
     api_client: APIClient,

@@ -20,6 +20,7 @@ from timba.serialization import dumps, loads
 M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 NEWEST_FIRST = ("-id",)
+NO_CURSOR = "This is not a cursor that Timba gave."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +66,7 @@ def decode_cursor(cursor: str, model: type[models.Model], order: tuple[str, ...]
             raise ValueError(cursor)
         return [_parse_value(model, name, value) for name, value in zip(order, values, strict=True)]
     except (ValueError, TypeError, OverflowError, ValidationError) as error:
-        raise Invalid(fields={"cursor": ["This is not a cursor that Timba gave."]}) from error
+        raise Invalid(fields={"cursor": [NO_CURSOR]}) from error
 
 
 def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
@@ -82,6 +83,9 @@ def _after(order: tuple[str, ...], values: list[Any]) -> models.Q:
 
 def _parse_value(model: type[models.Model], name: str, value: Any) -> Any:
     field = cast("models.Field[Any, Any]", model._meta.get_field(name.removeprefix("-")))
+    if isinstance(field, models.IntegerField) and type(value) is not int:
+        # `to_python` would take 1.5, True and "1" for 1.
+        raise ValueError(value)
     parsed = field.to_python(value)
     if isinstance(parsed, datetime):
         if parsed.tzinfo is None:

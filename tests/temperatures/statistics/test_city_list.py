@@ -11,7 +11,8 @@ from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
 from tests.temperatures.statistics.test_cities import HOUR, NOON, lines
 from timba.accounts.models import User
-from timba.errors import Invalid
+from timba.db.pagination import encode_cursor
+from timba.errors import Invalid, Unavailable
 from timba.files.models import File
 from timba.files.services import delete_file
 from timba.places.services import name_city
@@ -109,20 +110,40 @@ def test_a_file_settled_between_the_queries_counts_with_all_of_its_cities(
     assert page == [(1, count), (5, 2 * count), (6, count), (7, count), (9, count)]
 
 
-def test_a_file_settled_while_a_page_within_bounds_is_read_counts_with_all_of_its_cities(
+def test_files_settled_and_deleted_while_a_page_within_bounds_is_read_count_whole_or_not_at_all(
+    settle: Receive,
+    owner: User,
+    list_pages: Callable[..., list[Cities]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    going = [settle(lines([row for city in (1, 2) for row in two_readings(city)]))]
+    find = city_list.find_overlapping
+
+    def find_after_files_came_and_went(*args: Any) -> Any:
+        if going:
+            settle(lines([*two_readings(3), (4, NOON, 0)]))
+            delete_file(actor=owner, file=going.pop())
+        return find(*args)
+
+    monkeypatch.setattr(city_list, "find_overlapping", find_after_files_came_and_went)
+    assert list_pages(9, LATER) == [[(3, 1), (4, 0)]]
+
+
+def test_a_page_within_bounds_whose_data_change_again_and_again_is_unavailable(
     settle: Receive, list_pages: Callable[..., list[Cities]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(lines([row for city in (5, 7) for row in two_readings(city)]))
-    coming = [lines([row for city in (1, 5, 9) for row in two_readings(city)])]
+    settle(lines(two_readings(1)))
+    coming = [lines(two_readings(city)) for city in (2, 3, 4)]
     find = city_list.find_overlapping
 
     def find_after_a_file_came(*args: Any) -> Any:
-        if coming:
-            settle(coming.pop())
+        settle(coming.pop())
         return find(*args)
 
     monkeypatch.setattr(city_list, "find_overlapping", find_after_a_file_came)
-    assert list_pages(9, LATER) == [[(1, 1), (5, 2), (7, 1), (9, 1)]]
+    with pytest.raises(Unavailable, match=r"^Some readings cannot be read just now\."):
+        list_pages(9, LATER)
+    assert coming == []
 
 
 def test_cities_after_a_page_are_listed_though_its_last_ones_are_deleted_meanwhile(
@@ -163,10 +184,14 @@ def test_a_page_is_cached_until_the_data_change(
     assert city_list._cached_cities.size_bytes == size + 512 + 2 * 1024 + 4 * len("Rīga")
 
 
-def test_only_a_cursor_of_a_page_is_accepted(settle: Receive, owner: User) -> None:
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", *(encode_cursor([n]) for n in (1.5, True, "1", -5, 0, 2**31, 10**18)), "WzFlMjNd"],
+)
+def test_only_a_cursor_of_a_page_is_accepted(cursor: str, settle: Receive, owner: User) -> None:
     settle("7,10,2025-06-01T12:00\n")
     with pytest.raises(Invalid, match=r"^This is not a cursor that Timba gave\.$"):
-        list_cities(owner.client_id, limit=9, cursor="x")
+        list_cities(owner.client_id, limit=9, cursor=cursor)
 
 
 @pytest.mark.parametrize("max_counted_rows", [0, 50_000])

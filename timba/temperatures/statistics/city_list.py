@@ -1,7 +1,8 @@
 """Lists a client's cities page by page, without adding up those of other pages.
 
 The rows of the cities after a number are found by an index alone, whether or not their files count;
-which of them count is decided together with their totals, by a single query.
+which of them count is decided together with their totals, by a single query. Within bounds that
+takes two, which are repeated if the data changed meanwhile.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, Final
 
 from django.db.models import Count, QuerySet, Sum
 
-from timba.db.pagination import Page, decode_cursor, encode_cursor
+from timba.db.pagination import NO_CURSOR, Page, decode_cursor, encode_cursor
+from timba.errors import Invalid, Unavailable
 from timba.files.models import File
-from timba.places.models import City
+from timba.places.models import CITY_NUMBERS, City
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
@@ -24,11 +26,16 @@ from timba.temperatures.statistics.caching import bounded_cache
 from timba.temperatures.statistics.cities import (
     CityStatistics,
     at_data_version,
+    get_data_version,
     result_bytes,
     totals_of_row,
     totals_within,
 )
-from timba.temperatures.statistics.counted_files import current_totals, find_overlapping
+from timba.temperatures.statistics.counted_files import (
+    UNAVAILABLE,
+    current_totals,
+    find_overlapping,
+)
 
 ORDER: Final = ("city_id",)
 MAX_CACHE_BYTES: Final = 8 * 1024 * 1024
@@ -58,7 +65,11 @@ def list_cities(
 
     Raises Invalid for a cursor that no page can have, and Unavailable if readings cannot be read.
     """
-    after = 0 if cursor is None else decode_cursor(cursor, CityTotals, ORDER)[0]
+    after = 0
+    if cursor is not None:
+        [after] = decode_cursor(cursor, CityTotals, ORDER)
+        if after not in CITY_NUMBERS:
+            raise Invalid(fields={"cursor": [NO_CURSOR]})
     found = at_data_version(client_id, partial(_cached_cities, client_id, after, limit, bounds))
     cities, last = found or ((), None)
     if len(cities) > limit:
@@ -84,7 +95,7 @@ def _cached_cities(
     after: int,
     limit: int,
     bounds: TimeRange,
-    version: uuid.UUID,  # noqa: ARG001 - part of the cache key
+    version: uuid.UUID,
 ) -> tuple[tuple[CityStatistics, ...], int | None]:
     """Return the cities after a number, and the last number that was looked at.
 
@@ -93,7 +104,7 @@ def _cached_cities(
     """
     last = _find_last(client_id, after, limit + 1)
     rows = _rows_between(client_id, after, last)
-    return tuple(_describe(client_id, rows, bounds)), last
+    return tuple(_describe(client_id, rows, bounds, version)), last
 
 
 def _find_last(client_id: int, after: int, count: int) -> int | None:
@@ -126,15 +137,20 @@ def _numbers(rows: CityTotalsQuerySet) -> QuerySet[CityTotals, int]:
     return rows.order_by("city_id").values_list("city_id", flat=True).distinct()
 
 
-def _describe(client_id: int, rows: CityTotalsQuerySet, bounds: TimeRange) -> list[CityStatistics]:
+def _describe(
+    client_id: int, rows: CityTotalsQuerySet, bounds: TimeRange, version: uuid.UUID
+) -> list[CityStatistics]:
     """Return the statistics of all cities in some rows; raise Unavailable."""
     totals: dict[int, Totals | None]
     if bounds.is_unbounded:
         totals = {row.city_id: totals_of_row(row) for row in rows.by_city()}
     else:
-        # The cities first: those without totals are only listed as such.
+        # All rows in one query may be millions. A change between these two would show half a file.
         totals = dict.fromkeys(_numbers(rows))
-        totals |= totals_within(find_overlapping(rows, bounds), bounds)
+        parts = find_overlapping(rows, bounds)
+        if get_data_version(client_id) != version:
+            raise Unavailable(UNAVAILABLE)
+        totals |= totals_within(parts, bounds)
     names = City.unscoped.names(client_id=client_id, numbers=totals)
     return [
         CityStatistics(city_id=number, name=names.get(number), totals=totals[number])
