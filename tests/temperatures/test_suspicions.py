@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.factories import ClientFactory
 from tests.temperatures.conftest import Receive
 from timba.accounts.models import User
 from timba.files.models import File
+from timba.files.processing import process_file
 from timba.files.services import delete_file
+from timba.files.storage import StorageUnavailable, store
 from timba.temperatures import suspicions
+from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.statistics.cities import city_statistics
 from timba.temperatures.suspicions import (
     count_common,
@@ -127,3 +132,95 @@ def test_files_beyond_a_limit_are_counted_but_not_compared(
         (warning["code"], warning["count"])
         for warning in warnings_of(settle(readings(range(2, 13)), name="third.csv"))
     ] == [("overlapping_readings", 10), ("overlaps_not_checked", 1)]
+
+
+@pytest.mark.django_db
+def test_windows_hold_few_readings_however_their_times_are_distributed(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspicions, "CHUNK_READINGS", 30)
+    monkeypatch.setitem(ReadingsWriter.__init__.__kwdefaults__, "row_group_size", 5)
+    sizes: list[int] = []
+
+    def count(own: suspicions.Readings, other: suspicions.Readings) -> int:
+        sizes.append(len(own[0]) + len(other[0]))
+        return count_common(own, other)
+
+    monkeypatch.setattr(suspicions, "count_common", count)
+    ends = "7,1.00,1970-01-01 00:00\n7,1.00,2199-12-31 00:00\n"
+    lines = "".join(f"7,1.00,2026-04-01 08:{n // 60:02}:{n % 60:02}\n" for n in range(300))
+    settle(HEADER + lines + ends)
+    again = settle(HEADER + ends + lines.replace("08:04", "09:04"))
+    assert [warning["count"] for warning in warnings_of(again)] == [242]
+    assert max(sizes) <= 60
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_a_file_whose_object_is_damaged_or_erased_is_not_compared(
+    settle: Receive, is_erased: bool
+) -> None:
+    key = settle(readings(range(2, 7))).derivatives.get(role="readings").storage_key
+    store().delete(key)
+    if not is_erased:
+        with store().create(key) as writer:
+            writer.write(b"PAR1 damaged")
+    assert warnings_of(settle(readings(range(2, 8)))) == [
+        {
+            "code": "overlaps_not_checked",
+            "sentence": "1 other file has readings of the same cities in the same period. Whether "
+            "they are the same readings was not checked.",
+            "count": 1,
+        }
+    ]
+
+
+@pytest.mark.django_db
+def test_a_store_that_is_unavailable_is_no_damage_of_a_file() -> None:
+    with pytest.raises(StorageUnavailable), suspicions._reading_other():
+        raise StorageUnavailable
+
+
+@pytest.mark.django_db
+def test_a_run_that_lost_its_file_stops_between_two_windows(
+    settle: Receive, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspicions, "CHUNK_READINGS", 3)
+    settle(readings(range(1, 29)))
+    file = receive(readings(range(1, 28)))
+    compared: list[int] = []
+
+    def count(own: suspicions.Readings, other: suspicions.Readings) -> int:
+        File.unscoped.filter(pk=file.pk).update(fencing_token=99)
+        compared.append(count_common(own, other))
+        return compared[-1]
+
+    monkeypatch.setattr(suspicions, "count_common", count)
+    monkeypatch.setattr("timba.files.leases._PROGRESS_SECONDS", 0)
+    process_file(file.pk)
+    assert len(compared) == 1
+
+
+@pytest.mark.django_db
+def test_many_common_cities_are_queried_in_pages(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspicions, "CITIES_AT_A_TIME", 3)
+    text = HEADER + "".join(f"{city},1.00,2026-04-01 08:00\n" for city in range(1, 9))
+    settle(text)
+    with CaptureQueriesContext(connection) as queries:
+        again = settle(f"{text}9,1.00,2026-04-01 08:00\n")
+    assert [warning["count"] for warning in warnings_of(again)] == [8]
+    assert sum("LIMIT 3" in query["sql"] for query in queries) == 4
+
+
+@pytest.mark.django_db
+def test_files_that_overlap_are_found_in_slices_the_largest_first(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspicions, "FILES_AT_A_TIME", 2)
+    names = [f"{last}.csv" for last in range(10, 15)]
+    for last, name in enumerate(names, start=10):
+        settle(readings(range(2, last)), name=name)
+    found = [warning["sentence"] for warning in warnings_of(settle(readings(range(2, 20))))]
+    assert [sentence.split("“")[1].split("”")[0] for sentence in found] == names[::-1]

@@ -9,25 +9,27 @@ import uuid
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Max, Min, QuerySet, Sum
+from django.db.models import F, Max, Min, Q, QuerySet, Sum
 
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.files.models import File
+
+
+def is_counting(file: str = "") -> Q:
+    """Return the condition of files whose run counts, if any; `file` is a prefix of their fields.
+
+    A PENDING file has a run only while it is read again: until then its earlier one counts.
+    """
+    statuses = [File.Status.SUCCESS, File.Status.PENDING]
+    return Q((f"{file}status__in", statuses), (f"{file}deleted_at__isnull", True))
 
 
 class CityTotalsQuerySet(TenantQuerySet["CityTotals"]):
     """Totals by file and city."""
 
     def current(self) -> Self:
-        """Return the totals of files that succeeded with the same run and are not deleted.
-
-        A PENDING file has a run only while it is read again: until then its earlier one counts.
-        """
-        return self.filter(
-            file__status__in=[File.Status.SUCCESS, File.Status.PENDING],
-            file__deleted_at__isnull=True,
-            file__run=F("run"),
-        )
+        """Return the totals of files that succeeded with the same run and are not deleted."""
+        return self.filter(is_counting("file__"), file__run=F("run"))
 
     def visible_to(self, user: Any) -> Self:
         return super().visible_to(user).current()

@@ -6,21 +6,27 @@ a file that is uploaded beside another one may hold the same readings.
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from django.db import connection
 
 from timba.files.models import Derivative, File
 from timba.files.processors.base import Job
-from timba.files.storage import store
-from timba.temperatures.models import CityTotals
-from timba.temperatures.readings.stored_readings import StoredReadings, iter_readings, read_footer
+from timba.files.storage import StorageUnavailable, store
+from timba.temperatures.models import CityTotals, is_counting
+from timba.temperatures.readings.stored_readings import (
+    Footer,
+    StoredReadings,
+    iter_readings,
+    read_footer,
+)
 from timba.temperatures.readings.totals import Int64Array
 
 Warnings = list[dict[str, Any]]
@@ -31,10 +37,15 @@ Readings = tuple[Int64Array, Int64Array]
 MAX_COMPARED: Final = 20
 # Readings of both files that are compared at a time.
 CHUNK_READINGS: Final = 2 * 1024 * 1024
+# Cities that two files have in common, and files that may overlap, that are queried at a time.
+CITIES_AT_A_TIME: Final = 100_000
+FILES_AT_A_TIME: Final = 200
+# The progress while files are compared.
+COMPARING: Final = 0.97
 # Values in hundredths of a degree that are named in a sentence, the most frequent first.
 _MAX_VALUES: Final = 5
 
-# Of both staged and stale runs: which of them count is asked of `CityTotals.current`.
+# Of both staged and stale runs: which of them count is asked of the files.
 _OVERLAPS: Final = """
     FROM temperatures_citytotals own
     JOIN temperatures_citytotals other
@@ -49,9 +60,14 @@ _FILES: Final = f"""
 """
 _CITIES: Final = f"""
     SELECT own.city_id, own.count + other.count {_OVERLAPS}
-    AND other.file_id = %s AND other.run = %s
+    AND other.file_id = %s AND other.run = %s AND own.city_id > %s
     ORDER BY own.city_id
+    LIMIT %s
 """
+
+
+class _NotReadable(Exception):
+    """The readings of another file cannot be read."""
 
 
 def warn_of_error_values(counts: Mapping[int, int]) -> Warnings:
@@ -88,12 +104,13 @@ def warn_of_overlaps(job: Job) -> Warnings:
     warnings = []
     own = _stored_readings(job.file_id, job.run)
     others = _overlapping_files(job)
-    for file_id, run, name in others[:MAX_COMPARED]:
-        job.progress(1.0)
-        cities = _query(_CITIES, job, _file_value(file_id), run)
-        count = 0
-        with contextlib.suppress(FileNotFoundError):  # it was deleted meanwhile
-            count = _count_common(own, _stored_readings(file_id, run), cities)
+    unchecked = 0
+    for file_id, run, name in islice(others, MAX_COMPARED):
+        try:
+            count = _count_common(job, own, file_id, run)
+        except _NotReadable:
+            unchecked += 1
+            continue
         if count:
             readings = _quantity(count, "reading is", "readings are")
             sentence = (
@@ -101,47 +118,89 @@ def warn_of_overlaps(job: Job) -> Warnings:
                 "until one of the two files is deleted."
             )
             warnings.append(_warning("overlapping_readings", sentence, count))
-    if left := len(others[MAX_COMPARED:]):
-        files = _quantity(left, "more file has", "more files have")
+    unchecked += sum(1 for _ in others)
+    if unchecked:
+        files = _quantity(unchecked, "other file has", "other files have")
         sentence = (
             f"{files} readings of the same cities in the same period. Whether they are the same "
             "readings was not checked."
         )
-        warnings.append(_warning("overlaps_not_checked", sentence, left))
+        warnings.append(_warning("overlaps_not_checked", sentence, unchecked))
     return warnings
 
 
-def _overlapping_files(job: Job) -> list[tuple[uuid.UUID, int, str]]:
-    """Return (file, run, name) of the files whose readings may overlap, the largest first."""
+def _overlapping_files(job: Job) -> Iterator[tuple[uuid.UUID, int, str]]:
+    """Yield (file, run, name) of the files whose readings may overlap, the largest first."""
     found = [(File._meta.pk.to_python(file), run) for file, run in _query(_FILES, job)]
-    counting = CityTotals.unscoped.filter(client_id=job.client_id).current()
-    rows = counting.filter(file_id__in={file for file, _ in found}).distinct()
-    names = {
-        (file, run): name for file, run, name in rows.values_list("file_id", "run", "file__name")
-    }
-    return [(file, run, names[file, run]) for file, run in found if (file, run) in names]
+    for first in range(0, len(found), FILES_AT_A_TIME):
+        part = found[first : first + FILES_AT_A_TIME]
+        job.progress(COMPARING)
+        files = File.unscoped.filter(is_counting(), pk__in={file for file, _ in part})
+        names = {(file, run): name for file, run, name in files.values_list("pk", "run", "name")}
+        yield from ((*each, names[each]) for each in part if each in names)
 
 
-def _count_common(
-    own: StoredReadings, other: StoredReadings, rows: Iterable[tuple[int, int]]
-) -> int:
-    """Return how many readings of `own` have a city and time of one in `other`.
+def _count_common(job: Job, own: StoredReadings, file_id: uuid.UUID, run: int) -> int:
+    """Return how many readings of `own` have a city and time of one in another file.
 
-    `rows` are the cities that both have, in order, with the readings of both, of which about
-    CHUNK_READINGS are compared at a time.
+    About CHUNK_READINGS of both are compared at a time. Raises OSError where `own` cannot be read,
+    and _NotReadable where the other file cannot.
     """
-    own_footer, other_footer = read_footer(own), read_footer(other)
-    start = int(max(own_footer.first_times.min(), other_footer.first_times.min()))
-    stop = int(min(own_footer.last_times.max(), other_footer.last_times.max())) + 1
+    own_footer = read_footer(own)
+    with _reading_other():
+        other = _stored_readings(file_id, run)
+        other_footer = read_footer(other)
     common = 0
-    for cities, readings in _chunks(rows):
+    for cities, readings in _chunks(_common_cities(job, file_id, run)):
         steps = -(-readings // CHUNK_READINGS)
-        bounds = [start + (stop - start) * step // steps for step in range(steps + 1)]
-        common += sum(
-            count_common(_read(own, cities, *window), _read(other, cities, *window))
-            for window in pairwise(bounds)
-        )
+        for window in pairwise(_window_bounds(own_footer, other_footer, cities, steps)):
+            job.progress(COMPARING)
+            with _reading_other():
+                columns = _read(other, cities, *window)
+            common += count_common(_read(own, cities, *window), columns)
     return common
+
+
+@contextmanager
+def _reading_other() -> Iterator[None]:
+    """Raise _NotReadable for an object that is damaged, or was erased meanwhile."""
+    try:
+        yield
+    except StorageUnavailable:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise _NotReadable from error
+
+
+def _common_cities(job: Job, file_id: uuid.UUID, run: int) -> Iterator[tuple[int, int]]:
+    """Yield the cities that both files have at the same times, with the readings of both."""
+    last = 0
+    while rows := _query(_CITIES, job, _file_value(file_id), run, last, CITIES_AT_A_TIME):
+        yield from rows
+        last = rows[-1][0]
+
+
+def _window_bounds(own: Footer, other: Footer, cities: Int64Array, steps: int) -> list[int]:
+    """Return the bounds of `steps` windows or more, in which all common times of cities lie.
+
+    Times may be distributed in any way. As many row groups begin in each window, so that it holds a
+    bounded number of readings where most row groups are of one city. Steps of the same duration are
+    for those of many cities, which all begin at the same time.
+    """
+    start = int(max(own.first_times.min(), other.first_times.min()))
+    stop = int(min(own.last_times.max(), other.last_times.max())) + 1
+    bounds = {start + (stop - start) * step // steps for step in range(steps + 1)}
+    if steps > 1:
+        times = np.sort(np.concatenate([_first_times(own, cities), _first_times(other, cities)]))
+        inside = times[(times > start) & (times < stop)]
+        bounds.update(inside[:: -(-len(inside) // steps) or 1].tolist())
+    return sorted(bounds)
+
+
+def _first_times(footer: Footer, cities: Int64Array) -> Int64Array:
+    """Return the first times of the row groups that may hold one of these cities."""
+    first, last = cities[0], cities[-1]
+    return footer.first_times[(footer.last_cities >= first) & (footer.first_cities <= last)]
 
 
 def count_common(own: Readings, other: Readings) -> int:
