@@ -98,6 +98,30 @@ def test_other_lines_leave_the_order_open(line: bytes) -> None:
     assert question.field == "dates"
 
 
+@pytest.mark.parametrize("line", [b"x;1;03.13.2026 10:00", b"7;kaput;03.13.2026 10:00"])
+def test_a_bad_line_decides_nothing_and_contradicts_nothing(line: bytes) -> None:
+    [question] = decide("02.03.2026", rest=[line]).questions
+    assert question.field == "dates"
+    good = b"7;1;13.03.2026 10:00"
+    assert decide("02.03.2026", rest=[line, good]).layout.dates is DAY
+    head = b"\n".join([b"city;temp;at", b"7;1;02.03.2026 10:00", line, good])
+    decision = decide_layout(head)
+    assert decision is not None
+    assert (decision.layout.dates, decision.questions) == (DAY, ())
+
+
+def test_a_date_of_a_bad_line_decides_on_the_next_line_that_is_a_reading() -> None:
+    rest = [*[b"7;kaput;13.03.2026 10:00"] * 9000, b"7;1;13.03.2026 10:00"]
+    assert decide("02.03.2026", rest=rest).layout.dates is DAY
+
+
+def test_lines_without_a_city_decide_too() -> None:
+    head = b"temp;at\n1;02.03.2026 10:00\n"
+    decision = decide_layout(head, lines=lambda _: iter([*head.split(b"\n"), b"1;13.03.2026 1:00"]))
+    assert decision is not None
+    assert [question.field for question in decision.questions] == ["city_id"]
+
+
 def test_lines_are_searched_until_one_decides() -> None:
     def rest() -> Iterator[bytes]:
         yield from [b"7;1;02.03.2026 10:00"] * 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -15,10 +15,11 @@ from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.layouts import DateOrder, Layout
 from timba.temperatures.layout.tables import Table
 from timba.temperatures.layout.values import DATE_PART
+from timba.temperatures.lines.parsing import Reading, line_parser
 from timba.temperatures.lines.splitting import split_fields
 
 _ALL: Final = frozenset(DateOrder)
-_YEAR_LAST: Final = frozenset((DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST))
+_NONE: Final = frozenset[DateOrder]()
 _ORDER_WORDS: Final = {
     DateOrder.YEAR_FIRST: "year first",
     DateOrder.DAY_FIRST: "day first",
@@ -51,12 +52,13 @@ class DateDecision:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A date, the orders in which it exists, and the text and number of its line."""
+    """A date as it is written, the orders in which it exists, and the line that it is on."""
 
     orders: frozenset[DateOrder]
     text: str
     place: str
     has_short_year: bool
+    line: bytes
 
 
 def decide_dates(
@@ -77,6 +79,8 @@ def decide_dates(
         return DateDecision(order=answers.dates, two_digit_years=short_years, evidence=evidence)
     if is_year_first:
         return DateDecision()
+    # Where no line of the head is a reading, its columns are open too.
+    others = [each for each in others if _is_reading(each, layout)] or others
     orders, deciding = _decide(others)
     if len(orders) > 1 and lines is not None:
         every = _dates_in_lines(lines(layout), layout, column)
@@ -169,11 +173,28 @@ def _dates_in_head(table: Table, column: int) -> Iterator[_Found]:
         text = table.text(row, column)
         if match := DATE_PART.match(text):
             orders, has_short_year = _orders(match["first"], match["second"], match["third"])
-            yield _Found(orders, text, f" on line {row.number}", has_short_year)
+            line = row.line.encode(errors="replace")
+            yield _Found(orders, text, f" on line {row.number}", has_short_year, line)
+
+
+def _is_reading(found: _Found, layout: Layout) -> bool:
+    """Return whether the line of a date is a reading in an order in which the date exists.
+
+    A bad line decides nothing.
+    """
+    if layout.columns.city is None:
+        layout = replace(layout, city_id=1)
+    return any(
+        isinstance(line_parser(each)(found.line), Reading)
+        for each in (
+            replace(layout, dates=order, two_digit_years=order is DateOrder.YEAR_FIRST)
+            for order in found.orders
+        )
+    )
 
 
 def _dates_in_lines(lines: Iterable[bytes], layout: Layout, column: int) -> Iterator[_Found]:
-    """Yield the different dates in a column of all lines, as fast as a pattern finds them."""
+    """Yield the different dates in a column of all readings, as fast as a pattern finds them."""
     sign = re.escape(layout.delimiter.encode())
     date_at_start = rb"[ \t]*([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4})(?![0-9])"
     dates = re.compile(
@@ -184,13 +205,23 @@ def _dates_in_lines(lines: Iterable[bytes], layout: Layout, column: int) -> Iter
     while batch := list(islice(data, _BATCH)):
         if len(seen) > MAX_SEEN:
             seen.clear()
-        if layout.quotes:
-            batch = [_without_quotes(line, layout) for line in batch]
-        for text in set(dates.findall(b"\n".join(batch))) - seen:
-            seen.add(text)
-            if match := DATE_PART.fullmatch(text.decode()):
-                orders, has_short_year = _orders(match["first"], match["second"], match["third"])
-                yield _Found(orders, match[0], "", has_short_year)
+        bare = [_without_quotes(line, layout) for line in batch] if layout.quotes else batch
+        new = set(dates.findall(b"\n".join(bare))) - seen
+        # Those that exist in no order, or in all, decide nothing whatever their lines are.
+        deciding = {text for text in new if _orders_of(text)[0] not in (_NONE, _ALL)}
+        seen |= new - deciding
+        if not deciding:
+            continue
+        for line, bare_line in zip(batch, bare, strict=True):
+            match = dates.match(bare_line)
+            if match is None or match[1] not in deciding:
+                continue
+            orders, has_short_year = _orders_of(match[1])
+            found = _Found(orders, match[1].decode(), "", has_short_year, line)
+            if _is_reading(found, layout):
+                deciding.remove(match[1])
+                seen.add(match[1])
+                yield found
 
 
 def _without_quotes(line: bytes, layout: Layout) -> bytes:
@@ -199,6 +230,12 @@ def _without_quotes(line: bytes, layout: Layout) -> bytes:
         return line.replace(b'="', b"").replace(b'"', b"")
     fields = split_fields(line.decode(errors="replace"), layout.delimiter)
     return layout.delimiter.join(each.replace(layout.delimiter, " ") for each in fields).encode()
+
+
+def _orders_of(text: bytes) -> tuple[frozenset[DateOrder], bool]:
+    """Return what `_orders` does of a date that stands alone; one in another form has no order."""
+    match = DATE_PART.fullmatch(text.decode())
+    return _orders(match["first"], match["second"], match["third"]) if match else (_NONE, False)
 
 
 @lru_cache(maxsize=4096)
