@@ -137,7 +137,7 @@ def _overlapping_files(job: Job) -> Iterator[tuple[uuid.UUID, int, str]]:
         job.progress(COMPARING)
         files = File.unscoped.filter(is_counting(), pk__in={file for file, _ in part})
         names = {(file, run): name for file, run, name in files.values_list("pk", "run", "name")}
-        yield from ((*each, names[each]) for each in part if each in names)
+        yield from ((file, run, names[file, run]) for file, run in part if (file, run) in names)
 
 
 def _count_common(job: Job, own: StoredReadings, file_id: uuid.UUID, run: int) -> int:
@@ -200,7 +200,9 @@ def _window_bounds(own: Footer, other: Footer, cities: Int64Array, steps: int) -
 def _first_times(footer: Footer, cities: Int64Array) -> Int64Array:
     """Return the first times of the row groups that may hold one of these cities."""
     first, last = cities[0], cities[-1]
-    return footer.first_times[(footer.last_cities >= first) & (footer.first_cities <= last)]
+    may_hold = (footer.last_cities >= first) & (footer.first_cities <= last)
+    times: Int64Array = footer.first_times[may_hold]
+    return times
 
 
 def count_common(own: Readings, other: Readings) -> int:
