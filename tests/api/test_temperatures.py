@@ -99,6 +99,36 @@ def test_from_and_to_filter_at_every_endpoint(
         assert response.json() == ANSWER | NONE
 
 
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        (SEVEN, "client_id, from, to"),
+        (SERIES, "bucket, client_id, from, to"),
+        ("/temperature-readings/", "client_id, cursor, from, limit, to"),
+    ],
+)
+@pytest.mark.parametrize("name", ["form", "From", "to "])
+def test_an_unknown_parameter_is_named(
+    api_client: APIClient, url: str, known: str, name: str
+) -> None:
+    params = {"bucket": "day"} if url == SERIES else {}
+    response = api_client.get(url, {**params, name: "2030-01-01"})
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+    sentence = f"There is no such parameter, only {known}."
+    assert response.json()["detail"] == f"{name}: {sentence}"
+    assert response.json()["errors"] == {name: [sentence]}
+    if url == SEVEN:
+        assert api_client.post(url, {name: "2030-01-01"}).json() == response.json()
+
+
+def test_parameters_of_a_post_stand_in_its_body(api_client: APIClient) -> None:
+    response = api_client.post(f"{SEVEN}?from=2030-01-01", {})
+    assert response.status_code == 400
+    assert response.json()["detail"] == (
+        "Give the parameters of a POST in its body, not in its address."
+    )
+
+
 def test_unescaped_plus_in_a_time_is_accepted(api_client: APIClient) -> None:
     response = api_client.get(f"{SEVEN}?from=2025-06-01T14:30:00+02:00")
     assert response.json()["count"] == 2
@@ -248,10 +278,25 @@ def test_unchanged_response_is_304(api_client: APIClient, owner: User, url: str)
     etag = first["ETag"]
     same = api_client.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
     assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
-    assert api_client.get(url, {"bucket": "day", "from": "2025-06-02"})["ETag"] != etag
+    bounded = {"from": "2025-06-02"} | ({"bucket": "day"} if url == SERIES else {})
+    assert api_client.get(url, bounded)["ETag"] != etag
+    anything = api_client.get(url, headers={"If-None-Match": "*"})
+    assert (anything.status_code, anything["ETag"]) == (304, etag)
     settle_readings("7,5,2025-06-01T12:00\n", actor=owner)
     changed = api_client.get(url, headers={"If-None-Match": etag})
     assert (changed.status_code, changed["ETag"] != etag) == (200, True)
+
+
+@pytest.mark.parametrize("url", [SEVEN, SERIES, "/temperature-readings/"])
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("If-Match", '"other"'), ("If-Unmodified-Since", "Sun, 01 Jun 2025 12:00:00 GMT")],
+)
+def test_conditions_of_changes_mean_nothing_to_a_read(
+    api_client: APIClient, url: str, header: str, value: str
+) -> None:
+    response = api_client.get(url, headers={header: value})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
 def test_first_response_after_a_change_counts_it(api_client: APIClient, owner: User) -> None:

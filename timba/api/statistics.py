@@ -26,6 +26,7 @@ from timba.api.temperatures import (
     PARAMETERS,
     TO,
     PlainGetView,
+    check_parameters,
     etag_of,
     parse_bounds,
     respond,
@@ -41,6 +42,7 @@ from timba.temperatures.statistics.cities import city_statistics, get_data_versi
 MAX_CACHE_BYTES: Final = 8 * 1024 * 1024
 # Of an answer's key and of its objects in memory.
 OVERHEAD_BYTES: Final = 1024
+IN_BODY: Final = "Give the parameters of a POST in its body, not in its address."
 BOUNDS_EXAMPLE: Final = {"from": "2025-06-01", "to": "2025-07-01"}
 STATISTICS_BODY: Final = inline_serializer(
     "CityStatistics",
@@ -62,6 +64,8 @@ class Answer(NamedTuple):
 class CityStatisticsView(PlainGetView):
     """The statistics of one city."""
 
+    parameters = PARAMETERS
+
     @extend_schema(
         summary="Get the temperature statistics of a city",
         description="Of all its readings, or of those in a period.",
@@ -81,6 +85,9 @@ class CityStatisticsView(PlainGetView):
     def post(self, request: Request, city_id: int) -> HttpResponse:
         if not isinstance(request.data, Mapping):
             raise Invalid("The body is not a JSON object.")
+        if request.query_params:
+            raise Invalid(IN_BODY)
+        check_parameters(request.data, [known.name for known in PARAMETERS])
         answer = _answer_to(actor_of(request), city_id, request.data)
         return HttpResponse(answer.content, content_type="application/json")
 

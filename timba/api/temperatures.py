@@ -7,12 +7,12 @@ response.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypedDict
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
-from django.utils.cache import get_conditional_response
+from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -55,15 +55,17 @@ PARAMETERS: Final = [
     OpenApiParameter("to", OpenApiTypes.STR, description=TO),
     OpenApiParameter("client_id", OpenApiTypes.INT, description=ACTING_CLIENT_HELP),
 ]
-# The headers that `get_conditional_response` reads.
-_CONDITIONS: Final = frozenset(
-    {
-        "HTTP_IF_MATCH",
-        "HTTP_IF_NONE_MATCH",
-        "HTTP_IF_MODIFIED_SINCE",
-        "HTTP_IF_UNMODIFIED_SINCE",
-    }
-)
+SERIES_PARAMETERS: Final = [
+    OpenApiParameter(
+        "bucket",
+        OpenApiTypes.STR,
+        required=True,
+        enum=list(Bucket),
+        description="The length of the periods (in UTC) whose readings make a point.",
+    ),
+    *PARAMETERS,
+]
+LIST_PARAMETERS: Final = [*PARAMETERS, *PAGE_PARAMETERS]
 NO_READING: Final = "There is no reading of this city."
 
 
@@ -83,8 +85,12 @@ class CityNameSchema(TypedDict):
 
 
 class PlainGetView(APIView):
-    """A view whose `get` receives Django's own request, of an authenticated user."""
+    """A view whose `get` receives Django's own request, of an authenticated user.
 
+    It takes no query parameters but those of `parameters`.
+    """
+
+    parameters: Sequence[OpenApiParameter]
     get: Callable[..., HttpResponseBase]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -94,6 +100,7 @@ class PlainGetView(APIView):
             request.user = authenticate_request(request)
             if request.META.get("QUERY_STRING"):
                 check_storable(request.GET)
+                check_parameters(request.GET, [known.name for known in self.parameters])
             return self.get(request, *args, **kwargs)
         except Exception as error:
             response = problem_for(error, request)
@@ -105,20 +112,13 @@ class PlainGetView(APIView):
 class CitySeriesView(PlainGetView):
     """The series of one city."""
 
+    parameters = SERIES_PARAMETERS
+
     @extend_schema(
         summary="Get the temperatures of a city by hour or by day",
         description="Of all its readings, or of those in a period: a bound inside an hour or a day "
         f"divides it. At most {MAX_POINTS:,} points: more are a 400.",
-        parameters=[
-            OpenApiParameter(
-                "bucket",
-                OpenApiTypes.STR,
-                required=True,
-                enum=list(Bucket),
-                description="The length of the periods (in UTC) whose readings make a point.",
-            ),
-            *PARAMETERS,
-        ],
+        parameters=SERIES_PARAMETERS,
         responses={200: schema_of(SeriesSchema), 304: None},
     )
     def get(self, request: HttpRequest, city_id: int) -> HttpResponseBase:
@@ -137,13 +137,12 @@ class CitySeriesView(PlainGetView):
 class CitiesView(PlainGetView):
     """All cities that have readings, by number."""
 
+    parameters = LIST_PARAMETERS
+
     @extend_schema(
         summary="List the temperature statistics of all cities",
         description="Of all their readings, or of those in a period; by city number.",
-        parameters=[
-            *PARAMETERS,
-            *PAGE_PARAMETERS,
-        ],
+        parameters=LIST_PARAMETERS,
         responses={200: page_schema(CityStatisticsSchema, key="cities"), 304: None},
     )
     def get(self, request: HttpRequest) -> HttpResponseBase:
@@ -189,10 +188,12 @@ def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpR
 
 def respond(request: HttpRequest, content: bytes, *, etag: str) -> HttpResponseBase:
     """Return JSON with its ETag, or 304 where `If-None-Match` has that ETag."""
-    response = HttpResponse(content, headers={"Content-Type": "application/json", "ETag": etag})
-    if _CONDITIONS.isdisjoint(request.META):
-        return response
-    return get_conditional_response(request, etag=etag, response=response) or response
+    condition = request.META.get("HTTP_IF_NONE_MATCH")
+    if condition is not None:
+        etags = parse_etags(condition)
+        if "*" in etags or etag in {known.removeprefix("W/") for known in etags}:
+            return HttpResponseNotModified(headers={"ETag": etag})
+    return HttpResponse(content, headers={"Content-Type": "application/json", "ETag": etag})
 
 
 def etag_of(content: bytes) -> str:
@@ -204,6 +205,14 @@ def _bucket(params: Mapping[str, Any]) -> Bucket:
         return Bucket(params.get("bucket", ""))
     except ValueError:
         raise Invalid(fields={"bucket": ["Give hour or day."]}) from None
+
+
+def check_parameters(params: Iterable[str], known: Iterable[str]) -> None:
+    """Raise Invalid for a parameter of another name: misspelt bounds would mean all readings."""
+    names = sorted(known)
+    for name in params:
+        if name not in names:
+            raise Invalid(fields={name: [f"There is no such parameter, only {', '.join(names)}."]})
 
 
 def parse_bounds(params: Mapping[str, Any]) -> TimeRange:
