@@ -93,7 +93,7 @@ def test_the_time_zone_of_the_server_does_not_matter(server_in_karachi: None) ->
     other = connections["default"].copy()
     before = timezone.now()
     with other.cursor() as cursor:
-        cursor.execute("SELECT GLOBAL.time_zone, SESSION.time_zone, CURRENT_TIMESTAMP(6)")
+        cursor.execute("SELECT @@GLOBAL.time_zone, @@SESSION.time_zone, CURRENT_TIMESTAMP(6)")
         everybodys, ours, told = cursor.fetchone()
     other.close()
     assert (everybodys, ours) == ("+05:00", "+00:00")

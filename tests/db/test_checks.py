@@ -221,7 +221,7 @@ class TestMariaDB:
         forgetful = {
             name: found
             for name, wanted in expected.items()
-            if (found := value_of(f"SELECT GLOBAL.{name}")) != wanted
+            if (found := value_of(f"SELECT @@GLOBAL.{name}")) != wanted
         }
         assert sorted(summarize(check_database_durability(None, databases=["default"]))) == sorted(
             ("timba.E018", f"MariaDB runs with {name} = {found}: {FORGETS}.")

@@ -167,6 +167,11 @@ def check_objects(timba: TimbaProcess) -> None:
         "UPDATE files_derivative SET"
         " created_at = STRFTIME('%Y-%m-%d %H:%M:%f', created_at, '-1 hour')",
     )
+    query(
+        timba,
+        "UPDATE files_file SET"
+        " processed_at = STRFTIME('%Y-%m-%d %H:%M:%f', processed_at, '-1 hour')",
+    )
     store = timba.data_folder / "files"
     current = "JOIN files_file f ON f.id = d.file_id AND f.run = d.run"
 

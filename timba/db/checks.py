@@ -132,7 +132,7 @@ def _check_mariadb(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
         )
     yield from _check_mariadb_text(connection, collation)
     yield from _check_isolation(
-        _value(connection, f"SELECT {'tx' if is_mariadb else 'transaction'}_isolation")
+        _value(connection, f"SELECT @@{'tx' if is_mariadb else 'transaction'}_isolation")
     )
     yield from _check_mariadb_session(connection)
 
@@ -178,7 +178,7 @@ def _check_mariadb_text(connection: BaseDatabaseWrapper, collation: str) -> Iter
 
 def _check_mariadb_session(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     [(modes, zone, step)] = _rows(
-        connection, "SELECT sql_mode, time_zone, auto_increment_increment"
+        connection, "SELECT @@sql_mode, @@time_zone, @@auto_increment_increment"
     )
     if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(modes.split(",")):
         yield Error(
@@ -222,9 +222,9 @@ def _check_postgresql_durability(connection: BaseDatabaseWrapper) -> Iterator[Ch
 def _check_mariadb_durability(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
     is_mariadb = connection.mysql_is_mariadb  # type: ignore[attr-defined]  # of that backend
     for setting, (safe_values, recommended) in _MARIADB_DURABLE.items():
-        if setting == "sync_binlog" and not _value(connection, "SELECT log_bin"):
+        if setting == "sync_binlog" and not _value(connection, "SELECT @@log_bin"):
             continue
-        actual = str(_value(connection, f"SELECT GLOBAL.{setting}"))
+        actual = str(_value(connection, f"SELECT @@GLOBAL.{setting}"))
         if actual not in safe_values:
             hint = f"Set it in the server's configuration: {setting} = {recommended}"
             yield _durability_error("MariaDB" if is_mariadb else "MySQL", setting, actual, hint)
