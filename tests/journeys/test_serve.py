@@ -23,7 +23,7 @@ from tests.journeys.timba_process import PASSWORD, ApiClient, TimbaProcess
 
 pytestmark = pytest.mark.journey
 
-LINES = 300_000
+LINES = 500_000
 PHOTOS = 24
 PROCESSED = ["timba.file.created", "timba.file.succeeded"]
 SLOW_BODY = (
@@ -194,7 +194,9 @@ def check_objects(timba: TimbaProcess) -> None:
 def test_a_file_whose_worker_is_killed_twice_counts_once(
     timba: TimbaProcess, owner: ApiClient
 ) -> None:
-    lines = "42,1.00,2026-11-01T00:00:00Z\n42,2.01,2026-11-02T00:00:00Z\n" * (LINES // 2)
+    # Lines with quotes are parsed one by one, which takes long enough to be killed meanwhile.
+    two_lines = '"42","1.00","2026-11-01T00:00:00Z"\n"42","2.01","2026-11-02T00:00:00Z"\n'
+    lines = two_lines * (LINES // 2)
     upload = owner.post("/upload/", files={"file": ("yard.csv", lines)}).json()
     for attempt in (1, 2):
         claimed = f"SELECT 1 FROM files_file WHERE attempts = {attempt} AND status = 'PENDING'"
