@@ -196,10 +196,11 @@ def test_another_worker_is_woken_when_a_worker_that_is_stopped_releases_its_file
 ) -> None:
     monkeypatch.setattr(worker, "_POLL_SECONDS", 600.0)
     settings.TIMBA_WORKER_THREADS = 2
-    reading, listening = threading.Event(), set()
+    reading, listening, busy = threading.Event(), set(), set()
     read, wait = processing._read, worker.Listener.wait
 
     def read_slowly_at_first(run: Run) -> object:
+        busy.add(threading.get_ident())
         while run.run == 1:
             reading.set()
             run.progress(0.5)
@@ -216,7 +217,10 @@ def test_another_worker_is_woken_when_a_worker_that_is_stopped_releases_its_file
     receive()
     assert reading.wait(60)
     run_worker()
-    wait_until(lambda: len(listening) == 5, seconds=60, what="the other threads wait for a wake-up")
+    # The busy thread may have waited before there was a file.
+    wait_until(
+        lambda: len(listening - busy) == 5, seconds=60, what="the other threads wait for a wake-up"
+    )
     first.stop()
     wait_until(all_settled, seconds=60, what="the file is settled")
     file = File.unscoped.get()
