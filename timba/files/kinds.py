@@ -191,6 +191,11 @@ def _check_text_inside(archive: bytes) -> None:
         raise UnknownKind("there is no text in this archive.")
 
 
+def is_gzip(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a gzip archive."""
+    return head.startswith(b"\x1f\x8b")
+
+
 def _media_type_of(head: bytes) -> str:
     """Return the media type by the bytes alone: `text/plain` for any text, "" if unknown."""
     if head.startswith(b"\xff\xd8\xff"):
@@ -201,7 +206,7 @@ def _media_type_of(head: bytes) -> str:
         return "image/webp"
     if head.startswith(_PDF_SIGNATURE):
         return "application/pdf"
-    if head.startswith(b"\x1f\x8b"):
+    if is_gzip(head):
         return "application/gzip"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         return HEIC

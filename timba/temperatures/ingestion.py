@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import BinaryIO, Final
 
 from django.conf import settings
@@ -20,7 +19,6 @@ from django.conf import settings
 from timba.files.models import Derivative
 from timba.files.processors.base import FileRefused, Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
-from timba.files.storage import store
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.layout.other_tables import begins_other_table
 from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
@@ -31,6 +29,7 @@ from timba.temperatures.readings.stored_readings import StoredReadings, iter_cit
 from timba.temperatures.readings.totals import CityColumns, Totals
 from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.services import stage_totals
+from timba.temperatures.statistics.counted_files import stored_readings
 
 # Cities whose totals are staged in one transaction.
 STAGE_BATCH_SIZE: Final = 10_000
@@ -236,7 +235,4 @@ def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
 
 
 def _stored_readings(job: Job) -> StoredReadings:
-    key = Derivative.objects.get(
-        file_id=job.file_id, run=job.run, role=Derivative.Role.READINGS
-    ).storage_key
-    return StoredReadings(key=key, open=partial(store().open_bytes, key))
+    return stored_readings([(job.file_id, job.run)])[job.file_id, job.run]

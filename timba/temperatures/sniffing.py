@@ -5,12 +5,11 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from timba.files.kinds import HEAD_BYTES
+from timba.files.kinds import HEAD_BYTES, is_gzip
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.drafts import draft_head
 from timba.temperatures.layout.encodings import decode_quickly
 from timba.temperatures.layout.tables import MAX_PREAMBLE
-from timba.temperatures.lines.blocks import is_gzip
 
 # A file is of readings if one of so many first lines below its header is one.
 SNIFFED_LINES: Final = 20

@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice, pairwise
 from typing import Any, Final
 
@@ -17,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 from django.db import connection
 
-from timba.files.models import Derivative, File
+from timba.files.models import File
 from timba.files.processors.base import Job
-from timba.files.storage import StorageUnavailable, store
+from timba.files.storage import StorageUnavailable
 from timba.temperatures.models import CityTotals, is_counting
 from timba.temperatures.readings.stored_readings import (
     Footer,
@@ -28,6 +27,7 @@ from timba.temperatures.readings.stored_readings import (
     read_footer,
 )
 from timba.temperatures.readings.totals import Int64Array
+from timba.temperatures.statistics.counted_files import stored_readings
 
 Warnings = list[dict[str, Any]]
 Readings = tuple[Int64Array, Int64Array]
@@ -102,7 +102,7 @@ def warn_of_overlaps(job: Job) -> Warnings:
     The totals of the run are staged already, and its readings are stored. Raises OSError.
     """
     warnings = []
-    own = _stored_readings(job.file_id, job.run)
+    own = stored_readings([(job.file_id, job.run)])[job.file_id, job.run]
     others = _overlapping_files(job)
     unchecked = 0
     for file_id, run, name in islice(others, MAX_COMPARED):
@@ -148,7 +148,7 @@ def _count_common(job: Job, own: StoredReadings, file_id: uuid.UUID, run: int) -
     """
     own_footer = read_footer(own)
     with _reading_other():
-        other = _stored_readings(file_id, run)
+        other = stored_readings([(file_id, run)])[file_id, run]
         other_footer = read_footer(other)
     common = 0
     for cities, readings in _chunks(_common_cities(job, file_id, run)):
@@ -168,7 +168,7 @@ def _reading_other() -> Iterator[None]:
         yield
     except StorageUnavailable:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except (KeyError, OSError, pa.ArrowException) as error:
         raise _NotReadable from error
 
 
@@ -249,15 +249,6 @@ def _query(sql: str, job: Job, *params: Any) -> list[Any]:
 
 def _file_value(file_id: uuid.UUID) -> Any:
     return CityTotals._meta.get_field("file").get_db_prep_value(file_id, connection)
-
-
-def _stored_readings(file_id: uuid.UUID, run: int) -> StoredReadings:
-    """Return the readings of a run; raise OSError where it has none any more."""
-    rows = Derivative.objects.filter(file_id=file_id, run=run, role=Derivative.Role.READINGS)
-    key = rows.values_list("storage_key", flat=True).first()
-    if key is None:
-        raise FileNotFoundError(f"readings of {file_id}")
-    return StoredReadings(key=key, open=partial(store().open_bytes, key))
 
 
 def _warning(code: str, sentence: str, count: int) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from timba.files.kinds import is_gzip
 from timba.temperatures.layout.layouts import PLAIN, Layout
 
 # Bytes.
 MAX_LINE = 1024 * 1024
 CHUNK = 2 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
-GZIP_MAGIC = b"\x1f\x8b"
 # A block has as many lines at most: what is made of its lines takes more memory than its bytes.
 MAX_BLOCK_LINES = 128 * 1024
 # Some programs write the mark of a text that already has one.
@@ -130,11 +130,6 @@ def read_blocks(
             skipping = True
     if carry:
         yield Block(first_line=first_line, data=carry)
-
-
-def is_gzip(head: bytes) -> bool:
-    """Return whether a file that begins with these bytes is a gzip archive."""
-    return head.startswith(GZIP_MAGIC)
 
 
 def _split_at_lines(data: bytes) -> Iterator[tuple[bytes, int]]:
