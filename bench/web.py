@@ -1,14 +1,16 @@
-"""A signed-in, cached statistic over the wire, against a constant and against the usual way.
+"""Signed-in reads and `/health/live` over the wire, against a constant and against the usual way.
 
-    .venv/bin/python bench/web.py [--seconds 3] [--rounds 5]
+    .venv/bin/python bench/web.py [--paths statistic log notes health] [--seconds 3] [--rounds 5]
     tools/services run --tests postgres -- .venv/bin/python bench/web.py     # on PostgreSQL too
 
-Three applications run in turn on the same web server with the same options, in one process on the
-first core: a Django view that returns a constant as JSON without any middleware, Timba, and Django
-REST framework with simplejwt and a row of totals (see `peers/`). The last core makes the requests
-over 16 connections. Prints requests per second, the 99th percentile and the server's processor time
-per request, and the medians of the rounds' ratios to the first: absolute rates mean nothing on
-shared machines.
+Three applications run on the same web server with the same options, each in one process on the
+first core: Django views that return constants as JSON without any middleware, Timba, and Django
+REST framework with simplejwt and rows of the database (see `peers/`). They are measured in turn;
+the last core makes the requests over 16 connections. Prints for each path and application the
+requests per second and the 99th percentile, with their ratios to the constant's; the server's
+processor time per request, with its ratio to the usual way's; and the same for calls in one thread
+without a server. Ratios are medians of the rounds' ratios: absolute rates mean nothing on shared
+machines. Each bar is then `met` or `missed`.
 """
 
 # ruff: noqa: E402 - the modules of the tests are found after the path is set
@@ -16,69 +18,73 @@ shared machines.
 from __future__ import annotations
 
 import argparse
-import asyncio
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import requests
-import uvloop
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))
 
+from bench.peers.calls import call_repeatedly
 from tests.journeys.processes import child_pids, free_port, wait_until
 
 CONNECTIONS: Final = 16
-PATH: Final = "/temperature-readings/7/"
-_CONSTANT: Final = _ROOT / "bench/peers/constant.py"
-_USUAL_WAY: Final = _ROOT / "bench/peers/usual_way.py"
+CALLS_IN_PROCESS: Final = 500
+PATHS: Final = {
+    "statistic": "/temperature-readings/7/",
+    "log": "/timba/log?log_id={log_id}",
+    "notes": "/api/notes/?limit=10",
+    "health": "/health/live",
+}
+USUAL_PATHS: Final = PATHS | {"log": "/api/logs/{log_id}/"}
+_PEERS: Final = _ROOT / "bench/peers"
 _SERVER_CORE, _LOAD_CORE = 0, (os.cpu_count() or 1) - 1
 _LINE: Final = (
-    "  {name:<26}{rate:>7.0f} requests/s{ratio:>6.2f} ×{p99:>8.2f} ms p99{slower:>6.2f} ×"
-    "{cpu:>7.0f} µs CPU{costlier:>6.2f} ×"
+    "  {path:<10}{name:<22}{rate:>6.0f} requests/s{ratio:>5.2f} ×{p99:>7.2f} ms p99{slower:>6.2f} ×"
+    "{cpu:>6.0f} µs CPU{costlier:>5.2f} ×{alone:>6.0f} µs in process{costlier_alone:>5.2f} ×"
 )
-# Prepares a Timba and prints an access token.
-_PREPARE: Final = """
-import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-call_command("createcachetable", verbosity=0)
-from tests.factories import UserFactory
-from tests.temperatures.uploads import settle_readings
-from timba.accounts.tokens import issue_tokens
-user = UserFactory()
-settle_readings("7,21.50,2025-06-01T12:00:00Z\\n7,-3,2025-06-01T13:00:00Z\\n", actor=user)
-print(issue_tokens(user=user).access)
-"""
+
+
+@dataclass
+class Figures:
+    """What was measured of one path of an application, round by round."""
+
+    rates: list[float] = field(default_factory=list)
+    p99s: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    cpu_in_process: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Peer:
-    """An application to measure, and what was measured."""
+    """An application to measure; `rows` creates its rows and prints a token and the id of a log."""
 
     name: str
-    target: str
+    file: Path
     variables: dict[str, str]
+    rows: Path | None = None
+    paths: dict[str, str] = field(default_factory=lambda: PATHS)
     token: str = ""
+    log_id: int = 1
     port: int = 0
-    rates: list[float] = field(default_factory=list)
-    p99s: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
     server: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[str] | None = None
 
-    def forget(self) -> None:
-        """Drop what was measured while the server was warming up."""
-        for figures in (self.rates, self.p99s, self.cpu):
-            figures.clear()
+    def path(self, name: str) -> str:
+        return self.paths[name].format(log_id=self.log_id)
+
+    def headers(self, name: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if name != "health" else {}
 
     def cpu_seconds(self) -> float:
         """Return the processor time of the server so far."""
@@ -87,102 +93,102 @@ class Peer:
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
+    def create_rows(self) -> None:
+        if self.rows is not None:
+            run = subprocess.run(
+                [sys.executable, str(self.rows)],
+                env=os.environ | self.variables,
+                cwd=_ROOT,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            created = json.loads(run.stdout.splitlines()[-1])
+            self.token, self.log_id = created["token"], created["log_id"]
 
-class _Caller(asyncio.Protocol):
-    """Sends the same request again as soon as the response is complete."""
+    def start(self) -> None:
+        """Start the web server as `timba.runtime.processes` does, and a process without one."""
+        self.port = free_port()
+        serve = (
+            "import django; django.setup(); import os, sys; "
+            "from timba.runtime.processes import processes, WEB; "
+            "command = [*processes(only=[WEB])[0].command[:-1], sys.argv[1]]; "
+            "os.execv(command[0], command)"
+        )
+        options: dict[str, Any] = {
+            "env": {**os.environ, **self.variables, "TIMBA_PORT": str(self.port)},
+            "cwd": _ROOT,
+            "preexec_fn": lambda: os.sched_setaffinity(0, {_SERVER_CORE}),
+        }
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", serve, f"{self.file}:application"], **options
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, str(_PEERS / "in_process.py"), str(self.file)],
+            **options,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    def __init__(self, request: bytes, latencies: list[float]) -> None:
-        self._request, self._latencies = request, latencies
-        self._received = b""
+    def stop(self) -> None:
+        for process in (self.server, self.process):
+            if process is not None:
+                process.terminate()
+                process.wait()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._send()
+    def is_live(self) -> bool:
+        try:
+            return self.get("health") is not None
+        except requests.RequestException:
+            return False
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        assert head.startswith(b"HTTP/1.1 200 "), head
-        self._latencies.append(time.perf_counter() - self._sent_at)
-        self._received = b""
-        self._send()
+    def get(self, name: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.port}{self.path(name)}"
+        response = requests.get(url, headers=self.headers(name), timeout=5)
+        response.raise_for_status()
+        return dict(response.json())
 
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)  # type: ignore[attr-defined]
-
-
-async def _load(peer: Peer, seconds: float) -> list[float]:
-    """Return the latency of each request of some seconds."""
-    request = (
-        f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAccept: */*\r\n"
-        f"User-Agent: bench\r\nAuthorization: Bearer {peer.token}\r\n\r\n"
-    ).encode()
-    latencies: list[float] = []
-    loop = asyncio.get_running_loop()
-    transports = [
-        (await loop.create_connection(lambda: _Caller(request, latencies), "127.0.0.1", peer.port))
-        for _ in range(CONNECTIONS)
-    ]
-    await asyncio.sleep(seconds)
-    for transport, _ in transports:
-        transport.abort()
-    return latencies
-
-
-def measure(peer: Peer, seconds: float) -> None:
-    cpu_before = peer.cpu_seconds()
-    latencies = uvloop.run(_load(peer, seconds))
-    peer.cpu.append((peer.cpu_seconds() - cpu_before) / len(latencies) * 1e6)
-    peer.rates.append(len(latencies) / seconds)
-    peer.p99s.append(statistics.quantiles(latencies, n=100)[98] * 1000)
+    def measure(self, name: str, figures: Figures, seconds: float) -> None:
+        """Add the figures of one round."""
+        cpu_before = self.cpu_seconds()
+        latencies = call_repeatedly(
+            self.port,
+            self.path(name),
+            self.headers(name),
+            connections=CONNECTIONS,
+            seconds=seconds,
+        )
+        figures.cpu.append((self.cpu_seconds() - cpu_before) / len(latencies) * 1e6)
+        figures.rates.append(len(latencies) / seconds)
+        figures.p99s.append(statistics.quantiles(latencies, n=100)[98] * 1000)
+        assert self.process is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        request = {"path": self.path(name), "headers": self.headers(name)}
+        print(
+            json.dumps(request | {"calls": CALLS_IN_PROCESS}), file=self.process.stdin, flush=True
+        )
+        figures.cpu_in_process.append(float(self.process.stdout.readline()))
 
 
 @contextmanager
 def running(peers: list[Peer]) -> Iterator[None]:
-    """Run each peer on its own web server, all on the server's core."""
+    """Create the rows of each peer, then run it on its own web server, all on the server's core."""
     try:
         for peer in peers:
-            peer.port = free_port()
-            peer.server = _start(peer)
+            peer.create_rows()
+            peer.start()
         for peer in peers:
-            wait_until(lambda peer=peer: _responds(peer), seconds=60, what=f"{peer.name} responds")
+            wait_until(peer.is_live, seconds=60, what=f"{peer.name} responds")
         yield
     finally:
         for peer in peers:
-            if peer.server is not None:
-                peer.server.terminate()
-                peer.server.wait()
+            peer.stop()
 
 
-def _start(peer: Peer) -> subprocess.Popen[bytes]:
-    """Start the web server with the options of `timba.runtime.processes`, for one application."""
-    options = {**os.environ, **peer.variables, "TIMBA_PORT": str(peer.port)}
-    code = (
-        "import django; django.setup(); "
-        "from timba.runtime.processes import processes, WEB; import os, sys; "
-        "command = [*processes(only=[WEB])[0].command[:-1], sys.argv[1]]; "
-        f"os.sched_setaffinity(0, {{{_SERVER_CORE}}}); os.execv(command[0], command)"
-    )
-    return subprocess.Popen([sys.executable, "-c", code, peer.target], env=options, cwd=_ROOT)
-
-
-def _responds(peer: Peer) -> bool:
-    try:
-        url = f"http://127.0.0.1:{peer.port}{PATH}"
-        headers = {"Authorization": f"Bearer {peer.token}"}
-        return requests.get(url, headers=headers, timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
-
-
-def prepare(folder: Path, database_url: str) -> list[Peer]:
-    """Create the databases; return the peers, the constant first."""
+def peers_on(folder: Path, database_url: str) -> list[Peer]:
+    """Return the peers: the constant, Timba, the usual way."""
     timba = {
         "DJANGO_SETTINGS_MODULE": "timba.config.settings.base",
         "TIMBA_DATA_DIR": str(folder),
@@ -191,69 +197,93 @@ def prepare(folder: Path, database_url: str) -> list[Peer]:
         "PYTHONWARNINGS": "ignore",
     }
     usual = {**timba, "USUAL_DATABASE_URL": database_url or f"sqlite:///{folder}/usual.sqlite3"}
-    peers = [
-        Peer("a constant, no middleware", f"{_CONSTANT}:application", timba),
-        Peer("Timba", f"{_ROOT}/timba/config/asgi.py:application", timba),
-        Peer("DRF, simplejwt, a row", f"{_USUAL_WAY}:application", usual),
+    asgi, usual_way = _ROOT / "timba/config/asgi.py", _PEERS / "usual_way.py"
+    return [
+        Peer("a constant", _PEERS / "constant.py", timba),
+        Peer("Timba", asgi, timba, rows=_PEERS / "timba_rows.py"),
+        Peer("DRF, simplejwt, rows", usual_way, usual, rows=usual_way, paths=USUAL_PATHS),
     ]
-    peers[1].token = _last_line([sys.executable, "-c", _PREPARE], timba)
-    peers[2].token = _last_line([sys.executable, str(_USUAL_WAY)], usual)
-    return peers
 
 
-def _last_line(command: list[str], variables: dict[str, str]) -> str:
-    run = subprocess.run(
-        command,
-        env=os.environ | variables,
-        cwd=_ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return run.stdout.splitlines()[-1]
+def check_same_fields(name: str, peers: list[Peer]) -> None:
+    """Fail unless all peers answer with the same fields, and as many rows of a list."""
+    expected, *others = (peer.get(name) for peer in peers)
+    for other in others:
+        assert expected.keys() <= other.keys(), other
+        if "results" in expected:
+            rows, other_rows = expected["results"], other["results"]
+            assert [row.keys() for row in rows] == [row.keys() for row in other_rows], other
 
 
-def compare(peers: list[Peer], options: argparse.Namespace) -> None:
-    """Measure the peers in turn, round after round, and print a line for each."""
-    with running(peers):
-        for peer in peers:
-            measure(peer, 1)
-            peer.forget()
-        for _ in range(options.rounds):
-            for peer in peers:
-                measure(peer, options.seconds)
-    static = peers[0]
+def compare(name: str, peers: list[Peer], options: argparse.Namespace) -> list[Figures]:
+    """Measure a path of the peers in turn, round after round; print a line for each."""
+    check_same_fields(name, peers)
     for peer in peers:
-        print(
-            _LINE.format(
-                name=peer.name,
-                rate=statistics.median(peer.rates),
-                ratio=_median_ratio(peer.rates, static.rates),
-                p99=statistics.median(peer.p99s),
-                slower=_median_ratio(peer.p99s, static.p99s),
-                cpu=statistics.median(peer.cpu),
-                costlier=_median_ratio(peer.cpu, static.cpu),
-            )
+        peer.measure(name, Figures(), 1)
+    all_figures = [Figures() for _ in peers]
+    for _ in range(options.rounds):
+        for peer, figures in zip(peers, all_figures, strict=True):
+            peer.measure(name, figures, options.seconds)
+    constant, _, usual = all_figures
+    for peer, figures in zip(peers, all_figures, strict=True):
+        line = _LINE.format(
+            path=name,
+            name=peer.name,
+            rate=statistics.median(figures.rates),
+            ratio=_ratio(figures.rates, constant.rates),
+            p99=statistics.median(figures.p99s),
+            slower=_ratio(figures.p99s, constant.p99s),
+            cpu=statistics.median(figures.cpu),
+            costlier=_ratio(figures.cpu, usual.cpu),
+            alone=statistics.median(figures.cpu_in_process),
+            costlier_alone=_ratio(figures.cpu_in_process, usual.cpu_in_process),
         )
-    print(f"  Timba against the usual way: {_median_ratio(peers[1].rates, peers[2].rates):.2f} ×")
+        print(line, flush=True)
+    return all_figures
 
 
-def _median_ratio(values: list[float], base: list[float]) -> float:
+def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> None:
+    """Print each bar of a path with what was measured; reads of rows have one on SQLite only."""
+    constant, timba, usual = all_figures
+    least: list[tuple[str, float, float]] = []
+    most: list[tuple[str, float, float]] = []
+    if name == "statistic":
+        rate = _ratio(timba.rates, constant.rates)
+        least.append(("requests/s of the constant's", rate, 0.4 if is_embedded else 0.25))
+        if not is_embedded:
+            least.append(("requests/s of the usual way's", _ratio(timba.rates, usual.rates), 2))
+        most.append(("p99 of the constant's", _ratio(timba.p99s, constant.p99s), 3))
+    elif name == "health":
+        most.append(("µs CPU", statistics.median(timba.cpu), 200))
+    elif is_embedded:
+        most.append(("CPU of the usual way's", _ratio(timba.cpu, usual.cpu), 1))
+    for what, value, bar in least:
+        print(f"    {what}: {value:.2f}, at least {bar}: {'met' if value >= bar else 'missed'}")
+    for what, value, bar in most:
+        print(f"    {what}: {value:.2f}, at most {bar}: {'met' if value <= bar else 'missed'}")
+
+
+def _ratio(values: list[float], base: list[float]) -> float:
     return statistics.median(value / other for value, other in zip(values, base, strict=True))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--paths", nargs="+", choices=PATHS, default=list(PATHS))
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     os.sched_setaffinity(0, {_LOAD_CORE})
     databases = {"SQLite": "", "PostgreSQL": os.environ.get("TIMBA_TEST_POSTGRES_URL", "")}
-    for name, url in databases.items():
-        if name == "SQLite" or url:
-            print(f"{name}, {CONNECTIONS} connections, one worker", flush=True)
+    for database, url in databases.items():
+        if database == "SQLite" or url:
+            print(f"{database}, {CONNECTIONS} connections, one worker", flush=True)
             with tempfile.TemporaryDirectory() as folder:
-                compare(prepare(Path(folder), url), options)
+                peers = peers_on(Path(folder), url)
+                with running(peers):
+                    for name in options.paths:
+                        all_figures = compare(name, peers, options)
+                        print_bars(name, all_figures, is_embedded=not url)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""A city's statistic as it is usually built: Django REST framework, simplejwt, a row of totals.
+"""The same nouns as they are usually built: Django REST framework, simplejwt, rows of the database.
 
 The user is looked up for each request; the middleware is that of a new Django project. Run as a
-script, it creates the tables, a user and the row, and prints an access token.
+script, it creates the tables and rows, and prints an access token and the id of a log.
 """
 
-# ruff: noqa: E402 - Django must be configured before models are defined
+# ruff: noqa: E402 - Django must be configured before models are imported
 
 from __future__ import annotations
 
+import json
 import sys
+from datetime import timedelta
 from typing import Any
 
 import environ
@@ -30,7 +32,10 @@ settings.configure(
     ROOT_URLCONF=sys.modules[__name__],
     USE_TZ=True,
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
+    AUTH_USER_MODEL="usual.User",
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "bench.peers.usual"],
+    # All tables are created at once: those of users refer to those of permissions.
+    MIGRATION_MODULES={"contenttypes": None, "auth": None},
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -41,6 +46,7 @@ settings.configure(
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ],
     DATABASES={"default": _database()},
+    SIMPLE_JWT={"ACCESS_TOKEN_LIFETIME": timedelta(minutes=15)},  # as long as Timba's
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": [
             "rest_framework_simplejwt.authentication.JWTAuthentication"
@@ -54,52 +60,25 @@ from django.core.wsgi import get_wsgi_application
 
 _application = get_wsgi_application()
 
-from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, models
-from django.urls import path
-from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
+from django.db import connection
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 from rest_framework_simplejwt.tokens import AccessToken
 
-from bench.peers.constant import STATISTIC
+from bench.peers.constant import MEASURES, NOTE, STATISTIC
+from bench.peers.usual.models import CityTotals, Client, Consignment, Log, Note, User
+from bench.peers.usual.views import CityTotalsView, LogViewSet, NoteViewSet, live_view
 from timba.runtime.wsgi_adapter import WSGIAdapter
 
-
-class CityTotals(models.Model):
-    """The totals of a city."""
-
-    city_id = models.IntegerField(unique=True)
-    name = models.CharField(max_length=100)
-    count = models.BigIntegerField()
-    min_temp = models.FloatField()
-    max_temp = models.FloatField()
-    mean_temp = models.FloatField()
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField()
-
-    class Meta:
-        app_label = "auth"  # of any installed app: this module is none
-        db_table = "usual_citytotals"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class CityTotalsSerializer(serializers.ModelSerializer[CityTotals]):
-    class Meta:
-        model = CityTotals
-        fields = list(STATISTIC)
-
-
-class CityTotalsView(APIView):
-    def get(self, request: Request, city_id: int) -> Response:  # noqa: ARG002
-        return Response(CityTotalsSerializer(CityTotals.objects.get(city_id=city_id)).data)
-
-
-urlpatterns = [path("temperature-readings/<int:city_id>/", CityTotalsView.as_view())]
+_router = SimpleRouter()
+_router.register("logs", LogViewSet, basename="log")
+_router.register("notes", NoteViewSet, basename="note")
+urlpatterns = [
+    path("temperature-readings/<int:city_id>/", CityTotalsView.as_view()),
+    path("api/", include(_router.urls)),
+    path("health/live", live_view),
+]
 application = WSGIAdapter(
     _application, threads=16, address_of=lambda environ: str(environ["REMOTE_ADDR"])
 )
@@ -108,8 +87,20 @@ if __name__ == "__main__":
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA usual")
-    call_command("migrate", verbosity=0)
-    with connection.schema_editor() as editor:
-        editor.create_model(CityTotals)
+    call_command("migrate", verbosity=0, run_syncdb=True)
+    client = Client.objects.create(name="Sawmill")
+    user = User.objects.create_user("ilze", client=client)
+    consignment = Consignment.objects.create(client=client, name="Oak, March")
     CityTotals.objects.create(**STATISTIC)
-    print(AccessToken.for_user(User.objects.create_user("ilze")))
+    for number in range(20):
+        log = Log.objects.create(
+            client=client,
+            consignment=consignment,
+            barcode=f"TB-1-{number}",
+            volume=0.378,
+            created_by=user,
+            **MEASURES,
+        )
+    for _ in range(200):
+        Note.objects.create(client=client, consignment=consignment, **NOTE)
+    print(json.dumps({"token": str(AccessToken.for_user(user)), "log_id": log.pk}))
