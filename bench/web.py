@@ -1,7 +1,9 @@
 """Signed-in reads and `/health/live` over the wire, against a constant and against the usual way.
 
     .venv/bin/python bench/web.py [--paths statistic log notes health] [--seconds 3] [--rounds 5]
-    tools/services run --tests postgres -- .venv/bin/python bench/web.py     # on PostgreSQL too
+    tools/services run --durable postgres -- .venv/bin/python bench/web.py
+
+The database is the PostgreSQL one of `DATABASE_URL`, or a new SQLite one for each application.
 
 Three applications run on the same web server with the same options, each in one process on the
 first core: Django views that return constants as JSON without any middleware, Timba, and Django
@@ -255,6 +257,7 @@ def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> N
         most.append(("p99 of the constant's", _ratio(timba.p99s, constant.p99s), 3))
     elif name == "health":
         most.append(("µs CPU", statistics.median(timba.cpu), 200))
+        most.append(("µs CPU in process", statistics.median(timba.cpu_in_process), 200))
     elif is_embedded:
         most.append(("CPU of the usual way's", _ratio(timba.cpu, usual.cpu), 1))
     for what, value, bar in least:
@@ -274,16 +277,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     os.sched_setaffinity(0, {_LOAD_CORE})
-    databases = {"SQLite": "", "PostgreSQL": os.environ.get("TIMBA_TEST_POSTGRES_URL", "")}
-    for database, url in databases.items():
-        if database == "SQLite" or url:
-            print(f"{database}, {CONNECTIONS} connections, one worker", flush=True)
-            with tempfile.TemporaryDirectory() as folder:
-                peers = peers_on(Path(folder), url)
-                with running(peers):
-                    for name in options.paths:
-                        all_figures = compare(name, peers, options)
-                        print_bars(name, all_figures, is_embedded=not url)
+    url = os.environ.get("DATABASE_URL", "")
+    if url and not url.startswith("postgres"):
+        parser.error("DATABASE_URL names no PostgreSQL database")
+    database = "PostgreSQL" if url else "SQLite"
+    print(f"{database}, {CONNECTIONS} connections, one worker", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        peers = peers_on(Path(folder), url)
+        with running(peers):
+            for name in options.paths:
+                all_figures = compare(name, peers, options)
+                print_bars(name, all_figures, is_embedded=not url)
 
 
 if __name__ == "__main__":
