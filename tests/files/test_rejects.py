@@ -102,3 +102,10 @@ def test_lines_are_csv_whose_numbers_are_numbers() -> None:
     lines = csv_lines(rows).decode()
     assert lines == '1,"a, “b”",-4.230\r\n2,"\'=HYPERLINK(""http://x"")",-5\r\n'
     assert list(csv.reader(io.StringIO(lines, newline="")))[1][1] == '\'=HYPERLINK("http://x")'
+
+
+@pytest.mark.parametrize("text", ["a,b", 'a"b', '"', '""', "a\nb", "a\rb", ", ", " a ", "a;b", ""])
+def test_each_text_is_quoted_as_the_csv_module_does(text: str) -> None:
+    expected = io.StringIO(newline="")
+    csv.writer(expected).writerow([1, text, text])
+    assert csv_lines([(1, text, text)]).decode() == expected.getvalue()

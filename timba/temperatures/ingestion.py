@@ -76,7 +76,7 @@ class Outcome:
         return self.accepted + self.rejected
 
     def add_block(self, parsed: ParsedBlock) -> None:
-        self.accepted += len(parsed.cities)
+        self.accepted += len(parsed.readings.cities)
         self.rejected += len(parsed.rejects)
         self.first_errors += parsed.rejects[: FIRST_ERRORS - len(self.first_errors)]
 
@@ -172,7 +172,8 @@ def _write_lines(
         with closing(_parse_ahead(blocks, layout, reader.report_progress)) as parsed_blocks:
             for parsed in parsed_blocks:
                 _check_tables(parsed.rejects, layout)
-                writer.add(parsed.cities, parsed.times, parsed.hundredths)
+                cities, hundredths, times = parsed.readings
+                writer.add(cities, times, hundredths)
                 rejects.add(parsed.rejects)
                 outcome.add_block(parsed)
                 outcome.rejects_kept = rejects.count

@@ -111,7 +111,7 @@ def parse_by_definition(block: Block, layout: Layout) -> Outcome:
 
 
 def readings_of(parsed: ParsedBlock) -> list[Reading]:
-    columns = (parsed.cities.tolist(), parsed.hundredths.tolist(), parsed.times.tolist())
+    columns = (column.tolist() for column in parsed.readings)
     return [Reading(*values) for values in zip(*columns, strict=True)]
 
 
@@ -309,4 +309,4 @@ def test_skipped_lines_are_neither_readings_nor_rejects(
         Block(first_line=first_line, data=data), Layout(skipped_lines=skipped_lines)
     )
     assert [reject.line for reject in parsed.rejects] == numbers
-    assert len(parsed.times) == (first_line + 1 > skipped_lines)
+    assert len(parsed.readings.times) == (first_line + 1 > skipped_lines)

@@ -293,14 +293,15 @@ def test_no_bytes_break_the_parser(line: bytes) -> None:
 def test_a_block_becomes_columns_and_numbered_rejects() -> None:
     data = b"7,21.50,2025-06-01T12:00Z\r\n\r\nbad\r\n8,-1.005,2025-06-01T12:00:01\nworse\r"
     parsed = parse_block(Block(first_line=5, data=data))
-    assert parsed.cities.tolist() == [7, 8]
-    assert parsed.hundredths.tolist() == [2150, -101]
-    assert parsed.times.tolist() == [NOON, NOON + 1_000_000]
+    cities, hundredths, times = parsed.readings
+    assert cities.tolist() == [7, 8]
+    assert hundredths.tolist() == [2150, -101]
+    assert times.tolist() == [NOON, NOON + 1_000_000]
     assert parsed.rejects == [
         Reject(7, Reason.FIELDS, "bad"),
         Reject(9, Reason.CARRIAGE_RETURN, "worse\r"),
     ]
-    assert (parsed.cities.dtype, parsed.times.dtype) == (np.int32, np.int64)
+    assert (cities.dtype, times.dtype) == (np.int32, np.int64)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines.blocks import Block
@@ -25,14 +24,9 @@ _KEPT_MEMORY = 31 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedBlock:
-    """The readings of one block as three columns of equal length, and its rejects.
+    """The readings of one block, and its rejects."""
 
-    `hundredths` are hundredths of a degree Celsius, `times` are microseconds since 1970-01-01 UTC.
-    """
-
-    cities: npt.NDArray[np.int32]
-    hundredths: npt.NDArray[np.int32]
-    times: npt.NDArray[np.int64]
+    readings: Columns
     rejects: list[Reject]
 
 
@@ -61,28 +55,31 @@ def parse_block(block: Block, layout: Layout = PLAIN) -> ParsedBlock:
         readings = _parse_vectorised(block, layout, rejects)
     else:
         _, readings = _parse_lines(block.lines(), layout, rejects)
-    return ParsedBlock(
-        cities=readings.cities,
-        hundredths=readings.hundredths,
-        times=readings.times,
-        rejects=rejects,
-    )
+    return ParsedBlock(readings=readings, rejects=rejects)
 
 
 def _parse_vectorised(block: Block, layout: Layout, rejects: list[Reject]) -> Columns:
-    rows = parse_rows(block.data, layout)
+    lines, readings, unsure = parse_rows(block.data, layout)
+    if not unsure.any():
+        return readings
+    indices = np.flatnonzero(unsure & (lines.starts < lines.ends))
     numbers, others = _parse_lines(
         (
             (block.first_line + index, block.data[start:end])
-            for index, start, end in zip(*(column.tolist() for column in rows.others), strict=True)
+            for index, start, end in zip(
+                indices.tolist(),
+                lines.starts[indices].tolist(),
+                lines.ends[indices].tolist(),
+                strict=True,
+            )
         ),
         layout,
         rejects,
     )
-    if not numbers:
-        return rows.readings
-    positions = np.searchsorted(rows.lines, np.asarray(numbers) - block.first_line)
-    return rows.readings.insert(positions, others)
+    rows = np.asarray(numbers, np.intp) - block.first_line
+    readings.put(rows, others)
+    unsure[rows] = False
+    return readings.take(np.flatnonzero(~unsure))
 
 
 def _parse_lines(

@@ -35,11 +35,13 @@ class Reason(StrEnum):
 
 
 class LineError(Exception):
-    """A line is not a reading."""
+    """A line is not a reading; its one argument is the reason."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    @property
+    def reason(self) -> str:
+        # An `__init__` of its own would take longer than all else about the exception.
+        reason: str = self.args[0]
+        return reason
 
 
 def encoding_reason(layout: Layout) -> str:

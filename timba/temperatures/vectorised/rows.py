@@ -16,58 +16,46 @@ _LF, _CR = np.frombuffer(b"\n\r", np.uint8)
 _FIELDS = len(PLAIN_FIELDS)
 _IS_BLANK = np.isin(np.arange(256), list(b" \t"))
 _MAX_BLANKS: Final = 8
+_NO_LINES: Final = np.zeros(0, np.intp)
 
 
 class Columns(NamedTuple):
-    """Readings as columns of equal length."""
+    """Readings as columns of equal length.
+
+    `hundredths` are hundredths of a degree Celsius, `times` are microseconds since 1970-01-01 UTC.
+    """
 
     cities: npt.NDArray[np.int32]
     hundredths: npt.NDArray[np.int32]
     times: npt.NDArray[np.int64]
 
-    def select(self, flags: Flags) -> Columns:
-        """Return the flagged readings."""
-        return Columns(self.cities[flags], self.hundredths[flags], self.times[flags])
+    def take(self, rows: Positions) -> Columns:
+        """Return the readings of these rows."""
+        return Columns(self.cities[rows], self.hundredths[rows], self.times[rows])
 
-    def insert(self, positions: Positions, others: Columns) -> Columns:
-        """Return these readings with others before those at the positions."""
-        return Columns(
-            np.insert(self.cities, positions, others.cities),
-            np.insert(self.hundredths, positions, others.hundredths),
-            np.insert(self.times, positions, others.times),
-        )
+    def put(self, rows: Positions, others: Columns) -> None:
+        """Replace the readings of these rows by others."""
+        self.cities[rows], self.hundredths[rows], self.times[rows] = others
 
 
 class Lines(NamedTuple):
-    """Lines of a text by their indices, and where they are without their line ends."""
+    """Where the lines of a text are, without their line ends."""
 
-    indices: Positions
     starts: Positions
     ends: Positions
 
-    def select(self, indices: Positions) -> Lines:
-        """Return some of the lines, if these are all lines of the text."""
-        return Lines(indices, self.starts[indices], self.ends[indices])
-
-
-_NO_LINES: Final = np.zeros(0, np.intp)
-
 
 class ParsedRows(NamedTuple):
-    """The readings that are certain, the indices of their lines, and all other lines.
+    """All lines of a text, blank ones too, and a reading of each; those of unsure ones are none."""
 
-    Blank lines are counted, but are neither.
-    """
-
+    lines: Lines
     readings: Columns
-    lines: Positions
-    others: Lines
+    unsure: Flags
 
 
 class _Fields(NamedTuple):
-    """Where the fields are of those lines that have three; `lines` are the lines' indices."""
+    """Where the three fields of each line are."""
 
-    lines: Positions
     starts: tuple[Positions, ...]
     ends: tuple[Positions, ...]
 
@@ -75,42 +63,35 @@ class _Fields(NamedTuple):
 def parse_rows(data: bytes, layout: Layout) -> ParsedRows:
     """Parse lines, of which the last one may lack its line feed."""
     text = PaddedText(data)
-    all_lines, fields = _split(text, layout.delimiter, has_cr=b"\r" in data)
+    lines, fields, others = _split(text, layout.delimiter, has_cr=b"\r" in data)
     readings, bad = _parse_fields(text, fields, layout)
     if bad.any():
         _parse_trimmed(text, fields, layout, readings, bad)
-    lines = fields.lines
-    if bad.any():
-        good = ~bad
-        lines = lines[good]
-        readings = readings.select(good)
-    if len(lines) == len(all_lines.indices):
-        return ParsedRows(readings, lines, all_lines.select(_NO_LINES))
-    is_other = all_lines.ends > all_lines.starts
-    is_other[lines] = False
-    return ParsedRows(readings, lines, all_lines.select(np.flatnonzero(is_other)))
+    bad[others] = True
+    return ParsedRows(lines, readings, bad)
 
 
-def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _Fields]:
+def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _Fields, Positions]:
+    """Return all lines, their fields, and which lines do not have three."""
     is_lf = text.bytes == _LF
     separators = np.flatnonzero(is_lf | (text.bytes == ord(delimiter)))
     is_lf = is_lf[separators]
     line_count = np.count_nonzero(is_lf)
     if len(separators) == _FIELDS * line_count and is_lf[_FIELDS - 1 :: _FIELDS].all():
-        first, second, ends = (separators[number::_FIELDS] for number in range(_FIELDS))
-        all_lines = _lines(text, ends, has_cr=has_cr)
-        with_three = all_lines
+        first, second, lfs = (separators[number::_FIELDS] for number in range(_FIELDS))
+        others = _NO_LINES
     else:
-        lfs = np.flatnonzero(is_lf)
-        all_lines = _lines(text, separators[lfs], has_cr=has_cr)
-        indices = np.flatnonzero(np.diff(lfs, prepend=-1) == _FIELDS)
-        first, second = separators[lfs[indices] - 2], separators[lfs[indices] - 1]
-        with_three = all_lines.select(indices)
-    return all_lines, _Fields(
-        with_three.indices,
-        (with_three.starts, first + 1, second + 1),
-        (first, second, with_three.ends),
-    )
+        last = np.flatnonzero(is_lf)
+        others = np.flatnonzero(np.diff(last, prepend=-1) != _FIELDS)
+        first, second, lfs = (
+            separators.take(last - number, mode="clip") for number in reversed(range(_FIELDS))
+        )
+    lines = _lines(text, lfs, has_cr=has_cr)
+    starts = lines.starts, first + 1, second + 1
+    for column in starts[1:]:
+        # Anywhere within the text.
+        column[others] = 0
+    return lines, _Fields(starts, (first, second, lines.ends)), others
 
 
 def _lines(text: PaddedText, lfs: Positions, *, has_cr: bool) -> Lines:
@@ -122,29 +103,27 @@ def _lines(text: PaddedText, lfs: Positions, *, has_cr: bool) -> Lines:
         ends = lfs - (text.bytes[lfs - 1] == _CR)
         if not text.is_ended:
             ends[-1] = lfs[-1]
-    return Lines(np.arange(len(lfs)), starts, ends)
+    return Lines(starts, ends)
 
 
 def _parse_trimmed(
     text: PaddedText, fields: _Fields, layout: Layout, readings: Columns, bad: Flags
 ) -> None:
     """Parse those bad lines once more that have blanks around fields, without these."""
-    has_blank = np.zeros_like(bad)
-    for starts, ends in zip(fields.starts, fields.ends, strict=True):
-        has_blank |= _IS_BLANK[text.bytes[starts]]
-        has_blank |= _IS_BLANK[text.bytes_before[ends]]
-    rows = (bad & has_blank).nonzero()[0]
+    rows = np.flatnonzero(bad)
+    has_blank = np.zeros(len(rows), bool)
+    for starts, ends in zip(*fields, strict=True):
+        has_blank |= _IS_BLANK[text.bytes[starts[rows]]]
+        has_blank |= _IS_BLANK[text.bytes_before[ends[rows]]]
+    rows = rows[has_blank]
     if not rows.size:
         return
     trimmed = _Fields(
-        rows,
         tuple(_skip_blanks(text.bytes, starts[rows], 1) for starts in fields.starts),
         tuple(_skip_blanks(text.bytes_before, ends[rows], -1) for ends in fields.ends),
     )
     parsed, bad[rows] = _parse_fields(text, trimmed, layout)
-    readings.cities[rows] = parsed.cities
-    readings.hundredths[rows] = parsed.hundredths
-    readings.times[rows] = parsed.times
+    readings.put(rows, parsed)
 
 
 def _skip_blanks(characters: npt.NDArray[np.uint8], positions: Positions, step: int) -> Positions:
