@@ -21,6 +21,7 @@ from tests.threads import at_once
 from timba import __version__, failpoints
 from timba.api import health
 from timba.api.models import HealthProbe
+from timba.db import server_connections
 from timba.events.models import OutboxEvent
 
 pytestmark = pytest.mark.usefixtures("health_forgets")
@@ -106,21 +107,13 @@ def database_elsewhere(
     elsewhere: dict[str, Any] = {"PORT": closed_port}
     if connection.vendor == "sqlite":
         elsewhere = {"NAME": str(tmp_path / "none" / "db")}
-    elif connection.vendor == "postgresql":
-        pool = {**connection.settings_dict["OPTIONS"]["pool"], "timeout": 0.5}
-        elsewhere["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "pool": pool}
+    monkeypatch.setattr(server_connections, "CONNECT_SECONDS", 0.5)
     with django_db_blocker.unblock():
-        forget_connections()
+        connection.close()
         for name, value in elsewhere.items():
             monkeypatch.setitem(connection.settings_dict, name, value)
         yield
-        forget_connections()
-
-
-def forget_connections() -> None:
-    connection.close()
-    if connection.vendor == "postgresql":
-        connection.close_pool()
+        connection.close()
 
 
 def test_live_but_not_ready_without_database(client: Browser, database_elsewhere: None) -> None:

@@ -89,7 +89,6 @@ class Writers:
         try:
             return service(actor=self.owner, **fields)
         finally:
-            # There are more threads than the pool has connections.
             connection.close()
 
     def run(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, connections, transaction
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.database_faults import break_connection_at, replace_in_sql
 from timba.accounts.models import Client
-from timba.db import errors
+from timba.db import errors, server_connections
 from timba.db.errors import is_database_outage, is_disk_full
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +37,56 @@ def cut_by_the_server() -> None:
         else:
             cursor.execute("SELECT CONNECTION_ID()")
             cursor.execute(f"KILL CONNECTION {cursor.fetchone()[0]}")
+
+
+def session_id() -> int:
+    """Return the server's number of this connection."""
+    is_postgresql = connection.vendor == "postgresql"
+    number: int = value_of(f"SELECT {'pg_backend_pid' if is_postgresql else 'CONNECTION_ID'}()")
+    return number
+
+
+def value_of(sql: str, database: Any = connection) -> Any:
+    with database.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def cut_by_another(session: int) -> None:
+    """Have the server end a connection, and return when it has."""
+    sql = f"KILL CONNECTION {session}"
+    if connection.vendor == "postgresql":
+        sql = f"SELECT pg_terminate_backend({session}, 10000)"
+    with closing(connections[DEFAULT_DB_ALIAS].copy()) as another:
+        with another.cursor() as cursor:
+            cursor.execute(sql)
+        while connection.vendor == "mysql" and value_of(
+            f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {session}", another
+        ):
+            pass
+
+
+def checks_by_the_server() -> int:
+    """Return how often the server was asked whether this connection works."""
+    if connection.vendor == "mysql":
+        sql = (
+            "SELECT variable_value FROM information_schema.session_status"
+            " WHERE variable_name = 'Com_admin_commands'"
+        )
+        return int(value_of(sql))
+    # Django's check is the query that the server knows as the last one of this connection.
+    session = connection.connection.info.backend_pid
+    with closing(connections[DEFAULT_DB_ALIAS].copy()) as another:
+        last = value_of(f"SELECT query FROM pg_stat_activity WHERE pid = {session}", another)
+    return int(last == "SELECT 1")
+
+
+def asks_the_server() -> bool:
+    """Return whether a check of this connection is a query."""
+    ask("SELECT 'something else'")
+    before = checks_by_the_server()
+    assert connection.is_usable()
+    return checks_by_the_server() > before
 
 
 def closed_beneath_django() -> None:
@@ -84,6 +136,43 @@ def test_a_connection_that_the_server_cuts_is_an_outage() -> None:
     assert is_database_outage(error_of(cut_by_the_server))
     assert is_database_outage(error_of(in_a_transaction(cut_by_the_server)))
     ask()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_connection_that_was_cut_a_moment_after_its_last_use_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_connections, "_CHECK_SECONDS", 3600)
+    session = session_id()
+    assert connection.is_usable()
+    close_old_connections()
+    assert session_id() == session
+    cut_by_another(session)
+    close_old_connections()  # as Django does between two requests
+    assert session_id() != session
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_server_is_asked_once_a_second_whether_a_connection_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_connections, "_CHECK_SECONDS", 0)
+    assert asks_the_server()
+    monkeypatch.setattr(server_connections, "_CHECK_SECONDS", 3600)
+    assert not asks_the_server()
+    # After an error, which may have left the connection in any state.
+    with pytest.raises(errors.database_errors()):
+        ask("SELECT 1 FROM nowhere")
+    assert asks_the_server()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_connection_that_this_side_has_closed_is_not_usable() -> None:
+    ask()
+    assert connection.is_usable()
+    connection.connection.close()
+    assert not connection.is_usable()
+    errors.drop_connection()
 
 
 @pytest.mark.parametrize("act", [closed_beneath_django, in_a_transaction(closed_beneath_django)])

@@ -35,7 +35,6 @@ def another_connection(*, name: str | None = None, **options: Any) -> Any:
     """Return a connection to this server with other settings, outside the test's transaction."""
     other = connections["default"].copy()
     other.settings_dict["NAME"] = name or other.settings_dict["NAME"]
-    other.settings_dict["OPTIONS"].pop("pool", None)
     other.settings_dict["OPTIONS"] |= options
     return other
 

@@ -18,7 +18,6 @@ from django.db import (
     ProgrammingError,
     transaction,
 )
-from psycopg_pool import PoolTimeout
 
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory, UserFactory
@@ -65,7 +64,6 @@ OUTAGES = [
     ),
     postgresql(psycopg.OperationalError("connection failed: Connection refused")),
     postgresql(psycopg.OperationalError("the connection is closed")),
-    postgresql(PoolTimeout("couldn't get a connection after 5.00 sec")),
     postgresql(psycopg.InterfaceError("connection already closed"), InterfaceError),
     postgresql(psycopg.errors.ConnectionFailure()),
     postgresql(psycopg.errors.AdminShutdown()),

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def concurrent_reads(client: ApiClient, count: int) -> list[requests.Response]:
     return responses
 
 
+def read_while_down(server: DedicatedServer, client: ApiClient) -> requests.Response:
+    """Kill the server, start it again two seconds later, and return a response asked meanwhile."""
+    server.kill()
+    with ThreadPoolExecutor() as threads:
+        reading = threads.submit(client.get, "/api/notes/")
+        time.sleep(OUTAGE_SECONDS)
+        server.start()
+        return reading.result()
+
+
 def upload(client: ApiClient) -> list[str]:
     """Upload a batch; return its tasks, nearly all of them still pending."""
     files = [
@@ -76,6 +87,9 @@ def test_timba_recovers_when_its_database_is_killed_and_restarted(
     server.kill()
     server.start()
     assert {response.status_code for response in concurrent_reads(owner, READERS)} == {200}
+
+    # A request that is made meanwhile waits.
+    assert read_while_down(server, owner).status_code == 200
 
     # Killed while files are processed and a request is made.
     tasks = upload(owner)

@@ -1,7 +1,7 @@
 """Settings of the database connections, chosen so that all three databases behave alike.
 
-The isolation level is READ COMMITTED, connections are persistent and survive a restart of the
-server, times are UTC, and text is compared exactly (on MariaDB and MySQL, by the collation).
+The isolation level is READ COMMITTED, each thread keeps its connection, a restart of the server is
+waited for, times are UTC, and text is compared exactly (on MariaDB and MySQL, by the collation).
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ MARIADB_COLLATION: Final = "utf8mb4_nopad_bin"
 MYSQL_COLLATION: Final = "utf8mb4_0900_bin"
 _SQLITE: Final = "django.db.backends.sqlite3"
 _POSTGRESQL: Final = "django.db.backends.postgresql"
-_CONNECT_SECONDS: Final = 5
+CONNECT_SECONDS: Final = 5
 # Without this, TCP gives up a dead server only after about 15 minutes.
 _DEAD_PEER_SECONDS: Final = 20
 _LOCK_SECONDS: Final = 10
 
 
-def build_database_settings(parsed: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
+def build_database_settings(parsed: dict[str, Any]) -> dict[str, Any]:
     """Return Django's settings for a parsed `DATABASE_URL`."""
-    settings = _vendor_settings(parsed["ENGINE"], str(parsed["NAME"]), pool_size)
+    settings = _vendor_settings(parsed["ENGINE"], str(parsed["NAME"]))
     # Options in the URL, such as ?sslmode=require, take precedence.
     settings["OPTIONS"] |= parsed.get("OPTIONS", {})
     return {
         **parsed,
         # No transaction is open while a body is received or sent.
         "ATOMIC_REQUESTS": False,
+        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         **settings,
     }
 
 
-def _vendor_settings(engine: str, name: str, pool_size: int) -> dict[str, Any]:
+def _vendor_settings(engine: str, name: str) -> dict[str, Any]:
     if engine == _SQLITE:
         _check_absolute(Path(name))
         _check_writable(Path(name))
         return _sqlite()
-    return _postgresql(pool_size) if engine == _POSTGRESQL else _mariadb()
+    return _postgresql() if engine == _POSTGRESQL else _mariadb()
 
 
 def _check_absolute(path: Path) -> None:
@@ -70,29 +71,21 @@ def _sqlite() -> dict[str, Any]:
     pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     return {
         "ENGINE": "timba.db.sqlite",
-        "CONN_MAX_AGE": None,
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": pragmas},
     }
 
 
-def _postgresql(pool_size: int) -> dict[str, Any]:
+def _postgresql() -> dict[str, Any]:
     # Only installations that use PostgreSQL load its driver.
     from django.db.backends.postgresql.psycopg_any import IsolationLevel  # noqa: PLC0415
 
     return {
+        "ENGINE": "timba.db.postgresql",
         "OPTIONS": {
             "isolation_level": IsolationLevel.READ_COMMITTED,
-            "connect_timeout": _CONNECT_SECONDS,
+            "connect_timeout": CONNECT_SECONDS,
             "keepalives_idle": _DEAD_PEER_SECONDS,
             "tcp_user_timeout": _DEAD_PEER_SECONDS * 1000,
-            "pool": {
-                "min_size": 1,
-                "max_size": pool_size,
-                "timeout": _CONNECT_SECONDS,
-                # After this the pool stops retrying, and the next request starts a new attempt.
-                # Otherwise its pauses grow, and an outage lasts up to twice as long for Timba.
-                "reconnect_timeout": _CONNECT_SECONDS,
-            },
         },
     }
 
@@ -100,11 +93,11 @@ def _postgresql(pool_size: int) -> dict[str, Any]:
 def _mariadb() -> dict[str, Any]:
     modes = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
     return {
-        "CONN_MAX_AGE": None,
+        "ENGINE": "timba.db.mysql",
         "OPTIONS": {
             "charset": "utf8mb4",
             "isolation_level": "read committed",
-            "connect_timeout": _CONNECT_SECONDS,
+            "connect_timeout": CONNECT_SECONDS,
             # Django takes the server's current time for UTC.
             "init_command": f"SET sql_mode='{modes}', time_zone='+00:00', "
             f"innodb_lock_wait_timeout={_LOCK_SECONDS}",

@@ -160,8 +160,7 @@ def _is_instance_by_name(error: BaseException, *names: str) -> bool:
 def _has_no_connection(error: BaseException) -> bool:
     """Return whether the driver reports, without a code, that there is no connection.
 
-    psycopg gives no code to errors of its client library: a connection failed, was lost, or the
-    pool timed out.
+    psycopg gives no code to errors of its client library: a connection failed or was lost.
     """
     is_psycopg = hasattr(error.__cause__ or error, "sqlstate")
     if is_psycopg and _is_instance_by_name(error, "OperationalError"):

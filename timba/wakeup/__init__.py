@@ -8,11 +8,10 @@ the cache is one; without either, all processes are on one machine, and it is a 
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import connection
 
 from timba.wakeup import datagrams, postgresql, redis
 from timba.wakeup.subscription import SharedListener
-
-_POSTGRESQL = "django.db.backends.postgresql"
 
 
 def notify(name: str) -> None:
@@ -47,7 +46,7 @@ class Listener:
 
 
 def _uses_postgresql() -> bool:
-    return bool(settings.DATABASES["default"]["ENGINE"] == _POSTGRESQL)
+    return connection.vendor == "postgresql"
 
 
 def _redis_url() -> str:

@@ -25,12 +25,8 @@ def notify(name: str) -> None:
 
 
 def receive(name: str) -> Iterator[bool]:
-    """Yield True once connected and after notifications, and False in between.
-
-    The connection is not of the pool, which would lend it to others.
-    """
+    """Yield True once connected and after notifications, and False in between."""
     database: Any = connections[DEFAULT_DB_ALIAS].copy()
-    database.settings_dict["OPTIONS"].pop("pool", None)
     with closing(database):
         database.connect()
         database.connection.execute(f'LISTEN "{_channel(name)}"')

@@ -157,10 +157,6 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES = {
     "default": build_database_settings(
         env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'timba.sqlite3'}"),
-        # Each process has a pool. The web server needs one connection per thread; the embedded
-        # worker one per thread, one for the thread reserved for other clients and one for the
-        # sweeper. Heartbeats are short. A thread that gets no connection fails after a few seconds.
-        pool_size=max(TIMBA_WEB_THREADS, TIMBA_WORKER_THREADS + 2) + 4,
     )
 }
 for _path in private_paths(DATA_DIR, DATABASES["default"]):
