@@ -17,10 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from timba.temperatures.readings.sorting import sort_readings
-from timba.temperatures.readings.stored_readings import StoredReadings, read_footer
+from timba.temperatures.readings.stored_readings import StoredReadings, open_parquet
 from timba.temperatures.readings.totals import Int32Array, Int64Array
 from timba.temperatures.readings.writing import RowGroup
 
@@ -43,8 +42,7 @@ def iter_repeated(
     # A window has one more row group of each batch at most, which begins before it.
     size = max(WINDOW_ROW_GROUPS, row_groups[-1].batch)
     limits = [*dict.fromkeys(starts[::size]), _LAST_KEY]
-    with stored.open() as source:
-        parquet = pq.ParquetFile(source, metadata=read_footer(stored).metadata)
+    with open_parquet(stored) as parquet:
         for start, stop in pairwise(limits):
             if cities is None or _has_any(cities, start[0], stop[0]):
                 numbers = [

@@ -8,6 +8,7 @@ the time range counts by its totals, which the footer holds too.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -65,13 +66,19 @@ class Footer:
     counts: Int64Array
     sums: Int64Array | None
 
-    def select_whole(self, cities: Int64Array, *, start: int, stop: int) -> BoolArray:
-        """Return which row groups have only readings of one of the cities, and in [start, stop)."""
+    def select(self, cities: Int64Array, *, start: int, stop: int) -> BoolArray:
+        """Return which row groups may have readings of the sorted cities in [start, stop)."""
+        selected: BoolArray = np.searchsorted(cities, self.first_cities) < np.searchsorted(
+            cities, self.last_cities, side="right"
+        )
+        selected &= (self.last_times >= start) & (self.first_times < stop)
+        return selected
+
+    def select_whole(self, selected: BoolArray, *, start: int, stop: int) -> BoolArray:
+        """Return which of these have only readings of one city, and in [start, stop)."""
         if self.sums is None:
             return np.zeros(len(self.counts), dtype=np.bool_)
-        whole: BoolArray = (self.first_cities == self.last_cities) & np.isin(
-            self.first_cities, cities
-        )
+        whole: BoolArray = selected & (self.first_cities == self.last_cities)
         whole &= (self.first_times >= start) & (self.last_times < stop)
         return whole
 
@@ -98,13 +105,16 @@ def read_cities(
     """
     requested = np.unique(np.array(cities, dtype=np.int64))
     footer = read_footer(stored)
-    whole = footer.select_whole(requested, start=start, stop=stop)
+    selected = footer.select(requested, start=start, stop=stop)
+    whole = footer.select_whole(selected, start=start, stop=stop)
     parts = [
         total_by_city(*columns)
-        for columns in iter_readings(stored, requested, start=start, stop=stop, skip=whole)
+        for columns in _iter_selected(stored, requested, selected & ~whole, start=start, stop=stop)
     ]
     if whole.any():
         parts.append(footer.totals(whole, footer.first_cities))
+    elif len(parts) == 1:
+        return dict(parts[0])
     return dict(merge_totals(parts)) if parts else {}
 
 
@@ -119,45 +129,50 @@ def iter_bucket_totals(
     cities = np.array([city_id], dtype=np.int64)
     footer = read_footer(stored)
     buckets = footer.first_times // width
-    whole = footer.select_whole(cities, start=start, stop=stop)
+    selected = footer.select(cities, start=start, stop=stop)
+    whole = footer.select_whole(selected, start=start, stop=stop)
     whole &= buckets == footer.last_times // width
     if whole.any():
         yield footer.totals(whole, buckets)
-    for _, times, hundredths in iter_readings(stored, cities, start=start, stop=stop, skip=whole):
+    parts = _iter_selected(stored, cities, selected & ~whole, start=start, stop=stop)
+    for _, times, hundredths in parts:
         yield total_by_city((times // width).astype(np.int32), times, hundredths)
 
 
 def iter_readings(
-    stored: StoredReadings,
-    cities: Int64Array,
-    *,
-    start: int,
-    stop: int,
-    skip: BoolArray | None = None,
+    stored: StoredReadings, cities: Int64Array, *, start: int, stop: int
 ) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
     """Yield the readings of some cities in [start, stop), a row group at a time.
 
     `cities` is sorted and unique. Each item holds the cities, times and hundredths of a degree of
-    at least one reading, sorted by city, then time. Row groups in `skip` are left out. Raises
-    OSError.
+    at least one reading, sorted by city, then time. Raises OSError.
     """
-    footer = read_footer(stored)
-    before = np.searchsorted(cities, footer.first_cities)
-    until = np.searchsorted(cities, footer.last_cities, side="right")
-    matching = (before < until) & (footer.last_times >= start) & (footer.first_times < stop)
-    groups = np.flatnonzero(matching if skip is None else matching & ~skip).tolist()
+    selected = read_footer(stored).select(cities, start=start, stop=stop)
+    yield from _iter_selected(stored, cities, selected, start=start, stop=stop)
+
+
+def _iter_selected(
+    stored: StoredReadings, cities: Int64Array, selected: BoolArray, *, start: int, stop: int
+) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
+    """Yield the readings of some cities in [start, stop) from the selected row groups."""
+    groups = np.flatnonzero(selected).tolist()
     if not groups:
         return
-    with stored.open() as source:
-        parquet = pq.ParquetFile(source, metadata=footer.metadata)
+    first, last = np.int32(cities[0]), np.int32(cities[-1])
+    with open_parquet(stored) as parquet:
         for group in groups:
             of_cities, times, hundredths = _read_columns(parquet, group)
             # A row group is sorted by city, so the requested cities lie close together in it.
-            part = slice(*np.searchsorted(of_cities, [cities[0], cities[-1] + 1]))
+            part = slice(of_cities.searchsorted(first), of_cities.searchsorted(last, side="right"))
             of_cities, times, hundredths = of_cities[part], times[part], hundredths[part]
-            inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
-            if inside.any():
-                yield of_cities[inside], times[inside], hundredths[inside]
+            inside: slice | BoolArray
+            if first == last:
+                inside = slice(*times.searchsorted([start, stop]))
+            else:
+                inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
+            of_cities = of_cities[inside]
+            if len(of_cities):
+                yield of_cities, times[inside], hundredths[inside]
 
 
 def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
@@ -165,11 +180,18 @@ def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
     footer = read_footer(stored)
     starts = np.unique(np.sort(footer.first_cities)[::MERGED_ROW_GROUPS])
     stops = np.append(starts[1:], footer.last_cities.max() + 1)
-    with stored.open() as source:
-        parquet = pq.ParquetFile(source, metadata=footer.metadata)
+    with open_parquet(stored) as parquet:
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
             groups = (footer.first_cities < stop) & (footer.last_cities >= start)
             yield _merge_row_groups(parquet, np.flatnonzero(groups).tolist(), start, stop)
+
+
+@contextmanager
+def open_parquet(stored: StoredReadings) -> Iterator[Any]:
+    """Open an object as a ParquetFile, with its cached footer."""
+    with stored.open() as source:
+        # Otherwise another thread reads ahead. Handing over to it takes longer than reading.
+        yield pq.ParquetFile(source, metadata=read_footer(stored).metadata, pre_buffer=False)
 
 
 def footer_memory(footer: Footer) -> int:
