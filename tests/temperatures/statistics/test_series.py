@@ -254,16 +254,16 @@ def test_the_first_file_of_a_city_counts_wholly_or_not_at_all_while_it_settles(
 ) -> None:
     """It is settled between the query for readings within bounds and that for any reading."""
     settle("8,1,2025-06-01T12:00\n")
-    find = counted_files.find_overlapping
+    find = counted_files._find_of_city
     coming = ["7,10,2025-06-01T12:00\n7,11,2025-06-01T14:00\n"]
 
-    def find_before_a_file_comes(rows: Any, within: TimeRange) -> Any:
-        found = find(rows, within)
+    def find_before_a_file_comes(*args: Any) -> Any:
+        found = find(*args)
         if coming:
             settle(coming.pop())
         return found
 
-    monkeypatch.setattr(counted_files, "find_overlapping", find_before_a_file_comes)
+    monkeypatch.setattr(counted_files, "_find_of_city", find_before_a_file_comes)
     points = get_points(Bucket.DAY, bounds)
     assert points == ([] if bounds.stop == NOON else [(NOON - 12 * HOUR, 2, 1000, 1100, 1050)])
     assert CityTotals.unscoped.filter(city_id=7).count() == 1

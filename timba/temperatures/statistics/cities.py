@@ -16,17 +16,20 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import connection
+from django.db.models import QuerySet, Subquery
 
 from timba.errors import Unavailable
 from timba.places.models import CITY_NUMBERS, City
 from timba.serialization import dumps, loads
+from timba.temperatures.models import CityTotals
 from timba.temperatures.readings.stored_readings import read_cities
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
 from timba.temperatures.statistics.caching import bounded_cache, get_shared
+from timba.temperatures.statistics.compiled_query import CompiledQuery
 from timba.temperatures.statistics.counted_files import (
     MAX_ATTEMPTS,
     CountedTotals,
@@ -108,22 +111,22 @@ def result_bytes(result: CityStatistics | None) -> int:
 def _cached(
     client_id: int, city_id: int, bounds: TimeRange, version: uuid.UUID
 ) -> CityStatistics | None:
+    totals: Totals | None
     if bounds.is_unbounded:
-        row = next(iter(current_totals(client_id).filter(city_id=city_id).by_city()), None)
-        if row is None:
+        rows = _TOTALS_OF_CITY.fetch(client_id=client_id, city_id=city_id)
+        if not rows:
             return None
-        totals: Totals | None = totals_of_row(row)
+        (_, *values, name) = rows[0]
+        totals = make_totals(values)
     else:
         key = f"temperatures:{version}:{city_id}:{bounds.start}:{bounds.stop}"
         found = get_shared(key, partial(_compute_within, client_id, city_id, bounds))
         if found is None:
             return None
         totals = Totals(**loads(found)) if found else None
-    return CityStatistics(
-        city_id=city_id,
-        name=City.unscoped.names(client_id=client_id, numbers=[city_id]).get(city_id),
-        totals=totals,
-    )
+        names = _NAME_OF_CITY.fetch(client_id=client_id, city_id=city_id)
+        name = names[0][0] if names else None
+    return CityStatistics(city_id=city_id, name=name, totals=totals)
 
 
 def _compute_within(client_id: int, city_id: int, bounds: TimeRange) -> bytes | None:
@@ -157,3 +160,16 @@ def totals_within(parts: Sequence[CountedTotals], bounds: TimeRange) -> dict[int
 def totals_of_row(row: Any) -> Totals:
     """Return the totals in a row of `CityTotalsQuerySet.by_city`."""
     return make_totals([row.readings, row.total, row.lowest, row.highest, row.first, row.last])
+
+
+def _build_name(client_id: Any, city_id: Any) -> QuerySet[City, Any]:
+    return City.unscoped.filter(client_id=client_id, number=city_id).values_list("name")
+
+
+def _build_totals(client_id: Any, city_id: Any) -> QuerySet[CityTotals, Any]:
+    rows = current_totals(client_id).filter(city_id=city_id).by_city()
+    return rows.annotate(name=Subquery(_build_name(client_id, city_id)))
+
+
+_NAME_OF_CITY: Final = CompiledQuery(_build_name, "client_id", "city_id")
+_TOTALS_OF_CITY: Final = CompiledQuery(_build_totals, "client_id", "city_id")

@@ -6,12 +6,13 @@ A single query decides which files count for an answer, so that it contains all 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Q
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
 
 from timba.errors import Unavailable
 from timba.files.models import Derivative
@@ -20,6 +21,7 @@ from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.stored_readings import StoredReadings
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import TimeRange, to_datetime, to_microseconds
+from timba.temperatures.statistics.compiled_query import CompiledQuery
 
 # How often an answer is computed at most when the data changes meanwhile.
 MAX_ATTEMPTS: Final = 3
@@ -40,7 +42,7 @@ class CountedTotals(NamedTuple):
         return bounds.start <= self.totals.first_at and self.totals.last_at < bounds.stop
 
 
-def current_totals(client_id: int) -> CityTotalsQuerySet:
+def current_totals(client_id: Any) -> CityTotalsQuerySet:
     """Return the rows of totals that count for a client."""
     return CityTotals.unscoped.filter(client_id=client_id).current()
 
@@ -49,21 +51,7 @@ def find_overlapping(rows: CityTotalsQuerySet, bounds: TimeRange) -> list[Counte
     """Return the totals that may have readings within bounds, by a single query."""
     if bounds.start >= bounds.stop:
         return []
-    found = rows.filter(_overlaps(bounds)).values_list(
-        "file_id",
-        "run",
-        "city_id",
-        "count",
-        "sum_hundredths",
-        "min_hundredths",
-        "max_hundredths",
-        "first_at",
-        "last_at",
-    )
-    return [
-        CountedTotals(run=(file_id, run), city_id=city_id, totals=make_totals(values))
-        for file_id, run, city_id, *values in found
-    ]
+    return _counted(_overlapping(rows, to_datetime(bounds.start), to_datetime(bounds.stop)))
 
 
 def find_overlapping_of_city(
@@ -74,17 +62,32 @@ def find_overlapping_of_city(
     None if the client has no reading of the city at all. Raises Unavailable if the data changes
     again and again.
     """
-    rows = current_totals(client_id).filter(city_id=city_id)
     for _ in range(MAX_ATTEMPTS):
-        if found := find_overlapping(rows, bounds):
+        if found := _find_of_city(client_id, city_id, bounds):
             return found
         # Files may have come or gone since, so one more query decides both.
-        counts = rows.aggregate(all=Count("pk"), overlapping=Count("pk", filter=_overlaps(bounds)))
+        overlapping = Count("pk", filter=_overlaps(*map(to_datetime, (bounds.start, bounds.stop))))
+        rows = current_totals(client_id).filter(city_id=city_id)
+        counts = rows.aggregate(all=Count("pk"), overlapping=overlapping)
         if not counts["all"]:
             return None
         if not counts["overlapping"] or bounds.start >= bounds.stop:
             return []
     raise Unavailable(UNAVAILABLE)
+
+
+def _find_of_city(client_id: int, city_id: int, bounds: TimeRange) -> list[CountedTotals]:
+    """Return what `find_overlapping` finds of one city."""
+    if bounds.start >= bounds.stop:
+        return []
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = _OVERLAPPING_OF_CITY.fetch(
+        client_id=client_id,
+        city_id=city_id,
+        start=adapt(to_datetime(bounds.start)),
+        stop=adapt(to_datetime(bounds.stop)),
+    )
+    return _counted(rows)
 
 
 def stored_readings(runs: Collection[Run]) -> dict[Run, StoredReadings]:
@@ -125,5 +128,37 @@ def make_totals(values: Sequence[Any]) -> Totals:
     )
 
 
-def _overlaps(bounds: TimeRange) -> Q:
-    return Q(last_at__gte=to_datetime(bounds.start), first_at__lt=to_datetime(bounds.stop))
+def _counted(rows: Iterable[Sequence[Any]]) -> list[CountedTotals]:
+    return [
+        CountedTotals(run=(file_id, run), city_id=city_id, totals=make_totals(values))
+        for file_id, run, city_id, *values in rows
+    ]
+
+
+def _overlapping(
+    rows: CityTotalsQuerySet, start: Any, stop: Any
+) -> QuerySet[CityTotals, tuple[Any, ...]]:
+    return rows.filter(_overlaps(start, stop)).values_list(
+        "file_id",
+        "run",
+        "city_id",
+        "count",
+        "sum_hundredths",
+        "min_hundredths",
+        "max_hundredths",
+        "first_at",
+        "last_at",
+    )
+
+
+def _overlaps(start: Any, stop: Any) -> Q:
+    return Q(last_at__gte=start, first_at__lt=stop)
+
+
+def _build_of_city(
+    client_id: Any, city_id: Any, start: Any, stop: Any
+) -> QuerySet[CityTotals, tuple[Any, ...]]:
+    return _overlapping(current_totals(client_id).filter(city_id=city_id), start, stop)
+
+
+_OVERLAPPING_OF_CITY: Final = CompiledQuery(_build_of_city, "client_id", "city_id", "start", "stop")
