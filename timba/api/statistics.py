@@ -34,9 +34,9 @@ from timba.api.temperatures import (
 from timba.errors import Invalid, NotFound
 from timba.places.models import CITY_NUMBERS
 from timba.serialization import dumps
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
 from timba.temperatures.statistics.bounds import TimeRange
-from timba.temperatures.statistics.caching import bounded_cache
 from timba.temperatures.statistics.cities import city_statistics, get_data_version
 
 MAX_CACHE_BYTES: Final = 8 * 1024 * 1024

@@ -24,12 +24,12 @@ from timba.temperatures.layout.other_tables import begins_other_table
 from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
 from timba.temperatures.lines.blocks import Block, UnreadableFile, read_blocks
 from timba.temperatures.lines.parsing import Reject
+from timba.temperatures.readings.objects import stored_readings_of
 from timba.temperatures.readings.repeats import iter_repeated
-from timba.temperatures.readings.stored_readings import StoredReadings, iter_city_totals
+from timba.temperatures.readings.stored_readings import iter_city_totals
 from timba.temperatures.readings.totals import CityColumns, Totals
 from timba.temperatures.readings.writing import ReadingsWriter
 from timba.temperatures.services import stage_totals
-from timba.temperatures.statistics.counted_files import stored_readings
 
 # Cities whose totals are staged in one transaction.
 STAGE_BATCH_SIZE: Final = 10_000
@@ -224,7 +224,8 @@ def _wait_for(future: Future[ParsedBlock], check: Callable[[], None]) -> ParsedB
 def _iter_repeated(job: Job, writer: ReadingsWriter) -> Iterator[int]:
     """Yield numbers of readings that repeat one in another batch."""
     if writer.overlapping is None or len(writer.overlapping):
-        yield from iter_repeated(_stored_readings(job), writer.row_groups, writer.overlapping)
+        stored = stored_readings_of((job.file_id, job.run))
+        yield from iter_repeated(stored, writer.row_groups, writer.overlapping)
 
 
 def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
@@ -232,8 +233,4 @@ def _iter_totals(job: Job, writer: ReadingsWriter) -> Iterator[CityColumns]:
     if writer.totals is not None:
         yield writer.totals
     else:
-        yield from iter_city_totals(_stored_readings(job))
-
-
-def _stored_readings(job: Job) -> StoredReadings:
-    return stored_readings([(job.file_id, job.run)])[job.file_id, job.run]
+        yield from iter_city_totals(stored_readings_of((job.file_id, job.run)))

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import cast
 
-from django.db import transaction
-
 from timba.db.transactions import yield_to_writers
 from timba.failpoints import failpoint
 from timba.files.models import File
@@ -31,7 +29,7 @@ def stage_totals(
     file_id: uuid.UUID,
     run: int,
     cities: CityColumns,
-    writing: Callable[[], AbstractContextManager[None]] = transaction.atomic,
+    writing: Callable[[], AbstractContextManager[None]],
 ) -> None:
     """Insert totals that count only once the file is settled with this run.
 

@@ -20,6 +20,7 @@ from timba.files.models import File
 from timba.files.processors.base import Job
 from timba.files.storage import StorageUnavailable
 from timba.temperatures.models import CityTotals, is_counting
+from timba.temperatures.readings.objects import stored_readings_of
 from timba.temperatures.readings.stored_readings import (
     Footer,
     StoredReadings,
@@ -27,7 +28,6 @@ from timba.temperatures.readings.stored_readings import (
     read_footer,
 )
 from timba.temperatures.readings.totals import Int64Array
-from timba.temperatures.statistics.counted_files import stored_readings
 
 Warnings = list[dict[str, Any]]
 Readings = tuple[Int64Array, Int64Array]
@@ -102,7 +102,7 @@ def warn_of_overlaps(job: Job) -> Warnings:
     The totals of the run are staged already, and its readings are stored. Raises OSError.
     """
     warnings = []
-    own = stored_readings([(job.file_id, job.run)])[job.file_id, job.run]
+    own = stored_readings_of((job.file_id, job.run))
     others = _overlapping_files(job)
     unchecked = 0
     for file_id, run, name in islice(others, MAX_COMPARED):
@@ -148,7 +148,7 @@ def _count_common(job: Job, own: StoredReadings, file_id: uuid.UUID, run: int) -
     """
     own_footer = read_footer(own)
     with _reading_other():
-        other = stored_readings([(file_id, run)])[file_id, run]
+        other = stored_readings_of((file_id, run))
         other_footer = read_footer(other)
     common = 0
     for cities, readings in _chunks(_common_cities(job, file_id, run)):

@@ -35,7 +35,9 @@ def test_rows_hold_every_value_exactly(owner: User, receive: Receive) -> None:
         firsts=np.array(TIMES, dtype=np.int64),
         lasts=np.array(TIMES[::-1], dtype=np.int64),
     )
-    stage_totals(client_id=owner.client_id, file_id=file.pk, run=3, cities=cities)
+    stage_totals(
+        client_id=owner.client_id, file_id=file.pk, run=3, cities=cities, writing=transaction.atomic
+    )
     rows = CityTotals.unscoped.order_by("city_id").values_list(*FIELDS, *MORE_FIELDS)
     assert list(rows) == [
         (
@@ -52,7 +54,9 @@ def test_times_are_found_as_those_that_the_orm_writes(owner: User, receive: Rece
     noon = datetime(2025, 6, 1, 12, tzinfo=UTC)
     at = int(noon.timestamp()) * 1_000_000
     cities = by_city([(1, at, 0), (2, at + 500_000, 0)])
-    stage_totals(client_id=owner.client_id, file_id=file.pk, run=1, cities=cities)
+    stage_totals(
+        client_id=owner.client_id, file_id=file.pk, run=1, cities=cities, writing=transaction.atomic
+    )
     rows = CityTotals.unscoped.order_by("city_id")
     assert list(rows.filter(first_at__lte=noon).values_list("city_id", flat=True)) == [1]
     assert list(rows.filter(last_at__gt=noon).values_list("city_id", flat=True)) == [2]
@@ -64,7 +68,15 @@ def test_times_are_found_as_those_that_the_orm_writes(owner: User, receive: Rece
 def test_a_city_has_one_row_in_a_run(owner: User, receive: Receive) -> None:
     file = receive("7,1,2025-06-01T12:00\n")
     cities = by_city([(1, 0, 0)])
-    stage_totals(client_id=owner.client_id, file_id=file.pk, run=1, cities=cities)
+    stage_totals(
+        client_id=owner.client_id, file_id=file.pk, run=1, cities=cities, writing=transaction.atomic
+    )
     with pytest.raises(IntegrityError), transaction.atomic():
-        stage_totals(client_id=owner.client_id, file_id=file.pk, run=1, cities=cities)
+        stage_totals(
+            client_id=owner.client_id,
+            file_id=file.pk,
+            run=1,
+            cities=cities,
+            writing=transaction.atomic,
+        )
     assert CityTotals.unscoped.filter(file=file).count() == 1

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.readings import stored_readings
 from timba.temperatures.readings.stored_readings import StoredReadings, read_footer
 from timba.temperatures.readings.writing import ReadingsWriter
-from timba.temperatures.statistics.caching import bounded_cache
 
 
 def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.factories import ClientFactory, UserFactory
 from tests.temperatures.conftest import Receive
@@ -166,7 +166,13 @@ def test_staged_totals_of_another_run_do_not_count(
 ) -> None:
     file = settle("7,10,2025-06-01T12:00\n")
     stray = by_city([(city, at, 0) for city in (7, 8) for at in range(NOON, NOON + 9)])
-    stage_totals(client_id=owner.client_id, file_id=file.pk, run=file.run + 1, cities=stray)
+    stage_totals(
+        client_id=owner.client_id,
+        file_id=file.pk,
+        run=file.run + 1,
+        cities=stray,
+        writing=transaction.atomic,
+    )
     assert count(get_statistics()) == 1
     assert count(get_statistics(bounds=TimeRange(start=NOON))) == 1
     assert get_statistics(8) is None

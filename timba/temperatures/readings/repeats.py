@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from timba.places.models import CITY_NUMBERS
 from timba.temperatures.readings.sorting import sort_readings
 from timba.temperatures.readings.stored_readings import StoredReadings, open_parquet
 from timba.temperatures.readings.totals import Int32Array, Int64Array
@@ -27,7 +28,7 @@ from timba.temperatures.readings.writing import RowGroup
 WINDOW_ROW_GROUPS: Final = 32
 _Key = tuple[int, int]
 _Readings = tuple[Int32Array, Int64Array]
-_LAST_KEY: Final = (2**31, 0)
+_LAST_KEY: Final = (CITY_NUMBERS.stop, 0)
 
 
 def iter_repeated(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.readings.totals import (
     CityColumns,
     Int32Array,
@@ -26,12 +27,11 @@ from timba.temperatures.readings.totals import (
     total_by_city,
 )
 from timba.temperatures.readings.writing import SUMS_KEY, unpack_sums
-from timba.temperatures.statistics.caching import bounded_cache
 
 # The totals of all cities are computed from so many row groups at a time, with about so many
 # partial totals held in memory.
 MERGED_ROW_GROUPS = 32
-MAX_PARTIALS = 1024 * 1024
+MERGED_PARTIALS = 1024 * 1024
 # A footer takes about so many times its size on disk in memory: megabytes for a gigabyte of
 # readings.
 FOOTER_MEMORY_FACTOR = 12
@@ -230,7 +230,7 @@ def read_footer(stored: StoredReadings) -> Footer:
 def _merge_row_groups(parquet: Any, groups: list[int], start: int, stop: int) -> CityColumns:
     """Return the totals in these row groups of the cities in [start, stop)."""
     partials: list[CityColumns] = []
-    limit = MAX_PARTIALS
+    limit = MERGED_PARTIALS
     for group in groups:
         cities, times, hundredths = _read_columns(parquet, group)
         part = slice(*np.searchsorted(cities, [start, stop]))
@@ -238,7 +238,7 @@ def _merge_row_groups(parquet: Any, groups: list[int], start: int, stop: int) ->
             partials.append(total_by_city(cities[part], times[part], hundredths[part]))
         if sum(map(len, partials)) > limit:
             partials = [merge_totals(partials)]
-            limit = max(MAX_PARTIALS, 2 * len(partials[0]))
+            limit = max(MERGED_PARTIALS, 2 * len(partials[0]))
     return merge_totals(partials)
 
 

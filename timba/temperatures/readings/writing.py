@@ -67,10 +67,9 @@ class RowGroup:
 class ReadingsWriter:
     """Writes the readings of one file into a Parquet object and totals them by city.
 
-    A context manager: leaving it writes the footer and leaves `sink` open. Afterwards `count` is
-    the number of readings, and `totals` holds the totals by city, or None if there is no reading or
-    there are too many cities to hold in memory: then
-    `stored_readings.iter_city_totals` computes them.
+    A context manager: leaving it writes the footer and leaves `sink` open. Afterwards
+    `totals` holds the totals by city, or None if there is no reading or there are too many cities
+    to hold in memory: then `stored_readings.iter_city_totals` computes them.
 
     `error_values` tells how often each of ERROR_VALUES occurs, and `repeated` how many readings
     have the city and the time of one before them in the same batch. `repeats.iter_repeated` counts
@@ -85,7 +84,6 @@ class ReadingsWriter:
         row_group_size: int = ROW_GROUP_SIZE,
         max_partials: int = MAX_PARTIALS,
     ) -> None:
-        self.count = 0
         self.totals: CityColumns | None = None
         self.error_values: Counter[int] = Counter()
         self.repeated = 0
@@ -158,7 +156,6 @@ class ReadingsWriter:
             self._cities[pending], self._times[pending], self._hundredths[pending]
         )
         self._pending_count = 0
-        self.count += len(cities)
         self._parquet.write_table(
             _table(cities, times, hundredths), row_group_size=self._row_group_size
         )

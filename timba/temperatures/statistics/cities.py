@@ -24,21 +24,21 @@ from django.db.models import QuerySet, Subquery
 from timba.errors import Unavailable
 from timba.places.models import CITY_NUMBERS, City
 from timba.serialization import dumps, loads
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.models import CityTotals
+from timba.temperatures.readings.objects import Run, stored_readings
 from timba.temperatures.readings.stored_readings import read_cities
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
-from timba.temperatures.statistics.caching import bounded_cache, get_shared
+from timba.temperatures.statistics.caching import get_shared
 from timba.temperatures.statistics.compiled_query import CompiledQuery
 from timba.temperatures.statistics.counted_files import (
     MAX_ATTEMPTS,
     CountedTotals,
-    Run,
     current_totals,
     find_overlapping_of_city,
     make_totals,
     reading_stored,
-    stored_readings,
 )
 
 MAX_CACHE_BYTES = 8 * 1024 * 1024

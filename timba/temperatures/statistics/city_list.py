@@ -19,10 +19,10 @@ from timba.db.pagination import NO_CURSOR, Page, decode_cursor, encode_cursor
 from timba.errors import Invalid, Unavailable
 from timba.files.models import File
 from timba.places.models import CITY_NUMBERS, City
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
-from timba.temperatures.statistics.caching import bounded_cache
 from timba.temperatures.statistics.cities import (
     CityStatistics,
     at_data_version,

@@ -5,20 +5,16 @@ A single query decides which files count for an answer, so that it contains all 
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from timba.errors import Unavailable
-from timba.files.models import Derivative
-from timba.files.storage import store
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
-from timba.temperatures.readings.stored_readings import StoredReadings
+from timba.temperatures.readings.objects import Run
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import TimeRange, to_datetime, to_microseconds
 from timba.temperatures.statistics.compiled_query import CompiledQuery
@@ -26,8 +22,6 @@ from timba.temperatures.statistics.compiled_query import CompiledQuery
 # How often an answer is computed at most when the data changes meanwhile.
 MAX_ATTEMPTS: Final = 3
 UNAVAILABLE: Final = "Some readings cannot be read just now. Try again in a moment."
-
-Run = tuple[uuid.UUID, int]
 
 
 class CountedTotals(NamedTuple):
@@ -88,21 +82,6 @@ def _find_of_city(client_id: int, city_id: int, bounds: TimeRange) -> list[Count
         stop=adapt(to_datetime(bounds.stop)),
     )
     return _counted(rows)
-
-
-def stored_readings(runs: Collection[Run]) -> dict[Run, StoredReadings]:
-    """Return the objects with the readings of these runs; those that are erased are left out."""
-    if not runs:
-        return {}
-    rows = Derivative.objects.filter(
-        role=Derivative.Role.READINGS,
-        file_id__in={file_id for file_id, _ in runs},
-        run__in={run for _, run in runs},
-    )
-    return {
-        (file_id, run): StoredReadings(key=key, open=partial(store().open_bytes, key))
-        for file_id, run, key in rows.values_list("file_id", "run", "storage_key")
-    }
 
 
 @contextmanager

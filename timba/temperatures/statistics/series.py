@@ -18,18 +18,18 @@ import numpy as np
 
 from timba.errors import Invalid
 from timba.places.models import CITY_NUMBERS
+from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.lines.timestamp_fields import DAY, HOUR
+from timba.temperatures.readings.objects import Run, stored_readings
 from timba.temperatures.readings.stored_readings import iter_bucket_totals
 from timba.temperatures.readings.totals import CityColumns, Int64Array, merge_totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
-from timba.temperatures.statistics.caching import bounded_cache, get_shared
+from timba.temperatures.statistics.caching import get_shared
 from timba.temperatures.statistics.cities import at_data_version
 from timba.temperatures.statistics.counted_files import (
     CountedTotals,
-    Run,
     find_overlapping_of_city,
     reading_stored,
-    stored_readings,
 )
 
 MAX_POINTS: Final = 10_000
