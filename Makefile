@@ -77,9 +77,20 @@ format: $(VENV)/.dev ## Format the code and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix-only .
 
+# Run on SQLite as all others, and again: their figures depend on the database.
+BENCHES_ON_POSTGRESQL := bench/readings.py bench/wakeups.py bench/web.py
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things timed in the same run
-	@for bench in bench/*.py; do [ -e "$$bench" ] || continue; echo "$$bench"; $(BIN)/python "$$bench"; done
+	@failed=; \
+	for bench in bench/*.py; do \
+		echo "$$bench"; $(BIN)/python "$$bench" || failed+=" $$bench"; \
+	done; \
+	for bench in $(BENCHES_ON_POSTGRESQL); do \
+		echo "$$bench, on PostgreSQL"; \
+		tools/services run --durable postgres -- $(BIN)/python "$$bench" || failed+=" $$bench"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed, or missed a bar:$$failed"; exit 1; }
 
 .PHONY: package
 package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, with the versions to install

@@ -21,6 +21,7 @@ from timba.temperatures.lines.timestamp_fields import (
 )
 
 MAX_CITY = 2**31 - 1
+MAX_CITY_DIGITS = len(str(MAX_CITY))
 # Characters of a rejected line that are stored.
 MAX_EXCERPT = 1000
 
@@ -124,7 +125,7 @@ def _parse_city(text: str) -> int:
         raise LineError(Reason.CITY)
     digits = text.lstrip("0")
     # Python refuses to convert thousands of digits, so they are counted first.
-    if not 1 <= len(digits) <= 10 or int(digits) > MAX_CITY:
+    if not 1 <= len(digits) <= MAX_CITY_DIGITS or int(digits) > MAX_CITY:
         raise LineError(Reason.CITY_RANGE)
     return int(digits)
 

@@ -12,12 +12,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from timba.temperatures.lines.parsing import MAX_CITY
+from timba.temperatures.lines.parsing import MAX_CITY, MAX_CITY_DIGITS
 from timba.temperatures.lines.temperature_fields import MAX_HUNDREDTHS, MIN_HUNDREDTHS
 from timba.temperatures.vectorised.words import (
     BYTE,
     DIGITS,
+    EIGHT,
+    HIGH_BITS,
     LAST_BYTES,
+    ONE,
+    SIXTEEN,
+    THIRTY_TWO,
     WIDTH,
     Flags,
     PaddedText,
@@ -30,10 +35,6 @@ from timba.temperatures.vectorised.words import (
     pairs_of_digits,
 )
 
-MAX_CITY_DIGITS: Final = 10
-MAX_WHOLE_DIGITS: Final = 3
-
-_ONE = constant(1)
 _TO_FIRST_DIGITS = constant(10**WIDTH)
 _CITIES = constant(MAX_CITY)
 _MINUS = np.array(ord("-"), np.uint8)
@@ -52,9 +53,9 @@ def parse_cities(
         cities[long] += first * _TO_FIRST_DIGITS
         bad[long] |= bad_first | (first_lengths > MAX_CITY_DIGITS - WIDTH)
     # 0 becomes the largest number.
-    cities -= _ONE
+    cities -= ONE
     bad |= cities >= _CITIES
-    cities += _ONE
+    cities += ONE
     return cities.astype(np.int32), bad
 
 
@@ -101,13 +102,11 @@ _DECIMALS: Final = 2
 _MARK_BYTE = constant(0xFF << 40)
 # The lengths of good numbers with two decimals, without a sign.
 _MIN_LENGTH: Final = 1 + 1 + _DECIMALS
-_LENGTHS = constant(MAX_WHOLE_DIGITS)
+_LENGTHS = constant(len(str(MAX_HUNDREDTHS)) - _DECIMALS)
 _WEIGHTS_SHIFT = constant(47)
-_SIXTEEN = constant(16)
 _FIVE = constant(5)
 _LOW_BITS = constant(0x0101010101010101)
-_HIGH_BITS = constant(0x8080808080808080)
-_SMEAR = (constant(8), constant(16), constant(32))
+_SMEAR = (EIGHT, SIXTEEN, THIRTY_TWO)
 _BYTES_0_2_4 = constant(0x000000FF00FF00FF)
 _WEIGHTS = constant((1000 << 47) + (10 << 31) + (1 << 15))
 
@@ -137,7 +136,7 @@ def parse_temperatures(
 
     # Byte 2 has hundreds and tens, byte 4 ten times the units, byte 6 the decimals.
     pairs = pairs_of_digits(words)
-    pairs >>= _SIXTEEN
+    pairs >>= SIXTEEN
     pairs &= _BYTES_0_2_4
     pairs *= _WEIGHTS
     pairs >>= _WEIGHTS_SHIFT
@@ -187,7 +186,7 @@ def _count_decimals(words: Words, lengths: Positions, marked: _Marked) -> Positi
     """
     bytes_xored = words ^ marked.marks
     # The high bit of each byte that is 0, and perhaps of a byte above one.
-    flags = (bytes_xored - _LOW_BITS) & ~bytes_xored & _HIGH_BITS
+    flags = (bytes_xored - _LOW_BITS) & ~bytes_xored & HIGH_BITS
     for shift in _SMEAR:
         flags |= flags >> shift
     decimals: Positions = WIDTH - np.bitwise_count(flags).astype(np.intp)

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from timba.temperatures.layout.layouts import PLAIN_FIELDS, Layout
+from timba.temperatures.lines.splitting import BLANKS
 from timba.temperatures.vectorised.numbers import parse_cities, parse_temperatures
 from timba.temperatures.vectorised.timestamps import parse_timestamps
 from timba.temperatures.vectorised.words import Flags, PaddedText, Positions
 
 _LF, _CR = np.frombuffer(b"\n\r", np.uint8)
 _FIELDS = len(PLAIN_FIELDS)
-_IS_BLANK = np.isin(np.arange(256), list(b" \t"))
+_IS_BLANK = np.isin(np.arange(256), list(BLANKS.encode()))
 _MAX_BLANKS: Final = 8
 _NO_LINES: Final = np.zeros(0, np.intp)
 

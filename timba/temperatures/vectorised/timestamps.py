@@ -22,7 +22,12 @@ from timba.temperatures.lines.timestamp_fields import (
 from timba.temperatures.vectorised.words import (
     BYTE,
     DIGITS,
+    EIGHT,
     FIRST_BYTES,
+    ONE,
+    SIXTEEN,
+    THIRTY_TWO,
+    ZERO,
     Flags,
     PaddedText,
     Pattern,
@@ -44,7 +49,7 @@ _TO_MINUTES: Final = 16
 _SECONDS_AND_Z = Pattern(b":00Z")
 _SECONDS_AND_Z_LENGTH: Final = 4
 _SECONDS = Pattern(b":00.")
-MAX_FRACTION: Final = 9
+_MAX_FRACTION: Final = 9
 
 _SEPARATOR, _BLANK = constant(0xFF << 16), constant(ord(" ") << 16)
 _BLANK_TO_T = constant((ord(" ") ^ ord("T")) << 16)
@@ -68,16 +73,14 @@ _LIMITS = constant(((128 - 60) << 48) + ((128 - 24) << 24) + 128)
 _AT_LIMIT = constant(0x0080000080000080)
 _TO_MINUTES_OF_MONTH = constant((1440 << 48) + (60 << 24) + 1)
 
-_NONE, _ONE, _EIGHT, _SIXTEEN, _TWENTY_FOUR, _THIRTY_TWO, _FORTY_EIGHT, _FIFTY_SIX = map(
-    constant, (0, 1, 8, 16, 24, 32, 48, 56)
-)
+_TWENTY_FOUR, _FORTY_EIGHT, _FIFTY_SIX = map(constant, (24, 48, 56))
 _HOUR, _MINUTE, _SECOND = np.array(HOUR), np.array(MINUTE), np.array(SECOND)
 _HOURS, _MINUTES = constant(24), constant(60)
 _UTC, _SPACE = word(b" UTC"), word(b" ")
 _Z, _PLUS, _TWO, _NINE = map(constant, (ord("Z"), ord("+"), 2, 9))
 # The length, and the shift to the minutes; the sign is checked apart.
 _ZONES = (
-    (Pattern(b"+00:00"), len("+00:00"), _THIRTY_TWO),
+    (Pattern(b"+00:00"), len("+00:00"), THIRTY_TWO),
     (Pattern(b"+0000"), len("+0000"), _TWENTY_FOUR),
     (Pattern(b"+00"), len("+00"), _FORTY_EIGHT),
 )
@@ -127,10 +130,10 @@ def _with_common_characters(words: Words, lengths: Positions) -> tuple[Words, Po
     if short.size:
         _, clock, tail, further = words[short].T
         words[short, 1] = (
-            (clock & FIRST_BYTES[3]) | _ZERO_BEFORE_DIGIT | clock >> _TWENTY_FOUR << _THIRTY_TWO
+            (clock & FIRST_BYTES[3]) | _ZERO_BEFORE_DIGIT | clock >> _TWENTY_FOUR << THIRTY_TWO
         )
-        words[short, 2] = clock >> _FIFTY_SIX | tail << _EIGHT
-        words[short, 3] = tail >> _FIFTY_SIX | further << _EIGHT
+        words[short, 2] = clock >> _FIFTY_SIX | tail << EIGHT
+        words[short, 3] = tail >> _FIFTY_SIX | further << EIGHT
         lengths[short] += 1
     return words, lengths
 
@@ -147,12 +150,12 @@ def _minutes(dates: Words, clocks: Words, bad: Flags) -> Times:
 
     pairs = pairs_of_digits(clocks)
     pairs &= _DAY_HOUR_MINUTE
-    pairs -= _ONE
+    pairs -= ONE
     limited = pairs + _LIMITS
     limited -= days_in_month.view(np.uint64)
     limited |= pairs
     limited &= _AT_LIMIT
-    bad |= limited != _NONE
+    bad |= limited != ZERO
     pairs *= _TO_MINUTES_OF_MONTH
     pairs >>= _FORTY_EIGHT
     minutes = pairs.view(np.int64)
@@ -164,7 +167,7 @@ def _minutes(dates: Words, clocks: Words, bad: Flags) -> Times:
 def _whole_seconds(digits: Words) -> tuple[Times, Flags]:
     """Return the seconds in bytes 1 and 2 as microseconds, and which of them are bad."""
     pairs = pairs_of_digits(digits)
-    pairs >>= _EIGHT
+    pairs >>= EIGHT
     pairs &= BYTE
     bad = pairs >= _MINUTES
     seconds = pairs.view(np.int64)
@@ -175,7 +178,7 @@ def _whole_seconds(digits: Words) -> tuple[Times, Flags]:
 def _parse_tails(words: Words, lengths: Positions, last: Words) -> tuple[Times, Flags]:
     """Parse `:SS.fraction` and a zone, of which any may be missing; `last` are their last words."""
     # Often all end with the same zone: it is parsed once.
-    have_one_zone = not ((last ^ last[0]) >> _EIGHT).any()
+    have_one_zone = not ((last ^ last[0]) >> EIGHT).any()
     offsets, zone_lengths = _parse_zones(last[:1] if have_one_zone else last)
     lengths = lengths - zone_lengths
     lengths = np.minimum(lengths.view(np.uint64), _OTHER_LENGTH).view(np.intp)
@@ -196,24 +199,24 @@ def _parse_tails(words: Words, lengths: Positions, last: Words) -> tuple[Times, 
 def _parse_fractions(words: Words, lengths: Positions) -> tuple[Times, Flags]:
     """Parse up to nine digits from byte 20 on; lengths below 0 mean 0."""
     further = words[:, 3]
-    digits = words[:, 2] >> _THIRTY_TWO
-    digits |= further << _THIRTY_TWO
+    digits = words[:, 2] >> THIRTY_TWO
+    digits |= further << THIRTY_TWO
     digits ^= DIGITS.text
     digits &= FIRST_BYTES.take(lengths, mode="clip")
     bad = DIGITS.differ(digits)
-    ninth = further >> _THIRTY_TWO
+    ninth = further >> THIRTY_TWO
     ninth ^= DIGITS.text
     ninth &= BYTE
-    bad |= (ninth > _NINE) & (lengths == MAX_FRACTION)
+    bad |= (ninth > _NINE) & (lengths == _MAX_FRACTION)
     # What is finer than a microsecond is cut off.
-    digits <<= _SIXTEEN
+    digits <<= SIXTEEN
     return number_of_eight_digits(digits).view(np.int64), bad
 
 
 def _parse_zones(last: Words) -> tuple[Times, Positions]:
     """Return offsets from UTC in microseconds, and the zones' lengths, 0 where there is none."""
     lengths = ((last >> _FIFTY_SIX) == _Z).astype(np.intp)
-    lengths += len(" UTC") * ((last >> _THIRTY_TWO) == _UTC)
+    lengths += len(" UTC") * ((last >> THIRTY_TWO) == _UTC)
     offsets = np.zeros(len(last), np.int64)
     for pattern, length, minutes_shift in _ZONES:
         if lengths.all():
@@ -221,18 +224,18 @@ def _parse_zones(last: Words) -> tuple[Times, Positions]:
         zones = last >> constant(64 - 8 * length)
         # "+" is 43, "-" is 45.
         signs = (zones & BYTE) - _PLUS
-        good = (signs & ~_TWO) == _NONE
+        good = (signs & ~_TWO) == ZERO
         if not good.any():
             continue
         zones ^= pattern.text
         zones &= ~BYTE
         good &= ~pattern.differ(zones)
         pairs = pairs_of_digits(zones)
-        hours, minutes = (pairs >> _EIGHT) & BYTE, (pairs >> minutes_shift) & BYTE
+        hours, minutes = (pairs >> EIGHT) & BYTE, (pairs >> minutes_shift) & BYTE
         good &= (hours < _HOURS) & (minutes < _MINUTES)
         times = hours.view(np.int64) * _HOUR
         times += minutes.view(np.int64) * _MINUTE
-        times *= _ONE.view(np.int64) - signs.view(np.int64)
+        times *= ONE.view(np.int64) - signs.view(np.int64)
         times *= good
         offsets += times
         lengths += length * good
@@ -241,8 +244,8 @@ def _parse_zones(last: Words) -> tuple[Times, Positions]:
 
 
 # By the length of seconds and fraction together; the last one is any other length.
-_GOOD_LENGTHS = np.zeros(4 + MAX_FRACTION + 2, bool)
-_GOOD_LENGTHS[[0, 3, *range(5, 5 + MAX_FRACTION)]] = True
+_GOOD_LENGTHS = np.zeros(4 + _MAX_FRACTION + 2, bool)
+_GOOD_LENGTHS[[0, 3, *range(5, 5 + _MAX_FRACTION)]] = True
 _OTHER_LENGTH = constant(len(_GOOD_LENGTHS) - 1)
 _SECONDS_BYTES = FIRST_BYTES[np.minimum(np.arange(len(_GOOD_LENGTHS)), 4)]
 

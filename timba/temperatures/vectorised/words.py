@@ -33,9 +33,8 @@ def word(text: bytes) -> Words:
 
 
 BYTE: Final = constant(0xFF)
-_HIGH_BITS = constant(0x8080808080808080)
-_ZERO = constant(0)
-_EIGHT = constant(8)
+HIGH_BITS: Final = constant(0x8080808080808080)
+ZERO, ONE, EIGHT, SIXTEEN, THIRTY_TWO = map(constant, (0, 1, 8, 16, 32))
 _TEN = constant(10)
 
 
@@ -84,8 +83,8 @@ class Pattern:
         """Return where `values`, which are words ^ self.text, are not as this pattern says."""
         found = values + self._limits
         found |= values
-        found &= _HIGH_BITS
-        flags: Flags = found != _ZERO
+        found &= HIGH_BITS
+        flags: Flags = found != ZERO
         return flags
 
 
@@ -97,7 +96,7 @@ def flagged_rows(flags: Flags) -> Positions | slice:
 def pairs_of_digits(values: Words) -> Words:
     """Return words whose byte i is the number of two digits that begins at byte i."""
     pairs = values * _TEN
-    pairs += values >> _EIGHT
+    pairs += values >> EIGHT
     return pairs
 
 
@@ -109,16 +108,14 @@ def number_of_eight_digits(values: Words) -> Words:
     pairs = pairs_of_digits(values)
     low = pairs & _PAIRS_1_3
     low *= _WEIGHTS_1_3
-    pairs >>= _SIXTEEN
+    pairs >>= SIXTEEN
     pairs &= _PAIRS_1_3
     pairs *= _WEIGHTS_2_4
     low += pairs
-    low >>= _THIRTY_TWO
+    low >>= THIRTY_TWO
     return low
 
 
-_SIXTEEN = constant(16)
-_THIRTY_TWO = constant(32)
 _PAIRS_1_3 = constant(0x000000FF000000FF)
 _WEIGHTS_1_3 = constant((1_000_000 << 32) + 100)
 _WEIGHTS_2_4 = constant((10_000 << 32) + 1)
