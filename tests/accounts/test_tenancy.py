@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
@@ -35,8 +37,11 @@ def test_objects_returns_no_rows_by_itself(model: type, notes: dict[str, Note]) 
 def test_anonymous_and_inactive_users_see_nothing(model: type, notes: dict[str, Note]) -> None:
     inactive = notes["own"].created_by
     inactive.is_active = False
+    pk = model.unscoped.values_list("pk", flat=True)[0]
     for stranger in (AnonymousUser(), None, User(is_active=True), inactive):
         assert not model.objects.visible_to(stranger).exists()
+        with pytest.raises(NotFound):
+            model.objects.get_visible(stranger, pk)
 
 
 def test_users_see_the_rows_of_their_own_client(notes: dict[str, Note]) -> None:
@@ -62,15 +67,25 @@ def test_users_see_built_in_roles_and_those_of_their_client(make_user: MakeUser)
 
 @pytest.mark.parametrize("pk", [0, -1, 10**6, 2**63, 2**70, "x", "", None])
 def test_absent_rows_are_not_found(pk: object, make_user: MakeUser) -> None:
+    user = make_user()
     with pytest.raises(NotFound, match=r"^There is no such user\.$"):
-        User.objects.visible_to(make_user()).get_or_not_found(pk=pk)
+        User.objects.visible_to(user).get_or_not_found(pk=pk)
+    with pytest.raises(NotFound, match=r"^There is no such user\.$"):
+        User.objects.get_visible(user, pk)
 
 
 def test_other_clients_rows_and_absent_rows_are_indistinguishable(notes: dict[str, Note]) -> None:
-    rows = Note.objects.visible_to(notes["own"].created_by)
-    with pytest.raises(NotFound) as foreign:
-        rows.get_or_not_found(pk=notes["foreign"].pk)
-    with pytest.raises(NotFound) as absent:
-        rows.get_or_not_found(pk=10**6)
-    assert str(foreign.value) == str(absent.value)
-    assert foreign.value.__suppress_context__
+    user = notes["own"].created_by
+    assert Note.objects.get_visible(user, notes["own"].pk) == notes["own"]
+    visible = Note.objects.visible_to(user)
+    lookups: list[Callable[[int], Note]] = [
+        lambda pk: visible.get_or_not_found(pk=pk),
+        lambda pk: Note.objects.get_visible(user, pk),
+    ]
+    for get in lookups:
+        with pytest.raises(NotFound) as foreign:
+            get(notes["foreign"].pk)
+        with pytest.raises(NotFound) as absent:
+            get(10**6)
+        assert str(foreign.value) == str(absent.value) == "There is no such note."
+        assert foreign.value.__context__ is None or foreign.value.__suppress_context__

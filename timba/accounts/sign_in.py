@@ -23,12 +23,13 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db.models import Max
+from django.db.models import BigIntegerField, Max
 from django.http import HttpRequest
 from django.utils import timezone
 
 from timba.accounts.models import MAX_USERNAME, User
 from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check_rate, hit
+from timba.db.prepared_queries import PreparedQuery
 from timba.db.text import is_storable
 from timba.db.transactions import outside_transactions
 from timba.errors import DomainError, Invalid, NotSignedIn, TooManyAttempts, Unavailable
@@ -41,6 +42,9 @@ _CONFIRMATIONS: Final = Rate(scope="confirm", limit=10, window=timedelta(minutes
 # A slot is held only while hashing, never while waiting for the database.
 _hash_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
+_users_by_id = PreparedQuery(
+    lambda pk: User.unscoped.get_queryset().with_client_and_role().filter(pk=pk), BigIntegerField()
+)
 _WRONG_CREDENTIALS = "The username or the password is not right."
 _FAILURES_BY_ADDRESS: Final = Rate(
     scope="sign-in",
@@ -65,8 +69,8 @@ class MemberBackend(ModelBackend):
     """Rejects users of suspended clients; fetches client, subscription and role in one query."""
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.unscoped.get_queryset().with_client_and_role().filter(pk=user_id).first()
-        return user if user and self.user_can_authenticate(user) else None
+        users = _users_by_id.rows(user_id)
+        return users[0] if users and self.user_can_authenticate(users[0]) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
         return cast("User", user).can_sign_in

@@ -17,12 +17,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
+from timba.api.consignments import get_linked_consignment
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     CONSIGNMENT_LINK_HELP,
     IdField,
     acting_client,
-    get_optional_or_400,
     validated,
 )
 from timba.api.idempotency import idempotent
@@ -30,7 +30,6 @@ from timba.api.multipart import Part
 from timba.api.openapi import example_request, schema_of
 from timba.api.problems import problem
 from timba.api.uploads import MAX_FILES, UploadView
-from timba.consignments.models import Consignment
 from timba.errors import Invalid, NotFound
 from timba.files.entry import UploadRejected, check_kind, check_name
 from timba.files.kinds import DOCUMENT, KINDS_BY_EXTENSION, PHOTO, extension_of
@@ -138,10 +137,7 @@ class BatchView(UploadView):
         fields = validated(BatchFieldsSerializer(data=request.data))
         actor = actor_of(request)
         client = acting_client(actor, fields.get("client_id"))
-        consignments = Consignment.objects.visible_to(actor)
-        consignment = get_optional_or_400(
-            consignments, fields.get("consignment_id"), "consignment_id"
-        )
+        consignment = get_linked_consignment(actor, fields)
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
         self._identify()

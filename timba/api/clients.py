@@ -230,8 +230,7 @@ def visible_client(request: Request, pk: int) -> Client:
 
     Raises the same NotFound for a client that is absent and one that the user may not see.
     """
-    clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
-    return clients.get_or_not_found(pk=pk)
+    return Client.objects.get_visible(actor_of(request), pk, "subscription")
 
 
 def _sign_up_permissions(request: Request, *, create_method: str) -> list[BasePermission]:

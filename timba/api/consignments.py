@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
@@ -23,9 +22,9 @@ from timba.api.http import (
     acting_client,
     check_same_client,
     filter_by_client,
-    get_optional_or_400,
-    get_or_400,
+    get_optional_row,
     paginated,
+    parse_id,
     validated,
     validated_query,
 )
@@ -133,7 +132,7 @@ class ConsignmentView(APIView):
     )
     def get(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="consignment")
-        return Response(serialize_consignment(_requested_consignment(request, params)))
+        return Response(serialize_consignment(requested_consignment(request, params)))
 
     @extend_schema(
         summary="Add a consignment (/timba)",
@@ -152,7 +151,7 @@ class ConsignmentView(APIView):
     )
     def patch(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="consignment")
-        consignment = _change(request, _requested_consignment(request, params), params)
+        consignment = _change(request, requested_consignment(request, params), params)
         return changed_response("consignment", serialize_consignment(consignment))
 
     @extend_schema(
@@ -163,7 +162,7 @@ class ConsignmentView(APIView):
     )
     def delete(self, request: Request) -> Response:
         params = merge_query_and_body(request, noun="consignment")
-        consignment = _requested_consignment(request, params)
+        consignment = requested_consignment(request, params)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return deleted_response("consignment")
 
@@ -209,9 +208,7 @@ class RestConsignmentView(APIView):
 
     @extend_schema(summary="Get a consignment", responses={200: schema_of(ConsignmentSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(
-            serialize_consignment(visible_consignments(request).get_or_not_found(pk=pk))
-        )
+        return Response(serialize_consignment(visible_consignment(request, pk)))
 
     @extend_schema(
         summary="Change a consignment",
@@ -219,7 +216,7 @@ class RestConsignmentView(APIView):
         responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        consignment = visible_consignment(request, pk)
         return Response(serialize_consignment(_change(request, consignment, request.data)))
 
     @extend_schema(
@@ -228,20 +225,26 @@ class RestConsignmentView(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        consignment = visible_consignment(request, pk)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return Response(status=204)
 
 
-def visible_consignments(request: Request) -> TenantQuerySet[Consignment]:
-    """Return the consignments that the user may see, with the subscription that writes check."""
-    rows = Consignment.objects.visible_to(request.user)
-    return rows.select_related("client__subscription")
+def visible_consignment(request: Request, pk: int) -> Consignment:
+    """Return a consignment that the user may see, with the subscription that writes check."""
+    return Consignment.objects.get_visible(actor_of(request), pk, "client__subscription")
 
 
-def _requested_consignment(request: Request, params: Mapping[str, Any]) -> Consignment:
+def requested_consignment(request: Request, params: Mapping[str, Any]) -> Consignment:
+    """Return the consignment with the id in the parameters; otherwise as `visible_consignment`."""
     consignment_id = get_id_or_400(params, noun="consignment")
-    return get_or_400(visible_consignments(request), consignment_id, "consignment_id")
+    return visible_consignment(request, parse_id(consignment_id, "consignment_id"))
+
+
+def get_linked_consignment(actor: User, params: Mapping[str, Any]) -> Consignment | None:
+    """Return the consignment named in a form, a body or a query; None where null or blank."""
+    consignment_id = params.get("consignment_id")
+    return get_optional_row(Consignment.objects, actor, consignment_id, "consignment_id")
 
 
 def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str, Any]:
@@ -276,4 +279,4 @@ def _change(request: Request, consignment: Consignment, params: Any) -> Consignm
 
 
 def _author(request: Request, user_id: int | None) -> User | None:
-    return get_optional_or_400(User.objects.visible_to(actor_of(request)), user_id, "user_id")
+    return get_optional_row(User.objects, actor_of(request), user_id, "user_id")

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from timba.accounts.models import User
 from timba.api.answers import READ_AS_EXAMPLE, AnswersField
 from timba.api.authentication import actor_of
+from timba.api.consignments import get_linked_consignment
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
@@ -35,7 +36,6 @@ from timba.api.uploads import (
     FileUploadSerializer,
     OneFileView,
     get_link_targets,
-    get_linked_consignment,
 )
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
@@ -265,5 +265,4 @@ class RetryFailedView(APIView):
 
 def visible_file(actor: User, pk: str) -> File:
     """Return the file with this id; raise NotFound where there is none that `actor` may see."""
-    files = File.objects.visible_to(actor).select_related("client__subscription")
-    return files.get_or_not_found(pk=pk)
+    return File.objects.get_visible(actor, pk, "client__subscription")

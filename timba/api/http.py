@@ -19,7 +19,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from timba.accounts.models import Client, User
-from timba.accounts.tenancy import TenantQuerySet
+from timba.accounts.tenancy import ScopedManager, TenantQuerySet
 from timba.db.pagination import NEWEST_FIRST, Page, paginate
 from timba.db.text import is_storable
 from timba.errors import Invalid, NotFound
@@ -57,7 +57,7 @@ class QuerySerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "integer"})
 class IdField(serializers.CharField):
-    """An id in a form, where every value is text; a blank one names no row. See `get_or_400`."""
+    """An id in a form, where every value is text; a blank one names no row."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_blank=True, **kwargs)
@@ -101,10 +101,7 @@ def requested_client(actor: User, client_id: Any) -> Client | None:
 
     Raises the same NotFound for a client that is absent and one that the actor may not see.
     """
-    if client_id in (None, ""):
-        return None
-    clients = Client.objects.visible_to(actor).select_related("subscription")
-    return get_or_400(clients, client_id, "client_id")
+    return get_optional_row(Client.objects, actor, client_id, "client_id", "subscription")
 
 
 def filter_by_client(rows: TenantQuerySet[M], actor: User, client_id: Any) -> TenantQuerySet[M]:
@@ -120,18 +117,17 @@ def check_same_client(actor: User, row: _RowOfClient, client_id: Any, sentence: 
         raise Invalid(fields={"client_id": [sentence]})
 
 
-def get_optional_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M | None:
-    """Return None where the id is null or blank, else the row as `get_or_400` does."""
-    return None if value in (None, "") else get_or_400(rows, value, field)
-
-
-def get_or_400(rows: TenantQuerySet[M], value: Any, field: str) -> M:
-    """Return the visible row with an id from a query or a body.
+def get_optional_row(
+    manager: ScopedManager[M], actor: User, value: Any, field: str, *related: str
+) -> M | None:
+    """Return the row with an id from a query or a body; None where it is null or blank.
 
     Raises Invalid where the value is not an id, and the same NotFound for rows that are absent and
-    rows of other clients.
+    rows that the actor may not see.
     """
-    return rows.get_or_not_found(pk=parse_id(value, field))
+    if value in (None, ""):
+        return None
+    return manager.get_visible(actor, parse_id(value, field), *related)
 
 
 def parse_id(value: Any, field: str) -> int:

@@ -91,5 +91,4 @@ class ImportProfileView(APIView):
 
 
 def _visible_profile(request: Request, pk: int) -> ImportProfile:
-    profiles = ImportProfile.objects.visible_to(request.user)
-    return profiles.select_related("client__subscription").get_or_not_found(pk=pk)
+    return ImportProfile.objects.get_visible(actor_of(request), pk, "client__subscription")

@@ -11,16 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
-from timba.api.consignments import visible_consignments
+from timba.api.consignments import get_linked_consignment, visible_consignment
 from timba.api.http import (
     PAGE_PARAMETERS,
     QuerySerializer,
     check_same_client,
-    get_optional_or_400,
-    get_or_400,
     paginated,
+    parse_id,
     requested_client,
     validated,
     validated_query,
@@ -223,7 +221,7 @@ class RestLogsView(APIView):
         responses={200: page_schema(LogSchema)},
     )
     def get(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        consignment = visible_consignment(request, pk)
         return Response(
             _page(request, consignment, validated_query(LogsQuery, request), key="results")
         )
@@ -235,7 +233,7 @@ class RestLogsView(APIView):
     )
     @idempotent_for_logs
     def post(self, request: Request, pk: int) -> Response:
-        consignment = visible_consignments(request).get_or_not_found(pk=pk)
+        consignment = visible_consignment(request, pk)
         fields = validated(NewLogSerializer(data=request.data))
         return Response(
             serialize_log(add_log(actor=actor_of(request), consignment=consignment, **fields)),
@@ -248,7 +246,7 @@ class RestLogView(APIView):
 
     @extend_schema(summary="Get a log", responses={200: schema_of(LogSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_log(_visible_logs(request).get_or_not_found(pk=pk)))
+        return Response(serialize_log(_visible_log(request, pk)))
 
     @extend_schema(
         summary="Change a log",
@@ -256,27 +254,27 @@ class RestLogView(APIView):
         responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        log = _visible_logs(request).get_or_not_found(pk=pk)
+        log = _visible_log(request, pk)
         return Response(serialize_log(_change(request, log, request.data)))
 
     @extend_schema(summary="Delete a log", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        delete_log(actor=actor_of(request), log=_visible_logs(request).get_or_not_found(pk=pk))
+        delete_log(actor=actor_of(request), log=_visible_log(request, pk))
         return Response(status=204)
 
 
-def _visible_logs(request: Request) -> TenantQuerySet[Log]:
-    return Log.objects.visible_to(request.user).select_related("client__subscription")
+def _visible_log(request: Request, pk: int) -> Log:
+    return Log.objects.get_visible(actor_of(request), pk, "client__subscription")
 
 
 def _requested_log(request: Request, params: Mapping[str, Any]) -> Log:
-    return get_or_400(_visible_logs(request), get_id_or_400(params, noun="log"), "log_id")
+    return _visible_log(request, parse_id(get_id_or_400(params, noun="log"), "log_id"))
 
 
 def _consignment(request: Request, consignment_id: Any, client_id: Any) -> Consignment:
     """Return the requested consignment, of the requested client if there is one."""
     client = requested_client(actor_of(request), client_id)
-    consignment = get_or_400(visible_consignments(request), consignment_id, "consignment_id")
+    consignment = visible_consignment(request, parse_id(consignment_id, "consignment_id"))
     if client is not None and consignment.client_id != client.pk:
         raise NotFound("There is no such consignment.")
     return consignment
@@ -297,8 +295,7 @@ def _change(request: Request, log: Log, params: Any) -> Log:
     fields = validated(LogSerializer(data=params, partial=True))
     sentence = "A log stays with its client."
     check_same_client(actor_of(request), log, params.get("client_id"), sentence)
-    consignments = visible_consignments(request)
-    consignment = get_optional_or_400(consignments, params.get("consignment_id"), "consignment_id")
+    consignment = get_linked_consignment(actor_of(request), params)
     if consignment is not None and consignment.pk != log.consignment_id:
         sentence = "A log stays in its consignment: delete it, and add it to the other one."
         raise Invalid(fields={"consignment_id": [sentence]})

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
+from timba.api.consignments import get_linked_consignment
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
@@ -18,14 +19,12 @@ from timba.api.http import (
     QuerySerializer,
     acting_client,
     filter_by_client,
-    get_optional_or_400,
     paginated,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
 from timba.api.openapi import example_request, page_schema, schema_of
-from timba.consignments.models import Consignment
 from timba.notes.models import MAX_TITLE, Note, contains_words
 from timba.notes.schemas import NoteSchema, serialize_note
 from timba.notes.services import change_note, delete_note, write_note
@@ -81,7 +80,7 @@ class NotesView(APIView):
             Note.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
         )
         if "consignment_id" in filters:
-            notes = notes.filter(consignment=_consignment(request, filters["consignment_id"]))
+            notes = notes.filter(consignment=get_linked_consignment(actor_of(request), filters))
         if filters.get("q"):
             notes = notes.filter(contains_words(filters["q"]))
         return Response(paginated(notes, request=request, serialize=serialize_note))
@@ -97,7 +96,7 @@ class NotesView(APIView):
             client=acting_client(actor_of(request), fields.get("client_id")),
             title=fields["title"],
             content=fields["content"],
-            consignment=_consignment(request, fields["consignment_id"]),
+            consignment=get_linked_consignment(actor_of(request), fields),
         )
         return Response(serialize_note(note), status=201)
 
@@ -134,17 +133,11 @@ class NoteView(APIView):
 
     def _change(self, request: Request, note: Note, fields: dict[str, Any]) -> Response:
         if "consignment_id" in fields:
-            fields["consignment"] = _consignment(request, fields.pop("consignment_id"))
+            fields["consignment"] = get_linked_consignment(actor_of(request), fields)
+            del fields["consignment_id"]
         note = change_note(actor=actor_of(request), note=note, **fields)
         return Response(serialize_note(note))
 
 
 def _visible_note(request: Request, pk: int) -> Note:
-    notes = Note.objects.visible_to(request.user)
-    return notes.select_related("client__subscription").get_or_not_found(pk=pk)
-
-
-def _consignment(request: Request, value: Any) -> Consignment | None:
-    return get_optional_or_400(
-        Consignment.objects.visible_to(request.user), value, "consignment_id"
-    )
+    return Note.objects.get_visible(actor_of(request), pk, "client__subscription")

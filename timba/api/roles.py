@@ -159,5 +159,4 @@ def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:
 
 
 def _visible_role(request: Request, pk: int) -> Role:
-    roles = Role.objects.visible_to(actor_of(request)).select_related("client__subscription")
-    return roles.get_or_not_found(pk=pk)
+    return Role.objects.get_visible(actor_of(request), pk, "client__subscription")

@@ -25,13 +25,14 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.api.answers import AnswersTextField, CityField, reading_of
 from timba.api.authentication import actor_of
+from timba.api.consignments import get_linked_consignment
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     CONSIGNMENT_LINK_HELP,
     IdField,
     acting_client,
     check_storable,
-    get_optional_or_400,
+    get_optional_row,
     validated,
 )
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
@@ -309,11 +310,5 @@ class OneFileView(UploadView):
 def get_link_targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
     """Return the consignment and the log of a form or a body, each None where null or blank."""
     consignment = get_linked_consignment(actor, fields)
-    log = get_optional_or_400(Log.objects.visible_to(actor), fields.get("log_id"), "log_id")
+    log = get_optional_row(Log.objects, actor, fields.get("log_id"), "log_id")
     return consignment, log
-
-
-def get_linked_consignment(actor: User, fields: dict[str, Any]) -> Consignment | None:
-    """Return the consignment of a form, a body or a query; None where null or blank."""
-    consignments = Consignment.objects.visible_to(actor)
-    return get_optional_or_400(consignments, fields.get("consignment_id"), "consignment_id")

@@ -21,7 +21,6 @@ from timba.accounts.models import (
 )
 from timba.accounts.schemas import UserSchema, serialize_user
 from timba.accounts.services import add_user, change_user, delete_user
-from timba.accounts.tenancy import TenantQuerySet
 from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
@@ -31,8 +30,8 @@ from timba.api.http import (
     acting_client,
     check_same_client,
     filter_by_client,
-    get_or_400,
     paginated,
+    parse_id,
     validated,
     validated_query,
 )
@@ -218,7 +217,7 @@ class RestUserView(APIView):
 
     @extend_schema(summary="Get a user", responses={200: schema_of(UserSchema)})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_user(_visible_users(request).get_or_not_found(pk=pk)))
+        return Response(serialize_user(_visible_user(request, pk)))
 
     @extend_schema(
         summary="Change a user",
@@ -226,7 +225,7 @@ class RestUserView(APIView):
         responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
     def patch(self, request: Request, pk: int) -> Response:
-        user = _visible_users(request).get_or_not_found(pk=pk)
+        user = _visible_user(request, pk)
         return Response(serialize_user(_change(request, user, request.data)))
 
     @extend_schema(
@@ -235,17 +234,16 @@ class RestUserView(APIView):
         responses={204: None, **CONFLICT_RESPONSE},
     )
     def delete(self, request: Request, pk: int) -> Response:
-        delete_user(actor=actor_of(request), user=_visible_users(request).get_or_not_found(pk=pk))
+        delete_user(actor=actor_of(request), user=_visible_user(request, pk))
         return Response(status=204)
 
 
-def _visible_users(request: Request) -> TenantQuerySet[User]:
-    users = User.objects.visible_to(actor_of(request))
-    return users.select_related("client__subscription", "role")
+def _visible_user(request: Request, pk: int) -> User:
+    return User.objects.get_visible(actor_of(request), pk, "client__subscription", "role")
 
 
 def _requested_user(request: Request, params: dict[str, Any]) -> User:
-    return get_or_400(_visible_users(request), get_id_or_400(params, noun="user"), "user_id")
+    return _visible_user(request, parse_id(get_id_or_400(params, noun="user"), "user_id"))
 
 
 def _page(request: Request, client_id: Any, *, key: str) -> dict[str, Any]:

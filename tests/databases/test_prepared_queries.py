@@ -1,0 +1,87 @@
+"""Prepared queries return what the querysets return that they were compiled from."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db import models
+
+from tests.factories import StaffFactory, Tenant, create_tenant
+from timba.accounts.models import Client, Role, User
+from timba.consignments.models import Consignment, Log
+from timba.db.prepared_queries import PreparedQuery
+from timba.files.models import File, ImportProfile
+from timba.notes.models import Note
+
+pytestmark = pytest.mark.django_db
+
+MODELS = [Client, Role, User, Consignment, Log, Note, File, ImportProfile]
+
+RELATED: dict[type[models.Model], list[str]] = {
+    Client: ["subscription"],
+    User: ["client", "client__subscription", "role"],
+}
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return create_tenant(word="larch", first_id=1000)
+
+
+def cached(row: Any, path: str) -> Any:
+    """Return a related row that was selected with a row."""
+    for name in path.split("__"):
+        row = row and row._state.fields_cache[name]
+    return row
+
+
+def values_of(row: models.Model | None) -> dict[str, Any]:
+    """Return the types and values of the columns of a row that were loaded."""
+    loaded = row.__dict__ if row else {}
+    return {name: (type(value), value) for name, value in loaded.items() if name != "_state"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_row_is_as_the_queryset_returns_it(model: Any, tenant: Tenant) -> None:
+    related = RELATED.get(model, ["client", "client__subscription"])
+    for user in (tenant.user, StaffFactory()):
+        for expected in model.objects.visible_to(user).select_related(*related):
+            found = model.objects.get_visible(user, expected.pk, *related)
+            assert values_of(found) == values_of(expected)
+            assert found._state.adding is False
+            for path in related:
+                assert values_of(cached(found, path)) == values_of(cached(expected, path))
+
+
+def test_a_missing_related_row_is_none(tenant: Tenant) -> None:
+    role = Role.unscoped.filter(client__isnull=True)[0]
+    with_client = Role.objects.get_visible(tenant.user, role.pk, "client__subscription")
+    assert with_client._state.fields_cache == {"client": None}
+
+
+def test_each_run_takes_its_own_values(tenant: Tenant) -> None:
+    other = create_tenant(word="alder", first_id=2000)
+    files = PreparedQuery(
+        lambda pk, name: File.unscoped.filter(pk=pk).exclude(name=name),
+        models.UUIDField(),
+        models.CharField(),
+    )
+    for file in (tenant.file, other.file, tenant.file):
+        assert files.rows(file.pk, "other.txt") == [file]
+        assert files.rows(file.pk, file.name) == []
+    assert files.rows(uuid.uuid4(), "other.txt") == []
+
+
+def test_a_queryset_is_built_once(tenant: Tenant) -> None:
+    builds = []
+
+    def build(pk: Any) -> models.QuerySet[Note]:
+        builds.append(pk)
+        return Note.unscoped.filter(pk=pk)
+
+    notes = PreparedQuery(build, models.BigIntegerField())
+    for _ in range(3):
+        assert notes.rows(tenant.note.pk) == [tenant.note]
+    assert len(builds) == 1
