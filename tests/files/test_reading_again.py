@@ -19,7 +19,7 @@ from timba.accounts.models import User
 from timba.errors import Conflict, Invalid
 from timba.events.models import OutboxEvent
 from timba.files import processing
-from timba.files.models import Derivative, File
+from timba.files.models import HAS_OBJECT, Derivative, File
 from timba.files.processing import LOST, process_file
 from timba.files.processors.base import Superseded
 from timba.files.services import delete_file, process_again, retry_failed_files, retry_file
@@ -75,6 +75,16 @@ def test_the_result_stands_and_counts_until_the_new_one_replaces_it(
     assert (file.read_as, file.result["read_as"], file.next_read_as) == (LATER, LATER, None)
     assert (file.run == run, count(file), version(file) == before) == (False, 1, False)
     assert event_types(file) == ["created", "succeeded", "updated", "succeeded"]
+
+
+def test_readings_of_earlier_versions_have_an_object_while_they_are_read_again(
+    file: File, owner: User
+) -> None:
+    file.derivatives.filter(role="readings").update(size=None, sha256="")
+    with_objects = Derivative.objects.filter(HAS_OBJECT, file=file, role="readings")
+    assert with_objects.count() == 1
+    retry_file(actor=owner, file=file, read_as=LATER)
+    assert with_objects.count() == 1
 
 
 def test_a_replaced_run_is_erased_an_hour_later(file: File, owner: User, objects: Objects) -> None:

@@ -15,7 +15,7 @@ ALL_MM = {"length": "mm", "breadth": "mm", "height": "mm"}
 FEET = {"length": "ft", "breadth": "in", "height": "in"}
 COUNTED = workbook(("No.", *HEADER[1:]), (1, 4.2, 30, 25), (2, 4.3, 31, 26))
 OPEN = "Barcode;Length;Breadth;Height\nB-1;4,200;30;25\n"
-USED = {"profile_used": "What the sheet leaves open was taken from an import profile."}
+USED = {"profile_used": "What the file leaves open was taken from an import profile."}
 
 
 def read_with(content: bytes | str, read_as: dict[str, Any]) -> Read:

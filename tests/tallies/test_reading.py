@@ -128,7 +128,7 @@ def test_an_encoding_may_be_told_by_the_header_alone(barcode: str) -> None:
     result = read(f"{header}B-1;4,2;30;25\n".encode("cp1257"))
     assert result.logs == [LOG]
     assert result.evidence["encoding"] == (
-        "The encoding is cp1257, in which alone the words of the header are known."
+        "The encoding is Windows-1257, in which alone the words of the header are known."
     )
 
 

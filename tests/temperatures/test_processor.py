@@ -196,6 +196,19 @@ def test_an_archive_unpacks_to_no_more_than_a_file_may_have(settle: Receive, set
 
 
 @pytest.mark.only_on("sqlite")
+def test_no_more_is_unpacked_in_search_of_a_date_that_decides(
+    settle: Receive, settings: Any
+) -> None:
+    settings.TIMBA_MAX_UPLOAD_BYTES = 100_000
+    lines = "".join(f"7,{n % 40}.{n},03.04.2026 05:06\n" for n in range(5000))
+    file = settle(gzip.compress(lines.encode()), name="yard.gz")
+    assert (
+        file.error
+        == "“yard.gz” unpacks to more than the 100,000 bytes that a file may have. Split it."
+    )
+
+
+@pytest.mark.only_on("sqlite")
 def test_texts_of_rejects_are_unchanged(settle: Receive) -> None:
     bad = ['a "quoted", comma', "a\rb", "ends in blank ", "ünïcödé 🌲", "x" * 1000 + "cut"]
     raw = "".join(f"{text}\n" for text in bad).encode() + b"n\0ul \xff\n7,1,2025-06-01T12:00"

@@ -52,13 +52,22 @@ def test_values_of_failing_sensors_are_named_with_their_number() -> None:
     ]
 
 
+def test_no_more_than_five_values_of_failing_sensors_are_named() -> None:
+    [warning] = warn_of_error_values({hundredths: 9 - hundredths for hundredths in range(6)})
+    assert warning["sentence"] == (
+        "This file has values that sensors send when they fail: 0.00 °C 9 times, 0.01 °C 8 times, "
+        "0.02 °C 7 times, 0.03 °C 6 times, 0.04 °C 5 times, and others. They count as readings."
+    )
+    assert warning["count"] == 39
+
+
 def test_repeated_readings_are_counted() -> None:
     assert warn_of_repeated(0) == []
     assert warn_of_repeated(1) == [
         {
             "code": "repeated_readings",
             "sentence": "1 reading is of a city and time that this file has already. "
-            "Each of them counts.",
+            "It counts too.",
             "count": 1,
         }
     ]
@@ -91,6 +100,16 @@ def test_a_logger_that_is_read_out_twice_is_told_by_name(settle: Receive, owner:
     assert statistics is not None
     assert statistics.totals is not None
     assert statistics.totals.count == 15
+
+
+@pytest.mark.django_db
+def test_one_reading_that_overlaps_is_told_as_one(settle: Receive) -> None:
+    settle(readings(range(2, 7)), name="april-1.csv")
+    [warning] = warnings_of(settle(readings(range(6, 12)), name="april-2.csv"))
+    assert warning["sentence"] == (
+        "1 reading is of a city and time that “april-1.csv” has too. It counts twice until one of "
+        "the two files is deleted."
+    )
 
 
 @pytest.mark.django_db

@@ -56,6 +56,12 @@ def test_only_what_is_changed_is_an_answer() -> None:
     assert sent(read()).errors == {"__all__": ["Change what was understood wrongly first."]}
 
 
+def test_after_an_attempt_that_failed_all_that_is_chosen_is_an_answer() -> None:
+    file = read(unit="F", zone="+02:00")
+    file.error = "No unit is named. In which unit are the temperatures?"
+    assert answers(file) == {"unit": "F", "dates": "year-first", "zone": "+02:00"}
+
+
 def test_what_is_asked_is_not_filled_in_and_offers_what_the_question_offers() -> None:
     sentence = "Is 03.04.2026 the 3rd of April or the 4th of March?"
     asked = question("dates", "month-first", "day-first", sentence=sentence)

@@ -15,7 +15,7 @@ from timba.files.kinds import TEMPERATURES
 from timba.files.profiles import check_read_as
 from timba.files.schemas import AnswersSchema
 from timba.files.services import check_dry_run
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.serialization import loads
 
 NO_CITY: Final = f"city_id is a whole number from {CITY_NUMBERS[0]} to {CITY_NUMBERS[-1]}."

@@ -49,7 +49,7 @@ from timba.consignments.services import (
     delete_consignment,
     open_consignment,
 )
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 
 
 @example_request(

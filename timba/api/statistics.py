@@ -32,7 +32,7 @@ from timba.api.temperatures import (
     respond,
 )
 from timba.errors import Invalid, NotFound
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.serialization import dumps
 from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics

@@ -9,6 +9,11 @@ from timba.files.columns import MAX_COLUMNS
 
 # Characters of an unknown name that a sentence quotes.
 MAX_QUOTED: Final = 60
+ENCODINGS: Final = (
+    *("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"),
+    *("cp1250", "cp1251", "cp1252", "cp1257"),
+)
+DECIMALS: Final = (".", ",")
 
 
 class BadAnswer(ValueError):
@@ -36,5 +41,6 @@ def check_numbers(columns: Mapping[str, Any], name: str) -> None:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return words as a sentence lists them: “a, b or c”."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    """Return one or more words as a sentence lists them: “a, b or c”."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

@@ -8,6 +8,7 @@ from typing import Final
 
 from timba.files.wording import normalize_header
 
+# Characters.
 MAX_HEADER: Final = 500
 
 

@@ -11,9 +11,9 @@ from django.db import models
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
+from timba.files.headers import MAX_HEADER
 
 MAX_FILE_NAME = 255
-MAX_HEADER = 500
 
 
 class FileQuerySet(TenantQuerySet["File"]):

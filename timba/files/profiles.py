@@ -18,7 +18,8 @@ from timba.accounts.models import User
 from timba.accounts.permissions import Permission
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Invalid
-from timba.files.models import MAX_HEADER, File, ImportProfile
+from timba.files.headers import MAX_HEADER
+from timba.files.models import File, ImportProfile
 from timba.files.processors.base import TakesAnswers
 from timba.files.registry import processors
 from timba.serialization import dumps

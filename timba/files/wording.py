@@ -1,4 +1,7 @@
-"""Brings the wording of cells to one form, in which spellings that mean the same are equal."""
+"""Brings the wording of cells to one form, in which spellings that mean the same are equal.
+
+And says what people call an encoding.
+"""
 
 from __future__ import annotations
 
@@ -58,3 +61,9 @@ def normalize_header(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", unify_primes(text)).casefold()
     return " ".join(re.sub(r"[^\w#'\"ø³²]|_", " ", text).split())
+
+
+def encoding_name(encoding: str) -> str:
+    """Return the name of an encoding for people: `Windows-1252` for Python's `cp1252`."""
+    name = encoding.removesuffix("-sig").removesuffix("-le").removesuffix("-be")
+    return name.upper().replace("CP125", "Windows-125")

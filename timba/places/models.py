@@ -9,7 +9,6 @@ from django.db.models import OuterRef, Subquery
 
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 
-CITY_NUMBERS = range(1, 2**31)
 MAX_CITY_NAME = 100
 
 

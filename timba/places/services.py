@@ -19,7 +19,8 @@ from timba.accounts.permissions import Permission
 from timba.db.text import has_control_characters
 from timba.db.transactions import apply_changes, retry_on_deadlock
 from timba.errors import Invalid, NotFound
-from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
+from timba.places.city_numbers import CITY_NUMBERS
+from timba.places.models import MAX_CITY_NAME, City
 
 
 class CityNameHook(Protocol):

@@ -10,15 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from timba.files.answers import MAX_QUOTED, BadAnswer, check_numbers, listed, one_of
+from timba.files.answers import (
+    DECIMALS,
+    ENCODINGS,
+    MAX_QUOTED,
+    BadAnswer,
+    check_numbers,
+    listed,
+    one_of,
+)
 from timba.tallies.parsing import FIELDS
 from timba.tallies.words.units import UNITS
 from timba.tallies.words.vocabulary import BARCODE, MEASURES, PIECES, VOLUME
 
-ENCODINGS: Final = (
-    *("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"),
-    *("cp1250", "cp1251", "cp1252", "cp1257"),
-)
 COLUMN_FIELDS: Final = (*FIELDS, VOLUME, PIECES)
 _MAX_TABLES: Final = 1000
 _ANSWERS: Final = ("columns", "units", "decimal")
@@ -98,7 +102,7 @@ def _check_table(read_as: Any, name: str) -> dict[str, Any]:
     if (units := read_as.get("units")) is not None:
         answers["units"] = _check_units(units, f"{prefix}units")
     if (decimal := read_as.get("decimal")) is not None:
-        answers["decimal"] = one_of(decimal, (".", ","), f"{prefix}decimal")
+        answers["decimal"] = one_of(decimal, DECIMALS, f"{prefix}decimal")
     return answers
 
 

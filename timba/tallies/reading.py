@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from timba.files.headers import header_digest, header_wording
 from timba.files.processors.base import FileRefused, ReadResult
-from timba.files.questions import Question
+from timba.files.questions import PROFILE_USED, Question, ask_encoding, encoding_by_header
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.answers import Answers, parse_answers
 from timba.tallies.cells.grids import Workbook
@@ -23,12 +23,7 @@ from timba.tallies.layout.field_columns import MissingColumns
 from timba.tallies.layout.group_layouts import GroupLayout, TableRows, lay_out
 from timba.tallies.layout.groups import Group, group_tables
 from timba.tallies.layout.layouts import Layout
-from timba.tallies.layout.sheet_encoding import (
-    BY_HEADER,
-    ask_encoding,
-    decide_by_header,
-    decode_in_each,
-)
+from timba.tallies.layout.sheet_encoding import decide_by_header, decode_in_each
 from timba.tallies.layout.table_search import FoundTables, find_tables
 from timba.tallies.layout.tables import Table
 from timba.tallies.parsing import ROWS, serialize_rows
@@ -102,7 +97,7 @@ def _read_in_unknown_encoding(
     if known := decide_by_header(decoded):
         result = _read_workbook(known.workbook, answers, profiles)
         evidence = result.findings["read_as"].setdefault("evidence", {})
-        evidence["encoding"] = BY_HEADER.format(encoding=known.encoding)
+        evidence["encoding"] = encoding_by_header(known.encoding)
         return result
     for each in decoded:
         profile = _find_profile(each.found.tables, profiles)
@@ -110,7 +105,8 @@ def _read_in_unknown_encoding(
             return _read_workbook(each.workbook, answers, profiles, used=profile)
     shown = decoded[0]
     layouts = [Layout(table=table, columns={}) for table in shown.found.tables]
-    findings = _findings(shown.found, layouts, shown.workbook, [ask_encoding(decoded)])
+    question = ask_encoding(each.encoding for each in decoded)
+    findings = _findings(shown.found, layouts, shown.workbook, [question])
     findings["read_as"].pop("encoding", None)
     return ReadResult(findings=findings)
 
@@ -144,13 +140,7 @@ def _read_workbook(
     findings["warnings"] += without
     if profile is not None and (used or any(result.used_profile for result in results)):
         findings["profile"] = findings["read_as"]["profile"] = profile.id
-        findings["warnings"].append(
-            {
-                "code": "profile_used",
-                "sentence": "What the sheet leaves open was taken from an import profile.",
-                "count": 1,
-            }
-        )
+        findings["warnings"].append(PROFILE_USED)
     if questions:
         return ReadResult(findings=findings)
     rows = {

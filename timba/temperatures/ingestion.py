@@ -58,8 +58,8 @@ class NoReadings(Exception):
 class Outcome:
     """The numbers of readings and rejects in a file so far, and the totals of its cities.
 
-    `error_values` tells how often each of `readings.ERROR_VALUES` occurs, and `repeated` is the
-    number of readings that have the city and the time of another one before them.
+    `error_values` tells how often each of `readings.writing.ERROR_VALUES` occurs, and `repeated` is
+    the number of readings that have the city and the time of another one before them.
     """
 
     accepted: int = 0

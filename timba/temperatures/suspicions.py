@@ -78,11 +78,12 @@ def warn_of_error_values(counts: Mapping[int, int]) -> Warnings:
     )
     if not found:
         return []
-    named = ", ".join(
-        f"{_degrees(value)} °C {_times(count)}" for value, count in found[:_MAX_VALUES]
-    )
+    named = [f"{_degrees(value)} °C {_times(count)}" for value, count in found[:_MAX_VALUES]]
+    if len(found) > _MAX_VALUES:
+        named.append("and others")
     sentence = (
-        f"This file has values that sensors send when they fail: {named}. They count as readings."
+        "This file has values that sensors send when they fail: "
+        f"{', '.join(named)}. They count as readings."
     )
     return [_warning("error_values", sentence, sum(counts.values()))]
 
@@ -92,7 +93,8 @@ def warn_of_repeated(count: int) -> Warnings:
     if not count:
         return []
     readings = _quantity(count, "reading is", "readings are")
-    sentence = f"{readings} of a city and time that this file has already. Each of them counts."
+    counts = "It counts too." if count == 1 else "Each of them counts."
+    sentence = f"{readings} of a city and time that this file has already. {counts}"
     return [_warning("repeated_readings", sentence, count)]
 
 
@@ -113,9 +115,10 @@ def warn_of_overlaps(job: Job) -> Warnings:
             continue
         if count:
             readings = _quantity(count, "reading is", "readings are")
+            counts = "It counts" if count == 1 else "They count"
             sentence = (
-                f"{readings} of a city and time that “{name}” has too. They count twice "
-                "until one of the two files is deleted."
+                f"{readings} of a city and time that “{name}” has too. {counts} twice until one "
+                "of the two files is deleted."
             )
             warnings.append(_warning("overlapping_readings", sentence, count))
     unchecked += sum(1 for _ in others)

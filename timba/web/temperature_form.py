@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from django import forms
 
 from timba.files.models import File
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.web.answers_form import AnswersForm, TableChoices
 from timba.web.read_as import COLUMNS, DATES, ENCODINGS, zone_in_words
 

@@ -175,7 +175,7 @@ def test_an_answer_is_told_as_the_evidence() -> None:
         "unit": "Temperatures in °F, as answered.",
         "dates": "Dates begin with the day, as answered.",
         "zone": "Times in UTC+02:00, as answered.",
-        "encoding": "The encoding is cp1252, as answered.",
+        "encoding": "The encoding is Windows-1252, as answered.",
     }
 
 

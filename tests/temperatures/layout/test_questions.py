@@ -30,7 +30,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             "columns.city_id",
             (
                 "The column A (“station”) names several cities, such as “Riga” and “Cesis”, but "
-                "not by number. Which column has their numbers?"
+                "not by number. Give the number of the column that has their numbers, from 1, or "
+                "add one and upload the file again."
             ),
             (),
         ),
@@ -82,7 +83,10 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
         (
             f"city,humidity,at\n7,45,{AT}\n",
             "columns.temperature",
-            "No column says that it holds the temperature. Which one is it?",
+            (
+                "No column says that it holds the temperature. Give the number of the one that "
+                "does, from 1."
+            ),
             (),
         ),
         (
@@ -124,6 +128,15 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             (
                 "No unit is named, and 2 of the first 3 temperatures lie outside −90 to 150 °C, "
                 f"such as 280.5 on line 1. {UNIT}"
+            ),
+            ("K", "F", "C"),
+        ),
+        (
+            f"7,280.5,{AT}\n",
+            "unit",
+            (
+                "No unit is named, and the first temperature, 280.5 on line 1, lies outside −90 to "
+                f"150 °C. {UNIT}"
             ),
             ("K", "F", "C"),
         ),
@@ -370,3 +383,15 @@ def test_a_column_that_says_something_else_far_below_is_asked_about(
     assert questions(later) == [(field, sentence)]
     # What is no reading says nothing.
     assert questions("end,of,the,file") == questions(row) == []
+
+
+def test_columns_without_a_header_say_nothing_of_what_they_are() -> None:
+    lines = b"2026-01-31 10:00;2026-01-31 11:00;1\n2026-01-31 11:00;2026-01-31 12:00;2\n"
+    decision = decide_layout(lines, read_as={"columns": {"temperature": 3}, "city_id": 7})
+    assert decision is not None
+    [question] = decision.questions
+    assert (question.field, question.sentence, question.choices) == (
+        "columns.timestamp",
+        "The columns A and B may both be the time. Which one is the time of the readings?",
+        (1, 2),
+    )

@@ -52,7 +52,7 @@ def numbered(data: bytes) -> list[tuple[int, bytes]]:
         (b"a\rb\r\r\nc\r", [(1, b"a\rb\r"), (2, b"c\r")]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [(1, b"a"), (2, b"\xef\xbb\xbfb")]),
         (b"\xef\xbb\xbf" * 2 + b"a", [(1, b"a")]),
-        (b"\xef\xbb\xbf" * 3 + b"a", [(1, b"\xef\xbb\xbfa")]),
+        (b"\xef\xbb\xbf" * 3 + b"a", [(1, b"a")]),
         (b"\xef\xbb\xbf", []),
         (b"\xef\xbb", [(1, b"\xef\xbb")]),
         (b"\x1f", [(1, b"\x1f")]),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from timba.files.processors.base import FileRefused
-from timba.files.questions import Question
 from timba.files.text_encoding import plausible_encodings
 from timba.tallies.cells.grids import Workbook
 from timba.tallies.cells.opening import open_workbook
@@ -16,7 +15,6 @@ from timba.tallies.layout.table_search import FoundTables, find_tables
 from timba.tallies.words.vocabulary import ACCENTED_WORDS
 
 UNKNOWN: Final = "The encoding of the text cannot be told. Save it as “CSV UTF-8”."
-BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
@@ -64,11 +62,3 @@ def decide_by_header(decoded: Sequence[Decoded]) -> Decoded | None:
     most = max(each.known for each in decoded)
     best = [each for each in decoded if each.known == most]
     return best[0] if most and len(best) == 1 else None
-
-
-def ask_encoding(decoded: Sequence[Decoded]) -> Question:
-    return Question(
-        field="encoding",
-        sentence="The encoding of the text cannot be told. In which one are its letters right?",
-        choices=tuple(each.encoding for each in decoded),
-    )

@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from timba.files.answers import MAX_QUOTED, BadAnswer, check_numbers, listed, one_of
+from timba.files.answers import (
+    DECIMALS,
+    ENCODINGS,
+    MAX_QUOTED,
+    BadAnswer,
+    check_numbers,
+    listed,
+    one_of,
+)
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.layout.layouts import DateOrder, Unit
 from timba.temperatures.layout.zones import parse_offset
-from timba.temperatures.lines.parsing import MAX_CITY
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-ENCODINGS: Final = (
-    *("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"),
-    *("cp1250", "cp1251", "cp1252", "cp1257"),
-)
 CITY, TEMPERATURE, TIMESTAMP, DATE, TIME = "city_id", "temperature", "timestamp", "date", "time"
 COLUMN_FIELDS: Final = (CITY, TEMPERATURE, TIMESTAMP, DATE, TIME)
 
@@ -30,7 +34,7 @@ _ANSWERS: Final = (
 _SHOWN_ONLY: Final = frozenset(("evidence", "profile", "skipped_lines"))
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "encoding": ENCODINGS,
-    "decimal": (".", ","),
+    "decimal": DECIMALS,
     "unit": tuple(Unit),
     "dates": tuple(DateOrder),
 }
@@ -81,8 +85,9 @@ def check_answers(read_as: Any) -> dict[str, Any]:
     if not isinstance(zone, str) or parse_offset(zone) is None:
         raise BadAnswer("“zone” is UTC, or an offset from UTC such as +02:00.")
     city = given.get("city_id", 1)
-    if isinstance(city, bool) or not isinstance(city, int) or not 1 <= city <= MAX_CITY:
-        raise BadAnswer(f"“city_id” is a whole number from 1 to {MAX_CITY}.")
+    if isinstance(city, bool) or not isinstance(city, int) or city not in CITY_NUMBERS:
+        first, last = CITY_NUMBERS[0], CITY_NUMBERS[-1]
+        raise BadAnswer(f"“city_id” is a whole number from {first} to {last}.")
     return given
 
 

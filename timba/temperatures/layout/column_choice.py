@@ -78,11 +78,12 @@ def ask_which(table: Table, choice: ColumnChoice, name: str, columns: Sequence[i
     *first, last = [column_name(table, column) for column in columns]
     word = _WORDS[name]
     count = "both" if len(columns) == 2 else "all"
+    claim = f"{count} say {word}" if table.header_row else f"may {count} be the {word}"
     choice.questions.append(
         Question(
             field=f"columns.{name}",
-            sentence=f"The columns {', '.join(first)} and {last} {count} say {word}. Which one is "
-            f"the {word} of the readings?",
+            sentence=f"The columns {', '.join(first)} and {last} {claim}. Which one is the {word} "
+            "of the readings?",
             choices=tuple(column + 1 for column in columns),
         )
     )
@@ -90,10 +91,11 @@ def ask_which(table: Table, choice: ColumnChoice, name: str, columns: Sequence[i
 
 
 def ask_for_missing(choice: ColumnChoice, name: str, columns: Sequence[int]) -> None:
+    which = "Which one is it?" if columns else "Give the number of the one that does, from 1."
     choice.questions.append(
         Question(
             field=f"columns.{name}",
-            sentence=f"No column says that it holds the {_WORDS[name]}. Which one is it?",
+            sentence=f"No column says that it holds the {_WORDS[name]}. {which}",
             choices=tuple(column + 1 for column in columns),
         )
     )

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
+from timba.files.answers import listed
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.layouts import DateOrder, Layout
@@ -17,6 +18,7 @@ from timba.temperatures.layout.tables import Table
 from timba.temperatures.layout.values import DATE_PART
 from timba.temperatures.lines.parsing import Reading, line_parser
 from timba.temperatures.lines.splitting import split_fields
+from timba.temperatures.lines.timestamp_fields import full_year
 
 _ALL: Final = frozenset(DateOrder)
 _NONE: Final = frozenset[DateOrder]()
@@ -139,8 +141,7 @@ def _sorted(orders: frozenset[DateOrder]) -> list[DateOrder]:
 
 
 def _listed(orders: Sequence[DateOrder]) -> str:
-    words = [_ORDER_WORDS[order] for order in orders]
-    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+    return listed([_ORDER_WORDS[order] for order in orders])
 
 
 def _decide(
@@ -182,8 +183,7 @@ def _is_reading(found: _Found, layout: Layout) -> bool:
 
     A bad line decides nothing.
     """
-    if layout.columns.city is None:
-        layout = replace(layout, city_id=1)
+    layout = layout.with_any_city()
     return any(
         isinstance(line_parser(each)(found.line), Reading)
         for each in (
@@ -253,13 +253,13 @@ def _orders(first: str, second: str, third: str) -> tuple[frozenset[DateOrder], 
     }
     if is_short and len(first) == 2:
         orders[DateOrder.YEAR_FIRST] = (first, second, third)
-    exist = (order for order, parts in orders.items() if _exists(*map(int, parts)))
+    exist = (order for order, parts in orders.items() if _exists(*parts))
     return frozenset(exist), is_short
 
 
-def _exists(year: int, month: int, day: int) -> bool:
+def _exists(year: str, month: str, day: str) -> bool:
     try:
-        date(year + 2000 if year < 100 else year, month, day)
+        date(full_year(year), int(month), int(day))
     except ValueError:
         return False
     return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from timba.files.headers import header_wording
-from timba.files.questions import Question
+from timba.files.questions import PROFILE_USED, Question
 from timba.temperatures.layout.answers import Answers, parse_answers
 from timba.temperatures.layout.column_texts import Lines
 from timba.temperatures.layout.drafts import Draft
@@ -19,11 +19,6 @@ from timba.temperatures.layout.encoding_decisions import draft_layout
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.reports import describe_layout, show_head
 
-PROFILE_USED: Final = {
-    "code": "profile_used",
-    "sentence": "What the file leaves open was taken from an import profile.",
-    "count": 1,
-}
 CITY_ID_IGNORED: Final = {
     "code": "city_id_ignored",
     "sentence": "The file names the city of each reading, so the city_id given is not used.",

@@ -58,11 +58,8 @@ class Draft:
 
     def readings(self, count: int | None = None) -> list[Reading]:
         """Return the readings on so many first lines below the header, whatever their city."""
-        layout = self.layout
-        if layout.columns.city is None:
-            layout = replace(layout, city_id=1)
-        parse = line_parser(layout)
-        first = layout.skipped_lines
+        parse = line_parser(self.layout.with_any_city())
+        first = self.layout.skipped_lines
         rows = [row for row in self.table.rows if row.number > first]
         if count is not None:
             rows = [row for row in rows if row.number <= first + count]
@@ -162,8 +159,8 @@ def _decide_city(draft: Draft, answers: Answers) -> None:
         column, texts = names
         sentence = (
             f"The column {column_name(draft.table, column)} names several cities, such as "
-            f"“{texts[0][:40]}” and “{texts[1][:40]}”, but not by number. Which column has their "
-            "numbers?"
+            f"“{texts[0][:40]}” and “{texts[1][:40]}”, but not by number. Give the number of the "
+            "column that has their numbers, from 1, or add one and upload the file again."
         )
         draft.questions.append(Question(field=f"columns.{CITY}", sentence=sentence))
     elif answers.city_id is not None:

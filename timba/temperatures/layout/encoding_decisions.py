@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from timba.files.answers import listed
-from timba.files.questions import Question
+from timba.files.questions import Question, ask_encoding, encoding_by_header
+from timba.files.wording import encoding_name
 from timba.temperatures.layout.answers import Answers
 from timba.temperatures.layout.column_texts import Lines
 from timba.temperatures.layout.drafts import Draft, draft_head
 from timba.temperatures.layout.encodings import Head, decode_as_utf8, decode_heads
 
 ANY: Final = "The encoding may be {encodings}; the readings are the same in each."
-BY_HEADER: Final = "The encoding is {encoding}, in which alone the words of the header are known."
-UNKNOWN: Final = "The encoding of the text cannot be told. In which one are its letters right?"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +39,8 @@ def _decide_encoding(head: bytes, answers: Answers) -> EncodingDecision:
     heads = decode_heads(head, answers.encoding)
     [first, *_] = heads
     if answers.encoding is not None:
-        source = answers.source("encoding")
-        return EncodingDecision(head=first, evidence=f"The encoding is {first.encoding}, {source}.")
+        name, source = encoding_name(first.encoding), answers.source("encoding")
+        return EncodingDecision(head=first, evidence=f"The encoding is {name}, {source}.")
     if first.encoding.startswith("utf"):
         return EncodingDecision(head=first)
     drafts = [(each, draft) for each in heads if (draft := draft_head(each, answers))]
@@ -70,13 +69,13 @@ def _decide_by_header(drafts: Sequence[tuple[Head, Draft]]) -> EncodingDecision:
     best = [each for each, count in zip(drafts, known, strict=True) if count == max(known)]
     head, _ = best[0]
     if len(best) == 1:
-        return EncodingDecision(head=head, evidence=BY_HEADER.format(encoding=head.encoding))
+        return EncodingDecision(head=head, evidence=encoding_by_header(head.encoding))
     encodings = [each.encoding for each, _ in best]
     meanings = {
         (replace(draft.layout, encoding=""), *(each.field for each in draft.questions))
         for _, draft in best
     }
     if len(meanings) == 1:
-        return EncodingDecision(head=head, evidence=ANY.format(encodings=listed(encodings)))
-    question = Question(field="encoding", sentence=UNKNOWN, choices=tuple(encodings))
-    return EncodingDecision(head=head, question=question)
+        names = [encoding_name(each) for each in encodings]
+        return EncodingDecision(head=head, evidence=ANY.format(encodings=listed(names)))
+    return EncodingDecision(head=head, question=ask_encoding(encodings))

@@ -71,6 +71,10 @@ class Layout:
         """Whether lines are strictly those of the plain layout, once they are split and UTF-8."""
         return replace(self, encoding="utf-8", ends_with_cr=False, skipped_lines=0) == PLAIN
 
+    def with_any_city(self) -> Layout:
+        """Return a layout by which lines can be parsed although their city is not known yet."""
+        return self if self.columns.city is not None else replace(self, city_id=1)
+
     @property
     def is_vectorisable(self) -> bool:
         """Whether it differs from the plain layout by delimiter, order or decimal mark at most."""

@@ -134,23 +134,27 @@ def split_setting(line: str) -> tuple[str, str]:
 
 def _check_celsius(table: Table, column: int) -> UnitDecision:
     """Assume °C, or ask where more than half of the values are not those of weather in °C."""
-    values = [(row, value) for row, value in read_values(table, column)]
+    values = read_values(table, column)
     outside = [(row, value) for row, value in values if not is_plausible(value, Unit.CELSIUS)]
     if 2 * len(outside) <= len(values):
         return UnitDecision()
     row, _ = outside[0]
-    sentence = (
-        f"No unit is named, and {len(outside):,} of the first {len(values):,} temperatures lie "
-        f"outside {MIN_PLAUSIBLE} to {MAX_PLAUSIBLE} °C, such as {table.text(row, column)} on "
-        f"line {row.number}.".replace("outside -", "outside −")
-    )
+    bounds = f"outside −{-MIN_PLAUSIBLE} to {MAX_PLAUSIBLE} °C"
+    example = f"{table.text(row, column)} on line {row.number}"
+    if len(values) == 1:
+        found = f"the first temperature, {example}, lies {bounds}"
+    else:
+        found = (
+            f"{len(outside):,} of the first {len(values):,} temperatures lie {bounds}, such as "
+            f"{example}"
+        )
     likely = [
         unit
         for unit in (Unit.KELVIN, Unit.FAHRENHEIT)
         if 2 * sum(is_plausible(value, unit) for _, value in values) > len(values)
     ]
     choices = dict.fromkeys((*likely, *Unit))
-    return UnitDecision(question=_ask(sentence, tuple(choices)))
+    return UnitDecision(question=_ask(f"No unit is named, and {found}.", tuple(choices)))
 
 
 def read_values(table: Table, column: int) -> list[tuple[Row, float]]:

@@ -26,8 +26,6 @@ CHUNK = 2 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 # A block has as many lines at most: what is made of its lines takes more memory than its bytes.
 MAX_BLOCK_LINES = 128 * 1024
-# Some programs write the mark of a text that already has one.
-_MAX_BOMS: Final = 2
 # Python's `surrogateescape` keeps the bytes instead, but fails for those below 128, as in UTF-16.
 _UNDECODABLE: Final = "timba.undecodable"
 
@@ -158,9 +156,11 @@ def _text_chunks(stream: Readable, layout: Layout, max_unpacked: int | None) -> 
     if layout.encoding != "utf-8":
         chunks = _transcode(chunks, layout.encoding)
     head = next(chunks, b"")
-    for _ in range(_MAX_BOMS):
-        head = head.removeprefix(BOM)
-    for chunk in chain([head], chunks):
+    start = 0
+    # Some programs write the mark of a text that already has one.
+    while head.startswith(BOM, start):
+        start += len(BOM)
+    for chunk in chain([head[start:]], chunks):
         yield chunk.replace(b"\r", b"\n") if layout.ends_with_cr else chunk
 
 

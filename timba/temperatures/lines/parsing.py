@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.layout.layouts import PLAIN, Layout
 from timba.temperatures.lines.blocks import MAX_LINE
 from timba.temperatures.lines.reasons import LineError, Reason, encoding_reason
 from timba.temperatures.lines.splitting import BLANKS, line_splitter
-from timba.temperatures.lines.temperature_fields import (
-    temperature_parser,
-)
-from timba.temperatures.lines.timestamp_fields import (
-    timestamp_parser,
-)
+from timba.temperatures.lines.temperature_fields import temperature_parser
+from timba.temperatures.lines.timestamp_fields import timestamp_parser
 
-MAX_CITY = 2**31 - 1
-MAX_CITY_DIGITS = len(str(MAX_CITY))
+MAX_CITY: Final = CITY_NUMBERS[-1]
+MAX_CITY_DIGITS: Final = len(str(MAX_CITY))
 # Characters of a rejected line that are stored.
 MAX_EXCERPT = 1000
 

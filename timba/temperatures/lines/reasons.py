@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from timba.files.wording import encoding_name
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.layout.layouts import PLAIN, DateOrder, Layout
 
 _EXAMPLE_DATES: Final = {
@@ -24,7 +26,7 @@ class Reason(StrEnum):
     QUOTES = "The quotation marks of the line do not enclose whole fields."
     FIELDS = "The line does not have exactly three fields: city_id,temperature,timestamp."
     CITY = "The city_id is not a whole number in plain digits."
-    CITY_RANGE = "The city_id is not between 1 and 2147483647."
+    CITY_RANGE = f"The city_id is not between {CITY_NUMBERS[0]} and {CITY_NUMBERS[-1]}."
     TEMPERATURE = "The temperature is not a plain number such as -3.25."
     TEMPERATURE_RANGE = "The temperature is not between -273.15 and 999.99 °C."
     TIMESTAMP = "The timestamp is not written like 2025-01-31T14:05:00Z."
@@ -48,10 +50,7 @@ def encoding_reason(layout: Layout) -> str:
     """Return why a line with bytes that are no text in the file's encoding is rejected."""
     if layout.encoding == PLAIN.encoding:
         return Reason.NOT_UTF8
-    if layout.encoding.startswith("utf-16"):
-        return "The line is not text in UTF-16."
-    name = layout.encoding.upper()
-    return f"The line is not text in {name.replace('CP125', 'Windows-125')}."
+    return f"The line is not text in {encoding_name(layout.encoding)}."
 
 
 def fields_reason(layout: Layout) -> str:

@@ -92,7 +92,7 @@ def _date_parser(layout: Layout) -> Callable[[str], int]:
         parts = _match_any(forms, text)
         if parts is None:
             return reason
-        year = _full_year(parts["year"])
+        year = full_year(parts["year"])
         if not FIRST_YEAR <= year <= LAST_YEAR:
             return Reason.YEAR
         try:
@@ -124,7 +124,8 @@ def _date_forms(layout: Layout) -> tuple[str, ...]:
     return (_FULL_YEAR_FIRST,)
 
 
-def _full_year(text: str) -> int:
+def full_year(text: str) -> int:
+    """Return a year of four digits; of two, from 00 to 69 they are of the 21st century."""
     year = int(text)
     if len(text) == 4:
         return year

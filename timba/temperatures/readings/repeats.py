@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.readings.sorting import sort_readings
 from timba.temperatures.readings.stored_readings import StoredReadings, open_parquet
 from timba.temperatures.readings.totals import Int32Array, Int64Array

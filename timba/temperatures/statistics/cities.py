@@ -22,7 +22,8 @@ from django.db import connection
 from django.db.models import QuerySet, Subquery
 
 from timba.errors import Unavailable
-from timba.places.models import CITY_NUMBERS, City
+from timba.places.city_numbers import CITY_NUMBERS
+from timba.places.models import City
 from timba.serialization import dumps, loads
 from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.models import CityTotals

@@ -18,7 +18,8 @@ from django.db.models import Count, QuerySet, Sum
 from timba.db.pagination import NO_CURSOR, Page, decode_cursor, encode_cursor
 from timba.errors import Invalid, Unavailable
 from timba.files.models import File
-from timba.places.models import CITY_NUMBERS, City
+from timba.places.city_numbers import CITY_NUMBERS
+from timba.places.models import City
 from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.totals import Totals

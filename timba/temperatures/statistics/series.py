@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from timba.errors import Invalid
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.lines.timestamp_fields import DAY, HOUR
 from timba.temperatures.readings.objects import Run, stored_readings

@@ -21,7 +21,7 @@ from timba.consignments.services import (
     delete_log,
     open_consignment,
 )
-from timba.places.models import CITY_NUMBERS
+from timba.places.city_numbers import CITY_NUMBERS
 from timba.web.admin.base import ADD, CHANGE, DELETE, ServiceModelAdmin, ServiceModelForm
 
 

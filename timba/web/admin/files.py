@@ -18,7 +18,8 @@ from timba.files.models import File
 from timba.files.services import delete_file, link_file, retry_file
 from timba.notes.models import Note
 from timba.notes.services import change_note, delete_note, write_note
-from timba.places.models import CITY_NUMBERS, MAX_CITY_NAME, City
+from timba.places.city_numbers import CITY_NUMBERS
+from timba.places.models import MAX_CITY_NAME, City
 from timba.places.services import name_city
 from timba.web.admin.base import (
     ADD,
