@@ -183,7 +183,8 @@ def _choose_city(table: Table, choice: ColumnChoice) -> None:
         ask_which(table, choice, CITY, columns)
     elif not table.header_row and table.width == len(PLAIN_FIELDS):
         free = [i for i in range(table.width) if i not in choice.columns.values()]
-        ask_for_missing(choice, CITY, [i for i in free if table.is_mostly(i, CITY_NUMBER)])
+        if numbers := [i for i in free if table.is_mostly(i, CITY_NUMBER)]:
+            ask_for_missing(choice, CITY, numbers)
 
 
 def _ask_whether_city(table: Table, choice: ColumnChoice, column: int) -> None:

@@ -16,7 +16,7 @@ from timba.temperatures.layout.encodings import Head
 from timba.temperatures.layout.layouts import PLAIN, PLAIN_FIELDS, Layout, Unit
 from timba.temperatures.layout.tables import Table, find_table, has_reading
 from timba.temperatures.layout.temperature_units import read_unit
-from timba.temperatures.layout.units import decide_unit, is_plausible
+from timba.temperatures.layout.units import decide_unit, has_unit_signs, is_plausible
 from timba.temperatures.layout.zone_decisions import decide_zone
 from timba.temperatures.lines.parsing import Reading, line_parser
 
@@ -173,6 +173,8 @@ def _decide_city(draft: Draft, answers: Answers) -> None:
 def _decide_meaning(draft: Draft, answers: Answers, lines: Lines | None) -> None:
     """Decide the unit, the order of dates and the zone."""
     table, columns = draft.table, draft.layout.columns
+    unit_signs = has_unit_signs(table, columns.temperature)
+    draft.layout = replace(draft.layout, unit_signs=unit_signs)
     unit = decide_unit(table, columns.temperature, answers, draft.layout, lines)
     draft.add("unit", unit.evidence, unit.question)
     draft.layout = replace(draft.layout, unit=unit.unit)

@@ -47,6 +47,7 @@ class Layout:
     marks around a field, and `="…"`, are taken off. `zone_offset` is in minutes east of UTC, for
     times without an offset of their own. The first `skipped_lines` lines, a preamble and a header,
     are no data.
+    With `unit_signs`, the sign of the unit follows each temperature, `21.5 °C`.
     `two_digit_years` says that years of two digits come first in some dates, `25-01-31`; in the
     other orders such years are always read.
     """
@@ -60,6 +61,7 @@ class Layout:
     width: int = 3
     extra_fields: int = 0
     unit: Unit = Unit.CELSIUS
+    unit_signs: bool = False
     dates: DateOrder = DateOrder.YEAR_FIRST
     two_digit_years: bool = False
     zone_offset: int = 0
@@ -84,7 +86,7 @@ class Layout:
             and (self.width, self.extra_fields) == (len(PLAIN_FIELDS), 0)
             and not self.quotes
             and (self.unit, self.dates) == (Unit.CELSIUS, DateOrder.YEAR_FIRST)
-            and not self.two_digit_years
+            and not (self.two_digit_years or self.unit_signs)
             and self.zone_offset == 0
         )
 

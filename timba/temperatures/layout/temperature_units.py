@@ -14,6 +14,12 @@ UNIT_SIGNS: Final[Mapping[Unit, str]] = {
     Unit.FAHRENHEIT: "°F",
     Unit.KELVIN: "K",
 }
+# By the last letter of `values.UNIT_SIGN`.
+UNIT_LETTERS: Final[Mapping[str, Unit]] = {
+    **dict.fromkeys("C℃", Unit.CELSIUS),
+    **dict.fromkeys("F℉", Unit.FAHRENHEIT),
+    "K": Unit.KELVIN,
+}
 _SPELLINGS: Final = str.maketrans({**dict.fromkeys("º˚ᵒ", "°"), "℃": "°C", "℉": "°F", "K": "K"})
 _WORD: Final = (
     r"(?P<word>cel[sc](?:ius|ij|jus|iaus|sij|zij)\w*|centigrad\w*|fahrenheit\w*|farenheit\w*"

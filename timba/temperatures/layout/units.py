@@ -15,8 +15,14 @@ from timba.temperatures.layout.column_texts import Lines, column_texts
 from timba.temperatures.layout.header_words import UNIT, WORDS
 from timba.temperatures.layout.layouts import Layout, Unit
 from timba.temperatures.layout.tables import Row, Table
-from timba.temperatures.layout.temperature_units import UNIT_SIGNS, NamedUnit, find_unit, read_unit
-from timba.temperatures.layout.values import to_number
+from timba.temperatures.layout.temperature_units import (
+    UNIT_LETTERS,
+    UNIT_SIGNS,
+    NamedUnit,
+    find_unit,
+    read_unit,
+)
+from timba.temperatures.layout.values import to_number, unit_sign
 
 # °C beyond which a temperature is hardly one of a town.
 MIN_PLAUSIBLE, MAX_PLAUSIBLE = -90, 150
@@ -39,7 +45,8 @@ def decide_unit(
     """Return the unit of a column of temperatures."""
     if answers.unit is not None:
         return _take(answers.unit, answers.source("unit"))
-    places = (_in_header(table, column), _in_column(table, layout, lines))
+    in_column = _in_column(table, layout, lines)
+    places = (_in_header(table, column), _in_cells(table, column, layout), in_column)
     named = [each for each in places if each is not None]
     if not named and (above := _in_preamble(table)):
         named = [above]
@@ -87,6 +94,26 @@ def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
         if unit_beneath := read_unit(table.text(first, column)):
             return NamedUnit(unit_beneath, ""), f"from line {first.number}"
     return None
+
+
+def has_unit_signs(table: Table, column: int) -> bool:
+    """Return whether a unit follows more than half of the temperatures; the rest are bad lines."""
+    numbers = [text for text in _texts(table, column) if to_number(text) is not None]
+    return 2 * sum(bool(unit_sign(text)) for text in numbers) > len(numbers)
+
+
+def _texts(table: Table, column: int) -> list[str]:
+    return [table.text(row, column) for row in table.rows]
+
+
+def _in_cells(table: Table, column: int, layout: Layout) -> tuple[NamedUnit, str] | None:
+    """Return the unit that follows the temperatures; several that differ make none."""
+    if not layout.unit_signs:
+        return None
+    texts = [text for text in _texts(table, column) if unit_sign(text)]
+    units = {UNIT_LETTERS[unit_sign(text)[-1]]: unit_sign(text) for text in texts}
+    [unit] = units if len(units) == 1 else [None]
+    return NamedUnit(unit, "/".join(units.values())), f"as in “{texts[0]}”"
 
 
 def _in_column(table: Table, layout: Layout, lines: Lines | None) -> tuple[NamedUnit, str] | None:

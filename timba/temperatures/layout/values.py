@@ -1,4 +1,7 @@
-"""What a field looks like, whatever the layout: a number, a date, a time of day, or both."""
+"""What a field looks like, whatever the layout: a number, a date, a time of day, or both.
+
+The sign of a unit may follow a number.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ _TIME: Final = (
     r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?[AaPp](?:[Mm]|\.[Mm]\.))?"
     r"(?P<zone> ?[A-Za-z+−-][A-Za-z0-9/\[\]:+_ −-]{0,40})?"
 )
-NUMBER: Final = re.compile(r"[-+−]?[0-9]{1,6}(?:[.,][0-9]+)?")
+# The unit behind a temperature, which ends with its letter.
+UNIT_SIGN: Final = r"[ \xa0\u202f]?(?:[°º˚]?[ \xa0\u202f]?[CFK]|[℃℉])"
+NUMBER: Final = re.compile(rf"([-+−]?[0-9]{{1,6}}(?:[.,][0-9]+)?)({UNIT_SIGN})?")
 CITY: Final = re.compile(r"[0-9]{1,10}")
 MOMENT: Final = re.compile(rf"{_DATE}[T ]{_TIME}")
 DATE: Final = re.compile(_DATE)
@@ -27,6 +32,11 @@ def is_midnight(text: str) -> bool:
 
 def to_number(text: str) -> float | None:
     """Return the value of a number in either decimal mark; None for other texts."""
-    if NUMBER.fullmatch(text) is None:
-        return None
-    return float(text.replace(",", ".").replace("−", "-"))
+    match = NUMBER.fullmatch(text)
+    return float(match[1].replace(",", ".").replace("−", "-")) if match else None
+
+
+def unit_sign(text: str) -> str:
+    """Return the unit behind a number, from its sign on; empty for other texts."""
+    match = NUMBER.fullmatch(text)
+    return (match[2] or "").lstrip(" \xa0\u202f") if match else ""

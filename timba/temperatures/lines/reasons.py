@@ -8,6 +8,7 @@ from typing import Final
 from timba.files.wording import encoding_name
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.temperatures.layout.layouts import PLAIN, DateOrder, Layout
+from timba.temperatures.layout.temperature_units import UNIT_SIGNS
 
 _EXAMPLE_DATES: Final = {
     DateOrder.YEAR_FIRST: "2025-01-31",
@@ -63,7 +64,11 @@ def fields_reason(layout: Layout) -> str:
 
 def temperature_reason(layout: Layout) -> str:
     """Return why a temperature that is not written as in this layout is rejected."""
-    return Reason.TEMPERATURE.replace("3.25", f"3{layout.decimal}25")
+    example = f"-3{layout.decimal}25"
+    if layout.unit_signs:
+        sign = UNIT_SIGNS[layout.unit]
+        return f"The temperature is not a number with its unit such as {example} {sign}."
+    return Reason.TEMPERATURE.replace("-3.25", example)
 
 
 def timestamp_reason(layout: Layout) -> str:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from timba.temperatures.layout.layouts import Layout, Unit
+from timba.temperatures.layout.temperature_units import UNIT_LETTERS
+from timba.temperatures.layout.values import UNIT_SIGN
 from timba.temperatures.lines.reasons import LineError, Reason, temperature_reason
 
 # Hundredths of a degree Celsius.
@@ -29,7 +31,8 @@ def temperature_parser(layout: Layout) -> Callable[[str], int]:
     """Return the parser of the temperatures of this layout; it raises LineError."""
     # The minus sign of the typographers is one in the decimals of some countries.
     minus = "-" if layout.has_plain_lines else "-\N{MINUS SIGN}"
-    number = re.compile(rf"([{minus}]?)([0-9]+)(?:{re.escape(layout.decimal)}([0-9]+))?")
+    sign = UNIT_SIGN if layout.unit_signs else ""
+    number = re.compile(rf"([{minus}]?)([0-9]+)(?:{re.escape(layout.decimal)}([0-9]+))?({sign})")
     zero, hundredth = _SCALES[layout.unit]
     reason = temperature_reason(layout)
 
@@ -37,7 +40,9 @@ def temperature_parser(layout: Layout) -> Callable[[str], int]:
         match = number.fullmatch(text)
         if match is None:
             raise LineError(reason)
-        sign, whole, fraction = match.groups(default="")
+        sign, whole, fraction, unit = match.groups(default="")
+        if unit and UNIT_LETTERS[unit[-1]] is not layout.unit:
+            raise LineError(reason)
         magnitude = _ten_thousandths(whole, fraction)
         hundredths = _divide((-magnitude if sign else magnitude) - zero, hundredth)
         if not MIN_HUNDREDTHS <= hundredths <= MAX_HUNDREDTHS:
