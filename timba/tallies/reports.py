@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from timba.files.columns import column_letters
+from timba.files.table_heads import HEAD_ROWS, show_table
 from timba.tallies.cells.grids import Workbook
 from timba.tallies.layout.layouts import Layout
 from timba.tallies.layout.tables import Table
 from timba.tallies.parsing import ParsedRows
 from timba.tallies.words.vocabulary import MEASURES
 
-# First rows of a table that are shown with a question.
-HEAD_ROWS: Final = 8
 # Tables whose first rows are told.
 _MAX_TABLES: Final = 50
-_MAX_SHOWN: Final = 60
 
 
 def describe_layouts(
@@ -66,28 +63,22 @@ def _show_table(layout: Layout) -> dict[str, Any]:
         if index not in table.hidden_columns
         and (index in table.columns or any(table.cell(row, index) for row in rows))
     ]
-    return {
-        "table": table.number,
-        "sheet": table.sheet,
-        "header_row": table.header.row,
-        "columns": [
-            {
-                "number": index + 1,
-                "letters": column_letters(index),
-                "header": table.columns[index].text[:_MAX_SHOWN] if index in table.columns else "",
-                "field": fields.get(index),
-            }
-            for index in shown
-        ],
-        "rows": [[row.number, [_shown_text(table, row, index) for index in shown]] for row in rows],
-    }
+    headers = {i: table.columns[i].text if i in table.columns else "" for i in shown}
+    return show_table(
+        number=table.number,
+        sheet=table.sheet,
+        header_row=table.header.row,
+        headers=headers,
+        fields=fields,
+        rows=[(row.number, [_shown_text(table, row, i) for i in shown]) for row in rows],
+    )
 
 
 def _shown_text(table: Table, row: Any, index: int) -> str:
     cell = table.cell(row, index)
     if cell is None:
         return ""
-    return (cell.text or f"={cell.formula}")[:_MAX_SHOWN]
+    return cell.text or f"={cell.formula}"
 
 
 def header_texts(tables: Sequence[Table]) -> list[list[str]]:

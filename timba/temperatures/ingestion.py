@@ -19,7 +19,7 @@ from django.conf import settings
 from timba.files.models import Derivative
 from timba.files.processors.base import FileRefused, Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
-from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.other_tables import begins_other_table
 from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
 from timba.temperatures.lines.blocks import Block, UnreadableFile, read_blocks
@@ -86,7 +86,7 @@ class Outcome:
         self.totals = self.totals + totals if self.totals else totals
 
 
-def ingest(job: Job, outcome: Outcome, *, layout: Layout = PLAIN) -> None:
+def ingest(job: Job, outcome: Outcome, *, layout: Layout) -> None:
     """Write the readings, rejects and staged totals of a file, and add what they are to `outcome`.
 
     Raises NoReadings, or UnreadableFile where the archive cannot be decompressed. The rejects are

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from timba.files.columns import column_letters
+from timba.files.table_heads import HEAD_ROWS, show_table
 from timba.temperatures.layout.answers import CITY, DATE, TEMPERATURE, TIME, TIMESTAMP
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.layout.tables import Table
 from timba.temperatures.layout.zones import format_offset
 
-# First rows of a table that are shown with a question.
-HEAD_ROWS: Final = 8
+# Columns that are shown with a question.
 _MAX_COLUMNS: Final = 50
-_MAX_SHOWN: Final = 60
 
 
 def describe_layout(layout: Layout, evidence: Mapping[str, str]) -> dict[str, Any]:
@@ -51,24 +49,17 @@ def show_head(table: Table, layout: Layout) -> list[dict[str, Any]]:
     fields = {n - 1: name for name, n in describe_columns(layout).items() if n is not None}
     rows = [row for row in table.rows if row.number > layout.skipped_lines][:HEAD_ROWS]
     width = max([len(table.header), *(len(row.fields) for row in rows)])
-    shown = range(min(width, _MAX_COLUMNS))
+    headers = {
+        index: table.header[index] if index < len(table.header) else ""
+        for index in range(min(width, _MAX_COLUMNS))
+    }
     return [
-        {
-            "table": 1,
-            "sheet": "",
-            "header_row": table.header_row or None,
-            "columns": [
-                {
-                    "number": index + 1,
-                    "letters": column_letters(index),
-                    "header": table.header[index][:_MAX_SHOWN] if index < len(table.header) else "",
-                    "field": fields.get(index),
-                }
-                for index in shown
-            ],
-            "rows": [
-                [row.number, [table.text(row, index)[:_MAX_SHOWN] for index in shown]]
-                for row in rows
-            ],
-        }
+        show_table(
+            number=1,
+            sheet="",
+            header_row=table.header_row or None,
+            headers=headers,
+            fields=fields,
+            rows=[(row.number, [table.text(row, index) for index in headers]) for row in rows],
+        )
     ]
