@@ -90,6 +90,8 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things time
 		echo "$$bench, on PostgreSQL"; \
 		tools/services run --durable postgres -- $(BIN)/python "$$bench" || failed+=" $$bench"; \
 	done; \
+	tools/services run --durable postgres kafka -- $(BIN)/python bench/events.py \
+		|| failed+=" bench/events.py"; \
 	[ -z "$$failed" ] || { echo "Failed, or missed a bar:$$failed"; exit 1; }
 
 .PHONY: package
