@@ -43,7 +43,7 @@ TIMES = [
 HUNDREDTHS = [st.integers(-9, 9), st.sampled_from([-27315, 99999])]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_readings_of_any_range_are_sorted(data: st.DataObject) -> None:
     reading = st.tuples(

@@ -39,6 +39,7 @@ def test_the_mean_is_rounded_half_away_from_zero(
     assert totals(count=count, sum_hundredths=sum_hundredths).mean_hundredths == mean
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**62), 2**62), st.integers(1, 2**40))
 def test_the_mean_is_exact(sum_hundredths: int, count: int) -> None:
     mean = (Decimal(sum_hundredths) / count).quantize(Decimal(1), rounding=ROUND_HALF_UP)
@@ -85,7 +86,7 @@ READING = st.tuples(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(READING, min_size=1), min_size=1))
 def test_merged_totals_equal_totals_added_one_by_one(
     parts: list[list[tuple[int, int, int]]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timba.temperatures.statistics.bounds import (
@@ -85,6 +85,7 @@ def test_garbage_is_not_a_timestamp(text: str) -> None:
         parse_timestamp(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 230 * 366 * 86_400_000_000))
 def test_all_time_contains_every_reading(since: int) -> None:
     at = datetime(1969, 12, 31, tzinfo=UTC) + timedelta(microseconds=since)
