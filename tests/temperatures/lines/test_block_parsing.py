@@ -289,6 +289,18 @@ def test_nothing_but_blanks(data: bytes) -> None:
     assert_parsed_as_defined([data], PLAIN, b"")
 
 
+@all_layouts
+@pytest.mark.parametrize("empty", ["", " ", "  "])
+def test_one_field_too_many(layout: Layout, empty: str) -> None:
+    """An empty field before the others is one, even where tabs are delimiters and blanks."""
+    good = write(GOOD, layout)
+    delimiter = layout.delimiter.encode()
+    lines = [good, empty.encode() + delimiter + good, good + delimiter + empty.encode(), good]
+    readings, rejects = assert_parsed_as_defined(lines, layout)
+    assert len(readings) == 2
+    assert [reject.line for reject in rejects] == [1001, 1002]
+
+
 def test_long_lines() -> None:
     good = write(GOOD, PLAIN)
     long = good + b" " * (MAX_LINE - len(good))

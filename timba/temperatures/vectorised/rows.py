@@ -68,6 +68,7 @@ def parse_rows(data: bytes, layout: Layout) -> ParsedRows:
     readings, bad = _parse_fields(text, fields, layout)
     if bad.any():
         _parse_trimmed(text, fields, layout, readings, bad)
+    # An empty field before three good ones may have been taken for blanks.
     bad[others] = True
     return ParsedRows(lines, readings, bad)
 
@@ -90,8 +91,8 @@ def _split(text: PaddedText, delimiter: str, *, has_cr: bool) -> tuple[Lines, _F
     lines = _lines(text, lfs, has_cr=has_cr)
     starts = lines.starts, first + 1, second + 1
     for column in starts[1:]:
-        # Anywhere within the text.
-        column[others] = 0
+        # A line without delimiters may be the last one of the text.
+        column[others] = np.minimum(column[others], lines.ends[others])
     return lines, _Fields(starts, (first, second, lines.ends)), others
 
 
