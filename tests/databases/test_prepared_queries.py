@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.db import models
 from tests.factories import StaffFactory, Tenant, create_tenant
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.prepared_queries import PreparedQuery, PreparedRows
 from timba.files.models import File, ImportProfile
 from timba.notes.models import Note
 
@@ -63,25 +65,37 @@ def test_a_missing_related_row_is_none(tenant: Tenant) -> None:
 
 def test_each_run_takes_its_own_values(tenant: Tenant) -> None:
     other = create_tenant(word="alder", first_id=2000)
-    files = PreparedQuery(
+    files = PreparedRows[File](
         lambda pk, name: File.unscoped.filter(pk=pk).exclude(name=name),
         models.UUIDField(),
         models.CharField(),
     )
     for file in (tenant.file, other.file, tenant.file):
-        assert files.rows(file.pk, "other.txt") == [file]
-        assert files.rows(file.pk, file.name) == []
-    assert files.rows(uuid.uuid4(), "other.txt") == []
+        assert files.get(file.pk, "other.txt") == [file]
+        assert files.get(file.pk, file.name) == []
+    assert files.get(uuid.uuid4(), "other.txt") == []
 
 
-def test_a_queryset_is_built_once(tenant: Tenant) -> None:
+def test_values_are_those_of_the_queryset_which_is_built_once(tenant: Tenant) -> None:
+    logs, log = Log.unscoped.order_by("pk"), Log.unscoped.get(pk=tenant.log.pk)
     builds = []
 
-    def build(pk: Any) -> models.QuerySet[Note]:
-        builds.append(pk)
-        return Note.unscoped.filter(pk=pk)
+    def build(client_id: Any, least: Any, until: Any) -> models.QuerySet[Log, Any]:
+        builds.append(client_id)
+        found = logs.filter(client_id=client_id, volume__gte=least, created_at__lte=until)
+        return found.values_list("barcode", "volume", "created_at")
 
-    notes = PreparedQuery(build, models.BigIntegerField())
-    for _ in range(3):
-        assert notes.rows(tenant.note.pk) == [tenant.note]
-    assert len(builds) == 1
+    query = PreparedQuery(
+        build, models.BigIntegerField(), Log._meta.get_field("volume"), models.DateTimeField()
+    )
+    for values, count in [
+        ((tenant.client.pk, log.volume, log.created_at), 1),
+        ((tenant.client.pk, log.volume + Decimal("0.001"), log.created_at), 0),
+        ((tenant.client.pk, log.volume, log.created_at - timedelta(microseconds=1)), 0),
+        ((tenant.client.pk + 1, log.volume, log.created_at), 0),
+    ]:
+        rows = query.fetch(*values)
+        assert len(rows) == count
+        assert len(builds) == 1
+        assert [tuple(row) for row in rows] == list(build(*values))
+        builds.pop()

@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.prepared_queries import PreparedRows
 from timba.errors import NotFound
 
 M = TypeVar("M", bound=models.Model)
@@ -65,7 +65,7 @@ class ScopedManager(models.Manager[M]):
         if _sees_rows(user):
             query = _query_by_id(self.model, related, is_staff=user.is_staff)
             with suppress(OverflowError, ValueError):
-                rows = query.rows(pk) if user.is_staff else query.rows(pk, user.client_id)
+                rows = query.get(pk) if user.is_staff else query.get(pk, user.client_id)
         if not rows:
             raise _not_found(self.model)
         return rows[0]
@@ -105,7 +105,7 @@ def _sees_rows(user: Any) -> bool:
 
 
 @cache
-def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) -> PreparedQuery[M]:
+def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) -> PreparedRows[M]:
     """Return the query of a visible row by its id and, except for staff, the user's client."""
 
     def build(pk: Any, client_id: Any = None) -> models.QuerySet[M]:
@@ -114,7 +114,7 @@ def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) ->
         return (rows.select_related(*related) if related else rows).filter(pk=pk)
 
     fields = [model._meta.pk] if is_staff else [model._meta.pk, models.BigIntegerField()]
-    return PreparedQuery(build, *fields)
+    return PreparedRows(build, *fields)
 
 
 def _not_found(model: type[models.Model]) -> NotFound:

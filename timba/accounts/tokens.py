@@ -26,7 +26,7 @@ from timba.accounts.token_cache import (
     forget_users,
     verified_tokens,
 )
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.prepared_queries import PreparedRows
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import NotSignedIn
 
@@ -36,7 +36,7 @@ _CLAIMS = ["typ", "sub", "sid", "ver", "jti", "iat", "exp"]
 _ALGORITHM, _AUDIENCE, _ISSUER = "HS256", "timba", "timba"
 _INVALID = "The token is invalid or has expired. Sign in again."
 
-_active_families = PreparedQuery(
+_active_families = PreparedRows[TokenFamily](
     lambda pk: TokenFamily.objects.filter(pk=pk, revoked_at__isnull=True).select_related(
         "user__client__subscription", "user__role"
     ),
@@ -130,7 +130,7 @@ def _decode(token: str, *, expected: str) -> Claims:
 
 
 def _get_active_family(claims: Claims) -> TokenFamily:
-    for family in _active_families.rows(claims.family_id):
+    for family in _active_families.get(claims.family_id):
         user = family.user
         is_current = (claims.user_id, claims.token_version) == (str(user.pk), user.token_version)
         if is_current and user.can_sign_in:

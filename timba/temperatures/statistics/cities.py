@@ -16,11 +16,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet, Subquery
+from django.db.models import BigIntegerField, IntegerField, QuerySet, Subquery
 
+from timba.db.prepared_queries import PreparedQuery
 from timba.errors import Unavailable
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.places.models import City
@@ -32,7 +33,6 @@ from timba.temperatures.readings.stored_readings import read_cities
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import ALL_TIME, TimeRange
 from timba.temperatures.statistics.caching import get_shared
-from timba.temperatures.statistics.compiled_query import CompiledQuery
 from timba.temperatures.statistics.counted_files import (
     MAX_ATTEMPTS,
     CountedTotals,
@@ -114,7 +114,7 @@ def _cached(
 ) -> CityStatistics | None:
     totals: Totals | None
     if bounds.is_unbounded:
-        rows = _TOTALS_OF_CITY.fetch(client_id=client_id, city_id=city_id)
+        rows = _totals_of_city.fetch(client_id, city_id)
         if not rows:
             return None
         (_, *values, name) = rows[0]
@@ -125,7 +125,7 @@ def _cached(
         if found is None:
             return None
         totals = Totals(**loads(found)) if found else None
-        names = _NAME_OF_CITY.fetch(client_id=client_id, city_id=city_id)
+        names = _name_of_city.fetch(client_id, city_id)
         name = names[0][0] if names else None
     return CityStatistics(city_id=city_id, name=name, totals=totals)
 
@@ -172,5 +172,5 @@ def _build_totals(client_id: Any, city_id: Any) -> QuerySet[CityTotals, Any]:
     return rows.annotate(name=Subquery(_build_name(client_id, city_id)))
 
 
-_NAME_OF_CITY: Final = CompiledQuery(_build_name, "client_id", "city_id")
-_TOTALS_OF_CITY: Final = CompiledQuery(_build_totals, "client_id", "city_id")
+_name_of_city = PreparedQuery(_build_name, BigIntegerField(), IntegerField())
+_totals_of_city = PreparedQuery(_build_totals, BigIntegerField(), IntegerField())

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import BigIntegerField, Count, DateTimeField, IntegerField, Q, QuerySet
 
+from timba.db.prepared_queries import PreparedQuery
 from timba.errors import Unavailable
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.objects import Run
 from timba.temperatures.readings.totals import Totals
 from timba.temperatures.statistics.bounds import TimeRange, to_datetime, to_microseconds
-from timba.temperatures.statistics.compiled_query import CompiledQuery
 
 # How often an answer is computed at most when the data changes meanwhile.
 MAX_ATTEMPTS: Final = 3
@@ -74,14 +73,8 @@ def _find_of_city(client_id: int, city_id: int, bounds: TimeRange) -> list[Count
     """Return what `find_overlapping` finds of one city."""
     if bounds.start >= bounds.stop:
         return []
-    adapt = connection.ops.adapt_datetimefield_value
-    rows = _OVERLAPPING_OF_CITY.fetch(
-        client_id=client_id,
-        city_id=city_id,
-        start=adapt(to_datetime(bounds.start)),
-        stop=adapt(to_datetime(bounds.stop)),
-    )
-    return _counted(rows)
+    start, stop = to_datetime(bounds.start), to_datetime(bounds.stop)
+    return _counted(_overlapping_of_city.fetch(client_id, city_id, start, stop))
 
 
 @contextmanager
@@ -140,4 +133,6 @@ def _build_of_city(
     return _overlapping(current_totals(client_id).filter(city_id=city_id), start, stop)
 
 
-_OVERLAPPING_OF_CITY: Final = CompiledQuery(_build_of_city, "client_id", "city_id", "start", "stop")
+_overlapping_of_city = PreparedQuery(
+    _build_of_city, BigIntegerField(), IntegerField(), DateTimeField(), DateTimeField()
+)
