@@ -20,7 +20,7 @@ from tests.conftest import MakeUser
 from tests.threads import at_once
 from timba import failpoints
 from timba.accounts.models import Client
-from timba.api import idempotency
+from timba.api import notes
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment
 from timba.events.models import OutboxEvent
@@ -28,6 +28,7 @@ from timba.files.models import File
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
 from timba.notes.models import Note
+from timba.notes.schemas import NoteSchema, serialize_note
 
 pytestmark = pytest.mark.django_db
 
@@ -122,14 +123,12 @@ def test_crashed_request_can_be_repeated_after_a_minute(api_client: APIClient) -
 def test_slow_request_that_was_replaced_changes_nothing(
     api_client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dumps = idempotency.dumps
-
-    def be_overtaken(value: object) -> bytes:
+    def be_overtaken(written: Note) -> NoteSchema:
         IdempotentRequest.objects.update(created_at=timezone.now())
-        return dumps(value)
+        return serialize_note(written)
 
     with monkeypatch.context() as patch:
-        patch.setattr(idempotency, "dumps", be_overtaken)
+        patch.setattr(notes, "serialize_note", be_overtaken)
         response = note(api_client)
     assert response.status_code == 409
     assert response.json()["detail"] == (

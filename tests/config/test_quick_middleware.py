@@ -1,4 +1,4 @@
-"""Programs that read through the API pass by the middleware of browsers; nobody else does."""
+"""Programs that call the API pass by the middleware of browsers; nobody else does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ BEARER = {"Authorization": "Bearer x"}
         ("GET", "/temperature-readings/7/", BEARER, True),
         ("HEAD", "/api/notes/", BEARER | {"Accept": "application/json"}, True),
         ("GET", "/timba/log", {"Authorization": "bearer x", "Accept": "*/*"}, True),
-        ("POST", "/api/notes/", BEARER, False),
+        ("POST", "/api/notes/", BEARER, True),
+        ("GET", "/health/live", {}, True),
         ("GET", "/api/notes/", {}, False),
         ("GET", "/api/notes/", {"Authorization": "Basic x"}, False),
         ("GET", "/api/notes/", BEARER | {"Accept": "text/html"}, False),
@@ -33,7 +34,7 @@ BEARER = {"Authorization": "Bearer x"}
         ("GET", "/upload/", BEARER, False),
     ],
 )
-def test_a_program_reads_through_the_api_with_a_token(
+def test_a_program_calls_the_api_with_a_token_or_checks_the_health(
     method: str, path: str, headers: dict[str, str], expected: bool
 ) -> None:
     assert is_from_program(RequestFactory().generic(method, path, headers=headers)) is expected

@@ -13,7 +13,6 @@ from django.http import HttpResponse, QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
@@ -22,6 +21,7 @@ from timba.api.http import (
     ACTING_CLIENT_HELP,
     CONSIGNMENT_LINK_HELP,
     IdField,
+    JSONResponse,
     acting_client,
     validated,
 )
@@ -152,7 +152,7 @@ class BatchView(UploadView):
         uploads = list(self.uploads)
         transaction.on_commit(self.uploads.clear)
         status = HTTPStatus.OK if all(a.duplicate for a in accepted) else HTTPStatus.ACCEPTED
-        return Response(self._result(uploads, accepted), status=status)
+        return JSONResponse(self._result(uploads, accepted), status=status)
 
     def _why_none(self, request: Request) -> str:
         for field in (IMAGES, FILES):
@@ -251,15 +251,15 @@ class TaskStatusView(APIView):
         responses={200: {"oneOf": [schema_of(TaskSchema), _TASKS]}},
         description='One id returns one task, several return `{"tasks": […]}`.',
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         task_ids = _task_ids(request.query_params.getlist("task_id"))
         files = File.objects.visible_to(request.user).filter(task_id__in=task_ids)
         found = {file.task_id: serialize_task(file) for file in files}
         if len(task_ids) > 1:
-            return Response({"tasks": [found.get(one) or _unknown(one) for one in task_ids]})
+            return JSONResponse({"tasks": [found.get(one) or _unknown(one) for one in task_ids]})
         if not found:
             raise NotFound("There is no such task.")
-        return Response(found[task_ids[0]])
+        return JSONResponse(found[task_ids[0]])
 
 
 def _task_ids(texts: Iterable[str]) -> list[uuid.UUID]:

@@ -12,7 +12,6 @@ from rest_framework import serializers
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.addresses import address_group
@@ -42,6 +41,7 @@ from timba.accounts.subscriptions import (
 from timba.api.authentication import actor_of
 from timba.api.http import (
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     paginated,
@@ -143,12 +143,12 @@ class ClientView(APIView):
         parameters=id_parameters("client"),
         responses={200: schema_of(ClientSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="client")
         actor, client_id = actor_of(request), params.get("client_id")
         # The actor's own client too is read anew: a cached one could be a second old.
         own_or_named = actor.client_id if client_id in (None, "") else client_id
-        return Response(serialize_client(acting_client(actor, own_or_named)))
+        return JSONResponse(serialize_client(acting_client(actor, own_or_named)))
 
     @extend_schema(
         summary="Add a client (/timba)",
@@ -157,7 +157,7 @@ class ClientView(APIView):
         responses={201: created_schema("client", ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> JSONResponse:
         return created_response("client", serialize_client(_open_client(request)))
 
 
@@ -173,14 +173,14 @@ class RestClientsView(APIView):
         parameters=[ClientsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ClientSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         clients = Client.objects.visible_to(actor_of(request)).select_related("subscription")
         client = requested_client(
             actor_of(request), validated_query(ClientsQuery, request).get("client_id")
         )
         if client is not None:
             clients = clients.filter(pk=client.pk)
-        return Response(paginated(clients, request=request, serialize=serialize_client))
+        return JSONResponse(paginated(clients, request=request, serialize=serialize_client))
 
     @extend_schema(
         summary="Add a client",
@@ -189,16 +189,16 @@ class RestClientsView(APIView):
         responses={201: schema_of(ClientSchema), **RATE_LIMIT_RESPONSE},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        return Response(serialize_client(_open_client(request)), status=201)
+    def post(self, request: Request) -> JSONResponse:
+        return JSONResponse(serialize_client(_open_client(request)), status=201)
 
 
 class RestClientView(APIView):
     """One client. `users.manage` is needed to change it; only staff suspend or reactivate it."""
 
     @extend_schema(summary="Get a client", responses={200: schema_of(ClientSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_client(visible_client(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_client(visible_client(request, pk)))
 
     @extend_schema(
         summary="Change a client",
@@ -206,11 +206,11 @@ class RestClientView(APIView):
         request=ClientSerializer(partial=True),
         responses={200: schema_of(ClientSchema)},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         client = visible_client(request, pk)
         changes = validated(ClientSerializer(data=request.data, partial=True))
         client = change_client(actor=actor_of(request), client=client, **changes)
-        return Response(serialize_client(client))
+        return JSONResponse(serialize_client(client))
 
     def http_method_not_allowed(
         self,
@@ -284,8 +284,8 @@ class SubscriptionView(APIView):
     @extend_schema(
         summary="Get a client's subscription", responses={200: schema_of(SubscriptionSchema)}
     )
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_subscription(visible_client(request, pk).subscription))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_subscription(visible_client(request, pk).subscription))
 
     @extend_schema(
         summary="Change a client's subscription",
@@ -293,8 +293,8 @@ class SubscriptionView(APIView):
         request=SubscriptionSerializer(partial=True),
         responses={200: schema_of(SubscriptionSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         client = visible_client(request, pk)
         changes = validated(SubscriptionSerializer(data=request.data, partial=True))
         subscription = change_subscription(actor=actor_of(request), client=client, **changes)
-        return Response(serialize_subscription(subscription))
+        return JSONResponse(serialize_subscription(subscription))

@@ -9,7 +9,6 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
@@ -18,6 +17,7 @@ from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     check_same_client,
@@ -130,9 +130,9 @@ class ConsignmentView(APIView):
         parameters=id_parameters("consignment"),
         responses={200: schema_of(ConsignmentSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
-        return Response(serialize_consignment(requested_consignment(request, params)))
+        return JSONResponse(serialize_consignment(requested_consignment(request, params)))
 
     @extend_schema(
         summary="Add a consignment (/timba)",
@@ -140,7 +140,7 @@ class ConsignmentView(APIView):
         responses={201: created_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> JSONResponse:
         return created_response("consignment", serialize_consignment(_create(request)))
 
     @extend_schema(
@@ -149,7 +149,7 @@ class ConsignmentView(APIView):
         request=ConsignmentWithIdSerializer(partial=True),
         responses={200: changed_schema("consignment", ConsignmentSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
         consignment = _change(request, requested_consignment(request, params), params)
         return changed_response("consignment", serialize_consignment(consignment))
@@ -160,7 +160,7 @@ class ConsignmentView(APIView):
         parameters=id_parameters("consignment"),
         responses={200: deleted_schema("consignment")},
     )
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
         consignment = requested_consignment(request, params)
         delete_consignment(actor=actor_of(request), consignment=consignment)
@@ -176,9 +176,9 @@ class ConsignmentsView(APIView):
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ConsignmentSchema, key="consignments")},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         filters = validated(ConsignmentsQuery(data=merge_body_into_query(request)))
-        return Response(_page(request, filters, key="consignments"))
+        return JSONResponse(_page(request, filters, key="consignments"))
 
 
 class RestConsignmentsView(APIView):
@@ -190,8 +190,10 @@ class RestConsignmentsView(APIView):
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ConsignmentSchema)},
     )
-    def get(self, request: Request) -> Response:
-        return Response(_page(request, validated_query(ConsignmentsQuery, request), key="results"))
+    def get(self, request: Request) -> JSONResponse:
+        return JSONResponse(
+            _page(request, validated_query(ConsignmentsQuery, request), key="results")
+        )
 
     @extend_schema(
         summary="Add a consignment",
@@ -199,35 +201,35 @@ class RestConsignmentsView(APIView):
         responses={201: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        return Response(serialize_consignment(_create(request)), status=201)
+    def post(self, request: Request) -> JSONResponse:
+        return JSONResponse(serialize_consignment(_create(request)), status=201)
 
 
 class RestConsignmentView(APIView):
     """One consignment."""
 
     @extend_schema(summary="Get a consignment", responses={200: schema_of(ConsignmentSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_consignment(visible_consignment(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_consignment(visible_consignment(request, pk)))
 
     @extend_schema(
         summary="Change a consignment",
         request=ConsignmentSerializer(partial=True),
         responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         consignment = visible_consignment(request, pk)
-        return Response(serialize_consignment(_change(request, consignment, request.data)))
+        return JSONResponse(serialize_consignment(_change(request, consignment, request.data)))
 
     @extend_schema(
         summary="Delete a consignment",
         description="Deletes its logs, and unlinks its files and notes.",
         responses={204: None},
     )
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         consignment = visible_consignment(request, pk)
         delete_consignment(actor=actor_of(request), consignment=consignment)
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
 def visible_consignment(request: Request, pk: int) -> Consignment:

@@ -11,9 +11,9 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from timba.api.http import JSONResponse
 from timba.serialization import dumps
 
 _INDEX: Final = {
@@ -77,8 +77,8 @@ class IndexView(APIView):
         summary="List the entry points of the API",
         responses={200: _INDEX_SCHEMA},
     )
-    def get(self, request: Request) -> Response:
-        return Response({name: request.build_absolute_uri(url) for name, url in _INDEX.items()})
+    def get(self, request: Request) -> JSONResponse:
+        return JSONResponse({name: request.build_absolute_uri(url) for name, url in _INDEX.items()})
 
 
 @cache

@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
@@ -19,6 +18,7 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     LIMIT_PARAMETER,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     parse_limit,
@@ -113,7 +113,7 @@ class EventsView(APIView):
         )
         if params["wait"]:
             _check_still_signed_in(request)
-        return Response(
+        return JSONResponse(
             {
                 "events": [serialize_event(event) for event in page.events],
                 "next": _next_url(request, page.epoch, page.position),

@@ -9,7 +9,6 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
@@ -21,6 +20,7 @@ from timba.api.http import (
     CLIENT_FILTER_HELP,
     CONSIGNMENT_LINK_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -129,7 +129,7 @@ class FilesView(OneFileView):
         parameters=[FilesQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(FileSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         filters = validated_query(FilesQuery, request)
         actor = actor_of(request)
         files = filter_by_client(File.objects.visible_to(actor), actor, filters.get("client_id"))
@@ -141,7 +141,9 @@ class FilesView(OneFileView):
         if filters.get("q"):
             files = files.filter(name_key__finds=filters["q"])
         order = ("-uploaded_at", "-id")
-        return Response(paginated(files, request=request, serialize=serialize_file, order=order))
+        return JSONResponse(
+            paginated(files, request=request, serialize=serialize_file, order=order)
+        )
 
     @extend_schema(
         summary="Upload a file",
@@ -150,12 +152,12 @@ class FilesView(OneFileView):
         responses={201: schema_of(FileSchema), 200: schema_of(FileSchema)},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         accepted = self.accept_one(request)
         body: dict[str, Any] = {**serialize_file(accepted.file)}
         if accepted.duplicate:
-            return Response({**body, "duplicate": True})
-        return Response(body, status=HTTPStatus.CREATED)
+            return JSONResponse({**body, "duplicate": True})
+        return JSONResponse(body, status=HTTPStatus.CREATED)
 
 
 class TemperatureUploadView(OneFileView):
@@ -178,7 +180,7 @@ class TemperatureUploadView(OneFileView):
         responses={201: schema_of(UploadedFileSchema), 200: schema_of(UploadedFileSchema)},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         accepted = self.accept_one(request)
         file = serialize_file(accepted.file)
         body = UploadedFileSchema(
@@ -188,16 +190,16 @@ class TemperatureUploadView(OneFileView):
             status=file["status"],
         )
         if accepted.duplicate:
-            return Response({**body, "duplicate": True})
-        return Response(body, status=HTTPStatus.CREATED)
+            return JSONResponse({**body, "duplicate": True})
+        return JSONResponse(body, status=HTTPStatus.CREATED)
 
 
 class FileView(APIView):
     """One file."""
 
     @extend_schema(summary="Get a file", responses={200: schema_of(FileSchema)})
-    def get(self, request: Request, pk: str) -> Response:
-        return Response(serialize_file(visible_file(actor_of(request), pk)))
+    def get(self, request: Request, pk: str) -> JSONResponse:
+        return JSONResponse(serialize_file(visible_file(actor_of(request), pk)))
 
     @extend_schema(
         summary="Link a file to a consignment or a log",
@@ -205,7 +207,7 @@ class FileView(APIView):
         request=FileLinksSerializer,
         responses={200: schema_of(FileSchema)},
     )
-    def patch(self, request: Request, pk: str) -> Response:
+    def patch(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
         file = visible_file(actor, pk)
         fields = validated(FileLinksSerializer(data=request.data))
@@ -216,13 +218,13 @@ class FileView(APIView):
         if "log_id" in fields:
             links["log"] = log
         file = link_file(actor=actor, file=file, **links)
-        return Response(serialize_file(file))
+        return JSONResponse(serialize_file(file))
 
     @extend_schema(summary="Delete a file", responses={204: None})
-    def delete(self, request: Request, pk: str) -> Response:
+    def delete(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
         delete_file(actor=actor, file=visible_file(actor, pk))
-        return Response(status=HTTPStatus.NO_CONTENT)
+        return JSONResponse(status=HTTPStatus.NO_CONTENT)
 
 
 class RetryView(APIView):
@@ -238,12 +240,12 @@ class RetryView(APIView):
         request=RetrySerializer,
         responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},
     )
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
         file = visible_file(actor, pk)
         fields = validated(RetrySerializer(data=request.data))
         file = retry_file(actor=actor, file=file, **fields)
-        return Response(serialize_file(file), status=HTTPStatus.ACCEPTED)
+        return JSONResponse(serialize_file(file), status=HTTPStatus.ACCEPTED)
 
 
 class RetryFailedView(APIView):
@@ -256,11 +258,11 @@ class RetryFailedView(APIView):
         request=None,
         responses={202: schema_of(RetriedFilesSchema)},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         actor = actor_of(request)
         client_id = merge_query_and_body(request, noun="file").get("client_id")
         retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return Response(RetriedFilesSchema(retried=retried), status=HTTPStatus.ACCEPTED)
+        return JSONResponse(RetriedFilesSchema(retried=retried), status=HTTPStatus.ACCEPTED)
 
 
 def visible_file(actor: User, pk: str) -> File:

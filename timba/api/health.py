@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from http import HTTPStatus
 from threading import Lock, Thread
-from typing import Annotated, Final, Literal, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
 
 from celery import current_app
 from confluent_kafka.admin import AdminClient
 from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba import __version__
+from timba.api.http import JSONResponse
 from timba.api.models import HealthProbe
 from timba.api.openapi import schema_of
 from timba.db.errors import is_disk_full, log_outage
@@ -86,8 +88,14 @@ class LivenessView(PublicView):
     @extend_schema(
         summary="Check that the process serves", responses={200: schema_of(LivenessSchema)}
     )
-    def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
-        return Response({"status": "ok"})
+    def get(self, request: HttpRequest) -> JSONResponse:  # noqa: ARG002 - DRF's signature
+        return JSONResponse({"status": "ok"})
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Asked every second, by every monitor: most of its time would be DRF's.
+        if request.method in {"GET", "HEAD"}:
+            return self.get(request)
+        return super().dispatch(request, *args, **kwargs)
 
 
 class ReadinessView(PublicView):
@@ -107,20 +115,20 @@ class ReadinessView(PublicView):
             )
         ],
     )
-    def get(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature
+    def get(self, request: Request) -> JSONResponse:  # noqa: ARG002 - DRF's signature
         statuses: dict[str, CheckStatus] = {
             name: check() for name, check in CHECKS.items() if _is_configured(name)
         }
         if is_draining():
             statuses["server"] = "stopping"
         if "server" in statuses or any(statuses[name] == "down" for name in _REQUIRED):
-            return Response(
+            return JSONResponse(
                 _readiness("down", statuses),
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 headers={"Retry-After": str(_RETRY_SECONDS)},
             )
         all_ok = all(status == "ok" for status in statuses.values())
-        return Response(_readiness("ok" if all_ok else "degraded", statuses))
+        return JSONResponse(_readiness("ok" if all_ok else "degraded", statuses))
 
 
 class CachedCheck:

@@ -9,7 +9,7 @@ import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import models
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -221,20 +221,16 @@ class StrictJSONParser(BaseParser):
         return data
 
 
-class OrjsonRenderer(BaseRenderer):
-    """JSON in UTF-8."""
+class JSONResponse(HttpResponse):
+    """A body as JSON in UTF-8, encoded once, without a renderer; empty where there is no body."""
 
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,  # noqa: ARG002 - DRF's signature
-        renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002 - DRF's signature
-    ) -> bytes:
-        return b"" if data is None else dumps(data)
+    def __init__(
+        self, body: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        content = b"" if body is None else dumps(body)
+        super().__init__(content, status=status, content_type="application/json", headers=headers)
+        if body is None:
+            del self.headers["Content-Type"]
 
 
 class IgnoreAcceptNegotiation(BaseContentNegotiation):

@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.answers import READ_AS_EXAMPLE, AnswersField
@@ -15,6 +14,7 @@ from timba.api.authentication import actor_of
 from timba.api.http import (
     CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     filter_by_client,
     paginated,
@@ -52,21 +52,21 @@ class ImportProfilesView(APIView):
         parameters=[ImportProfilesQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(ImportProfileSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         filters = validated_query(ImportProfilesQuery, request)
         actor = actor_of(request)
         profiles = filter_by_client(
             ImportProfile.objects.visible_to(actor), actor, filters.get("client_id")
         )
-        return Response(paginated(profiles, request=request, serialize=serialize_profile))
+        return JSONResponse(paginated(profiles, request=request, serialize=serialize_profile))
 
 
 class ImportProfileView(APIView):
     """One import profile."""
 
     @extend_schema(summary="Get an import profile", responses={200: schema_of(ImportProfileSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_profile(_visible_profile(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_profile(_visible_profile(request, pk)))
 
     @extend_schema(
         summary="Change an import profile",
@@ -74,20 +74,20 @@ class ImportProfileView(APIView):
         request=ImportProfileSerializer(partial=True),
         responses={200: schema_of(ImportProfileSchema)},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         profile = _visible_profile(request, pk)
         fields = validated(ImportProfileSerializer(data=request.data, partial=True))
         profile = change_profile(actor=actor_of(request), profile=profile, **fields)
-        return Response(serialize_profile(profile))
+        return JSONResponse(serialize_profile(profile))
 
     @extend_schema(
         summary="Delete an import profile",
         description="The next file with its header asks again.",
         responses={204: None},
     )
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         delete_profile(actor=actor_of(request), profile=_visible_profile(request, pk))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
 def _visible_profile(request: Request, pk: int) -> ImportProfile:

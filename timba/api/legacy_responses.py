@@ -8,9 +8,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
-from timba.api.http import check_storable
+from timba.api.http import JSONResponse, check_storable
 from timba.api.openapi import Schema, schema_of
 from timba.errors import Invalid
 
@@ -52,19 +51,19 @@ def get_id_or_400(params: Mapping[str, Any], *, noun: str) -> Any:
     return value
 
 
-def created_response(noun: str, data: Mapping[str, Any]) -> Response:
+def created_response(noun: str, data: Mapping[str, Any]) -> JSONResponse:
     """Return the response to a PUT."""
-    return Response({"message": f"The {noun} has been added.", "data": data}, status=201)
+    return JSONResponse({"message": f"The {noun} has been added.", "data": data}, status=201)
 
 
-def changed_response(noun: str, data: Mapping[str, Any]) -> Response:
+def changed_response(noun: str, data: Mapping[str, Any]) -> JSONResponse:
     """Return the response to a PATCH."""
-    return Response({"message": f"The {noun} has been changed.", "data": data})
+    return JSONResponse({"message": f"The {noun} has been changed.", "data": data})
 
 
-def deleted_response(noun: str) -> Response:
+def deleted_response(noun: str) -> JSONResponse:
     """Return the response to a DELETE."""
-    return Response({"message": f"The {noun} has been deleted."})
+    return JSONResponse({"message": f"The {noun} has been deleted."})
 
 
 def created_schema(noun: str, hint: Any) -> Schema:

@@ -8,13 +8,13 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
 from timba.api.consignments import get_linked_consignment, visible_consignment
 from timba.api.http import (
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     check_same_client,
     paginated,
@@ -143,8 +143,8 @@ class LogView(APIView):
         parameters=id_parameters("log"),
         responses={200: schema_of(LogSchema)},
     )
-    def get(self, request: Request) -> Response:
-        return Response(
+    def get(self, request: Request) -> JSONResponse:
+        return JSONResponse(
             serialize_log(_requested_log(request, merge_query_and_body(request, noun="log")))
         )
 
@@ -154,7 +154,7 @@ class LogView(APIView):
         responses={201: created_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
     @idempotent_for_logs
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> JSONResponse:
         fields = validated(NewLogOfConsignmentSerializer(data=request.data))
         consignment = _consignment(
             request, fields.pop("consignment_id"), fields.pop("client_id", None)
@@ -170,7 +170,7 @@ class LogView(APIView):
         request=LogWithIdSerializer(partial=True),
         responses={200: changed_schema("log", LogSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="log")
         return changed_response(
             "log", serialize_log(_change(request, _requested_log(request, params), params))
@@ -181,7 +181,7 @@ class LogView(APIView):
         parameters=id_parameters("log"),
         responses={200: deleted_schema("log")},
     )
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> JSONResponse:
         log = _requested_log(request, merge_query_and_body(request, noun="log"))
         delete_log(actor=actor_of(request), log=log)
         return deleted_response("log")
@@ -203,12 +203,12 @@ class LogsView(APIView):
         ],
         responses={200: _consignment_page_schema()},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         params = merge_body_into_query(request)
         consignment_id = get_id_or_400(params, noun="consignment")
         consignment = _consignment(request, consignment_id, params.get("client_id"))
         logs = _page(request, consignment, validated(LogsQuery(data=params)), key="logs")
-        return Response({"consignment": serialize_consignment(consignment), **logs})
+        return JSONResponse({"consignment": serialize_consignment(consignment), **logs})
 
 
 class RestLogsView(APIView):
@@ -220,9 +220,9 @@ class RestLogsView(APIView):
         parameters=[LogsQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(LogSchema)},
     )
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: int) -> JSONResponse:
         consignment = visible_consignment(request, pk)
-        return Response(
+        return JSONResponse(
             _page(request, consignment, validated_query(LogsQuery, request), key="results")
         )
 
@@ -232,10 +232,10 @@ class RestLogsView(APIView):
         responses={201: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
     @idempotent_for_logs
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, pk: int) -> JSONResponse:
         consignment = visible_consignment(request, pk)
         fields = validated(NewLogSerializer(data=request.data))
-        return Response(
+        return JSONResponse(
             serialize_log(add_log(actor=actor_of(request), consignment=consignment, **fields)),
             status=201,
         )
@@ -245,22 +245,22 @@ class RestLogView(APIView):
     """One log."""
 
     @extend_schema(summary="Get a log", responses={200: schema_of(LogSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_log(_visible_log(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_log(_visible_log(request, pk)))
 
     @extend_schema(
         summary="Change a log",
         request=LogSerializer(partial=True),
         responses={200: schema_of(LogSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         log = _visible_log(request, pk)
-        return Response(serialize_log(_change(request, log, request.data)))
+        return JSONResponse(serialize_log(_change(request, log, request.data)))
 
     @extend_schema(summary="Delete a log", responses={204: None})
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         delete_log(actor=actor_of(request), log=_visible_log(request, pk))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
 def _visible_log(request: Request, pk: int) -> Log:

@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of
@@ -16,6 +15,7 @@ from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     filter_by_client,
@@ -74,7 +74,7 @@ class NotesView(APIView):
         parameters=[NotesQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(NoteSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         filters = validated_query(NotesQuery, request)
         notes = filter_by_client(
             Note.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
@@ -83,13 +83,13 @@ class NotesView(APIView):
             notes = notes.filter(consignment=get_linked_consignment(actor_of(request), filters))
         if filters.get("q"):
             notes = notes.filter(contains_words(filters["q"]))
-        return Response(paginated(notes, request=request, serialize=serialize_note))
+        return JSONResponse(paginated(notes, request=request, serialize=serialize_note))
 
     @extend_schema(
         summary="Write a note", request=NewNoteSerializer, responses={201: schema_of(NoteSchema)}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         fields = validated(NewNoteSerializer(data=request.data))
         note = write_note(
             actor=actor_of(request),
@@ -98,20 +98,20 @@ class NotesView(APIView):
             content=fields["content"],
             consignment=get_linked_consignment(actor_of(request), fields),
         )
-        return Response(serialize_note(note), status=201)
+        return JSONResponse(serialize_note(note), status=201)
 
 
 class NoteView(APIView):
     """One note."""
 
     @extend_schema(summary="Get a note", responses={200: schema_of(NoteSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_note(_visible_note(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_note(_visible_note(request, pk)))
 
     @extend_schema(
         summary="Replace a note", request=NoteSerializer, responses={200: schema_of(NoteSchema)}
     )
-    def put(self, request: Request, pk: int) -> Response:
+    def put(self, request: Request, pk: int) -> JSONResponse:
         note = _visible_note(request, pk)
         fields = validated(NoteSerializer(data=request.data))
         return self._change(request, note, fields)
@@ -121,22 +121,22 @@ class NoteView(APIView):
         request=NoteSerializer(partial=True),
         responses={200: schema_of(NoteSchema)},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         note = _visible_note(request, pk)
         fields = validated(NoteSerializer(data=request.data, partial=True))
         return self._change(request, note, fields)
 
     @extend_schema(summary="Delete a note", responses={204: None})
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         delete_note(actor=actor_of(request), note=_visible_note(request, pk))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
-    def _change(self, request: Request, note: Note, fields: dict[str, Any]) -> Response:
+    def _change(self, request: Request, note: Note, fields: dict[str, Any]) -> JSONResponse:
         if "consignment_id" in fields:
             fields["consignment"] = get_linked_consignment(actor_of(request), fields)
             del fields["consignment_id"]
         note = change_note(actor=actor_of(request), note=note, **fields)
-        return Response(serialize_note(note))
+        return JSONResponse(serialize_note(note))
 
 
 def _visible_note(request: Request, pk: int) -> Note:

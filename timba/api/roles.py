@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import MAX_ROLE_NAME, Role
@@ -19,6 +18,7 @@ from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     paginated,
@@ -74,7 +74,7 @@ class RoleView(APIView):
         responses={201: created_schema("role", RoleSchema)},
     )
     @idempotent
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> JSONResponse:
         return created_response("role", serialize_role(_add(request)))
 
 
@@ -90,9 +90,9 @@ class RolesView(APIView):
         ],
         responses={200: page_schema(RoleSchema, key="roles")},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         client_id = merge_body_into_query(request).get("client_id")
-        return Response(_page(request, client_id, key="roles"))
+        return JSONResponse(_page(request, client_id, key="roles"))
 
 
 class RestRolesView(APIView):
@@ -104,24 +104,24 @@ class RestRolesView(APIView):
         parameters=[RolesQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(RoleSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         client_id = validated_query(RolesQuery, request).get("client_id")
-        return Response(_page(request, client_id, key="results"))
+        return JSONResponse(_page(request, client_id, key="results"))
 
     @extend_schema(
         summary="Add a role", request=NewRoleSerializer, responses={201: schema_of(RoleSchema)}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        return Response(serialize_role(_add(request)), status=201)
+    def post(self, request: Request) -> JSONResponse:
+        return JSONResponse(serialize_role(_add(request)), status=201)
 
 
 class RestRoleView(APIView):
     """One role. Built-in roles cannot be changed or deleted: 403, for staff too."""
 
     @extend_schema(summary="Get a role", responses={200: schema_of(RoleSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_role(_visible_role(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_role(_visible_role(request, pk)))
 
     @extend_schema(
         summary="Change a role",
@@ -129,19 +129,21 @@ class RestRoleView(APIView):
         request=RoleSerializer(partial=True),
         responses={200: schema_of(RoleSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         role = _visible_role(request, pk)
         fields = validated(RoleSerializer(data=request.data, partial=True))
-        return Response(serialize_role(change_role(actor=actor_of(request), role=role, **fields)))
+        return JSONResponse(
+            serialize_role(change_role(actor=actor_of(request), role=role, **fields))
+        )
 
     @extend_schema(
         summary="Delete a role",
         description="Built-in roles cannot be deleted, nor can a role in use.",
         responses={204: None, **CONFLICT_RESPONSE},
     )
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         delete_role(actor=actor_of(request), role=_visible_role(request, pk))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
 def _add(request: Request) -> Role:

@@ -17,13 +17,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.api.authentication import actor_of, authenticate_request, user_of
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     acting_client,
     check_storable,
     next_url,
@@ -169,7 +169,7 @@ class CityNameView(APIView):
         request=CityNameSerializer,
         responses={200: schema_of(CityNameSchema)},
     )
-    def put(self, request: Request, city_id: int) -> Response:
+    def put(self, request: Request, city_id: int) -> JSONResponse:
         fields = validated(CityNameSerializer(data=request.data))
         city = name_city(
             actor=actor_of(request),
@@ -177,7 +177,7 @@ class CityNameView(APIView):
             city_id=city_id,
             name=fields["name"],
         )
-        return Response(CityNameSchema(city_id=city.number, name=city.name))
+        return JSONResponse(CityNameSchema(city_id=city.number, name=city.name))
 
 
 def conditional_response(request: HttpRequest, body: Mapping[str, Any]) -> HttpResponseBase:

@@ -8,12 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.sign_in import check_credentials
 from timba.accounts.tokens import TokenPair, issue_tokens, revoke_tokens, rotate_tokens
-from timba.api.http import validated
+from timba.api.http import JSONResponse, validated
 from timba.api.openapi import RATE_LIMIT_RESPONSE, example_request, schema_of
 
 
@@ -59,7 +58,7 @@ class TokenView(APIView):
         request=CredentialsSerializer,
         responses={200: schema_of(TokensSchema), **RATE_LIMIT_RESPONSE},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         credentials = validated(CredentialsSerializer(data=request.data))
         user = check_credentials(request._request, **credentials)
         return _token_response(issue_tokens(user=user))
@@ -77,7 +76,7 @@ class RefreshView(APIView):
         request=RefreshTokenSerializer,
         responses={200: schema_of(TokensSchema)},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         return _token_response(
             rotate_tokens(**validated(RefreshTokenSerializer(data=request.data)))
         )
@@ -95,10 +94,10 @@ class RevokeView(APIView):
         request=RefreshTokenSerializer,
         responses={204: None},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> JSONResponse:
         revoke_tokens(**validated(RefreshTokenSerializer(data=request.data)))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
-def _token_response(pair: TokenPair) -> Response:
-    return Response(TokensSchema(access=pair.access, refresh=pair.refresh))
+def _token_response(pair: TokenPair) -> JSONResponse:
+    return JSONResponse(TokensSchema(access=pair.access, refresh=pair.refresh))

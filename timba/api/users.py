@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from timba.accounts.models import (
@@ -26,6 +25,7 @@ from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
+    JSONResponse,
     QuerySerializer,
     acting_client,
     check_same_client,
@@ -136,8 +136,8 @@ class UserView(APIView):
         parameters=id_parameters("user"),
         responses={200: schema_of(UserSchema)},
     )
-    def get(self, request: Request) -> Response:
-        return Response(
+    def get(self, request: Request) -> JSONResponse:
+        return JSONResponse(
             serialize_user(_requested_user(request, merge_query_and_body(request, noun="user")))
         )
 
@@ -147,7 +147,7 @@ class UserView(APIView):
         responses={201: created_schema("user", UserSchema)},
     )
     @idempotent
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> JSONResponse:
         return created_response("user", serialize_user(_add(request)))
 
     @extend_schema(
@@ -156,7 +156,7 @@ class UserView(APIView):
         request=UserWithIdSerializer(partial=True),
         responses={200: changed_schema("user", UserSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="user")
         return changed_response(
             "user", serialize_user(_change(request, _requested_user(request, params), params))
@@ -168,7 +168,7 @@ class UserView(APIView):
         parameters=id_parameters("user"),
         responses={200: deleted_schema("user"), **CONFLICT_RESPONSE},
     )
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> JSONResponse:
         user = _requested_user(request, merge_query_and_body(request, noun="user"))
         delete_user(actor=actor_of(request), user=user)
         return deleted_response("user")
@@ -186,9 +186,9 @@ class UsersView(APIView):
         ],
         responses={200: page_schema(UserSchema, key="users")},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         client_id = merge_body_into_query(request).get("client_id")
-        return Response(_page(request, client_id, key="users"))
+        return JSONResponse(_page(request, client_id, key="users"))
 
 
 class RestUsersView(APIView):
@@ -200,42 +200,42 @@ class RestUsersView(APIView):
         parameters=[UsersQuery, *PAGE_PARAMETERS],
         responses={200: page_schema(UserSchema)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> JSONResponse:
         client_id = validated_query(UsersQuery, request).get("client_id")
-        return Response(_page(request, client_id, key="results"))
+        return JSONResponse(_page(request, client_id, key="results"))
 
     @extend_schema(
         summary="Add a user", request=NewUserSerializer, responses={201: schema_of(UserSchema)}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        return Response(serialize_user(_add(request)), status=201)
+    def post(self, request: Request) -> JSONResponse:
+        return JSONResponse(serialize_user(_add(request)), status=201)
 
 
 class RestUserView(APIView):
     """One user."""
 
     @extend_schema(summary="Get a user", responses={200: schema_of(UserSchema)})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(serialize_user(_visible_user(request, pk)))
+    def get(self, request: Request, pk: int) -> JSONResponse:
+        return JSONResponse(serialize_user(_visible_user(request, pk)))
 
     @extend_schema(
         summary="Change a user",
         request=UserSerializer(partial=True),
         responses={200: schema_of(UserSchema), **CONFLICT_RESPONSE},
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    def patch(self, request: Request, pk: int) -> JSONResponse:
         user = _visible_user(request, pk)
-        return Response(serialize_user(_change(request, user, request.data)))
+        return JSONResponse(serialize_user(_change(request, user, request.data)))
 
     @extend_schema(
         summary="Delete a user",
         description="What the user created stays.",
         responses={204: None, **CONFLICT_RESPONSE},
     )
-    def delete(self, request: Request, pk: int) -> Response:
+    def delete(self, request: Request, pk: int) -> JSONResponse:
         delete_user(actor=actor_of(request), user=_visible_user(request, pk))
-        return Response(status=204)
+        return JSONResponse(status=204)
 
 
 def _visible_user(request: Request, pk: int) -> User:

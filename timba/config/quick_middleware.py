@@ -1,7 +1,7 @@
 """Middleware of Django and of packages, with a short way for requests that need little of it.
 
-A call of a program that reads through the API needs no session, no messages and no htmx; without
-these, half of the time of a cheap call would be theirs.
+The call of a program needs no session, no messages and no htmx, which would take half of the time
+of a cheap one.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ _request_log = logging.getLogger("django_structlog")
 
 
 def is_from_program(request: HttpRequest) -> bool:
-    """Whether a program reads through the API with an access token, and wants no page."""
+    """Whether a program calls the API with an access token, or checks the health."""
     is_it = request.__dict__.get("_is_from_program")
     if is_it is None:
         meta, path = request.META, request.path_info
         is_it = request.__dict__["_is_from_program"] = (
-            request.method in {"GET", "HEAD"}
-            and path.startswith(_API_PATHS)
+            path.startswith(_API_PATHS)
             and path not in _PAGES
             and meta.get("HTTP_AUTHORIZATION", "")[:7].lower() == "bearer "
             and "text/" not in meta.get("HTTP_ACCEPT", "").lower()
-        )
+        ) or path.startswith("/health/")
     return bool(is_it)
 
 

@@ -52,6 +52,9 @@ def _upload_or_page(request: HttpRequest) -> HttpResponseBase:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, because routes are tried one after the other, and monitors ask all day.
+    path("health/live", LivenessView.as_view(), name="live"),
+    path("health/ready", ReadinessView.as_view(), name="ready"),
     # Before the API's own routes, because browsers get a page at these two addresses.
     path("api/", _index_or_page),
     path("upload/", _upload_or_page),
@@ -62,8 +65,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         login_not_required(RedirectView.as_view(pattern_name="web:login", query_string=True)),
     ),
     site_path("admin/", staff_site.urls),
-    path("health/live", LivenessView.as_view(), name="live"),
-    path("health/ready", ReadinessView.as_view(), name="ready"),
     path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 

@@ -301,7 +301,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["timba.api.http.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["timba.api.http.OrjsonRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.http.IgnoreAcceptNegotiation",
     "DEFAULT_SCHEMA_CLASS": "timba.api.openapi.TimbaSchema",
     "EXCEPTION_HANDLER": "timba.api.problems.exception_handler",
