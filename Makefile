@@ -92,6 +92,8 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things time
 	done; \
 	tools/services run --durable postgres kafka -- $(BIN)/python bench/events.py \
 		|| failed+=" bench/events.py"; \
+	tools/services run --durable postgres redis -- $(BIN)/python bench/pickup.py \
+		|| failed+=" bench/pickup.py, Celery"; \
 	[ -z "$$failed" ] || { echo "Failed, or missed a bar:$$failed"; exit 1; }
 
 .PHONY: package
