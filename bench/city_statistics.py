@@ -87,6 +87,7 @@ def main() -> None:
     month_of_hours(disjoint, 100 * minutes)
     same = client_with("all overlapping", 100, lambda n: cities_by_minute(BEGIN + n * SECOND // 2))
     bounded("a statistic within bounds", same, minutes, limit=60)
+    bounded("the same, in two row groups a file", same, minutes, city_id=33)
     one = client_with("one city", 10, lambda n: one_city(BEGIN + n * 10 * MILLION * SECOND))
     bounded("a statistic within bounds", one, 100 * MILLION * SECOND)
     month_of_hours(one, 100 * MILLION * SECOND)
@@ -141,12 +142,14 @@ def random_bounds(rng: random.Random, span: int) -> TimeRange:
     return TimeRange(start=start, stop=stop)
 
 
-def bounded(name: str, client: Client, span: int, *, limit: float | None = None) -> None:
+def bounded(
+    name: str, client: Client, span: int, *, city_id: int = 7, limit: float | None = None
+) -> None:
     """Print the percentiles of statistics within bounds."""
     rng = random.Random(5)
 
     def compute() -> None:
-        city_statistics(client_id=client.pk, city_id=7, bounds=random_bounds(rng, span))
+        city_statistics(client_id=client.pk, city_id=city_id, bounds=random_bounds(rng, span))
 
     print_percentiles(name, compute, limit)
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.temperatures.readings.test_totals import total_one_by_one
 from timba.temperatures.readings import stored_readings
+from timba.temperatures.readings.city_starts import OBJECT_BYTES, read_city_starts
 from timba.temperatures.readings.stored_readings import (
     StoredReadings,
     iter_bucket_totals,
@@ -152,6 +153,36 @@ def test_row_groups_of_one_city_within_the_time_count_by_their_totals(
     assert merged.counts.tolist() == [990, 1000, 1000, 1000, 1000]
     assert merged.total() == total_one_by_one(of_one_city[10:])[2]
     assert (len(buckets[0]) > 30) == has_sums
+
+
+def test_cities_of_a_row_group_are_read_once_and_those_of_one_city_never() -> None:
+    stored, _ = store([[(city, at, at) for city in (1, 1, 2, 4) for at in range(50)]])
+    only, _ = store([[(3, at, at) for at in range(50)]])
+    for read, city, count, reads_cities in [
+        *[(stored, 2, 50, True), (stored, 1, 100, False), (stored, 4, 50, False)],
+        *[(only, 3, 50, False), (only, 3, 50, False)],
+    ]:
+        columns = [read_footer(read).metadata.row_group(0).column(n) for n in range(3)]
+        sizes = [column.total_compressed_size for column in columns]
+        CountingReader.taken = 0
+        # Not all readings: those would count by the totals of the row group.
+        totals = read_city(read, city, start=1, stop=2**62)
+        assert totals is not None
+        assert (totals.count, totals.first_at) == (count - count // 50, 1)
+        assert CountingReader.taken == sum(sizes[0 if reads_cities else 1 :])
+    CountingReader.taken = 0
+    assert read_city(stored, 3, **ANY_TIME) is None
+    assert CountingReader.taken == 0
+
+
+def test_where_cities_begin_takes_as_much_memory_as_they_are_many() -> None:
+    read_city_starts.cache_clear()
+    for cities in (2, 30_000):
+        stored, _ = store([[(city, 0, city) for city in range(1, cities + 1)]])
+        before = read_city_starts.size_bytes
+        assert read_city(stored, 2, **ANY_TIME) is not None
+        added = read_city_starts.size_bytes - before - OBJECT_BYTES
+        assert added == 4 * cities + 4 * (cities + 1)
 
 
 def test_a_footer_is_read_once_for_each_key() -> None:

@@ -34,6 +34,14 @@ def test_the_most_recently_used_results_are_cached_up_to_the_limit() -> None:
     assert (computed[6:], text.size_bytes) == (["bbbb"], 4)
 
 
+def test_a_key_of_some_arguments_leaves_out_the_others() -> None:
+    @bounded_cache(max_bytes=10, size_of=len, key=lambda _, name: name)
+    def text(suffix: str, name: str) -> str:
+        return name + suffix
+
+    assert [text("1", "a"), text("2", "a"), text("2", "b")] == ["a1", "a1", "b2"]
+
+
 def test_footers_take_no_more_memory_than_their_limit() -> None:
     """A footer may take megabytes, so the number of footers is no limit."""
     sink = io.BytesIO()

@@ -2,7 +2,8 @@
 
 The footer of an object tells which of its row groups can hold a city in a time range. It is cached,
 and only these row groups are read, one at a time. A row group of one city that lies completely in
-the time range counts by its totals, which the footer holds too.
+the time range counts by its totals, which the footer holds too. Where cities begin in a row group
+of several is cached as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from timba.temperatures.bounded_cache import bounded_cache
+from timba.temperatures.readings.city_starts import read_city_starts, read_first
 from timba.temperatures.readings.totals import (
     CityColumns,
     Int32Array,
@@ -158,6 +160,9 @@ def _iter_selected(
     groups = np.flatnonzero(selected).tolist()
     if not groups:
         return
+    if len(cities) == 1:
+        yield from _iter_city(stored, int(cities[0]), groups, start=start, stop=stop)
+        return
     first, last = np.int32(cities[0]), np.int32(cities[-1])
     with open_parquet(stored) as parquet:
         for group in groups:
@@ -165,14 +170,35 @@ def _iter_selected(
             # A row group is sorted by city, so the requested cities lie close together in it.
             part = slice(of_cities.searchsorted(first), of_cities.searchsorted(last, side="right"))
             of_cities, times, hundredths = of_cities[part], times[part], hundredths[part]
-            inside: slice | BoolArray
-            if first == last:
-                inside = slice(*times.searchsorted([start, stop]))
-            else:
-                inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
+            inside = np.isin(of_cities, cities) & (times >= start) & (times < stop)
             of_cities = of_cities[inside]
             if len(of_cities):
                 yield of_cities, times[inside], hundredths[inside]
+
+
+def _iter_city(
+    stored: StoredReadings, city_id: int, groups: list[int], *, start: int, stop: int
+) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
+    """Yield the readings of one city in [start, stop) from these row groups.
+
+    Only times and temperatures up to its last reading are decoded, and cities once in a process.
+    """
+    footer = read_footer(stored)
+    with open_parquet(stored) as parquet:
+        for group in groups:
+            if footer.first_cities[group] == footer.last_cities[group]:
+                rows = slice(0, int(footer.counts[group]))
+            else:
+                rows = read_city_starts(parquet, stored.key, group).rows(city_id)
+            if rows.start == rows.stop:
+                continue
+            times, degrees = read_first(parquet, group, ["at", "temperature"], rows.stop)
+            of_city = times.view(pa.int64()).to_numpy()[rows]
+            inside = slice(*of_city.searchsorted([start, stop]))
+            of_city = of_city[inside]
+            if len(of_city):
+                hundredths = degrees.view(pa.int32()).to_numpy()[rows][inside]
+                yield np.full(len(of_city), city_id, dtype=np.int32), of_city, hundredths
 
 
 def iter_city_totals(stored: StoredReadings) -> Iterator[CityColumns]:
