@@ -124,6 +124,22 @@ CASES = {
         "7,293.15,2026-01-05 06:00\n7,294.15,2026-01-05 07:00\n",
         asks="unit",
     ),
+    "a header of two rows": Case(
+        data="\t\t\tTemp\tHi\tLow\nCity\tDate\tTime\tOut\tTemp\tTemp\n"
+        "7\t01/16/25\t12:00 AM\t21.5\t22.0\t21.0\nbad\n"
+        "7\t01/16/25\t12:30 AM\t22.5\t23.0\t22.0\n",
+        cities={7: (2, 21.5, 22.5, 22.0)},
+        rejected=1,
+        read_as={
+            "skipped_lines": 2,
+            "columns": {"city_id": 1, "temperature": 4, "date": 2, "time": 3},
+        },
+    ),
+    "a header of two rows, with temperatures indoors and outdoors": Case(
+        data="\t\t\tTemp\tHi\tIn\nCity\tDate\tTime\tOut\tTemp\tTemp\n"
+        "7\t01/16/25\t12:00 AM\t21.5\t22.0\t24.0\n",
+        asks="columns.temperature",
+    ),
     "only CR at the end of lines": Case(
         data="city_id,temperature,timestamp\r7,1.5,2026-01-05 06:00\r7,2.5,2026-01-05 07:00\r",
         cities={7: (2, 1.5, 2.5, 2.0)},

@@ -120,7 +120,7 @@ def test_the_zone_of_a_time_is_known(text: str, zone: NamedZone | None) -> None:
         "Length (m)", "Amount", "Влажность", "Wind speed", "Moisture %", "Holzfeuchte",
         "Puukosteus", "Luftfuktighet", "Forecast temp", "Temp SD", "Temperature anomaly",
         "min", "Energy (kWh)", "Temp. Obergrenze", "Temperatura zadana",
-        "Asetuslämpötila", "Заданная температура",
+        "Asetuslämpötila", "Заданная температура", "Out Hum",
     ],
 )  # fmt: skip
 def test_what_else_loggers_and_tallies_name_is_no_field_of_a_reading(text: str) -> None:
@@ -147,6 +147,10 @@ def test_a_header_that_says_exactly_so_is_stronger(stronger: str, weaker: str) -
     assert other is not None
     assert one.field == other.field
     assert one.rank < other.rank
+
+
+def test_indoors_and_outdoors_are_equally_strong() -> None:
+    assert parse_header("Temp Out") == parse_header("In Temp") is not None
 
 
 @pytest.mark.parametrize("text", ["", " ", "depot", "21.5", "2026-01-31", "x" * 121])

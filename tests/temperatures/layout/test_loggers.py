@@ -87,6 +87,18 @@ EXPORTS = {
             skipped_lines=5,
         ),
     ),
+    "WeatherLink, with a header of two rows": Export(
+        text="\t\tTemp\tHi\tLow\tOut\tDew\nDate\tTime\tOut\tTemp\tTemp\tHum\tPt.\n"
+        "24/06/14\t12:00 PM\t21.5\t22.0\t21.0\t56\t12.4\n"
+        "24/06/32\t12:30 PM\t21.5\t22.0\t21.0\t56\t12.4\n",
+        layout=Layout(
+            delimiter="\t",
+            columns=no_city(2, 0, 1),
+            width=7,
+            dates=DateOrder.DAY_FIRST,
+            skipped_lines=2,
+        ),
+    ),
     "LogTag": Export(
         text="Date,Time,Temperature (°C),Elapsed time\n2014-06-24,12:00:00,21.5,0\n",
         layout=Layout(columns=no_city(2, 0, 1), width=4, skipped_lines=1),

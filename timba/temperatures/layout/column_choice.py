@@ -49,7 +49,7 @@ def column_name(table: Table, column: int) -> str:
 def take(table: Table, choice: ColumnChoice, name: str, column: int) -> None:
     choice.columns[name] = column
     is_named = column < len(table.cells) and table.cells[column] is not None
-    place = f"from line {table.header_row}" if is_named else "by its place"
+    place = f"from {table.header_place}" if is_named else "by its place"
     choice.evidence[f"columns.{name}"] = (
         f"{title(name)} in column {column_name(table, column)}, {place}."
     )

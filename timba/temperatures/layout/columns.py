@@ -115,20 +115,29 @@ def _apply_answers(table: Table, choice: ColumnChoice, answers: Answers) -> None
         choice.evidence[f"columns.{name}"] = f"{title(name)} in column {column}, {source}."
 
 
+def temperature_columns(table: Table) -> list[int]:
+    """Return the columns that the header calls the temperature with the same right."""
+    choice = ColumnChoice()
+    _choose_time(table, choice)
+    return _named_temperatures(table, choice)
+
+
 def _choose_temperature(table: Table, choice: ColumnChoice) -> None:
+    columns = table.open_temperatures or _named_temperatures(table, choice)
+    if len(columns) > 1:
+        ask_which(table, choice, TEMPERATURE, columns)
+    elif columns and not table.open_temperatures:
+        take(table, choice, TEMPERATURE, columns[0])
+    else:
+        ask_for_missing(choice, TEMPERATURE, columns or _free_numbers(table, choice))
+
+
+def _named_temperatures(table: Table, choice: ColumnChoice) -> list[int]:
     named = [each for each in columns_named(table, choice, TEMPERATURE) if each[0] < DOUBTFUL]
     if not named and table.names(UNIT):
         named = columns_named(table, choice, VALUE)
     numeric = [each for each in named if table.count(each[1], NUMBER)]
-    columns = strongest(numeric or named)
-    if len(columns) > 1:
-        columns = _without_conversions(table, columns)
-    if len(columns) == 1:
-        take(table, choice, TEMPERATURE, columns[0])
-    elif columns:
-        ask_which(table, choice, TEMPERATURE, columns)
-    else:
-        ask_for_missing(choice, TEMPERATURE, _free_numbers(table, choice))
+    return _without_conversions(table, strongest(numeric or named))
 
 
 def _free_numbers(table: Table, choice: ColumnChoice) -> list[int]:

@@ -16,6 +16,7 @@ from timba.temperatures.layout.encodings import Head
 from timba.temperatures.layout.layouts import PLAIN, PLAIN_FIELDS, Layout, Unit
 from timba.temperatures.layout.tables import Table, find_table, has_reading
 from timba.temperatures.layout.temperature_units import read_unit
+from timba.temperatures.layout.two_row_headers import join_header_rows
 from timba.temperatures.layout.units import decide_unit, has_unit_signs, is_plausible
 from timba.temperatures.layout.zone_decisions import decide_zone
 from timba.temperatures.lines.parsing import Reading, line_parser
@@ -87,6 +88,7 @@ def draft_head(head: Head, answers: Answers, lines: Lines | None = None) -> Draf
     table = find_table(head.lines, delimiter=answers.delimiter, columns=max(numbers, default=0))
     if table is None:
         return None
+    table = join_header_rows(table)
     choice = choose_columns(table, answers)
     columns = choice.to_columns()
     used = (columns.city or 0, columns.temperature, columns.timestamp, columns.time or 0)

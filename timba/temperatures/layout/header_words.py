@@ -136,7 +136,7 @@ EXTREME_TEMPERATURE: Final = re.compile(r"t ?(?:min|max|avg|mean)")
 # Words beside “temperature” that say nothing else than that.
 QUALIFIERS: Final = fold_words(
     """
-        the of in a air ambient room outdoor outside external indoor inside internal measured
+        the of in out a air ambient room outdoor outside external indoor inside internal measured
         actual current value reading sensor probe logger channel ch luft raum außen innen umgebung
         gemessen gemessene aktuelle wert messwert sensor fühler kanal air ambiante ext int mesurée
         valeur sonde capteur aire ambiente exterior interior medida valor sensor sonda canal
@@ -149,7 +149,7 @@ _TEMPERATURE_STEM: Final = r"temperat|lampotil|температ"
 TEMPERATURE_STEM: Final = re.compile(_TEMPERATURE_STEM)
 # What is measured or told beside a temperature, and what is no logger's column at all.
 OTHER_WORDS: Final = re.compile(
-    r"\b(?:humid|rh\b|\w*feucht|luftf|humed|wilgot|mitrum|dregm|dregn|\w*niisk|\w*kosteu|\w*fukt"
+    r"\b(?:humid|hum\b|rh\b|\w*feucht|luftf|humed|wilgot|mitrum|dregm|dregn|\w*niisk|\w*kosteu|\w*fukt"
     r"|влажн|волог|hygro|\w*moist"
     r"|dew|taupunkt|tau\b|rosee|rocio|punkt rosy|rosy\b|ras(?:as|os)\b|kaste|dagg|точка рос|роса\b"
     r"|wet bulb|dry bulb|heat index|feels|apparent|wind|windchill|gefuhlt|press|druck|baro"

@@ -36,7 +36,7 @@ _MAX_COLUMNS: Final = 256
 # Rows that tell what the columns hold.
 SAMPLE: Final = 50
 # Characters of a line that are looked at.
-_MAX_LINE: Final = 4000
+MAX_LINE: Final = 4000
 # A row of units, or the first row of a table, may be unlike the others.
 _UNLIKE_ROWS: Final = 3
 
@@ -55,7 +55,9 @@ class Table:
     """The lines of a file as a table; `header_row` is 0 for one without a header.
 
     `rows` are those beneath the header that are not blank. `width` is their usual number of fields.
-    Without a header, `is_positional` says that they are in the order of the plain layout.
+    Without a header, `is_positional` says that they are in the order of the plain layout. With a
+    header of two rows, `header_row` is the lower one. `open_temperatures` are the columns of which
+    it cannot be told whether they hold the temperature.
     """
 
     delimiter: str
@@ -66,6 +68,15 @@ class Table:
     preamble: Sequence[str] = ()
     width: int = len(PLAIN_FIELDS)
     is_positional: bool = False
+    has_two_header_rows: bool = False
+    open_temperatures: Sequence[int] = ()
+
+    @property
+    def header_place(self) -> str:
+        """Where the header stands, for people: `line 2`, or `lines 1 and 2`."""
+        if self.has_two_header_rows:
+            return f"lines {self.header_row - 1} and {self.header_row}"
+        return f"line {self.header_row}"
 
     @property
     def sample(self) -> Sequence[Row]:
@@ -132,7 +143,7 @@ def is_positional(fields: Sequence[str]) -> bool:
 def _rows(lines: Sequence[str], delimiter: str, first: int = 0) -> Iterator[Row]:
     for number, line in enumerate(lines[first:], start=first + 1):
         if line.strip(" \t\0"):
-            yield Row(number, line, split_fields(line[:_MAX_LINE], delimiter))
+            yield Row(number, line, split_fields(line[:MAX_LINE], delimiter))
 
 
 def _make(lines: Sequence[str], delimiter: str, header: Row | None = None) -> Table:
@@ -192,7 +203,7 @@ def _has_readings_above(table: Table, delimiters: Sequence[str]) -> bool:
         is_positional(fields) or (has_reading(fields) and len(fields) == table.width)
         for line in table.preamble
         for delimiter in delimiters
-        for fields in [split_fields(line[:_MAX_LINE], delimiter)]
+        for fields in [split_fields(line[:MAX_LINE], delimiter)]
     )
 
 
@@ -201,7 +212,7 @@ def _headers(lines: Sequence[str], delimiters: Sequence[str]) -> Iterator[tuple[
     for number, line in enumerate(lines[: MAX_PREAMBLE + 1], start=1):
         if searched > _MAX_SEARCHED:
             return
-        if len(line) > _MAX_LINE or not _may_be_header(line):
+        if len(line) > MAX_LINE or not _may_be_header(line):
             continue
         for delimiter in sorted(delimiters, key=line.count, reverse=True):
             fields = split_fields(line, delimiter)
@@ -231,7 +242,7 @@ def _find_below_line_one(
     lines: Sequence[str], delimiters: Sequence[str], *, is_answered: bool
 ) -> Table | None:
     """Find a header on line 1 whose words leave something open."""
-    if not lines or len(lines[0]) > _MAX_LINE:
+    if not lines or len(lines[0]) > MAX_LINE:
         return None
     for delimiter in delimiters:
         fields = split_fields(lines[0], delimiter)

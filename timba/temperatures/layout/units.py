@@ -88,7 +88,7 @@ def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
         cell = table.cells[column]
         unit = cell.unit if cell else find_unit(table.header[column])
         if unit is not None:
-            return unit, f"from line {table.header_row}"
+            return unit, f"from {table.header_place}"
     if table.header_row and table.rows:
         first = table.rows[0]
         if unit_beneath := read_unit(table.text(first, column)):

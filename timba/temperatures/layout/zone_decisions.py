@@ -88,7 +88,7 @@ def _in_header(table: Table, columns: Sequence[int]) -> tuple[NamedZone, str] | 
     zones = [cell.zone for cell in cells if cell is not None and cell.zone is not None]
     if not zones:
         return None
-    place = f"from line {table.header_row}"
+    place = f"from {table.header_place}"
     if len({zone.offset for zone in zones}) > 1:
         return NamedZone(None, "/".join(zone.text for zone in zones)), place
     return zones[0], place
