@@ -14,6 +14,9 @@ from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Any, Final
 
+from django.db.models import BigIntegerField, CharField, QuerySet
+
+from timba.db.prepared_queries import PreparedQuery
 from timba.files.disk import has_space_to_work
 from timba.files.leases import claim, waiting_files
 from timba.files.models import File
@@ -37,13 +40,21 @@ def next_waiting(
 
 def _first(queue: str, after: int, excluded: Collection[int]) -> tuple[uuid.UUID, int] | None:
     """Return the ids of a queue's next file and of its client."""
-    waiting = waiting_files().filter(queue=queue).order_by("client_id", "uploaded_at")
     for start in (after, 0):
-        while first := waiting.filter(client_id__gt=start).values_list("pk", "client_id").first():
-            if first[1] not in excluded:
-                return first
-            start = first[1]  # noqa: PLW2901 - one index lookup per client, however many files it has
+        while rows := _first_above.fetch(queue, start):
+            file_id, client_id = rows[0]
+            if client_id not in excluded:
+                return file_id, client_id
+            start = client_id  # noqa: PLW2901 - one index lookup per client, however many files it has
     return None
+
+
+def _build_first(queue: str, client_id: int) -> QuerySet[File, Any]:
+    waiting = waiting_files().filter(queue=queue, client_id__gt=client_id)
+    return waiting.order_by("client_id", "uploaded_at").values_list("pk", "client_id")[:1]
+
+
+_first_above = PreparedQuery(_build_first, CharField(), BigIntegerField())
 
 
 class Slots:
