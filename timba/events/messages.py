@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict
 
 import orjson
 
-from timba.events.models import OutboxEvent
+from timba.events.models import EventRow, OutboxEvent
 from timba.serialization import format_utc
 
 
@@ -26,7 +26,7 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_message(event: OutboxEvent) -> Message:
+def build_message(event: EventRow | OutboxEvent) -> Message:
     """Return the event as a message; every delivery of an event has the same headers and value."""
     return Message(
         topic=event.topic,

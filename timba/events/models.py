@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final, Self
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import starmap
+from typing import Final, NamedTuple, Self, TypeVar
 
 from django.db import models
 
 _MAX_BATCH_CHARACTERS: Final = 8 * 1024**2
-_CHUNK: Final = 50
+_CHUNK: Final = 200
+
+
+class EventRow(NamedTuple):
+    """What a broker needs of an `OutboxEvent`; the fields are those of the model."""
+
+    id: int
+    event_id: uuid.UUID
+    client_id: int
+    epoch: int
+    sequence: int
+    topic: str
+    key: str
+    type: str
+    source: str
+    time: datetime
+    request_id: str
+    value: str
+
+
+_AnyEvent = TypeVar("_AnyEvent", "OutboxEvent", EventRow)
 
 
 class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
@@ -18,19 +41,37 @@ class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
         """Return the events that no publisher has acknowledged, in the order of delivery."""
         return self.filter(published_at__isnull=True).order_by("id")
 
+    def with_ids(self, ids: Sequence[int]) -> Self:
+        """Return the events with the given ids, which are in ascending order.
+
+        Ids without a gap are a range, which a database parses far faster than a list.
+        """
+        if ids and ids[-1] - ids[0] + 1 == len(ids):
+            return self.filter(pk__range=(ids[0], ids[-1]))
+        return self.filter(pk__in=ids)
+
     def fetch_batch(self, limit: int) -> list[OutboxEvent]:
         """Return the first events: at most `limit`, and about 8 million characters of values.
 
         The first event is returned whatever its size.
         """
-        batch: list[OutboxEvent] = []
-        size = 0
-        for event in self[:limit].iterator(chunk_size=_CHUNK):
-            size += len(event.value)
-            if batch and size > _MAX_BATCH_CHARACTERS:
-                break
-            batch.append(event)
-        return batch
+        return _take_until_full(self[:limit].iterator(chunk_size=_CHUNK))
+
+    def fetch_rows(self, limit: int) -> list[EventRow]:
+        """Return the same events as `fetch_batch`, as tuples, which are built far faster."""
+        rows = self.values_list(*EventRow.__annotations__)[:limit].iterator(chunk_size=_CHUNK)
+        return _take_until_full(starmap(EventRow, rows))
+
+
+def _take_until_full(events: Iterable[_AnyEvent]) -> list[_AnyEvent]:
+    batch: list[_AnyEvent] = []
+    size = 0
+    for event in events:
+        size += len(event.value)
+        if batch and size > _MAX_BATCH_CHARACTERS:
+            break
+        batch.append(event)
+    return batch
 
 
 class Stream(models.Model):

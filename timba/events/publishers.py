@@ -184,7 +184,7 @@ class KafkaPublisher:
                     message.topic,
                     key=message.key,
                     value=message.value,
-                    headers=[(name, text.encode()) for name, text in message.headers.items()],
+                    headers=dict(message.headers),
                     on_delivery=partial(_record_outcome, outcomes, position),
                 )
             except KafkaException as error:
