@@ -14,6 +14,7 @@ from tests.factories import StaffFactory, Tenant, create_tenant
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
 from timba.db.prepared_queries import PreparedQuery, PreparedRows
+from timba.errors import NotFound
 from timba.files.models import File, ImportProfile
 from timba.notes.models import Note
 
@@ -99,3 +100,12 @@ def test_values_are_those_of_the_queryset_which_is_built_once(tenant: Tenant) ->
         assert len(builds) == 1
         assert [tuple(row) for row in rows] == list(build(*values))
         builds.pop()
+
+
+@pytest.mark.parametrize("pk", [2**63, -(2**63) - 1, 10**30])
+def test_an_id_of_more_than_64_bits_is_not_found_without_a_query(
+    pk: int, tenant: Tenant, django_assert_num_queries: Any
+) -> None:
+    Note.objects.get_visible(tenant.user, tenant.note.pk)
+    with django_assert_num_queries(0), pytest.raises(NotFound):
+        Note.objects.get_visible(tenant.user, pk)

@@ -110,4 +110,8 @@ class _Parameter(models.Expression):
     def value_in(self, values: Sequence[Any]) -> Any:
         """Return its value as the database takes it."""
         value = values[self._position]
-        return self.output_field.get_db_prep_value(value, connection, prepared=False)
+        value = self.output_field.get_db_prep_value(value, connection, prepared=False)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            # PostgreSQL would read the whole table: no index compares such numbers.
+            raise OverflowError("An integer has 64 bits at most.")
+        return value
