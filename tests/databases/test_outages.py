@@ -7,12 +7,15 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from celery.fixups.django import DjangoWorkerFixup
+from celery.signals import task_prerun
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, connections, transaction
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.database_faults import break_connection_at, replace_in_sql
 from timba.accounts.models import Client
+from timba.config.celery import app as celery_app
 from timba.db import errors, server_connections
 from timba.db.errors import is_database_outage, is_disk_full
 
@@ -149,6 +152,17 @@ def test_a_connection_that_was_cut_a_moment_after_its_last_use_is_replaced(
     assert session_id() == session
     cut_by_another(session)
     close_old_connections()  # as Django does between two requests
+    assert session_id() != session
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_celery_task_begins_with_a_connection_that_works() -> None:
+    fixup = DjangoWorkerFixup(celery_app)
+    session = session_id()
+    fixup.close_database()  # as Celery does before and after each task
+    assert session_id() == session
+    cut_by_another(session)
+    task_prerun.send(sender=None)
     assert session_id() != session
 
 

@@ -20,8 +20,14 @@ from typing import IO, Any, Final, ParamSpec
 import structlog
 from billiard import current_process
 from celery import shared_task
-from celery.signals import celeryd_after_setup, worker_process_init, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    task_prerun,
+    worker_process_init,
+    worker_shutting_down,
+)
 from django.conf import settings
+from django.db import close_old_connections
 
 from timba import wakeup
 from timba.db.errors import database_errors, is_database_outage, log_outage
@@ -168,6 +174,12 @@ def _messages_in(queue: str, connection: Any) -> int:
     # Declared because kombu, with a key prefix, takes every queue of Redis for missing.
     declared = connection.default_channel.queue_declare(queue, durable=True, auto_delete=False)
     return int(declared.message_count)
+
+
+@task_prerun.connect
+def check_connection(**_: Any) -> None:
+    """Replace a connection to the database that no longer works, as Django does for a request."""
+    close_old_connections()
 
 
 @celeryd_after_setup.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -177,6 +178,8 @@ CELERY_BROKER_URL = BROKER_URL or None
 CELERY_TASK_DEFAULT_QUEUE = "fast"
 CELERY_TASK_ACKS_LATE = False  # a lost file is recovered by the lease in its row, not by the broker
 CELERY_TASK_IGNORE_RESULT = True
+# Children keep their connection to the database; otherwise Celery closes it before each task.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_PUBLISH_RETRY = False  # the sweeper is the retry
