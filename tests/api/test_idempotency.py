@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 import time_machine
@@ -20,7 +21,6 @@ from tests.conftest import MakeUser
 from tests.threads import at_once
 from timba import failpoints
 from timba.accounts.models import Client
-from timba.api import notes
 from timba.api.models import IdempotentRequest
 from timba.consignments.models import Consignment
 from timba.events.models import OutboxEvent
@@ -28,7 +28,6 @@ from timba.files.models import File
 from timba.files.storage import store
 from timba.files.sweeping import sweep_files
 from timba.notes.models import Note
-from timba.notes.schemas import NoteSchema, serialize_note
 
 pytestmark = pytest.mark.django_db
 
@@ -56,16 +55,25 @@ class PowerCut(BaseException):
     """Ends the process between two steps."""
 
 
-@contextmanager
-def failing_once(point: str, failure: BaseException) -> Iterator[None]:
+def failing_once(point: str, failure: BaseException) -> AbstractContextManager[None]:
     """Make the first request that reaches a failpoint fail there."""
-    pending = [failure]
 
-    def fail(name: str) -> None:
+    def fail() -> NoReturn:
+        raise failure
+
+    return once(point, fail)
+
+
+@contextmanager
+def once(point: str, act: Callable[[], object]) -> Iterator[None]:
+    """Act when the first request reaches a failpoint."""
+    pending = [act]
+
+    def reached(name: str) -> None:
         if name == point and pending:
-            raise pending.pop()
+            pending.pop()()
 
-    failpoints.set_hook(fail)
+    failpoints.set_hook(reached)
     try:
         yield
     finally:
@@ -120,15 +128,11 @@ def test_crashed_request_can_be_repeated_after_a_minute(api_client: APIClient) -
     assert Note.unscoped.count() == 2
 
 
-def test_slow_request_that_was_replaced_changes_nothing(
-    api_client: APIClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def be_overtaken(written: Note) -> NoteSchema:
+def test_slow_request_that_was_replaced_changes_nothing(api_client: APIClient) -> None:
+    def be_overtaken() -> None:
         IdempotentRequest.objects.update(created_at=timezone.now())
-        return serialize_note(written)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(notes, "serialize_note", be_overtaken)
+    with once("idempotency.effect_written", be_overtaken):
         response = note(api_client)
     assert response.status_code == 409
     assert response.json()["detail"] == (

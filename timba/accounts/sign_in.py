@@ -29,7 +29,7 @@ from django.utils import timezone
 
 from timba.accounts.models import MAX_USERNAME, User
 from timba.accounts.rate_limit import ConcurrencyLimiter, Rate, check_rate, hit
-from timba.db.prepared_queries import PreparedRows
+from timba.db.compiled_queries import CompiledRows
 from timba.db.text import is_storable
 from timba.db.transactions import outside_transactions
 from timba.errors import DomainError, Invalid, NotSignedIn, TooManyAttempts, Unavailable
@@ -42,7 +42,7 @@ _CONFIRMATIONS: Final = Rate(scope="confirm", limit=10, window=timedelta(minutes
 # A slot is held only while hashing, never while waiting for the database.
 _hash_limiter = ConcurrencyLimiter(at_once=AT_ONCE, waiting=WAITING)
 
-_users_by_id = PreparedRows[User](
+_users_by_id = CompiledRows[User](
     lambda pk: User.unscoped.get_queryset().with_client_and_role().filter(pk=pk), BigIntegerField()
 )
 _WRONG_CREDENTIALS = "The username or the password is not right."

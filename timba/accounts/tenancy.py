@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
-from timba.db.prepared_queries import PreparedRows
+from timba.db.compiled_queries import CompiledRows
 from timba.errors import NotFound
 
 M = TypeVar("M", bound=models.Model)
@@ -98,14 +98,14 @@ class _Viewer(NamedTuple):
 
 
 def _sees_rows(user: Any) -> bool:
-    """Whether a user may see any rows: anonymous and inactive users may not."""
+    """Whether a user may see any rows: anonymous, inactive and clientless users may not."""
     if isinstance(user, AnonymousUser) or not getattr(user, "is_active", False):
         return False
     return bool(user.is_staff) or user.client_id is not None
 
 
 @cache
-def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) -> PreparedRows[M]:
+def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) -> CompiledRows[M]:
     """Return the query of a visible row by its id and, except for staff, the user's client."""
 
     def build(pk: Any, client_id: Any = None) -> models.QuerySet[M]:
@@ -114,7 +114,7 @@ def _query_by_id(model: type[M], related: tuple[str, ...], *, is_staff: bool) ->
         return (rows.select_related(*related) if related else rows).filter(pk=pk)
 
     fields = [model._meta.pk] if is_staff else [model._meta.pk, models.BigIntegerField()]
-    return PreparedRows(build, *fields)
+    return CompiledRows(build, *fields)
 
 
 def _not_found(model: type[models.Model]) -> NotFound:

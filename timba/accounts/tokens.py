@@ -26,7 +26,7 @@ from timba.accounts.token_cache import (
     forget_users,
     verified_tokens,
 )
-from timba.db.prepared_queries import PreparedRows
+from timba.db.compiled_queries import CompiledRows
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import NotSignedIn
 
@@ -36,7 +36,7 @@ _CLAIMS = ["typ", "sub", "sid", "ver", "jti", "iat", "exp"]
 _ALGORITHM, _AUDIENCE, _ISSUER = "HS256", "timba", "timba"
 _INVALID = "The token is invalid or has expired. Sign in again."
 
-_active_families = PreparedRows[TokenFamily](
+_active_families = CompiledRows[TokenFamily](
     lambda pk: TokenFamily.objects.filter(pk=pk, revoked_at__isnull=True).select_related(
         "user__client__subscription", "user__role"
     ),

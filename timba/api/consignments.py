@@ -132,7 +132,7 @@ class ConsignmentView(APIView):
     )
     def get(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
-        return JSONResponse(serialize_consignment(requested_consignment(request, params)))
+        return JSONResponse(serialize_consignment(_requested_consignment(request, params)))
 
     @extend_schema(
         summary="Add a consignment (/timba)",
@@ -151,7 +151,7 @@ class ConsignmentView(APIView):
     )
     def patch(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
-        consignment = _change(request, requested_consignment(request, params), params)
+        consignment = _change(request, _requested_consignment(request, params), params)
         return changed_response("consignment", serialize_consignment(consignment))
 
     @extend_schema(
@@ -162,7 +162,7 @@ class ConsignmentView(APIView):
     )
     def delete(self, request: Request) -> JSONResponse:
         params = merge_query_and_body(request, noun="consignment")
-        consignment = requested_consignment(request, params)
+        consignment = _requested_consignment(request, params)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return deleted_response("consignment")
 
@@ -237,8 +237,7 @@ def visible_consignment(request: Request, pk: int) -> Consignment:
     return Consignment.objects.get_visible(actor_of(request), pk, "client__subscription")
 
 
-def requested_consignment(request: Request, params: Mapping[str, Any]) -> Consignment:
-    """Return the consignment with the id in the parameters; otherwise as `visible_consignment`."""
+def _requested_consignment(request: Request, params: Mapping[str, Any]) -> Consignment:
     consignment_id = get_id_or_400(params, noun="consignment")
     return visible_consignment(request, parse_id(consignment_id, "consignment_id"))
 

@@ -88,7 +88,7 @@ class LivenessView(PublicView):
     @extend_schema(
         summary="Check that the process serves", responses={200: schema_of(LivenessSchema)}
     )
-    def get(self, request: HttpRequest) -> JSONResponse:  # noqa: ARG002 - DRF's signature
+    def get(self, request: HttpRequest) -> JSONResponse:  # noqa: ARG002 - a view's signature
         return JSONResponse({"status": "ok"})
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""What connections to PostgreSQL and MariaDB have in common: cheap checks, and patience.
+"""What connections to PostgreSQL and MariaDB have in common: cheap checks, attempts to connect.
 
 Each thread keeps its connection. Django checks it before the first query of a request, by a query
 that costs as much as the one that follows.

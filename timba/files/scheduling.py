@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from django.db.models import BigIntegerField, CharField, QuerySet
 
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.compiled_queries import CompiledQuery
 from timba.files.disk import has_space_to_work
 from timba.files.leases import claim, waiting_files
 from timba.files.models import File
@@ -54,7 +54,7 @@ def _build_first(queue: str, client_id: int) -> QuerySet[File, Any]:
     return waiting.order_by("client_id", "uploaded_at").values_list("pk", "client_id")[:1]
 
 
-_first_above = PreparedQuery(_build_first, CharField(), BigIntegerField())
+_first_above = CompiledQuery(_build_first, CharField(), BigIntegerField())
 
 
 class Slots:

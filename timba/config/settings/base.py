@@ -304,6 +304,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["timba.api.http.StrictJSONParser"],
+    # For what DRF itself answers, such as OPTIONS: views return a JSONResponse.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "timba.api.http.IgnoreAcceptNegotiation",
     "DEFAULT_SCHEMA_CLASS": "timba.api.openapi.TimbaSchema",

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.db.models import BigIntegerField, IntegerField, QuerySet, Subquery
 
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.compiled_queries import CompiledQuery
 from timba.errors import Unavailable
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.places.models import City
@@ -172,5 +172,5 @@ def _build_totals(client_id: Any, city_id: Any) -> QuerySet[CityTotals, Any]:
     return rows.annotate(name=Subquery(_build_name(client_id, city_id)))
 
 
-_name_of_city = PreparedQuery(_build_name, BigIntegerField(), IntegerField())
-_totals_of_city = PreparedQuery(_build_totals, BigIntegerField(), IntegerField())
+_name_of_city = CompiledQuery(_build_name, BigIntegerField(), IntegerField())
+_totals_of_city = CompiledQuery(_build_totals, BigIntegerField(), IntegerField())

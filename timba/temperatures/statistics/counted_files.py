@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.db.models import BigIntegerField, Count, DateTimeField, IntegerField, Q, QuerySet
 
-from timba.db.prepared_queries import PreparedQuery
+from timba.db.compiled_queries import CompiledQuery
 from timba.errors import Unavailable
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
 from timba.temperatures.readings.objects import Run
@@ -44,7 +45,7 @@ def find_overlapping(rows: CityTotalsQuerySet, bounds: TimeRange) -> list[Counte
     """Return the totals that may have readings within bounds, by a single query."""
     if bounds.start >= bounds.stop:
         return []
-    return _counted(_overlapping(rows, to_datetime(bounds.start), to_datetime(bounds.stop)))
+    return _counted(_overlapping(rows, *_limits(bounds)))
 
 
 def find_overlapping_of_city(
@@ -59,7 +60,7 @@ def find_overlapping_of_city(
         if found := _find_of_city(client_id, city_id, bounds):
             return found
         # Files may have come or gone since, so one more query decides both.
-        overlapping = Count("pk", filter=_overlaps(*map(to_datetime, (bounds.start, bounds.stop))))
+        overlapping = Count("pk", filter=_overlaps(*_limits(bounds)))
         rows = current_totals(client_id).filter(city_id=city_id)
         counts = rows.aggregate(all=Count("pk"), overlapping=overlapping)
         if not counts["all"]:
@@ -73,8 +74,7 @@ def _find_of_city(client_id: int, city_id: int, bounds: TimeRange) -> list[Count
     """Return what `find_overlapping` finds of one city."""
     if bounds.start >= bounds.stop:
         return []
-    start, stop = to_datetime(bounds.start), to_datetime(bounds.stop)
-    return _counted(_overlapping_of_city.fetch(client_id, city_id, start, stop))
+    return _counted(_overlapping_of_city.fetch(client_id, city_id, *_limits(bounds)))
 
 
 @contextmanager
@@ -123,6 +123,10 @@ def _overlapping(
     )
 
 
+def _limits(bounds: TimeRange) -> tuple[datetime, datetime]:
+    return to_datetime(bounds.start), to_datetime(bounds.stop)
+
+
 def _overlaps(start: Any, stop: Any) -> Q:
     return Q(last_at__gte=start, first_at__lt=stop)
 
@@ -133,6 +137,6 @@ def _build_of_city(
     return _overlapping(current_totals(client_id).filter(city_id=city_id), start, stop)
 
 
-_overlapping_of_city = PreparedQuery(
+_overlapping_of_city = CompiledQuery(
     _build_of_city, BigIntegerField(), IntegerField(), DateTimeField(), DateTimeField()
 )

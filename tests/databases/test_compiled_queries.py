@@ -1,4 +1,4 @@
-"""Prepared queries return what the querysets return that they were compiled from."""
+"""Compiled queries return what the querysets return that they were compiled from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import models
 from tests.factories import StaffFactory, Tenant, create_tenant
 from timba.accounts.models import Client, Role, User
 from timba.consignments.models import Consignment, Log
-from timba.db.prepared_queries import PreparedQuery, PreparedRows
+from timba.db.compiled_queries import CompiledQuery, CompiledRows
 from timba.errors import NotFound
 from timba.files.models import File, ImportProfile
 from timba.notes.models import Note
@@ -66,7 +66,7 @@ def test_a_missing_related_row_is_none(tenant: Tenant) -> None:
 
 def test_each_run_takes_its_own_values(tenant: Tenant) -> None:
     other = create_tenant(word="alder", first_id=2000)
-    files = PreparedRows[File](
+    files = CompiledRows[File](
         lambda pk, name: File.unscoped.filter(pk=pk).exclude(name=name),
         models.UUIDField(),
         models.CharField(),
@@ -86,7 +86,7 @@ def test_values_are_those_of_the_queryset_which_is_built_once(tenant: Tenant) ->
         found = logs.filter(client_id=client_id, volume__gte=least, created_at__lte=until)
         return found.values_list("barcode", "volume", "created_at")
 
-    query = PreparedQuery(
+    query = CompiledQuery(
         build, models.BigIntegerField(), Log._meta.get_field("volume"), models.DateTimeField()
     )
     for values, count in [

@@ -12,7 +12,7 @@ from django.db.models.query import get_related_populators
 M = TypeVar("M", bound=models.Model)
 
 
-class PreparedQuery:
+class CompiledQuery:
     """The rows of a queryset with parameters, as lists of values. Safe for threads."""
 
     def __init__(
@@ -45,13 +45,13 @@ class PreparedQuery:
         return rows
 
     @cached_property
-    def _compiled(self) -> _CompiledQuery:
+    def _compiled(self) -> _CompiledSQL:
         fields = enumerate(self._fields)
         query = self._build(*[_Parameter(position, field) for position, field in fields]).query
         compiler = query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         selected = [column for column, *_ in compiler.select]
-        return _CompiledQuery(
+        return _CompiledSQL(
             sql=sql,
             parameters=parameters,
             select=compiler.select,
@@ -60,7 +60,7 @@ class PreparedQuery:
         )
 
 
-class PreparedRows(PreparedQuery, Generic[M]):
+class CompiledRows(CompiledQuery, Generic[M]):
     """The rows of a queryset with parameters, as model instances with what it selects of others."""
 
     def get(self, *values: Any) -> list[M]:
@@ -86,7 +86,7 @@ class PreparedRows(PreparedQuery, Generic[M]):
         return instance_of
 
 
-class _CompiledQuery(NamedTuple):
+class _CompiledSQL(NamedTuple):
     """What Django's compiler makes of a query."""
 
     sql: str
