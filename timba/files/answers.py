@@ -40,7 +40,7 @@ def check_numbers(columns: Mapping[str, Any], name: str) -> None:
         fields[number] = field
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], conjunction: str = "or") -> str:
     """Return one or more words as a sentence lists them: “a, b or c”."""
     *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"{', '.join(first)} {conjunction} {last}" if first else last

@@ -30,8 +30,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             "columns.city_id",
             (
                 "The column A (“station”) names several cities, such as “Riga” and “Cesis”, but "
-                "not by number. Give the number of the column that has their numbers, from 1, or "
-                "add one and upload the file again."
+                "not by number. Which column has their numbers? Give its number; the first column "
+                "is 1. If there is none, add it and upload the file again."
             ),
             (),
         ),
@@ -84,8 +84,8 @@ USUAL = ("UTC", "+01:00", "+02:00", "+03:00")
             f"city,humidity,at\n7,45,{AT}\n",
             "columns.temperature",
             (
-                "No column says that it holds the temperature. Give the number of the one that "
-                "does, from 1."
+                "No column says that it holds the temperature. Give the number of the column that "
+                "holds it; the first column is 1."
             ),
             (),
         ),
@@ -392,6 +392,6 @@ def test_columns_without_a_header_say_nothing_of_what_they_are() -> None:
     [question] = decision.questions
     assert (question.field, question.sentence, question.choices) == (
         "columns.timestamp",
-        "The columns A and B may both be the time. Which one is the time of the readings?",
+        "The columns A and B could both be the time. Which one is the time of the readings?",
         (1, 2),
     )

@@ -1,11 +1,13 @@
-"""The unit of temperatures behind each of them: `21.5 °C`."""
+"""The unit that follows each temperature: `21.5 °C`."""
 
 from __future__ import annotations
 
 import pytest
 
+from timba.files.wording import fold
 from timba.temperatures.layout.decisions import Decision, decide_layout
 from timba.temperatures.layout.layouts import DateOrder, Unit
+from timba.temperatures.layout.temperature_units import read_unit, without_unit
 from timba.temperatures.lines.block_parsing import parse_block
 from timba.temperatures.lines.blocks import Block
 from timba.temperatures.lines.parsing import Reading, RejectedLine, line_parser
@@ -43,8 +45,29 @@ def test_temperatures_with_their_unit_are_read(
     assert [each.hundredths for each in read if isinstance(each, Reading)] == hundredths
 
 
-def test_the_evidence_quotes_a_temperature() -> None:
-    read_as = decide(f"7,21.5 °C,{AT}\n").read_as
+@pytest.mark.parametrize(
+    ("sign", "unit"),
+    [
+        *((f"{degree}{letter}", Unit(letter)) for degree in "°º˚ᵒ" for letter in "CF"),
+        ("℃", Unit.CELSIUS),
+        ("℉", Unit.FAHRENHEIT),
+        ("\N{KELVIN SIGN}", Unit.KELVIN),
+    ],
+)
+def test_each_sign_of_a_unit_is_one_in_a_header_and_after_a_temperature(
+    sign: str, unit: Unit
+) -> None:
+    assert read_unit(sign) is unit
+    assert fold(without_unit(f"temp {sign}")) == "temp"
+    line = f"7,300 {sign},{AT}\n"
+    layout = decide(line).layout
+    assert (layout.unit, layout.unit_signs) == (unit, True)
+    assert isinstance(line_parser(layout)(line.strip().encode()), Reading)
+
+
+@pytest.mark.parametrize("header", ["", "city,temp,at\n"])
+def test_the_evidence_quotes_a_temperature(header: str) -> None:
+    read_as = decide(f"{header}7,21.5 °C,{AT}\n").read_as
     assert read_as is not None
     assert read_as["evidence"]["unit"] == "Temperatures in °C, as in “21.5 °C”."
 
@@ -63,6 +86,11 @@ def test_where_most_lines_have_no_unit_those_that_do_are_bad() -> None:
     assert (decision.read_as, decision.layout.unit_signs) == (None, False)
 
 
+def test_the_first_reading_alone_may_have_the_unit() -> None:
+    layout = decide(f"city,temp,at\n7,70 °F,{AT}\n7,71,{AT}\n7,72,{AT}\n").layout
+    assert (layout.unit, layout.unit_signs) == (Unit.FAHRENHEIT, False)
+
+
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
@@ -74,8 +102,24 @@ def test_where_most_lines_have_no_unit_those_that_do_are_bad() -> None:
             ),
         ),
         (
-            f"7,21.5 °C,{AT}\n7,70 °F,{AT}\n",
-            "The unit “°C/°F” of the temperature, as in “21.5 °C”, is not known.",
+            f"7,21.5 °C,{AT}\n7,70 F,{AT}\n7,22 C,{AT}\n",
+            "Different units follow the temperatures: °C and °F.",
+        ),
+        (
+            f"city,temp,at\n7,70 °F,{AT}\n7,21.5 °C,{AT}\n7,300 K,{AT}\n",
+            "Different units follow the temperatures: °F, °C and K.",
+        ),
+        (
+            f"city,temp (°C),at\n7,21.5 °C,{AT}\n7,70 °F,{AT}\n",
+            "Different units follow the temperatures: °C and °F.",
+        ),
+        # A row of units is not one of the readings that have them.
+        (
+            f"city,temp,at\n,°F,\n7,21.5 °C,{AT}\n",
+            (
+                "The file names different units for the temperature: °F from line 2 and °C as in "
+                "“21.5 °C”."
+            ),
         ),
     ],
 )

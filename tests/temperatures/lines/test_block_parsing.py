@@ -168,7 +168,7 @@ def test_no_common_form_is_parsed_line_by_line(
 def test_no_common_form_alone_is_parsed_line_by_line() -> None:
     for fields in vectorised_forms():
         line = write(fields, PLAIN)
-        parsed = parse_block(Block(first_line=1, data=(line + b"\n") * 3))
+        parsed = parse_block(Block(first_line=1, data=(line + b"\n") * 3), PLAIN)
         assert readings_of(parsed) == [parse_line(line)] * 3
         assert parsed.rejects == []
 

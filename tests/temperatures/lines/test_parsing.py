@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.temperatures.lines.plain_reference import parse_reference
+from timba.temperatures.layout.layouts import PLAIN
 from timba.temperatures.lines.block_parsing import parse_block
 from timba.temperatures.lines.blocks import MAX_LINE, Block
 from timba.temperatures.lines.parsing import (
@@ -292,7 +293,7 @@ def test_no_bytes_break_the_parser(line: bytes) -> None:
 
 def test_a_block_becomes_columns_and_numbered_rejects() -> None:
     data = b"7,21.50,2025-06-01T12:00Z\r\n\r\nbad\r\n8,-1.005,2025-06-01T12:00:01\nworse\r"
-    parsed = parse_block(Block(first_line=5, data=data))
+    parsed = parse_block(Block(first_line=5, data=data), PLAIN)
     cities, hundredths, times = parsed.readings
     assert cities.tolist() == [7, 8]
     assert hundredths.tolist() == [2150, -101]

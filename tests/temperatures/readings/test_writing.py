@@ -13,7 +13,7 @@ import pytest
 
 from tests.temperatures.readings.test_totals import total_one_by_one
 from timba.temperatures.readings import stored_readings
-from timba.temperatures.readings.city_starts import OBJECT_BYTES, read_city_starts
+from timba.temperatures.readings.city_starts import OVERHEAD_BYTES, read_city_starts
 from timba.temperatures.readings.stored_readings import (
     StoredReadings,
     iter_bucket_totals,
@@ -181,7 +181,7 @@ def test_where_cities_begin_takes_as_much_memory_as_they_are_many() -> None:
         stored, _ = store([[(city, 0, city) for city in range(1, cities + 1)]])
         before = read_city_starts.size_bytes
         assert read_city(stored, 2, **ANY_TIME) is not None
-        added = read_city_starts.size_bytes - before - OBJECT_BYTES
+        added = read_city_starts.size_bytes - before - OVERHEAD_BYTES
         assert added == 4 * cities + 4 * (cities + 1)
 
 

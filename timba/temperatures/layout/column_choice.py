@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from timba.files.answers import listed
 from timba.files.columns import column_letters
 from timba.files.questions import Question
 from timba.temperatures.layout.answers import CITY, DATE, TEMPERATURE, TIME, TIMESTAMP
@@ -75,15 +76,14 @@ def strongest(candidates: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def ask_which(table: Table, choice: ColumnChoice, name: str, columns: Sequence[int]) -> None:
-    *first, last = [column_name(table, column) for column in columns]
+    names = listed([column_name(table, column) for column in columns], "and")
     word = _WORDS[name]
     count = "both" if len(columns) == 2 else "all"
-    claim = f"{count} say {word}" if table.header_row else f"may {count} be the {word}"
+    claim = f"{count} say {word}" if table.header_row else f"could {count} be the {word}"
     choice.questions.append(
         Question(
             field=f"columns.{name}",
-            sentence=f"The columns {', '.join(first)} and {last} {claim}. Which one is the {word} "
-            "of the readings?",
+            sentence=f"The columns {names} {claim}. Which one is the {word} of the readings?",
             choices=tuple(column + 1 for column in columns),
         )
     )
@@ -91,7 +91,8 @@ def ask_which(table: Table, choice: ColumnChoice, name: str, columns: Sequence[i
 
 
 def ask_for_missing(choice: ColumnChoice, name: str, columns: Sequence[int]) -> None:
-    which = "Which one is it?" if columns else "Give the number of the one that does, from 1."
+    by_number = "Give the number of the column that holds it; the first column is 1."
+    which = "Which one is it?" if columns else by_number
     choice.questions.append(
         Question(
             field=f"columns.{name}",

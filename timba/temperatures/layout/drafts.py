@@ -161,8 +161,9 @@ def _decide_city(draft: Draft, answers: Answers) -> None:
         column, texts = names
         sentence = (
             f"The column {column_name(draft.table, column)} names several cities, such as "
-            f"“{texts[0][:40]}” and “{texts[1][:40]}”, but not by number. Give the number of the "
-            "column that has their numbers, from 1, or add one and upload the file again."
+            f"“{texts[0][:40]}” and “{texts[1][:40]}”, but not by number. Which column has their "
+            "numbers? Give its number; the first column is 1. If there is none, add it and upload "
+            "the file again."
         )
         draft.questions.append(Question(field=f"columns.{CITY}", sentence=sentence))
     elif answers.city_id is not None:

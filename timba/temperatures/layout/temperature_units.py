@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from timba.temperatures.layout.layouts import Unit
+from timba.temperatures.layout.values import DEGREE_SIGNS, ONE_SIGN_UNITS
 
 UNIT_SIGNS: Final[Mapping[Unit, str]] = {
     Unit.CELSIUS: "°C",
     Unit.FAHRENHEIT: "°F",
     Unit.KELVIN: "K",
 }
+_LETTERS: Final = {sign[-1]: unit for unit, sign in UNIT_SIGNS.items()}
 # By the last letter of `values.UNIT_SIGN`.
 UNIT_LETTERS: Final[Mapping[str, Unit]] = {
-    **dict.fromkeys("C℃", Unit.CELSIUS),
-    **dict.fromkeys("F℉", Unit.FAHRENHEIT),
-    "K": Unit.KELVIN,
+    **_LETTERS,
+    **{sign: _LETTERS[spelled[-1]] for sign, spelled in ONE_SIGN_UNITS.items()},
 }
-_SPELLINGS: Final = str.maketrans({**dict.fromkeys("º˚ᵒ", "°"), "℃": "°C", "℉": "°F", "K": "K"})
+_SPELLINGS: Final = str.maketrans({**dict.fromkeys(DEGREE_SIGNS, "°"), **ONE_SIGN_UNITS})
 _WORD: Final = (
     r"(?P<word>cel[sc](?:ius|ij|jus|iaus|sij|zij)\w*|centigrad\w*|fahrenheit\w*|farenheit\w*"
     r"|kelvin\w*|цельси\w*|фаренгейт\w*|кельвин\w*)"
@@ -29,7 +30,7 @@ _NAMED: Final = re.compile(
     rf"{_WORD}|(?:°|(?<![^\W\d_])(?:deg(?:rees?)?|grad)\.?)\s?(?P<sign>[A-Za-zСсКк]+)?(?![^\W\d_])",
     re.IGNORECASE,
 )
-# A letter is a unit in brackets, alone, or behind a word for a temperature or a comma: “Temp (C)”,
+# A letter is a unit in brackets, alone, or after a word for a temperature or a comma: “Temp (C)”,
 # “temp_f”, “Temp, �C”, “T [K]”, “in F”.
 _LETTER: Final = re.compile(
     r"[(\[{]\W*([CFKcfkС])\W*[)\]}]"
@@ -90,6 +91,7 @@ def read_unit(text: str) -> Unit | None:
     """Return the unit that a text is and says nothing else than: `C`, `°F`, `Kelvin`."""
     if len(text) > _MAX_UNIT:
         return None
+    text = text.translate(_SPELLINGS)
     named = find_unit(text)
     letters = re.sub(r"[\W\d_]", "", text)
     if named is None or named.unit is None or not letters:

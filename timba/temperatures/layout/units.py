@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from timba.files.answers import listed
 from timba.files.questions import Question
 from timba.files.wording import fold
 from timba.temperatures.layout.answers import TEMPERATURE, Answers
@@ -22,12 +23,12 @@ from timba.temperatures.layout.temperature_units import (
     find_unit,
     read_unit,
 )
-from timba.temperatures.layout.values import to_number, unit_sign
+from timba.temperatures.layout.values import DEGREE_SIGNS, to_number, unit_sign
 
 # °C beyond which a temperature is hardly one of a town.
 MIN_PLAUSIBLE, MAX_PLAUSIBLE = -90, 150
 _KELVIN: Final = 273.15
-_FAHRENHEIT: Final = re.compile(r"[°º]\s?F\b|℉|\bFahrenheit\b", re.IGNORECASE)
+_FAHRENHEIT: Final = re.compile(rf"[{DEGREE_SIGNS}]\s?F\b|℉|\bFahrenheit\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +46,14 @@ def decide_unit(
     """Return the unit of a column of temperatures."""
     if answers.unit is not None:
         return _take(answers.unit, answers.source("unit"))
+    signs = _signs(table, column) if layout.unit_signs else {}
+    if len(signs) > 1:
+        found = listed([UNIT_SIGNS[unit] for unit in signs], "and")
+        sentence = f"Different units follow the temperatures: {found}."
+        return UnitDecision(question=_ask(sentence, tuple(Unit)))
+    in_cells = [(NamedUnit(unit, ""), f"as in “{text}”") for unit, text in signs.items()]
     in_column = _in_column(table, layout, lines)
-    places = (_in_header(table, column), _in_cells(table, column, layout), in_column)
+    places = (_in_header(table, column, layout), *in_cells, in_column)
     named = [each for each in places if each is not None]
     if not named and (above := _in_preamble(table)):
         named = [above]
@@ -82,7 +89,7 @@ def _take(unit: Unit, source: str) -> UnitDecision:
     return UnitDecision(unit=unit, evidence=f"Temperatures in {UNIT_SIGNS[unit]}, {source}.")
 
 
-def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
+def _in_header(table: Table, column: int, layout: Layout) -> tuple[NamedUnit, str] | None:
     """Return the unit that the column's header names, or the cell beneath it."""
     if column < len(table.cells):
         cell = table.cells[column]
@@ -91,7 +98,9 @@ def _in_header(table: Table, column: int) -> tuple[NamedUnit, str] | None:
             return unit, f"from {table.header_place}"
     if table.header_row and table.rows:
         first = table.rows[0]
-        if unit_beneath := read_unit(table.text(first, column)):
+        text = table.text(first, column)
+        is_reading = layout.unit_signs and unit_sign(text)
+        if not is_reading and (unit_beneath := read_unit(text)):
             return NamedUnit(unit_beneath, ""), f"from line {first.number}"
     return None
 
@@ -106,14 +115,13 @@ def _texts(table: Table, column: int) -> list[str]:
     return [table.text(row, column) for row in table.rows]
 
 
-def _in_cells(table: Table, column: int, layout: Layout) -> tuple[NamedUnit, str] | None:
-    """Return the unit that follows the temperatures; several that differ make none."""
-    if not layout.unit_signs:
-        return None
-    texts = [text for text in _texts(table, column) if unit_sign(text)]
-    units = {UNIT_LETTERS[unit_sign(text)[-1]]: unit_sign(text) for text in texts}
-    [unit] = units if len(units) == 1 else [None]
-    return NamedUnit(unit, "/".join(units.values())), f"as in “{texts[0]}”"
+def _signs(table: Table, column: int) -> dict[Unit, str]:
+    """Return the units that follow the temperatures, each with the first temperature."""
+    signs: dict[Unit, str] = {}
+    for text in _texts(table, column):
+        if sign := unit_sign(text):
+            signs.setdefault(UNIT_LETTERS[sign[-1]], text)
+    return signs
 
 
 def _in_column(table: Table, layout: Layout, lines: Lines | None) -> tuple[NamedUnit, str] | None:
@@ -126,7 +134,7 @@ def _in_column(table: Table, layout: Layout, lines: Lines | None) -> tuple[Named
         if not texts:
             continue
         place = f"from column {column_name(table, index)}"
-        [unit] = units if len(units) == 1 else [None]
+        unit = next(iter(units)) if len(units) == 1 else None
         return NamedUnit(unit, "/".join(texts[:2])), place
     return None
 

@@ -6,6 +6,7 @@ The sign of a unit may follow a number.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 _DATE: Final = r"(?P<first>[0-9]{1,4})([/.-])(?P<second>[0-9]{1,2})\2(?P<third>[0-9]{1,4})"
@@ -13,8 +14,13 @@ _TIME: Final = (
     r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?[AaPp](?:[Mm]|\.[Mm]\.))?"
     r"(?P<zone> ?[A-Za-z+−-][A-Za-z0-9/\[\]:+_ −-]{0,40})?"
 )
-# The unit behind a temperature, which ends with its letter.
-UNIT_SIGN: Final = r"[ \xa0\u202f]?(?:[°º˚]?[ \xa0\u202f]?[CFK]|[℃℉])"
+DEGREE_SIGNS: Final = "°º˚ᵒ"
+# The units that are one sign, and how they are written elsewhere.
+ONE_SIGN_UNITS: Final[Mapping[str, str]] = {"℃": "°C", "℉": "°F", "\N{KELVIN SIGN}": "K"}
+# The unit after a temperature, which ends with its letter or its one sign.
+UNIT_SIGN: Final = (
+    rf"[ \xa0\u202f]?(?:[{DEGREE_SIGNS}]?[ \xa0\u202f]?[CFK]|[{''.join(ONE_SIGN_UNITS)}])"
+)
 NUMBER: Final = re.compile(rf"([-+−]?[0-9]{{1,6}}(?:[.,][0-9]+)?)({UNIT_SIGN})?")
 CITY: Final = re.compile(r"[0-9]{1,10}")
 MOMENT: Final = re.compile(rf"{_DATE}[T ]{_TIME}")
@@ -37,6 +43,6 @@ def to_number(text: str) -> float | None:
 
 
 def unit_sign(text: str) -> str:
-    """Return the unit behind a number, from its sign on; empty for other texts."""
+    """Return the unit after a number, from its sign on; empty for other texts."""
     match = NUMBER.fullmatch(text)
     return (match[2] or "").lstrip(" \xa0\u202f") if match else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timba.temperatures.layout.layouts import PLAIN, Layout
+from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.lines.blocks import Block
 from timba.temperatures.lines.parsing import Reading, Reject, excerpt, line_parser
 from timba.temperatures.vectorised.rows import Columns, parse_rows
@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
     np.empty(_KEPT_MEMORY, np.uint8)
 
 
-def parse_block(block: Block, layout: Layout = PLAIN) -> ParsedBlock:
+def parse_block(block: Block, layout: Layout) -> ParsedBlock:
     """Parse every line of a block, but for the layout's `skipped_lines` at the start of the file.
 
     Blank lines are counted as lines, but are neither readings nor rejects.

@@ -31,8 +31,10 @@ def temperature_parser(layout: Layout) -> Callable[[str], int]:
     """Return the parser of the temperatures of this layout; it raises LineError."""
     # The minus sign of the typographers is one in the decimals of some countries.
     minus = "-" if layout.has_plain_lines else "-\N{MINUS SIGN}"
-    sign = UNIT_SIGN if layout.unit_signs else ""
-    number = re.compile(rf"([{minus}]?)([0-9]+)(?:{re.escape(layout.decimal)}([0-9]+))?({sign})")
+    unit_sign = UNIT_SIGN if layout.unit_signs else ""
+    number = re.compile(
+        rf"([{minus}]?)([0-9]+)(?:{re.escape(layout.decimal)}([0-9]+))?({unit_sign})"
+    )
     zero, hundredth = _SCALES[layout.unit]
     reason = temperature_reason(layout)
 

@@ -15,7 +15,7 @@ from timba.temperatures.readings.totals import Int32Array
 
 # The bytes of all that is cached, and of one row group besides its arrays.
 MAX_CACHE_BYTES: Final = 16 * 1024 * 1024
-OBJECT_BYTES: Final = 1024
+OVERHEAD_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +34,14 @@ class CityStarts:
         return slice(int(self.starts[first]), int(self.starts[after]))
 
 
-def memory(starts: CityStarts) -> int:
+def city_starts_memory(starts: CityStarts) -> int:
     """Return about how many bytes of memory a result takes, with its key."""
-    return OBJECT_BYTES + starts.cities.nbytes + starts.starts.nbytes
+    return OVERHEAD_BYTES + starts.cities.nbytes + starts.starts.nbytes
 
 
-@bounded_cache(max_bytes=MAX_CACHE_BYTES, size_of=memory, key=lambda _, key, group: (key, group))
+@bounded_cache(
+    max_bytes=MAX_CACHE_BYTES, size_of=city_starts_memory, key=lambda _, key, group: (key, group)
+)
 def read_city_starts(parquet: Any, key: str, group: int) -> CityStarts:  # noqa: ARG001
     """Return where each city begins in a row group of `parquet`, the opened object.
 
