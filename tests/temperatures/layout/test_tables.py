@@ -123,11 +123,16 @@ def test_the_unit_above_the_header_is_that_of_a_header_without() -> None:
     assert layout_of("Model,X\nTemperature unit,°F\n" + HEADER + ROW) == Layout(
         unit=Unit.FAHRENHEIT, skipped_lines=3
     )
-    decision = decide_layout(("High alarm: 104 °F\n" + HEADER + ROW).encode())
+
+
+@pytest.mark.parametrize("sign", ["°F", "º F", "˚F", "ᵒF", "℉"])
+def test_a_line_above_the_header_that_speaks_of_fahrenheit_is_asked_about(sign: str) -> None:
+    decision = decide_layout((f"High alarm: 104 {sign}\n" + HEADER + ROW).encode())
     assert decision is not None
     [question] = decision.questions
     assert question.sentence == (
-        "Line 1 speaks of °F, but the header names no unit. In which unit are the temperatures?"
+        f"Line 1 speaks of {sign}, but the header names no unit. In which unit are the "
+        "temperatures?"
     )
 
 
