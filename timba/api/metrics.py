@@ -180,6 +180,7 @@ def _clients() -> Iterator[Metric]:
     yield quota
 
 
+_database: Final = DatabaseCollector()
 _registry: Final = CollectorRegistry()
-for _collector in (ProcessesCollector(), DatabaseCollector(), DiskCollector()):
+for _collector in (ProcessesCollector(), _database, DiskCollector()):
     _registry.register(_collector)
