@@ -77,11 +77,11 @@ format: $(VENV)/.dev ## Format the code and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix-only .
 
-# Run on SQLite as all others, and again: their figures depend on the database.
+# Their figures depend on the database, or they need PostgreSQL: run on it too.
 BENCHES_ON_POSTGRESQL := bench/readings.py bench/wakeups.py bench/web.py
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things timed in the same run
+bench: $(VENV)/.dev ## Run the benchmarks: ratios of two things timed in the same run, and a few delays
 	@failed=; \
 	for bench in bench/*.py; do \
 		echo "$$bench"; $(BIN)/python "$$bench" || failed+=" $$bench"; \
@@ -90,8 +90,10 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints ratios of two things time
 		echo "$$bench, on PostgreSQL"; \
 		tools/services run --durable postgres -- $(BIN)/python "$$bench" || failed+=" $$bench"; \
 	done; \
+	echo "bench/events.py, on PostgreSQL and Kafka"; \
 	tools/services run --durable postgres kafka -- $(BIN)/python bench/events.py \
 		|| failed+=" bench/events.py"; \
+	echo "bench/pickup.py, on PostgreSQL with Celery"; \
 	tools/services run --durable postgres redis -- $(BIN)/python bench/pickup.py \
 		|| failed+=" bench/pickup.py, Celery"; \
 	[ -z "$$failed" ] || { echo "Failed, or missed a bar:$$failed"; exit 1; }

@@ -49,7 +49,7 @@ from timba.accounts.services import open_client
 from timba.events.messages import Message, build_message
 from timba.events.models import OutboxEvent, Stream
 from timba.events.outbox import Event, publish
-from timba.events.publishers import open_publisher
+from timba.events.publishers import open_publisher, producer_settings
 from timba.events.relay import CycleResult, Relay
 
 EVENTS: Final = 20_000
@@ -127,13 +127,7 @@ def relay_all(relay: Relay) -> float:
 def seconds_of_bare_loop(messages: Sequence[Message]) -> float:
     """Return the seconds in which a producer with the relay's settings sends the messages."""
     producer = Producer(
-        {
-            "bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS,
-            "acks": "all",
-            "enable.idempotence": True,
-            "enable.gapless.guarantee": True,
-            "partitioner": "murmur2_random",
-        },
+        producer_settings(settings.KAFKA_BOOTSTRAP_SERVERS),
         logger=logging.getLogger("timba.events.kafka"),
     )
     producer.list_topics(timeout=_TIMEOUT_SECONDS)  # connects

@@ -7,7 +7,8 @@ The first measures the embedded worker on SQLite, the second Celery with Redis o
 text files are uploaded one at a time. Each delay is read off the file as the API shows it: from
 `uploaded_at`, which is written before the upload is committed, to `processed_at` less the execution
 time, which is rounded to milliseconds. So it also contains that commit, and the begin of the
-transaction that settles the file. Prints the median and the 99th percentile.
+transaction that settles the file. Prints the median and the 99th percentile. The bar is absolute: a
+delay that users feel.
 """
 
 from __future__ import annotations

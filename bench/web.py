@@ -12,7 +12,8 @@ the last core makes the requests over 16 connections. Prints for each path and a
 requests per second and the 99th percentile, with their ratios to the constant's; the server's
 processor time per request, with its ratio to the usual way's; and the same for calls in one thread
 without a server. Ratios are medians of the rounds' ratios: absolute rates mean nothing on shared
-machines. Each bar is then `met` or `missed`.
+machines. Each bar is then `met` or `missed`. One is absolute: the processor time of `/health/live`
+in process. Over the wire it has none, because the web server alone takes nearly as much.
 """
 
 # ruff: noqa: E402 - the modules of the tests are found after the path is set
@@ -244,8 +245,11 @@ def compare(name: str, peers: list[Peer], options: argparse.Namespace) -> list[F
     return all_figures
 
 
-def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> None:
-    """Print each bar of a path with what was measured; reads of rows have one on SQLite only."""
+def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> bool:
+    """Print each bar of a path with what was measured, and return whether one was missed.
+
+    Reads of rows have one on SQLite only.
+    """
     constant, timba, usual = all_figures
     least: list[tuple[str, float, float]] = []
     most: list[tuple[str, float, float]] = []
@@ -256,7 +260,6 @@ def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> N
             least.append(("requests/s of the usual way's", _ratio(timba.rates, usual.rates), 2))
         most.append(("p99 of the constant's", _ratio(timba.p99s, constant.p99s), 3))
     elif name == "health":
-        most.append(("µs CPU", statistics.median(timba.cpu), 200))
         most.append(("µs CPU in process", statistics.median(timba.cpu_in_process), 200))
     elif is_embedded:
         most.append(("CPU of the usual way's", _ratio(timba.cpu, usual.cpu), 1))
@@ -264,6 +267,7 @@ def print_bars(name: str, all_figures: list[Figures], *, is_embedded: bool) -> N
         print(f"    {what}: {value:.2f}, at least {bar}: {'met' if value >= bar else 'missed'}")
     for what, value, bar in most:
         print(f"    {what}: {value:.2f}, at most {bar}: {'met' if value <= bar else 'missed'}")
+    return any(value < bar for _, value, bar in least) or any(value > bar for _, value, bar in most)
 
 
 def _ratio(values: list[float], base: list[float]) -> float:
@@ -271,6 +275,7 @@ def _ratio(values: list[float], base: list[float]) -> float:
 
 
 def main() -> None:
+    """Measure the paths that are asked for; exit with status 1 if a bar was missed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--paths", nargs="+", choices=PATHS, default=list(PATHS))
     parser.add_argument("--seconds", type=float, default=3)
@@ -285,9 +290,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         peers = peers_on(Path(folder), url)
         with running(peers):
-            for name in options.paths:
-                all_figures = compare(name, peers, options)
-                print_bars(name, all_figures, is_embedded=not url)
+            missed = [
+                print_bars(name, compare(name, peers, options), is_embedded=not url)
+                for name in options.paths
+            ]
+    sys.exit(any(missed))
 
 
 if __name__ == "__main__":

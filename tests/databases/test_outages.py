@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, conne
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
 from tests.database_faults import break_connection_at, replace_in_sql
+from tests.journeys.processes import wait_until
 from timba.accounts.models import Client
 from timba.config.celery import app as celery_app
 from timba.db import errors, server_connections
@@ -63,10 +64,9 @@ def cut_by_another(session: int) -> None:
     with closing(connections[DEFAULT_DB_ALIAS].copy()) as another:
         with another.cursor() as cursor:
             cursor.execute(sql)
-        while connection.vendor == "mysql" and value_of(
-            f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {session}", another
-        ):
-            pass
+        if connection.vendor == "mysql":
+            count = f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {session}"
+            wait_until(lambda: value_of(count, another) == 0, seconds=10, what="it has ended")
 
 
 def checks_by_the_server() -> int:

@@ -123,6 +123,23 @@ _kafka_log.addFilter(RateLimitFilter())
 _POLL_SECONDS: Final = 0.1
 
 
+def producer_settings(bootstrap_servers: str) -> dict[str, str | int | bool]:
+    """Return librdkafka's settings of a producer that keeps the order of each key without gaps."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "client.id": "timba-relay",
+        "acks": "all",
+        "enable.idempotence": True,
+        # Stop at the first rejected batch. By default the next one is sent, and so a key's later
+        # events before its earlier ones.
+        "enable.gapless.guarantee": True,
+        # Never drop a message and send the next; `deliver` limits the wait itself.
+        "message.timeout.ms": 0,
+        # The default of Java producers: every producer maps a key to the same partition.
+        "partitioner": "murmur2_random",
+    }
+
+
 class KafkaPublisher:
     """A Kafka producer that keeps the order of each key without gaps.
 
@@ -133,22 +150,7 @@ class KafkaPublisher:
     def __init__(self, *, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
         self._topics: set[str] = set()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "client.id": "timba-relay",
-                "acks": "all",
-                "enable.idempotence": True,
-                # Stop at the first rejected batch. By default the next one is sent, and so a
-                # key's later events before its earlier ones.
-                "enable.gapless.guarantee": True,
-                # Never drop a message and send the next; `deliver` limits the wait itself.
-                "message.timeout.ms": 0,
-                # The default of Java producers: every producer maps a key to the same partition.
-                "partitioner": "murmur2_random",
-            },
-            logger=_kafka_log,
-        )
+        self._producer = Producer(producer_settings(bootstrap_servers), logger=_kafka_log)
 
     @classmethod
     def from_settings(cls) -> Self:

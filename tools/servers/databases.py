@@ -9,7 +9,8 @@ from typing import Final
 from tools.servers.machine import LOOPBACK, find_executable, find_version, run
 from tools.servers.server import Server
 
-_CONNECTIONS: Final = 200  # enough for several test processes with a connection pool each
+# enough for several test processes with a connection for each of their threads
+_CONNECTIONS: Final = 200
 # A killed server loses nothing that was committed, because the kernel has it. Only a crash of the
 # machine does, and no test outlives one.
 _UNSAFE_POSTGRESQL: Final = ("fsync=off", "full_page_writes=off")
