@@ -140,6 +140,10 @@ CASES = {
         "7\t01/16/25\t12:00 AM\t21.5\t22.0\t24.0\n",
         asks="columns.temperature",
     ),
+    "a header of two rows, with a merged cell above several temperatures": Case(
+        data="Date;Time;City;Temperature;;\n;;;Min;Max;Avg\n2025-06-01;12:00;7;10.0;20.0;15.0\n",
+        asks="columns.temperature",
+    ),
     "only CR at the end of lines": Case(
         data="city_id,temperature,timestamp\r7,1.5,2026-01-05 06:00\r7,2.5,2026-01-05 07:00\r",
         cities={7: (2, 1.5, 2.5, 2.0)},

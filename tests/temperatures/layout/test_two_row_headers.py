@@ -164,3 +164,117 @@ def test_an_answer_leaves_the_header_as_it_was_asked() -> None:
     assert not answered.questions
     assert answered.layout.columns.temperature == 2
     assert answered.header_digest == decide(text).header_digest
+
+
+MERGED = "Date;Time;Temperature;;\n;;Min;Max;Avg\n2025-06-01;12:00;10.0;20.0;15.0\n"
+
+
+def answer(text: str, column: int) -> Decision:
+    answers = {"city_id": 7, "columns": {"temperature": column, "date": 1, "time": 2}}
+    decision = decide_layout(text.encode(), read_as=answers)
+    assert decision is not None
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "names", "choices"),
+    [
+        ("Temperature;;", "Min;Max;Avg",
+         "C (“Temperature Min”), D (“Temperature Max”) and E (“Temperature Avg”) all", (3, 4, 5)),
+        ("Temp;Temp;Hum", "Min;Max;%", "C (“Temp Min”) and D (“Temp Max”) both", (3, 4)),
+        # The word may stand below an empty field alone, and brackets around it.
+        ("Temp;;Hum", "°C;(Avg);%", "C (“Temp °C”) and D (“Temp (Avg)”) both", (3, 4)),
+        ("Temp;;Hum", ";Max;", "C (“Temp”) and D (“Temp Max”) both", (3, 4)),
+        # Empty fields below have no name.
+        ("Temp;;", "Min;;Max", "C (“Temp Min”) and E (“Temp Max”) both", (3, 5)),
+    ],
+)  # fmt: skip
+def test_words_below_the_temperature_are_asked_about(
+    upper: str, lower: str, names: str, choices: tuple[int, ...]
+) -> None:
+    text = f"Date;Time;{upper}\n;;{lower}\n2025-06-01;12:00;10.0;20.0;15.0\n"
+    [question] = decide(text).questions
+    assert (question.field, question.choices) == ("columns.temperature", choices)
+    assert question.sentence == (
+        f"The columns {names} say temperature. Which one is the temperature of the readings?"
+    )
+
+
+def test_a_word_below_the_only_temperature_is_asked_about() -> None:
+    text = "Date;Time;Temp;Hum\n;;Dew point;%\n2025-06-01;12:00;10.0;50\n"
+    [question] = decide(text).questions
+    assert (question.field, question.choices) == ("columns.temperature", (3,))
+
+
+def test_an_answer_reads_the_file_below_both_rows() -> None:
+    decision = answer(MERGED, 5)
+    assert not decision.questions
+    assert (decision.layout.columns.temperature, decision.layout.skipped_lines) == (4, 2)
+    header = "Date · Time · Temperature Min · Temperature Max · Temperature Avg"
+    assert decision.header == header
+    assert decision.header_digest == decide(MERGED).header_digest
+    assert decision.read_as is not None
+    assert decision.read_as["evidence"]["columns.temperature"] == (
+        "Temperature in column E (“Temperature Avg”), as answered."
+    )
+    assert answer(MERGED.replace("Max", ""), 5).header == header.replace("Temperature Max", "")
+    # A row of units may follow.
+    units = MERGED.replace("2025", ";;°C;°C;°C\n2025", 1)
+    assert answer(units, 5).layout.skipped_lines == 3
+
+
+def test_a_merged_cell_tells_the_unit_of_its_columns() -> None:
+    decision = answer(MERGED.replace("Temperature", "Temperature (°F)"), 5)
+    assert decision.layout.unit is Unit.FAHRENHEIT
+    assert decision.read_as is not None
+    assert decision.read_as["evidence"]["unit"] == "Temperatures in °F, from lines 1 and 2."
+
+
+def test_a_column_of_units_below_a_merged_cell_tells_the_unit() -> None:
+    text = "Date;Time;Temp;;\n;;Min;Unit;Max\n2025-06-01;12:00;60.0;°F;70.0\n"
+    [question] = decide(text).questions
+    assert question.choices == (3, 5)
+    assert decide(text).header == "Date · Time · Temp Min · Unit · Temp Max"
+    assert answer(text, 5).layout.unit is Unit.FAHRENHEIT
+
+
+@pytest.mark.parametrize(
+    ("below", "skipped"),
+    [
+        (";;°C;;", 2),
+        (";;°C;°C;°C", 2),
+        (";;;;", 1),
+        (";;-;-;-", 1),
+        # Not as many fields, no empty first one, a value, or not directly below.
+        (";;Min;Max", 1),
+        (";;Min;Max;Avg;", 1),
+        ("x;;Min;Max;Avg", 1),
+        (";;Min;7;Avg", 1),
+        (";2025-06-01;Min;Max;Avg", 1),
+        (";12:00;Min;Max;Avg", 1),
+        (";2025-06-01 12:00;Min;Max;Avg", 1),
+        ("\n;;Min;Max;Avg", 1),
+        # A word that says nothing of the temperature.
+        (";hh:mm;;;", 1),
+    ],
+)
+def test_another_line_below_a_header_is_none_of_it(below: str, skipped: int) -> None:
+    decision = decide(MERGED.replace(";;Min;Max;Avg", below))
+    assert not decision.questions
+    assert decision.header == "Date · Time · Temperature ·  · "
+    assert (decision.layout.columns.temperature, decision.layout.skipped_lines) == (2, skipped)
+
+
+def test_words_that_continue_another_measure_ask_nothing() -> None:
+    decision = decide(MERGED.replace("Temperature;;\n;;Min;", "Temperature;Humidity;\n;;;"))
+    assert not decision.questions
+    assert decision.layout.columns.temperature == 2
+
+
+def test_a_bad_first_line_of_a_plain_file_is_no_row_of_its_header() -> None:
+    text = "city_id,temperature,timestamp\n,Min,\n7,21.5,2025-01-16 12:00\n"
+    decision = decide_layout(text.encode())
+    assert decision is not None
+    assert not decision.questions
+    assert decision.read_as is None
+    assert decision.layout.skipped_lines == 1
