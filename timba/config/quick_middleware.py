@@ -1,7 +1,6 @@
 """Middleware of Django and of packages, with a short way for requests that need little of it.
 
-The call of a program needs no session, no messages and no htmx, which would take half of the time
-of a cheap one.
+The call of a program needs no session, no messages and no htmx.
 """
 
 from __future__ import annotations
