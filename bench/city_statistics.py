@@ -126,7 +126,7 @@ def add_file(client: Client, readings: Iterator[Readings]) -> None:
     )
     Derivative.objects.create(file=file, run=1, is_current=True, role="readings", storage_key=key)
     sink = store().create(key)
-    with ReadingsWriter(sink) as writer:
+    with ReadingsWriter(sink, client_id=client.pk, file_id=file.pk) as writer:
         for columns in readings:
             writer.add(*columns)
     sink.commit()

@@ -318,8 +318,8 @@ def test_too_many_cities_for_memory_are_totalled_from_the_object(
     settle: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Small(ReadingsWriter):
-        def __init__(self, sink: Any) -> None:
-            super().__init__(sink, batch_size=100, row_group_size=10, max_partials=100)
+        def __init__(self, sink: Any, **ids: Any) -> None:
+            super().__init__(sink, **ids, batch_size=100, row_group_size=10, max_partials=100)
 
     monkeypatch.setattr(ingestion, "ReadingsWriter", Small)
     monkeypatch.setattr(stored_readings, "MERGED_ROW_GROUPS", 4)

@@ -155,7 +155,7 @@ def _write_readings(
     job: Job, outcome: Outcome, layout: Layout, rejects: RejectsWriter
 ) -> ReadingsWriter:
     with job.derive(Derivative.Role.READINGS) as readings:
-        with ReadingsWriter(readings) as writer:
+        with ReadingsWriter(readings, client_id=job.client_id, file_id=job.file_id) as writer:
             _write_lines(job, outcome, layout, writer, rejects)
         if not outcome.accepted:
             raise NoReadings

@@ -8,22 +8,26 @@ import uuid
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.temperatures.readings.test_totals import total_one_by_one
 from timba.temperatures.readings import stored_readings
 from timba.temperatures.readings.city_starts import OVERHEAD_BYTES, read_city_starts
+from timba.temperatures.readings.columns import SCHEMA, has_constant_columns
 from timba.temperatures.readings.stored_readings import (
     StoredReadings,
     iter_bucket_totals,
     iter_city_totals,
+    open_parquet,
     read_cities,
     read_footer,
 )
 from timba.temperatures.readings.totals import Totals, merge_totals
-from timba.temperatures.readings.writing import SCHEMA, ReadingsWriter
+from timba.temperatures.readings.writing import ReadingsWriter
 
+FILE_ID = uuid.UUID("5f0c2a34-9d1b-4f6a-8a6e-0b7c1d2e3f40")
 ANY_TIME = {"start": -(2**62), "stop": 2**62}
 Row = tuple[int, int, int]
 
@@ -61,7 +65,7 @@ def columns(part: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def store(parts: Iterable[list[Row]], **limits: int) -> tuple[StoredReadings, ReadingsWriter]:
     sink = io.BytesIO()
-    with ReadingsWriter(sink, **limits) as writer:
+    with ReadingsWriter(sink, client_id=5, file_id=FILE_ID, **limits) as writer:
         for part in parts:
             writer.add(*columns(part))
     return StoredReadings(
@@ -206,11 +210,39 @@ def test_the_object_is_plain_parquet_for_other_engines() -> None:
         table = pq.read_table(source)
     assert table.schema.equals(SCHEMA)
     assert [str(row["temperature"]) for row in table.to_pylist()] == ["-0.05", "21.50"]
-    assert table.column("at").to_pylist()[1].isoformat() == "2025-06-01T12:00:00+00:00"
+    assert table.column("read_at").to_pylist()[1].isoformat() == "2025-06-01T12:00:00+00:00"
+    assert [(row["client_id"], row["file_id"]) for row in table.to_pylist()] == [
+        (5, str(FILE_ID)),
+        (5, str(FILE_ID)),
+    ]
     column = read_footer(stored).metadata.row_group(0).column(2)
     assert column.physical_type == "INT32"
     assert column.compression == "ZSTD"
     assert "DELTA_BINARY_PACKED" in column.encodings
+
+
+def test_an_object_of_an_earlier_version_is_read_like_a_new_one() -> None:
+    rows = [(1, 5, -27315), (1, 70_000_000, 2150), (7, 0, -5), (7, 70_000_000, 99999)]
+    stored, _ = store([rows])
+    cities, times, hundredths = columns(rows)
+    older = pa.table(
+        {
+            "city_id": cities,
+            "at": pa.array(times, type=pa.timestamp("us", tz="UTC")),
+            "temperature": pa.array(hundredths).view(pa.decimal32(5, 2)),
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(older, sink, store_decimal_as_integer=True, use_dictionary=False)
+    earlier = StoredReadings(key=uuid.uuid4().hex, open=lambda: io.BytesIO(sink.getvalue()))
+    for bounds in (ANY_TIME, {"start": 1, "stop": 70_000_000}):
+        for asked in ([1], [7], [1, 7]):
+            assert read_cities(earlier, asked, **bounds) == read_cities(stored, asked, **bounds)
+    assert [list(part) for part in iter_city_totals(earlier)] == [
+        list(part) for part in iter_city_totals(stored)
+    ]
+    with open_parquet(stored) as new, open_parquet(earlier) as old:
+        assert (has_constant_columns(new), has_constant_columns(old)) == (True, False)
 
 
 def test_a_dense_file_takes_under_two_and_a_half_bytes_a_reading() -> None:
@@ -223,7 +255,7 @@ def test_a_dense_file_takes_under_two_and_a_half_bytes_a_reading() -> None:
         for minute in range(minutes)
     ]
     sink = io.BytesIO()
-    with ReadingsWriter(sink) as writer:
+    with ReadingsWriter(sink, client_id=5, file_id=FILE_ID) as writer:
         for part in parts:
             writer.add(*columns(part))
     assert len(sink.getvalue()) / (minutes * cities) < 2.5
@@ -249,7 +281,7 @@ def add_and_fail(writer: ReadingsWriter) -> None:
 
 
 def test_an_error_while_writing_leaves_no_totals() -> None:
-    writer = ReadingsWriter(io.BytesIO())
+    writer = ReadingsWriter(io.BytesIO(), client_id=5, file_id=FILE_ID)
     with pytest.raises(ZeroDivisionError):
         add_and_fail(writer)
     assert writer.totals is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def test_footers_take_no_more_memory_than_their_limit() -> None:
     """A footer may take megabytes, so the number of footers is no limit."""
     sink = io.BytesIO()
     ones: Any = np.ones(400, dtype=np.int32)
-    with ReadingsWriter(sink, row_group_size=1) as writer:
+    with ReadingsWriter(sink, client_id=1, file_id=uuid.uuid4(), row_group_size=1) as writer:
         writer.add(ones, ones.astype(np.int64), ones)
     data = sink.getvalue()
     read_footer.cache_clear()

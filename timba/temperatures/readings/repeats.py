@@ -16,9 +16,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from timba.places.city_numbers import CITY_NUMBERS
+from timba.temperatures.readings.columns import VARYING, to_times
 from timba.temperatures.readings.sorting import sort_readings
 from timba.temperatures.readings.stored_readings import StoredReadings, open_parquet
 from timba.temperatures.readings.totals import Int32Array, Int64Array
@@ -83,9 +83,9 @@ def _count_window(
 
 def _read_keys(parquet: Any, number: int) -> _Readings:
     """Return the cities and the times of a row group."""
-    group = parquet.read_row_group(number, columns=["city_id", "at"], use_threads=False)
+    group = parquet.read_row_group(number, columns=VARYING[:2], use_threads=False)
     cities, times = (column.combine_chunks() for column in group.columns)
-    return cities.to_numpy(), times.view(pa.int64()).to_numpy()
+    return cities.to_numpy(), to_times(times)
 
 
 def _position(cities: Int32Array, times: Int64Array, key: _Key) -> int:

@@ -15,11 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from timba.temperatures.bounded_cache import bounded_cache
 from timba.temperatures.readings.city_starts import read_city_starts, read_first
+from timba.temperatures.readings.columns import to_hundredths, to_times, varying_columns
 from timba.temperatures.readings.totals import (
     CityColumns,
     Int32Array,
@@ -192,12 +192,13 @@ def _iter_city(
                 rows = read_city_starts(parquet, stored.key, group).rows(city_id)
             if rows.start == rows.stop:
                 continue
-            times, degrees = read_first(parquet, group, ["at", "temperature"], rows.stop)
-            of_city = times.view(pa.int64()).to_numpy()[rows]
+            columns = varying_columns(parquet)[1:]
+            times, temperatures = read_first(parquet, group, columns, rows.stop)
+            of_city = to_times(times)[rows]
             inside = slice(*of_city.searchsorted([start, stop]))
             of_city = of_city[inside]
             if len(of_city):
-                hundredths = degrees.view(pa.int32()).to_numpy()[rows][inside]
+                hundredths = to_hundredths(temperatures)[rows][inside]
                 yield np.full(len(of_city), city_id, dtype=np.int32), of_city, hundredths
 
 
@@ -269,12 +270,6 @@ def _merge_row_groups(parquet: Any, groups: list[int], start: int, stop: int) ->
 
 
 def _read_columns(parquet: Any, group: int) -> tuple[Int32Array, Int64Array, Int32Array]:
-    cities, times, degrees = (
-        column.combine_chunks()
-        for column in parquet.read_row_group(group, use_threads=False).columns
-    )
-    return (
-        cities.to_numpy(),
-        times.view(pa.int64()).to_numpy(),
-        degrees.view(pa.int32()).to_numpy(),
-    )
+    table = parquet.read_row_group(group, columns=varying_columns(parquet), use_threads=False)
+    cities, times, temperatures = (column.combine_chunks() for column in table.columns)
+    return cities.to_numpy(), to_times(times), to_hundredths(temperatures)

@@ -8,17 +8,18 @@ of a degree Celsius, times are integer microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+import uuid
 from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import dataclass
 from io import RawIOBase
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Final, Self
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from timba.temperatures.readings.columns import CONSTANT, VARYING, WRITTEN_SCHEMA, make_table
 from timba.temperatures.readings.sorting import sort_readings
 from timba.temperatures.readings.totals import (
     CityColumns,
@@ -35,14 +36,6 @@ ROW_GROUP_SIZE = 32_768
 # While a file is written, at most so many totals by city are held in memory. A file with more
 # cities is totalled from the finished object instead: see `stored_readings.iter_city_totals`.
 MAX_PARTIALS = 256 * 1024
-
-SCHEMA = pa.schema(
-    [
-        pa.field("city_id", pa.int32(), nullable=False),
-        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("temperature", pa.decimal32(5, 2), nullable=False),
-    ]
-)
 
 # The key of the sums of hundredths of a degree in each row group, in the metadata of an object. The
 # other totals of a row group are statistics of Parquet.
@@ -80,6 +73,8 @@ class ReadingsWriter:
         self,
         sink: IO[bytes] | RawIOBase,
         *,
+        client_id: int,
+        file_id: uuid.UUID,
         batch_size: int = BATCH_SIZE,
         row_group_size: int = ROW_GROUP_SIZE,
         max_partials: int = MAX_PARTIALS,
@@ -88,6 +83,7 @@ class ReadingsWriter:
         self.error_values: Counter[int] = Counter()
         self.repeated = 0
         self.row_groups: list[RowGroup] = []
+        self._client_id, self._file_id = client_id, file_id
         self._batch_size, self._row_group_size = batch_size, row_group_size
         self._max_partials = max_partials
         # The readings of the next batch. Memory is taken only for what is filled.
@@ -101,11 +97,12 @@ class ReadingsWriter:
         self._sums: list[Int64Array] = []
         self._parquet = pq.ParquetWriter(
             sink,
-            SCHEMA,
+            WRITTEN_SCHEMA,
+            store_schema=False,
             compression="zstd",
             compression_level=1,
-            use_dictionary=False,
-            column_encoding=dict.fromkeys(SCHEMA.names, "DELTA_BINARY_PACKED"),
+            use_dictionary=CONSTANT,
+            column_encoding=dict.fromkeys(VARYING, "DELTA_BINARY_PACKED"),
             # Otherwise decimals are byte arrays, which are larger and cannot be delta encoded.
             store_decimal_as_integer=True,
         )
@@ -156,9 +153,10 @@ class ReadingsWriter:
             self._cities[pending], self._times[pending], self._hundredths[pending]
         )
         self._pending_count = 0
-        self._parquet.write_table(
-            _table(cities, times, hundredths), row_group_size=self._row_group_size
+        table = make_table(
+            cities, times, hundredths, client_id=self._client_id, file_id=self._file_id
         )
+        self._parquet.write_table(table, row_group_size=self._row_group_size)
         starts = np.arange(0, len(cities), self._row_group_size)
         self._sums.append(np.add.reduceat(hundredths, starts, dtype=np.int64))
         self._count_suspicions(cities, times, hundredths)
@@ -211,9 +209,3 @@ def pack_sums(parts: list[Int64Array]) -> bytes:
 def unpack_sums(packed: bytes) -> Int64Array:
     """Return the sums of row groups from the metadata of an object."""
     return np.frombuffer(b64decode(packed), dtype="<i8").astype(np.int64)
-
-
-def _table(cities: Int32Array, times: Int64Array, hundredths: Int32Array) -> Any:
-    """Return columns as an Arrow table with SCHEMA; a decimal32(5, 2) is its hundredths."""
-    degrees = pa.array(hundredths, type=pa.int32()).view(SCHEMA.field("temperature").type)
-    return pa.table([pa.array(cities), pa.array(times), degrees], schema=SCHEMA)
