@@ -17,7 +17,7 @@ from timba.files.leases import Run
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.storage import store
-from timba.temperatures import ingestion
+from timba.temperatures import file_parsing
 from timba.temperatures.layout.layouts import Layout
 from timba.temperatures.lines import blocks
 from timba.temperatures.lines.block_parsing import ParsedBlock, parse_block
@@ -64,7 +64,7 @@ def test_rejects_keep_the_order_of_lines_whichever_block_is_parsed_first(
         time.sleep(0.002 if block.first_line % 2 else 0)
         return parse_block(block, layout)
 
-    monkeypatch.setattr(ingestion, "parse_block", parse_slowly)
+    monkeypatch.setattr(file_parsing, "parse_block", parse_slowly)
     file = settle(content(999))
     assert rejected_lines(file) == list(range(3, 1000, 3))
     assert [error["line"] for error in file.result["first_errors"]] == list(range(3, 63, 3))
@@ -103,8 +103,8 @@ def test_a_stop_is_felt_while_a_block_is_parsed_and_leaves_nothing(
     before = set(store().list_objects())
     stop = StopWhileParsing()
     with monkeypatch.context() as patched:
-        patched.setattr(ingestion, "parse_block", stop.parse)
-        patched.setattr(ingestion, "CHECK_SECONDS", 0.001)
+        patched.setattr(file_parsing, "parse_block", stop.parse)
+        patched.setattr(file_parsing, "CHECK_SECONDS", 0.001)
         process_file(file.pk, stopping=stop)
     assert stop.has_ended
     file.refresh_from_db()
@@ -126,7 +126,7 @@ def test_an_error_of_a_thread_ends_the_run_and_the_threads(
             raise MemoryError
         return parse_block(block, layout)
 
-    monkeypatch.setattr(ingestion, "parse_block", fail_later)
+    monkeypatch.setattr(file_parsing, "parse_block", fail_later)
     file = receive(content(99))
     process_file(file.pk)
     file.refresh_from_db()
@@ -169,11 +169,11 @@ def test_few_blocks_are_held_however_fast_they_are_read(
         parsed += 1
         return parse_block(block, layout)
 
-    monkeypatch.setattr(ingestion, "read_blocks", count_blocks)
-    monkeypatch.setattr(ingestion, "parse_block", count_parsed)
+    monkeypatch.setattr(file_parsing, "read_blocks", count_blocks)
+    monkeypatch.setattr(file_parsing, "parse_block", count_parsed)
     settle(content(600))
     assert len(ahead) > 40
-    assert max(ahead) <= ingestion.BLOCKS_AHEAD + 1
+    assert max(ahead) <= file_parsing.BLOCKS_AHEAD + 1
 
 
 def test_progress_tells_the_rows_read_so_far(
@@ -194,7 +194,7 @@ def test_progress_tells_the_rows_read_so_far(
     [
         (
             "Ort;Zeit;Temperatur\n7;25.01.2023 08:00;3,5\nOrt;Zeit;Feuchte\n7;25.01.2023 09:00;45",
-            ingestion.OTHER_TABLE.format(3, "Ort;Zeit;Feuchte"),
+            file_parsing.OTHER_TABLE.format(3, "Ort;Zeit;Feuchte"),
         ),
         (
             "city_id,temperature,timestamp\n7,1,2025-06-01T12:00\ncity_id,temperature,timestamp\n",

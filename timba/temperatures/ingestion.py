@@ -1,15 +1,14 @@
 """Ingests a temperature file: its lines become readings or rejects, its readings totals by city.
 
-Threads parse blocks of lines ahead of the main thread, which reads the file, writes both objects in
-the order of the lines, and alone uses the database. All that a run writes is separate from other
-runs until the file is settled with it.
+The threads of `file_parsing` parse blocks of lines ahead of the main thread, which reads the file,
+writes both objects in the order of the lines, and alone uses the database. All that a run writes is
+separate from other runs until the file is settled with it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
@@ -17,12 +16,12 @@ from typing import BinaryIO, Final
 from django.conf import settings
 
 from timba.files.models import Derivative
-from timba.files.processors.base import FileRefused, Job
+from timba.files.processors.base import Job
 from timba.files.rejects import FIRST_ERRORS, RejectsWriter
+from timba.temperatures.file_parsing import NoReadings, parse_file
 from timba.temperatures.layout.layouts import Layout
-from timba.temperatures.layout.other_tables import begins_other_table
-from timba.temperatures.lines.block_parsing import ParsedBlock, keep_freed_memory, parse_block
-from timba.temperatures.lines.blocks import Block, UnreadableFile, read_blocks
+from timba.temperatures.lines.block_parsing import ParsedBlock
+from timba.temperatures.lines.blocks import UnreadableFile
 from timba.temperatures.lines.parsing import Reject
 from timba.temperatures.readings.objects import stored_readings_of
 from timba.temperatures.readings.repeats import iter_repeated
@@ -35,23 +34,6 @@ from timba.temperatures.services import stage_totals
 STAGE_BATCH_SIZE: Final = 10_000
 # The share of progress for parsing; the rest is for the totals.
 PARSING_SHARE: Final = 0.95
-# numpy works without the interpreter's lock for most of the time.
-PARSING_THREADS: Final = 2
-# So many blocks wait to be parsed while a batch of readings is written.
-BLOCKS_AHEAD: Final = 6
-# While a block is being parsed, a stop of the worker is noticed within so many seconds.
-CHECK_SECONDS: Final = 0.25
-
-
-# Characters of a line that a sentence quotes.
-MAX_QUOTED: Final = 100
-OTHER_TABLE: Final = (
-    "Line {} begins a table of something else: “{}”. Upload each table as a file of its own."
-)
-
-
-class NoReadings(Exception):
-    """No line of the file is a reading."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -168,57 +150,15 @@ def _write_lines(
     """Write the readings and the rejects of all lines, one block at a time."""
     with job.open() as stream:
         reader = ProgressReader(stream, job, outcome)
-        blocks = read_blocks(reader, layout, max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES)
-        with closing(_parse_ahead(blocks, layout, reader.report_progress)) as parsed_blocks:
-            for parsed in parsed_blocks:
-                _check_tables(parsed.rejects, layout)
+        limit = settings.TIMBA_MAX_UPLOAD_BYTES
+        blocks = parse_file(reader, layout, max_unpacked=limit, check=reader.report_progress)
+        with closing(blocks):
+            for parsed in blocks:
                 cities, hundredths, times = parsed.readings
                 writer.add(cities, times, hundredths)
                 rejects.add(parsed.rejects)
                 outcome.add_block(parsed)
                 outcome.rejects_kept = rejects.count
-
-
-def _check_tables(rejects: Iterable[Reject], layout: Layout) -> None:
-    """Raise FileRefused where a bad line begins a table of something else than temperatures."""
-    for reject in rejects:
-        if begins_other_table(reject.text, layout):
-            raise FileRefused(OTHER_TABLE.format(reject.line, reject.text[:MAX_QUOTED]))
-
-
-def _parse_ahead(
-    blocks: Iterable[Block], layout: Layout, check: Callable[[], None]
-) -> Generator[ParsedBlock]:
-    """Yield parsed blocks in their order while threads parse the next ones.
-
-    `check`, which is called all the time, may raise. What `blocks` raises of a damaged file is
-    raised after the blocks before the damage. No thread outlives the iterator.
-    """
-    pending: deque[Future[ParsedBlock]] = deque()
-    damage: UnreadableFile | None = None
-    keep_freed_memory()
-    pool = ThreadPoolExecutor(PARSING_THREADS, thread_name_prefix="parsing")
-    try:
-        try:
-            for block in blocks:
-                pending.append(pool.submit(parse_block, block, layout))
-                check()
-                if len(pending) > BLOCKS_AHEAD:
-                    yield _wait_for(pending.popleft(), check)
-        except UnreadableFile as error:
-            damage = error
-        while pending:
-            yield _wait_for(pending.popleft(), check)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    if damage is not None:
-        raise damage
-
-
-def _wait_for(future: Future[ParsedBlock], check: Callable[[], None]) -> ParsedBlock:
-    while not wait([future], timeout=CHECK_SECONDS).done:
-        check()
-    return future.result()
 
 
 def _iter_repeated(job: Job, writer: ReadingsWriter) -> Iterator[int]:

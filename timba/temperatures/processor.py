@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django.conf import settings
 
-from timba.files.kinds import HEAD_BYTES
 from timba.files.models import File
 from timba.files.processors.base import FileRefused, Findings, Job, Processor
 from timba.files.profiles import about_every_file
 from timba.serialization import format_utc
-from timba.temperatures.ingestion import NoReadings, Outcome, ProgressReader, ingest
+from timba.temperatures.file_parsing import (
+    FILE_HEAD_BYTES,
+    NoReadings,
+    decide_file_layout,
+    explain_no_readings,
+)
+from timba.temperatures.ingestion import Outcome, ProgressReader, ingest
 from timba.temperatures.layout.answers import check_answers
-from timba.temperatures.layout.decisions import Decision, decide_layout
-from timba.temperatures.layout.layouts import Layout
-from timba.temperatures.layout.plain_headers import plain_layout
-from timba.temperatures.lines.blocks import UnreadableFile, read_lines
+from timba.temperatures.layout.decisions import Decision
+from timba.temperatures.lines.blocks import UnreadableFile
 from timba.temperatures.schemas import degrees
 from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
-from timba.temperatures.sniffing import sniff_readings, unpack_head
+from timba.temperatures.sniffing import sniff_readings
 from timba.temperatures.statistics.bounds import to_datetime
 from timba.temperatures.suspicions import (
     Warnings,
@@ -39,11 +43,6 @@ RESULT_FIELDS: Final = (
     *("rows", "accepted", "rejected", "cities", "first_at", "last_at", "min_temp", "max_temp"),
     *("rejects_kept", "read_as", "questions", "warnings", "first_errors"),
 )
-
-FORMAT: Final = "Each line must read city_id,temperature,timestamp."
-NO_LINES: Final = "The file holds no reading, only a header or blank lines."
-NO_READINGS: Final = "No line of the file is a reading. Line {}: {}"
-WRONG_ANSWERS: Final = "With these answers, no line of the file looks like a reading. Answer again."
 
 
 def read_temperatures(job: Job) -> Findings:
@@ -63,7 +62,8 @@ def read_temperatures(job: Job) -> Findings:
         raise FileRefused(error.sentence(job.name)) from error
     except NoReadings as error:
         findings = _findings(outcome, decision)
-        raise FileRefused(_refusal(outcome, decision.layout), findings=findings) from error
+        sentence = explain_no_readings(outcome.first_errors, decision.layout)
+        raise FileRefused(sentence, findings=findings) from error
     warnings = [
         *warn_of_error_values(outcome.error_values),
         *warn_of_repeated(outcome.repeated),
@@ -90,34 +90,24 @@ class TemperatureProcessor(Processor):
 
 
 def _decide_layout(job: Job) -> Decision:
-    """Return the layout of the file; the plain one where nothing looks like readings.
+    """Return the layout of the file; raise what `decide_file_layout` raises."""
 
-    Raises UnreadableFile, and FileRefused for answers with which nothing does.
-    """
-
-    def iter_lines(layout: Layout) -> Iterator[bytes]:
+    @contextmanager
+    def open_file() -> Iterator[ProgressReader]:
         with job.open() as stream:
-            reader, limit = ProgressReader(stream, job), settings.TIMBA_MAX_UPLOAD_BYTES
-            yield from (line for _, line in read_lines(reader, layout, max_unpacked=limit))
+            yield ProgressReader(stream, job)
 
     with job.open() as stream:
-        head = unpack_head(stream.read(2 * HEAD_BYTES))
+        head = stream.read(FILE_HEAD_BYTES)
     given = job.reading_input()
-    decision = decide_layout(
-        head, read_as=given["read_as"], profiles=given["profiles"], lines=iter_lines
+    return decide_file_layout(
+        head,
+        open_file,
+        read_as=given["read_as"],
+        profiles=given["profiles"],
+        may_be_plain=not about_every_file(given["read_as"] or {}),
+        max_unpacked=settings.TIMBA_MAX_UPLOAD_BYTES,
     )
-    if decision is None and about_every_file(given["read_as"] or {}):
-        raise FileRefused(WRONG_ANSWERS)
-    return decision or Decision(layout=plain_layout(head))
-
-
-def _refusal(outcome: Outcome, layout: Layout) -> str:
-    """Return why a file without readings is refused."""
-    sentence = NO_LINES
-    if outcome.first_errors:
-        first = outcome.first_errors[0]
-        sentence = NO_READINGS.format(first.line, first.reason)
-    return f"{sentence} {FORMAT}" if layout.has_plain_lines else sentence
 
 
 def _findings(outcome: Outcome, decision: Decision, warnings: Warnings | None = None) -> Findings:
