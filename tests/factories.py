@@ -117,8 +117,9 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     colleague = UserFactory(pk=first_id + 1001, username=f"{word}-2", role="viewer", **names)
     role = Role.unscoped.create(pk=first_id + 2000, client=client, name=word)
     of_user: dict[str, Any] = {"client": client, "created_by": user}
+    city_id = first_id + 6000
     consignment = Consignment.objects.create(
-        pk=first_id + 3000, name=word, type="hardwood", log_count=1, **of_user
+        pk=first_id + 3000, name=word, type="hardwood", log_count=1, city_id=city_id, **of_user
     )
     sizes = {"length": 4, "breadth": 30, "height": 30, "volume": "0.360"}
     log = Log.objects.create(
@@ -138,7 +139,6 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         nouns = [User, Client, Role, Consignment, Log, Note]
         for statement in connection.ops.sequence_reset_sql(no_style(), nouns):
             cursor.execute(statement)
-    city_id = first_id + 6000
     name_city(actor=user, client=client, city_id=city_id, name=word)
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")

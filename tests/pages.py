@@ -53,7 +53,8 @@ FORMS: Final = [
 OTHERS: Final = [
     "consignments/{consignment_id}/", "consignments/{consignment_id}/history/",
     "consignments/{consignment_id}/paper/", "files/", "files/profiles/", "files/rows/", "files/{file_id}/",
-    "notes/{note_id}/", "temperatures/", "temperatures/{city_id}/", "upload/",
+    "consignments/{consignment_id}/chart/", "notes/{note_id}/", "temperatures/", "temperatures/{city_id}/",
+    "temperatures/{city_id}/sparkline/", "upload/",
 ]
 # fmt: on
 REDIRECTS: Final = ["login/", "client/", "clients/"]
@@ -62,6 +63,7 @@ PAGES: Final = [
     *FORMS,
     *(Endpoint(m, "", "", {}, 302, True) for m in ("GET", "POST", "PUT", "PATCH", "DELETE")),
     *(Endpoint("GET", path, "", {}, 302, True) for path in REDIRECTS),
+    Endpoint("GET", "temperatures/{city_id}/series.csv", "", {"bucket": "day"}, 200, True),
     *(
         Endpoint("GET", path, "users.manage" if path.startswith("people/") else "", is_page=True)
         for path in SHOWN

@@ -281,7 +281,7 @@ TEXT_FIELDS = ("address", "barcode", "contact", "name", "q", "title", "username"
 OTHER_FIELDS = (
     *("email", "time_zone"),
     *("breadth", "city_id", "consignment_id", "cursor", "from", "height", "id", "kind", "length"),
-    *("limit", "number", "permissions", "role", "status", "to", "type"),
+    *("bucket", "last", "limit", "number", "permissions", "role", "status", "to", "type"),
     *("0-column-1", "0-column-2", "0-column-3", "dates", "unit", "zone"),
 )
 REFUSED_ON_PAGES: dict[str, tuple[str, ...]] = {
@@ -314,7 +314,7 @@ def test_wrong_values_on_a_page(endpoint: Endpoint, tenant: Tenant) -> None:
 def ask_page(client: Any, endpoint: Endpoint, url: str, tenant: Tenant, added: str) -> int:
     """Return the status of a page with something added to its query or form."""
     if endpoint.method == "GET":
-        response = send(client, "GET", f"{url}?{added}")
+        response = send(client, "GET", f"{url}?{urlencode(endpoint.body)}&{added}")
     else:
         form = f"{urlencode(filled(endpoint, tenant.ids))}&{added}".encode()
         content_type = "application/x-www-form-urlencoded"

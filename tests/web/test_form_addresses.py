@@ -22,8 +22,8 @@ from timba.web.urls import urlpatterns
 pytestmark = pytest.mark.django_db
 HTML = {"accept": "text/html"}
 HOST = "http://testserver"
-# Takes POST only.
-NO_PAGE = {"logout/"}
+# The first takes POST only, the second has no page and needs a query.
+NO_PAGE = {"logout/", "temperatures/{city_id}/series.csv"}
 PATHS = {endpoint.path for endpoint in PAGES if endpoint.path != "upload/"}
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import escape
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client as HttpClient
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from tests.clients import browser_of
@@ -16,8 +20,10 @@ from tests.factories import ClientFactory
 from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from timba.accounts.models import User
+from timba.files.services import delete_file
 from timba.places.models import City
 from timba.temperatures.statistics import city_list
+from timba.web.periods import PERIOD_IN_SESSION
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -76,8 +82,112 @@ def test_statistics_cover_exactly_the_readings_within_the_bounds(
         assert f"<dt>Mean</dt><dd>{mean} " in page
 
 
-def test_invalid_bounds_are_rejected(http_client: HttpClient) -> None:
-    assert http_client.get("/temperatures/7/?from=monday").status_code == HTTPStatus.BAD_REQUEST
+def shown_readings(http_client: HttpClient, path: str) -> str:
+    """Return the number of readings in the period of the page."""
+    page = http_client.get(path).content.decode()
+    [number] = re.findall("<dt>Readings</dt><dd>([0-9]+)</dd>", page)
+    return str(number)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept", "count"),
+    [
+        ("last=24h", {"last": "24h"}, "1"),
+        ("last=&from=2026-11-19", {"from": "2026-11-19T00:00:00Z"}, "2"),
+        (
+            "from=2026-11-18T02:00%2B02:00&to=2026-11-20",
+            {"from": "2026-11-18T00:00:00Z", "to": "2026-11-20T00:00:00Z"},
+            "2",
+        ),
+    ],
+)
+@time_machine.travel("2026-11-20T12:00:00Z", tick=False)
+def test_a_period_is_remembered_until_another_is_chosen(
+    http_client: HttpClient, query: str, kept: dict[str, str], count: str
+) -> None:
+    assert shown_readings(http_client, f"/temperatures/7/?{query}") == count
+    assert http_client.session[PERIOD_IN_SESSION] == kept
+    assert shown_readings(http_client, "/temperatures/") == count
+    page = http_client.get("/temperatures/12/").content.decode()
+    assert f'href="/temperatures/7/?{escape(urlencode(kept))}"' in page
+    assert shown_readings(http_client, "/temperatures/7/?last=all") == "3"
+    page = http_client.get("/temperatures/7/").content.decode()
+    assert 'last=all" aria-current="true">All</a>' in page
+    http_client.get(f"/temperatures/7/?{query}")
+    assert shown_readings(http_client, "/temperatures/7/?last=&from=&to=") == "3"
+    assert shown_readings(http_client, "/temperatures/7/") == "3"
+
+
+def test_a_remembered_period_without_readings_offers_all_of_them(http_client: HttpClient) -> None:
+    http_client.get("/temperatures/7/?to=2026-11-20")
+    page = http_client.get("/temperatures/12/").content.decode()
+    assert "No readings in this period" in page
+    assert 'href="/temperatures/12/?last=all">Show all of them' in page
+    assert "city-files" not in page
+
+
+@pytest.mark.parametrize("query", ["from=monday", "to=2026-13-01", "last=2y", "last=7d%00"])
+def test_invalid_periods_are_rejected_and_not_remembered(
+    http_client: HttpClient, query: str
+) -> None:
+    http_client.get("/temperatures/7/?last=7d")
+    response = http_client.get(f"/temperatures/7/?{query}")
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert http_client.session[PERIOD_IN_SESSION] == {"last": "7d"}
+
+
+@pytest.mark.parametrize(
+    "kept", [{"last": "2y"}, {"since": "x"}, {"from": 7}, {"last": []}, "7d", None, {}]
+)
+def test_a_period_kept_by_another_version_is_left_alone(
+    http_client: HttpClient, kept: object
+) -> None:
+    session = http_client.session
+    session[PERIOD_IN_SESSION] = kept
+    session.save()
+    assert shown_readings(http_client, "/temperatures/7/") == "3"
+    assert http_client.session[PERIOD_IN_SESSION] == kept
+
+
+def test_a_session_is_written_only_when_the_period_changes(http_client: HttpClient) -> None:
+    def writes(query: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            http_client.get(f"/temperatures/7/?{query}")
+        return sum('UPDATE "django_session"' in query["sql"] for query in queries)
+
+    queries = ("", "last=all", "last=7d", "last=7d", "", "last=all")
+    assert [writes(query) for query in queries] == [0, 0, 1, 0, 0, 1]
+
+
+def test_the_page_names_the_files_that_its_numbers_come_from(
+    http_client: HttpClient, owner: User, make_user: MakeUser
+) -> None:
+    stranger = make_user(client=ClientFactory())
+    settle_readings("7,9.00,2026-11-19T06:00Z\n", actor=stranger, name="strange.csv")
+    for number in range(21):
+        settle_readings(f"7,{number},2026-11-21T06:00Z\n", actor=owner, name=f"{number}.csv")
+    deleted = settle_readings("7,1,2026-11-21T07:00Z\n", actor=owner, name="deleted.csv")
+    delete_file(actor=owner, file=deleted)
+    new = "7,1.00,2026-11-19T06:00Z\n12,2,2026-11-19T06:00Z\n"
+    settle_readings(new, actor=owner, name="new.csv")
+    page = http_client.get("/temperatures/7/").content.decode()
+    assert '<a href="#city-files">Its 23\xa0files</a>' in page
+    names = re.findall(r'<li><a href="/files/[-0-9a-f]+/">(.*?)</a>', page)
+    assert names == ["new.csv", *(f"{number}.csv" for number in range(20, 1, -1))]
+    assert "and 3 more" in page
+    page = http_client.get("/temperatures/7/?to=2026-11-21").content.decode()
+    assert '<a href="#city-files">Its 2\xa0files</a>' in page
+    assert '>readings.csv</a><span class="num">3\xa0readings</span>' in page
+    assert '>new.csv</a><span class="num">1\xa0reading</span>' in page
+    assert " more</p>" not in page
+
+
+def test_a_list_loads_the_sparkline_of_each_city(http_client: HttpClient) -> None:
+    page = http_client.get("/temperatures/").content.decode()
+    assert re.findall('class="spark" hx-get="([^"]+)"', page) == [
+        "/temperatures/7/sparkline/",
+        "/temperatures/12/sparkline/",
+    ]
 
 
 @pytest.mark.parametrize("city_id", [8, 0, 2**31, 2**70])
@@ -138,14 +248,15 @@ def test_page_takes_the_same_queries_for_many_cities(
     lines = "".join(f"{city},1.0,2026-11-20T06:00Z\n" for city in range(1, 151))
     settle_readings(lines, actor=owner)
     http_client = browser_of(owner)
-    for queries in (11, 5):  # the cities and the overview are cached after the first request
+    for queries in (12, 6):  # the cities and the overview are cached after the first request
         with django_assert_num_queries(queries):
             page = http_client.get("/temperatures/").content.decode()
     assert "150\xa0cities, 150\xa0readings" in page
-    with django_assert_num_queries(
-        8
-    ):  # plus the data version, the statistics within the bounds, the name
-        http_client.get("/temperatures/7/?from=2026-11-20T06:00Z&to=2026-11-21")
+    period = "from=2026-11-20T06:00Z&to=2026-11-21"
+    # Plus the data version, the statistics within the bounds, the name; and the session is written.
+    for queries in (12, 7):
+        with django_assert_num_queries(queries):
+            http_client.get(f"/temperatures/7/?{period}")
 
 
 def test_cities_of_very_many_totals_are_not_counted(

@@ -5,13 +5,23 @@ A single query decides which files count for an answer, so that it contains all 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from django.db.models import BigIntegerField, Count, DateTimeField, IntegerField, Q, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    DateTimeField,
+    IntegerField,
+    Q,
+    QuerySet,
+    Window,
+)
 
+from timba.accounts.tenancy import TenantQuerySet
 from timba.db.compiled_queries import CompiledQuery
 from timba.errors import Unavailable
 from timba.temperatures.models import CityTotals, CityTotalsQuerySet
@@ -34,6 +44,16 @@ class CountedTotals(NamedTuple):
     def is_inside(self, bounds: TimeRange) -> bool:
         """Whether all readings lie within the bounds."""
         return bounds.start <= self.totals.first_at and self.totals.last_at < bounds.stop
+
+
+class CityFile(NamedTuple):
+    """A file with readings of a city: how many, and the times of the first and the last."""
+
+    pk: uuid.UUID
+    name: str
+    readings: int
+    first_at: datetime
+    last_at: datetime
 
 
 def current_totals(client_id: Any) -> CityTotalsQuerySet:
@@ -75,6 +95,24 @@ def _find_of_city(client_id: int, city_id: int, bounds: TimeRange) -> list[Count
     if bounds.start >= bounds.stop:
         return []
     return _counted(_overlapping_of_city.fetch(client_id, city_id, *_limits(bounds)))
+
+
+def list_files(
+    rows: TenantQuerySet[CityTotals], bounds: TimeRange, *, limit: int
+) -> tuple[list[CityFile], int]:
+    """Return the newest files of a city's rows that reach into the bounds, and how many do.
+
+    By a single query. A file reaches into them from its first to its last reading of the city,
+    whether or not one of these lies within.
+    """
+    found = (
+        rows.filter(_overlaps(*_limits(bounds)))
+        .order_by("-file__uploaded_at", "-file_id")
+        .values_list("file_id", "file__name", "count", "first_at", "last_at")
+        .annotate(files=Window(Count("pk")))[:limit]
+    )
+    files = list(found)
+    return [CityFile(*row[:-1]) for row in files], files[0][-1] if files else 0
 
 
 @contextmanager

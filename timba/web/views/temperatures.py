@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,23 +9,17 @@ from typing import Any, Final
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
 from timba.errors import Invalid, NotFound
 from timba.places.services import name_city
+from timba.temperatures.models import CityTotals
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics.bounds import (
-    MAX_TIME,
-    MIN_TIME,
-    TimeRange,
-    parse_timestamp,
-    to_datetime,
-    to_microseconds,
-)
 from timba.temperatures.statistics.cities import city_statistics
 from timba.temperatures.statistics.city_list import get_overview, list_cities
+from timba.temperatures.statistics.counted_files import list_files
 from timba.web.forms import CityNameForm
 from timba.web.pages import (
     Viewer,
@@ -38,32 +29,10 @@ from timba.web.pages import (
     rerender_on_error,
     signed_in,
 )
+from timba.web.periods import ALL, PERIODS, Period, parse_period, remember_period, remembered_period
 
-CITIES_PER_PAGE = 100
-# key in the query: (label, length)
-PERIODS: Final[Mapping[str, tuple[str, timedelta]]] = {
-    "24h": ("24 h", timedelta(hours=24)),
-    "7d": ("7 d", timedelta(days=7)),
-    "30d": ("30 d", timedelta(days=30)),
-    "90d": ("90 d", timedelta(days=90)),
-    "1y": ("1 y", timedelta(days=365)),
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Period:
-    """The period that the page shows; `key` names one of PERIODS, or is empty."""
-
-    bounds: TimeRange
-    key: str = ""
-
-    @property
-    def start(self) -> datetime | None:
-        return to_datetime(self.bounds.start) if self.bounds.start > MIN_TIME else None
-
-    @property
-    def stop(self) -> datetime | None:
-        return to_datetime(self.bounds.stop) if self.bounds.stop < MAX_TIME else None
+CITIES_PER_PAGE: Final = 100
+MAX_FILES: Final = 20
 
 
 @signed_in
@@ -105,7 +74,7 @@ def _render(
 ) -> HttpResponse:
     context: dict[str, Any] = {"section": "temperatures"}
     if viewer.client is not None:
-        context |= _statistics_context(request, viewer.client, city_id)
+        context |= _statistics_context(request, viewer, viewer.client, city_id)
         context["rename_form"] = rename_form or _name_form(context["city"])
         context["is_renaming"] = rename_form is not None
     elif city_id is not None:
@@ -114,7 +83,7 @@ def _render(
 
 
 def _statistics_context(
-    request: HttpRequest, client: Client, city_id: int | None
+    request: HttpRequest, viewer: Viewer, client: Client, city_id: int | None
 ) -> dict[str, Any]:
     """Return a page of cities, and the statistics of one: over all time and in the period."""
     limit = requested_limit(request, CITIES_PER_PAGE)
@@ -124,13 +93,15 @@ def _statistics_context(
         raise BadRequest from error
     cities = {city.city_id: city for city in page.rows}
     selected_id = city_id if city_id is not None else next(iter(cities), None)
-    period = _parse_period(request)
+    asked = _asked_period(request)
+    period = asked or remembered_period(request.session)
     context: dict[str, Any] = {
         "page": page,
         "cities": [serialize_city_statistics(city) for city in cities.values()],
         "overview": get_overview(client.pk),
-        "periods": [(key, label) for key, (label, _) in PERIODS.items()],
+        "periods": [*((key, label) for key, (label, _) in PERIODS.items()), (ALL, "All")],
         "period": period,
+        "city_query": _city_query(request, period),
         "city": None,
     }
     if selected_id is not None:
@@ -147,27 +118,31 @@ def _statistics_context(
         context |= {
             "city": serialize_city_statistics(all_time),
             "in_period": serialize_city_statistics(in_period),
+            **_files_context(viewer, selected_id, period),
         }
+    if asked is not None:
+        remember_period(request.session, asked)
     return context
 
 
-def _parse_period(request: HttpRequest) -> Period:
-    """Return the period of the query; `last` counts back from now, in whole minutes.
+def _files_context(viewer: Viewer, city_id: int, period: Period) -> dict[str, Any]:
+    """Return the files that reach into the period with readings of the city."""
+    rows = viewer.rows(CityTotals).filter(city_id=city_id)
+    files, count = list_files(rows, period.bounds, limit=MAX_FILES)
+    return {"city_files": files, "city_file_count": count, "more_files": count - len(files)}
 
-    `from` is included, `to` is not.
-    """
-    key = request.GET.get("last", "")
-    if key in PERIODS:
-        now = timezone.now().replace(second=0, microsecond=0)
-        return Period(bounds=TimeRange(start=to_microseconds(now - PERIODS[key][1])), key=key)
+
+def _city_query(request: HttpRequest, period: Period) -> str:
+    """Return the query of the links to other cities: they keep the period and the page."""
+    cursor = request.GET.get("cursor")
+    return urlencode({**({"cursor": cursor} if cursor else {}), **period.query})
+
+
+def _asked_period(request: HttpRequest) -> Period | None:
     try:
-        start = (
-            parse_timestamp(request.GET.get("from") or "") if request.GET.get("from") else MIN_TIME
-        )
-        stop = parse_timestamp(request.GET.get("to") or "") if request.GET.get("to") else MAX_TIME
+        return parse_period(request.GET)
     except ValueError as error:
         raise BadRequest from error
-    return Period(bounds=TimeRange(start=start, stop=stop))
 
 
 def _name_form(city: CityStatisticsSchema | None) -> CityNameForm | None:
