@@ -57,7 +57,11 @@ test: $(VENV)/.dev $(VENV)/heif/.ready front ## Run every test; ARGS="tests/note
 .PHONY: slow
 slow: containers ## Run the tests that are too long for `make test`
 	@tools/test-packages slow
-	@$(BIN)/python -m pytest -m slow tests/journeys tests/tallies tests/temperatures
+	@$(MAKE) spark || [ "$${CI:-}" != true ]
+	@$(BIN)/python -m pytest -m slow tests/examples tests/journeys tests/tallies tests/temperatures
+
+.PHONY: spark
+spark: $(VENV)/spark/.ready ## Install Spark, with its own packages, for the jobs in examples/spark
 
 .PHONY: containers
 containers: $(VENV)/.dev front ## Build the image and walk through each profile of compose.yaml, by podman
@@ -114,6 +118,7 @@ requirements: $(UV) ## Recompile the hashed requirement files from pyproject.tom
 	@$(COMPILE) --group image -o requirements/image.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) --group heif --constraints requirements/base.txt -o requirements/heif.txt
+	@$(COMPILE) --group spark --constraints requirements/base.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 
 .PHONY: help
@@ -143,6 +148,13 @@ $(VENV)/heif/.ready: requirements/heif.txt | $(VENV)/.dev
 	@$(UV) pip install --quiet --python $(VENV)/heif/bin/python --require-hashes -r requirements/heif.txt
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(VENV)/heif/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/timba.pth"
+	@touch $@
+
+# As on the machines of a cluster: without Timba's packages.
+$(VENV)/spark/.ready: requirements/spark.txt | $(VENV)/.dev
+	@echo "Installing Spark, about half a gigabyte; each file is checked by its hash."
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/spark
+	@$(UV) pip install --quiet --python $(VENV)/spark/bin/python --require-hashes -r requirements/spark.txt
 	@touch $@
 
 $(VENV)/.mariadb: requirements/mysql.txt | $(VENV)/.$(PACKAGES)

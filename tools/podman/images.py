@@ -13,7 +13,7 @@ import yaml
 
 from tools.podman.engine import ROOT, has_image, podman
 from tools.servers.go import go_install
-from tools.servers.kafka import download_jars
+from tools.servers.kafka import download_kafka
 from tools.servers.machine import ServerUnavailable, run
 from tools.servers.s3 import VersityGW
 
@@ -75,7 +75,7 @@ def _build_stand_in(image: str, digest: str) -> None:
     target = image.rpartition("/")[2].partition(":")[0]
     caddy = go_install("caddy", "Caddy", "github.com/caddyserver/caddy/v2/cmd/caddy", CADDY_RELEASE)
     contexts = {
-        "jars": download_jars(),
+        "jars": download_kafka(),
         "versitygw-program": Path(VersityGW().path("versitygw")).parent,
         "caddy-program": caddy,
     }

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import uuid
 from pathlib import Path
 from typing import Final
 
-from tools.servers.machine import LOOPBACK, ServerUnavailable, find_executable, find_version, run
-from tools.servers.packages import cached, install_packages
+from tools.servers.machine import LOOPBACK, find_version, run
+from tools.servers.maven import check_java, download_jars
 from tools.servers.server import Server
 
 _POM: Final = Path(__file__).resolve().parents[1] / "kafka" / "pom.xml"
-_COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-_OLDEST_JAVA: Final = 17
 _STARTS_QUICKLY: Final = ("-XX:TieredStopAtLevel=1",)  # slower later, so not for benchmarks
 _CONFIGURATION: Final = """\
 process.roles=broker,controller
@@ -48,14 +44,8 @@ class Kafka(Server):
         return find_version(_POM.read_text().partition("<kafka>")[2])
 
     def build(self) -> None:
-        java = self.path("java")
-        match = re.search(r'version "(\d+)', run((java, "-version")))
-        if match is None or int(match.group(1)) < _OLDEST_JAVA:
-            raise ServerUnavailable(
-                f"Apache Kafka runs on Java {_OLDEST_JAVA} or later, and {java} is older. "
-                "Put a later one first on the search path."
-            )
-        download_jars()
+        check_java(self.path("java"), self.title, oldest=17)
+        download_kafka()
 
     def initialize(self) -> None:
         *java, _, properties = self.configure()
@@ -76,26 +66,13 @@ class Kafka(Server):
         return (
             *(self.path("java"), "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC"),
             *(() if self.durable else _STARTS_QUICKLY),
-            *("-cp", f"{download_jars()}/*", "kafka.Kafka", str(properties)),
+            *("-cp", f"{download_kafka()}/*", "kafka.Kafka", str(properties)),
         )
 
     def test_variables(self) -> dict[str, str]:
         return {"TIMBA_TEST_KAFKA": self.address}
 
 
-def download_jars() -> Path:
-    """Return the folder of the jars; download them on first use."""
-    return cached(f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}", _download)
-
-
-def _download(folder: Path) -> None:
-    if not find_executable("mvn") and (failures := install_packages(["maven"])):
-        raise ServerUnavailable(f"Apache Kafka is downloaded by Maven. {failures['maven']}")
-    print("Downloading Apache Kafka with Maven, once.", flush=True)
-    run(
-        (
-            *("nice", "-n", "10", "mvn", "-q", "-B", "-f", _POM, _COPY),
-            *("-DincludeScope=runtime", f"-DoutputDirectory={folder}"),
-        ),
-        cwd=folder,
-    )
+def download_kafka() -> Path:
+    """Return the folder of Kafka's jars; download them on first use."""
+    return download_jars(_POM, "Apache Kafka")

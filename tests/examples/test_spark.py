@@ -1,0 +1,138 @@
+"""The jobs of examples/spark, run by Spark over two executor processes, count what Timba counts.
+
+Run by `make slow`, which installs Spark.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.servers import skip_or_fail
+from tests.temperatures.test_exactness import BAD_LINES, random_plain_line
+from tests.temperatures.uploads import settle_readings
+from tests.temperatures.written_files import random_style, write_file
+from timba.accounts.models import User
+from timba.files.models import Derivative, File
+from timba.files.rejects import REJECTS_HEADER, csv_lines
+from timba.files.storage import store
+from timba.temperatures.models import CityTotals
+from tools.servers.machine import ServerUnavailable
+from tools.spark.jobs import FinishedJob, build_wheel, ensure_spark, submit
+
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite"), pytest.mark.slow]
+
+TOTALS = (
+    *("city_id", "count", "sum_hundredths", "min_hundredths", "max_hundredths"),
+    *("first_at", "last_at"),
+)
+STYLED_FILES = 24
+PLAIN = b"city_id,temperature,timestamp\n"
+
+
+@pytest.fixture(autouse=True)
+def spark() -> None:
+    try:
+        ensure_spark()
+    except ServerUnavailable as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture
+def owner(make_user: Callable[..., User]) -> User:
+    return make_user()
+
+
+def check_executors(job: FinishedJob) -> None:
+    """Check that two executors, which are processes of their own, have done the work."""
+    assert set(job.tasks) == {"0", "1"}
+
+
+def raw_files() -> dict[str, bytes]:
+    """Return files in every layout, with bad lines of every sort, and some that are refused."""
+    random_ = random.Random(19)
+    files = {}
+    for number in range(STYLED_FILES):
+        data, _ = write_file(random_, random_style(random_), lines=60)
+        files[f"loggers/{number}.csv"] = data
+    plain = b"\n".join([*BAD_LINES, *(random_plain_line(random_) for _ in range(3000))])
+    reading = b"7,%d.5,2026-01-01T00:00:00Z\n"
+    readings = b"".join(reading % number for number in range(40))
+    packed = gzip.compress(b"".join(reading % (number % 90) for number in range(200_000)))
+    return files | {
+        "plain.csv": PLAIN + plain,
+        "plain.csv.gz": gzip.compress(plain) + gzip.compress(readings),
+        "bom.csv": b"\xef\xbb\xbf" + readings,
+        "ends with cr.csv": readings.replace(b"\n", b"\r"),
+        "utf-16.csv": (PLAIN + readings).decode().encode("utf-16"),
+        "long line.csv": readings + b"1" * 1_100_000 + b"\n" + reading % 1,
+        "formulas.csv": readings + b"=1+1\n@x\n\xff\xfe\n",
+        "asks for dates.csv": b"7,1,03/04/2025 12:00\n7,2,05/06/2025 12:00\n",
+        "asks for unit.csv": b"".join(b"7,%d,2026-01-01T00:00\n" % n for n in range(280, 300)),
+        "no reading.csv": b"hello\nworld\n",
+        "header only.csv": PLAIN,
+        "two tables.csv": b"Ort;Zeit;Temperatur\nx\n7;25.01.2023 08:00;3,5\nOrt;Zeit;Feuchte\n",
+        "truncated.csv.gz": packed[:-300],
+        "bomb.csv.gz": gzip.compress(b" " * 40_000_000),
+    }
+
+
+def timba_totals(owner: User, file: File) -> list[tuple[Any, ...]]:
+    rows = CityTotals.objects.visible_to(owner).filter(file=file)
+    return list(rows.order_by("city_id").values_list(*TOTALS))
+
+
+def timba_rejects(file: File) -> bytes:
+    """Return the rejects that Timba keeps of a file, as CSV."""
+    derivative = file.derivatives.filter(role=Derivative.Role.REJECTS, run=file.run).first()
+    if derivative is None:
+        return csv_lines([REJECTS_HEADER])
+    with store().open_bytes(derivative.storage_key) as stream:
+        return stream.read()
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(folder).to_pylist()
+    return rows
+
+
+def totals_of(rows: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row[name] for name in TOTALS) for row in rows)
+
+
+def test_raw_files_are_counted_as_by_timba(tmp_path: Path, owner: User) -> None:
+    files = raw_files()
+    for path, data in files.items():
+        (tmp_path / "raw" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / path).write_bytes(data)
+    (tmp_path / "spark").mkdir()
+    job = submit(
+        *(tmp_path / "spark", "count_raw_files.py", tmp_path / "raw", tmp_path / "counted"),
+        python_files=(build_wheel(tmp_path),),
+    )
+    check_executors(job)
+    counted = {row["path"]: row for row in read(tmp_path / "counted/files")}
+    rejects = read(tmp_path / "counted/rejects")
+    by_file = read(tmp_path / "counted/cities_by_file")
+    assert counted.keys() == files.keys()
+    for path, data in files.items():
+        file = settle_readings(data, actor=owner, name=Path(path).name)
+        row, result = counted[path], file.result or {}
+        assert (row["question"] or row["error"] or "") == file.error, path
+        assert bool(row["question"]) == bool(result.get("questions")), path
+        lines = sorted(
+            (each["line"], each["reason"], each["text"]) for each in rejects if each["path"] == path
+        )
+        assert csv_lines([REJECTS_HEADER, *lines]) == timba_rejects(file), path
+        assert (row["accepted"], row["rejected"]) == (result.get("accepted", 0), len(lines)), path
+        assert totals_of(each for each in by_file if each["path"] == path) == timba_totals(
+            owner, file
+        ), path
+    counting = CityTotals.objects.visible_to(owner).by_city()
+    assert totals_of(read(tmp_path / "counted/cities")) == list(counting.order_by("city_id"))

@@ -1,0 +1,1 @@
+"""Runs the PySpark jobs of `examples/spark` on this machine, for tests and benchmarks."""
