@@ -23,7 +23,7 @@ RUN tools/venv .venv \
         --require-hashes --requirements requirements/image.txt \
     && python3 -m venv --without-pip /opt/timba \
     && .venv/bin/uv pip sync --quiet --no-cache --python /opt/timba/bin/python --compile-bytecode \
-        --require-hashes requirements/base.txt requirements/heif.txt requirements/mysql.txt
+        --require-hashes requirements/base.txt requirements/heif.txt requirements/lake.txt requirements/mysql.txt
 COPY package.json package-lock.json .npmrc ./
 COPY timba/ timba/
 RUN tools/front .venv

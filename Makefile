@@ -109,6 +109,7 @@ package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, 
 	@cp requirements/base.txt dist/requirements.txt
 	@cp requirements/mysql.txt dist/requirements-mysql.txt
 	@cp requirements/heif.txt dist/requirements-heif.txt
+	@cp requirements/lake.txt dist/requirements-lake.txt
 
 .PHONY: requirements
 requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml
@@ -118,6 +119,7 @@ requirements: $(UV) ## Recompile the hashed requirement files from pyproject.tom
 	@$(COMPILE) --group image -o requirements/image.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) --group heif --constraints requirements/base.txt -o requirements/heif.txt
+	@$(COMPILE) --group lake --constraints requirements/base.txt -o requirements/lake.txt
 	@$(COMPILE) --group spark --constraints requirements/base.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 

@@ -90,6 +90,9 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "outbox.numbered": _DATABASE,
     "relay.delivered": _DATABASE,
     "relay.marked": _DATABASE,
+    "lake.object_rewritten": _WRITING,
+    "lake.object_exchanged": _DATABASE,
+    "lake.committed": _DATABASE,
 }
 
 _hook: Callable[[str], None] | None = None

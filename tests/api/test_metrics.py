@@ -16,7 +16,7 @@ from tests.conftest import MakeUser
 from tests.factories import ClientFactory, Tenant
 from timba.accounts.models import Subscription
 from timba.api import metrics
-from timba.events.models import OutboxEvent, RelayLease
+from timba.events.models import OutboxEvent, ProcessLease
 from timba.files.models import File
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +149,7 @@ def test_events_and_the_relay_are_those_of_the_outbox(
     assert 3600 <= found["timba_oldest_event_seconds"] < 3700
     assert found["timba_relay_leader"] == 0
     in_a_minute = timezone.now() + timedelta(minutes=1)
-    RelayLease.objects.create(shard=0, token=1, expires_at=in_a_minute)
+    ProcessLease.objects.create(name=0, token=1, expires_at=in_a_minute)
     OutboxEvent.objects.update(published_at=timezone.now())
     found = samples(client)
     assert (found["timba_events_waiting"], found["timba_oldest_event_seconds"]) == (0, 0)

@@ -20,9 +20,10 @@ from django.db.models import DateTimeField, F
 from django.test import Client
 
 from tests.files.samples import photo
+from tests.temperatures.older_objects import make_older
 from timba.api.models import IdempotentRequest
 from timba.events.messages import Message
-from timba.events.models import RelayLease
+from timba.events.models import ProcessLease
 from timba.events.publishers import Delivery
 from timba.events.relay import CycleResult, Relay
 from timba.files.models import Derivative, File
@@ -33,6 +34,7 @@ from timba.files.scheduling import QUEUES, next_waiting
 from timba.files.storage import LocalStorage
 from timba.files.sweeping import claim_unnotified, sweep_files
 from timba.files.tasks import notify_workers
+from timba.temperatures.lake.follower import Follower
 
 READINGS: Final = b"42,1.00,2026-11-01T00:00:00Z\n42,hot,2026-11-01\n42,2.01,2026-11-02T00:00:00Z\n"
 # Two parts of an S3 upload, ten chunks of a request; long lines are read quickly.
@@ -110,10 +112,18 @@ class Installation:
                 break
         relay.close()
 
+    def lake(self) -> None:
+        """Bring the lake up to date, whose first object an earlier version wrote."""
+        older = self.folder / "older"
+        if not older.exists():
+            make_older(File.unscoped.get(pk=self.acknowledged["readings"]["id"]))
+            older.touch()
+        _log_exception(Follower().catch_up)
+
     @transaction.atomic
     def wait(self, time: timedelta) -> None:
         """Let time pass: move every stored time back by that much."""
-        for model in (File, Derivative, IdempotentRequest, RelayLease):
+        for model in (File, Derivative, IdempotentRequest, ProcessLease):
             times = [f.name for f in model._meta.fields if isinstance(f, DateTimeField)]
             model._base_manager.update(**{name: F(name) - time for name in times})
 

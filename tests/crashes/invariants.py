@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from decimal import Decimal
 from typing import Final
 
 from tests.crashes.installation import UPLOADS, Installation
-from timba.events.models import OutboxEvent
+from timba.events.models import OutboxEvent, Stream
 from timba.files.models import Derivative, File
 from timba.files.processing import LOST
 from timba.files.storage import LocalStorage
+from timba.temperatures.lake.catalog import open_table
 from timba.temperatures.models import CityTotals
 
 # A file may be processed again; its outcome and a deletion are published once.
@@ -26,6 +28,8 @@ def check(site: Installation) -> None:
     _check_files(site)
     _check_objects(site)
     _check_events(site)
+    if (site.folder / "lake.sqlite3").exists():
+        _check_lake(site)
 
 
 def uploaded(site: Installation) -> dict[str, str]:
@@ -75,7 +79,8 @@ def _stored_keys(site: Installation) -> set[str]:
         return {str(path.relative_to(store.location)) for path in paths}
     complete = store.client.list_objects_v2(Bucket=store.bucket).get("Contents") or ()
     unfinished = store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads") or ()
-    return {each["Key"] for each in complete} | {f"unfinished {each['Key']}" for each in unfinished}
+    keys = {each["Key"] for each in complete if not each["Key"].startswith("lake/")}
+    return keys | {f"unfinished {each['Key']}" for each in unfinished}
 
 
 def _check_events(site: Installation) -> None:
@@ -96,6 +101,16 @@ def _check_events(site: Installation) -> None:
         if int(message["ce_sequence"]) > len(consumed):
             consumed.append((message["key"], message["ce_type"]))
     assert consumed == [(event.key, event.type) for event in events]
+
+
+def _check_lake(site: Installation) -> None:
+    """Check that the table has each reading once, and its position is that of the last event."""
+    table = open_table()
+    degrees = table.scan().to_arrow().column("temperature").to_pylist()
+    assert sorted(degrees) == [Decimal("1.00"), Decimal("2.01")]
+    stream = Stream.objects.get()
+    position = table.properties[f"timba.position.{stream.client_id}"]
+    assert position == f"{stream.epoch}.{stream.last_sequence}"
 
 
 def _check_responses(site: Installation) -> None:

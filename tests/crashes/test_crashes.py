@@ -198,6 +198,14 @@ def read_again(site: Installation) -> None:
     site.relay()
 
 
+def bring_over(site: Installation) -> None:
+    """Bring readings into the lake that an earlier version wrote."""
+    site.upload("readings")
+    site.work()
+    site.lake()
+    site.relay()
+
+
 def delete_file(site: Installation) -> None:
     """Delete readings, and wait until they are erased."""
     path = f"/api/files/{site.upload('deleted')}/"
@@ -432,3 +440,15 @@ def test_a_lost_response_to_a_delete_leaves_no_object(crash_s3: Crash) -> None:
 
 def test_a_lost_response_to_a_list_of_parts_leaves_no_parts(crash_s3: Crash) -> None:
     crash_s3("s3.parts_listed", sweep_leftovers)
+
+
+def test_a_crash_after_older_readings_are_written_anew_leaves_no_object(crash: Crash) -> None:
+    crash("lake.object_rewritten", bring_over)
+
+
+def test_a_crash_after_older_readings_are_replaced_keeps_the_new_ones(crash: Crash) -> None:
+    crash("lake.object_exchanged", bring_over)
+
+
+def test_a_crash_after_a_commit_of_the_lake_adds_each_reading_once(crash: Crash) -> None:
+    crash("lake.committed", bring_over)

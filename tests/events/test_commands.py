@@ -25,7 +25,7 @@ from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from timba.events import consumer
 from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
-from timba.events.models import OutboxEvent, RelayLease, Stream
+from timba.events.models import OutboxEvent, ProcessLease, Stream
 from timba.events.publishers import KafkaPublisher, open_publisher
 from timba.events.relay import Relay
 
@@ -76,7 +76,7 @@ def in_kafka(publish_events: PublishEvents, kafka: MockKafka) -> None:
     for _ in range(2):
         Relay(open_publisher=open_publisher).run_once()
         OutboxEvent.objects.filter(key="1").update(published_at=None)
-        RelayLease.objects.all().delete()
+        ProcessLease.objects.all().delete()
 
 
 @pytest.mark.only_on("sqlite")
@@ -264,7 +264,7 @@ def test_relay_stops_while_it_waits_for_a_dead_broker(
     kafka.stop()
     publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
-    wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
+    wait_until(lambda: ProcessLease.objects.exclude(expires_at=None).exists())
     time.sleep(0.3)
     child.end(signal.SIGTERM)
     assert not all_published()
@@ -279,7 +279,7 @@ def test_killed_relays_lose_nothing_and_a_stopped_one_releases_its_lease(
     published = 0
     for round_ in range(2):
         child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
-        wait_until(lambda: RelayLease.objects.exclude(expires_at=None).exists())
+        wait_until(lambda: ProcessLease.objects.exclude(expires_at=None).exists())
         for number in range(120):
             publish_events(make_event(key=str(number % 7)), make_event(key="often"))
             published += 2
@@ -287,11 +287,11 @@ def test_killed_relays_lose_nothing_and_a_stopped_one_releases_its_lease(
                 child.process.kill()
         child.process.wait()
         # The next one need not sit out the dead one's lease: that is shown elsewhere.
-        RelayLease.objects.update(expires_at=None)
+        ProcessLease.objects.update(expires_at=None)
     last = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
     wait_until(all_published)
     last.end(signal.SIGTERM)
-    assert RelayLease.objects.get().expires_at is None
+    assert ProcessLease.objects.get().expires_at is None
 
     seen = Deduplicator()
     messages = list(read_kafka(EventFilter(topic="note_events")))

@@ -30,7 +30,8 @@ from timba.api.openapi import PROBLEM, PROBLEM_TYPE
 from timba.api.problems import problem
 from timba.db.errors import database_errors, log_outage
 from timba.events.history import count_unpublished, oldest_unpublished_seconds
-from timba.events.relay import relay_is_active
+from timba.events.leases import is_held
+from timba.events.models import ProcessLease
 from timba.files.disk import disks
 from timba.files.models import File
 from timba.files.scheduling import QUEUES
@@ -158,7 +159,7 @@ def _events() -> Iterator[Metric]:
     oldest.add_metric([], oldest_unpublished_seconds() or 0.0)
     yield oldest
     leader = GaugeMetricFamily("timba_relay_leader", "1 if a relay holds the lease, else 0.")
-    leader.add_metric([], int(relay_is_active()))
+    leader.add_metric([], int(is_held(ProcessLease.Name.RELAY)))
     yield leader
 
 

@@ -130,14 +130,21 @@ class OutboxEvent(models.Model):
         return f"{self.type} {self.key} ({self.client_id}/{self.sequence})"
 
 
-class RelayLease(models.Model):
-    """The lease of the relay that may publish; `token` identifies the holder."""
+class ProcessLease(models.Model):
+    """The lease of the one process that may do some work; `token` identifies the holder."""
 
-    # There is one shard; the events of a client must never be split between two.
-    shard = models.PositiveSmallIntegerField(primary_key=True)
-    # Random, chosen by each relay. The lease is free after it has expired or been released.
+    class Name(models.IntegerChoices):
+        RELAY = 0
+        LAKE = 1
+
+    # The column keeps its earlier name, by which relays of the last version find it.
+    name = models.PositiveSmallIntegerField(primary_key=True, choices=Name, db_column="shard")
+    # Random, chosen by each process. The lease is free after it has expired or been released.
     token = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True)
 
+    class Meta:
+        db_table = "events_relaylease"
+
     def __str__(self) -> str:
-        return f"shard {self.shard}, token {self.token}"
+        return f"{self.Name(self.name).label}, token {self.token}"

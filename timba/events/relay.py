@@ -8,32 +8,24 @@ holds a lease. If a relay dies, its batch stays unpublished and the next one del
 from __future__ import annotations
 
 import enum
-import math
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from timba.db.errors import database_errors, drop_connection, is_database_outage
 from timba.events.history import delete_old_events
+from timba.events.leases import Lease
 from timba.events.messages import build_message
-from timba.events.models import EventRow, OutboxEvent, RelayLease
+from timba.events.models import EventRow, OutboxEvent, ProcessLease
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
 from timba.wakeup import Listener
-
-_SHARD: Final = 0
-_LEASE_DURATION: Final = timedelta(seconds=15)
-# An idle relay renews its lease this often, not with every poll.
-_RENEWAL_SECONDS: Final = 5
 
 _MAX_BATCH: Final = 1_000
 # Shorter than the five seconds within which a relay must stop.
@@ -60,7 +52,7 @@ class Relay:
     def __init__(self, *, open_publisher: Callable[[], Publisher | None]) -> None:
         self._open_publisher = open_publisher
         self._publisher = open_publisher()
-        self._lease = Lease()
+        self._lease = Lease(ProcessLease.Name.RELAY)
         self._batch_size = _MAX_BATCH
         self._blocked_keys: defaultdict[str, set[str]] = defaultdict(set)
         self._last_warning = ""
@@ -222,39 +214,3 @@ def _split_outcomes(
             failed_keys.add(key)
             failed[event] = outcome
     return acked, failed
-
-
-def relay_is_active() -> bool:
-    """Return whether some relay holds the lease."""
-    return RelayLease.objects.filter(shard=_SHARD, expires_at__gt=Now()).exists()
-
-
-class Lease:
-    """The right of one relay to publish, until it expires."""
-
-    def __init__(self) -> None:
-        self._token = secrets.randbits(63)
-        self._renewed_at = -math.inf
-
-    def acquire(self) -> bool:
-        """Acquire the lease, or renew it if that is due; return whether this relay holds it."""
-        return time.monotonic() - self._renewed_at < _RENEWAL_SECONDS or self.renew()
-
-    def renew(self) -> bool:
-        """Acquire or extend the lease; return False while another relay holds it.
-
-        Inside a transaction the row stays locked, so no other relay can acquire the lease before
-        the commit.
-        """
-        free_or_held = Q(token=self._token) | Q(expires_at=None) | Q(expires_at__lt=Now())
-        values = {"token": self._token, "expires_at": Now() + _LEASE_DURATION}
-        renewed = bool(RelayLease.objects.filter(free_or_held, shard=_SHARD).update(**values))
-        if not renewed:
-            _, renewed = RelayLease.objects.get_or_create(shard=_SHARD, defaults=values)
-        self._renewed_at = time.monotonic() if renewed else -math.inf
-        return renewed
-
-    def release(self) -> None:
-        """Release the lease, so that another relay can acquire it at once."""
-        RelayLease.objects.filter(shard=_SHARD, token=self._token).update(expires_at=None)
-        self._renewed_at = -math.inf

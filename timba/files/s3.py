@@ -52,7 +52,8 @@ class S3Storage(Storage):
 
     def __init__(self, *, endpoint: str, key: str, secret: str, bucket: str, region: str) -> None:
         self.bucket = bucket
-        self._settings = {
+        # As boto3 names them.
+        self.credentials = {
             "endpoint_url": endpoint,
             "aws_access_key_id": key,
             "aws_secret_access_key": secret,
@@ -152,7 +153,7 @@ class S3Storage(Storage):
             s3={"addressing_style": "path"},
         )
         with _session_lock:
-            client = _session().client("s3", **self._settings, config=config)
+            client = _session().client("s3", **self.credentials, config=config)
         # Without “Expect: 100-continue”, which costs a round trip before each part.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         return client

@@ -77,7 +77,7 @@ LEFT_OUT: Final = {
     "axes.accessfailurelog": "is not written",
     "axes.accesslog": "is not written",
     "api.healthprobe": "holds nothing",
-    "events.relaylease": "belongs to a running process",
+    "events.processlease": "belongs to a running process",
     "files.erasurehold": "belongs to a running process",
 }
 

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "serve": "Run the web server, the workers and the relay until SIGTERM or Ctrl-C.",
     "work": "Process uploaded files, without a broker, until SIGTERM or Ctrl-C.",
     "relay": "Publish the events of the outbox to Kafka until SIGTERM or Ctrl-C.",
+    "lake": "Keep one Apache Iceberg table of all readings up to date, until SIGTERM or Ctrl-C.",
     "consume": "Print the events of a topic as JSON lines, oldest first, each once.",
     "backup": "Back up all rows and files into a folder, which earlier backups may share.",
     "restore": "Restore a backup into an empty database and an empty store of files.",

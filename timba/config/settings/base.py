@@ -263,6 +263,12 @@ FILE_UPLOAD_HANDLERS = ["timba.web.upload_targets.RefuseFiles"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
+# --- The lake: see timba.temperatures.lake.catalog -----------------------------------------------
+
+# By default, where the database and the objects are.
+TIMBA_LAKE_CATALOG = get_str("TIMBA_LAKE_CATALOG")
+TIMBA_LAKE_WAREHOUSE = get_str("TIMBA_LAKE_WAREHOUSE")
+
 # --- People --------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

@@ -153,6 +153,15 @@ def iter_readings(
     yield from _iter_selected(stored, cities, selected, start=start, stop=stop)
 
 
+def iter_row_groups(
+    stored: StoredReadings,
+) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
+    """Yield all readings, a row group at a time, each as `iter_readings` does. Raises OSError."""
+    with open_parquet(stored) as parquet:
+        for group in range(parquet.num_row_groups):
+            yield _read_columns(parquet, group)
+
+
 def _iter_selected(
     stored: StoredReadings, cities: Int64Array, selected: BoolArray, *, start: int, stop: int
 ) -> Iterator[tuple[Int32Array, Int64Array, Int32Array]]:
