@@ -14,9 +14,14 @@ export function formatSize(bytes, round = Math.round) {
   return `${rounded.toFixed(rounded % 1 ? digits : 0)}${NBSP}${SIZE_UNITS[unit]}`;
 }
 
+/** Format a number with a true minus. */
+export const formatNumber = (number, decimals = 2) => number.toFixed(decimals).replace("-", "−");
+
+export const formatCelsius = (degrees) => `${formatNumber(degrees)}${NBSP}°C`;
+
 export const formatPercent = (part) => `${Math.floor(part * 100)}${NBSP}%`;
 
-export const formatCount = (count, singular, plural = `${singular}s`) => `${count}${NBSP}${count === 1 ? singular : plural}`;
+export const formatCount = (count, singular, plural = `${singular}s`) => `${count.toLocaleString("en")}${NBSP}${count === 1 ? singular : plural}`;
 
 /** Format how many rows of a file have been read; empty when it is not known. */
 export const formatRows = (rows) => (rows ? `${rows.toLocaleString("en")}${NBSP}${rows === 1 ? "row" : "rows"} read` : "");

@@ -12,6 +12,9 @@ const day = new Intl.DateTimeFormat("en-GB", date);
 const minute = new Intl.DateTimeFormat("en-GB", { ...clock, ...date, timeZoneName: "short" });
 const full = new Intl.DateTimeFormat("en-GB", { ...clock, ...date, second: "2-digit", timeZoneName: "short" });
 
+/** Format a time with its date and zone, to the minute. */
+export const formatMinute = (at) => minute.format(at);
+
 let isPrinting = false;
 
 function formatShort(at, now = new Date()) {
