@@ -5,28 +5,42 @@ Run by `make slow`, which installs Spark.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import random
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from django.core.management import call_command
+from pytest_django.fixtures import Settings
 
+from tests.clients import api_client_of
+from tests.factories import ClientFactory
 from tests.servers import skip_or_fail
 from tests.temperatures.test_exactness import BAD_LINES, random_plain_line
 from tests.temperatures.uploads import settle_readings
 from tests.temperatures.written_files import random_style, write_file
 from timba.accounts.models import User
+from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File
+from timba.files.processing import process_file
 from timba.files.rejects import REJECTS_HEADER, csv_lines
+from timba.files.services import delete_file
 from timba.files.storage import store
 from timba.temperatures.models import CityTotals
 from tools.servers.machine import ServerUnavailable
-from tools.spark.jobs import FinishedJob, build_wheel, ensure_spark, submit
+from tools.spark.jobs import FinishedJob, build_wheel, ensure_spark, iceberg_jars, submit
 
-pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.only_on("sqlite"),
+    pytest.mark.slow,
+]
 
 TOTALS = (
     *("city_id", "count", "sum_hundredths", "min_hundredths", "max_hundredths"),
@@ -136,3 +150,87 @@ def test_raw_files_are_counted_as_by_timba(tmp_path: Path, owner: User) -> None:
         ), path
     counting = CityTotals.objects.visible_to(owner).by_city()
     assert totals_of(read(tmp_path / "counted/cities")) == list(counting.order_by("city_id"))
+
+
+def statistics(owner: User, **bounds: str) -> list[list[Any]]:
+    """Return the rows that the job writes, from Timba's answer of all cities."""
+    answer = api_client_of(owner).get("/temperature-readings/", {"limit": 500, **bounds}).json()
+    assert answer["next"] is None
+    return [
+        [owner.client_id, city["city_id"], city["count"]]
+        + [Decimal(str(city[name])) for name in ("min_temp", "max_temp", "mean_temp")]
+        + [city["first_at"], city["last_at"]]
+        for city in answer["cities"]
+        if city["count"]
+    ]
+
+
+def read_csv(folder: Path) -> list[list[Any]]:
+    """Return the rows that the job has written, in their order."""
+    rows = []
+    for part in sorted(folder.glob("part-*")):
+        header, *lines = csv.reader(part.read_text().splitlines())
+        assert header == [
+            *("client_id", "city_id", "count", "min_temp", "max_temp", "mean_temp"),
+            *("first_at", "last_at"),
+        ]
+        rows += [[*map(int, row[:3]), *map(Decimal, row[3:6]), *row[6:]] for row in lines]
+    return rows
+
+
+def readings(random_: random.Random) -> str:
+    """Return readings of a few cities; the mean of two of them lies between two hundredths."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    lines = ["41,0.01,2026-01-01T00:00:00Z", "42,-0.01,1970-01-01T00:00:00.000001+02:00"]
+    for _ in range(500):
+        at = start + timedelta(microseconds=random_.randrange(10**13))
+        degrees = Decimal(random_.randrange(-4000, 4000)).scaleb(-2)
+        lines.append(f"{random_.randrange(1, 9)},{degrees},{at.isoformat()}")
+    return "\n".join(lines)
+
+
+def test_statistics_from_the_table_are_those_of_timba(
+    tmp_path: Path, owner: User, make_user: Callable[..., User], settings: Settings
+) -> None:
+    catalog, warehouse = tmp_path / "lake.sqlite3", tmp_path / "lake"
+    settings.TIMBA_LAKE_CATALOG = f"sqlite:///{catalog}"
+    settings.TIMBA_LAKE_WAREHOUSE = str(warehouse)
+    stranger = make_user(client=ClientFactory())
+    random_ = random.Random(23)
+    files = [settle_readings(readings(random_), actor=owner) for _ in range(16)]
+    settle_readings("41,0.02,2026-01-02T00:00:00Z\n42,-0.02,2026-01-02T00:00:00Z", actor=owner)
+    settle_readings(readings(random_), actor=stranger)
+    call_command("lake", once=True)
+    event = OutboxEvent.objects.filter(client_id=owner.client_id).latest("sequence")
+    then = statistics(owner)
+
+    asking = settle_readings("7,1.5,03/04/2026 12:00\n", actor=owner)
+    assert asking.status == File.Status.FAILURE
+    delete_file(actor=owner, file=files[3])
+    for file, read_as in ((asking, {"dates": "day-first"}), (files[4], {"unit": "F"})):
+        path = f"/api/files/{file.pk}/retry/"
+        assert api_client_of(owner).post(path, {"read_as": read_as}).status_code == 202
+        assert process_file(file.pk)
+    call_command("lake", once=True)
+    wheel = build_wheel(tmp_path)
+    now = statistics(owner)
+    assert now != then
+
+    def run(name: str, *arguments: str) -> list[list[Any]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        address = (f"--catalog=jdbc:sqlite:{catalog}", f"--warehouse=file://{warehouse}")
+        job = submit(
+            *(folder, "city_statistics.py", *address, *arguments, folder / "csv"),
+            python_files=(wheel,),
+            settings={"spark.jars": ",".join(map(str, iceberg_jars().iterdir()))},
+        )
+        check_executors(job)
+        return read_csv(folder / "csv")
+
+    assert run("all") == now + statistics(stranger)
+    client = f"--client={owner.client_id}"
+    bounds = {"from": "2026-01-20T01:02:03.000004Z", "to": "2026-03-01"}
+    within = statistics(owner, **bounds)
+    assert run("within", client, *(f"--{name}={at}" for name, at in bounds.items())) == within
+    assert run("then", client, f"--event={event.epoch}.{event.sequence}") == then

@@ -93,6 +93,9 @@ def submit(
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
         "spark.ui.enabled": "false",
+        # No task starts before all executors are there.
+        "spark.scheduler.minRegisteredResourcesRatio": "1",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         "spark.eventLog.enabled": "true",
