@@ -106,6 +106,7 @@ def _check_events(site: Installation) -> None:
 def _check_lake(site: Installation) -> None:
     """Check that the table has each reading once, and its position is that of the last event."""
     table = open_table()
+    table.catalog.close()
     degrees = table.scan().to_arrow().column("temperature").to_pylist()
     assert sorted(degrees) == [Decimal("1.00"), Decimal("2.01")]
     stream = Stream.objects.get()

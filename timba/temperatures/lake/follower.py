@@ -67,7 +67,7 @@ class Follower:
         self._stopping = True
 
     def run(self) -> None:
-        """Run rounds until `stop`, then release the lease."""
+        """Run rounds until `stop`, then `close`."""
         listener = Listener("relay")
         pause = _MIN_PAUSE
         try:
@@ -78,16 +78,16 @@ class Follower:
                     pause = _MIN_PAUSE
                 except _failures() as error:
                     drop_connection()
-                    self._table = None
+                    self._forget_table()
                     self._warn_once("the lake cannot be brought up to date", reason=str(error))
                     self._sleep(pause)
                     pause = min(pause * 2, _MAX_PAUSE)
         finally:
             listener.close()
-            self._release()
+            self.close()
 
     def catch_up(self) -> None:
-        """Bring the table up to date once.
+        """Bring the table up to date once, then `close`.
 
         Raises Conflict while another follower is at work, and Unavailable where objects are
         missing.
@@ -109,7 +109,15 @@ class Follower:
         except LostLease:
             raise Conflict(_TAKEN) from None
         finally:
-            self._release()
+            self.close()
+
+    def close(self) -> None:
+        """Close the catalog and release the lease."""
+        self._forget_table()
+        try:
+            self._lease.release()
+        except database_errors():
+            _log.warning("the lake's lease was not given back; it expires by itself")
 
     def run_once(self) -> bool:
         """Bring each client up to date whose stream has moved; return whether the table changed.
@@ -139,23 +147,30 @@ class Follower:
                 raise LostLease
             has_changed = self.run_once()
         except LostLease:
-            self._table = None
+            self._forget_table()
             return False
-        if self._last_warning:
+        if self._last_warning and not self._missing:
             _log.info("the lake is brought up to date again")
             self._last_warning = ""
         return has_changed
 
     def _load(self) -> Table:
         """Return the table, as it was loaded a while ago at most; index it if it has changed."""
-        if self._table is None or time.monotonic() - self._loaded_at > _RELOAD_SECONDS:
-            self._table = open_table()
-            self._loaded_at = time.monotonic()
+        if self._table is None:
+            self._table, self._loaded_at = open_table(), time.monotonic()
+        elif time.monotonic() - self._loaded_at > _RELOAD_SECONDS:
+            self._table, self._loaded_at = self._table.refresh(), time.monotonic()
         if self._table.metadata_location != self._version:
             self._contents = Contents(self._table)
             self._positions = positions_in(self._table)
             self._version = self._table.metadata_location
         return self._table
+
+    def _forget_table(self) -> None:
+        """Have the table loaded anew, by new connections."""
+        if self._table is not None:
+            self._table.catalog.close()
+            self._table = None
 
     def _follow(self, table: Table, client_id: int) -> bool:
         """Bring one client up to date; return whether the table changed."""
@@ -187,12 +202,6 @@ class Follower:
     def _keep_lease(self) -> None:
         if not self._lease.acquire():
             raise LostLease
-
-    def _release(self) -> None:
-        try:
-            self._lease.release()
-        except database_errors():
-            _log.warning("the lake's lease was not given back; it expires by itself")
 
     def _warn_once(self, sentence: str, **facts: object) -> None:
         warning = f"{sentence} {facts}"
