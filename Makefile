@@ -87,7 +87,7 @@ BENCHES_ON_POSTGRESQL := bench/readings.py bench/wakeups.py bench/web.py
 .PHONY: bench
 bench: $(VENV)/.dev ## Run the benchmarks: ratios of two things timed in the same run, and a few delays
 	@failed=; \
-	for bench in bench/*.py; do \
+	for bench in $(filter-out bench/spark.py,$(wildcard bench/*.py)); do \
 		echo "$$bench"; $(BIN)/python "$$bench" || failed+=" $$bench"; \
 	done; \
 	for bench in $(BENCHES_ON_POSTGRESQL); do \
@@ -100,6 +100,11 @@ bench: $(VENV)/.dev ## Run the benchmarks: ratios of two things timed in the sam
 	echo "bench/pickup.py, on PostgreSQL with Celery"; \
 	tools/services run --durable postgres redis -- $(BIN)/python bench/pickup.py \
 		|| failed+=" bench/pickup.py, Celery"; \
+	if [ -e $(VENV)/spark/.ready ]; then \
+		echo "bench/spark.py"; $(BIN)/python bench/spark.py || failed+=" bench/spark.py"; \
+	else \
+		echo "bench/spark.py is left out: it runs once Spark is installed by \`make spark\`"; \
+	fi; \
 	[ -z "$$failed" ] || { echo "Failed, or missed a bar:$$failed"; exit 1; }
 
 .PHONY: package
