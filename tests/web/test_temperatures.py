@@ -109,10 +109,10 @@ def test_a_period_is_remembered_until_another_is_chosen(
     assert http_client.session[PERIOD_IN_SESSION] == kept
     assert shown_readings(http_client, "/temperatures/") == count
     page = http_client.get("/temperatures/12/").content.decode()
-    assert f'href="/temperatures/7/?{escape(urlencode(kept))}"' in page
+    assert f'href="/temperatures/7/?{escape(urlencode(kept))}#city"' in page
     assert shown_readings(http_client, "/temperatures/7/?last=all") == "3"
     page = http_client.get("/temperatures/7/").content.decode()
-    assert 'last=all" aria-current="true">All</a>' in page
+    assert 'last=all#city" aria-current="true">All</a>' in page
     http_client.get(f"/temperatures/7/?{query}")
     assert shown_readings(http_client, "/temperatures/7/?last=&from=&to=") == "3"
     assert shown_readings(http_client, "/temperatures/7/") == "3"
@@ -122,7 +122,7 @@ def test_a_remembered_period_without_readings_offers_all_of_them(http_client: Ht
     http_client.get("/temperatures/7/?to=2026-11-20")
     page = http_client.get("/temperatures/12/").content.decode()
     assert "No readings in this period" in page
-    assert 'href="/temperatures/12/?last=all">Show all of them' in page
+    assert 'href="/temperatures/12/?last=all#city">Show all of them' in page
     assert "city-files" not in page
 
 
