@@ -70,6 +70,11 @@ def figures(point: Mapping[str, Any]) -> list[str]:
     return [str(point["count"]), *(minus(point[name]) for name in ("mean", "min", "max"))]
 
 
+def in_csv(point: Mapping[str, Any]) -> str:
+    temperatures = (f"{point[name]:.2f}" for name in ("min", "max", "mean"))
+    return ",".join([point["at"], str(point["count"]), *temperatures])
+
+
 def tabled(page: Page) -> list[list[str]]:
     rows = page.locator("[data-table] tbody tr").all()
     return [row.locator("td").all_inner_texts() for row in rows]
@@ -195,6 +200,8 @@ def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(
     points = series(owner, hours)
     assert tabled(page) == [figures(point) for point in points]
     assert shown_csv(page) == hours
+    href = page.get_by_role("link", name="Download as CSV").get_attribute("href")
+    assert page.request.get(str(href)).text().splitlines()[1:] == [in_csv(at) for at in points]
     expect(page.get_by_text("Days are those of UTC.")).to_have_count(0)
 
     drag(page, 10.2 / 143, 19.8 / 143)
@@ -269,6 +276,34 @@ def test_a_failed_request_is_told_in_place_and_the_last_drawing_stays(
     problem.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-table] summary")).to_contain_text("hours")
     expect(problem).to_be_hidden()
+
+
+def test_no_more_days_are_asked_for_than_a_series_may_have(
+    owner: User, open_page: Open, requests: list[Request]
+) -> None:
+    settle_readings(f"{CELSIUS}7,4.5,1990-01-01T00:00Z\n7,-2,2025-11-01T10:00Z\n", actor=owner)
+    page = open_page(owner, "/temperatures/7/")
+    expect(page.get_by_text("The chart begins 10,000 days before its end.")).to_be_visible()
+    expect(readout(page).first).to_have_text("Sat, 1 Nov 2025")
+    first = (START - timedelta(days=9_999)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert query_of(requests[0].url) == shown_csv(page) == {"bucket": "day", "from": first}
+    assert any(page.evaluate(COLOURED_COLUMNS, LIGHT))
+
+
+def test_the_chart_is_printed_on_white_as_wide_as_the_paper(
+    owner: User, ninety_days: None, open_page: Open
+) -> None:
+    page = open_page(owner, "/temperatures/7/")
+    expect(readout(page)).to_have_count(5)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"({COLOURED_COLUMNS})({list(DARK)}).includes(true)")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert any(page.evaluate(COLOURED_COLUMNS, LIGHT))
+    # 18 cm at 96 dots per inch.
+    expect(page.locator(".uplot")).to_have_css("width", "680px")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not any(page.evaluate(COLOURED_COLUMNS, LIGHT))
+    assert any(page.evaluate(COLOURED_COLUMNS, DARK))
 
 
 def test_a_drag_ends_when_the_chart_is_drawn_anew(

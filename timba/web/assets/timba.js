@@ -2,7 +2,6 @@
 
 import { setUpBatchUpload } from "./script/upload.js";
 import { setUpButtons, setUpPhoneLinks } from "./script/buttons.js";
-import { setUpCityCharts } from "./script/city-chart.js";
 import { setUpConfirmations, setUpPasswordToggles } from "./script/confirmations.js";
 import { setUpCsrfTokens } from "./script/http.js";
 import { setUpDateInputs } from "./script/date-inputs.js";
@@ -24,4 +23,3 @@ setUpGatePage();
 setUpButtons();
 setUpPhoneLinks();
 setUpWholePrint();
-setUpCityCharts();
