@@ -105,7 +105,7 @@ export function drawPlot(element, { points, bucket }, { index, onMove, onSelect,
       drag: { setScale: false },
       bind: {
         // The cursor stays where it was, unless a range is being dragged to the edge.
-        mouseleave: (self, target, handle) => (event) => { if (self.cursor.drag._x) handle(event); },
+        mouseleave: (self, target, handle) => (event) => { if (event.buttons) handle(event); },
         dblclick: () => onReset,
       },
     },
