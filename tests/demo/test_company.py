@@ -23,7 +23,7 @@ from timba.accounts.services import create_administrator
 from timba.consignments.models import Consignment, Log
 from timba.demo import company
 from timba.demo.consignments import LOADS
-from timba.demo.files import PHOTOS, YARDS, month_of_readings
+from timba.demo.files import PHOTOS, READINGS, YARDS, season_of_readings
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.processing import process_file
@@ -126,20 +126,22 @@ def test_photos_have_exif_metadata_and_all_differ(data_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("yard", YARDS, ids=lambda yard: yard.city)
-@pytest.mark.parametrize(("month", "coldest", "warmest"), [(11, -15, 18), (1, -25, 12), (7, 2, 35)])
-def test_a_month_of_readings_is_hourly_and_fits_the_season(
+@pytest.mark.parametrize(
+    ("month", "coldest", "warmest"), [(11, -15, 33), (1, -25, 18), (7, -6, 37)]
+)
+def test_a_season_of_readings_is_regular_and_fits_the_weather(
     yard: Any, month: int, coldest: int, warmest: int
 ) -> None:
     until = NOW.replace(month=month)
-    header, *lines = month_of_readings(yard, until=until).splitlines()
+    header, *lines = season_of_readings(yard, until=until).splitlines()
     assert header == b"city_id,temperature,timestamp"
     parsed = [parse_line(line) for line in lines]
     readings = [one for one in parsed if isinstance(one, Reading)]
     assert len(parsed) - len(readings) == len(yard.invalid_lines)
-    assert len(readings) == 30 * 24
+    assert len(readings) == READINGS
     assert {one.city for one in readings} == {yard.city_id}
     assert all(coldest * 100 < one.hundredths < warmest * 100 for one in readings)
     steps = {b.at - a.at for a, b in pairwise(readings)}
-    assert steps == {3_600_000_000}
+    assert steps == {600_000_000}
     last = datetime.fromtimestamp(readings[-1].at / 1_000_000, UTC)
     assert last == until.replace(minute=0)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from tests.journeys.processes import free_port, wait_until
 from tests.journeys.timba_process import MANAGE, ROOT, ApiClient, TimbaProcess
+from timba.demo.files import READINGS
 
 pytestmark = pytest.mark.journey
 
@@ -90,7 +91,7 @@ def test_every_file_of_the_demo_company_is_processed_successfully(
     assert statuses() == {"SUCCESS"}
     cities = manager.get("/temperature-readings/").json()["cities"]
     assert [city["name"] for city in cities] == ["Ventspils", "Kuldīga", "Valmiera"]
-    assert {city["count"] for city in cities} == {720}
+    assert {city["count"] for city in cities} == {READINGS}
 
 
 def test_a_temperature_file_counts_its_good_lines_and_reports_its_bad_ones(

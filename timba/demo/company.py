@@ -20,7 +20,7 @@ from timba.consignments.models import Consignment
 from timba.consignments.services import add_log, open_consignment
 from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
 from timba.demo.drawing import draw_photo
-from timba.demo.files import NOTES, PHOTOS, YARDS, gate_note, month_of_readings
+from timba.demo.files import NOTES, PHOTOS, YARDS, gate_note, season_of_readings
 from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
 from timba.notes.models import Note
@@ -135,7 +135,7 @@ def _upload_files(client: Client, operator: User, consignments: dict[str, Consig
     for yard in YARDS:
         name = f"{yard.city} {now:%Y-%m}.csv"
         if name not in existing:
-            send(name, month_of_readings(yard, until=now))
+            send(name, season_of_readings(yard, until=now))
     for photo in PHOTOS:
         if photo.name not in existing:
             send(photo.name, draw_photo(photo.scene(now=now)), consignments[photo.load])

@@ -14,7 +14,8 @@ from timba.demo.drawing import Scene
 
 # Monthly mean temperatures in Latvia in °C, from January.
 _MONTHLY_MEANS = (-3.1, -3.3, 0.4, 6.4, 11.9, 15.4, 17.8, 16.9, 12.3, 6.9, 2.2, -1.2)
-_HOURS = 30 * 24
+READINGS: Final = 90 * 24 * 6
+_INTERVAL: Final = timedelta(minutes=10)
 
 _YARD_PHONE: Final = ("Samsung", "SM-G736B")
 _OFFICE_PHONE: Final = ("Nokia", "XR21")
@@ -186,8 +187,8 @@ YARDS = (
 )
 
 
-def month_of_readings(yard: Yard, *, until: datetime) -> bytes:
-    """Return a temperature file: 30 days of hourly readings up to `until`, and invalid lines."""
+def season_of_readings(yard: Yard, *, until: datetime) -> bytes:
+    """Return a temperature file: 90 days of readings up to `until`, and invalid lines."""
     lines = ["city_id,temperature,timestamp"]
     lines += [
         f"{yard.city_id},{celsius:.2f},{at:%Y-%m-%dT%H:%M:%SZ}"
@@ -202,9 +203,9 @@ def _readings(yard: Yard, *, until: datetime) -> Iterator[tuple[datetime, float]
     rng = random.Random(yard.seed)  # noqa: S311 - weather needs no secrets
     last = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     drift = rng.gauss(0, 3)
-    for hour in range(_HOURS - 1, -1, -1):
-        at = last - timedelta(hours=hour)
-        drift = 0.988 * drift + rng.gauss(0, 0.46)
+    for number in range(READINGS - 1, -1, -1):
+        at = last - number * _INTERVAL
+        drift = 0.998 * drift + rng.gauss(0, 0.19)
         yield (
             at,
             _seasonal_mean(at) + yard.offset + drift + _daily_deviation(at) + rng.gauss(0, 0.12),
@@ -223,4 +224,4 @@ def _daily_deviation(at: datetime) -> float:
     """Return the deviation from the daily mean in °C, with its maximum at 12:00 UTC."""
     summer = 0.5 - 0.5 * math.cos(math.tau * (at.month - 1 + at.day / 30) / 12)
     amplitude = 1.2 + 4.3 * summer
-    return amplitude * math.cos(math.tau * (at.hour - 12) / 24)
+    return amplitude * math.cos(math.tau * (at.hour + at.minute / 60 - 12) / 24)
