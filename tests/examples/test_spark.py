@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -47,6 +48,9 @@ TOTALS = (
     *("first_at", "last_at"),
 )
 STYLED_FILES = 24
+# More than are held before they are merged, as each has a reading in two blocks.
+CITIES = 140_000
+BOUNDS = {"from": "2026-01-20T01:02:03.000004Z", "to": "2026-03-01T00:00:00Z"}
 PLAIN = b"city_id,temperature,timestamp\n"
 
 
@@ -79,6 +83,7 @@ def raw_files() -> dict[str, bytes]:
     reading = b"7,%d.5,2026-01-01T00:00:00Z\n"
     readings = b"".join(reading % number for number in range(40))
     packed = gzip.compress(b"".join(reading % (number % 90) for number in range(200_000)))
+    cities = b"".join(b"%d,1.25,2026-01-01T00:00:00Z\n" % city for city in range(1, CITIES + 1))
     return files | {
         "plain.csv": PLAIN + plain,
         "plain.csv.gz": gzip.compress(plain) + gzip.compress(readings),
@@ -93,6 +98,7 @@ def raw_files() -> dict[str, bytes]:
         "header only.csv": PLAIN,
         "two tables.csv": b"Ort;Zeit;Temperatur\nx\n7;25.01.2023 08:00;3,5\nOrt;Zeit;Feuchte\n",
         "truncated.csv.gz": packed[:-300],
+        "many cities.csv": cities + cities,
         "bomb.csv.gz": gzip.compress(b" " * 40_000_000),
     }
 
@@ -116,6 +122,13 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def by_path(folder: Path) -> defaultdict[str, list[dict[str, Any]]]:
+    rows = defaultdict(list)
+    for row in read(folder):
+        rows[row["path"]].append(row)
+    return rows
+
+
 def totals_of(rows: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return sorted(tuple(row[name] for name in TOTALS) for row in rows)
 
@@ -132,22 +145,18 @@ def test_raw_files_are_counted_as_by_timba(tmp_path: Path, owner: User) -> None:
     )
     check_executors(job)
     counted = {row["path"]: row for row in read(tmp_path / "counted/files")}
-    rejects = read(tmp_path / "counted/rejects")
-    by_file = read(tmp_path / "counted/cities_by_file")
+    rejects = by_path(tmp_path / "counted/rejects")
+    totals = by_path(tmp_path / "counted/cities_by_file")
     assert counted.keys() == files.keys()
     for path, data in files.items():
         file = settle_readings(data, actor=owner, name=Path(path).name)
         row, result = counted[path], file.result or {}
         assert (row["question"] or row["error"] or "") == file.error, path
         assert bool(row["question"]) == bool(result.get("questions")), path
-        lines = sorted(
-            (each["line"], each["reason"], each["text"]) for each in rejects if each["path"] == path
-        )
+        lines = sorted((each["line"], each["reason"], each["text"]) for each in rejects[path])
         assert csv_lines([REJECTS_HEADER, *lines]) == timba_rejects(file), path
         assert (row["accepted"], row["rejected"]) == (result.get("accepted", 0), len(lines)), path
-        assert totals_of(each for each in by_file if each["path"] == path) == timba_totals(
-            owner, file
-        ), path
+        assert totals_of(totals[path]) == timba_totals(owner, file), path
     counting = CityTotals.objects.visible_to(owner).by_city()
     assert totals_of(read(tmp_path / "counted/cities")) == list(counting.order_by("city_id"))
 
@@ -182,6 +191,7 @@ def readings(random_: random.Random) -> str:
     """Return readings of a few cities; the mean of two of them lies between two hundredths."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     lines = ["41,0.01,2026-01-01T00:00:00Z", "42,-0.01,1970-01-01T00:00:00.000001+02:00"]
+    lines += [f"43,{number},{at}" for number, at in enumerate(BOUNDS.values())]
     for _ in range(500):
         at = start + timedelta(microseconds=random_.randrange(10**13))
         degrees = Decimal(random_.randrange(-4000, 4000)).scaleb(-2)
@@ -230,7 +240,6 @@ def test_statistics_from_the_table_are_those_of_timba(
 
     assert run("all") == now + statistics(stranger)
     client = f"--client={owner.client_id}"
-    bounds = {"from": "2026-01-20T01:02:03.000004Z", "to": "2026-03-01"}
-    within = statistics(owner, **bounds)
-    assert run("within", client, *(f"--{name}={at}" for name, at in bounds.items())) == within
+    within = statistics(owner, **BOUNDS)
+    assert run("within", client, *(f"--{name}={at}" for name, at in BOUNDS.items())) == within
     assert run("then", client, f"--event={event.epoch}.{event.sequence}") == then

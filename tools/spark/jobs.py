@@ -34,7 +34,7 @@ _POM: Final = Path(__file__).with_name("pom.xml")
 _PYTHON: Final = Path(sys.prefix) / "spark" / "bin" / "python"
 _STARTS_QUICKLY: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # slower later
 _MEMORY: Final = 1200  # megabytes for each executor
-_TIMEOUT: Final = 300  # seconds
+_TIMEOUT: Final = 600  # seconds
 _LOG_END: Final = 4000  # characters
 
 
@@ -95,7 +95,7 @@ def submit(
         "spark.ui.enabled": "false",
         # No task starts before all executors are there.
         "spark.scheduler.minRegisteredResourcesRatio": "1",
-        "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         "spark.eventLog.enabled": "true",
