@@ -10,6 +10,7 @@ import gzip
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -96,7 +97,10 @@ def raw_files() -> dict[str, bytes]:
         "asks for unit.csv": b"".join(b"7,%d,2026-01-01T00:00\n" % n for n in range(280, 300)),
         "no reading.csv": b"hello\nworld\n",
         "header only.csv": PLAIN,
-        "two tables.csv": b"Ort;Zeit;Temperatur\nx\n7;25.01.2023 08:00;3,5\nOrt;Zeit;Feuchte\n",
+        # The other table begins in another block than the bad line.
+        "two tables.csv": b"Ort;Zeit;Temperatur\nx\n"
+        + b"7;25.01.2023 08:00;3,5\n" * 200_000
+        + b"Ort;Zeit;Feuchte\n",
         "truncated.csv.gz": packed[:-300],
         "many cities.csv": cities + cities,
         "bomb.csv.gz": gzip.compress(b" " * 40_000_000),
@@ -110,11 +114,11 @@ def timba_totals(owner: User, file: File) -> list[tuple[Any, ...]]:
 
 def timba_rejects(file: File) -> bytes:
     """Return the rejects that Timba keeps of a file, as CSV."""
-    derivative = file.derivatives.filter(role=Derivative.Role.REJECTS, run=file.run).first()
-    if derivative is None:
-        return csv_lines([REJECTS_HEADER])
-    with store().open_bytes(derivative.storage_key) as stream:
-        return stream.read()
+    for derivative in file.derivatives.filter(role=Derivative.Role.REJECTS, run=file.run):
+        # That of a file which is refused as a whole was begun, and is not there.
+        with suppress(FileNotFoundError), store().open_bytes(derivative.storage_key) as stream:
+            return stream.read()
+    return csv_lines([REJECTS_HEADER])
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
