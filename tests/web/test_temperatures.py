@@ -126,6 +126,22 @@ def test_a_remembered_period_without_readings_offers_all_of_them(http_client: Ht
     assert "city-files" not in page
 
 
+@pytest.mark.parametrize(
+    ("query", "is_empty"),
+    [
+        ("from=2026-11-20&to=2026-11-10", True),
+        ("from=2026-11-21&to=2026-11-21", True),
+        ("from=2026-11-21", False),
+    ],
+)
+def test_a_period_that_ends_before_it_begins_is_told(
+    http_client: HttpClient, query: str, is_empty: bool
+) -> None:
+    page = http_client.get(f"/temperatures/7/?{query}").content.decode()
+    assert ("The period ends before it begins" in page) is is_empty
+    assert ("No readings in this period" in page) is not is_empty
+
+
 @pytest.mark.parametrize("query", ["from=monday", "to=2026-13-01", "last=2y", "last=7d%00"])
 def test_invalid_periods_are_rejected_and_not_remembered(
     http_client: HttpClient, query: str
@@ -208,8 +224,10 @@ def test_foreign_cities_are_not_found(http_client: HttpClient, make_user: MakeUs
 
 
 def test_city_gets_a_name(http_client: HttpClient) -> None:
-    response = http_client.post("/temperatures/7/name/", {"name": "Kuldīga"})
-    assert response["Location"] == "/temperatures/7/"
+    page = http_client.get("/temperatures/7/?last=1y").content.decode()
+    assert page.count('post="/temperatures/7/name/?last=1y"') == 1
+    response = http_client.post("/temperatures/7/name/?last=1y", {"name": "Kuldīga"})
+    assert response["Location"] == "/temperatures/7/?last=1y"
     page = http_client.get("/temperatures/").content.decode()
     assert "<b>Kuldīga</b>" in page
     assert 'Kuldīga <span class="soft">city 7</span>' in page

@@ -49,6 +49,11 @@ class Period:
         return to_datetime(self.bounds.stop) if self.bounds.stop < MAX_TIME else None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no time lies in the period."""
+        return self.bounds.start >= self.bounds.stop
+
+    @property
     def query(self) -> dict[str, str]:
         """The parameters of a query for this period."""
         if self.key:

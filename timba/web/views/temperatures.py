@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
@@ -60,7 +61,9 @@ def rename_city(request: HttpRequest, city_id: int) -> HttpResponse:
             name=form.cleaned_data["name"],
         )
         if form.attempt(rename) is not None:
-            return redirect("web:city", city_id=city_id)
+            # The period is that of the form's page: another page may have been opened since.
+            city = reverse("web:city", args=[city_id])
+            return redirect(f"{city}?{request.GET.urlencode()}")
     return _render(request, viewer, city_id, rename_form=form, status=form.status)
 
 
