@@ -296,7 +296,9 @@ def test_no_more_days_are_asked_for_than_a_series_may_have(
 ) -> None:
     settle_readings(f"{CELSIUS}7,4.5,1990-01-01T00:00Z\n7,-2,2025-11-01T10:00Z\n", actor=owner)
     page = open_page(owner, "/temperatures/7/")
-    expect(page.get_by_text("The chart begins 10,000 days before its end.")).to_be_visible()
+    expect(
+        page.get_by_text("The chart and the CSV begin 10,000 days before their end.")
+    ).to_be_visible()
     expect(readout(page).first).to_have_text("Sat, 1 Nov 2025")
     first = (START - timedelta(days=9_999)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     assert query_of(requests[0].url) == shown_csv(page) == {"bucket": "day", "from": first}

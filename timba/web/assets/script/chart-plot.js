@@ -13,6 +13,9 @@ const LONG = 300 * DAY; // from here labels have years
 const MIN_SELECTION = 8; // pixels: less is a click
 const MEAN = 3; // index of the line of means
 const MAX_INTERVALS = 8; // between the labels of degrees
+// Pixels right of the chart: half of a label, which may stand at its edge.
+const LABEL_MARGIN = 24;
+const LABEL_MARGIN_WITH_YEAR = 40;
 
 /** Return the range of the scale and the distance of its labels, so that all temperatures are in sight. */
 function chooseScale(lowest, highest) {
@@ -31,10 +34,11 @@ function chooseScale(lowest, highest) {
 /**
  * Return the indexes of the points after which the line is broken: the next one is further away than usual.
  * Usual is what three quarters of the distances do not exceed: a logger may write every two hours.
+ * A single distance is not, unless it is that of the bucket.
  */
-function findBreaks(times) {
+function findBreaks(times, bucketLength) {
   const distances = times.slice(1).map((time, index) => time - times[index]);
-  const usual = distances.toSorted((a, b) => a - b)[Math.floor(0.75 * (distances.length - 1))];
+  const usual = distances.length === 1 ? bucketLength : distances.toSorted((a, b) => a - b)[Math.floor(0.75 * (distances.length - 1))];
   return distances.flatMap((distance, index) => (distance > usual ? [index] : []));
 }
 
@@ -67,7 +71,7 @@ export function drawPlot(element, { points, bucket }, { index, onMove, onSelect,
   const columns = ["max", "min", "mean"].map((name) => points.map((point) => point[name]));
   const scale = chooseScale(Math.min(...columns[1]), Math.max(...columns[0]));
   const hasZero = scale.min <= 0 && scale.max >= 0;
-  const breaks = findBreaks(times);
+  const breaks = findBreaks(times, bucket === "day" ? DAY : HOUR);
   const single = findSingle(times.length, breaks);
   const colors = readColors(element);
   const { fontFamily, fontSize } = getComputedStyle(element);
@@ -88,7 +92,7 @@ export function drawPlot(element, { points, bucket }, { index, onMove, onSelect,
   const plot = new uPlot({
     width,
     height,
-    padding: [8, 12, 0, 0],
+    padding: [8, hasYear ? LABEL_MARGIN_WITH_YEAR : LABEL_MARGIN, 0, 0],
     legend: { show: false },
     scales: { x: { range: [times[0] - padding, times.at(-1) + padding] }, y: { range: [scale.min, scale.max] } },
     axes: [

@@ -35,6 +35,13 @@ export function setUpCityCharts() {
 const bucketOf = (milliseconds) => (milliseconds <= MAX_HOURLY_MS ? "hour" : "day");
 const toISO = (milliseconds) => new Date(milliseconds).toISOString();
 
+/** Say whose days they are, and which of them the period, whose bounds may be local midnights, holds only in part. */
+function describeDays({ from, to }) {
+  const isWithinDay = (bound) => bound && Date.parse(bound) % DAY_MS;
+  const parts = [isWithinDay(from) && "the first one only from the period’s beginning", isWithinDay(to) && "the last one only to the period’s end"];
+  return `${["Days are those of UTC", ...parts.filter(Boolean)].join(", ")}.`;
+}
+
 /** Return the period of the page as {from, to, start, stop, isCut}: the bounds of requests, and the times of its readings. */
 function readPeriod({ first, last, from, to }) {
   const start = Date.parse(first);
@@ -192,7 +199,7 @@ class CityChart {
     this.rangeKey.textContent = `lowest to highest of the ${bucket}`;
     this.wholePeriod.hidden = this.#shown === this.#whole;
     this.zoomIn.setAttribute("aria-disabled", String(points.length <= 2));
-    this.note.textContent = [bucket === "day" && "Days are those of UTC.", period.isCut && `The chart begins ${MAX_POINTS.toLocaleString("en")} days before its end.`].filter(Boolean).join(" ");
+    this.note.textContent = [bucket === "day" && describeDays(period), period.isCut && `The chart and the CSV begin ${MAX_POINTS.toLocaleString("en")} days before their end.`].filter(Boolean).join(" ");
     this.table.querySelector("summary").textContent = points.length > 1 ? `Show these ${formatCount(points.length, bucket)} as a table` : `Show this ${bucket} as a table`;
     if (this.csv) this.csv.search = this.#query(bucket, period);
     this.title = title;
