@@ -103,6 +103,29 @@ def test_without_the_readings_charts_are_unavailable_and_their_pages_complete(
         assert "−3.24 to 40.00" in page.content.decode()
 
 
+def test_without_the_readings_the_statistics_of_a_period_are_missing_alone(
+    http_client: HttpClient, file: File
+) -> None:
+    erase_readings(file)
+    response = http_client.get("/temperatures/7/?from=2026-11-19T06:30Z")
+    assert response.status_code == HTTPStatus.OK
+    page = response.content.decode()
+    assert "Some readings cannot be read just now." in page
+    assert "−3.24 to 40.00" in page
+    assert "?last=all#city" in page
+    assert "No readings in this period" not in page
+    assert 'class="totals"' not in page
+
+
+def test_a_consignment_leads_to_all_temperatures_whatever_the_period(
+    http_client: HttpClient, owner: User
+) -> None:
+    load = opened(owner)
+    http_client.get("/temperatures/7/?last=24h")
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
+    assert 'href="/temperatures/7/?last=all">All temperatures' in page
+
+
 @pytest.mark.parametrize("bucket", ["hour", "day"])
 @pytest.mark.parametrize(
     "bounds", ["", "&from=2026-11-18T06:00:00.5Z&to=2026-11-20T23:59:00%2B00:00"]

@@ -14,11 +14,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from timba.accounts.models import Client
-from timba.errors import Invalid, NotFound
+from timba.errors import Invalid, NotFound, Unavailable
 from timba.places.services import name_city
 from timba.temperatures.models import CityTotals
 from timba.temperatures.schemas import CityStatisticsSchema, serialize_city_statistics
-from timba.temperatures.statistics.cities import city_statistics
+from timba.temperatures.statistics.cities import CityStatistics, city_statistics
 from timba.temperatures.statistics.city_list import get_overview, list_cities
 from timba.temperatures.statistics.counted_files import list_files
 from timba.web.forms import CityNameForm
@@ -111,21 +111,34 @@ def _statistics_context(
         all_time = cities.get(selected_id) or city_statistics(
             client_id=client.pk, city_id=selected_id
         )
-        in_period = all_time
-        if not period.bounds.is_unbounded:
-            in_period = city_statistics(
-                client_id=client.pk, city_id=selected_id, bounds=period.bounds
-            )
-        if all_time is None or in_period is None:
+        if all_time is None:
             raise NotFound
         context |= {
             "city": serialize_city_statistics(all_time),
-            "in_period": serialize_city_statistics(in_period),
+            **_period_context(client, all_time, period),
             **_files_context(viewer, selected_id, period),
         }
     if asked is not None:
         remember_period(request.session, asked)
     return context
+
+
+def _period_context(client: Client, all_time: CityStatistics, period: Period) -> dict[str, Any]:
+    """Return the statistics of a city in a period, or the sentence that tells why there are none.
+
+    They may need the store of readings. Without it, all the others and the periods are still here.
+    """
+    in_period: CityStatistics | None = all_time
+    if not period.bounds.is_unbounded:
+        try:
+            in_period = city_statistics(
+                client_id=client.pk, city_id=all_time.city_id, bounds=period.bounds
+            )
+        except Unavailable as error:
+            return {"in_period": None, "problem": str(error)}
+    if in_period is None:
+        raise NotFound
+    return {"in_period": serialize_city_statistics(in_period)}
 
 
 def _files_context(viewer: Viewer, city_id: int, period: Period) -> dict[str, Any]:
