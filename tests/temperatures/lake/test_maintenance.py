@@ -67,5 +67,5 @@ def test_a_follower_keeps_snapshots_and_manifests_few(
     following.close()
     snapshot = lake.table.current_snapshot()
     assert snapshot is not None
-    assert len(snapshot.manifests(lake.table.io)) < 32
+    assert len(snapshot.manifests(lake.table.io)) <= 16
     assert lake.statistics(owner.client.pk) == counted(owner.client.pk)

@@ -52,8 +52,6 @@ _PROPERTIES: Final = {
     "schema.name-mapping.default": SCHEMA.name_mapping.model_dump_json(),
     # By default, limits of strings are cut to 16 characters. Whole ones tell the file of an object.
     "write.metadata.metrics.column.file_id": "full",
-    "commit.manifest-merge.enabled": "true",
-    "commit.manifest.min-count-to-merge": "32",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
     # What was decided before somebody else's commit must be decided anew.

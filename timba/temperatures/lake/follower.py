@@ -55,7 +55,7 @@ class Follower:
         self._loaded_at = 0.0
         # The version of the table that the contents and positions are about.
         self._version = ""
-        self._contents: Contents
+        self._contents = Contents()
         # Up to where each client is complete; the table has none of a client without readings.
         self._positions: dict[int, Position] = {}
         self._missing: dict[int, list[CountedObject]] = {}
@@ -161,7 +161,7 @@ class Follower:
         elif time.monotonic() - self._loaded_at > _RELOAD_SECONDS:
             self._table, self._loaded_at = self._table.refresh(), time.monotonic()
         if self._table.metadata_location != self._version:
-            self._contents = Contents(self._table)
+            self._contents.follow(self._table)
             self._positions = positions_in(self._table)
             self._version = self._table.metadata_location
         return self._table

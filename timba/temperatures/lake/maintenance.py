@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 
 # A query reads its snapshot to the end within a day.
 MAX_AGE: Final = timedelta(days=1)
-MAX_SNAPSHOTS: Final = 1000
+MAX_SNAPSHOTS: Final = 200
 _log = structlog.get_logger(__name__)
 
 

@@ -17,12 +17,13 @@ from pyiceberg.table import Table
 
 from timba.failpoints import failpoint
 from timba.temperatures.lake.catalog import object_address
-from timba.temperatures.lake.contents import Contents, find_data_files
+from timba.temperatures.lake.commits import MAX_ENTRIES, commit_entries
+from timba.temperatures.lake.contents import Contents, iter_data_files
 from timba.temperatures.lake.counted_objects import ClientState, CountedObject, Position
 from timba.temperatures.lake.older_objects import is_older, rewrite
 
-# The files of one commit: the footers of their objects are held in memory meanwhile.
-BATCH_SIZE: Final = 1000
+# The files of one commit, whose entries are one manifest.
+BATCH_SIZE: Final = MAX_ENTRIES
 _POSITION: Final = "timba.position."
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ def plan(state: ClientState, contents: Contents) -> list[FileChange]:
 def publish(
     table: Table, contents: Contents, state: ClientState, *, keep_lease: Callable[[], None]
 ) -> Outcome:
-    """Bring a client's part of the table up to date, in as few commits as memory allows.
+    """Bring a client's part of the table up to date, in commits of a bounded size.
 
     The last commit sets the client's position, unless an object is missing. Where nothing has
     changed there is no commit. Raises what PyIceberg, the object store or `keep_lease` raises;
@@ -89,17 +90,23 @@ def publish(
         batch = changes[start : start + BATCH_SIZE]
         added = list(_added_files(table, state.client_id, batch, outcome, keep_lease))
         addresses = {address for change in batch for address in change.deleted}
-        deleted = find_data_files(table, state.client_id, addresses)
+        holders = contents.holders(addresses)
+        entries = iter_data_files(table, holders) if holders else ()
+        deleted = [data_file for data_file in entries if data_file.file_path in addresses]
         if not added and not deleted:
             continue
         is_complete = start + BATCH_SIZE >= len(changes) and not outcome.missing
         keep_lease()
-        _commit(table, state, added, deleted, is_complete=is_complete)
+        commit_entries(
+            table,
+            added=added,
+            deleted=deleted,
+            holders=holders,
+            summary=_summary(state, is_complete=is_complete),
+            properties=_properties(state, is_complete=is_complete),
+        )
         failpoint("lake.committed")
-        for data_file in deleted:
-            contents.remove(data_file)
-        for data_file in added:
-            contents.add(data_file)
+        contents.follow(table)
         outcome.added += len(added)
         outcome.deleted += len(deleted)
     return outcome
@@ -127,30 +134,20 @@ def _added_files(
             outcome.missing.append(counted)
 
 
-def _commit(
-    table: Table,
-    state: ClientState,
-    added: Sequence[DataFile],
-    deleted: Sequence[DataFile],
-    *,
-    is_complete: bool,
-) -> None:
-    """Commit one snapshot, and the position with it where the client is complete."""
-    position, name = state.position, f"{_POSITION}{state.client_id}"
+def _summary(state: ClientState, *, is_complete: bool) -> dict[str, str]:
+    """Return what a snapshot tells: the client, and its position where the client is complete."""
     summary = {"timba.client-id": str(state.client_id)}
-    if position is not None and is_complete:
+    if state.position is not None and is_complete:
         summary |= {
-            "timba.epoch": str(position.epoch),
-            "timba.sequence": str(position.sequence),
+            "timba.epoch": str(state.position.epoch),
+            "timba.sequence": str(state.position.sequence),
         }
-    with table.transaction() as transaction:
-        update = transaction.update_snapshot(snapshot_properties=summary)
-        with update.overwrite() if deleted else update.merge_append() as snapshot:
-            for data_file in deleted:
-                snapshot.delete_data_file(data_file)
-            for data_file in added:
-                snapshot.append_data_file(data_file)
-        if position is None:
-            transaction.remove_properties(name)
-        elif is_complete:
-            transaction.set_properties({name: str(position)})
+    return summary
+
+
+def _properties(state: ClientState, *, is_complete: bool) -> dict[str, str | None]:
+    """Return the property with the client's position; None removes it."""
+    name = f"{_POSITION}{state.client_id}"
+    if state.position is None:
+        return {name: None}
+    return {name: str(state.position)} if is_complete else {}
