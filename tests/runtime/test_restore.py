@@ -42,6 +42,7 @@ from timba.runtime.backup_format import (
     write_lines,
 )
 from timba.runtime.restore_marker import check_not_being_restored
+from timba.temperatures.lake import CATALOG_TABLES, FOLDER
 from timba.temperatures.models import DataVersion
 
 pytestmark = pytest.mark.only_on("sqlite")
@@ -275,3 +276,18 @@ def test_an_interrupted_restore_keeps_timba_from_starting_and_can_be_repeated(
         run("restore", backup)
         assert (all_rows(), all_objects()) == (rows, objects)
         check_not_being_restored()
+
+
+def test_a_lake_that_is_still_there_is_begun_anew(
+    backup: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    with elsewhere():
+        with connection.cursor() as cursor:
+            for table in CATALOG_TABLES:
+                cursor.execute(f"CREATE TABLE {table} (name text)")
+                cursor.execute(f"INSERT INTO {table} VALUES ('timba')")
+        with store().create(f"{FOLDER}/readings") as writer:
+            writer.write(b"metadata")
+        run("restore", backup)
+        assert not set(CATALOG_TABLES) & set(connection.introspection.table_names())
+        assert File.unscoped.exists()

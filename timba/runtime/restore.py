@@ -44,6 +44,7 @@ from timba.runtime.backup_format import (
 from timba.runtime.object_copies import check_object, copy_object
 from timba.runtime.progress import Progress
 from timba.runtime.restore_marker import TABLE, clear_mark, set_mark, unfinished_restore
+from timba.temperatures.lake import CATALOG_TABLES, FOLDER
 from timba.temperatures.models import DataVersion
 from timba.temperatures.services import renew_data_version
 
@@ -243,9 +244,17 @@ def _check_store() -> None:
 
 
 def _check_is_empty() -> None:
-    """Raise CommandError unless the database holds no rows, and the store no objects."""
+    """Raise CommandError unless the database holds no rows, and the store no objects.
+
+    The lake may be there: its catalog is dropped with all tables, and a new one ignores the rest.
+    """
     ignored = {apps.get_model(label)._meta.db_table for label in (*LEFT_OUT, *_MADE_BY_MIGRATE)}
-    ignored |= {TABLE, "django_migrations", settings.CACHES["default"].get("LOCATION")}
+    ignored |= {
+        TABLE,
+        *CATALOG_TABLES,
+        "django_migrations",
+        settings.CACHES["default"].get("LOCATION"),
+    }
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             if table in ignored:
@@ -256,7 +265,8 @@ def _check_is_empty() -> None:
                     f"The database has rows in the table {table}. A backup is restored into an "
                     "empty database only: create one, and name it in DATABASE_URL."
                 )
-    found = next(store().list_objects(), None)
+    objects = (found for found in store().list_objects() if not found.key.startswith(f"{FOLDER}/"))
+    found = next(objects, None)
     if found is not None:
         raise CommandError(
             f"The object store holds objects, such as {found.key}. A backup is restored into an "

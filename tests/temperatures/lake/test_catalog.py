@@ -24,6 +24,7 @@ from timba.accounts.models import User
 from timba.config.env import parse_storage_url
 from timba.files.s3 import S3Storage
 from timba.files.services import delete_file
+from timba.temperatures.lake import CATALOG_TABLES
 from timba.temperatures.lake.catalog import catalog_url, object_address, warehouse
 from timba.temperatures.management.commands import lake as command
 
@@ -51,6 +52,41 @@ def test_a_wrong_catalog_is_refused_without_its_password(settings: Settings, wro
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b"])
+@pytest.mark.parametrize("place", ["warehouse", "objects"])
+def test_a_folder_whose_address_is_ambiguous_is_refused(
+    lake: Lake, settings: Settings, tmp_path: Path, name: str, place: str
+) -> None:
+    if place == "warehouse":
+        settings.TIMBA_LAKE_WAREHOUSE = str(tmp_path / name)
+    else:
+        move_objects(settings, tmp_path / name)
+    with pytest.raises(CommandError, match="The lake cannot be in file:///.*Move the folder"):
+        call_command("lake", once=True)
+
+
+def test_folders_may_have_blanks_and_letters_of_any_language(
+    lake: Lake, settings: Settings, owner: User, settle: Receive, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mežs un kokmateriāli; 2026"
+    move_objects(settings, folder / "files")
+    settings.TIMBA_LAKE_WAREHOUSE = str(folder / "lake")
+    yard = settle("7,21.50,2026-06-01T12:00:00Z\n")
+    settle("9,-3.05,2026-06-01T12:00:00Z\n", name="quay.csv")
+    call_command("lake", once=True)
+    delete_file(actor=owner, file=yard)
+    call_command("lake", once=True)
+    assert lake.statistics(owner.client.pk) == counted(owner.client.pk) != {}
+    (task,) = lake.table.scan().plan_files()
+    assert Path(task.file.file_path.removeprefix("file://")).is_file()
+    assert (folder / "lake/readings/metadata").is_dir()
+
+
+def move_objects(settings: Settings, folder: Path) -> None:
+    default = {**settings.STORAGES["default"], "OPTIONS": {"location": folder}}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
+
+
 @pytest.mark.django_db
 @pytest.mark.only_on("sqlite")
 def test_the_catalog_is_a_file_beside_the_database(settings: Settings) -> None:
@@ -75,10 +111,11 @@ def test_the_catalog_is_in_the_same_postgresql(
         with connection.cursor() as cursor:
             cursor.execute("SELECT catalog_name, table_name FROM iceberg_tables")
             assert cursor.fetchall() == [("timba", "readings")]
+        assert set(CATALOG_TABLES) <= set(connection.introspection.table_names())
         assert lake.statistics(owner.client.pk) == counted(owner.client.pk) != {}
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS iceberg_tables, iceberg_namespace_properties")
+            cursor.execute(f"DROP TABLE IF EXISTS {', '.join(CATALOG_TABLES)}")
 
 
 @pytest.mark.only_on("sqlite")

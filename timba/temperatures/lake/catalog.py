@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError
 
 from timba.files.s3 import S3Storage
 from timba.files.storage import LocalStorage, store
+from timba.temperatures.lake import FOLDER
 
 CATALOG: Final = "timba"
 TABLE: Final = ("timba", "readings")
@@ -69,6 +70,20 @@ _WRONG_CATALOG: Final = (
     "TIMBA_LAKE_CATALOG is no address of a catalog. Give postgresql://USER:PASSWORD@HOST:PORT/NAME "
     "or sqlite:////FOLDER/lake.sqlite3."
 )
+# PyIceberg takes the first two for the end of an address, and engines differ about the third.
+_SPECIAL: Final = "?#%"
+_WRONG_FOLDER: Final = (
+    "The lake cannot be in {address}, nor can objects that are there be in it: addresses of files "
+    f"with one of {' '.join(_SPECIAL)} mean different files to different engines. Move the folder."
+)
+
+
+def check_settings() -> None:
+    """Raise ImproperlyConfigured for settings with which there can be no lake."""
+    catalog_url()
+    for address in (warehouse(), object_address("")):
+        if any(character in address for character in _SPECIAL):
+            raise ImproperlyConfigured(_WRONG_FOLDER.format(address=address))
 
 
 def open_table() -> Table:
@@ -143,9 +158,8 @@ def warehouse() -> str:
         return f"file://{configured.rstrip('/')}"
     objects = store()
     if isinstance(objects, S3Storage):
-        # No key of an object begins like that.
-        return f"s3://{objects.bucket}/lake"
-    return f"file://{settings.TIMBA_DATA_DIR}/lake"
+        return f"s3://{objects.bucket}/{FOLDER}"
+    return f"file://{settings.TIMBA_DATA_DIR}/{FOLDER}"
 
 
 def object_address(key: str) -> str:

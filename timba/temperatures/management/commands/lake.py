@@ -18,7 +18,7 @@ from timba.errors import DomainError
 # Without the extra, the command exists and says so.
 HAS_EXTRA: Final = find_spec("pyiceberg") is not None
 if HAS_EXTRA:
-    from timba.temperatures.lake.catalog import catalog_url
+    from timba.temperatures.lake.catalog import check_settings
     from timba.temperatures.lake.follower import Follower
 
 NO_EXTRA: Final = (
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if not HAS_EXTRA:
             raise CommandError(NO_EXTRA)
         try:
-            catalog_url()
+            check_settings()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         follower = Follower()
