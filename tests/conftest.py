@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.files.storage import storages
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
 
 from tests.factories import ClientFactory, StaffFactory, Tenant, UserFactory, create_tenant
 from tests.files.missing_protection import python_without
@@ -27,6 +29,7 @@ pytest_plugins = ("tests.collection", "tests.servers")
 
 MakeUser = Callable[..., User]
 Lack = Callable[[str], None]
+Elsewhere = Callable[[], AbstractContextManager[None]]
 
 
 def _restore_built_in_roles() -> None:
@@ -97,6 +100,41 @@ def make_user(client_company: Client) -> MakeUser:
         return UserFactory(role=role, client=client or client_company, **fields)
 
     return make
+
+
+@pytest.fixture
+def use_store(settings: Settings) -> Callable[[Path], None]:
+    """Return a function that makes a folder the object store."""
+
+    def use(folder: Path) -> None:
+        backend = "timba.files.storage.LocalStorage"
+        default = {"BACKEND": backend, "OPTIONS": {"location": folder}}
+        settings.STORAGES = {**settings.STORAGES, "default": default}
+
+    return use
+
+
+@pytest.fixture
+def elsewhere(
+    use_store: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Elsewhere:
+    """Return a context in which this process uses an empty SQLite database and store."""
+
+    @contextmanager
+    def use() -> Iterator[None]:
+        folder = tmp_path / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        connection.close()
+        with monkeypatch.context() as patch:
+            patch.setitem(connection.settings_dict, "NAME", str(folder / "timba.sqlite3"))
+            use_store(folder / "files")
+            try:
+                yield
+            finally:
+                connection.close()
+                use_store(tmp_path / "store")
+
+    return use
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from tests.clients import api_client_of
+from tests.conftest import Elsewhere, MakeUser
 from tests.factories import ClientFactory
 from tests.servers import skip_or_fail
 from tests.temperatures.test_exactness import BAD_LINES, random_plain_line
@@ -64,7 +66,7 @@ def spark() -> None:
 
 
 @pytest.fixture
-def owner(make_user: Callable[..., User]) -> User:
+def owner(make_user: MakeUser) -> User:
     return make_user()
 
 
@@ -204,8 +206,14 @@ def readings(random_: random.Random) -> str:
 
 
 def test_statistics_from_the_table_are_those_of_timba(
-    tmp_path: Path, owner: User, make_user: Callable[..., User], settings: Settings
+    tmp_path: Path,
+    owner: User,
+    make_user: MakeUser,
+    settings: Settings,
+    use_store: Callable[[Path], None],
+    elsewhere: Elsewhere,
 ) -> None:
+    use_store(tmp_path / "store")
     catalog, warehouse = tmp_path / "lake.sqlite3", tmp_path / "lake"
     settings.TIMBA_LAKE_CATALOG = f"sqlite:///{catalog}"
     settings.TIMBA_LAKE_WAREHOUSE = str(warehouse)
@@ -217,6 +225,7 @@ def test_statistics_from_the_table_are_those_of_timba(
     call_command("lake", once=True)
     event = OutboxEvent.objects.filter(client_id=owner.client_id).latest("sequence")
     then = statistics(owner)
+    call_command("backup", tmp_path / "backup", stdout=io.StringIO())
 
     asking = settle_readings("7,1.5,03/04/2026 12:00\n", actor=owner)
     assert asking.status == File.Status.FAILURE
@@ -247,3 +256,8 @@ def test_statistics_from_the_table_are_those_of_timba(
     within = statistics(owner, **BOUNDS)
     assert run("within", client, *(f"--{name}={at}" for name, at in BOUNDS.items())) == within
     assert run("then", client, f"--event={event.epoch}.{event.sequence}") == then
+    with elsewhere():
+        call_command("restore", tmp_path / "backup", stdout=io.StringIO())
+        call_command("lake", once=True)
+        restored = User.unscoped.get(pk=owner.pk)
+        assert run("restored", client) == statistics(restored) == then

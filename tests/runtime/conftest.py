@@ -1,36 +1,20 @@
-"""A company to back up, and empty installations to restore it into."""
+"""A company to back up, and its backup."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
-from pytest_django.fixtures import Settings
 
 from tests.factories import Tenant, create_tenant
 from timba.consignments.services import recount_consignment
 from timba.runtime.backup_format import BackupFolder
 
 Run = Callable[..., str]
-Elsewhere = Callable[[], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def use_store(settings: Settings) -> Callable[[Path], None]:
-    """Return a function that makes a folder the object store."""
-
-    def use(folder: Path) -> None:
-        backend = "timba.files.storage.LocalStorage"
-        default = {"BACKEND": backend, "OPTIONS": {"location": folder}}
-        settings.STORAGES = {**settings.STORAGES, "default": default}
-
-    return use
 
 
 @pytest.fixture
@@ -40,29 +24,6 @@ def company(transactional_db: None, use_store: Callable[[Path], None], tmp_path:
     tenant = create_tenant(word="Kalnamuiza", first_id=5_000_001)
     recount_consignment(tenant.consignment)
     return tenant
-
-
-@pytest.fixture
-def elsewhere(
-    use_store: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Elsewhere:
-    """Return a context in which this process uses an empty SQLite database and store."""
-
-    @contextmanager
-    def use() -> Iterator[None]:
-        folder = tmp_path / "elsewhere"
-        folder.mkdir(exist_ok=True)
-        connection.close()
-        with monkeypatch.context() as patch:
-            patch.setitem(connection.settings_dict, "NAME", str(folder / "timba.sqlite3"))
-            use_store(folder / "files")
-            try:
-                yield
-            finally:
-                connection.close()
-                use_store(tmp_path / "store")
-
-    return use
 
 
 @pytest.fixture

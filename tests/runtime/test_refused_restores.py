@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.db import connection
 
-from tests.runtime.conftest import Elsewhere, Run, manifest_path
+from tests.conftest import Elsewhere
+from tests.runtime.conftest import Run, manifest_path
 from timba.accounts.models import User
 from timba.accounts.services import create_administrator
 from timba.files.models import File

@@ -19,8 +19,9 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of, browser_of
+from tests.conftest import Elsewhere
 from tests.factories import ClientFactory, Tenant
-from tests.runtime.conftest import Elsewhere, Run, manifest_path
+from tests.runtime.conftest import Run, manifest_path
 from tests.temperatures.uploads import receive_readings, settle_readings
 from timba.accounts.models import Subscription, User
 from timba.accounts.tokens import issue_tokens
