@@ -162,6 +162,7 @@ $(VENV)/spark/.ready: requirements/spark.txt | $(VENV)/.dev
 	@echo "Installing Spark, about half a gigabyte; each file is checked by its hash."
 	@$(BIN)/python -m venv --clear --without-pip $(VENV)/spark
 	@$(UV) pip install --quiet --python $(VENV)/spark/bin/python --require-hashes -r requirements/spark.txt
+	@$(BIN)/python -m tools.spark.jobs
 	@touch $@
 
 $(VENV)/.mariadb: requirements/mysql.txt | $(VENV)/.$(PACKAGES)

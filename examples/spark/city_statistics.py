@@ -38,7 +38,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.event and (arguments.client is None or not _EVENT.fullmatch(arguments.event)):
-        parser.error("--event is EPOCH.SEQUENCE, such as 0.41, and needs --client")
+        parser.error("--event is EPOCH.SEQUENCE, such as 1.41, and needs --client")
     spark = open_session(arguments.catalog, arguments.warehouse)
     try:
         readings = read_table(spark, arguments.client, arguments.event)

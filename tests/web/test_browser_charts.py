@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
@@ -188,6 +189,25 @@ def test_a_month_of_minutes_is_drawn_by_one_request_with_its_gap_and_told_by_the
     expect(readout(page)).to_have_text(told(points[0]))
     assert [query_of(request.url) for request in requests] == [{"bucket": "hour"}]
     assert browser_errors == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "parts"),
+    [
+        (range(0, 5 * 1440, 90), 1),
+        ([1440 * (7 * week + day) for week in range(10) for day in range(3)], 10),
+    ],
+    ids=["every 90 minutes", "three days a week"],
+)
+def test_the_line_has_gaps_where_the_logger_was_off(
+    owner: User, minutes: Iterable[int], parts: int, open_page: Open
+) -> None:
+    settle_readings(readings(minutes), actor=owner)
+    page = open_page(owner, "/temperatures/7/")
+    expect(page.locator(".city-plot canvas")).to_be_visible()
+    expect_colour(page, LIGHT)
+    drawn = page.evaluate(COLOURED_COLUMNS, [LIGHT, MIXED])
+    assert sum(now and not before for before, now in pairwise([False, *drawn])) == parts
 
 
 def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(

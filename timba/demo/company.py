@@ -133,7 +133,7 @@ def _upload_files(client: Client, operator: User, consignments: dict[str, Consig
 
     now = timezone.localtime()
     for yard in YARDS:
-        name = f"{yard.city} {now:%Y-%m}.csv"
+        name = f"{yard.city} to {now:%Y-%m}.csv"
         if name not in existing:
             send(name, season_of_readings(yard, until=now))
     for photo in PHOTOS:

@@ -89,21 +89,7 @@ def submit(
     submitted = time.time()
     events = folder / "events"
     events.mkdir()
-    configuration = {
-        "spark.driver.host": LOOPBACK,
-        "spark.driver.bindAddress": LOOPBACK,
-        "spark.ui.enabled": "false",
-        # No task starts before all executors are there.
-        "spark.scheduler.minRegisteredResourcesRatio": "1",
-        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
-        "spark.sql.shuffle.partitions": "4",
-        "spark.sql.warehouse.dir": f"{folder}/warehouse",
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.compress": "false",
-        "spark.eventLog.rolling.enabled": "false",
-        "spark.eventLog.dir": events.as_uri(),
-        **(settings or {}),
-    }
+    configuration = {**_configuration(folder, events), **(settings or {})}
     command = (
         *(f"{_home(folder)}/bin/spark-submit", "--master"),
         f"local-cluster[{executors},1,{_MEMORY}]",
@@ -126,6 +112,20 @@ def submit(
         raise JobFailed((folder / "log").read_text(errors="replace")[-_LOG_END:])
     (path,) = events.iterdir()
     return _summarize([json.loads(line) for line in path.read_text().splitlines()], submitted)
+
+
+def _configuration(folder: Path, events: Path) -> dict[str, str]:
+    return {
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.dir": events.as_uri(),
+    }
 
 
 def _home(folder: Path) -> Path:
@@ -162,3 +162,10 @@ def _summarize(events: list[dict[str, Any]], submitted: float) -> FinishedJob:
         starting=first - submitted,
         working=end["Timestamp"] / 1000 - first,
     )
+
+
+if __name__ == "__main__":
+    try:
+        ensure_spark()
+    except ServerUnavailable as error:
+        sys.exit(str(error))

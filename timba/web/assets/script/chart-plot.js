@@ -32,14 +32,14 @@ function chooseScale(lowest, highest) {
 }
 
 /**
- * Return the indexes of the points after which the line is broken: the next one is further away than usual.
- * Usual is what three quarters of the distances do not exceed: a logger may write every two hours.
- * A single distance is not, unless it is that of the bucket.
+ * Return the indexes of the points after which the line is broken: the next one is more than twice as far as usual.
+ * Usual is the median of the distances: a logger may write every two hours, or every 90 minutes. A single distance
+ * is not, but that of the bucket.
  */
 function findBreaks(times, bucketLength) {
   const distances = times.slice(1).map((time, index) => time - times[index]);
-  const usual = distances.length === 1 ? bucketLength : distances.toSorted((a, b) => a - b)[Math.floor(0.75 * (distances.length - 1))];
-  return distances.flatMap((distance, index) => (distance > usual ? [index] : []));
+  const usual = distances.length === 1 ? bucketLength : distances.toSorted((a, b) => a - b)[Math.floor((distances.length - 1) / 2)];
+  return distances.flatMap((distance, index) => (distance > 2 * usual ? [index] : []));
 }
 
 /** Return the points whose line is broken on both sides. */
