@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pyiceberg.table import Table
 
 from tests.temperatures.conftest import Receive
 from tests.temperatures.lake.conftest import Lake, counted
@@ -21,11 +24,27 @@ def upload(settle: Receive, count: int, *, first: int = 0) -> None:
         settle(f"{number + 1},21.5,2026-06-01T12:00:00Z\n", name=f"{number}.csv")
 
 
+def let_hours_pass(table: Table, hours: int) -> None:
+    """Make the snapshots and the files of metadata older."""
+    current = Path(table.metadata_location.removeprefix("file://"))
+    past = timedelta(hours=hours)
+    current.write_text(
+        re.sub(
+            r'(?<="timestamp-ms":)\d+',
+            lambda moment: str(int(moment[0]) - int(past.total_seconds() * 1000)),
+            current.read_text(),
+        )
+    )
+    for path in current.parent.iterdir():
+        moment = path.stat().st_mtime - past.total_seconds()
+        os.utime(path, (moment, moment))
+
+
 def metadata(tmp_path: Path) -> set[str]:
     return {path.name for path in (tmp_path / "lake/readings/metadata").iterdir()}
 
 
-def test_old_snapshots_end_and_what_they_alone_use_is_erased(
+def test_old_snapshots_expire_and_files_that_they_alone_use_are_removed(
     lake: Lake, owner: User, settle: Receive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = settle("1,21.5,2026-06-01T12:00:00Z\n")
@@ -36,11 +55,11 @@ def test_old_snapshots_end_and_what_they_alone_use_is_erased(
     (tmp_path / "lake/readings/metadata/of-a-crash-m0.avro").touch()
     objects = {found.key for found in store().list_objects()}
     table = lake.table
-    maintenance.tidy(table)
+    maintenance.expire_snapshots(table)
     assert len(lake.summaries()) == 2
     before = metadata(tmp_path)
     monkeypatch.setattr(maintenance, "MAX_AGE", timedelta(0))
-    maintenance.tidy(table)
+    maintenance.expire_snapshots(table)
     after = metadata(tmp_path)
     assert len(lake.summaries()) == 1
     assert after - before == {table.metadata_location.rsplit("/", 1)[-1]}
@@ -53,6 +72,26 @@ def test_old_snapshots_end_and_what_they_alone_use_is_erased(
     }
     assert {found.key for found in store().list_objects()} == objects
     assert lake.statistics(owner.client.pk) == counted(owner.client.pk)
+
+
+def test_a_snapshot_expires_a_day_after_it_was_replaced(
+    lake: Lake, settle: Receive, tmp_path: Path
+) -> None:
+    """A query may have begun to read the last snapshot just before the next one."""
+    upload(settle, 1)
+    lake.catch_up()
+    (former,) = lake.table.metadata.snapshots
+    let_hours_pass(lake.table, 30)
+    upload(settle, 1, first=1)
+    lake.catch_up()
+    maintenance.expire_snapshots(lake.table)
+    assert lake.table.scan(snapshot_id=former.snapshot_id).to_arrow().num_rows == 1
+    let_hours_pass(lake.table, 30)
+    upload(settle, 1, first=2)
+    lake.catch_up()
+    assert len(lake.summaries()) == 2
+    assert lake.table.snapshot_by_id(former.snapshot_id) is None
+    assert former.manifest_list.rsplit("/", 1)[-1] not in metadata(tmp_path)
 
 
 def test_a_follower_keeps_snapshots_and_manifests_few(

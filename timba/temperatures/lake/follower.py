@@ -26,7 +26,7 @@ from timba.temperatures.lake.counted_objects import (
     read_client,
     stream_positions,
 )
-from timba.temperatures.lake.maintenance import is_due, tidy
+from timba.temperatures.lake.maintenance import expire_snapshots, is_due
 from timba.temperatures.lake.publishing import positions_in, publish
 from timba.wakeup import Listener
 
@@ -136,7 +136,7 @@ class Follower:
             has_changed |= self._follow(table, client_id)
         if is_due(table):
             self._keep_lease()
-            tidy(table)
+            expire_snapshots(table)
             self._version = table.metadata_location
         return has_changed
 

@@ -1,4 +1,4 @@
-"""Keeps the table's metadata small: ends old snapshots, and erases what no snapshot uses.
+"""Keeps the table's metadata small: expires old snapshots, and removes files that none uses.
 
 Data files are never touched: they are Timba's objects, which are erased with their files.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,41 +15,47 @@ import structlog
 from pyarrow.fs import FileSelector
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 
-# A query reads its snapshot to the end within a day.
+# A query reads its snapshot to the end within a day. In a quiet lake that snapshot may be much
+# older, so the day begins when another one replaces it.
 MAX_AGE: Final = timedelta(days=1)
 MAX_SNAPSHOTS: Final = 200
 _log = structlog.get_logger(__name__)
 
 
 def is_due(table: Table) -> bool:
-    """Return whether the oldest snapshot has passed its age for an hour, or there are too many."""
-    snapshots = table.metadata.snapshots
-    if len(snapshots) < 2:
+    """Return whether a snapshot should have expired an hour ago, or there are too many."""
+    by_age = _snapshots_by_age(table)
+    if len(by_age) < 2:
         return False
     limit = _milliseconds(datetime.now(UTC) - MAX_AGE - timedelta(hours=1))
-    oldest = min(snapshot.timestamp_ms for snapshot in snapshots)
-    return len(snapshots) > MAX_SNAPSHOTS or oldest < limit
+    return len(by_age) > MAX_SNAPSHOTS or by_age[1].timestamp_ms < limit
 
 
-def tidy(table: Table) -> None:
-    """End old snapshots, then erase the files of metadata that have had no use for a day."""
+def expire_snapshots(table: Table) -> None:
+    """Expire old snapshots, then remove files of metadata that no snapshot uses, a day old."""
     limit = datetime.now(UTC) - MAX_AGE
-    by_age = sorted(table.metadata.snapshots, key=lambda snapshot: snapshot.timestamp_ms)
+    by_age = _snapshots_by_age(table)
+    surplus = len(by_age) - MAX_SNAPSHOTS // 2 if len(by_age) > MAX_SNAPSHOTS else 0
     expired = [
         snapshot.snapshot_id
-        for number, snapshot in enumerate(by_age[:-1])
-        if snapshot.timestamp_ms < _milliseconds(limit) or number < len(by_age) - MAX_SNAPSHOTS // 2
+        for number, (snapshot, successor) in enumerate(pairwise(by_age))
+        if successor.timestamp_ms < _milliseconds(limit) or number < surplus
     ]
     if expired:
         table.maintenance.expire_snapshots().by_ids(expired).commit()
-    erased = 0
+    removed = 0
     used = set(_used_files(table))
     for name, file_system, path in _old_files(table, limit):
         if name not in used:
             file_system.delete_file(path)
-            erased += 1
-    _log.info("old metadata of the lake was erased", snapshots=len(expired), files=erased)
+            removed += 1
+    _log.info("snapshots of the lake have expired", snapshots=len(expired), files=removed)
+
+
+def _snapshots_by_age(table: Table) -> list[Snapshot]:
+    return sorted(table.metadata.snapshots, key=lambda snapshot: snapshot.timestamp_ms)
 
 
 def _used_files(table: Table) -> Iterator[str]:
