@@ -16,6 +16,7 @@ from tests.conftest import MakeUser
 from tests.factories import ClientFactory, Tenant
 from timba.accounts.models import Subscription
 from timba.api import metrics
+from timba.events.leases import Lease
 from timba.events.models import OutboxEvent, ProcessLease
 from timba.files.models import File
 
@@ -154,6 +155,16 @@ def test_events_and_the_relay_are_those_of_the_outbox(
     found = samples(client)
     assert (found["timba_events_waiting"], found["timba_oldest_event_seconds"]) == (0, 0)
     assert found["timba_relay_leader"] == 1
+
+
+def test_the_lake_has_a_leader_where_it_is_used(client: HttpClient, db: None) -> None:
+    assert "timba_lake_leader" not in samples(client)
+    lease = Lease(ProcessLease.Name.LAKE)
+    assert lease.renew()
+    assert Lease(ProcessLease.Name.RELAY).renew()
+    assert samples(client)["timba_lake_leader"] == 1
+    lease.release()
+    assert samples(client)["timba_lake_leader"] == 0
 
 
 def test_without_the_database_the_rest_is_still_there(client: HttpClient) -> None:

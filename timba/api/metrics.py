@@ -63,7 +63,7 @@ class DatabaseCollector:
     def _query(self) -> list[Metric]:
         up = GaugeMetricFamily("timba_database_up", "1 if the database answers, else 0.")
         try:
-            metrics = [*_files(), *_events(), *_clients()]
+            metrics = [*_files(), *_events(), *_lake(), *_clients()]
         except database_errors() as error:
             log_outage(error)
             up.add_metric([], 0)
@@ -161,6 +161,16 @@ def _events() -> Iterator[Metric]:
     leader = GaugeMetricFamily("timba_relay_leader", "1 if a relay holds the lease, else 0.")
     leader.add_metric([], int(is_held(ProcessLease.Name.RELAY)))
     yield leader
+
+
+def _lake() -> Iterator[Metric]:
+    """A lease is never deleted, so where no `timba lake` has run there is none."""
+    if ProcessLease.objects.filter(name=ProcessLease.Name.LAKE).exists():
+        leader = GaugeMetricFamily(
+            "timba_lake_leader", "1 if a process keeps the lake up to date, else 0."
+        )
+        leader.add_metric([], int(is_held(ProcessLease.Name.LAKE)))
+        yield leader
 
 
 def _clients() -> Iterator[Metric]:
