@@ -46,11 +46,12 @@ from django.forms import model_to_dict
 
 from timba.accounts.models import User
 from timba.accounts.services import open_client
+from timba.events.leased_process import CycleResult
 from timba.events.messages import Message, build_message
 from timba.events.models import OutboxEvent, Stream
 from timba.events.outbox import Event, publish
 from timba.events.publishers import open_publisher, producer_settings
-from timba.events.relay import CycleResult, Relay
+from timba.events.relay import Relay
 
 EVENTS: Final = 20_000
 ROUNDS: Final = 5

@@ -22,10 +22,11 @@ from django.test import Client
 from tests.files.samples import photo
 from tests.temperatures.older_objects import make_older
 from timba.api.models import IdempotentRequest
+from timba.events.leased_process import CycleResult
 from timba.events.messages import Message
 from timba.events.models import ProcessLease
 from timba.events.publishers import Delivery
-from timba.events.relay import CycleResult, Relay
+from timba.events.relay import Relay
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.s3 import S3Storage

@@ -18,10 +18,11 @@ from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
 from tests.events.test_lease import expire
 from timba.events.consumer import Deduplicator, EventFilter, ReceivedEvent, read_kafka
+from timba.events.leased_process import CycleResult
 from timba.events.messages import Message
 from timba.events.models import OutboxEvent
 from timba.events.publishers import Delivery, MemoryPublisher, open_publisher
-from timba.events.relay import CycleResult, Relay
+from timba.events.relay import Relay
 
 
 class PausedPublisher(MemoryPublisher):

@@ -15,7 +15,7 @@ from timba.events.models import ProcessLease
 
 _DURATION: Final = timedelta(seconds=15)
 # An idle process renews its lease this often, not with every poll.
-_RENEWAL_SECONDS: Final = 5
+RENEWAL_SECONDS: Final = 5
 
 
 class Lease:
@@ -28,7 +28,7 @@ class Lease:
 
     def acquire(self) -> bool:
         """Acquire the lease, or renew it if that is due; return whether this process holds it."""
-        return time.monotonic() - self._renewed_at < _RENEWAL_SECONDS or self.renew()
+        return time.monotonic() - self._renewed_at < RENEWAL_SECONDS or self.renew()
 
     def renew(self) -> bool:
         """Acquire or extend the lease; return False while another process holds it.

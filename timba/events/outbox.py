@@ -32,6 +32,11 @@ _PAST_TENSE = {
 }
 
 
+def topic_of(noun: str) -> str:
+    """Return the topic of the events of a kind of row."""
+    return f"{noun}_events"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """A change of one row: `noun` is its singular name, `body` its representation in the API.
@@ -49,7 +54,7 @@ class Event:
 
     @property
     def topic(self) -> str:
-        return f"{self.noun}_events"
+        return topic_of(self.noun)
 
     @property
     def type(self) -> str:

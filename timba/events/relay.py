@@ -7,11 +7,10 @@ holds a lease. If a relay dies, its batch stays unpublished and the next one del
 
 from __future__ import annotations
 
-import enum
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -20,82 +19,40 @@ from django.db.models.functions import Now
 
 from timba.db.errors import database_errors, drop_connection, is_database_outage
 from timba.events.history import delete_old_events
-from timba.events.leases import Lease
+from timba.events.leased_process import CycleResult, LeasedProcess
 from timba.events.messages import build_message
 from timba.events.models import EventRow, OutboxEvent, ProcessLease
 from timba.events.publishers import Delivery, Publisher
 from timba.failpoints import failpoint
-from timba.wakeup import Listener
 
 _MAX_BATCH: Final = 1_000
 # Shorter than the five seconds within which a relay must stop.
 _DELIVERY_SECONDS: Final = 4.0
-_POLL_SECONDS: Final = 1.0
-_STOP_CHECK_SECONDS: Final = 0.5
-_MIN_PAUSE, _MAX_PAUSE = 0.2, 5.0  # seconds
 _DELETION_INTERVAL_SECONDS: Final = 3600
 _log = structlog.get_logger(__name__)
 
 
-class CycleResult(enum.Enum):
-    """The result of one cycle, which decides the pause before the next."""
+class Relay(LeasedProcess):
+    """Publishes the events of the outbox; without a publisher it only deletes old ones."""
 
-    MOVED = enum.auto()  # events were published
-    IDLE = enum.auto()  # there are none
-    STANDBY = enum.auto()  # another relay holds the lease
-    STUCK = enum.auto()  # the broker or the database failed
-
-
-class Relay:
-    """Runs cycles until `stop`; without a publisher it only deletes old events."""
+    min_pause, max_pause = 0.2, 5.0
 
     def __init__(self, *, open_publisher: Callable[[], Publisher | None]) -> None:
+        super().__init__(ProcessLease.Name.RELAY)
         self._open_publisher = open_publisher
         self._publisher = open_publisher()
-        self._lease = Lease(ProcessLease.Name.RELAY)
         self._batch_size = _MAX_BATCH
         self._blocked_keys: defaultdict[str, set[str]] = defaultdict(set)
-        self._last_warning = ""
-        self._stopping = False
         self._deletion_due = 0.0
-
-    def stop(self) -> None:
-        """Make `run` return after the current cycle; safe in a signal handler."""
-        self._stopping = True
-
-    def run(self) -> None:
-        """Run cycles until `stop`, then release the lease."""
-        listener = Listener("relay")
-        pause = _MIN_PAUSE
-        try:
-            while not self._stopping:
-                result = self.run_once()
-                if result is CycleResult.IDLE:
-                    listener.wait(_POLL_SECONDS)
-                elif result is CycleResult.STANDBY:
-                    self._sleep(_POLL_SECONDS)
-                elif result is CycleResult.STUCK:
-                    self._sleep(pause)
-                pause = min(pause * 2, _MAX_PAUSE) if result is CycleResult.STUCK else _MIN_PAUSE
-        finally:
-            listener.close()
-            self.close()
 
     def close(self) -> None:
         """Close the publisher and release the lease."""
-        if self._publisher is None:
-            return
-        self._publisher.close()
-        try:
-            self._lease.release()
-        except database_errors():
-            _log.warning("the relay's lease was not given back; it expires by itself")
+        if self._publisher is not None:
+            self._publisher.close()
+        super().close()
 
     def run_once(self) -> CycleResult:
-        """Deliver one batch if this relay holds the lease, and mark acknowledged events.
-
-        A failure is logged when it begins and when it ends, not with each cycle.
-        """
+        """Deliver one batch if this relay holds the lease, and mark acknowledged events."""
         try:
             result = self._run_cycle()
         except database_errors() as error:
@@ -108,15 +65,9 @@ class Relay:
             return CycleResult.STUCK
         if result is CycleResult.STUCK:
             self._warn_once("the broker does not acknowledge events; they wait, and none is lost")
-        elif self._last_warning:
-            _log.info("the relay is at work again")
-            self._last_warning = ""
+        else:
+            self._log_recovery("the relay is at work again")
         return result
-
-    def _warn_once(self, sentence: str, **facts: Any) -> None:
-        if sentence != self._last_warning:
-            _log.warning(sentence, **facts)
-            self._last_warning = sentence
 
     def _run_cycle(self) -> CycleResult:
         self._delete_old_events_when_due()
@@ -185,12 +136,6 @@ class Relay:
                 days=settings.TIMBA_EVENT_DAYS, published_only=self._publisher is not None
             )
             self._deletion_due = time.monotonic() + _DELETION_INTERVAL_SECONDS
-
-    def _sleep(self, seconds: float) -> None:
-        """Sleep in short intervals, because `time.sleep` continues after a signal."""
-        wake_at = time.monotonic() + seconds
-        while not self._stopping and (left := wake_at - time.monotonic()) > 0:
-            time.sleep(min(left, _STOP_CHECK_SECONDS))
 
 
 def _split_outcomes(

@@ -95,7 +95,7 @@ def renewal_interval() -> float:
 
 
 @contextlib.contextmanager
-def heartbeat(renew: Callable[[], None], *, seconds: float) -> Iterator[None]:
+def heartbeat(renew: Callable[[], object], *, seconds: float) -> Iterator[None]:
     """Call `renew` every `seconds` in a thread until the block ends; no call outlives the block."""
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(renew, seconds, ended), name="heartbeat")
@@ -108,7 +108,7 @@ def heartbeat(renew: Callable[[], None], *, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def _beat(renew: Callable[[], None], seconds: float, ended: threading.Event) -> None:
+def _beat(renew: Callable[[], object], seconds: float, ended: threading.Event) -> None:
     while not ended.wait(seconds):
         try:
             renew()

@@ -53,7 +53,7 @@ class S3Storage(Storage):
     def __init__(self, *, endpoint: str, key: str, secret: str, bucket: str, region: str) -> None:
         self.bucket = bucket
         # As boto3 names them.
-        self.credentials = {
+        self._settings = {
             "endpoint_url": endpoint,
             "aws_access_key_id": key,
             "aws_secret_access_key": secret,
@@ -69,6 +69,15 @@ class S3Storage(Storage):
     def long_timeout_client(self) -> Any:
         """A connection pool for the one request that may take minutes."""
         return self._connect(read_timeout=_COMPLETE_TIMEOUT, attempts=1)
+
+    def iceberg_properties(self) -> dict[str, str]:
+        """Return the properties with which PyIceberg connects, which hold the secret key."""
+        return {
+            "s3.endpoint": self._settings["endpoint_url"],
+            "s3.access-key-id": self._settings["aws_access_key_id"],
+            "s3.secret-access-key": self._settings["aws_secret_access_key"],
+            "s3.region": self._settings["region_name"],
+        }
 
     @outside_transactions
     def create(self, key: str) -> ObjectWriter:
@@ -153,7 +162,7 @@ class S3Storage(Storage):
             s3={"addressing_style": "path"},
         )
         with _session_lock:
-            client = _session().client("s3", **self.credentials, config=config)
+            client = _session().client("s3", **self._settings, config=config)
         # Without “Expect: 100-continue”, which costs a round trip before each part.
         client.meta.events.unregister("before-call.s3", add_expect_header)
         return client

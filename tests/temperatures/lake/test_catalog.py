@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
@@ -125,12 +124,12 @@ def test_objects_and_metadata_may_be_in_one_bucket(
     owner: User,
     settle: Receive,
     versitygw: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bucket = f"lake-{uuid.uuid4().hex[:12]}"
-    objects = S3Storage(**parse_storage_url(versitygw.storage_url(bucket)))
-    objects.client.create_bucket(Bucket=bucket)
-    monkeypatch.setattr(default_storage, "_wrapped", objects)
+    options = parse_storage_url(versitygw.storage_url(bucket))
+    S3Storage(**options).client.create_bucket(Bucket=bucket)
+    default = {"BACKEND": "timba.files.s3.S3Storage", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
     settings.TIMBA_LAKE_WAREHOUSE = ""
     client_id = owner.client.pk
     yard = settle("7,21.50,2026-06-01T12:00:00Z\n")

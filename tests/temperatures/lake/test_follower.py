@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
-from pyiceberg.exceptions import CommitFailedException
+from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.factories import create_tenant
+from tests.journeys.processes import wait_until
 from tests.temperatures.conftest import Receive
 from tests.temperatures.lake.conftest import Lake, counted
 from timba.accounts.models import User
-from timba.errors import Conflict, Unavailable
+from timba.errors import Conflict
+from timba.events.leased_process import CycleResult
 from timba.events.leases import Lease, is_held
 from timba.events.models import OutboxEvent, ProcessLease, Stream
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.services import delete_file, link_file, retry_file
-from timba.files.storage import store
+from timba.files.storage import LocalStorage, store
 from timba.temperatures.lake import counted_objects, follower, publishing
+from timba.temperatures.lake.catalog import TABLE
 from timba.temperatures.lake.contents import file_of, iter_data_files
-from timba.temperatures.lake.follower import Follower, LostLease
+from timba.temperatures.lake.counted_objects import ClientState
+from timba.temperatures.lake.follower import Follower
 
 YARD = "7,21.50,2026-06-01T12:00:00Z\n7,-3.05,2026-06-02T12:00:00Z\n9,4,2026-06-01T00:00:00Z\n"
+# Of a footer of 32 bytes.
+END = b"\x20\0\0\0PAR1"
 QUAY = "7,0.01,2026-06-03T12:00:00Z\n11,-12.34,2026-06-03T00:00:00.000001Z\n"
 
 
 def object_of(file: File) -> str:
     """Return the key of the readings of a file."""
     return Derivative.objects.get(file=file, role="readings", is_current=True).storage_key
+
+
+def lose(file: File, damage: bytes | None = None) -> None:
+    """Delete the readings of a file, or replace their object by these bytes."""
+    key = object_of(file)
+    store().delete(key)
+    if damage is not None:
+        with store().create(key) as writer:
+            writer.write(damage)
 
 
 def test_it_follows_uploads_and_a_deletion(lake: Lake, owner: User, settle: Receive) -> None:
@@ -104,14 +121,14 @@ def test_each_snapshot_tells_up_to_which_event_of_which_client_it_is(
 def test_what_changes_no_reading_is_no_commit(lake: Lake) -> None:
     tenant = create_tenant(word="Kalnamuiza", first_id=5_000_001)
     following = Follower()
-    assert following.run_once()
+    assert following.run_once() is CycleResult.MOVED
     assert len(lake.summaries()) == 1
     link_file(actor=tenant.user, file=tenant.file, consignment=None)
-    assert not following.run_once()
-    assert not following.run_once()
+    assert following.run_once() is CycleResult.IDLE
+    assert following.run_once() is CycleResult.IDLE
     assert len(lake.summaries()) == 1
     delete_file(actor=tenant.user, file=tenant.file)
-    assert following.run_once()
+    assert following.run_once() is CycleResult.MOVED
     following.close()
     assert lake.statistics(tenant.client.pk) == {}
 
@@ -186,26 +203,87 @@ def test_a_client_that_a_restore_has_undone_leaves_the_table(
     assert lake.position(client_id) is None
 
 
-def test_a_missing_object_keeps_back_neither_others_nor_a_later_round(
-    lake: Lake, owner: User, settle: Receive, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("damage", [None, b"", b"not Parquet", b"PAR1" + b"\xff" * 32 + END])
+def test_a_lost_or_damaged_object_keeps_back_neither_others_nor_a_later_round(
+    lake: Lake, owner: User, settle: Receive, damage: bytes | None
 ) -> None:
     client_id = owner.client.pk
+    tenant = create_tenant(word="Kalnamuiza", first_id=5_000_001)
     yard = settle(YARD)
     settle(QUAY, name="quay.csv")
-    store().delete(object_of(yard))
-    following = Follower()
-    assert following._run_as_holder()
-    assert not following._run_as_holder()
-    assert caplog.text.count("objects are missing") == 1
-    assert "again" not in caplog.text
-    following.close()
-    with pytest.raises(Unavailable, match="The readings of 1 files are missing"):
-        lake.catch_up()
+    lose(yard, damage)
+    with pytest.raises(CommandError, match="The readings of 1 files are missing or damaged"):
+        call_command("lake", once=True)
     assert set(lake.statistics(client_id)) == {7, 11}
+    assert lake.statistics(tenant.client.pk) == counted(tenant.client.pk) != {}
     assert lake.position(client_id) is None
     delete_file(actor=owner, file=yard)
     lake.catch_up()
     assert lake.statistics(client_id) == counted(client_id)
+
+
+def test_an_outage_ends_the_command_with_one_sentence(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "lake").touch()
+    with pytest.raises(CommandError, match="The lake cannot be brought up to date: "):
+        call_command("lake", once=True)
+
+
+def test_lost_objects_of_all_clients_are_one_warning(
+    lake: Lake, owner: User, settle: Receive, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant = create_tenant(word="Kalnamuiza", first_id=5_000_001)
+    lose(tenant.file)
+    for number in range(24):
+        lose(settle(f"{number + 1},21.5,2026-06-01T12:00:00Z\n", name=f"{number}.csv"))
+    following = Follower()
+    for _ in range(3):
+        assert following.run_once() is CycleResult.IDLE
+        following.retry_missing()
+    following.close()
+    (warning,) = [record for record in caplog.records if "missing" in record.getMessage()]
+    assert isinstance(warning.msg, dict)
+    assert warning.msg["event"] == "25 objects are missing or damaged"
+    assert len(warning.msg["keys"]) == 20
+
+
+def test_only_lost_objects_are_tried_again_and_after_a_pause(
+    lake: Lake,
+    owner: User,
+    settle: Receive,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[ClientState] = []
+    reading = counted_objects.read_client
+
+    def read_client(client_id: int, **arguments: Any) -> ClientState:
+        read.append(reading(client_id, **arguments))
+        return read[-1]
+
+    monkeypatch.setattr(follower, "read_client", read_client)
+    yard, quay = settle(YARD), settle(QUAY, name="quay.csv")
+    with store().open_bytes(object_of(yard)) as stream:
+        stored = stream.read()
+    lose(yard)
+    following = Follower()
+    assert following.run_once() is CycleResult.MOVED
+    assert following.run_once() is CycleResult.IDLE
+    assert [state.file_ids for state in read] == [None]
+    following.retry_missing()
+    assert following.run_once() is CycleResult.IDLE
+    assert following.run_once() is CycleResult.IDLE
+    assert [state.file_ids for state in read] == [None, {yard.pk}]
+    # A change of another file does not complete the client.
+    delete_file(actor=owner, file=quay)
+    assert following.run_once() is CycleResult.MOVED
+    assert read[-1].file_ids == {yard.pk, quay.pk}
+    assert lake.position(owner.client.pk) is None
+    with store().create(object_of(yard)) as writer:
+        writer.write(stored)
+    following.retry_missing()
+    assert following.run_once() is CycleResult.MOVED
+    following.close()
+    assert lake.statistics(owner.client.pk) == counted(owner.client.pk) != {}
+    assert lake.position(owner.client.pk) is not None
 
 
 def test_one_follower_works_and_the_other_commits_nothing(
@@ -217,8 +295,7 @@ def test_one_follower_works_and_the_other_commits_nothing(
     monkeypatch.setattr(follower, "_LEASE_WAIT_SECONDS", 0.0)
     with pytest.raises(Conflict, match="is running"):
         Follower().catch_up()
-    with pytest.raises(LostLease):
-        Follower().run_once()
+    assert Follower().run_once() is CycleResult.STANDBY
     assert lake.summaries() == []
     other.release()
     lake.catch_up()
@@ -226,19 +303,18 @@ def test_one_follower_works_and_the_other_commits_nothing(
 
 
 def test_a_follower_that_was_paused_commits_nothing_on_an_outdated_table(
-    lake: Lake, owner: User, settle: Receive, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, owner: User, settle: Receive, caplog: pytest.LogCaptureFixture
 ) -> None:
     client_id = owner.client.pk
     paused = Follower()
     paused.run_once()
-    paused._lease.release()
+    ProcessLease.objects.update(expires_at=None)
     settle(YARD)
     lake.catch_up()
-    with pytest.raises(CommitFailedException):
-        paused.run_once()
+    assert paused.run_once() is CycleResult.STUCK
+    assert "Requirement failed" in caplog.text
     assert lake.statistics(client_id) == counted(client_id)
-    paused._forget_table()
-    assert not paused.run_once()
+    assert paused.run_once() is CycleResult.IDLE
     paused.close()
     assert len(lake.summaries()) == 1
 
@@ -257,13 +333,19 @@ def test_it_follows_through_an_outage_until_it_is_stopped(
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: "cannot be brought up to date" in caplog.text)
+        wait_until(
+            lambda: "cannot be brought up to date" in caplog.text, seconds=60, what="a warning"
+        )
         obstacle.unlink()
         settle(YARD)
-        wait_until(lambda: "brought up to date again" in caplog.text)
+        wait_until(
+            lambda: "brought up to date again" in caplog.text, seconds=60, what="the recovery"
+        )
         settle(QUAY, name="quay.csv")
         wait_until(
-            lambda: lake.summaries()[-1:] and lake.summaries()[-1]["total-data-files"] == "2"
+            lambda: lake.summaries()[-1]["total-data-files"] == "2",
+            seconds=60,
+            what="two files in the table",
         )
     finally:
         following.stop()
@@ -273,9 +355,42 @@ def test_it_follows_through_an_outage_until_it_is_stopped(
     assert lake.statistics(owner.client.pk) == counted(owner.client.pk)
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("it did not happen in time")
+def test_a_removed_catalog_is_made_anew(
+    lake: Lake, owner: User, settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "_RELOAD_SECONDS", 0.0)
+    settle(YARD)
+    following = Follower()
+    assert following.run_once() is CycleResult.MOVED
+    lake.table.catalog.drop_table(TABLE)
+    assert following.run_once() is CycleResult.STUCK
+    assert following.run_once() is CycleResult.MOVED
+    following.close()
+    lake.close()
+    assert Lake().statistics(owner.client.pk) == counted(owner.client.pk) != {}
+
+
+class SlowStorage(LocalStorage):
+    """A store in which reading an object takes until the lease of the lake is renewed."""
+
+    def open_bytes(self, key: str) -> BinaryIO:
+        soon = timezone.now() + timedelta(seconds=8)
+        ProcessLease.objects.update(expires_at=soon)
+        wait_until(
+            lambda: ProcessLease.objects.filter(expires_at__gt=soon).exists(),
+            seconds=30,
+            what="the lease is renewed",
+        )
+        return super().open_bytes(key)
+
+
+def test_the_lease_is_renewed_during_a_long_step(
+    lake: Lake, settle: Receive, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "RENEWAL_SECONDS", 0.2)
+    settle(YARD)
+    backend = f"{SlowStorage.__module__}.{SlowStorage.__qualname__}"
+    default = {**settings.STORAGES["default"], "BACKEND": backend}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
+    lake.catch_up()
+    assert len(lake.summaries()) == 1

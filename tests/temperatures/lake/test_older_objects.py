@@ -84,7 +84,7 @@ def test_a_file_that_changes_meanwhile_keeps_its_object(
     assert kept - named <= {older}
 
 
-def test_what_an_interrupted_attempt_has_left_is_erased(
+def test_what_an_interrupted_attempt_has_left_is_swept(
     lake: Lake, owner: User, settle: Receive
 ) -> None:
     file = settle("7,21.5,2026-06-01T12:00:00Z\n")
@@ -95,8 +95,25 @@ def test_what_an_interrupted_attempt_has_left_is_erased(
 
     with pytest.raises(InterruptedError):
         rewrite(readings_of(file), client_id=owner.client.pk, keep_lease=interrupt)
-    (left,) = Derivative.objects.filter(run=0)
+    (left,) = Derivative.objects.filter(file=file, role="readings", is_current=False)
     lake.catch_up()
+    let_two_hours_pass()
+    sweep_files()
     assert lake.statistics(owner.client.pk) == counted(owner.client.pk)
     assert not Derivative.objects.filter(pk=left.pk).exists()
     assert not store().exists(left.storage_key)
+
+
+def test_an_object_that_was_exchanged_is_kept_for_its_readers_after_another_exchange(
+    lake: Lake, owner: User, settle: Receive
+) -> None:
+    """A worker of an earlier version may read the file again meanwhile."""
+    file = settle("7,21.5,2026-06-01T12:00:00Z\n")
+    first = make_older(file)
+    lake.catch_up()
+    second = make_older(file)
+    rewrite(readings_of(file), client_id=owner.client.pk, keep_lease=lambda: None)
+    assert {first, second} <= {found.key for found in store().list_objects()}
+    let_two_hours_pass()
+    sweep_files()
+    assert not {first, second} & {found.key for found in store().list_objects()}

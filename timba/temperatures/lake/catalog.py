@@ -176,13 +176,5 @@ def _io_properties() -> dict[str, str]:
     properties = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
     objects = store()
     if isinstance(objects, S3Storage):
-        properties |= {
-            theirs: objects.credentials[ours]
-            for theirs, ours in (
-                ("s3.endpoint", "endpoint_url"),
-                ("s3.access-key-id", "aws_access_key_id"),
-                ("s3.secret-access-key", "aws_secret_access_key"),
-                ("s3.region", "region_name"),
-            )
-        }
+        properties |= objects.iceberg_properties()
     return properties

@@ -16,12 +16,12 @@ from django.db.models import F
 from timba.db.snapshots import read_snapshot
 from timba.events.history import parse_position
 from timba.events.models import OutboxEvent, Stream
+from timba.files.events import TOPIC
 from timba.files.models import Derivative, File
 from timba.temperatures.models import is_counting
 
 # With more changed files than that, the whole of a client is compared.
 MAX_CHANGED: Final = 10_000
-_TOPIC: Final = "file_events"
 
 
 class Position(NamedTuple):
@@ -69,8 +69,10 @@ def stream_positions() -> dict[int, Position]:
     return {client_id: Position(epoch, sequence) for client_id, epoch, sequence in rows}
 
 
-def read_client(client_id: int, *, since: Position | None) -> ClientState:
-    """Return what counts now of the files that changed after `since`.
+def read_client(
+    client_id: int, *, since: Position | None, retried: Collection[uuid.UUID] = ()
+) -> ClientState:
+    """Return what counts now of the files that changed after `since`, and of those in `retried`.
 
     Of all files, where the events between are not known: there is no earlier position, a restore
     has begun another epoch, or old events were deleted.
@@ -80,6 +82,8 @@ def read_client(client_id: int, *, since: Position | None) -> ClientState:
         stream = row.values_list("epoch", "last_sequence").first()
         position = None if stream is None else Position(*stream)
         file_ids = _changed_files(client_id, since, position)
+        if file_ids is not None:
+            file_ids.update(retried)
         return ClientState(
             client_id=client_id,
             position=position,
@@ -97,7 +101,7 @@ def _changed_files(
     events = OutboxEvent.objects.filter(client_id=client_id, sequence__gt=since.sequence)
     if events.count() != position.sequence - since.sequence:
         return None
-    keys = events.filter(topic=_TOPIC).values_list("key", flat=True).distinct()
+    keys = events.filter(topic=TOPIC).values_list("key", flat=True).distinct()
     file_ids = {uuid.UUID(key) for key in keys[: MAX_CHANGED + 1]}
     if len(file_ids) > MAX_CHANGED:
         return None

@@ -1,19 +1,22 @@
 """Writes objects of earlier versions anew, with the columns that a data file of the table needs.
 
 The new object gets a row before its bytes, and the row of the file's run takes over its key in one
-transaction. The other row names the old object then, which is erased like that of any run that was
-replaced. A crash leaves a row that names what there is to erase.
+transaction. The other row names the old object then, which the sweeper erases like that of any run
+that was replaced. It erases what a crash has left as well, which has a row of the same kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from pyarrow import ArrowInvalid
 
 from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
@@ -30,15 +33,18 @@ from timba.temperatures.readings.stored_readings import (
 )
 from timba.temperatures.readings.writing import ReadingsWriter
 
-# No claim of a file has this number, so no totals are staged under it.
-_RUN: Final = 0
+# No claim of a file has such a number, so no totals are staged under it.
+_FIRST_RUN: Final = 2**30
 # Before a sweeper may take the row for one that a crash has left.
 _MAX_DURATION: Final = ABANDONED_AFTER - timedelta(minutes=30)
 
 
 def is_older(counted: CountedObject) -> bool:
-    """Return whether an object was written by an earlier version; raise OSError."""
-    with open_parquet(_stored(counted)) as parquet:
+    """Return whether an object was written by an earlier version.
+
+    Raises OSError, and ArrowInvalid for a damaged object.
+    """
+    with _damage_is_invalid(), open_parquet(_stored(counted)) as parquet:
         return not has_constant_columns(parquet)
 
 
@@ -48,16 +54,15 @@ def rewrite(
     """Write the same readings to a new object; return it once the file's row names it.
 
     Raises FileNotFoundError where the file has changed meanwhile, so that its object does not count
-    any more.
+    any more, and ArrowInvalid for a damaged object.
     """
-    _discard(counted)
     newer = _create_row(counted)
     writer = DerivativeWriter(store().create(newer.storage_key), derivative_id=newer.pk)
     with (
         writer,
         ReadingsWriter(writer, client_id=client_id, file_id=counted.file_id) as readings,
     ):
-        for columns in iter_row_groups(_stored(counted)):
+        for columns in _iter_row_groups(counted):
             readings.add(*columns)
             keep_lease()
     failpoint("lake.object_rewritten")
@@ -73,18 +78,27 @@ def _stored(counted: CountedObject) -> StoredReadings:
     return StoredReadings(key=counted.key, open=partial(store().open_bytes, counted.key))
 
 
-def _discard(counted: CountedObject) -> None:
-    """Erase what a crash has left of an earlier attempt."""
-    for row in Derivative.objects.filter(file_id=counted.file_id, run=_RUN):
-        store().purge(row.storage_key)
-        row.delete()
+def _iter_row_groups(counted: CountedObject) -> Iterator[tuple[Any, Any, Any]]:
+    with _damage_is_invalid():
+        yield from iter_row_groups(_stored(counted))
+
+
+@contextmanager
+def _damage_is_invalid() -> Iterator[None]:
+    """Raise ArrowInvalid for any damage: of some, pyarrow tells by an OSError without a number."""
+    try:
+        yield
+    except OSError as error:
+        if type(error) is not OSError or error.errno is not None:
+            raise
+        raise ArrowInvalid(str(error)) from error
 
 
 @retry_on_deadlock
 def _create_row(counted: CountedObject) -> Derivative:
     return Derivative.objects.create(
         file_id=counted.file_id,
-        run=_RUN,
+        run=_FIRST_RUN + secrets.randbelow(_FIRST_RUN),
         role=Derivative.Role.READINGS,
         storage_key=new_key(),
     )

@@ -1,4 +1,6 @@
-"""Commits what has changed of a client: the table has it all, with the position, or nothing of it.
+"""Commits what has changed of a client, a batch of files at a time.
+
+Each file is in the table as a whole, and the last commit has the position.
 
 A commit deletes and adds entries of objects, never bytes. It fails if somebody else has committed
 since the table was loaded.
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
+from pyarrow import ArrowInvalid
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
@@ -39,7 +42,7 @@ class FileChange:
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What was done for a client; `missing` are objects that were not there to be added."""
+    """What was done for a client; `missing` are objects, lost or damaged, that were not added."""
 
     added: int = 0
     deleted: int = 0
@@ -119,7 +122,7 @@ def _added_files(
     outcome: Outcome,
     keep_lease: Callable[[], None],
 ) -> Iterable[DataFile]:
-    """Yield the entries of the objects to add; one that was erased is noted as missing."""
+    """Yield the entries of the objects to add; one that is lost or damaged is noted as missing."""
     for change in batch:
         counted = change.added
         if counted is None:
@@ -130,7 +133,7 @@ def _added_files(
                 counted = rewrite(counted, client_id=client_id, keep_lease=keep_lease)
                 outcome.rewritten += 1
             yield parquet_file_to_data_file(table.io, table.metadata, object_address(counted.key))
-        except FileNotFoundError:
+        except (FileNotFoundError, ArrowInvalid):
             outcome.missing.append(counted)
 
 
