@@ -62,6 +62,10 @@ class ClientState:
     file_ids: Collection[uuid.UUID] | None
     objects: Mapping[uuid.UUID, CountedObject]
 
+    def covers(self, file_id: uuid.UUID) -> bool:
+        """Return whether this tells if the file counts."""
+        return self.file_ids is None or file_id in self.file_ids
+
 
 def stream_positions() -> dict[int, Position]:
     """Return the position of the last event of each client."""

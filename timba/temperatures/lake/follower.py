@@ -149,7 +149,7 @@ class Follower(LeasedProcess):
             has_moved = stream is None or stream != self._positions.get(client_id)
             if has_moved or (retries and client_id in self._missing):
                 self._keep_lease()
-                has_changed |= self._follow(table, client_id)
+                has_changed |= self._follow(table, client_id, retries=retries)
         if not self._missing:
             self._retry_pause = self.min_pause
         elif retries:
@@ -175,23 +175,30 @@ class Follower(LeasedProcess):
             self._table.catalog.close()
             self._table = None
 
-    def _follow(self, table: Table, client_id: int) -> bool:
+    def _follow(self, table: Table, client_id: int, *, retries: bool) -> bool:
         """Bring one client up to date; return whether the table changed.
 
         What is missing was erased since, and an event tells of that. Or it is lost, which `fsck`
-        tells. It is tried again with each change of the client, whose position in the table stays
-        where it was.
+        tells. The client's position in the table stays where it was meanwhile.
         """
+        missing = self._missing.get(client_id, [])
         state = read_client(
             client_id,
             since=self._positions.get(client_id),
-            retried={found.file_id for found in self._missing.get(client_id, ())},
+            retried={found.file_id for found in missing} if retries else (),
         )
-        outcome = publish(table, self._contents, state, keep_lease=self._keep_lease)
+        outcome = publish(
+            table,
+            self._contents,
+            state,
+            missing=[found for found in missing if not state.covers(found.file_id)],
+            keep_lease=self._keep_lease,
+        )
         self._version = table.metadata_location
-        self._missing.pop(client_id, None)
         if outcome.missing:
             self._missing[client_id] = outcome.missing
+        else:
+            self._missing.pop(client_id, None)
         if state.position is None:
             self._positions.pop(client_id, None)
         else:

@@ -79,15 +79,21 @@ def plan(state: ClientState, contents: Contents) -> list[FileChange]:
 
 
 def publish(
-    table: Table, contents: Contents, state: ClientState, *, keep_lease: Callable[[], None]
+    table: Table,
+    contents: Contents,
+    state: ClientState,
+    *,
+    missing: Iterable[CountedObject],
+    keep_lease: Callable[[], None],
 ) -> Outcome:
     """Bring a client's part of the table up to date, in commits of a bounded size.
 
-    The last commit sets the client's position, unless an object is missing. Where nothing has
+    `missing` are objects of other files, which an earlier attempt has not found. The last commit
+    sets the client's position, unless an object is still or newly missing. Where nothing has
     changed there is no commit. Raises what PyIceberg, the object store or `keep_lease` raises;
     `contents` follows each commit.
     """
-    outcome = Outcome()
+    outcome = Outcome(missing=[*missing])
     changes = plan(state, contents)
     for start in range(0, len(changes), BATCH_SIZE):
         batch = changes[start : start + BATCH_SIZE]
