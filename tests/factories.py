@@ -52,7 +52,8 @@ class UserFactory(DjangoModelFactory):
     client = factory.SubFactory(ClientFactory)
     role = "owner"
     username = factory.Sequence(lambda n: f"user-{n}")
-    name = factory.Faker("name")
+    # Not a random one, which may be too similar to a password.
+    name = factory.Sequence(lambda n: f"Ilze Ozola {n}")
     password = PASSWORD
 
     @classmethod

@@ -333,10 +333,10 @@ def test_times_and_days_are_in_the_browsers_time_zone(owner: User, open_page: Op
     page.goto("/temperatures/7/")
     expect(page.get_by_text("Times are in Europe/Riga.")).to_be_visible()
     # 23:00 UTC on the 18th is the 19th in Riga already.
-    page.get_by_label("From").fill("2026-11-19")
+    page.get_by_label("From", exact=True).fill("2026-11-19")
     page.get_by_role("button", name="Show", exact=True).click()
     page.wait_for_url("**/?from=2026-11-18T22%3A00%3A00.000Z&last=#city")
-    expect(page.get_by_label("From")).to_have_value("2026-11-19")
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-11-19")
     expect(page.locator(".totals")).to_contain_text("4.50 °C")
     expect(page.locator(".totals", has_text="Readings")).to_contain_text("1")
 
