@@ -88,13 +88,13 @@ def test_a_program_gets_the_same_as_problem_details(make_user: MakeUser) -> None
         assert response.json()["detail"] == BUSY
 
 
-def test_a_page_whose_readings_are_unavailable_says_so(make_user: MakeUser) -> None:
+def test_a_download_whose_readings_are_unavailable_says_so(make_user: MakeUser) -> None:
     owner = make_user()
     readings = "7,21.5,2026-01-01T12:00:00Z\n7,22.5,2026-01-01T14:00:00Z\n"
     file = settle_readings(readings, actor=owner)
     for derivative in file.derivatives.all():
         store().delete(derivative.storage_key)
-    page = browser_of(owner).get("/temperatures/7/?from=2026-01-01T13:00:00Z")
+    page = browser_of(owner).get("/temperatures/7/series.csv?bucket=hour")
     assert_busy(page, "Some readings cannot be read just now.")
 
 
