@@ -41,11 +41,10 @@ from django.core.management import call_command
 from pyiceberg.conversions import to_bytes
 from pyiceberg.types import StringType
 
+from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, User
 from timba.accounts.services import open_client
 from timba.files.models import Derivative, File
-from timba.files.processing import process_file
-from timba.files.receiving import Upload, accept_files
 from timba.files.services import delete_file
 from timba.files.storage import new_key, store
 from timba.temperatures.lake.catalog import FILE_ID, object_address, open_table
@@ -95,14 +94,8 @@ def change_one(staff: User, client: Client, follower: Follower, number: int) -> 
 
 
 def settle(staff: User, client: Client, number: int) -> File:
-    upload = Upload(name=f"{number}.csv")
     lines = (f"{city},{city}.50,2026-06-01T12:00:00.{number:06d}Z\n" for city in range(1, 31))
-    upload.write("".join(lines).encode())
-    upload.finish()
-    upload.identify(kind="temperatures")
-    [accepted] = accept_files(actor=staff, client=client, uploads=[upload])
-    assert process_file(accepted.file.pk)
-    return File.unscoped.get(pk=accepted.file.pk)
+    return settle_readings("".join(lines), actor=staff, client=client, name=f"{number}.csv")
 
 
 def copy_files(file: File, count: int) -> None:

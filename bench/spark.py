@@ -44,11 +44,10 @@ import duckdb
 from django.core.management import call_command
 
 from tests.temperatures.large_files import write_readings
+from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
 from timba.accounts.services import open_client
 from timba.files.models import File
-from timba.files.processing import process_file
-from timba.files.receiving import Upload, accept_files
 from timba.temperatures.lake.catalog import catalog_url, open_table, warehouse
 from timba.temperatures.statistics.bounds import TimeRange, parse_timestamp
 from timba.temperatures.statistics.city_list import list_cities
@@ -99,13 +98,8 @@ def compare_statistics(paths: list[Path], wheel: Path) -> None:
     staff = User.unscoped.create(username="bench", is_staff=True)
     client = open_client(actor=staff, name="Bench")
     for path in paths:
-        upload = Upload(name=path.name)
-        upload.write(path.read_bytes())
-        upload.finish()
-        upload.identify(kind="temperatures")
-        [accepted] = accept_files(actor=staff, client=client, uploads=[upload])
-        process_file(accepted.file.pk)
-        assert File.unscoped.get(pk=accepted.file.pk).status == File.Status.SUCCESS
+        file = settle_readings(path.read_bytes(), actor=staff, client=client, name=path.name)
+        assert file.status == File.Status.SUCCESS
     publishing = seconds(lambda: call_command("lake", once=True))
     print(f"  timba lake --once                  {publishing:8.2f} s")
     whole = seconds(lambda: list_cities(client.pk, limit=CITIES))
