@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, Final, NamedTuple, NoReturn, Self
 
 import pytest
 
 from tools.servers.dependency import ensure_installed
+from tools.servers.machine import has_connections
 from tools.servers.server import Server
+
+_CLOSE_SECONDS: Final = 10.0
 
 
 class S3Server(NamedTuple):
@@ -89,9 +93,17 @@ class DedicatedServer:
         self.server.wait_until_ready()
 
     def kill(self) -> None:
-        """Kill it with SIGKILL."""
+        """Kill it with SIGKILL, and wait until its connections are closed.
+
+        PostgreSQL has a process for each connection, which ends by itself a moment later: a query
+        that reached one before that would fail, as it does in the middle of any outage.
+        """
         self.server.process.kill()
         self.server.process.wait()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        while any(map(has_connections, self.server.ports)):
+            assert time.monotonic() < deadline, f"connections outlived {self.server.title}"
+            time.sleep(0.01)
 
     def pause(self) -> None:
         """Stop it with SIGSTOP: the kernel accepts connections, but no response follows."""

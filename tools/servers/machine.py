@@ -19,7 +19,9 @@ LOOPBACK: Final = "127.0.0.1"
 # that retries a stopped server could otherwise get that very port and connect to itself.
 _LOWEST: Final = 20_000
 _HIGHEST: Final = 32_000
-_TCP_LISTEN: Final = "0A"  # the state in /proc/net/tcp
+# States in /proc/net/tcp.
+_TCP_ESTABLISHED: Final = "01"
+_TCP_LISTEN: Final = "0A"
 # Debian installs servers into folders that are not in the search path of ordinary users.
 _SEARCH_PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -118,13 +120,23 @@ def is_free(port: int) -> bool:
 
 def listens(pid: int, port: int) -> bool:
     """Whether this very process, not another one, listens on the port."""
-    sockets = {
-        f"socket:[{fields[9]}]"
-        for table in Path("/proc/net").glob("tcp*")
-        for fields in map(str.split, table.read_text().splitlines()[1:])
-        if fields[3] == _TCP_LISTEN and int(fields[1].rpartition(":")[2], 16) == port
-    }
+    sockets = _sockets(port, _TCP_LISTEN)
     try:
         return any(str(entry.readlink()) in sockets for entry in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:  # it exited, or closed a descriptor, meanwhile
         return False
+
+
+def has_connections(port: int) -> bool:
+    """Whether any process on this machine still serves a connection to the port."""
+    return bool(_sockets(port, _TCP_ESTABLISHED))
+
+
+def _sockets(port: int, state: str) -> set[str]:
+    """Return the sockets of this local port in this state, as they stand in `/proc/<pid>/fd`."""
+    return {
+        f"socket:[{fields[9]}]"
+        for table in Path("/proc/net").glob("tcp*")
+        for fields in map(str.split, table.read_text().splitlines()[1:])
+        if fields[3] == state and int(fields[1].rpartition(":")[2], 16) == port
+    }
