@@ -15,8 +15,9 @@ from pytest_django.fixtures import Settings
 from tests.factories import Tenant, create_tenant
 from tests.temperatures.uploads import settle_readings
 from timba.consignments.deletion import check_deletion_hooks
+from timba.consignments.logs import add_log, delete_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, delete_consignment, delete_log, open_consignment
+from timba.consignments.services import delete_consignment, open_consignment
 from timba.errors import NotFound
 from timba.events.models import OutboxEvent
 from timba.files.models import File

@@ -14,14 +14,9 @@ from django.db import connection, transaction
 from tests.conftest import MakeUser
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
+from timba.consignments.logs import add_log, change_log, delete_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    change_log,
-    delete_consignment,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments.services import delete_consignment, open_consignment
 from timba.errors import Conflict, NotFound
 from timba.events.models import OutboxEvent
 from timba.files.services import link_file

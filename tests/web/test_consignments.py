@@ -20,8 +20,9 @@ from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from tests.web.test_files import settled_before_they_are_read, stored
 from timba.accounts.models import User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note

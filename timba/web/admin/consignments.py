@@ -11,16 +11,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from timba.accounts.models import User
 from timba.consignments.barcode_text import normalize_barcode
+from timba.consignments.logs import add_log, change_log, delete_log
 from timba.consignments.measures import PLAUSIBLE
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    change_consignment,
-    change_log,
-    delete_consignment,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments.services import change_consignment, delete_consignment, open_consignment
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.web.admin.base import ADD, CHANGE, DELETE, ServiceModelAdmin, ServiceModelForm
 
