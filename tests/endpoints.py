@@ -120,6 +120,7 @@ API: Final = [
     E("PATCH",  "api/files/{file_id}/",                    "files.write",        LOG_ID,                           200),
     E("DELETE", "api/files/{file_id}/",                    "files.write",        {},                               204),
     E("POST",   "api/files/{file_id}/retry/",              "files.write",        {},                               409),
+    E("POST",   "api/files/{file_id}/restore/",            "files.write",        {},                               409),
     E("PATCH",  "api/import-profiles/{import_profile_id}/", "files.write",       {},                               200),
     E("DELETE", "api/import-profiles/{import_profile_id}/", "files.write",       {},                               204),
     E("POST",   "temperature-readings/{city_id}/",         "",                   {"from": "2026-01-01T00:00:00Z"}, 200),

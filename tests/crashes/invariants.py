@@ -16,8 +16,10 @@ from timba.files.storage import LocalStorage
 from timba.temperatures.lake.catalog import open_table
 from timba.temperatures.models import CityTotals
 
-# A file may be processed again; its outcome and a deletion are published once.
-_LIFE: Final = re.compile(r"created ((failed|succeeded) updated )*(succeeded|failed) (deleted )?")
+# A file may be processed again; its outcome, a deletion and a restoration are published once.
+_LIFE: Final = re.compile(
+    r"created ((failed|succeeded) updated )*(succeeded|failed) (deleted created )?(deleted )?"
+)
 ERRORS: Final = {"hopeless": "No line of the file is a reading.", "lost": LOST}
 _STATISTICS: Final = {"count": 2, "min_temp": 1.0, "max_temp": 2.01, "mean_temp": 1.51}
 
@@ -94,7 +96,7 @@ def _check_events(site: Installation) -> None:
     assert lives.keys() == set(files.values())
     for step, file_id in files.items():
         assert _LIFE.fullmatch(lives[file_id]), lives[file_id]
-        assert ("deleted" in lives[file_id]) == (step == "deleted")
+        assert lives[file_id].endswith("deleted ") == (step == "deleted")
     consumed: list[tuple[str, str]] = []
     for line in (site.folder / "published").read_text().splitlines():
         message = json.loads(line)

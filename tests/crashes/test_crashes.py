@@ -217,6 +217,18 @@ def delete_file(site: Installation) -> None:
     site.relay()
 
 
+def restore_file(site: Installation) -> None:
+    """Delete readings, and restore them."""
+    path = f"/api/files/{site.upload('readings')}/"
+    site.work()
+    # 404: it was deleted before.
+    site.repeat("delete", lambda: site.client.delete(path), final=(204, 404))
+    # 409: it was restored before.
+    site.repeat("restore", lambda: site.client.post(f"{path}restore/"), final=(200, 409))
+    site.sweep()
+    site.relay()
+
+
 def sweep_leftovers(site: Installation) -> None:
     """Remove what a crashed process left behind."""
     if not site.acknowledged:
@@ -398,6 +410,14 @@ def test_a_crash_before_delivery_is_recorded_lets_consumers_see_each_event_once(
 
 def test_a_crash_before_a_deletion_is_committed_deletes_once(crash_local: Crash) -> None:
     crash_local("services.tombstone_written", delete_file)
+
+
+def test_a_crash_before_a_restoration_is_committed_restores_once(crash_local: Crash) -> None:
+    crash_local("services.restored", restore_file)
+
+
+def test_a_crash_after_an_erasure_has_begun_erases_the_file(crash: Crash) -> None:
+    crash("sweeping.erasure_begun", delete_file)
 
 
 def test_a_crash_after_an_upload_is_given_up_leaves_no_row(crash: Crash) -> None:

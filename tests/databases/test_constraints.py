@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -102,6 +103,7 @@ MAKERS: Mapping[type[models.Model], Maker] = {
     Subscription: lambda tenant, _: tenant.client.subscription,
     User: lambda tenant, word: UserFactory(client=tenant.client, username=word),
 }
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 # What makes a possible row an impossible one.
 IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "consignment_type_is_known": [{"type": "Hardwood"}, {"type": ""}],
@@ -109,6 +111,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "file_waits_in_a_queue": [{"status": "PENDING", "queue": ""}],
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
     "only_tallies_are_dry_runs": [{"kind": "text", "dry_run": True}],
+    "only_deleted_files_are_erased": [{"deleted_by": 5_001_001}, {"erasing_since": NOW}],
     "only_dry_runs_are_confirmed": [{"kind": "tally", "is_confirmed": True}],
     "only_waiting_files_count_rows": [{"status": "SUCCESS", "rows_read": 0}],
     "waiting_file_has_a_run_while_read_again": [

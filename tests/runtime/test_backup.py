@@ -143,6 +143,10 @@ def test_deleted_files_are_kept_until_they_may_be_erased(
     folder = tmp_path / "backup"
     run("backup", folder)
     assert len(rows(folder, "files.file")) == 1
+    File.unscoped.update(erasing_since=timezone.now())
+    run("backup", folder)
+    assert rows(folder, "files.file") == []
+    File.unscoped.update(erasing_since=None)
     settings.TIMBA_TRASH_DAYS = 0
     run("backup", folder)
     for label in ("files.file", "files.derivative", "temperatures.citytotals"):

@@ -22,6 +22,7 @@ from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, Subscription, User
 from timba.consignments.models import Consignment, Log
 from timba.events.models import OutboxEvent, Stream
+from timba.files.erasure import begin_erasure
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload
@@ -275,14 +276,17 @@ def test_a_key_that_leads_out_of_the_store_is_named(company: Tenant) -> None:
         assert fsck(deep=True) == [f"The object of the {named(company.file)} {cannot_exist}"]
 
 
-def test_files_in_the_trash_that_are_due_may_be_erased_already(
+def test_objects_of_the_trash_must_be_there_until_their_erasure_has_begun(
     company: Tenant, settings: Settings
 ) -> None:
-    delete_file(actor=company.user, file=company.file)
-    store().delete(company.file.storage_key)
-    [sentence] = fsck()
-    assert "is missing" in sentence
     settings.TIMBA_TRASH_DAYS = 0
+    delete_file(actor=company.user, file=company.file)
+    for key in (company.file.storage_key, company.file.derivatives.get(role="rejects").storage_key):
+        store().delete(key)
+    sentences = fsck()
+    assert len(sentences) == 2
+    assert all("is missing" in sentence for sentence in sentences)
+    assert begin_erasure(company.file)
     assert fsck() == []
 
 

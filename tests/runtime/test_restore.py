@@ -32,6 +32,7 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.services import delete_file
 from timba.files.storage import store
+from timba.files.trash import deleted_files, restore_file
 from timba.notes.models import Note
 from timba.notes.services import delete_note, write_note
 from timba.runtime import bootstrap, restore
@@ -45,6 +46,7 @@ from timba.runtime.backup_format import (
 from timba.runtime.restore_marker import check_not_being_restored
 from timba.temperatures.lake import CATALOG_TABLES, FOLDER
 from timba.temperatures.models import DataVersion
+from timba.temperatures.statistics.cities import city_statistics
 
 pytestmark = pytest.mark.only_on("sqlite")
 
@@ -187,6 +189,23 @@ def test_a_file_that_was_being_processed_is_processed_again_and_erased_bytes_do_
         assert process_file(file.pk)
         row.refresh_from_db()
         assert row.status == "SUCCESS"
+
+
+def test_the_trash_of_a_backup_can_be_restored(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    before = city_statistics(client_id=company.client.pk, city_id=company.city_id)
+    assert before is not None
+    delete_file(actor=company.user, file=company.file)
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        user = User.unscoped.get(pk=company.user.pk)
+        [deleted] = deleted_files(user)
+        assert deleted.deleted_by_id == user.pk
+        restored = restore_file(actor=user, file=deleted)
+        assert (restored.status, restored.log_id) == ("SUCCESS", company.log.pk)
+        assert city_statistics(client_id=company.client.pk, city_id=company.city_id) == before
 
 
 def test_a_backup_of_an_earlier_version_is_migrated(

@@ -64,6 +64,23 @@ def test_each_event_has_its_sentence(change: OutboxEvent, sentence: str) -> None
     assert sentences(change) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("noun", "row", "sentence"),
+    [
+        ("consignment", LOAD, "restored the consignment"),
+        ("log", LOG, "restored the log TB-1"),
+        ("note", {"title": "Seal"}, "restored the note “Seal”"),
+        ("file", FILE, "restored permit.pdf"),
+    ],
+)
+def test_what_is_created_after_its_deletion_is_restored(
+    noun: str, row: dict[str, Any], sentence: str
+) -> None:
+    life = [event(noun, action, row) for action in ("create", "delete", "create", "delete")]
+    assert sentences(*life[:3])[0] == sentences(*life, life[2])[0] == f"Anna {sentence}"
+    assert "restored" not in sentences(life[0], event(noun, "create", row, key="8"))[0]
+
+
 def test_file_that_was_read_has_no_entry() -> None:
     assert sentences(event("file", "success", FILE, actor=None)) == []
 

@@ -1,4 +1,4 @@
-"""The endpoints of files: upload one, list them, get, link, retry and delete one."""
+"""The endpoints of files: upload one, list them, get, link, retry, delete and restore one."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ from timba.api.uploads import (
     OneFileView,
     get_link_targets,
 )
+from timba.files.changes import Links
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
 from timba.files.services import (
-    Links,
     delete_file,
     link_file,
     retry_failed_files,
     retry_file,
 )
+from timba.files.trash import deleted_files, get_restorable, restore_file
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 
@@ -67,6 +68,10 @@ class FilesQuery(QuerySerializer):
         required=False, allow_blank=True, help_text="Only files with this text in the name."
     )
     client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
+    deleted = serializers.BooleanField(
+        required=False,
+        help_text="true lists the trash, last deleted first: files that can be restored.",
+    )
 
 
 @example_request({"consignment_id": 12, "log_id": None})
@@ -132,7 +137,9 @@ class FilesView(OneFileView):
     def get(self, request: Request) -> JSONResponse:
         filters = validated_query(FilesQuery, request)
         actor = actor_of(request)
-        files = filter_by_client(File.objects.visible_to(actor), actor, filters.get("client_id"))
+        is_trash = filters.get("deleted", False)
+        files = deleted_files(actor) if is_trash else File.objects.visible_to(actor)
+        files = filter_by_client(files, actor, filters.get("client_id"))
         for field in ("status", "kind"):
             if field in filters:
                 files = files.filter(**{field: filters[field]})
@@ -140,7 +147,7 @@ class FilesView(OneFileView):
             files = files.filter(consignment=get_linked_consignment(actor, filters))
         if filters.get("q"):
             files = files.filter(name_key__finds=filters["q"])
-        order = ("-uploaded_at", "-id")
+        order = ("-deleted_at" if is_trash else "-uploaded_at", "-id")
         return JSONResponse(
             paginated(files, request=request, serialize=serialize_file, order=order)
         )
@@ -220,11 +227,35 @@ class FileView(APIView):
         file = link_file(actor=actor, file=file, **links)
         return JSONResponse(serialize_file(file))
 
-    @extend_schema(summary="Delete a file", responses={204: None})
+    @extend_schema(
+        summary="Delete a file",
+        description="It is in the trash, and can be restored, for the days of TIMBA_TRASH_DAYS.",
+        responses={204: None},
+    )
     def delete(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
         delete_file(actor=actor, file=visible_file(actor, pk))
         return JSONResponse(status=HTTPStatus.NO_CONTENT)
+
+
+class RestoreView(APIView):
+    """`POST /api/files/<id>/restore/`."""
+
+    @extend_schema(
+        summary="Restore a deleted file",
+        description=(
+            "As it was, with its result, and with its consignment and log unless these were "
+            "deleted. Its readings count again at once. Status 409: its bytes are gone, it is not "
+            "deleted, or its readings were uploaded again meanwhile."
+        ),
+        request=None,
+        responses={200: schema_of(FileSchema), **CONFLICT_RESPONSE},
+    )
+    @idempotent
+    def post(self, request: Request, pk: str) -> JSONResponse:
+        actor = actor_of(request)
+        file = restore_file(actor=actor, file=get_restorable(actor, pk))
+        return JSONResponse(serialize_file(file))
 
 
 class RetryView(APIView):

@@ -22,7 +22,14 @@ from timba.api.downloads import (
     WorkbookView,
 )
 from timba.api.events import EventsView
-from timba.api.files import FilesView, FileView, RetryFailedView, RetryView, TemperatureUploadView
+from timba.api.files import (
+    FilesView,
+    FileView,
+    RestoreView,
+    RetryFailedView,
+    RetryView,
+    TemperatureUploadView,
+)
 from timba.api.import_profiles import ImportProfilesView, ImportProfileView
 from timba.api.logs import LogsView, LogView, RestLogsView, RestLogView
 from timba.api.notes import NotesView, NoteView
@@ -83,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/files/<uuid:pk>/rejects/", RejectsView.as_view(), name="rejects"),
     path("api/files/<uuid:pk>/annotated/", AnnotatedView.as_view(), name="annotated"),
     path("api/files/<uuid:pk>/retry/", RetryView.as_view(), name="retry"),
+    path("api/files/<uuid:pk>/restore/", RestoreView.as_view(), name="restore-file"),
     path("api/import-profiles/", ImportProfilesView.as_view(), name="import-profiles"),
     path("api/import-profiles/<int:pk>/", ImportProfileView.as_view(), name="import-profile"),
     path("temperature-readings/", CitiesView.as_view(), name="cities"),

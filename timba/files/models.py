@@ -19,13 +19,21 @@ MAX_FILE_NAME = 255
 class FileQuerySet(TenantQuerySet["File"]):
     """Files; those that are still being received or are deleted are visible to no one."""
 
+    def accepted(self) -> FileQuerySet:
+        """Filter by files that have been received, deleted or not."""
+        return self.exclude(status=File.Status.RECEIVING)
+
     def live(self) -> FileQuerySet:
         """Filter by files that have been accepted and not deleted."""
-        return self.filter(deleted_at__isnull=True).exclude(status=File.Status.RECEIVING)
+        return self.accepted().filter(deleted_at__isnull=True)
 
     def visible_to(self, user: Any) -> FileQuerySet:
         # A list of files does not show what each of them asks, which may be large.
         return super().visible_to(user).live().defer("asks")
+
+    def restorable_by(self, user: Any) -> FileQuerySet:
+        """Return what `visible_to` does, and deleted files: only the trash shows these."""
+        return super().visible_to(user).accepted().defer("asks")
 
 
 class File(TenantModel):
@@ -87,6 +95,11 @@ class File(TenantModel):
     touched_at = models.DateTimeField(auto_now=True)
     processed_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    # Since when a deleted file is being erased: from then on it cannot be restored.
+    erasing_since = models.DateTimeField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     fencing_token = models.PositiveIntegerField(default=0)
@@ -160,6 +173,11 @@ class File(TenantModel):
                 condition=models.Q(is_confirmed=False) | models.Q(dry_run=True),
                 name="only_dry_runs_are_confirmed",
             ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_by__isnull=True, erasing_since__isnull=True)
+                | models.Q(deleted_at__isnull=False),
+                name="only_deleted_files_are_erased",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
@@ -170,6 +188,7 @@ class File(TenantModel):
             # Null except for the few files being processed.
             models.Index(fields=["lease_until"], name="file_in_work"),
             models.Index(fields=["deleted_at", "sweep_failed_at"], name="file_trash"),
+            models.Index(fields=["client", "-deleted_at", "-id"], name="file_trash_by_client"),
         ]
 
     def __str__(self) -> str:

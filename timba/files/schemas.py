@@ -89,6 +89,12 @@ class FileSchema(TypedDict):
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
     preview_url: Annotated[str | None, "Path of a preview; null where there is none.", None]
     dry_run: NotRequired[Annotated[bool, _ABOUT_DRY_RUN, True]]
+    deleted_at: NotRequired[
+        Annotated[datetime, "When it was deleted (UTC, ISO 8601); absent unless it is.", UPDATED]
+    ]
+    deleted_by: NotRequired[
+        Annotated[int | None, "Id of the user who deleted it; null once deleted, or if unknown.", 3]
+    ]
 
 
 class TaskSchema(TypedDict):
@@ -198,6 +204,9 @@ def serialize_file(file: File) -> FileSchema:
     )
     if file.dry_run:
         data["dry_run"] = True
+    if file.deleted_at is not None:
+        data["deleted_at"] = file.deleted_at
+        data["deleted_by"] = file.deleted_by_id
     return data
 
 

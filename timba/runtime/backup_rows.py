@@ -63,7 +63,8 @@ class BackupRows:
     def _is_kept(self, file: str = "") -> Q:
         is_accepted = ~Q(**{f"{file}status": File.Status.RECEIVING})
         is_live = Q(**{f"{file}deleted_at__isnull": True})
-        return is_accepted & (is_live | Q(**{f"{file}deleted_at__gt": self._due}))
+        is_whole = Q(**{f"{file}erasing_since__isnull": True})
+        return is_accepted & is_whole & (is_live | Q(**{f"{file}deleted_at__gt": self._due}))
 
 
 def _read(model: type[Model], condition: Q, *columns: str) -> Iterator[Sequence[Any]]:

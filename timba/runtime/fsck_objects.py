@@ -6,11 +6,9 @@ Keys are spread over 256 directories, which are compared one by one, so that mem
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from django.conf import settings
 from django.core.management.base import OutputWrapper
 from django.db.models import Q
 from django.utils import timezone
@@ -111,12 +109,10 @@ def _derive_again(file: File) -> str:
 
 
 def _rows_with_objects(keys: Q) -> Iterator[File | Derivative]:
-    """Yield the rows whose object must be there: of those in the trash, until it is due."""
-    due = timezone.now() - timedelta(days=settings.TIMBA_TRASH_DAYS)
-    files = File.unscoped.filter(keys).exclude(status=File.Status.RECEIVING)
-    yield from files.exclude(deleted_at__lt=due).order_by("storage_key").iterator()
-    derivatives = Derivative.objects.filter(keys & HAS_OBJECT)
-    derivatives = derivatives.exclude(file__deleted_at__lt=due)
+    """Yield the rows whose object must be there: of those in the trash, until they are erased."""
+    files = File.unscoped.accepted().filter(keys, erasing_since__isnull=True)
+    yield from files.order_by("storage_key").iterator()
+    derivatives = Derivative.objects.filter(keys & HAS_OBJECT, file__erasing_since__isnull=True)
     yield from derivatives.select_related("file").order_by("storage_key").iterator()
 
 
@@ -127,8 +123,9 @@ def _within(directory: str) -> Q:
 
 def _still_names(row: File | Derivative) -> bool:
     if isinstance(row, File):
-        return File.unscoped.filter(pk=row.pk).exists()
-    return Derivative.objects.filter(HAS_OBJECT, pk=row.pk).exists()
+        return File.unscoped.filter(pk=row.pk, erasing_since__isnull=True).exists()
+    named = Derivative.objects.filter(HAS_OBJECT, file__erasing_since__isnull=True)
+    return named.filter(pk=row.pk).exists()
 
 
 def _orphans(directory: str, stored: dict[str, StoredObject]) -> list[str]:

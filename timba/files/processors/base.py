@@ -185,10 +185,13 @@ class Locks(Protocol):
 
 @runtime_checkable
 class HandlesDeletion(Protocol):
-    """Undoes what was recorded when a processed file is deleted."""
+    """Undoes what was recorded when a file is deleted, and does it again when it is restored."""
 
     def on_delete(self, file: File) -> None:
-        """Undo it, in the transaction that deletes the file."""
+        """Undo it, in the transaction that deletes the file, or has it processed again."""
+
+    def on_restore(self, file: File) -> None:
+        """Do it again, in the transaction that restores the file with its result, if any."""
 
 
 @runtime_checkable
