@@ -191,7 +191,10 @@ def test_a_name_that_is_too_long_or_has_control_characters_is_rejected(
 
 COMMON_FIELDS = ["id", "name", "execution_time", "random_number"]
 KIND_FIELDS = {
-    "photo": ["width", "height", "format", "taken_at", "camera", "has_gps", "phash"],
+    "photo": [
+        *("width", "height", "format", "taken_at", "camera", "has_gps", "phash"),
+        *("linked_by", "similar"),
+    ],
     "document": ["pages", "title", "author", "created_at", "text_chars"],
     "text": ["encoding", "lines", "words", "chars", "preview"],
 }

@@ -47,9 +47,11 @@ from timba.files.services import (
     retry_failed_files,
     retry_file,
 )
+from timba.files.similar import find_similar
 from timba.files.trash import deleted_files, get_restorable, restore_file
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
+SHA256 = r"^[0-9a-fA-F]{64}\Z"
 
 
 class FilesQuery(QuerySerializer):
@@ -66,6 +68,12 @@ class FilesQuery(QuerySerializer):
     )
     q = serializers.CharField(
         required=False, allow_blank=True, help_text="Only files with this text in the name."
+    )
+    sha256 = serializers.RegexField(
+        SHA256,
+        required=False,
+        help_text="Only files with these bytes: their SHA-256, in hexadecimal.",
+        error_messages={"invalid": "A SHA-256 has 64 hexadecimal digits."},
     )
     client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
     deleted = serializers.BooleanField(
@@ -145,6 +153,8 @@ class FilesView(OneFileView):
                 files = files.filter(**{field: filters[field]})
         if "consignment_id" in filters:
             files = files.filter(consignment=get_linked_consignment(actor, filters))
+        if "sha256" in filters:
+            files = files.filter(sha256=filters["sha256"].lower())
         if filters.get("q"):
             files = files.filter(name_key__finds=filters["q"])
         order = ("-deleted_at" if is_trash else "-uploaded_at", "-id")
@@ -204,9 +214,21 @@ class TemperatureUploadView(OneFileView):
 class FileView(APIView):
     """One file."""
 
-    @extend_schema(summary="Get a file", responses={200: schema_of(FileSchema)})
+    @extend_schema(
+        summary="Get a file",
+        description=(
+            "Here alone, and not in lists and events, the `result` of a photo has `similar`: up to "
+            "5 other photos of the client that look the same now, nearest first, with `id`, `name` "
+            "and `distance` (bits in which the perceptual hashes differ, 0 to 8)."
+        ),
+        responses={200: schema_of(FileSchema)},
+    )
     def get(self, request: Request, pk: str) -> JSONResponse:
-        return JSONResponse(serialize_file(visible_file(actor_of(request), pk)))
+        file = visible_file(actor_of(request), pk)
+        body = serialize_file(file)
+        if file.kind == File.Kind.PHOTO and body["result"] is not None:
+            body["result"] = {**body["result"], "similar": find_similar(file)}
+        return JSONResponse(body)
 
     @extend_schema(
         summary="Link a file to a consignment or a log",

@@ -50,10 +50,13 @@ def link(file: File, links: Links, *, actor: User) -> Event | None:
     if "consignment" in links and "log" not in links and file.log is not None:
         keeps_log = file.log.consignment_id == getattr(consignment, "pk", None)
         links = Links(consignment=consignment, log=file.log if keeps_log else None)
-    if not apply_changes(file, links):
-        return None
-    file.save(update_fields=list(links))
-    return file_event("update", file, actor=actor)
+    is_changed = apply_changes(file, links)
+    if "log" in links or ("consignment" in links and consignment is None):
+        # What the result says of a log that was found is over, and none is found again.
+        is_changed |= file.linked_by in {File.LinkedBy.NAME, File.LinkedBy.CODE}
+        file.linked_by = File.LinkedBy.USER
+    file.save(update_fields=[*links, "linked_by"])
+    return file_event("update", file, actor=actor) if is_changed else None
 
 
 def check_dry_run(kind: str) -> None:

@@ -58,6 +58,13 @@ class File(TenantModel):
         TEMPERATURES = "temperatures"
         TALLY = "tally"
 
+    class LinkedBy(models.TextChoices):
+        """What a link to a log, or its absence, goes back to."""
+
+        USER = "user"
+        NAME = "name"
+        CODE = "code"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
     # Null only during the upload: the row is older than the form field that names the client.
@@ -70,6 +77,8 @@ class File(TenantModel):
     log = models.ForeignKey(
         "consignments.Log", on_delete=models.SET_NULL, null=True, related_name="files"
     )
+    # Empty as long as nobody has decided: then a photo's log may be found.
+    linked_by = models.CharField(max_length=10, choices=LinkedBy, blank=True, db_default="")
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -83,6 +92,10 @@ class File(TenantModel):
     storage_key = models.CharField(max_length=200)
     # The SHA-256 while this is the client's live temperature file with these bytes, else null.
     live_digest = models.CharField(max_length=64, null=True)
+    # The three parts of a photo's perceptual hash: see `timba.files.similar`.
+    phash_1 = models.PositiveIntegerField(null=True)
+    phash_2 = models.PositiveIntegerField(null=True)
+    phash_3 = models.PositiveIntegerField(null=True)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVING)
     progress = models.FloatField(default=0)
@@ -182,6 +195,10 @@ class File(TenantModel):
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
             models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
+            models.Index(fields=["client", "sha256"], name="file_by_bytes"),
+            models.Index(fields=["client", "phash_1"], name="photo_by_hash_1"),
+            models.Index(fields=["client", "phash_2"], name="photo_by_hash_2"),
+            models.Index(fields=["client", "phash_3"], name="photo_by_hash_3"),
             models.Index(fields=["status", "uploaded_at"], name="file_by_status"),
             # Finds the next waiting file of the next client without reading the others.
             models.Index(fields=["queue", "client", "uploaded_at"], name="file_waiting"),

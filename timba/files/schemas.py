@@ -28,6 +28,7 @@ _RESULT: Final = {
     "camera": "Pixel 8",
     "has_gps": False,
     "phash": "d1c4a59b6e2f3087",
+    "linked_by": None,
 }
 _ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
 _ABOUT_PROGRESS: Final = "Part of the processing that is done, from 0 to 1."
@@ -39,7 +40,9 @@ _ABOUT_RESULT: Final = (
     "What processing found; null until then. A temperature file that is read again keeps its "
     "result until the new one stands. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
-    "`format`, `taken_at`, `camera`, `has_gps` and `phash` (a perceptual hash); documents `pages`, "
+    "`format`, `taken_at`, `camera`, `has_gps`, `phash` (a perceptual hash) and `linked_by` "
+    "(`name` or `code`, where the name or a code in the picture is the barcode of the log "
+    "`log_id`; null where a user has linked it, or there is no log); documents `pages`, "
     "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
     "`chars` and `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
     "`last_at`, `min_temp` and `max_temp` (°C) and `rejects_kept` (rejected lines to download); "
@@ -178,6 +181,14 @@ def serialize_profile(profile: ImportProfile) -> ImportProfileSchema:
     )
 
 
+def _result(file: File) -> dict[str, Any] | None:
+    result: dict[str, Any] | None = file.result
+    if result is None or file.kind != File.Kind.PHOTO:
+        return result
+    is_found = file.log_id is not None and file.linked_by != File.LinkedBy.USER
+    return {**result, "linked_by": file.linked_by or None if is_found else None}
+
+
 def serialize_file(file: File) -> FileSchema:
     """Return the representation of a file."""
     data = FileSchema(
@@ -192,7 +203,7 @@ def serialize_file(file: File) -> FileSchema:
         processed=file.processed,
         progress=file.progress,
         rows_read=file.rows_read,
-        result=file.result,
+        result=_result(file),
         error=file.error or None,
         consignment_id=file.consignment_id,
         log_id=file.log_id,
@@ -217,6 +228,6 @@ def serialize_task(file: File) -> TaskSchema:
         status=cast("Status", file.status),
         progress=file.progress,
         rows_read=file.rows_read,
-        result=file.result,
+        result=_result(file),
         error=file.error or None,
     )

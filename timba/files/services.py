@@ -33,6 +33,7 @@ def link_file(*, actor: User, file: File, **links: Unpack[Links]) -> File:
     """Link a file to a consignment and a log; raise NotFound for those of another client.
 
     Where `log` is left out, the file keeps its log only if that belongs to the new consignment.
+    A log that a user has removed, or taken the file away from, is not found again for it.
     """
     require(actor, Permission.WRITE_FILES, client=file.client)
     with write_transaction():

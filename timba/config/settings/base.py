@@ -238,7 +238,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 FILE_PROCESSORS = [
     "timba.files.processors.document.PROCESSOR",
-    "timba.files.processors.photo.PROCESSOR",
+    "timba.files.photos.PROCESSOR",
     "timba.tallies.processor.PROCESSOR",
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",

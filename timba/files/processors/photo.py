@@ -18,7 +18,7 @@ import numpy.ma  # np.median uses it
 from PIL import Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
 from timba.files.heif import HEIC_IS_READ
-from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.files.processors.base import FileRefused, Findings, Source
 from timba.files.processors.exif import read_camera
 
 if HEIC_IS_READ:
@@ -185,6 +185,3 @@ def _perceptual_hash(small: Image.Image) -> str:
     lowest = (cosines @ pixels @ cosines.T)[1 : _HASH_BITS_SIDE + 1, 1 : _HASH_BITS_SIDE + 1]
     bits = (lowest > np.median(lowest)).ravel()
     return np.packbits(bits).tobytes().hex()
-
-
-PROCESSOR = Processor(kind="photo", read=read_photo)
