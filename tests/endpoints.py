@@ -41,6 +41,11 @@ class Endpoint:
     def is_form(self) -> bool:
         return self.is_page or READINGS in self.body.values()
 
+    @property
+    def is_tus(self) -> bool:
+        """Whether its body is the fields of `Upload-Metadata`."""
+        return self.path.startswith("api/files/tus/")
+
     def url(self, ids: Mapping[str, Any]) -> str:
         return "/" + self.path.format_map(ids)
 
@@ -121,6 +126,9 @@ API: Final = [
     E("DELETE", "api/files/{file_id}/",                    "files.write",        {},                               204),
     E("POST",   "api/files/{file_id}/retry/",              "files.write",        {},                               409),
     E("POST",   "api/files/{file_id}/restore/",            "files.write",        {},                               409),
+    E("POST",   "api/files/tus/",                          "files.write",        {"filename": "walked.csv"},       201),
+    E("PATCH",  "api/files/tus/{resumable_upload_id}/",    "files.write",        {},                               204),
+    E("DELETE", "api/files/tus/{resumable_upload_id}/",    "files.write",        {},                               204),
     E("PATCH",  "api/import-profiles/{import_profile_id}/", "files.write",       {},                               200),
     E("DELETE", "api/import-profiles/{import_profile_id}/", "files.write",       {},                               204),
     E("POST",   "temperature-readings/{city_id}/",         "",                   {"from": "2026-01-01T00:00:00Z"}, 200),
@@ -148,5 +156,5 @@ def fields_of(endpoint: Endpoint) -> dict[str, Any]:
     for content in operation(endpoint).get("requestBody", {}).get("content", {}).values():
         name = content["schema"].get("$ref", "").rpartition("/")[2]
         schema = openapi_document()["components"]["schemas"].get(name, content["schema"])
-        return dict(schema["properties"])
+        return dict(schema.get("properties", {}))  # a part of a file has none
     return {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import factory
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from tests.temperatures.uploads import settle_readings
@@ -16,6 +18,8 @@ from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import publish
 from timba.files.models import Derivative, File, ImportProfile
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.parts import folder_id
 from timba.files.services import link_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
@@ -90,13 +94,15 @@ class Tenant:
     note: Note
     file: File
     import_profile: ImportProfile
+    resumable_upload: ResumableUpload
     city_id: int
     word: str
 
     @property
     def ids(self) -> dict[str, Any]:
         """The ids by the names that paths, queries and bodies give them."""
-        names = ("client", "role", "consignment", "log", "note", "file", "import_profile")
+        names = ("client", "role", "consignment", "log", "note", "file")
+        names += ("import_profile", "resumable_upload")
         ids = {f"{name}_id": getattr(self, name).pk for name in names}
         ids |= {"user_id": self.colleague.pk, "role": self.role.pk, "city_id": self.city_id}
         return {**ids, "task_id": self.file.task_id}
@@ -155,4 +161,12 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     )
     rows = {"role": role, "consignment": consignment, "log": log, "note": note, "file": file}
     rows["import_profile"] = profile
+    rows["resumable_upload"] = ResumableUpload.unscoped.create(
+        name=f"{word}.csv",
+        length=5,
+        metadata=word,
+        folder_id=folder_id(),
+        expires_at=timezone.now() + timedelta(days=1),
+        **of_user,
+    )
     return Tenant(client=client, user=user, colleague=colleague, city_id=city_id, word=word, **rows)

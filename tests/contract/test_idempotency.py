@@ -53,6 +53,8 @@ def note_count() -> int:
 
 def other_body(endpoint: Endpoint) -> dict[str, Any]:
     """Return a change of one field of the minimal body, or of the bytes of its file."""
+    if endpoint.is_tus:
+        return {"filename": "another.csv"}
     name = next(
         n for n in ("file", "files", "username", "title", "name", "length") if n in endpoint.body
     )

@@ -12,6 +12,8 @@ from tests.crashes.installation import UPLOADS, Installation
 from timba.events.models import OutboxEvent, Stream
 from timba.files.models import Derivative, File
 from timba.files.processing import LOST
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.parts import files_in_folder
 from timba.files.storage import LocalStorage
 from timba.temperatures.lake.catalog import open_table
 from timba.temperatures.models import CityTotals
@@ -69,6 +71,9 @@ def _check_objects(site: Installation) -> None:
     keys = {*rows.values_list("storage_key", flat=True)}
     keys |= {*derivatives.values_list("storage_key", flat=True)}
     assert _stored_keys(site) == keys
+    assert not list(files_in_folder())
+    accepted = {str(file_id) for file_id in ResumableUpload.unscoped.values_list("file", flat=True)}
+    assert accepted == {file_id for step, file_id in uploaded(site).items() if step == "parts"}
     runs = set(CityTotals.unscoped.values_list("file_id", "run"))
     assert runs <= set(rows.values_list("pk", "run"))
 

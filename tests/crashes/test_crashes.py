@@ -165,6 +165,14 @@ def upload_large_file(site: Installation) -> None:
     site.relay()
 
 
+def upload_in_parts(site: Installation) -> None:
+    """Upload a file in parts, and give up another one."""
+    site.upload("parts")
+    site.give_up_parts()
+    site.work()
+    site.relay()
+
+
 def upload_photo(site: Installation) -> None:
     """Upload what is read in the sandbox only."""
     site.upload("photo")
@@ -288,6 +296,30 @@ def test_a_crash_before_the_event_is_committed_publishes_it_once(crash_local: Cr
 
 def test_a_crash_while_a_duplicate_is_discarded_leaves_no_object(crash: Crash) -> None:
     crash("receiving.object_deleted", upload_readings)
+
+
+def test_a_crash_within_a_part_keeps_what_was_written(crash_local: Crash) -> None:
+    crash_local("resumable.written", upload_in_parts)
+
+
+def test_a_crash_before_a_checksum_is_recorded_discards_its_part(crash_local: Crash) -> None:
+    crash_local("resumable.unverified", upload_in_parts)
+
+
+def test_a_crash_after_a_part_is_on_disk_loses_nothing_of_it(crash_local: Crash) -> None:
+    crash_local("resumable.synced", upload_in_parts)
+
+
+def test_a_crash_before_an_upload_in_parts_is_accepted_leaves_one_file(crash: Crash) -> None:
+    crash("resumable.recorded", upload_in_parts)
+
+
+def test_a_crash_after_an_upload_in_parts_is_accepted_leaves_one_file(crash: Crash) -> None:
+    crash("resumable.accepted", upload_in_parts)
+
+
+def test_a_crash_after_the_bytes_in_parts_are_deleted_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("resumable.bytes_deleted", upload_in_parts)
 
 
 def test_a_crash_before_the_workers_are_notified_leaves_no_file_waiting(crash_local: Crash) -> None:

@@ -24,6 +24,7 @@ from timba.db.errors import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import Derivative, File, ImportProfile
+from timba.files.resumable.models import ResumableUpload
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.temperatures.models import CityTotals, DataVersion
@@ -99,6 +100,13 @@ MAKERS: Mapping[type[models.Model], Maker] = {
     ),
     Note: lambda tenant, word: Note.unscoped.create(client=tenant.client, title=word),
     OutboxEvent: _event,
+    ResumableUpload: lambda tenant, word: ResumableUpload.unscoped.create(
+        client=tenant.client,
+        name=word,
+        length=5,
+        folder_id=uuid.uuid4(),
+        expires_at=timezone.now(),
+    ),
     Role: lambda tenant, word: Role.unscoped.create(client=tenant.client, name=word),
     Subscription: lambda tenant, _: tenant.client.subscription,
     User: lambda tenant, word: UserFactory(client=tenant.client, username=word),
@@ -120,6 +128,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
         {"kind": "text", "run": 1, "next_read_as": {}},
         {"kind": "temperatures", "status": "SUCCESS", "run": 1, "next_read_as": {}},
     ],
+    "resumable_upload_is_not_empty": [{"length": 0}, {"length": -1}],
     "note_title_is_not_empty": [{"title": ""}],
     "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
     "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],

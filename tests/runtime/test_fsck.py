@@ -26,6 +26,7 @@ from timba.files.erasure import begin_erasure
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.receiving import Upload
+from timba.files.resumable.models import ResumableUpload
 from timba.files.services import delete_file
 from timba.files.storage import new_key, store
 from timba.notes.models import Note
@@ -125,6 +126,7 @@ def test_rows_that_refer_to_another_client_are_found_and_left_to_people(company:
     User.unscoped.filter(pk=company.colleague.pk).update(role=role)
     for model in (Log, Note, CityTotals):
         model.unscoped.update(client_id=other)
+    ResumableUpload.unscoped.update(client_id=other, file=company.file)
     mine = company.client.pk
     totals = CityTotals.unscoped.get().pk
     log, file, user = company.log.pk, company.file.pk, company.colleague.pk
@@ -135,6 +137,7 @@ def test_rows_that_refer_to_another_client_are_found_and_left_to_people(company:
         f"The note {company.note.pk} belongs to client {other}, {consignment}",
         f"The file {file} belongs to client {mine}, and its log {log} to client {other}.",
         f"The city totals {totals} belongs to client {other}, {its_file}",
+        f"The resumable upload {company.resumable_upload.pk} belongs to client {other}, {its_file}",
         f"The user {user} belongs to client {mine}, and its role {role.pk} to client {other}.",
     ]
     assert set(fsck(fix=True)[1::2]) == {UNMENDABLE}
@@ -178,6 +181,18 @@ def test_an_abandoned_upload_is_swept(company: Tenant) -> None:
         f"The {named(upload.row)} was abandoned by its sender, {NOT_SWEPT}",
         "  A sweep has ended it.",
     ]
+    assert fsck() == []
+
+
+def test_an_expired_upload_in_parts_is_deleted(company: Tenant) -> None:
+    upload = company.resumable_upload
+    expired = ResumableUpload.unscoped.filter(pk=upload.pk)
+    expired.update(expires_at=timezone.now() - timedelta(hours=2))
+    sentence = (
+        f"The upload {upload.pk} (“{upload.name}” of client {upload.client_id}) has expired, and "
+        "no sweep has deleted it: is a worker running on the machine that has it?"
+    )
+    assert fsck(fix=True) == [sentence, "  It was deleted."]
     assert fsck() == []
 
 

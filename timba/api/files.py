@@ -15,6 +15,7 @@ from timba.accounts.models import User
 from timba.api.answers import READ_AS_EXAMPLE, AnswersField
 from timba.api.authentication import actor_of
 from timba.api.consignments import get_linked_consignment
+from timba.api.file_fields import LOG_LINK_HELP, get_link_targets
 from timba.api.http import (
     ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
@@ -31,12 +32,7 @@ from timba.api.http import (
 from timba.api.idempotency import idempotent
 from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.uploads import (
-    LOG_LINK_HELP,
-    FileUploadSerializer,
-    OneFileView,
-    get_link_targets,
-)
+from timba.api.uploads import FileUploadSerializer, OneFileView
 from timba.files.changes import Links
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File

@@ -37,6 +37,7 @@ from timba.api.roles import RestRolesView, RestRoleView, RolesView, RoleView
 from timba.api.statistics import CityStatisticsView
 from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView
 from timba.api.tokens import RefreshView, RevokeView, TokenView
+from timba.api.tus import TusUploadsView, TusUploadView
 from timba.api.users import RestUsersView, RestUserView, UsersView, UserView
 from timba.urls import path
 
@@ -91,6 +92,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/files/<uuid:pk>/annotated/", AnnotatedView.as_view(), name="annotated"),
     path("api/files/<uuid:pk>/retry/", RetryView.as_view(), name="retry"),
     path("api/files/<uuid:pk>/restore/", RestoreView.as_view(), name="restore-file"),
+    path("api/files/tus/", TusUploadsView.as_view(), name="tus-uploads"),
+    path("api/files/tus/<uuid:pk>/", TusUploadView.as_view(), name="tus-upload"),
     path("api/import-profiles/", ImportProfilesView.as_view(), name="import-profiles"),
     path("api/import-profiles/<int:pk>/", ImportProfileView.as_view(), name="import-profile"),
     path("temperature-readings/", CitiesView.as_view(), name="cities"),

@@ -12,6 +12,7 @@ from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
 from timba.files.headers import MAX_HEADER
+from timba.files.resumable.models import ResumableUpload  # noqa: F401 - Django looks for it here
 
 MAX_FILE_NAME = 255
 

@@ -79,6 +79,7 @@ LEFT_OUT: Final = {
     "api.healthprobe": "holds nothing",
     "events.processlease": "belongs to a running process",
     "files.erasurehold": "belongs to a running process",
+    "files.resumableupload": "names bytes that have not been accepted yet",
 }
 
 

@@ -21,6 +21,8 @@ from timba.errors import Conflict
 from timba.files.leases import lost_files
 from timba.files.models import File
 from timba.files.registry import processors
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.purging import purge_expired
 from timba.files.services import process_again
 from timba.files.sweeping import ABANDONED_AFTER, sweep_files
 from timba.files.usage import find_wrong_counts, recount
@@ -43,6 +45,7 @@ def check_rows(*, deep: bool) -> Iterator[Finding]:
     yield from _barcodes_without_key()
     yield from _wrong_usage()
     yield from _unswept_files()
+    yield from _unswept_parts()
     yield from _wrong_digests()
     yield from _wrong_city_totals()
     yield from _staged_totals()
@@ -67,6 +70,7 @@ def _foreign_rows() -> Iterator[Finding]:
         (File.unscoped.all(), "consignment"),
         (File.unscoped.all(), "log"),
         (CityTotals.unscoped.all(), "file"),
+        (ResumableUpload.unscoped.all(), "file"),
         (User.unscoped.filter(role__client__isnull=False), "role"),
     ]
     for rows, parent in references:
@@ -164,6 +168,25 @@ def _sweep(rows: QuerySet[File]) -> str:
     if rows.exists():
         raise Conflict
     return "A sweep has ended it."
+
+
+def _unswept_parts() -> Iterator[Finding]:
+    """Yield unfinished resumable uploads that should have been deleted long ago."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    rows = ResumableUpload.unscoped.filter(expires_at__lt=long_ago)
+    for upload in rows.order_by("expires_at").iterator():
+        yield Finding(
+            sentence=f"The upload {upload.pk} (“{upload.name}” of client {upload.client_id}) has "
+            "expired, and no sweep has deleted it: is a worker running on the machine that has it?",
+            mend=partial(_purge_upload, rows.filter(pk=upload.pk)),
+        )
+
+
+def _purge_upload(rows: QuerySet[ResumableUpload]) -> str:
+    purge_expired()
+    if rows.exists():
+        raise Conflict
+    return "It was deleted."
 
 
 def _wrong_digests() -> Iterator[Finding]:

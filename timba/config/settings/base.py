@@ -209,6 +209,7 @@ CELERY_BEAT_SCHEDULE = {
 PURGES = [
     "timba.accounts.purging.purge_expired",
     "timba.api.idempotency.purge_expired",
+    "timba.files.resumable.purging.purge_expired",
 ]
 
 # --- Consignments --------------------------------------------------------------------------------
@@ -362,6 +363,12 @@ CORS_ALLOW_HEADERS = [
     "if-none-match",
     "if-range",
     "range",
+    "tus-resumable",
+    "upload-checksum",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
+    "x-http-method-override",
     "x-request-id",
 ]
 CORS_EXPOSE_HEADERS = [
@@ -372,6 +379,17 @@ CORS_EXPOSE_HEADERS = [
     "Location",
     "Repr-Digest",
     "Retry-After",
+    "Timba-File-Id",
+    "Timba-Task-Id",
+    "Tus-Checksum-Algorithm",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Upload-Expires",
+    "Upload-Length",
+    "Upload-Metadata",
+    "Upload-Offset",
     "X-Request-ID",
 ]
 
