@@ -76,6 +76,7 @@ READ_WITHOUT_PARAMETERS: Final = [
     "api/files/", "api/files/{file_id}/", "api/files/{file_id}/content/",
     "api/import-profiles/", "api/import-profiles/{import_profile_id}/",
     "api/files/{file_id}/rejects/", "api/files/{file_id}/annotated/",
+    "api/files/{file_id}/preview/",
     "temperature-readings/", "temperature-readings/{city_id}/",
     "api/notes/", "api/notes/{note_id}/",
 ]

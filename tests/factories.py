@@ -150,12 +150,15 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
     file = link_file(actor=user, file=file, consignment=consignment, log=log)
-    # A tally would have an annotated copy; this one file represents every kind.
-    annotated = Derivative.objects.create(
-        file=file, run=file.run, role="annotated", storage_key=new_key(), is_current=True
-    )
-    with store().create(annotated.storage_key) as stored:
-        stored.write(word.encode())
+    # A tally would have an annotated copy, a photo previews; this one file represents every kind.
+    for name in ("annotated", "preview_256", "preview_1024"):
+        derivative = Derivative.objects.create(
+            file=file, run=file.run, role=name, storage_key=new_key(), is_current=True
+        )
+        with store().create(derivative.storage_key) as stored:
+            stored.write(word.encode())
+    File.unscoped.filter(pk=file.pk).update(has_preview=True)
+    file.refresh_from_db()
     profile = ImportProfile.unscoped.create(
         pk=first_id + 7000, kind="tally", header=word, header_digest=word, read_as={}, **of_user
     )

@@ -80,6 +80,8 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "processing.recorded": _DATABASE,
     "processing.event_written": _DATABASE,
     "processing.settled": _EXIT_ONLY,
+    "previews.named": _DATABASE,
+    "previews.stored": _DATABASE,
     "sandbox.child_started": _EXIT_ONLY,
     "sandbox.copied": _WRITING,
     "sandbox.request_sent": _EXIT_ONLY,

@@ -36,6 +36,7 @@ PATHS = {
     "/api/files/{id}/content/": "GET",
     "/api/files/{id}/rejects/": "GET",
     "/api/files/{id}/annotated/": "GET",
+    "/api/files/{id}/preview/": "GET",
     "/api/files/{id}/retry/": "POST",
     "/api/files/retry-failed/": "POST",
     "/api/import-profiles/": "GET",

@@ -7,6 +7,7 @@ written to, and at the second point of a transaction, one store is enough.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import traceback
@@ -17,7 +18,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests.crashes.conftest import Install, Store
@@ -25,7 +26,8 @@ from tests.crashes.installation import LARGE, Installation
 from tests.crashes.invariants import ERRORS, check, uploaded
 from timba import failpoints
 from timba.files.leases import MAX_ATTEMPTS
-from timba.files.models import File
+from timba.files.models import Derivative, File
+from timba.files.previews import mend_preview
 from timba.files.receiving import Upload
 from timba.files.s3 import S3Storage
 from timba.files.storage import LocalStorage
@@ -178,6 +180,14 @@ def upload_photo(site: Installation) -> None:
     site.upload("photo")
     site.work()
     site.relay()
+
+
+def make_previews_again(site: Installation) -> None:
+    """Make the previews of a photo again, as `fsck` does with lost ones."""
+    upload_photo(site)
+    for preview in Derivative.objects.filter(role__startswith="preview", is_current=True):
+        with contextlib.suppress(OperationalError):
+            mend_preview(preview)
 
 
 def retry_failure(site: Installation) -> None:
@@ -368,6 +378,14 @@ def test_a_crash_after_a_file_is_claimed_lets_another_worker_claim_it(crash_loca
 
 def test_a_crash_after_a_derivative_is_named_leaves_no_row_of_a_dead_run(crash: Crash) -> None:
     crash("processing.derivative_named", upload_readings)
+
+
+def test_a_crash_after_a_preview_is_named_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("previews.named", make_previews_again)
+
+
+def test_a_crash_after_a_preview_is_stored_leaves_no_orphan(crash_local: Crash) -> None:
+    crash_local("previews.stored", make_previews_again)
 
 
 def test_a_crash_after_a_derivative_is_begun_leaves_no_object_of_a_dead_run(crash: Crash) -> None:

@@ -32,7 +32,7 @@ def picture(seed: int) -> Image.Image:
 def hash_of(image: Image.Image, **options: int) -> int:
     content = io.BytesIO()
     image.save(content, "JPEG", **options)
-    return int(read_photo(MemorySource(content.getvalue()))["phash"], 16)
+    return int(read_photo(MemorySource(content.getvalue())).findings["phash"], 16)
 
 
 def flip(phash: str, *bits: int) -> str:

@@ -33,6 +33,7 @@ from timba.api.files import (
 from timba.api.import_profiles import ImportProfilesView, ImportProfileView
 from timba.api.logs import LogsView, LogView, RestLogsView, RestLogView
 from timba.api.notes import NotesView, NoteView
+from timba.api.previews import PreviewView
 from timba.api.roles import RestRolesView, RestRoleView, RolesView, RoleView
 from timba.api.statistics import CityStatisticsView
 from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView
@@ -90,6 +91,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/files/<uuid:pk>/content/", ContentView.as_view(), name="content"),
     path("api/files/<uuid:pk>/rejects/", RejectsView.as_view(), name="rejects"),
     path("api/files/<uuid:pk>/annotated/", AnnotatedView.as_view(), name="annotated"),
+    path("api/files/<uuid:pk>/preview/", PreviewView.as_view(), name="preview"),
     path("api/files/<uuid:pk>/retry/", RetryView.as_view(), name="retry"),
     path("api/files/<uuid:pk>/restore/", RestoreView.as_view(), name="restore-file"),
     path("api/files/tus/", TusUploadsView.as_view(), name="tus-uploads"),

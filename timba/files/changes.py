@@ -136,7 +136,7 @@ def make_pending(file: File, *, keeps_result: bool = False) -> None:
     file.status, file.attempts = File.Status.PENDING, 0
     file.progress, file.rows_read, file.error = 0.0, None, ""
     if not keeps_result:
-        file.run, file.result, file.asks = None, None, None
+        file.run, file.result, file.asks, file.has_preview = None, None, None, False
     file.processed_at = file.lease_until = None
     # A worker whose lease expired, and that resumes, can no longer write.
     file.fencing_token += 1

@@ -103,6 +103,8 @@ class File(TenantModel):
     # Of a long file while it is being read; afterwards its result has the number.
     rows_read = models.BigIntegerField(null=True)
     result = OrderedJSONField(null=True)
+    # Whether there are previews among the objects of its run.
+    has_preview = models.BooleanField(default=False)
     error = models.CharField(max_length=1000, blank=True)
     random_number = models.PositiveSmallIntegerField(default=1)
     uploaded_at = models.DateTimeField(auto_now_add=True)
@@ -258,6 +260,8 @@ class Derivative(models.Model):
         REJECTS = "rejects"
         READINGS = "readings"
         ANNOTATED = "annotated"
+        PREVIEW_256 = "preview_256"
+        PREVIEW_1024 = "preview_1024"
 
     # The unique constraint, which begins with the file, is its index.
     file = models.ForeignKey(
@@ -265,6 +269,7 @@ class Derivative(models.Model):
     )
     run = models.PositiveIntegerField()
     is_current = models.BooleanField(default=False)
+    # One of these, or `page_<number>_<size>`: the preview of a page that was asked for.
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     # Of the object, set when it is complete; those of earlier versions have neither.

@@ -10,7 +10,10 @@ from timba.files.processors.base import Findings, Job, Processor, ReadResult
 from timba.files.processors.photo import read_photo
 from timba.files.similar import split_hash
 
-RESULT_FIELDS: Final = ("width", "height", "format", "taken_at", "camera", "has_gps", "phash")
+RESULT_FIELDS: Final = (
+    *("width", "height", "format", "taken_at", "camera"),
+    *("has_gps", "latitude", "longitude", "phash"),
+)
 
 
 class PhotoProcessor(Processor):
@@ -36,5 +39,9 @@ def record_photo(file: File, findings: Findings) -> None:
 
 
 PROCESSOR: Final = PhotoProcessor(
-    kind=File.Kind.PHOTO, read=read_photo, record=record_photo, result_fields=RESULT_FIELDS
+    kind=File.Kind.PHOTO,
+    read=read_photo,
+    record=record_photo,
+    result_fields=RESULT_FIELDS,
+    makes_previews=True,
 )

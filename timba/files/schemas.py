@@ -26,7 +26,9 @@ _RESULT: Final = {
     "format": "JPEG",
     "taken_at": "2026-03-02T08:10:44",
     "camera": "Pixel 8",
-    "has_gps": False,
+    "has_gps": True,
+    "latitude": 56.946285,
+    "longitude": 24.105078,
     "phash": "d1c4a59b6e2f3087",
     "linked_by": None,
 }
@@ -40,7 +42,8 @@ _ABOUT_RESULT: Final = (
     "What processing found; null until then. A temperature file that is read again keeps its "
     "result until the new one stands. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
-    "`format`, `taken_at`, `camera`, `has_gps`, `phash` (a perceptual hash) and `linked_by` "
+    "`format`, `taken_at`, `camera`, `has_gps`, `latitude` and `longitude` (degrees; null unless "
+    "`has_gps`), `phash` (a perceptual hash) and `linked_by` "
     "(`name` or `code`, where the name or a code in the picture is the barcode of the log "
     "`log_id`; null where a user has linked it, or there is no log); documents `pages`, "
     "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
@@ -90,7 +93,11 @@ class FileSchema(TypedDict):
         datetime | None, "When processing ended (UTC, ISO 8601); null until then.", UPDATED
     ]
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
-    preview_url: Annotated[str | None, "Path of a preview; null where there is none.", None]
+    preview_url: Annotated[
+        str | None,
+        "Path of a preview, to which `?size=256` may be added; null where there is none.",
+        f"/api/files/{FILE_ID}/preview/",
+    ]
     dry_run: NotRequired[Annotated[bool, _ABOUT_DRY_RUN, True]]
     deleted_at: NotRequired[
         Annotated[datetime, "When it was deleted (UTC, ISO 8601); absent unless it is.", UPDATED]
@@ -211,7 +218,7 @@ def serialize_file(file: File) -> FileSchema:
         uploaded_at=file.uploaded_at,
         processed_at=file.processed_at,
         file_url=f"/api/files/{file.pk}/content/",
-        preview_url=None,
+        preview_url=f"/api/files/{file.pk}/preview/" if file.has_preview else None,
     )
     if file.dry_run:
         data["dry_run"] = True

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "backup": "Back up all rows and files into a folder, which earlier backups may share.",
     "restore": "Restore a backup into an empty database and an empty store of files.",
     "fsck": "Check that rows, stored files, totals and events agree; exit with 1 if they do not.",
+    "make_previews": "Make the previews of photos and PDFs that were processed without.",
     "csu": "Create the administrator `admin`; if there is one, change nothing.",
     "changepassword": "Change a user's password, and sign the user out everywhere.",
 }

@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from timba.errors import Conflict
 from timba.files.models import HAS_OBJECT, Derivative, File
+from timba.files.previews import is_preview, mend_preview
 from timba.files.registry import processors
+from timba.files.sandbox import SandboxUnavailable
 from timba.files.services import process_again
 from timba.files.storage import (
     KEY_PATTERN,
@@ -91,7 +93,8 @@ def _finding(row: File | Derivative, what: str) -> Finding:
     sentence, key = f"{_describe_object(row)} {what}.", f"Its key is {row.storage_key}."
     if isinstance(row, File):
         return Finding(sentence=f"{sentence} {_FROM_BACKUP} {key}")
-    return Finding(sentence=f"{sentence} {key}", mend=partial(_derive_again, row.file))
+    mend = partial(_make_preview, row) if is_preview(row) else partial(_derive_again, row.file)
+    return Finding(sentence=f"{sentence} {key}", mend=mend)
 
 
 def _describe_object(row: File | Derivative) -> str:
@@ -106,6 +109,15 @@ def _derive_again(file: File) -> str:
         raise Conflict
     process_again(file)
     return "The file is processed again, by the next free worker."
+
+
+def _make_preview(derivative: Derivative) -> str:
+    """Make a preview again, which changes no result."""
+    try:
+        is_made = mend_preview(derivative)
+    except SandboxUnavailable:
+        raise Conflict from None
+    return "It was made again." if is_made else "It was forgotten: it cannot be made again."
 
 
 def _rows_with_objects(keys: Q) -> Iterator[File | Derivative]:

@@ -1,15 +1,18 @@
-"""Reads PDFs in the sandbox: the number of pages, the metadata, and the amount of text."""
+"""Reads PDFs in the sandbox: the number of pages, the metadata, the amount of text; draws pages."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final, Protocol
 
 import pypdfium2 as pdfium
 from pypdfium2.raw import FORMTYPE_XFA_FULL
 
-from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.files.processors.base import FileRefused, Findings, Processor, ReadResult, Source
 from timba.files.processors.pdf_metadata import read_metadata
+from timba.files.processors.pictures import MAX_SIZE, SIZES, encode_previews
 
 MAX_PAGES: Final = 5000
 LOCKED: Final = "The PDF is locked with a password. Save it without one and upload that."
@@ -17,10 +20,23 @@ DAMAGED: Final = "The PDF is damaged or cut off. Save it again and upload that."
 # The page that a form shows where the program cannot draw it.
 _PLACEHOLDER: Final = "If this message is not eventually replaced by the proper contents"
 _PLACEHOLDER_CHARACTERS: Final = 200
+NOT_DRAWN: Final = "The page cannot be drawn."
+_FIRST_PAGE: Final[Mapping[str, Any]] = {"page": 1, "sizes": SIZES}
+# Rounding up must not make a side a pixel longer.
+_BELOW_ONE: Final = 1 - 1e-6
 NEEDS_ADOBE_READER: Final = (
     "This form shows only in Adobe Reader: what is here is the page that asks to wait. "
     "Open it there, print it to a PDF and upload that."
 )
+
+
+class PageSource(Source, Protocol):
+    """A PDF, with an extra input: JSON of `{"page": number from 1, "sizes": [pixels]}`, or none.
+
+    Without, it is the first page in all sizes.
+    """
+
+    def open_extra(self) -> BinaryIO: ...
 
 
 def read_document(source: Source) -> Findings:
@@ -31,12 +47,7 @@ def read_document(source: Source) -> Findings:
     """
     with source.open() as stream:
         content = stream.read()
-    try:
-        document = pdfium.PdfDocument(content)
-    except pdfium.PdfiumError as error:
-        locked = "password" in str(error).lower()
-        raise FileRefused(LOCKED if locked else DAMAGED) from None
-    with contextlib.closing(document):
+    with contextlib.closing(_open(content)) as document:
         pages = len(document)
         if pages > MAX_PAGES:
             raise FileRefused(f"The PDF has {pages} pages; {MAX_PAGES} is the most.")
@@ -52,6 +63,33 @@ def read_document(source: Source) -> Findings:
             return {**findings, "text_chars": None, "warnings": [warning]}
         characters = sum(_count_characters(document, number) for number in range(pages))
         return {**findings, "text_chars": characters}
+
+
+def draw_page(source: PageSource) -> ReadResult:
+    """Return previews of a page as objects; raise FileRefused where it cannot be drawn.
+
+    Whatever the size of the page is, it is drawn with 1,024 pixels on its longest side.
+    """
+    with source.open() as stream, source.open_extra() as extra_stream:
+        content, extra = stream.read(), extra_stream.read()
+    asked = json.loads(extra) if extra else _FIRST_PAGE
+    with contextlib.closing(_open(content)) as document:
+        document.init_forms()  # without, what was filled into a form is not drawn
+        try:
+            page = document[asked["page"] - 1]
+            scale = MAX_SIZE * _BELOW_ONE / max(page.get_size())
+            picture = page.render(scale=scale).to_pil().convert("RGB")
+        except (pdfium.PdfiumError, IndexError, ArithmeticError, ValueError):
+            raise FileRefused(NOT_DRAWN) from None
+        return ReadResult(findings={}, objects=encode_previews(picture, asked["sizes"]))
+
+
+def _open(content: bytes) -> pdfium.PdfDocument:
+    try:
+        return pdfium.PdfDocument(content)
+    except pdfium.PdfiumError as error:
+        locked = "password" in str(error).lower()
+        raise FileRefused(LOCKED if locked else DAMAGED) from None
 
 
 def _is_placeholder(document: pdfium.PdfDocument) -> bool:
@@ -77,4 +115,4 @@ def _count_characters(document: pdfium.PdfDocument, number: int) -> int:
         return max(count, 0)
 
 
-PROCESSOR = Processor(kind="document", read=read_document)
+PROCESSOR = Processor(kind="document", read=read_document, makes_previews=True, draw=draw_page)
