@@ -116,6 +116,7 @@ API: Final = [
     E("POST",   "api/consignments/",                       "consignments.write", CONSIGNMENT,                      201),
     E("PATCH",  "api/consignments/{consignment_id}/",      "consignments.write", NAME,                             200),
     E("DELETE", "api/consignments/{consignment_id}/",      "consignments.write", {},                               204),
+    E("POST",   "api/consignments/{deleted_consignment_id}/restore/", "consignments.write", {},                    200),
     E("POST",   "api/consignments/{consignment_id}/logs/", "logs.write",         LOG,                              201),
     E("PATCH",  "api/logs/{log_id}/",                      "logs.write",         LOG,                              200),
     E("DELETE", "api/logs/{log_id}/",                      "logs.write",         {},                               204),

@@ -15,7 +15,7 @@ from factory.django import DjangoModelFactory
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.barcode_text import barcode_key
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.outbox import publish
 from timba.files.models import Derivative, File, ImportProfile
 from timba.files.resumable.models import ResumableUpload
@@ -90,6 +90,7 @@ class Tenant:
     colleague: User
     role: Role
     consignment: Consignment
+    deleted_consignment: DeletedConsignment
     log: Log
     note: Note
     file: File
@@ -104,6 +105,7 @@ class Tenant:
         names = ("client", "role", "consignment", "log", "note", "file")
         names += ("import_profile", "resumable_upload")
         ids = {f"{name}_id": getattr(self, name).pk for name in names}
+        ids["deleted_consignment_id"] = self.deleted_consignment.pk
         ids |= {"user_id": self.colleague.pk, "role": self.role.pk, "city_id": self.city_id}
         return {**ids, "task_id": self.file.task_id}
 
@@ -137,6 +139,25 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         **sizes,
         **of_user,
     )
+    deleted = DeletedConsignment.objects.create(
+        pk=first_id + 2999,  # the next consignment gets a higher id
+        name=f"{word} deleted",
+        type="pinewood",
+        log_count=1,
+        volume="0.360",
+        deleted_at=timezone.now(),
+        deleted_by=user,
+        links={},
+        **of_user,
+    )
+    DeletedLog.objects.create(
+        pk=first_id + 3999,
+        consignment=deleted,
+        barcode=f"{word} deleted",
+        barcode_key=barcode_key(f"{word} deleted"),
+        **sizes,
+        **of_user,
+    )
     note = Note.objects.create(
         pk=first_id + 5000, client=client, title=word, content=word, consignment=consignment
     )
@@ -162,7 +183,14 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     profile = ImportProfile.unscoped.create(
         pk=first_id + 7000, kind="tally", header=word, header_digest=word, read_as={}, **of_user
     )
-    rows = {"role": role, "consignment": consignment, "log": log, "note": note, "file": file}
+    rows = {
+        "role": role,
+        "consignment": consignment,
+        "deleted_consignment": deleted,
+        "log": log,
+        "note": note,
+        "file": file,
+    }
     rows["import_profile"] = profile
     rows["resumable_upload"] = ResumableUpload.unscoped.create(
         name=f"{word}.csv",

@@ -97,6 +97,7 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "sweeping.derivatives_erased": _DATABASE,
     "sweeping.original_erased": _DATABASE,
     "sweeping.notifications_recorded": _EXIT_ONLY,
+    "trash.logs_copied": _DATABASE,
     "outbox.numbered": _DATABASE,
     "relay.delivered": _DATABASE,
     "relay.marked": _DATABASE,

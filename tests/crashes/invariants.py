@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Final
 
 from tests.crashes.installation import UPLOADS, Installation
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.models import OutboxEvent, Stream
+from timba.files.events import TOPIC
 from timba.files.models import Derivative, File
 from timba.files.processing import LOST
 from timba.files.resumable.models import ResumableUpload
@@ -32,6 +34,8 @@ def check(site: Installation) -> None:
     _check_files(site)
     _check_objects(site)
     _check_events(site)
+    if "consignment" in site.acknowledged:
+        _check_consignment(site)
     if (site.folder / "lake.sqlite3").exists():
         _check_lake(site)
 
@@ -96,7 +100,8 @@ def _check_events(site: Installation) -> None:
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     lives: defaultdict[str, str] = defaultdict(str)
     for event in events:
-        lives[event.key] += event.type.rpartition(".")[2] + " "
+        if event.topic == TOPIC:
+            lives[event.key] += event.type.rpartition(".")[2] + " "
     files = uploaded(site)
     assert lives.keys() == set(files.values())
     for step, file_id in files.items():
@@ -108,6 +113,22 @@ def _check_events(site: Installation) -> None:
         if int(message["ce_sequence"]) > len(consumed):
             consumed.append((message["key"], message["ce_type"]))
     assert consumed == [(event.key, event.type) for event in events]
+
+
+def _check_consignment(site: Installation) -> None:
+    """Check that the consignment is there with its log, that nothing is left, and its events."""
+    consignment = Consignment.unscoped.get()
+    assert consignment.pk == site.acknowledged["consignment"]["id"]
+    assert Log.unscoped.get().consignment == consignment
+    assert (consignment.log_count, consignment.volume) == (1, Decimal("0.360"))
+    assert not DeletedConsignment.unscoped.exists()
+    assert not DeletedLog.unscoped.exists()
+    types = OutboxEvent.objects.exclude(topic=TOPIC).order_by("sequence")
+    assert [kind.removeprefix("timba.") for kind in types.values_list("type", flat=True)] == [
+        *("consignment.created", "log.created"),
+        *("log.deleted", "consignment.deleted"),
+        *("consignment.created", "log.created"),
+    ]
 
 
 def _check_lake(site: Installation) -> None:

@@ -35,6 +35,9 @@ from timba.files.storage import LocalStorage
 # An installation has a SQLite database of its own.
 pytestmark = pytest.mark.only_on("sqlite")
 
+CONSIGNMENT = {"name": "Lorry 7", "type": "hardwood"}
+LOG = {"length": 4, "breadth": 30, "height": 30}
+
 Scenario = Callable[[Installation], None]
 Crash = Callable[[str, Scenario], None]
 # How often a scenario passes each failpoint when nothing fails.
@@ -247,6 +250,29 @@ def restore_file(site: Installation) -> None:
     site.relay()
 
 
+def delete_and_restore_a_consignment(site: Installation) -> None:
+    """Delete a consignment with a log, and restore it."""
+    site.upload("text")
+    site.work()
+    consignment = site.repeat("consignment", partial(_post, site, "", CONSIGNMENT), final=(201,))
+    path = f"{consignment['id']}/"
+    site.repeat("log", partial(_post, site, f"{path}logs/", LOG), final=(201,))
+    # 404: it was deleted before.
+    delete = partial(site.client.delete, f"/api/consignments/{path}")
+    site.repeat("deletion", delete, final=(204, 404))
+    site.repeat("restoration", partial(_post, site, f"{path}restore/", {}), final=(200,))
+    site.relay()
+
+
+def _post(site: Installation, path: str, body: dict[str, Any]) -> Any:
+    return site.client.post(
+        f"/api/consignments/{path}",
+        body,
+        content_type="application/json",
+        headers={"Idempotency-Key": f"consignments/{path}"},
+    )
+
+
 def sweep_leftovers(site: Installation) -> None:
     """Remove what a crashed process left behind."""
     if not site.acknowledged:
@@ -442,6 +468,12 @@ def test_a_crash_while_a_file_is_read_again_counts_each_reading_once(
     install: Install, point: str
 ) -> None:
     fail_at(install, LocalStorage(location=""), point, read_again)
+
+
+def test_a_crash_halfway_through_a_deletion_or_a_restoration_moves_nothing(
+    crash_local: Crash,
+) -> None:
+    crash_local("trash.logs_copied", delete_and_restore_a_consignment)
 
 
 def test_a_crash_after_events_are_numbered_leaves_no_gap(crash_local: Crash) -> None:

@@ -19,7 +19,8 @@ from timba import failpoints
 from timba.accounts.models import Subscription, User
 from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import delete_consignment, open_consignment
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound, Unavailable
 from timba.events.models import OutboxEvent
 from timba.files import processing, sweeping, trash

@@ -20,7 +20,7 @@ from tests.factories import ClientFactory, Tenant
 from tests.runtime.conftest import Run
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, Subscription, User
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.models import OutboxEvent, Stream
 from timba.files.erasure import begin_erasure
 from timba.files.models import Derivative, File
@@ -86,6 +86,27 @@ def test_totals_of_consignments_are_those_of_their_logs(company: Tenant) -> None
     assert (event.type, event.actor_id) == ("timba.consignment.updated", None)
 
 
+def test_totals_of_deleted_consignments_are_those_of_their_logs(company: Tenant) -> None:
+    DeletedConsignment.unscoped.update(log_count=7, volume="0.361")
+    pk, client = company.deleted_consignment.pk, company.client.pk
+    says = f"The deleted consignment {pk} of client {client} says 7 logs with 0.361 m³"
+    events = OutboxEvent.objects.count()
+    assert fsck(fix=True) == [
+        f"{says}, and has 1 with 0.360 m³.",
+        "  Its totals were corrected.",
+    ]
+    assert fsck() == []
+    assert OutboxEvent.objects.count() == events
+
+
+def test_ids_of_deleted_rows_are_not_those_of_others(company: Tenant) -> None:
+    DeletedLog.unscoped.update(id=company.log.pk)
+    assert fsck(fix=True) == [
+        f"There is a log {company.log.pk}, and a deleted one with the same id.",
+        UNMENDABLE,
+    ]
+
+
 def test_older_logs_with_the_same_barcode_are_left_to_people(company: Tenant) -> None:
     log, client = company.log, company.client.pk
     size = {"length": 4, "breadth": 30, "height": 30, "volume": 0}
@@ -124,7 +145,7 @@ def test_rows_that_refer_to_another_client_are_found_and_left_to_people(company:
     other = ClientFactory(pk=9_000_001).pk
     role = Role.unscoped.create(client_id=other, name="foreign")
     User.unscoped.filter(pk=company.colleague.pk).update(role=role)
-    for model in (Log, Note, CityTotals):
+    for model in (Log, DeletedLog, Note, CityTotals):
         model.unscoped.update(client_id=other)
     ResumableUpload.unscoped.update(client_id=other, file=company.file)
     mine = company.client.pk
@@ -132,8 +153,10 @@ def test_rows_that_refer_to_another_client_are_found_and_left_to_people(company:
     log, file, user = company.log.pk, company.file.pk, company.colleague.pk
     its_file = f"and its file {file} to client {mine}."
     consignment = f"and its consignment {company.consignment.pk} to client {mine}."
+    deleted = f"and its consignment {company.deleted_consignment.pk} to client {mine}."
     assert fsck(fix=True)[::2] == [
         f"The log {log} belongs to client {other}, {consignment}",
+        f"The deleted log {company.log.pk - 1} belongs to client {other}, {deleted}",
         f"The note {company.note.pk} belongs to client {other}, {consignment}",
         f"The file {file} belongs to client {mine}, and its log {log} to client {other}.",
         f"The city totals {totals} belongs to client {other}, {its_file}",

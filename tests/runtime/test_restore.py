@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,15 @@ from tests.runtime.conftest import Run, manifest_path
 from tests.temperatures.uploads import receive_readings, settle_readings
 from timba.accounts.models import Subscription, User
 from timba.accounts.tokens import issue_tokens
-from timba.consignments.models import Consignment, Log
+from timba.consignments.logs import add_log
+from timba.consignments.models import Consignment, DeletedConsignment, Log
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment, restore_consignment
 from timba.events.models import OutboxEvent, Stream
 from timba.files.leases import claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.services import delete_file
+from timba.files.services import delete_file, link_file
 from timba.files.storage import store
 from timba.files.trash import deleted_files, restore_file
 from timba.notes.models import Note
@@ -57,7 +61,11 @@ EARLIER = {
     "files": "0003_standard_names",
     "notes": "0001_initial",
 }
-NEW_MODELS = {"files.importprofile"}
+NEW_MODELS = {
+    "consignments.deletedconsignment",
+    "consignments.deletedlog",
+    "files.importprofile",
+}
 # What a restore changes on purpose.
 CHANGED = {
     "accounts.user": "token_version",
@@ -152,6 +160,30 @@ def test_events_go_on_in_a_higher_epoch_and_ids_where_they_were(
         response = api_client_of(user).get(following)
         assert response.status_code == 409
         assert response.json()["detail"].endswith(f"Go on with after={event.epoch}.{read}.")
+
+
+def test_a_deleted_consignment_can_be_restored_from_a_backup_and_its_ids_are_not_given_again(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    load = open_consignment(
+        actor=company.user, client=company.client, name="Lorry 9", type="hardwood"
+    )
+    size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
+    log = add_log(actor=company.user, consignment=load, **size)
+    link_file(actor=company.user, file=company.file, consignment=load, log=log)
+    delete_consignment(actor=company.user, consignment=load)
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        user = User.unscoped.get(pk=company.user.pk)
+        new = open_consignment(actor=user, client=user.client, name="Lorry 10", type="hardwood")
+        added = add_log(actor=user, consignment=new, **size)
+        assert (new.pk, added.pk) == (load.pk + 1, log.pk + 1)
+        deleted = DeletedConsignment.unscoped.get(pk=load.pk)
+        restored = restore_consignment(actor=user, deleted=deleted)
+        assert (restored.pk, restored.logs.get().pk) == (load.pk, log.pk)
+        file = File.unscoped.get(pk=company.file.pk)
+        assert (file.consignment_id, file.log_id) == (load.pk, log.pk)
 
 
 def test_no_statistic_cached_before_a_restore_is_found_after_it(

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.clients import browser_of
 from tests.factories import ClientFactory, UserFactory
@@ -203,7 +204,7 @@ def test_consignment_is_changed(http_client: HttpClient, load: Consignment) -> N
 
 
 def test_confirmation_names_what_is_deleted_with_a_consignment(
-    owner: User, http_client: HttpClient, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment, settings: Settings
 ) -> None:
     measured(owner, load)
     measured(owner, load)
@@ -211,6 +212,9 @@ def test_confirmation_names_what_is_deleted_with_a_consignment(
     note = write_note(actor=owner, client=owner.client, title="Seal", consignment=load)
     page = http_client.get(f"/consignments/{load.pk}/edit/").content.decode()
     assert "Delete AB-0187? Its 2\xa0logs go with it. 1\xa0file and 1\xa0note stay" in page
+    assert "It can be restored for 7\xa0days. The history is kept." in page
+    settings.TIMBA_TRASH_DAYS = 0
+    assert "It can be restored" not in http_client.get(f"/consignments/{load.pk}/edit/").text
     assert http_client.post(f"/consignments/{load.pk}/delete/")["Location"] == "/consignments/"
     assert not Consignment.unscoped.exists()
     for left in (file, note):

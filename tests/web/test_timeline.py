@@ -111,6 +111,27 @@ def test_change_has_the_previous_value(
     assert entries[0] == f"Jānis {sentence}"
 
 
+def test_a_consignment_that_was_deleted_is_restored_with_its_logs() -> None:
+    logs = [str(number) for number in range(3)]
+    assert sentences(
+        event("consignment", "create", LOAD),
+        *(event("log", "create", LOG, key=key) for key in logs),
+        *(event("log", "delete", LOG, key=key) for key in logs),
+        event("consignment", "delete", LOAD),
+        event("consignment", "create", LOAD, actor=2),
+        *(event("log", "create", LOG, key=key, actor=2) for key in logs),
+        event("log", "create", LOG, key="8"),
+    ) == [
+        "Anna added the log TB-1",
+        "Jānis restored 3\xa0logs",
+        "Jānis restored the consignment",
+        "Anna deleted the consignment",
+        "Anna deleted 3\xa0logs",
+        "Anna added 3\xa0logs",
+        "Anna opened the consignment",
+    ]
+
+
 def test_similar_changes_in_a_row_by_one_user_are_one_entry() -> None:
     added = [event("log", "create", LOG, key=str(n), actor=2) for n in range(62)]
     uploaded = [event("file", "create", FILE, key=str(n)) for n in range(2)]

@@ -11,6 +11,7 @@ from timba.api.consignments import (
     ConsignmentView,
     RestConsignmentsView,
     RestConsignmentView,
+    RestoreConsignmentView,
 )
 from timba.api.docs import DocsView, IndexView, SchemaView
 from timba.api.downloads import (
@@ -80,6 +81,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/consignments/<int:pk>/tally.pdf", PdfView.as_view(), name="tally-pdf"),
     path("api/consignments/", RestConsignmentsView.as_view(), name="rest-consignments"),
     path("api/consignments/<int:pk>/", RestConsignmentView.as_view(), name="rest-consignment"),
+    path(
+        "api/consignments/<int:pk>/restore/",
+        RestoreConsignmentView.as_view(),
+        name="restore-consignment",
+    ),
     path("api/consignments/<int:pk>/logs/", RestLogsView.as_view(), name="rest-logs"),
     path("api/logs/<int:pk>/", RestLogView.as_view(), name="rest-log"),
     path("upload/", TemperatureUploadView.as_view(), name="upload-temperatures"),

@@ -24,9 +24,10 @@ def find_all_logs_by_key(client_id: int, keys: Iterable[str]) -> dict[str, list[
 
     Several logs have the same key only where they are older than keys.
     """
-    requested = list(dict.fromkeys(keys))
-    if not requested:
+    wanted = dict.fromkeys(keys)
+    if not wanted:
         return {}
+    requested = list(wanted)
     logs = Log.unscoped.filter(client_id=client_id)
     found: dict[str, list[Log]] = {}
     for start in range(0, len(requested), _BATCH_SIZE):
@@ -34,7 +35,7 @@ def find_all_logs_by_key(client_id: int, keys: Iterable[str]) -> dict[str, list[
         found |= {cast("str", log.barcode_key): [log] for log in batch}
     # An older log without a key has its barcode all the same.
     for log in logs.filter(barcode_key=None).order_by("pk"):
-        if (key := barcode_key(log.barcode)) in requested:
+        if (key := barcode_key(log.barcode)) in wanted:
             found.setdefault(key, []).append(log)
     return found
 

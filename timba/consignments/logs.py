@@ -27,7 +27,7 @@ from timba.consignments.barcodes import (
     find_logs_by_key,
     lock_counter_if_generated,
 )
-from timba.consignments.deletion import detach_related
+from timba.consignments.deletion import unlink_related
 from timba.consignments.events import log_event
 from timba.consignments.measures import MAX_TOTAL_VOLUME, check_measures, volume
 from timba.consignments.models import Consignment, Log, lock_consignment, lock_log
@@ -157,7 +157,7 @@ def delete_log(*, actor: User, log: Log) -> None:
     require(actor, Permission.WRITE_LOGS, client=log.client)
     with transaction.atomic():
         consignment, log = lock_log(log)
-        events = detach_related(actor=actor, consignment=consignment, log=log)
+        _, events = unlink_related(actor=actor, consignment=consignment, log=log)
         events.append(log_event("delete", log, actor=actor))
         _update_totals(consignment, count=-1, volume=-log.volume, actor=actor)
         log.delete()

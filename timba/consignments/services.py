@@ -1,4 +1,4 @@
-"""Writes of consignments; `logs` has those of their logs."""
+"""Writes of consignments; `logs` has those of their logs, `trash` deletes and restores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from django.db import transaction
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.deletion import detach_related
-from timba.consignments.events import consignment_event, log_event
+from timba.consignments.events import consignment_event
 from timba.consignments.models import (
     MAX_CONSIGNMENT_NAME,
     MAX_VEHICLE_NUMBER,
     Consignment,
-    Log,
+    DeletedConsignment,
     lock_consignment,
 )
 from timba.db.errors import translate_integrity_errors
@@ -91,34 +90,28 @@ def change_consignment(
 
 
 @retry_on_deadlock
-def recount_consignment(consignment: Consignment) -> None:
-    """Set the totals of a consignment to those of its logs, for `fsck`."""
+def recount_consignment(consignment: Consignment | DeletedConsignment) -> None:
+    """Set the totals of a consignment to those of its logs, for `fsck`.
+
+    Those of a deleted one are corrected without an event: its restoration publishes them.
+    """
     with transaction.atomic():
+        if isinstance(consignment, DeletedConsignment):
+            rows = DeletedConsignment.unscoped.filter(pk=consignment.pk)
+            count, volume = count_logs(rows.select_for_update().get())
+            rows.update(log_count=count, volume=volume)
+            return
         consignment = lock_consignment(consignment)
         consignment.log_count, consignment.volume = count_logs(consignment)
         consignment.save(update_fields=["log_count", "volume", "updated_at"])
         publish(consignment_event("update", consignment, actor=None))
 
 
-def count_logs(consignment: Consignment) -> tuple[int, Decimal]:
+def count_logs(consignment: Consignment | DeletedConsignment) -> tuple[int, Decimal]:
     """Return the number of a consignment's logs and their exact volume."""
     # SQLite adds decimals as binary fractions.
-    volumes = list(Log.unscoped.filter(consignment=consignment).values_list("volume", flat=True))
+    volumes = list(consignment.logs.values_list("volume", flat=True))
     return len(volumes), sum(volumes, Decimal(0))
-
-
-@retry_on_deadlock
-def delete_consignment(*, actor: User, consignment: Consignment) -> None:
-    """Delete a consignment and its logs, and unlink its files and notes."""
-    require(actor, Permission.WRITE_CONSIGNMENTS, client=consignment.client)
-    with transaction.atomic():
-        consignment = lock_consignment(consignment)
-        events = detach_related(actor=actor, consignment=consignment)
-        logs = Log.unscoped.filter(consignment=consignment)
-        events += [log_event("delete", log, actor=actor) for log in logs.order_by("pk")]
-        events.append(consignment_event("delete", consignment, actor=actor))
-        consignment.delete()
-        publish(*events)
 
 
 def _check_consignment(consignment: Consignment) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from functools import partial
 from typing import Any, Final, Unpack
 
 from django.db import transaction
-from django.db.models import Q
 
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
-from timba.consignments.models import Consignment, Log, lock_targets
+from timba.consignments.models import lock_targets
 from timba.db.transactions import retry_on_deadlock, write_transaction
 from timba.errors import Conflict
-from timba.events.outbox import Event, publish
+from timba.events.outbox import publish
 from timba.files import changes
 from timba.files.changes import Links, check_dry_run, make_pending
 from timba.files.events import file_event
@@ -128,23 +126,6 @@ def delete_file(*, actor: User, file: File) -> None:
     require(actor, Permission.WRITE_FILES, client=file.client)
     with write_transaction():
         publish(changes.delete(_lock_file(file), actor=actor))
-
-
-def unlink_files(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Lock the files of a log, or of a consignment and all its logs; return their update events.
-
-    Part of the deletion of that log or consignment, which sets the files' columns to null through
-    the foreign keys and publishes these events: see `CONSIGNMENT_DELETION_HOOKS`.
-    """
-    logs = Log.unscoped.filter(consignment=consignment)
-    conditions = {"log": Q(log__in=logs), "consignment": Q(consignment=consignment)}
-    if log is not None:
-        conditions = {"log": Q(log=log)}
-    unlinked: dict[uuid.UUID, File] = {}
-    for field, condition in conditions.items():
-        for file in File.unscoped.live().filter(condition).select_for_update().order_by("pk"):
-            setattr(unlinked.setdefault(file.pk, file), field, None)
-    return [file_event("update", file, actor=actor) for file in unlinked.values()]
 
 
 def _lock_file(file: File) -> File:

@@ -59,6 +59,8 @@ BACKED_UP: Final = (
     "places.city",
     "consignments.consignment",
     "consignments.log",
+    "consignments.deletedconsignment",
+    "consignments.deletedlog",
     "consignments.barcodecounter",
     "notes.note",
     "files.file",

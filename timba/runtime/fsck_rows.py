@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from timba.accounts.models import User
 from timba.consignments.barcode_text import barcode_key
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.consignments.services import count_logs, recount_consignment
 from timba.errors import Conflict
 from timba.files.leases import lost_files
@@ -42,6 +42,7 @@ def check_rows(*, deep: bool) -> Iterator[Finding]:
         yield from _damage(deep=deep)
     yield from _foreign_rows()
     yield from _wrong_consignments()
+    yield from _ids_in_use_again()
     yield from _barcodes_without_key()
     yield from _wrong_usage()
     yield from _unswept_files()
@@ -66,6 +67,7 @@ def _foreign_rows() -> Iterator[Finding]:
     """Yield rows that refer to rows of another client."""
     references: list[tuple[QuerySet[Any], str]] = [
         (Log.unscoped.all(), "consignment"),
+        (DeletedLog.unscoped.all(), "consignment"),
         (Note.unscoped.all(), "consignment"),
         (File.unscoped.all(), "consignment"),
         (File.unscoped.all(), "log"),
@@ -86,24 +88,34 @@ def _foreign_rows() -> Iterator[Finding]:
 
 
 def _wrong_consignments() -> Iterator[Finding]:
-    counted = Consignment.unscoped.annotate(
-        logs_found=Count("logs"), volume_found=Coalesce(Sum("logs__volume"), Decimal(0))
-    )
-    wrong = counted.exclude(log_count=F("logs_found"), volume=F("volume_found"))
-    for consignment in wrong.order_by("pk").iterator():
-        count, volume = count_logs(consignment)
-        if (count, volume) != (consignment.log_count, consignment.volume):
-            yield Finding(
-                sentence=f"The consignment {consignment.pk} of client {consignment.client_id} "
-                f"says {consignment.log_count} logs with {consignment.volume} m³, and has {count} "
-                f"with {volume} m³.",
-                mend=partial(_recount, consignment),
-            )
+    for model in (Consignment, DeletedConsignment):
+        counted = model.unscoped.annotate(
+            logs_found=Count("logs"), volume_found=Coalesce(Sum("logs__volume"), Decimal(0))
+        )
+        wrong = counted.exclude(log_count=F("logs_found"), volume=F("volume_found"))
+        for consignment in wrong.order_by("pk").iterator():
+            count, volume = count_logs(consignment)
+            if (count, volume) != (consignment.log_count, consignment.volume):
+                yield Finding(
+                    sentence=f"The {model._meta.verbose_name} {consignment.pk} of client "
+                    f"{consignment.client_id} says {consignment.log_count} logs with "
+                    f"{consignment.volume} m³, and has {count} with {volume} m³.",
+                    mend=partial(_recount, consignment),
+                )
 
 
-def _recount(consignment: Consignment) -> str:
+def _recount(consignment: Consignment | DeletedConsignment) -> str:
     recount_consignment(consignment)
     return "Its totals were corrected."
+
+
+def _ids_in_use_again() -> Iterator[Finding]:
+    """Yield deleted rows whose ids other rows have, so that they cannot be restored."""
+    for model, deleted in ((Consignment, DeletedConsignment), (Log, DeletedLog)):
+        both = deleted.unscoped.filter(pk__in=model.unscoped.values("pk")).order_by("pk")
+        for pk in both.values_list("pk", flat=True).iterator():
+            noun = model._meta.verbose_name
+            yield Finding(sentence=f"There is a {noun} {pk}, and a deleted one with the same id.")
 
 
 def _barcodes_without_key() -> Iterator[Finding]:

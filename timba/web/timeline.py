@@ -131,8 +131,8 @@ def _describe_change(change: Change) -> str:
     match change.noun, change.action:
         case "consignment", "create":
             return "opened the consignment"
-        case "consignment", "restore":
-            return "restored the consignment"
+        case "consignment", "delete" | "restore" as action:
+            return f"{action}d the consignment"
         case "consignment", _:
             return _describe_consignment_change(change)
         case "log", "update":

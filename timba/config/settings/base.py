@@ -210,14 +210,16 @@ PURGES = [
     "timba.accounts.purging.purge_expired",
     "timba.api.idempotency.purge_expired",
     "timba.files.resumable.purging.purge_expired",
+    "timba.consignments.trash.purge_expired",
 ]
 
 # --- Consignments --------------------------------------------------------------------------------
 
-# Called when a consignment or a log is deleted, to detach the rows of other apps.
+# Called when a consignment or a log is deleted or restored, to unlink and link the rows of other
+# apps.
 CONSIGNMENT_DELETION_HOOKS = [
-    "timba.files.services.unlink_files",
-    "timba.notes.services.unlink_notes",
+    "timba.files.consignment_links.DELETION_HOOK",
+    "timba.notes.services.DELETION_HOOK",
 ]
 
 # --- Cities --------------------------------------------------------------------------------------
@@ -253,6 +255,7 @@ TIMBA_MIN_FREE_BYTES = (
     if get_str("TIMBA_MIN_FREE_BYTES")
     else None
 )
+# Of deleted files and consignments.
 TIMBA_TRASH_DAYS = get_int("TIMBA_TRASH_DAYS", default=7, minimum=0, maximum=3_650)
 TIMBA_LEASE_SECONDS = get_int("TIMBA_LEASE_SECONDS", default=30, minimum=1, maximum=3_600)
 
