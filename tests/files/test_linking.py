@@ -221,8 +221,8 @@ def test_what_changes_while_a_photo_is_read_counts(
     log = add("B-123")
     file = receive(photo(), name="B-123.jpg")
 
-    def find_and_change(row: File) -> Any:
-        found = find_link(row)
+    def find_and_change(row: File, **options: Any) -> Any:
+        found = find_link(row, **options)
         monkeypatch.undo()
         change_of(owner, change, file, log)
         return found

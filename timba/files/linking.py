@@ -1,4 +1,4 @@
-"""Links a photo to the log whose barcode its name shows.
+"""Links a photo to the log whose barcode its name or a code in the picture shows.
 
 The logs of the photo's consignment count, or without one, those of its client. A photo is linked
 only where exactly one of them is meant, and only as long as no user has decided.
@@ -6,7 +6,7 @@ only where exactly one of them is meant, and only as long as no user has decided
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from timba.consignments.barcode_text import barcode_key
@@ -53,13 +53,20 @@ class FoundLink:
         file.log, file.consignment, file.linked_by = log, log.consignment, self.linked_by
 
 
-def find_link(file: File) -> FoundLink:
-    """Return the log that is found for a photo."""
+def find_link(file: File, *, read_codes: Callable[[], Iterable[str]]) -> FoundLink:
+    """Return the log that is found for a photo.
+
+    `read_codes` returns the texts of the codes in the picture. It takes time, and is called only
+    where there are logs and the name does not decide.
+    """
     nothing = FoundLink(scope=file.consignment_id)
     if not _may_be_linked(file) or not _has_logs(file):
         return nothing
     if log := _find_in_name(file):
         return FoundLink(scope=nothing.scope, log=log, linked_by=File.LinkedBy.NAME)
+    keys = {barcode_key(code) for code in read_codes()}
+    if log := _only_log(file, find_all_logs_by_key(file.owner_id, keys), keys):
+        return FoundLink(scope=nothing.scope, log=log, linked_by=File.LinkedBy.CODE)
     return nothing
 
 

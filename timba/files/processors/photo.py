@@ -154,7 +154,7 @@ def _read_image(image: Image.Image) -> ReadResult:
     # Decodes a large JPEG at a fraction of its size. All bytes are still read, so truncation is
     # detected.
     image.draft(image.mode, draft_size(image.size))
-    small = _grey(image).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
+    small = to_grey(image).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
     findings = {
         "width": width,
         "height": height,
@@ -176,7 +176,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def to_grey(image: Image.Image) -> Image.Image:
+    """Return the picture in 8-bit grey."""
     return to_eight_bits(image) if image.mode.startswith("I") else image.convert("L")
 
 
