@@ -231,7 +231,7 @@ def test_page_shows_all_that_belongs_to_it(
     measured(owner, load, "TB-1")
     name_city(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
     settle_readings("7,-3.24,2026-11-20T06:00Z\n7,4.5,2026-11-20T07:00Z\n", actor=owner)
-    photo = stored(owner.client, consignment=load, name="gate.jpg", kind="photo")
+    photo = stored(owner.client, consignment=load, name="gate.jpg", kind="photo", has_preview=True)
     stored(owner.client, consignment=load, name="cut.pdf", status="FAILURE", error="It is cut off.")
     stored(owner.client, name="elsewhere.txt")
     write_note(actor=owner, client=owner.client, title="Seal", content="88412", consignment=load)
@@ -243,7 +243,7 @@ def test_page_shows_all_that_belongs_to_it(
         "TB-1",
         "0.315",
         "−3.24 to 4.50",
-        f'src="/api/files/{photo.pk}/content/"',
+        f'src="/api/files/{photo.pk}/preview/?size=256"',
         "It is cut off.",
         "1 in FAILURE",
         "88412",
