@@ -39,6 +39,8 @@ def browser_of(user: User | None = None, **options: Any) -> Client:
 def filled(endpoint: Endpoint, ids: Mapping[str, Any]) -> dict[str, Any]:
     """Return the endpoint's minimal body: ids in place of ID, a file in place of bytes."""
     body = {name: ids[name] if value is ID else value for name, value in endpoint.body.items()}
+    if body.get("ids") == [ID]:
+        body["ids"] = [ids["file_id"]]
     return {
         name: SimpleUploadedFile("walked.csv", value) if isinstance(value, bytes) else value
         for name, value in body.items()

@@ -86,7 +86,7 @@ WRONG_VALUES: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("from", "to", "current_period_end", "email", "permissions"), STRANGE),
     **dict.fromkeys(("type", "plan", "status", "is_active", "quota_bytes"), STRANGE),
     **dict.fromkeys(("client_id", "user_id", "consignment_id", "log_id"), STRANGE),
-    **dict.fromkeys(("read_as", "dry_run"), STRANGE),
+    **dict.fromkeys(("read_as", "dry_run", "ids", "action"), STRANGE),
     **dict.fromkeys(("name", "address", "contact", "title"), TOO_LONG),
     **dict.fromkeys(("barcode", "time_zone", "vehicle_number"), TOO_LONG),
     **dict.fromkeys(("content", "password", "current_password", "refresh", "role", "username"), ()),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
 
+from timba.api.archive import ArchiveView
 from timba.api.batches import BatchView, TaskStatusView
+from timba.api.bulk import BulkView
 from timba.api.clients import ClientView, RestClientsView, RestClientView, SubscriptionView
 from timba.api.consignments import (
     ConsignmentsView,
@@ -92,6 +94,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/upload/", BatchView.as_view(), name="upload"),
     path("api/task-status/", TaskStatusView.as_view(), name="task-status"),
     path("api/files/", FilesView.as_view(), name="files"),
+    path("api/files/archive/", ArchiveView.as_view(), name="archive"),
+    path("api/files/bulk/", BulkView.as_view(), name="bulk"),
     path("api/files/retry-failed/", RetryFailedView.as_view(), name="retry-failed"),
     path("api/files/<uuid:pk>/", FileView.as_view(), name="file"),
     path("api/files/<uuid:pk>/content/", ContentView.as_view(), name="content"),
