@@ -16,8 +16,9 @@ from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
+from timba.db.text_search import index_words
 from timba.events.outbox import publish
-from timba.files.models import Derivative, File, ImportProfile
+from timba.files.models import Derivative, File, FileText, ImportProfile
 from timba.files.resumable.models import ResumableUpload
 from timba.files.resumable.parts import folder_id
 from timba.files.services import link_file
@@ -180,6 +181,9 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
             stored.write(word.encode())
     File.unscoped.filter(pk=file.pk).update(has_preview=True)
     file.refresh_from_db()
+    FileText.objects.create(
+        file=file, run=file.run, text=word, words=index_words(word, owner=client.pk).words
+    )
     profile = ImportProfile.unscoped.create(
         pk=first_id + 7000, kind="tally", header=word, header_digest=word, read_as={}, **of_user
     )

@@ -73,6 +73,7 @@ POINTS: Final[Mapping[str, Mapping[str, Exception]]] = {
     "s3.multipart_completed": _SERVER,
     "s3.erased": _SERVER,
     "s3.parts_listed": _SERVER,
+    "indexing.text_staged": _DATABASE,
     "processing.claimed": _DATABASE,
     "processing.derivative_named": _DATABASE,
     "processing.derivative_begun": _WRITING,

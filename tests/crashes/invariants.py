@@ -12,7 +12,7 @@ from tests.crashes.installation import UPLOADS, Installation
 from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.models import OutboxEvent, Stream
 from timba.files.events import TOPIC
-from timba.files.models import Derivative, File
+from timba.files.models import Derivative, File, FileText
 from timba.files.processing import LOST
 from timba.files.resumable.models import ResumableUpload
 from timba.files.resumable.parts import files_in_folder
@@ -79,6 +79,7 @@ def _check_objects(site: Installation) -> None:
     accepted = {str(file_id) for file_id in ResumableUpload.unscoped.values_list("file", flat=True)}
     assert accepted == {file_id for step, file_id in uploaded(site).items() if step == "parts"}
     runs = set(CityTotals.unscoped.values_list("file_id", "run"))
+    runs |= set(FileText.objects.values_list("file_id", "run"))
     assert runs <= set(rows.values_list("pk", "run"))
 
 

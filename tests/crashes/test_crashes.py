@@ -418,6 +418,10 @@ def test_a_crash_after_a_derivative_is_begun_leaves_no_object_of_a_dead_run(cras
     crash("processing.derivative_begun", upload_readings)
 
 
+def test_a_crash_after_a_text_is_staged_keeps_one_text(crash_local: Crash) -> None:
+    crash_local("indexing.text_staged", upload_text)
+
+
 def test_a_crash_after_a_file_is_read_processes_it_again(crash: Crash) -> None:
     crash("processing.read", upload_readings)
 

@@ -23,7 +23,7 @@ from timba.consignments.models import Consignment, Log
 from timba.db.errors import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
-from timba.files.models import Derivative, File, ImportProfile
+from timba.files.models import Derivative, File, FileText, ImportProfile
 from timba.files.resumable.models import ResumableUpload
 from timba.notes.models import Note
 from timba.places.models import City
@@ -82,6 +82,9 @@ MAKERS: Mapping[type[models.Model], Maker] = {
         file=tenant.file, run=len(word) + 100, role="rejects", storage_key=word
     ),
     File: _file,
+    FileText: lambda tenant, word: FileText.objects.create(
+        file=tenant.file, run=len(word) + 100, text=word
+    ),
     ImportProfile: lambda tenant, word: ImportProfile.unscoped.create(
         client=tenant.client, kind="tally", header=word, header_digest=word, read_as={}
     ),

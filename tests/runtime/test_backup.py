@@ -149,7 +149,7 @@ def test_deleted_files_are_kept_until_they_may_be_erased(
     File.unscoped.update(erasing_since=None)
     settings.TIMBA_TRASH_DAYS = 0
     run("backup", folder)
-    for label in ("files.file", "files.derivative", "temperatures.citytotals"):
+    for label in ("files.file", "files.derivative", "files.filetext", "temperatures.citytotals"):
         assert rows(folder, label) == []
 
 

@@ -25,7 +25,7 @@ from timba.events.models import OutboxEvent, Stream
 from timba.files.erasure import begin_erasure
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.receiving import Upload
+from timba.files.receiving import Upload, accept_files
 from timba.files.resumable.models import ResumableUpload
 from timba.files.services import delete_file
 from timba.files.storage import new_key, store
@@ -377,3 +377,25 @@ def test_one_byte_flipped_in_each_of_100_objects_is_found_100_times(
     ]
     assert sorted(match[1] for match in found if match) == sorted(keys)
     assert len(found) == 100
+
+
+def test_a_lost_text_is_read_again_without_processing_the_file(company: Tenant) -> None:
+    upload = Upload(name="gate.txt")
+    upload.write(b"Forty logs")
+    upload.finish()
+    upload.identify()
+    [accepted] = accept_files(actor=company.user, client=company.client, uploads=[upload])
+    process_file(accepted.file.pk)
+    events = OutboxEvent.objects.count()
+    file = File.unscoped.get(pk=accepted.file.pk)
+    file.texts.all().delete()
+    assert fsck(fix=True) == [
+        (
+            "Files whose text is not kept: 1. They are found by their names only; "
+            "`timba index_texts` reads them."
+        ),
+        "  They were read again for it.",
+    ]
+    assert file.texts.get().text == "Forty logs"
+    assert fsck() == []
+    assert OutboxEvent.objects.count() == events

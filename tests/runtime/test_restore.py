@@ -34,6 +34,7 @@ from timba.events.models import OutboxEvent, Stream
 from timba.files.leases import claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
+from timba.files.search import search_files
 from timba.files.services import delete_file, link_file
 from timba.files.storage import store
 from timba.files.trash import deleted_files, restore_file
@@ -64,6 +65,7 @@ EARLIER = {
 NEW_MODELS = {
     "consignments.deletedconsignment",
     "consignments.deletedlog",
+    "files.filetext",
     "files.importprofile",
 }
 # What a restore changes on purpose.
@@ -99,7 +101,9 @@ def test_every_row_and_object_is_restored(
     run("backup", tmp_path / "backup")
     rows, objects = all_rows(), all_objects()
     assert [
-        label for label in ("api.idempotentrequest", "files.derivative") if not rows[label]
+        label
+        for label in ("api.idempotentrequest", "files.derivative", "files.filetext")
+        if not rows[label]
     ] == []
     with elsewhere():
         call_command("migrate", verbosity=0)  # what `serve` may have done
@@ -107,6 +111,10 @@ def test_every_row_and_object_is_restored(
         printed = run("restore", tmp_path / "backup")
         assert all_rows() == rows
         assert all_objects() == objects
+        # Only the text: the names are keys of rows.
+        File.unscoped.update(name_key="")
+        files = File.objects.visible_to(company.user)
+        assert search_files(files, company.word, viewer=company.user).get() == company.file
         user = User.unscoped.get(pk=company.user.pk)
         repeated = api_client_of(user).post("/api/notes/", {"title": "Seal"}, headers=headers)
         assert repeated.json() == note.json()

@@ -25,7 +25,8 @@ from timba.api.http import (
     QuerySerializer,
     acting_client,
     filter_by_client,
-    paginated,
+    get_page,
+    next_url,
     validated,
     validated_query,
 )
@@ -37,6 +38,7 @@ from timba.files.changes import Links
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
+from timba.files.search import add_passages, search_files
 from timba.files.services import (
     delete_file,
     link_file,
@@ -63,7 +65,13 @@ class FilesQuery(QuerySerializer):
         required=False, help_text="Only files of the consignment with this id."
     )
     q = serializers.CharField(
-        required=False, allow_blank=True, help_text="Only files with this text in the name."
+        required=False,
+        allow_blank=True,
+        help_text=(
+            "Only files with this text in the name, or with these words in their text. Words are "
+            "found by their beginnings, and “words in quotes” side by side. Letter case, accents "
+            "and Unicode form do not matter."
+        ),
     )
     sha256 = serializers.RegexField(
         SHA256,
@@ -152,11 +160,14 @@ class FilesView(OneFileView):
         if "sha256" in filters:
             files = files.filter(sha256=filters["sha256"].lower())
         if filters.get("q"):
-            files = files.filter(name_key__finds=filters["q"])
+            files = search_files(
+                files, filters["q"], viewer=actor, client_id=filters.get("client_id")
+            )
         order = ("-deleted_at" if is_trash else "-uploaded_at", "-id")
-        return JSONResponse(
-            paginated(files, request=request, serialize=serialize_file, order=order)
-        )
+        page = get_page(files, request=request, order=order)
+        add_passages(page.rows, filters.get("q", ""))
+        results = [serialize_file(file) for file in page.rows]
+        return JSONResponse({"results": results, "next": next_url(request, page)})
 
     @extend_schema(
         summary="Upload a file",

@@ -11,8 +11,12 @@ from django.db import models
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
+from timba.files.file_texts import FileText
 from timba.files.headers import MAX_HEADER
 from timba.files.resumable.models import ResumableUpload  # noqa: F401 - Django looks for it here
+
+# Django finds all models of an app in this module.
+__all__ = ["Derivative", "ErasureHold", "File", "FileQuerySet", "FileText", "ImportProfile"]
 
 MAX_FILE_NAME = 255
 
@@ -143,6 +147,9 @@ class File(TenantModel):
     is_confirmed = models.BooleanField(default=False)
     # When that was recorded which a dry run does not record.
     recorded_at = models.DateTimeField(null=True)
+
+    # Of the text in which a search has found the file: see `timba.files.search`.
+    passage = ""
 
     unscoped = models.Manager.from_queryset(FileQuerySet)()  # type: ignore[misc]
     objects = ScopedManager["File"]()  # type: ignore[misc]

@@ -26,6 +26,7 @@ from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
+from timba.files.indexing import discard_other_texts, stage_text
 from timba.files.leases import (
     Run,
     WorkerStopping,
@@ -188,6 +189,7 @@ def _run_processor(run: Run) -> _Outcome:
         output = processor.read(run)
     result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
     findings = result.findings
+    stage_text(run, result.objects)
     if isinstance(processor, Stages):
         findings = processor.stage(run, result)
     previews = previews_of(processor, run, result)
@@ -221,6 +223,7 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         failpoint("processing.recorded")
         file.save()
         file.derivatives.update(is_current=_is_run(file.run))
+        discard_other_texts(file)
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
         failpoint("processing.event_written")

@@ -61,6 +61,10 @@ _ABOUT_RESULT: Final = (
 _ABOUT_DRY_RUN: Final = (
     "True for a tally that was only read, as long as its logs are not recorded; else absent."
 )
+_ABOUT_PASSAGE: Final = (
+    "In a list that is searched with `q`: the part of the file's text around the first match, as "
+    "plain text, up to some 160 characters; absent where only the name matches."
+)
 _ABOUT_ERROR: Final = (
     "Why processing failed, in a sentence; else null. With SUCCESS it is why a temperature file "
     "could not be read again with other answers: its earlier result stands."
@@ -105,6 +109,7 @@ class FileSchema(TypedDict):
     deleted_by: NotRequired[
         Annotated[int | None, "Id of the user who deleted it; null once deleted, or if unknown.", 3]
     ]
+    passage: NotRequired[Annotated[str, _ABOUT_PASSAGE, "…forty logs of larch for the mill…"]]
 
 
 class TaskSchema(TypedDict):
@@ -225,6 +230,8 @@ def serialize_file(file: File) -> FileSchema:
     if file.deleted_at is not None:
         data["deleted_at"] = file.deleted_at
         data["deleted_by"] = file.deleted_by_id
+    if file.passage:
+        data["passage"] = file.passage
     return data
 
 

@@ -65,6 +65,7 @@ BACKED_UP: Final = (
     "notes.note",
     "files.file",
     "files.derivative",
+    "files.filetext",
     "files.importprofile",
     "temperatures.citytotals",
     "temperatures.dataversion",

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "restore": "Restore a backup into an empty database and an empty store of files.",
     "fsck": "Check that rows, stored files, totals and events agree; exit with 1 if they do not.",
     "make_previews": "Make the previews of photos and PDFs that were processed without.",
+    "index_texts": "Read the text of files that were processed before Timba kept texts.",
     "csu": "Create the administrator `admin`; if there is one, change nothing.",
     "changepassword": "Change a user's password, and sign the user out everywhere.",
 }

@@ -18,12 +18,15 @@ from timba.consignments.barcode_text import barcode_key
 from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.consignments.services import count_logs, recount_consignment
 from timba.errors import Conflict
+from timba.files.indexing import files_without_text, index_file
 from timba.files.leases import lost_files
 from timba.files.models import File
+from timba.files.processors.base import FileRefused
 from timba.files.registry import processors
 from timba.files.resumable.models import ResumableUpload
 from timba.files.resumable.purging import purge_expired
 from timba.files.services import process_again
+from timba.files.storage import FileDamaged
 from timba.files.sweeping import ABANDONED_AFTER, sweep_files
 from timba.files.usage import find_wrong_counts, recount
 from timba.notes.models import Note
@@ -48,6 +51,7 @@ def check_rows(*, deep: bool) -> Iterator[Finding]:
     yield from _unswept_files()
     yield from _unswept_parts()
     yield from _wrong_digests()
+    yield from _missing_texts()
     yield from _wrong_city_totals()
     yield from _staged_totals()
 
@@ -235,6 +239,28 @@ def _mark_as_counted(file: File) -> str:
 def _mark_as_uncounted(file: File) -> str:
     File.unscoped.filter(pk=file.pk).update(live_digest=None)
     return "They are accepted from now on."
+
+
+def _missing_texts() -> Iterator[Finding]:
+    """Yield that live files are not found by their text, in one sentence: there may be many."""
+    files = files_without_text().filter(deleted_at__isnull=True)
+    if count := files.count():
+        yield Finding(
+            sentence=f"Files whose text is not kept: {count:,}. They are found by their names "
+            "only; `timba index_texts` reads them.",
+            mend=partial(_index, files),
+        )
+
+
+def _index(files: QuerySet[File]) -> str:
+    for file in files.order_by("pk"):
+        try:
+            index_file(file)
+        except (FileRefused, FileDamaged, OSError):
+            continue
+    if files.exists():
+        raise Conflict
+    return "They were read again for it."
 
 
 def _wrong_city_totals() -> Iterator[Finding]:

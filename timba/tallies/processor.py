@@ -277,4 +277,5 @@ PROCESSOR: Final = TallyProcessor(
     result_fields=RESULT_FIELDS,
     max_fast_bytes=1024 * 1024,
     takes_dry_run=True,
+    keeps_text=True,
 )

@@ -132,6 +132,8 @@ class Processor:
     With `makes_previews`, there are previews among the objects that `read` returns; where `draw` is
     given, among those that it returns in a sandboxed run of its own. They are WebP, named by their
     `Derivative.Role`. A file whose previews cannot be made is processed without.
+    With `keeps_text`, `read` returns the text of each file that it can read as the object TEXT: see
+    `text_collector`. Other processors may.
 
     A processor that needs more implements one or several of the protocols below.
     """
@@ -146,6 +148,7 @@ class Processor:
     takes_dry_run: bool = False
     makes_previews: bool = False
     draw: Callable[[Any], ReadResult] | None = None
+    keeps_text: bool = False
 
     def queue_for(self, size: int) -> str:
         """Return the queue in which a file of `size` bytes waits."""

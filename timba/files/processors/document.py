@@ -1,18 +1,20 @@
-"""Reads PDFs in the sandbox: the number of pages, the metadata, the amount of text; draws pages."""
+"""Reads PDFs in the sandbox: the number of pages, the metadata and the text; draws pages."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, Protocol
 
 import pypdfium2 as pdfium
 from pypdfium2.raw import FORMTYPE_XFA_FULL
 
-from timba.files.processors.base import FileRefused, Findings, Processor, ReadResult, Source
+from timba.files.processors.base import FileRefused, Processor, ReadResult, Source
 from timba.files.processors.pdf_metadata import read_metadata
 from timba.files.processors.pictures import MAX_SIZE, SIZES, encode_previews
+from timba.files.processors.text_collector import MAX_TEXT, TextCollector
 
 MAX_PAGES: Final = 5000
 LOCKED: Final = "The PDF is locked with a password. Save it without one and upload that."
@@ -28,6 +30,8 @@ NEEDS_ADOBE_READER: Final = (
     "This form shows only in Adobe Reader: what is here is the page that asks to wait. "
     "Open it there, print it to a PDF and upload that."
 )
+# How PDFium marks a hyphen at the end of a line, and what it writes between two lines.
+_HYPHENATION: Final = re.compile("[\x02\ufffe\xad](\r?\n)?")
 
 
 class PageSource(Source, Protocol):
@@ -39,8 +43,8 @@ class PageSource(Source, Protocol):
     def open_extra(self) -> BinaryIO: ...
 
 
-def read_document(source: Source) -> Findings:
-    """Return `pages`, `title`, `author`, `created_at` and `text_chars`.
+def read_document(source: Source) -> ReadResult:
+    """Return `pages`, `title`, `author`, `created_at` and `text_chars`, and the text.
 
     Of a form that only Adobe Reader can draw `text_chars` is None, and `warnings` says so.
     Raises FileRefused for a PDF that is damaged, locked, or of more than 5,000 pages.
@@ -52,7 +56,7 @@ def read_document(source: Source) -> Findings:
         if pages > MAX_PAGES:
             raise FileRefused(f"The PDF has {pages} pages; {MAX_PAGES} is the most.")
         metadata = read_metadata(content)
-        findings = {
+        findings: dict[str, Any] = {
             "pages": pages,
             "title": metadata.title,
             "author": metadata.author,
@@ -60,9 +64,12 @@ def read_document(source: Source) -> Findings:
         }
         if _is_placeholder(document):
             warning = {"code": "needs_adobe_reader", "sentence": NEEDS_ADOBE_READER, "count": 1}
-            return {**findings, "text_chars": None, "warnings": [warning]}
-        characters = sum(_count_characters(document, number) for number in range(pages))
-        return {**findings, "text_chars": characters}
+            findings |= {"text_chars": None, "warnings": [warning]}
+            return ReadResult(findings=findings, objects=TextCollector().as_object())
+        text = TextCollector()
+        characters = sum(_read_page(document, number, text) for number in range(pages))
+        findings["text_chars"] = characters
+        return ReadResult(findings=findings, objects=text.as_object())
 
 
 def draw_page(source: PageSource) -> ReadResult:
@@ -105,14 +112,19 @@ def _is_placeholder(document: pdfium.PdfDocument) -> bool:
         return _PLACEHOLDER in " ".join(begins.split())
 
 
-def _count_characters(document: pdfium.PdfDocument, number: int) -> int:
+def _read_page(document: pdfium.PdfDocument, number: int, collected: TextCollector) -> int:
+    """Collect the text of a page, as long as there is room; return how many characters it has."""
     try:
         page = document[number]
     except pdfium.PdfiumError:
         return 0
     with contextlib.closing(page), contextlib.closing(page.get_textpage()) as text:
-        count: int = text.count_chars()
-        return max(count, 0)
+        count: int = max(text.count_chars(), 0)
+        if count and not collected.is_full:
+            collected.add(_HYPHENATION.sub("", text.get_text_range(0, min(count, MAX_TEXT))) + "\n")
+        return count
 
 
-PROCESSOR = Processor(kind="document", read=read_document, makes_previews=True, draw=draw_page)
+PROCESSOR = Processor(
+    kind="document", read=read_document, makes_previews=True, draw=draw_page, keeps_text=True
+)

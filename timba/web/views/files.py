@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.files.search import add_passages, search_files
 from timba.files.services import (
     delete_file,
     link_file,
@@ -65,6 +66,7 @@ def files_page(request: HttpRequest) -> HttpResponse:
     # The page polls a file until it is processed. The counts are read after the statuses, so that a
     # page with the final status also shows the final counts.
     page = get_page(request, shown, order=("-uploaded_at", "-id"), limit=FILES_PER_PAGE)
+    add_passages(page.rows, query["q"])
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     context = {
         "section": "files",
@@ -85,7 +87,8 @@ def _matching(viewer: Viewer, query: dict[str, Any]) -> TenantQuerySet[File]:
     """Return the files of a list, whatever their status."""
     rows = viewer.rows(File)
     if query["q"]:
-        rows = rows.filter(name_key__finds=query["q"])
+        client_id = None if viewer.client is None else viewer.client.pk
+        rows = search_files(rows, query["q"], viewer=viewer.user, client_id=client_id)
     if query["kind"]:
         rows = rows.filter(kind=query["kind"])
     if query["consignment_id"]:
