@@ -50,7 +50,7 @@ def send_by_python(endpoint: str, access: str, path: Path) -> str:
                 return True
             return False
 
-        wait_until(send_rest, seconds=500, what="tuspy has sent all")
+        wait_until(send_rest, seconds=1_800, what="tuspy has sent all")
     headers = {"Authorization": f"Bearer {access}", "Tus-Resumable": "1.0.0"}
     response = requests.head(uploader.url, headers=headers, timeout=60)
     assert response.status_code == 200
