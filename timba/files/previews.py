@@ -224,7 +224,10 @@ def _make_current(derivative: Derivative) -> bool:
             return False
         if not Derivative.objects.filter(pk=derivative.pk).update(is_current=True):
             return False
-        if derivative.role == _ROLES[-1]:
+        current = Derivative.objects.filter(
+            file=derivative.file, run=derivative.run, role__in=_ROLES, is_current=True
+        )
+        if current.count() == len(_ROLES):
             File.unscoped.filter(pk=derivative.file_id).update(has_preview=True)
         return True
 
