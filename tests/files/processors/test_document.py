@@ -87,6 +87,14 @@ def test_a_locked_pdf_is_refused() -> None:
     assert str(refusal.value) == LOCKED
 
 
+def test_a_damaged_pdf_after_a_locked_one_is_not_locked() -> None:
+    damaged = pdf(0).replace(b"/Count 0", b"/Count -7")
+    for content, sentence in ((pdf(locked=True), LOCKED), (damaged, DAMAGED)):
+        with pytest.raises(FileRefused) as refusal:
+            read_document(MemorySource(content))
+        assert str(refusal.value) == sentence
+
+
 def test_ten_thousand_pages_are_refused_and_five_thousand_read() -> None:
     with pytest.raises(FileRefused) as refusal:
         read_document(MemorySource(pdf(10_000)))

@@ -94,9 +94,23 @@ def draw_page(source: PageSource) -> ReadResult:
 def _open(content: bytes) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(content)
-    except pdfium.PdfiumError as error:
-        locked = "password" in str(error).lower()
-        raise FileRefused(LOCKED if locked else DAMAGED) from None
+    except pdfium.PdfiumError:
+        raise FileRefused(LOCKED if _is_locked(content) else DAMAGED) from None
+
+
+def _is_locked(content: bytes) -> bool:
+    """Return whether a PDF that cannot be opened needs a password.
+
+    PDFium does not tell a reason for every damage: the last one told, of another file, still stands
+    then. So a file without any content comes before this one.
+    """
+    reason = ""
+    for each in (b"", content):
+        try:
+            pdfium.PdfDocument(each).close()
+        except pdfium.PdfiumError as error:
+            reason = str(error)
+    return "password" in reason.lower()
 
 
 def _is_placeholder(document: pdfium.PdfDocument) -> bool:
