@@ -1,8 +1,8 @@
 """The command `timba`, which is also `python -m timba` and, in a clone, `manage.py`.
 
-It runs management commands. An invalid variable or an unavailable database ends them with one
-sentence, and the list of commands needs neither: it is printed without loading the settings, which
-would create the data folder.
+It runs management commands, and the two programs of `timba.sending`. An invalid variable or an
+unavailable database ends a management command with one sentence. The list of commands and those two
+need neither: the settings, which would create the data folder, are not loaded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from timba import __version__
 from timba.db.errors import is_database_outage
 from timba.installation import IMPORT_PATH, IS_CLONE
 from timba.runtime.schema import applied_migrations
+from timba.sending import commands as sending
 
 # What administrators need, in the order in which they need it; each sentence is the `help` of its
 # command.
@@ -59,6 +60,10 @@ def main(program: str = "timba") -> None:
         print(__version__)  # noqa: T201 - the answer
     elif arguments in ([], ["help"], ["--help"], ["-h"]):
         print(_list_commands(program))  # noqa: T201 - the answer
+    elif arguments[0] in sending.COMMANDS:
+        sys.exit(sending.run(arguments))
+    elif arguments[0] == "help" and arguments[1] in sending.COMMANDS:
+        sys.exit(sending.run([arguments[1], "--help"]))
     else:
         _execute([program, *arguments])
 
@@ -70,7 +75,8 @@ def _list_commands(program: str) -> str:
     return (
         f"Timba {__version__}, the system of record for timber companies.\n\n"
         f"Usage: {program} COMMAND [OPTIONS]\n\n"
-        f"{rows(COMMANDS)}\n\nCommands of Django:\n\n{rows(DJANGO_COMMANDS)}\n\n"
+        f"{rows(COMMANDS)}\n\nOn any machine that reaches a server:\n\n{rows(sending.COMMANDS)}\n\n"
+        f"Commands of Django:\n\n{rows(DJANGO_COMMANDS)}\n\n"
         f"`{program} help COMMAND` describes one; `{program} help --commands` lists all of them."
     )
 
