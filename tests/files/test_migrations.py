@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
 from tests.factories import ClientFactory
+from tests.migrations import migrate, migrate_to_latest
 from timba.files.models import File
 from timba.files.similar import find_similar
 
@@ -19,19 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BEFORE, AFTER = "0012_photo_links", "0013_fill_photo_hash"
 
 
-def migrate(name: str) -> StateApps:
-    """Migrate files to a migration; return the models of then."""
-    executor = MigrationExecutor(connection)
-    executor.migrate([("files", name)])
-    return executor.loader.project_state([("files", name)]).apps
-
-
 @pytest.fixture
 def earlier() -> Iterator[StateApps]:
     """Return the models before hashes were filled."""
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes("files")
-    yield migrate(BEFORE)
-    MigrationExecutor(connection).migrate(latest)
+    yield migrate("files", BEFORE)
+    migrate_to_latest()
 
 
 def test_the_hashes_of_earlier_photos_are_filled(earlier: StateApps) -> None:
@@ -48,12 +40,12 @@ def test_the_hashes_of_earlier_photos_are_filled(earlier: StateApps) -> None:
         client_id=client, name="a.txt", storage_key="t", kind="text", status="SUCCESS",
         result={"lines": 1},
     )  # fmt: skip
-    migrate(AFTER)
+    migrate("files", AFTER)
     interrupted = importlib.import_module(f"timba.files.migrations.{AFTER}")
     with connection.schema_editor() as schema_editor:
         interrupted.fill_hashes(earlier, schema_editor)
     # The models of today need the columns of later migrations.
-    MigrationExecutor(connection).migrate(MigrationExecutor(connection).loader.graph.leaf_nodes())
+    migrate_to_latest()
     photos = File.unscoped.filter(kind="photo", status="SUCCESS")
     assert [(file.phash_1 << 42) | (file.phash_2 << 21) | file.phash_3 for file in photos] == [
         int(file.result["phash"], 16) for file in photos
