@@ -124,7 +124,7 @@ API: Final = [
     E("GET",    "api/task-status/",                        "",                   {"task_id": ID},                  200),
     E("POST",   "api/files/",                              "files.write",        FILE,                             201),
     E("GET",    "api/files/archive/",                      "",                   {"file_id": ID},                  200),
-    E("POST",   "api/files/bulk/",                         "files.write",        {"ids": [ID], "action": "retry"}, 200),
+    E("POST",   "api/files/bulk/",                         "files.write",        {"ids": [ID], "action": "move", "consignment_id": ID}, 200),
     E("POST",   "api/files/retry-failed/",                 "files.write",        {},                               202),
     E("PATCH",  "api/files/{file_id}/",                    "files.write",        LOG_ID,                           200),
     E("DELETE", "api/files/{file_id}/",                    "files.write",        {},                               204),

@@ -346,6 +346,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "FileAction": "timba.files.bulk.ACTIONS",
         "FileKind": "timba.files.models.File.Kind",
         "TimberType": "timba.consignments.models.Consignment.Type",
         "SubscriptionPlan": "timba.accounts.models.Subscription.Plan",
