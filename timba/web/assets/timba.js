@@ -9,7 +9,6 @@ import { setUpGatePage } from "./script/gate.js";
 import { setUpLiveUpdates } from "./script/live-updates.js";
 import { setUpLocalTimes } from "./script/local-times.js";
 import { setUpLogEntry } from "./script/log-entry.js";
-import { setUpThumbnails } from "./script/thumbnails.js";
 import { setUpWholePrint } from "./script/whole-print.js";
 
 setUpLocalTimes();
@@ -23,5 +22,4 @@ setUpLogEntry();
 setUpGatePage();
 setUpButtons();
 setUpPhoneLinks();
-setUpThumbnails();
 setUpWholePrint();
