@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple, NoReturn, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 import pytest
 
+from tests.journeys.processes import wait_until
 from tools.servers.dependency import ensure_installed
 from tools.servers.machine import has_connections
 from tools.servers.server import Server
-
-_CLOSE_SECONDS: Final = 10.0
 
 
 class S3Server(NamedTuple):
@@ -100,10 +98,11 @@ class DedicatedServer:
         """
         self.server.process.kill()
         self.server.process.wait()
-        deadline = time.monotonic() + _CLOSE_SECONDS
-        while any(map(has_connections, self.server.ports)):
-            assert time.monotonic() < deadline, f"connections outlived {self.server.title}"
-            time.sleep(0.01)
+        wait_until(
+            lambda: not any(map(has_connections, self.server.ports)),
+            seconds=10,
+            what=f"the connections to {self.server.title} are closed",
+        )
 
     def pause(self) -> None:
         """Stop it with SIGSTOP: the kernel accepts connections, but no response follows."""
