@@ -77,9 +77,10 @@ def in_csv(point: Mapping[str, Any]) -> str:
     return ",".join([point["at"], str(point["count"]), *temperatures])
 
 
-def tabled(page: Page) -> list[list[str]]:
-    rows = page.locator("[data-table] tbody tr").all()
-    return [row.locator("td").all_inner_texts() for row in rows]
+def expect_tabled(page: Page, points: Iterable[Mapping[str, Any]]) -> None:
+    """Wait until the table has these points: a browser tells of an opened one a moment later."""
+    cells = page.locator("[data-table] tbody td")
+    expect(cells).to_have_text([figure for point in points for figure in figures(point)])
 
 
 def query_of(url: str) -> dict[str, str]:
@@ -220,7 +221,7 @@ def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(
     page = open_page(owner, "/temperatures/7/")
     page.locator("summary", has_text="Show these 90 days as a table").click()
     days = series(owner, {"bucket": "day"})
-    assert tabled(page) == [figures(day) for day in days]
+    expect_tabled(page, days)
     expect(page.get_by_text("Days are those of UTC.")).to_be_visible()
     expect(readout(page).first).to_have_text("Thu, 29 Jan 2026")
     assert shown_csv(page) == {"bucket": "day"}
@@ -231,7 +232,7 @@ def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(
     assert query_of(requests[-1].url) == hours
     expect(page.locator("[data-table] summary")).to_have_text("Show these 144 hours as a table")
     points = series(owner, hours)
-    assert tabled(page) == [figures(point) for point in points]
+    expect_tabled(page, points)
     assert shown_csv(page) == hours
     href = page.get_by_role("link", name="Download as CSV").get_attribute("href")
     assert page.request.get(str(href)).text().splitlines()[1:] == [in_csv(at) for at in points]
@@ -239,7 +240,7 @@ def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(
 
     drag(page, 10.2 / 143, 19.8 / 143)
     expect(page.locator("[data-table] summary")).to_have_text("Show these 11 hours as a table")
-    assert tabled(page) == [figures(point) for point in points[10:21]]
+    expect_tabled(page, points[10:21])
     part = {"bucket": "hour", "from": "2025-11-21T10:00:00.000Z", "to": "2025-11-21T21:00:00.000Z"}
     assert shown_csv(page) == part
     assert series(owner, part) == points[10:21]
@@ -248,7 +249,7 @@ def test_a_dragged_range_is_fetched_by_the_hour_and_tabled_as_the_series_has_it(
 
     page.get_by_role("button", name="Show the whole period").click()
     expect(page.locator("[data-plot]")).to_be_focused()
-    assert tabled(page) == [figures(day) for day in days]
+    expect_tabled(page, days)
     assert shown_csv(page) == {"bucket": "day"}
     assert len(requests) == 2
     with page.expect_response("**/series/**"):
@@ -322,7 +323,7 @@ def test_no_more_days_are_asked_for_than_a_series_may_have(
     expect(readout(page).first).to_have_text("Sat, 1 Nov 2025")
     first = (START - timedelta(days=9_999)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     assert query_of(requests[0].url) == shown_csv(page) == {"bucket": "day", "from": first}
-    assert any(page.evaluate(COLOURED_COLUMNS, [LIGHT, PURE]))
+    expect_colour(page, LIGHT)
 
 
 def test_the_chart_is_printed_on_white_as_wide_as_the_paper(
