@@ -370,7 +370,7 @@ def test_note_is_written_changed_and_deleted_by_keyboard(
     page.get_by_label("Title", exact=True).fill("Key of the yard")
     page.get_by_role("button", name="Save").press("Enter")
     expect(page.get_by_role("heading", name="Key of the yard")).to_be_visible()
-    assert page.url.endswith("/notes/")
+    page.wait_for_url("**/notes/")
     page.locator("summary", has_text="Delete").press("Enter")
     page.get_by_role("button", name="Keep").press("Enter")
     expect(page.get_by_role("button", name="Delete note")).to_be_hidden()
