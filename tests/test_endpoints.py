@@ -50,7 +50,8 @@ OTHER_CLIENT = {
 ID_NAMES = {
     "id": ("client_id", "user_id", "role_id", "consignment_id", "log_id", "note_id", "file_id"),
     "role": ("role_id",),
-    **{f"{n}_id": (f"{n}_id",) for n in ("client", "user", "consignment", "log", "city", "task")},
+    **{f"{n}_id": (f"{n}_id",) for n in ("client", "user", "consignment", "log", "city")},
+    **{f"{n}_id": (f"{n}_id",) for n in ("task", "file")},
 }
 
 

@@ -191,7 +191,11 @@ def test_a_name_that_is_too_long_or_has_control_characters_is_rejected(
 
 COMMON_FIELDS = ["id", "name", "execution_time", "random_number"]
 KIND_FIELDS = {
-    "photo": ["width", "height", "format", "taken_at", "camera", "has_gps", "phash"],
+    "photo": [
+        *("width", "height", "format", "taken_at", "camera"),
+        *("has_gps", "latitude", "longitude", "phash"),
+        *("linked_by", "similar"),
+    ],
     "document": ["pages", "title", "author", "created_at", "text_chars"],
     "text": ["encoding", "lines", "words", "chars", "preview"],
 }
@@ -242,13 +246,15 @@ def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending)
         "taken_at": "2026-01-02T03:04:05",
         "camera": "Canon EOS 7",
         "has_gps": True,
+        "latitude": 56.95,
+        "longitude": 24.1,
     }
     assert {name: result[name] for name in expected} == expected
     plain = upload_and_process_file(api_client, process_pending, photo(kind="PNG"), "b.png")[
         "result"
     ]
     assert [plain[name] for name in ("format", "taken_at", "camera")] == ["PNG", None, None]
-    assert plain["has_gps"] is False
+    assert [plain[name] for name in ("has_gps", "latitude", "longitude")] == [False, None, None]
 
 
 def test_a_documents_result(api_client: APIClient, process_pending: ProcessPending) -> None:

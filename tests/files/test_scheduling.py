@@ -101,6 +101,26 @@ def test_the_last_free_slot_is_reserved_for_another_client(
 
 
 @pytest.mark.django_db
+def test_twenty_slow_files_of_one_client_delay_no_file_of_another(
+    clients: list[Client], send: Send
+) -> None:
+    many, other, _ = clients
+    slow = [send(many) for _ in range(20)]
+    slots = Slots(3, bulk=1)
+    assert [slots.claim(slot) for slot in (0, 1)] == slow[:2]
+    theirs = [send(other), send(other)]
+    for file in theirs:
+        assert slots.claim(2) == file
+        slots.free(2)
+    assert slots.claim(2) is None
+    theirs = [send(other), send(other)]
+    slots.free(0)
+    assert slots.claim(0) == theirs[0]
+    slots.free(1)
+    assert slots.claim(1) == slow[2]
+
+
+@pytest.mark.django_db
 def test_a_worker_with_one_slot_takes_everything(clients: list[Client], send: Send) -> None:
     for queue in (BULK, FAST):
         send(clients[0], queue=queue)

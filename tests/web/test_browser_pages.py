@@ -20,8 +20,9 @@ from tests.web import temperature_files
 from tests.web.conftest import TIMEOUT_MS, Open
 from timba.accounts.models import User
 from timba.accounts.roles import add_role
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.files.models import File, ImportProfile
 from timba.files.processing import process_file
 from timba.files.services import link_file

@@ -28,6 +28,7 @@ from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
 READINGS = "city_id,temperature,timestamp\n7,-3.24,2026-11-20T06:00Z\n7,n/a,2026-11-20T07:00Z\n"
+NAMES = r'<p class="name"><a [^>]*title="([^"]+)"'
 TEXT_RESULT = {"lines": 24, "words": 188, "chars": 1200, "encoding": "utf-8", "preview": "Seal"}
 
 
@@ -112,7 +113,7 @@ def test_list_is_filtered(
     stored(client_company)
     stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="x", result=None)
     page = http_client.get(f"/files/{query}").content.decode()
-    assert re.findall(r'title="([^"]+)"', page) == shown
+    assert re.findall(NAMES, page) == shown
     assert ("No file matches" in page) == (not shown)
 
 
@@ -130,10 +131,10 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(60):
         stored(client_company, name=f"note-{number:02}.txt")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         page = http_client.get("/files/?q=note").content.decode()
     rest = show_more(http_client, "/files/", page)
-    names = [re.findall(r'title="([^"]+)"', text) for text in (page, rest)]
+    names = [re.findall(NAMES, text) for text in (page, rest)]
     assert [len(shown) for shown in names] == [50, 10]
     assert names[0] + names[1] == [f"note-{number:02}.txt" for number in range(59, -1, -1)]
     assert "Show the newest" in rest

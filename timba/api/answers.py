@@ -11,10 +11,10 @@ from rest_framework import serializers
 
 from timba.api.openapi import schema_of
 from timba.errors import Invalid
+from timba.files.changes import check_dry_run
 from timba.files.kinds import TEMPERATURES
 from timba.files.profiles import check_read_as
 from timba.files.schemas import AnswersSchema
-from timba.files.services import check_dry_run
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.serialization import loads
 

@@ -76,7 +76,7 @@ class ContentView(APIView):
     def get(self, request: Request, pk: str) -> HttpResponse | StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         etag = f'"{file.sha256}"'
-        if _matches_etag(etag, request.headers.get("If-None-Match", "")):
+        if matches_etag(etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=304, headers={"ETag": etag})
         span = None
         if request.headers.get("If-Range", etag) == etag:
@@ -187,7 +187,7 @@ class RangeReader:
         self._stream.close()
 
 
-def _matches_etag(etag: str, header: str) -> bool:
+def matches_etag(etag: str, header: str) -> bool:
     """Whether an `If-None-Match` header matches the ETag (RFC 9110, 13.1.2)."""
     tags = {tag.removeprefix("W/") for tag in parse_etags(header)}
     return bool(tags & {etag, "*"})

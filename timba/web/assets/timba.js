@@ -9,6 +9,7 @@ import { setUpGatePage } from "./script/gate.js";
 import { setUpLiveUpdates } from "./script/live-updates.js";
 import { setUpLocalTimes } from "./script/local-times.js";
 import { setUpLogEntry } from "./script/log-entry.js";
+import { setUpThumbnails } from "./script/thumbnails.js";
 import { setUpWholePrint } from "./script/whole-print.js";
 
 setUpLocalTimes();
@@ -22,4 +23,5 @@ setUpLogEntry();
 setUpGatePage();
 setUpButtons();
 setUpPhoneLinks();
+setUpThumbnails();
 setUpWholePrint();

@@ -7,6 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Round
@@ -15,7 +16,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import change_consignment, delete_consignment, open_consignment
+from timba.consignments.services import change_consignment, open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.db.search_keys import compact_key
 from timba.files.models import File
 from timba.notes.models import Note
@@ -100,6 +102,7 @@ def _render_form(
         "cities": list_cities(viewer, consignment.client_id),
         "file_count": viewer.rows(File).filter(consignment=consignment).count(),
         "note_count": viewer.rows(Note).filter(consignment=consignment).count(),
+        "trash_days": settings.TIMBA_TRASH_DAYS,
     }
     return render_page(request, "web/consignment_form.html", context, viewer=viewer, status=status)
 

@@ -40,7 +40,8 @@ async function refresh() {
 
 /** The address of the page, with as many rows of its list as are shown: "Show more" appends some. */
 function currentUrl() {
-  const url = new URL(location.href);
+  // While the viewer is open, the address is that of a file.
+  const url = new URL(document.querySelector("[data-page-behind]")?.dataset.pageBehind ?? location.href);
   const more = document.getElementById("more");
   const list = more && document.getElementById(more.dataset.list);
   if (list) url.searchParams.set("limit", list.childElementCount);
