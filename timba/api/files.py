@@ -1,4 +1,4 @@
-"""The endpoints of files: upload one, list them, get, link, retry, delete and restore one."""
+"""The endpoints of files: upload one, list them, get, link, delete and restore one."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.api.answers import READ_AS_EXAMPLE, AnswersField
 from timba.api.authentication import actor_of
 from timba.api.consignments import get_linked_consignment
 from timba.api.file_fields import LOG_LINK_HELP, get_link_targets
 from timba.api.http import (
-    ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     CONSIGNMENT_LINK_HELP,
     PAGE_PARAMETERS,
     JSONResponse,
     QuerySerializer,
-    acting_client,
     filter_by_client,
     get_page,
     next_url,
@@ -31,7 +28,6 @@ from timba.api.http import (
     validated_query,
 )
 from timba.api.idempotency import idempotent
-from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
 from timba.api.uploads import FileUploadSerializer, OneFileView
 from timba.files.changes import Links
@@ -39,12 +35,7 @@ from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
 from timba.files.search import add_passages, search_files
-from timba.files.services import (
-    delete_file,
-    link_file,
-    retry_failed_files,
-    retry_file,
-)
+from timba.files.services import delete_file, link_file
 from timba.files.similar import find_similar
 from timba.files.trash import deleted_files, get_restorable, restore_file
 
@@ -106,35 +97,6 @@ class UploadedFileSchema(TypedDict):
     duplicate: NotRequired[
         Annotated[bool, "True where the same bytes were uploaded before; else absent.", False]
     ]
-
-
-@example_request({"read_as": READ_AS_EXAMPLE})
-class RetrySerializer(serializers.Serializer[Any]):
-    """How a file is to be processed again."""
-
-    read_as = AnswersField(
-        required=False,
-        help_text="Answers to the file's questions, in addition to those given before.",
-    )
-    dry_run = serializers.BooleanField(
-        required=False,
-        help_text="Whether a tally is only read, and nothing is recorded. By default, a dry run "
-        "that succeeded is recorded unless `read_as` is given; other files stay what they are.",
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(self.initial_data) - set(self.fields))
-        if unknown:
-            raise serializers.ValidationError(
-                {name: ["A retry has no such field."] for name in unknown}
-            )
-        return attrs
-
-
-class RetriedFilesSchema(TypedDict):
-    """The number of files that are processed again."""
-
-    retried: Annotated[int, "Number of files that are processed again.", 2]
 
 
 class FilesView(OneFileView):
@@ -285,44 +247,6 @@ class RestoreView(APIView):
         actor = actor_of(request)
         file = restore_file(actor=actor, file=get_restorable(actor, pk))
         return JSONResponse(serialize_file(file))
-
-
-class RetryView(APIView):
-    """`POST /api/files/<id>/retry/`."""
-
-    @extend_schema(
-        summary="Process a file again",
-        description=(
-            "A file in FAILURE, and a dry run that succeeded. The body may be left out; `read_as` "
-            "answers the questions in the file's `result`. With `read_as` a temperature file in "
-            "SUCCESS is read otherwise, too; its result stays until the new one stands."
-        ),
-        request=RetrySerializer,
-        responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},
-    )
-    def post(self, request: Request, pk: str) -> JSONResponse:
-        actor = actor_of(request)
-        file = visible_file(actor, pk)
-        fields = validated(RetrySerializer(data=request.data))
-        file = retry_file(actor=actor, file=file, **fields)
-        return JSONResponse(serialize_file(file), status=HTTPStatus.ACCEPTED)
-
-
-class RetryFailedView(APIView):
-    """`POST /api/files/retry-failed/`."""
-
-    @extend_schema(
-        summary="Process all failed files again",
-        description="Except those that wait for answers to their questions.",
-        parameters=[OpenApiParameter("client_id", int, description=ACTING_CLIENT_HELP)],
-        request=None,
-        responses={202: schema_of(RetriedFilesSchema)},
-    )
-    def post(self, request: Request) -> JSONResponse:
-        actor = actor_of(request)
-        client_id = merge_query_and_body(request, noun="file").get("client_id")
-        retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return JSONResponse(RetriedFilesSchema(retried=retried), status=HTTPStatus.ACCEPTED)
 
 
 def visible_file(actor: User, pk: str) -> File:

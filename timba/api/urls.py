@@ -29,14 +29,13 @@ from timba.api.files import (
     FilesView,
     FileView,
     RestoreView,
-    RetryFailedView,
-    RetryView,
     TemperatureUploadView,
 )
 from timba.api.import_profiles import ImportProfilesView, ImportProfileView
 from timba.api.logs import LogsView, LogView, RestLogsView, RestLogView
 from timba.api.notes import NotesView, NoteView
 from timba.api.previews import PreviewView
+from timba.api.retries import RetryFailedView, RetryView
 from timba.api.roles import RestRolesView, RestRoleView, RolesView, RoleView
 from timba.api.statistics import CityStatisticsView
 from timba.api.temperatures import CitiesView, CityNameView, CitySeriesView
