@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
+from tests.contract.tus import Tus
 from tests.files.conftest import Objects, Receive
 from tests.files.malicious_files import MALICIOUS_FILES, QUICK, SLOW, refusal_at_upload
 from tests.files.samples import MaliciousFile, MemorySource, photo
@@ -26,6 +27,7 @@ from timba.files.kinds import DOCUMENT, PHOTO, TALLY
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.processors.photo import read_photo
+from timba.files.resumable import parts
 from timba.files.sandbox import run_in_sandbox
 from timba.files.sandbox_child import MEMORY_BYTES
 
@@ -131,6 +133,23 @@ def test_the_entrances_of_one_file_take_it_or_say_why_not(
         status = 201 if response.json().get("duplicate") else response.status_code
         answers[name] = (status, errors.get("file"))
     assert answers == expected
+
+
+def test_resumable_uploads_take_them_or_say_why_not(
+    api_client: APIClient, contents: dict[str, bytes], data_folder: Path
+) -> None:
+    tus = Tus(api_client)
+    answers: dict[str, Any] = {}
+    expected: dict[str, Any] = {}
+    for name, content in contents.items():
+        file = MALICIOUS_FILES[name]
+        expected[name] = (400, [sentence(file, file.refusal)]) if file.refusal else (201, None)
+        response = tus.create(len(content), content, filename=file.name)
+        errors = response.json().get("errors", {})
+        answers[name] = (response.status_code, errors.get("file"))
+        assert ("Timba-File-Id" in response) == (response.status_code == 201)
+    assert answers == expected
+    assert list(parts.files_in_folder()) == []
 
 
 def test_in_a_batch_they_do_no_harm_to_others(

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.files.samples import pdf, photo
+from tests.journeys.processes import wait_until
 from tests.web.conftest import Open
 from tests.web.test_browser_pages import AXE, AXE_RUNS
 from tests.web.test_consignments import measured, opened
@@ -83,7 +84,8 @@ def expect_picture(page: Page, alt: str, *, size: str = "1024", number: int = 1)
     query = f"size={size}" + (f"&page={number}" if number > 1 else "")
     expect(picture(page)).to_have_attribute("alt", alt)
     expect(picture(page)).to_have_attribute("src", re.compile(re.escape(query) + "$"))
-    assert picture(page).evaluate("image => image.complete && image.naturalWidth") > 0
+    expect(picture(page)).to_have_js_property("complete", True)
+    assert picture(page).evaluate("image => image.naturalWidth") > 0
 
 
 def thumbnail(page: Page, name: str) -> Locator:
@@ -96,8 +98,10 @@ def drawn(page: Page) -> list[float]:
     return box
 
 
-def zoomed(box: list[float], scale: float) -> list[float]:
-    return [side * scale for side in box]
+def expect_drawn(page: Page, box: list[float], *, scale: float = 1) -> None:
+    """Wait until the picture is drawn in this size, times `scale`."""
+    expected = pytest.approx([side * scale for side in box])
+    wait_until(lambda: drawn(page) == expected, seconds=60, what=f"the picture is {expected}")
 
 
 def test_photos_of_a_load_are_seen_one_after_the_other(
@@ -111,7 +115,7 @@ def test_photos_of_a_load_are_seen_one_after_the_other(
     expect_picture(page, "IMG_2.jpg, photo 2 of 3")
     expect(viewer(page).get_by_role("status")).to_have_text("IMG_2.jpg, photo 2 of 3")
     second = File.unscoped.get(name="IMG_2.jpg")
-    assert page.url.endswith(f"/files/{second.pk}/?in=consignment")
+    page.wait_for_url(f"**/files/{second.pk}/?in=consignment")
     page.keyboard.press("ArrowRight")
     expect_picture(page, "IMG_1.jpg, photo 3 of 3")
     page.get_by_role("button", name="Next", exact=True).click()
@@ -123,12 +127,12 @@ def test_photos_of_a_load_are_seen_one_after_the_other(
     page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Previous", exact=True).click()
     expect_picture(page, "IMG_2.jpg, photo 2 of 3")
-    assert page.title() == "IMG_2.jpg · Timba"
+    expect(page).to_have_title("IMG_2.jpg · Timba")
     page.keyboard.press("Escape")
     expect(viewer(page)).to_be_hidden()
     page.wait_for_url(f"**{path}")
     expect(thumbnail(page, "IMG_2.jpg")).to_be_focused()
-    assert page.title() == "AB-0187 · Timba"
+    expect(page).to_have_title("AB-0187 · Timba")
     assert browser_errors == []
 
 
@@ -148,7 +152,7 @@ def test_back_closes_the_viewer_at_the_same_place_and_forward_opens_it(
     page.go_back()
     expect(viewer(page)).to_be_hidden()
     expect(thumbnail(page, "IMG_3.jpg")).to_be_focused()
-    assert page.evaluate("scrollY") == place
+    wait_until(lambda: page.evaluate("scrollY") == place, seconds=60, what=f"it is at {place}")
     page.go_forward()
     expect_picture(page, "IMG_3.jpg, photo 1 of 3")
     page.get_by_role("button", name="Close").click()
@@ -191,13 +195,13 @@ def test_picture_is_zoomed_moved_and_turned_in_the_view_only(
     zoom_out = page.get_by_role("button", name="Zoom out")
     expect(zoom_out).to_have_attribute("aria-disabled", "true")
     page.keyboard.press("+")
-    assert drawn(page) == pytest.approx(zoomed(whole, 1.5))
+    expect_drawn(page, whole, scale=1.5)
     expect(zoom_out).to_have_attribute("aria-disabled", "false")
     zoom_out.click()
-    assert drawn(page) == pytest.approx(whole)
+    expect_drawn(page, whole)
     surface = viewer(page).locator("[data-surface]")
     surface.dblclick()
-    assert drawn(page) == pytest.approx(zoomed(whole, 2.5))
+    expect_drawn(page, whole, scale=2.5)
     # Zoomed in, a photo is shown as it was uploaded.
     expect(picture(page)).to_have_attribute("src", re.compile("/content/$"))
     left = picture(page).bounding_box()
@@ -210,11 +214,11 @@ def test_picture_is_zoomed_moved_and_turned_in_the_view_only(
     assert moved is not None
     assert round(moved["x"] - left["x"]) == 40
     page.mouse.wheel(0, 10_000)
-    assert drawn(page) == pytest.approx(whole)
+    expect_drawn(page, whole)
     page.keyboard.press("r")
+    expect(viewer(page)).to_contain_text("photo 1 of 3, turned by 90° in this view only")
     turned = drawn(page)
     assert (turned[0] > turned[1]) != (whole[0] > whole[1]) or width == 360
-    expect(viewer(page)).to_contain_text("photo 1 of 3, turned by 90° in this view only")
     expect(viewer(page).get_by_role("status")).to_have_text("Turned by 90° in this view only.")
     page.keyboard.press("ArrowRight")
     expect_picture(page, "IMG_2.jpg, photo 2 of 3")
@@ -250,7 +254,7 @@ def test_swipes_and_pinches_move_and_zoom(owner: User, load: Consignment, open_p
     touch("pointerdown", (1, 150, 300), (2, 210, 300))
     touch("pointermove", (1, 120, 300), (2, 240, 300))
     touch("pointerup", (1, 120, 300), (2, 240, 300))
-    assert drawn(page) == pytest.approx(zoomed(whole, 2))
+    expect_drawn(page, whole, scale=2)
 
 
 def test_pages_of_a_document_are_turned(
@@ -359,7 +363,7 @@ def test_files_of_the_list_are_seen_one_after_the_other(
     expect_picture(page, "permit.pdf, document 1 of 1, page 1 of 3")
     page.keyboard.press("ArrowRight")
     expect_picture(page, "IMG_3.jpg, photo 1 of 3")
-    assert page.url.endswith("/?in=files&q=i")
+    page.wait_for_url("**/?in=files&q=i")
     page.keyboard.press("Escape")
     page.wait_for_url("**/files/?q=i*")
     expect(thumbnail(page, "IMG_3.jpg")).to_be_focused()
@@ -468,10 +472,14 @@ def test_first_visit_to_a_consignment_with_large_photos_is_light(
     page.wait_for_function(
         "[...document.querySelectorAll('.photos img')].every(image => image.naturalWidth)"
     )
+    wait_until(
+        lambda: sum("size=256" in request.url for request in finished) == 7,
+        seconds=60,
+        what="7 thumbnails have arrived",
+    )
     sizes = {request.url: request.sizes() for request in finished}
     weights = {
         url: size["responseBodySize"] + size["responseHeadersSize"] for url, size in sizes.items()
     }
-    assert sum("size=256" in url for url in weights) == 7
     assert not any("/content/" in url for url in weights)
     assert sum(weights.values()) <= MAX_PAGE_BYTES, weights
