@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -112,6 +114,23 @@ def test_the_creation_takes_the_first_bytes(tus: Tus) -> None:
     whole = tus.create(len(TEXT), TEXT, filename="whole.txt")
     assert (whole.status_code, whole["Upload-Offset"]) == (201, str(len(TEXT)))
     assert stored(whole["Timba-File-Id"]) == TEXT
+
+
+def test_a_complete_upload_takes_nothing_more(tus: Tus) -> None:
+    url = tus.url(len(TEXT))
+    tus.patch(url, 0, TEXT)
+    for offset in (0, len(TEXT) + 1):
+        sentence = f"The upload goes on at byte {len(TEXT)}: send Upload-Offset: {len(TEXT)}."
+        assert assert_problem(tus.patch(url, offset, b"x"), 409)["detail"] == sentence
+    assert_problem(tus.patch(url, len(TEXT), b"", **{"Content-Type": "text/plain"}), 415)
+
+
+def test_an_upload_is_absent_once_its_file_is_deleted(tus: Tus, api_client: APIClient) -> None:
+    url = tus.url(len(TEXT))
+    file_id = tus.patch(url, 0, TEXT)["Timba-File-Id"]
+    api_client.delete(f"/api/files/{file_id}/")
+    assert tus.send("HEAD", url).status_code == 404
+    assert_problem(tus.patch(url, len(TEXT), b"", **{"Content-Type": CHUNK_TYPE}), 404)
 
 
 def test_a_repeated_creation_creates_nothing(tus: Tus) -> None:
@@ -353,7 +372,9 @@ def test_a_chunk_with_a_checksum_that_was_left_behind_is_taken_over(tus: Tus) ->
     headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", **checksum("sha1", others)}
     body = Overtaken(others)
     response = tus.client.patch(url, headers=headers, **environ, **{"wsgi.input": body})
-    assert_problem(response, 404)  # what it wrote to has become a file, and is deleted
+    # What it wrote to has become a file meanwhile.
+    end = f"The upload goes on at byte {len(LARGE)}: send Upload-Offset: {len(LARGE)}."
+    assert assert_problem(response, 409)["detail"] == end
     assert stored(tus.send("HEAD", url)["Timba-File-Id"]) == LARGE
 
 
@@ -384,6 +405,63 @@ def test_another_machine_says_that_it_has_no_bytes(
     )
     settings.TIMBA_DATA_DIR = here
     assert tus.offset(url) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("PATCH", 204), ("DELETE", 204)])
+def test_a_request_waits_while_the_last_bytes_are_stored(
+    tus: Tus, owner: User, monkeypatch: pytest.MonkeyPatch, method: str, status: int
+) -> None:
+    url, other = tus.url(len(TEXT)), Tus(api_client_of(owner))
+    store_bytes, responses = services._store, []
+
+    def send() -> None:
+        headers = {"Content-Type": CHUNK_TYPE, "Upload-Offset": str(len(TEXT))}
+        responses.append(other.send(method, url, **headers))
+        connections.close_all()
+
+    def store_while_another_request_waits(*args: Any) -> File:
+        request = threading.Thread(target=send)
+        threads.append(request)
+        request.start()
+        is_opened.wait(60)
+        return store_bytes(*args)
+
+    threads: list[threading.Thread] = []
+    is_opened, open_part = threading.Event(), parts.PartFile.locked
+
+    def locked(part: parts.PartFile) -> Any:
+        if threads and threading.current_thread() is threads[0]:
+            is_opened.set()
+        return open_part(part)
+
+    monkeypatch.setattr(services, "_store", store_while_another_request_waits)
+    monkeypatch.setattr(parts.PartFile, "locked", locked)
+    file_id = tus.patch(url, 0, TEXT)["Timba-File-Id"]
+    threads[0].join()
+    [response] = responses
+    assert response.status_code == status
+    assert response.get("Timba-File-Id") == (None if method == "DELETE" else file_id)
+    assert File.unscoped.count() == 1
+
+
+def test_two_purges_at_once_delete_an_upload_once(
+    tus: Tus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tus.url(len(TEXT))
+    ResumableUpload.unscoped.update(expires_at=timezone.now())
+    delete = parts.PartFile.delete
+
+    def delete_and_purge(part: parts.PartFile) -> None:
+        delete(part)
+        monkeypatch.setattr(parts.PartFile, "delete", delete)
+        purge_expired()
+
+    monkeypatch.setattr(parts, "_LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(parts.PartFile, "delete", delete_and_purge)
+    purge_expired()
+    assert not ResumableUpload.unscoped.exists()
+    assert part_names() == set()
 
 
 # --- The rules of the form -----------------------------------------------------------------------
@@ -516,7 +594,8 @@ def test_a_file_that_no_longer_fits_can_be_finished_later(tus: Tus, owner: User)
     subscription.quota_bytes = 10
     subscription.save()
     assert_problem(tus.patch(url, 0, TEXT), 402)
-    assert tus.send("HEAD", url).status_code == 402
+    # Upon a 402, clients would begin another upload.
+    assert tus.send("HEAD", url).status_code == 423
     subscription.quota_bytes = None
     subscription.save()
     assert stored(tus.send("HEAD", url)["Timba-File-Id"]) == TEXT
@@ -547,9 +626,16 @@ def test_unfinished_uploads_count_against_the_disk(
 def test_a_user_without_the_permission_uploads_nothing(make_user: MakeUser, tus: Tus) -> None:
     viewer, url = Tus(api_client_of(make_user("viewer"))), tus.url(3)
     assert_problem(viewer.create(3), 403)
-    assert_problem(viewer.patch(url, 0, b"abc"), 403)
-    assert_problem(viewer.send("DELETE", url), 403)
-    assert viewer.offset(url) == 0
+    assert_problem(viewer.patch(url, 0, b"abc"), 404)
+    assert tus.offset(url) == 0
+
+
+def test_an_upload_is_continued_by_its_user_only(tus: Tus, make_user: MakeUser) -> None:
+    url, colleague = tus.url(3), Tus(api_client_of(make_user("operator")))
+    assert colleague.send("HEAD", url).status_code == 404
+    assert_problem(colleague.patch(url, 0, b"abc"), 404)
+    assert_problem(colleague.send("DELETE", url), 404)
+    assert tus.offset(url) == 0
 
 
 def test_a_browser_needs_the_csrf_token(owner: User) -> None:

@@ -49,11 +49,12 @@ from timba.api.tus_requests import (
     response_with,
     validated_fields,
 )
-from timba.errors import Invalid
+from timba.errors import Forbidden, Invalid, Lapsed, Locked, NotFound, Unavailable
 from timba.files.entry import UploadRejected
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, identify
 from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.parts import GONE, OffsetMismatch
 from timba.files.resumable.purging import purge_expired
 from timba.files.resumable.services import (
     ChecksumMismatch,
@@ -62,6 +63,7 @@ from timba.files.resumable.services import (
     delete_upload,
     finish_upload,
     received_bytes,
+    suppress_finished,
 )
 
 EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expiration"
@@ -191,7 +193,7 @@ def _with_first_chunk(create: Callable[..., HttpResponse]) -> Callable[..., Http
             raise UnsupportedMediaType(request.content_type)
         response = create(view, request)
         body = orjson.loads(response.content)
-        upload = ResumableUpload.objects.get_visible(actor_of(request), body["id"], *_RELATED)
+        upload = _get_upload(request, body["id"])
         received = received_bytes(upload)
         if has_chunk and not received:
             headers = view.receive(request, upload, 0)
@@ -249,31 +251,47 @@ class TusUploadView(TusView):
 
     def head(self, request: Request, pk: UUID) -> HttpResponse:
         """Respond how far the upload has come; an upload that is complete becomes a file now."""
-        upload = _visible_upload(request, pk)
-        headers = self.state(request, upload, received_bytes(upload))
+        upload = _get_upload(request, pk)
+        received = received_bytes(upload)
+        try:
+            headers = self.state(request, upload, received)
+        except (Lapsed, Forbidden, Unavailable) as error:
+            # Upon most other responses clients give the upload up, and begin another one.
+            raise Locked(str(error)) from error
         headers |= {"Upload-Length": str(upload.length), "Upload-Metadata": upload.metadata}
         return response_with(headers, status=HTTPStatus.OK)
 
     @describe_chunk
     def patch(self, request: Request, pk: UUID) -> HttpResponse:
-        upload = _visible_upload(request, pk)
+        upload = _get_upload(request, pk)
         offset = number_in(request, "Upload-Offset")
         if upload.file is None:
-            return response_with(self.receive(request, upload, offset))
+            with suppress_finished(upload):
+                return response_with(self.receive(request, upload, offset))
         # The response to the last bytes was lost.
+        if media_type_of(request) != CHUNK_TYPE:
+            raise UnsupportedMediaType(request.content_type)
+        if offset != upload.length:
+            raise OffsetMismatch(upload.length)
         return response_with(self.state(request, upload, upload.length))
 
     @describe_deletion
     def delete(self, request: Request, pk: UUID) -> HttpResponse:
-        delete_upload(actor=actor_of(request), upload=_visible_upload(request, pk))
+        delete_upload(actor=actor_of(request), upload=_get_upload(request, pk))
         return response_with({})
 
 
 _RELATED: Final = ("client__subscription", "file")
 
 
-def _visible_upload(request: Request, pk: UUID) -> ResumableUpload:
-    return ResumableUpload.objects.get_visible(actor_of(request), pk, *_RELATED)
+def _get_upload(request: Request, pk: UUID) -> ResumableUpload:
+    """Return an upload that the user has begun; raise NotFound once its file is deleted."""
+    actor = actor_of(request)
+    upload = ResumableUpload.objects.get_visible(actor, pk, *_RELATED)
+    is_deleted = upload.file is not None and upload.file.deleted_at is not None
+    if upload.created_by_id != actor.pk or is_deleted:
+        raise NotFound(GONE)
+    return upload
 
 
 def _check_head(name: str, fields: Mapping[str, Any], head: bytes) -> None:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from timba.sending.connection import Interrupted, Refused, Server, SignInRefused
 from timba.sending.folder import DONE, REFUSED, FolderInUse, WatchedFolder
 from timba.sending.paths import find_files
-from timba.sending.transfers import Sent, Transfer
+from timba.sending.transfers import ABOUT_THE_FILE, Sent, Transfer
 
 COMMANDS: Final = {
     "upload": "Send files and folders to a Timba server; what is there already is left out.",
@@ -33,7 +33,6 @@ _KINDS: Final = ("photo", "document", "text", "temperatures", "tally")
 _GIVE_UP_SECONDS: Final = 300.0
 _MAX_PAUSE_SECONDS: Final = 30.0
 _SCAN_SECONDS: Final = 2.0
-_ABOUT_THE_FILE: Final = frozenset({400, 413, 415})
 _DETAILS: Final = {"consignment": "consignment_id", "kind": "kind", "city": "city_id"}
 
 
@@ -171,13 +170,16 @@ def _send_complete_files(
         if stopping.is_set():
             raise Interrupted("It stops; the rest is sent after the next start.")
 
+    unreadable = []
     for file in folder.complete_files():
         if stopping.is_set():
             return
         try:
             outcome = Transfer(server=server, path=file, details=details).send(progress)
+        except OSError as error:
+            unreadable.append(str(error))
         except Refused as refusal:
-            if refusal.status not in _ABOUT_THE_FILE:
+            if refusal.status not in ABOUT_THE_FILE:
                 # Such as a lapsed subscription: nothing is wrong with the file.
                 raise Interrupted(str(refusal)) from refusal
             folder.move(file, REFUSED, sentence=str(refusal))
@@ -185,6 +187,8 @@ def _send_complete_files(
         else:
             folder.move(file, DONE)
             _tell(f"{'sent' if outcome.is_new else 'there already'}: {file.name}")
+    if unreadable:
+        raise Interrupted(" ".join(unreadable))
 
 
 def _tell(line: str) -> None:

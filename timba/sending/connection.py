@@ -13,7 +13,8 @@ _TIMEOUT: Final = (10.0, 60.0)
 # An access token lives 15 minutes; a chunk of an upload may take some of them.
 _TOKEN_SECONDS: Final = 300.0
 _UNAUTHORIZED: Final = 401
-_TOO_MANY_ATTEMPTS: Final = 429
+# The body came too slowly; too many attempts.
+_TRY_LATER: Final = frozenset({408, 429})
 _SERVER_ERRORS: Final = 500
 
 
@@ -84,7 +85,7 @@ class Server:
             )
         except requests.RequestException as error:
             raise Interrupted(f"{self.url} cannot be reached: {_reason(error)}") from error
-        if response.status_code >= _SERVER_ERRORS or response.status_code == _TOO_MANY_ATTEMPTS:
+        if response.status_code >= _SERVER_ERRORS or response.status_code in _TRY_LATER:
             raise Interrupted(_sentence(response))
         return response
 

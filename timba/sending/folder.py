@@ -103,7 +103,10 @@ def _is_being_written(path: str) -> bool:
 
     Network file systems, and files of other users, cannot be asked.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except PermissionError:
+        return False  # whoever sends it tells
     try:
         # A program that opens it for writing meanwhile would end this process by SIGIO.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)

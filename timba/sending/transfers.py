@@ -16,6 +16,9 @@ from timba.sending.unfinished import UnfinishedUpload
 CHUNK_BYTES: Final = 8 * 1024 * 1024
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 _CHUNK: Final = {**_TUS, "Content-Type": "application/offset+octet-stream"}
+# Refusals after which sending the same bytes again is of no use.
+ABOUT_THE_FILE: Final = frozenset({400, 413, 415})
+_FILTERS: Final = {"consignment_id", "kind"}
 _GONE: Final = frozenset({404, 410})
 # The server is at another offset, or another process of ours writes to the same upload.
 _OUT_OF_STEP: Final = frozenset({404, 409, 410, 423})
@@ -33,8 +36,10 @@ class Sent:
 
 
 class _State(NamedTuple):
-    """What tells that a file has changed."""
+    """What tells that a file has changed, or that another one has its name."""
 
+    device: int
+    inode: int
     size: int
     changed_at: int  # in nanoseconds
 
@@ -54,24 +59,32 @@ class Transfer:
         SignInRefused, and OSError where the file cannot be read.
         """
         with self.path.open("rb") as stream:
-            state = _state(stream)
+            state = _state(os.fstat(stream.fileno()))
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            if earlier := self._find(sha256):
-                return Sent(file_id=earlier, is_new=False)
             told = (f"{name}={value}" for name, value in sorted(self.details.items()))
             server = self.server
             upload = UnfinishedUpload(server.url, server.username, sha256, self.path.name, *told)
+            earlier = self._find(sha256)
             try:
-                file_id = self._resume(upload, stream, state, progress)
-            except Refused:
-                upload.forget()
+                file_id = earlier or self._resume(upload, stream, state, progress)
+            except Refused as refusal:
+                if refusal.status in ABOUT_THE_FILE:
+                    upload.forget()
                 raise
-        upload.forget()
-        return Sent(file_id=file_id)
+            upload.forget()
+            self._check_unchanged(state)
+        return Sent(file_id=file_id, is_new=earlier is None)
+
+    def _check_unchanged(self, state: _State) -> None:
+        """Raise Interrupted where the file is not the one that is, or was, sent."""
+        if _state(self.path.stat()) != state:
+            raise Interrupted(f"“{self.path.name}” changed while it was sent.")
 
     def _find(self, sha256: str) -> str | None:
-        """Return the id of a file with these bytes, or None."""
-        found = self.server.request("GET", "api/files/", params={"sha256": sha256, "limit": 1})
+        """Return the id of a file with these bytes, consignment and kind, or None."""
+        asked = {name: self.details[name] for name in _FILTERS & self.details.keys()}
+        params = {"sha256": sha256, "limit": 1, **asked}
+        found = self.server.request("GET", "api/files/", params=params)
         results = found.json()["results"]
         return str(results[0]["id"]) if results else None
 
@@ -90,9 +103,7 @@ class Transfer:
             progress(offset)
             stream.seek(offset)
             chunk = stream.read(CHUNK_BYTES)
-            if _state(stream) != state:
-                upload.forget()
-                raise Interrupted(f"“{self.path.name}” changed while it was sent.")
+            self._check_unchanged(state)
             answer = self._append(address, chunk, offset)
         progress(state.size)
         return answer[FILE_ID]
@@ -108,6 +119,8 @@ class Transfer:
         except Refused as refusal:
             if refusal.status in _GONE:
                 return None
+            if refusal.status in _OUT_OF_STEP:
+                raise Interrupted(str(refusal)) from refusal
             raise
 
     def _append(self, address: str, chunk: bytes, offset: int) -> Mapping[str, str]:
@@ -128,6 +141,5 @@ class Transfer:
         )
 
 
-def _state(stream: BinaryIO) -> _State:
-    facts = os.fstat(stream.fileno())
-    return _State(size=facts.st_size, changed_at=facts.st_mtime_ns)
+def _state(facts: os.stat_result) -> _State:
+    return _State(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)

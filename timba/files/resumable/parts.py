@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -66,11 +67,23 @@ class PartFile:
     """
 
     def __init__(self, upload_id: uuid.UUID) -> None:
-        """Open the file, which is made where it does not exist yet."""
+        """Open the file that `create` has made."""
         self._path = parts_folder() / str(upload_id)
         with _storing():
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise NotFound(GONE) from error
+
+    @staticmethod
+    def create(upload_id: uuid.UUID) -> None:
+        """Make the file of a new upload, durably."""
+        path = parts_folder() / str(upload_id)
+        with _storing():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            header = _HEADER.pack(_NO_WRITER, _ALL_VERIFIED)
+            _write_new(path, header.ljust(_HEADER_BYTES, b"\0"))
+            sync_directories(path.parent)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -158,15 +171,10 @@ class PartFile:
         return True
 
     def _counted(self) -> int:
-        size = os.fstat(self._descriptor).st_size
-        if size < _HEADER_BYTES:  # just made, or its maker was killed
-            self._write_header(_NO_WRITER, _ALL_VERIFIED)
-            os.ftruncate(self._descriptor, _HEADER_BYTES)
-            os.fsync(self._descriptor)
-            sync_directories(self._path.parent)
-            return 0
         unverified_from = self._header().unverified_from
-        return size - _HEADER_BYTES if unverified_from == _ALL_VERIFIED else unverified_from
+        if unverified_from != _ALL_VERIFIED:
+            return unverified_from
+        return os.fstat(self._descriptor).st_size - _HEADER_BYTES
 
     def _check_writer(self, writer: bytes) -> None:
         if self._header().writer != writer:
@@ -194,7 +202,7 @@ def folder_id() -> uuid.UUID:
                 return uuid.UUID(path.read_text())
             folder.mkdir(mode=0o700, exist_ok=True)
             new = folder / f"{_ID_FILE}-{uuid.uuid4()}"
-            new.write_text(str(uuid.uuid4()))
+            _write_new(new, str(uuid.uuid4()).encode())
             with suppress(FileExistsError):
                 path.hardlink_to(new)
             new.unlink()
@@ -207,6 +215,14 @@ def files_in_folder() -> Iterator[tuple[uuid.UUID, os.stat_result]]:
         for entry in os.scandir(parts_folder()):
             with suppress(ValueError, FileNotFoundError):
                 yield uuid.UUID(entry.name), entry.stat()
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist yet, and make its content durable."""
+    with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Final
 import structlog
 from django.utils import timezone
 
-from timba.errors import DomainError
+from timba.errors import DomainError, NotFound
 from timba.files.resumable.models import ResumableUpload
 from timba.files.resumable.parts import PartFile, files_in_folder, folder_id
-from timba.files.resumable.services import delete_with_bytes, opened
+from timba.files.resumable.services import opened
 
 # Rows of machines that are gone are deleted, and bytes whose row is.
 _FORGOTTEN_AFTER: Final = timedelta(days=7)
@@ -26,12 +26,23 @@ def purge_expired() -> None:
     expired = ResumableUpload.unscoped.filter(expires_at__lte=now).order_by("expires_at")
     expired.filter(expires_at__lte=now - _FORGOTTEN_AFTER).exclude(folder_id=folder_id()).delete()
     for upload in expired.filter(folder_id=folder_id())[:_BATCH]:
-        with suppress(DomainError), opened(upload) as part, part.locked():
-            upload.refresh_from_db(fields=["expires_at"])
-            if upload.expires_at <= now:
-                delete_with_bytes(upload, part)
-                _log.info("expired_upload_deleted", upload_id=str(upload.pk))
+        with suppress(DomainError):
+            _purge(upload, now=now)
     _delete_leftovers(before=now - _FORGOTTEN_AFTER)
+
+
+def _purge(upload: ResumableUpload, *, now: datetime) -> None:
+    """Delete an upload unless a request has postponed its expiry, or another purge is quicker."""
+    row = ResumableUpload.unscoped.filter(pk=upload.pk, expires_at__lte=now)
+    try:
+        with opened(upload) as part, part.locked():
+            if not row.exists():
+                return
+            part.delete()
+    except NotFound:
+        pass  # it has become a file, or was deleted before its row
+    if row.delete()[0]:
+        _log.info("expired_upload_deleted", upload_id=str(upload.pk))
 
 
 def _delete_leftovers(*, before: datetime) -> None:

@@ -86,7 +86,7 @@ def begin_upload(
         raise UploadRejected(name, f"“{name}” is empty.")
     check_size(name, length)
     folder = folder_id()
-    _check_disk_space(folder, length)
+    _check_disk_space(client, folder, length)
     with write_transaction():
         client.subscription = lock_subscription(client.pk)
         lengths = _unfinished().filter(client=client).values_list("length", flat=True)
@@ -95,7 +95,7 @@ def begin_upload(
                 f"{MAX_UNFINISHED} uploads are unfinished already: finish or delete some of them."
             )
         check_quota(client, name=name, size=sum(lengths) + length)
-        return ResumableUpload.unscoped.create(
+        upload = ResumableUpload.unscoped.create(
             client=client,
             created_by=actor,
             name=name,
@@ -104,14 +104,35 @@ def begin_upload(
             folder_id=folder,
             expires_at=timezone.now() + EXPIRES_AFTER,
         )
+        # Last, because nothing takes it back: without a row it is a leftover.
+        PartFile.create(upload.pk)
+    return upload
 
 
 def received_bytes(upload: ResumableUpload) -> int:
     """Return how many bytes of an upload have arrived, all of them on disk."""
-    if upload.file_id is not None:
-        return upload.length
-    with opened(upload) as part:
-        return part.received()
+    if upload.file is None:
+        with suppress_finished(upload), opened(upload) as part:
+            return part.received()
+    return upload.length
+
+
+@contextmanager
+def suppress_finished(upload: ResumableUpload) -> Iterator[None]:
+    """Suppress NotFound where another request has finished the upload meanwhile; set its `file`."""
+    try:
+        yield
+    except NotFound:
+        _reread(upload)
+        if upload.file is None:
+            raise
+
+
+def _reread(upload: ResumableUpload) -> None:
+    try:
+        upload.refresh_from_db(fields=["file"])
+    except ResumableUpload.DoesNotExist as error:
+        raise NotFound(GONE) from error
 
 
 def append_bytes(
@@ -172,8 +193,8 @@ def finish_upload(*, upload: ResumableUpload, kind: str | None, accept: Accept) 
     An upload that is rejected for its bytes is deleted; after any other failure it can be finished
     later.
     """
-    with opened(upload) as part, part.locked() as received:
-        upload.refresh_from_db(fields=["file"])
+    with suppress_finished(upload), opened(upload) as part, part.locked() as received:
+        _reread(upload)
         if upload.file is None:
             if received != upload.length:
                 raise Conflict(f"{received} of {upload.length} bytes have arrived.")
@@ -184,23 +205,29 @@ def finish_upload(*, upload: ResumableUpload, kind: str | None, accept: Accept) 
                 raise
             failpoint("resumable.accepted")
         part.delete()
-        return upload.file
+    assert upload.file is not None  # noqa: S101 - stored here or by another request
+    return upload.file
 
 
 def delete_upload(*, actor: User, upload: ResumableUpload) -> None:
     """Delete an unfinished upload with its bytes; a file that it has become stays."""
     require(actor, Permission.WRITE_FILES, client=upload.client)
-    with opened(upload) as part, part.locked():
-        delete_with_bytes(upload, part)
+    with suppress_finished(upload), opened(upload) as part, part.locked():
+        part.delete()
+    ResumableUpload.unscoped.filter(pk=upload.pk).delete()
 
 
 def _unfinished() -> QuerySet[ResumableUpload]:
     return ResumableUpload.unscoped.filter(file=None, expires_at__gt=timezone.now())
 
 
-def _check_disk_space(folder: uuid.UUID, length: int) -> None:
-    """Raise DiskFull unless there is space for `length` bytes and for all that is to come."""
-    lengths = dict(_unfinished().filter(folder_id=folder).values_list("pk", "length"))
+def _check_disk_space(client: Client, folder: uuid.UUID, length: int) -> None:
+    """Raise DiskFull unless there is space for `length` bytes and for all the client still sends.
+
+    What other clients have announced reserves nothing, or any of them could stop the others.
+    """
+    unfinished = _unfinished().filter(client=client, folder_id=folder)
+    lengths = dict(unfinished.values_list("pk", "length"))
     arrived = sum(found.st_size for pk, found in files_in_folder() if pk in lengths)
     check_disk_space(length + max(0, sum(lengths.values()) - arrived), folder=parts_folder())
 
