@@ -43,6 +43,9 @@ OWN_ACCOUNT = ["account/", "account/password/"]
 # What is answered to the id of another client's row, where it is not 404.
 OTHER_CLIENT = {
     ("PUT api/cities/{city_id}/", "city_id"): 200,  # every client numbers its own cities
+    # Each file by itself; the page that follows says the same of absent files.
+    ("POST files/selected/", "file_id"): 302,
+    ("POST files/selected/archive/", "file_id"): 302,
     ("POST people/", "role"): 400,
     ("POST people/{user_id}/", "role"): 400,
 }

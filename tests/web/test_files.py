@@ -131,7 +131,7 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(60):
         stored(client_company, name=f"note-{number:02}.txt")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         page = http_client.get("/files/?q=note").content.decode()
     rest = show_more(http_client, "/files/", page)
     names = [re.findall(NAMES, text) for text in (page, rest)]

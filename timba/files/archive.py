@@ -8,16 +8,28 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
+from timba.errors import NotFound, Unavailable
 from timba.files.kinds import TEMPERATURES, TEXT
-from timba.files.storage import VerifiedStream, store
+from timba.files.models import File
+from timba.files.storage import VerifiedStream, find_missing, store
 
+MAX_FILES: Final = 1000
+UNREACHABLE: Final = "The stored bytes cannot be reached just now. Try again."
+_COLUMNS: Final = (
+    *("pk", "name", "storage_key", "sha256", "size", "kind", "uploaded_at"),
+    "client__time_zone",
+)
 _CHUNK_BYTES: Final = 256 * 1024
 # Of a name in UTF-8: file systems have room for 255, and names of folders come before it.
 _MAX_NAME_BYTES: Final = 200
@@ -44,17 +56,62 @@ class ArchivedFile:
     modified_at: datetime
 
 
+def select_files(files: QuerySet[File], file_ids: Sequence[uuid.UUID]) -> list[ArchivedFile]:
+    """Return those of `files` with these ids, in this order, each once, to be written.
+
+    Raises NotFound where there is none with one of the ids, and Unavailable, before the first byte
+    is sent, where the bytes of one are missing or unreachable.
+    """
+    places = {file_id: place for place, file_id in enumerate(dict.fromkeys(file_ids))}
+    rows = list(files.filter(pk__in=places).values_list(*_COLUMNS))
+    if len(rows) < len(places):
+        raise NotFound("There is no such file.")
+    return _stored(sorted(rows, key=lambda row: places[row[0]]))
+
+
+def all_files(files: QuerySet[File]) -> list[ArchivedFile]:
+    """Return files, oldest first, to be written; raise Unavailable as `select_files` does."""
+    return _stored(list(files.order_by("uploaded_at", "pk").values_list(*_COLUMNS)))
+
+
+def _stored(rows: list[tuple[Any, ...]]) -> list[ArchivedFile]:
+    """Return files by their rows; raise Unavailable where bytes are missing or unreachable."""
+    names = unique_names(row[1] for row in rows)
+    files = [
+        ArchivedFile(
+            name=name,
+            storage_key=key,
+            sha256=sha256,
+            size=size,
+            kind=kind,
+            modified_at=uploaded_at.astimezone(ZoneInfo(zone)),
+        )
+        for name, (_, _, key, sha256, size, kind, uploaded_at, zone) in zip(
+            names, rows, strict=True
+        )
+    ]
+    try:
+        missing = find_missing(file.storage_key for file in files)
+    except OSError:
+        raise Unavailable(UNREACHABLE) from None
+    lost = [f"“{file.name}”" for file in files if file.storage_key in missing]
+    if lost:
+        more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        raise Unavailable(f"The bytes of {lost[0]}{more} are missing. Leave such files out.")
+    return files
+
+
 def write_archive(files: Iterable[ArchivedFile]) -> Iterator[bytes]:
     """Yield the bytes of the archive; raise OSError or FileDamaged where a file cannot be read."""
     output = _Output()
-    archive = ZipFile(output, "w")
-    for file in files:
-        stream = VerifiedStream(store().open_bytes(file.storage_key), sha256=file.sha256)
-        with stream, archive.open(_entry(file), "w") as target:
-            while chunk := stream.read(_CHUNK_BYTES):
-                target.write(chunk)
-                yield output.take()
-    archive.close()
+    # Where it breaks off, what is written to close it is not taken.
+    with ZipFile(output, "w") as archive:
+        for file in files:
+            stream = VerifiedStream(store().open_bytes(file.storage_key), sha256=file.sha256)
+            with stream, archive.open(_entry(file), "w") as target:
+                while chunk := stream.read(_CHUNK_BYTES):
+                    target.write(chunk)
+                    yield output.take()
     yield output.take()
 
 

@@ -86,6 +86,12 @@ class ConsignmentsQuery(forms.Form):
     type = forms.ChoiceField(required=False, choices=Consignment.Type.choices)
 
 
+class TrashQuery(forms.Form):
+    """The filter of the trash."""
+
+    q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
+
+
 class LogNumberQuery(forms.Form):
     """The number of a log within its consignment, for the first row of a page of logs."""
 

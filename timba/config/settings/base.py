@@ -265,7 +265,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 FILE_UPLOAD_HANDLERS = ["timba.web.upload_targets.RefuseFiles"]
 # More than the limit of a batch, so that a batch that is too large gets Timba's own error.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# More than the files that are selected at once, so that too many get Timba's own sentence.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # --- The lake: see timba.temperatures.lake.catalog -----------------------------------------------
 

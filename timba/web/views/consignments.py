@@ -13,6 +13,7 @@ from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Round
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from timba.consignments.models import Consignment, Log
@@ -23,6 +24,7 @@ from timba.files.models import File
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.web.forms import ConsignmentForm, ConsignmentsQuery
+from timba.web.notices import Undo, leave_notice, with_logs
 from timba.web.pages import (
     Viewer,
     get_page,
@@ -79,7 +81,11 @@ def edit_consignment(request: HttpRequest, pk: int) -> HttpResponse:
 @rerender_on_error(edit_consignment)
 def remove_consignment(request: HttpRequest, pk: int) -> HttpResponse:
     viewer = get_viewer(request)
-    delete_consignment(actor=viewer.user, consignment=_get_consignment(viewer, pk))
+    consignment = _get_consignment(viewer, pk)
+    logs = with_logs(consignment.log_count)
+    delete_consignment(actor=viewer.user, consignment=consignment)
+    undo = Undo(url=reverse("web:restore-consignment", args=[pk]), file_ids=[])
+    leave_notice(request, f"{consignment.name} deleted{logs}.", undo=undo)
     return redirect("web:consignments")
 
 

@@ -6,8 +6,9 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -32,6 +33,7 @@ from timba.web.forms import (
     FilesQuery,
     PictureQuery,
 )
+from timba.web.notices import leave_notice, undo_deletion
 from timba.web.pages import (
     Viewer,
     find_consignment,
@@ -79,8 +81,15 @@ def files_page(request: HttpRequest) -> HttpResponse:
         "status_links": _status_links(request.GET, counts),
         "failure_count": counts.get(File.Status.FAILURE, 0),
         "list_query": _list_query(request.GET),
+        "consignments": _newest_consignments(viewer),
     }
     return render_page(request, "web/files.html", context, viewer=viewer)
+
+
+def _newest_consignments(viewer: Viewer) -> QuerySet[Consignment]:
+    """Return the newest consignments of the client, which a page offers for its files."""
+    rows = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
+    return rows[:MAX_LISTED_CONSIGNMENTS]
 
 
 def _matching(viewer: Viewer, query: dict[str, Any]) -> TenantQuerySet[File]:
@@ -160,6 +169,7 @@ def render_file(
         "file": file,
         "link_form": FileLinkForm(viewer=viewer, file=file) if can_write else None,
         "answers": answers,
+        "trash_days": settings.TIMBA_TRASH_DAYS,
         "cities": list_cities(viewer, file.owner_id) if answers and not answers.dry_run else [],
         **_picture(request.GET, file, viewer),
     }
@@ -243,8 +253,11 @@ def link_to_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @rerender_on_error(file_page)
 def remove_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     viewer = get_viewer(request)
-    delete_file(actor=viewer.user, file=get_file(viewer, pk))
-    return redirect("web:files")
+    file = get_file(viewer, pk)
+    delete_file(actor=viewer.user, file=file)
+    leave_notice(request, f"{file.name} deleted.", undo=undo_deletion([file.pk]))
+    url = request.POST.get("next", "")
+    return HttpResponseRedirect(safe_next_url(request, url, default=reverse("web:files")))
 
 
 def get_file(viewer: Viewer, pk: uuid.UUID) -> File:
@@ -259,12 +272,11 @@ def get_file(viewer: Viewer, pk: uuid.UUID) -> File:
 def upload_page(request: HttpRequest) -> HttpResponse:
     """Show the page that uploads up to a hundred files of any kind."""
     viewer = get_viewer(request)
-    consignments = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
     context = {
         "section": "files",
         "upload_target": get_files_target(),
         "upload_blocked": upload_blocked_reason(viewer),
-        "consignments": consignments[:MAX_LISTED_CONSIGNMENTS],
+        "consignments": _newest_consignments(viewer),
     }
     return render_page(request, "web/upload.html", context, viewer=viewer)
 
