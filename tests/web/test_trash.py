@@ -33,7 +33,7 @@ from timba.consignments.trash import delete_consignment
 from timba.files.models import File
 from timba.files.services import delete_file
 from timba.files.storage import store
-from timba.web.notices import LIVE_UPDATE_HEADER, MAX_REFUSED
+from timba.web.notices import LIVE_UPDATE_HEADER, MAX_NAMES
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
@@ -399,14 +399,24 @@ def test_several_deleted_files_are_taken_back_at_once(
     assert not File.unscoped.filter(deleted_at__isnull=False).exists()
 
 
-def test_of_many_refusals_some_are_named(http_client: HttpClient, client_company: Client) -> None:
-    ids = [stored(client_company, name=f"{n}.txt").pk for n in range(MAX_REFUSED + 2)]
-    http_client.post(SELECTED, {"file_id": ids, "action": "restore"})
-    told = said(http_client)
-    assert told.startswith(
-        "Nothing was changed. 12 not: 0.txt: The file is not in the trash. 1.txt"
-    )
-    assert told.endswith("9.txt: The file is not in the trash. And 2 more.")
+def test_files_that_are_refused_for_the_same_reason_are_named_together(
+    http_client: HttpClient, client_company: Client
+) -> None:
+    ids = [stored(client_company, name=f"{n}.txt").pk for n in range(MAX_NAMES + 1)]
+    gone = stored(client_company, name="gone.txt", deleted_at=timezone.now()).pk
+    sentences = "The file is not in the trash.", "Its bytes are gone, so it cannot be restored."
+    for count, names in (
+        (1, "0.txt"),
+        (2, "0.txt and 1.txt"),
+        (3, "0.txt, 1.txt and 2.txt"),
+        (MAX_NAMES + 1, f"{', '.join(f'{n}.txt' for n in range(9))} and 2 more"),
+    ):
+        asked = [*ids[:1], gone, *ids[1:count]]
+        http_client.post(SELECTED, {"file_id": asked, "action": "restore"})
+        assert said(http_client) == (
+            f"Nothing was changed. {count + 1} not: {names}: {sentences[0]} "
+            f"gone.txt: {sentences[1]} Upload the file again."
+        )
 
 
 def test_dry_runs_are_not_recorded_unseen(http_client: HttpClient, client_company: Client) -> None:

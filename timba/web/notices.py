@@ -18,7 +18,7 @@ from timba.web.templatetags.formatting import quantity
 
 # Sent by the script that keeps parts of a page current, which shows no notice.
 LIVE_UPDATE_HEADER: Final = "Timba-Live-Update"
-MAX_REFUSED: Final = 10
+MAX_NAMES: Final = 10
 _IN_SESSION: Final = "notice"
 # Of one action: what is said of one file, and of several.
 _DONE: Final = {
@@ -77,16 +77,27 @@ def leave_outcome(
         sentence = about_several.format(f"{len(outcome.done):,}", place=place)
     else:
         sentence = "Nothing was changed."
-    refused = [
-        f"{names[file_id]}: {error}" if file_id in names else error
-        for file_id, error in outcome.errors.items()
-    ]
-    if len(refused) > MAX_REFUSED:
-        refused[MAX_REFUSED:] = [f"And {len(refused) - MAX_REFUSED:,} more."]
     if outcome.errors:
         sentence += f" {len(outcome.errors):,} not:"
     undo = undo_deletion(outcome.done) if action == "delete" and outcome.done else None
-    leave_notice(request, sentence, refused=refused, undo=undo)
+    leave_notice(request, sentence, refused=_refusals(outcome, names), undo=undo)
+
+
+def _refusals(outcome: Outcome, names: Mapping[UUID, str]) -> list[str]:
+    """Return each sentence once, after the names of the files that it is about."""
+    refused: dict[str, list[str]] = {}
+    for file_id, sentence in outcome.errors.items():
+        refused.setdefault(sentence, []).extend([names[file_id]] if file_id in names else [])
+    return [
+        f"{_join(about)}: {sentence}" if about else sentence for sentence, about in refused.items()
+    ]
+
+
+def _join(names: list[str]) -> str:
+    """Return names with commas, and as a number those that are too many."""
+    if len(names) > MAX_NAMES:
+        names = [*names[: MAX_NAMES - 1], f"{len(names) - MAX_NAMES + 1:,} more"]
+    return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]])
 
 
 def undo_deletion(file_ids: Sequence[UUID]) -> Undo:

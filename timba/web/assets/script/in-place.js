@@ -22,7 +22,8 @@ async function submit(form, submitter) {
   const url = currentUrl();
   fields.set("next", url.pathname + url.search);
   form.ariaBusy = "true";
-  const { status, ok, text, body } = await sendRequest(form.action, {
+  // Not `form.action`, which is the button of this name.
+  const { status, ok, text, body } = await sendRequest(form.getAttribute("action"), {
     method: "POST", redirect: "follow", body: new URLSearchParams(fields),
   });
   form.ariaBusy = "false";

@@ -9,36 +9,38 @@ let timer = 0;
 
 /** Show a sentence about what could not be done. */
 export function showNotice(sentence) {
-  const notice = document.createElement("p");
-  notice.className = "notice bad";
-  notice.tabIndex = -1;
-  notice.dataset.notice = "";
-  notice.textContent = sentence;
+  const notice = document.getElementById("sentence").content.firstElementChild.cloneNode(true);
+  notice.querySelector("p").textContent = sentence;
   document.getElementById("notice").replaceChildren(notice);
   watchNotice();
+  takeFocusIfLost(notice);
 }
 
-/** Take away each Undo after its time. */
+/** Take away each Undo after its time, and a notice by its button. */
 export function setUpNotices() {
   const region = document.getElementById("notice");
   if (!region) return;
   watchNotice();
-  document.addEventListener("htmx:after:swap", watchNotice);
+  document.addEventListener("htmx:after:swap", () => {
+    if (watchNotice()) takeFocusIfLost(shown);
+  });
+  region.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-close]")) remove(target.closest("[data-notice]"));
+  });
   // What is on a page from its start is not read out.
   setTimeout(() => {
     if (!region.contains(document.activeElement)) region.replaceChildren(...region.childNodes);
   }, ANNOUNCED_AFTER_MS);
 }
 
+/** Start the time of an Undo that has just been shown; return whether there is a new notice. */
 function watchNotice() {
   const notice = document.querySelector("[data-notice]");
-  if (notice === shown) return;
-  const isFirst = document.readyState === "loading" || document.readyState === "interactive";
+  if (notice === shown) return false;
   shown = notice;
   clearTimeout(timer);
-  if (!notice) return;
-  if (!isFirst) takeFocusIfLost(notice);
-  if (notice.querySelector("[data-undo]")) timer = setTimeout(() => endUndo(notice), UNDO_MS);
+  if (notice?.querySelector("[data-undo]")) timer = setTimeout(() => endUndo(notice), UNDO_MS);
+  return Boolean(notice);
 }
 
 // The button that was pressed may be gone, and the focus with it.
@@ -52,8 +54,13 @@ function endUndo(notice) {
     timer = setTimeout(() => endUndo(notice), AGAIN_MS);
     return;
   }
-  const hasFocus = notice.contains(document.activeElement);
-  if (notice.querySelector(".refused")) notice.querySelector("[data-undo]").remove();
-  else notice.remove();
-  if (hasFocus) document.getElementById("main").focus({ preventScroll: true });
+  if (notice.querySelector(".refused")) remove(notice.querySelector("[data-undo]"));
+  else remove(notice);
+}
+
+/** Remove an element; the focus, if it is in it, goes to the page. */
+function remove(element) {
+  const hadFocus = element.contains(document.activeElement);
+  element.remove();
+  if (hadFocus) document.getElementById("main").focus({ preventScroll: true });
 }
