@@ -280,7 +280,7 @@ def test_wrong_values_are_400_in_a_query(tenant: Tenant, subtests: pytest.Subtes
 NUL, SURROGATE, LARGE, LONG = "%00", "%ED%A0%80", str(2**70), "x" * 9_000
 TEXT_FIELDS = ("address", "barcode", "contact", "name", "q", "title", "username", "vehicle_number")
 OTHER_FIELDS = (
-    *("email", "time_zone"),
+    *("action", "email", "file_id", "time_zone"),
     *("breadth", "city_id", "consignment_id", "cursor", "from", "height", "id", "in", "kind"),
     *("bucket", "last", "length", "limit", "number", "page", "permissions", "role", "status"),
     *("to", "type"),

@@ -468,6 +468,7 @@ def test_as_many_files_as_may_be_selected_fit_into_the_form(
     "fields",
     [
         {"action": "erase"},
+        {"action": "move", "consignment_id": "seven"},
         {},
         {"file_id": ["7"], "action": "delete"},
         {"action": "move", "file_id": ["x"]},
@@ -488,7 +489,7 @@ def test_files_are_moved_to_no_consignment_of_another_client(
     theirs = Consignment.unscoped.create(client=ClientFactory(), name="VT-1", type="pinewood")
     file = stored(client_company)
     fields = {"file_id": file.pk, "action": "move"}
-    for place in (theirs.pk, 7_777_777, "seven"):
+    for place in (theirs.pk, 7_777_777):
         response = http_client.post(SELECTED, {**fields, "consignment_id": place})
         assert response.status_code == HTTPStatus.NOT_FOUND
     staff_client = browser_of(staff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Final
 
@@ -34,6 +35,7 @@ from timba.web.views.files import files_page
 
 # The choice of the list of consignments that takes files out of any; to choose none is refused.
 NO_CONSIGNMENT: Final = "none"
+_CHOICE: Final = re.compile(f"|{NO_CONSIGNMENT}|[0-9]{{1,18}}")
 TOO_MANY: Final = f"Nothing was changed: select at most {MAX_FILES:,} files at once."
 NO_FILES: Final = "Nothing was changed: select files first."
 NO_PLACE: Final = "Nothing was changed: choose a consignment first."
@@ -47,7 +49,7 @@ def change_selected(request: HttpRequest) -> HttpResponse:
     viewer = get_viewer(request)
     file_ids, action = _file_ids(request), request.POST.get("action")
     chosen = request.POST.get("consignment_id", "")
-    if action not in ACTIONS:
+    if action not in ACTIONS or not _CHOICE.fullmatch(chosen):
         raise BadRequest
     if not file_ids or len(file_ids) > MAX_FILES:
         leave_notice(request, TOO_MANY if file_ids else NO_FILES)
