@@ -10,7 +10,7 @@ import pytest
 from timba.installation import IMPORT_PATH
 
 # Packages that only build or test the front end.
-TOOLS = {"axe-core", "esbuild", "tus-js-client"}
+TOOLS = {"axe-core", "esbuild"}
 
 
 def npm_packages() -> set[str]:

@@ -329,7 +329,7 @@ def ask_page(client: Any, endpoint: Endpoint, url: str, tenant: Tenant, added: s
 
 HEADERS = [
     *("Accept", "Cookie", "If-Match", "If-None-Match", "If-Range", "Range", "X-Forwarded-For"),
-    *("X-CSRFToken", "Content-Encoding", "HX-Request", "Origin", "Referer"),
+    *("X-CSRFToken", "Content-Encoding", "HX-Request", "Origin", "Referer", "Timba-User"),
 ]
 # One endpoint for each way of reading headers.
 READERS = [

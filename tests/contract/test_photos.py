@@ -93,13 +93,17 @@ def test_a_client_is_asked_whether_it_has_these_bytes(api_client: APIClient, own
     create_file(stranger, form_file(content, "a.jpg"))
     create_file(api_client, form_file("Hello", "b.txt"))
 
-    def with_bytes(sha256: str) -> list[str]:
+    def with_bytes(*sha256: str) -> list[str]:
         answer = api_client.get("/api/files/", {"sha256": sha256})
         return [file["name"] for file in answer.json()["results"]]
 
     assert with_bytes(digest) == []
     created = create_file(api_client, form_file(content, "c.jpg"))
     assert with_bytes(digest) == with_bytes(digest.upper()) == ["c.jpg"]
+    hello = hashlib.sha256(b"Hello").hexdigest()
+    assert with_bytes(digest, "0" * 64, hello) == ["c.jpg", "b.txt"]
+    too_many = {"sha256": [digest] * 101}
+    assert_problem(api_client.get("/api/files/", too_many), 400)
     api_client.delete(f"/api/files/{created['id']}/")
     assert with_bytes(digest) == []
     for wrong in (digest[:-1], f"{digest}0", "g" * 64):

@@ -546,6 +546,16 @@ def test_a_file_is_linked_and_read_as_its_metadata_say(
     assert api_client.get("/temperature-readings/7/").json()["count"] == 1
 
 
+def test_only_a_tally_is_a_dry_run_where_its_metadata_say_tally_dry_run(
+    tus: Tus, api_client: APIClient
+) -> None:
+    for kind, is_dry_run in (("text", False), ("tally", True)):
+        url = tus.url(len(TEXT), filename="a.csv", kind=kind, tally_dry_run="true")
+        file_id = tus.patch(url, 0, TEXT)["Timba-File-Id"]
+        file = api_client.get(f"/api/files/{file_id}/").json()
+        assert (file["kind"], file.get("dry_run", False)) == (kind, is_dry_run)
+
+
 def test_a_twin_of_readings_gets_the_first_ones_ids(tus: Tus) -> None:
     first, twin = (
         tus.patch(tus.url(len(FOUR_READINGS), filename=name), 0, FOUR_READINGS.encode())
@@ -553,6 +563,8 @@ def test_a_twin_of_readings_gets_the_first_ones_ids(tus: Tus) -> None:
     )
     assert twin["Timba-File-Id"] == first["Timba-File-Id"]
     assert twin["Timba-Task-Id"] == first["Timba-Task-Id"]
+    assert twin["Timba-Duplicate"] == "true"
+    assert "Timba-Duplicate" not in first
     assert File.unscoped.live().get().name == "a.csv"
 
 

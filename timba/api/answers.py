@@ -65,7 +65,8 @@ def reading_of(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     checked = None if read_as is None else check_read_as(kind, read_as)
     if fields.get("city_id"):
         checked = _with_city(kind, checked or {}, fields["city_id"])
-    return {"dry_run": fields.get("dry_run", False), "read_as": checked}
+    dry_run = fields.get("dry_run", False) or fields.get("tally_dry_run", False)
+    return {"dry_run": dry_run, "read_as": checked}
 
 
 def _with_city(kind: str, read_as: Mapping[str, Any], city_id: int) -> dict[str, Any]:

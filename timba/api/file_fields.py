@@ -43,6 +43,10 @@ class FileFieldsSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="Only read the file, which is a tally, and record nothing. A retry records it.",
     )
+    tally_dry_run = serializers.BooleanField(
+        required=False,
+        help_text="Like `dry_run` where the file is a tally; others are processed as usual.",
+    )
     read_as = AnswersTextField(
         required=False,
         allow_blank=True,

@@ -21,6 +21,7 @@ from timba.api.http import (
     PAGE_PARAMETERS,
     JSONResponse,
     QuerySerializer,
+    RepeatedField,
     filter_by_client,
     get_page,
     next_url,
@@ -41,6 +42,7 @@ from timba.files.trash import deleted_files, get_restorable, restore_file
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
 SHA256 = r"^[0-9a-fA-F]{64}\Z"
+MAX_DIGESTS = 100
 
 
 class FilesQuery(QuerySerializer):
@@ -64,11 +66,13 @@ class FilesQuery(QuerySerializer):
             "and Unicode form do not matter."
         ),
     )
-    sha256 = serializers.RegexField(
-        SHA256,
+    sha256 = RepeatedField(
+        child=serializers.RegexField(
+            SHA256, error_messages={"invalid": "A SHA-256 has 64 hexadecimal digits."}
+        ),
         required=False,
-        help_text="Only files with these bytes: their SHA-256, in hexadecimal.",
-        error_messages={"invalid": "A SHA-256 has 64 hexadecimal digits."},
+        max_length=MAX_DIGESTS,
+        help_text="Only files with these bytes: their SHA-256, in hexadecimal; repeated for more.",
     )
     client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
     deleted = serializers.BooleanField(
@@ -120,7 +124,7 @@ class FilesView(OneFileView):
         if "consignment_id" in filters:
             files = files.filter(consignment=get_linked_consignment(actor, filters))
         if "sha256" in filters:
-            files = files.filter(sha256=filters["sha256"].lower())
+            files = files.filter(sha256__in=[digest.lower() for digest in filters["sha256"]])
         if filters.get("q"):
             files = search_files(
                 files, filters["q"], viewer=actor, client_id=filters.get("client_id")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
@@ -162,21 +162,29 @@ class TusView(APIView):
         }
         if received < upload.length:
             return headers
-        file = upload.file or self._finish(request, upload)
+        if upload.file is None:
+            headers |= self._finish(request, upload)
+        file = cast("File", upload.file)
         return headers | {"Timba-File-Id": str(file.pk), "Timba-Task-Id": str(file.task_id)}
 
-    def _finish(self, request: Request, upload: ResumableUpload) -> File:
+    def _finish(self, request: Request, upload: ResumableUpload) -> dict[str, str]:
+        """Accept the file of a complete upload; return what is told this once."""
         actor = actor_of(request)
         fields = validated_fields(parse_metadata(upload.metadata))
+        headers: dict[str, str] = {}
 
         def accept(received: Upload) -> Accepted:
             target = target_of(actor, {**fields, "client_id": upload.client_id})
-            return accept_upload(actor, received, target, fields)
+            accepted = accept_upload(actor, received, target, fields)
+            if accepted.duplicate:
+                headers["Timba-Duplicate"] = "true"
+            return accepted
 
         try:
-            return finish_upload(upload=upload, kind=fields.get("kind"), accept=accept)
+            finish_upload(upload=upload, kind=fields.get("kind"), accept=accept)
         except UploadRejected as rejection:
             raise refusal_of(rejection) from rejection
+        return headers
 
 
 def _with_first_chunk(create: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -64,9 +64,9 @@ describe_chunk: Final = extend_schema(
     description=(
         "`HEAD` tells the offset to send in `Upload-Offset`. The response to the last bytes "
         "has the ids of the file in `Timba-File-Id` and `Timba-Task-Id`; for temperatures that "
-        "were uploaded before, those of the earlier file. What arrived of a body that broke "
-        "off is kept, unless it has a checksum. An upload without a new byte for 24 hours is "
-        "deleted, at `Upload-Expires`."
+        "were uploaded before, those of the earlier file, and `Timba-Duplicate: true`. What "
+        "arrived of a body that broke off is kept, unless it has a checksum. An upload without a "
+        "new byte for 24 hours is deleted, at `Upload-Expires`."
     ),
     parameters=[
         _TUS_RESUMABLE,
