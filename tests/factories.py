@@ -20,7 +20,7 @@ from timba.db.text_search import index_words
 from timba.events.outbox import publish
 from timba.files.models import Derivative, File, FileText, ImportProfile
 from timba.files.resumable.models import ResumableUpload
-from timba.files.resumable.parts import folder_id
+from timba.files.resumable.parts import PartFile, folder_id
 from timba.files.services import link_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
@@ -196,7 +196,7 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         "file": file,
     }
     rows["import_profile"] = profile
-    rows["resumable_upload"] = ResumableUpload.unscoped.create(
+    upload = ResumableUpload.unscoped.create(
         name=f"{word}.csv",
         length=5,
         metadata=word,
@@ -204,4 +204,6 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         expires_at=timezone.now() + timedelta(days=1),
         **of_user,
     )
+    PartFile.create(upload.pk)
+    rows["resumable_upload"] = upload
     return Tenant(client=client, user=user, colleague=colleague, city_id=city_id, word=word, **rows)

@@ -160,6 +160,35 @@ def test_a_large_consignment_is_deleted_and_restored_in_a_few_queries(tenant: Te
 # --- What was taken meanwhile --------------------------------------------------------------------
 
 
+def test_logs_that_are_older_than_keys_are_restored_beside_each_other(tenant: Tenant) -> None:
+    other = opened(tenant, "Other")
+    twin = add_log(actor=tenant.user, consignment=other, barcode="x-1", **SIZE)
+    Log.unscoped.filter(pk=tenant.log.pk).update(barcode="X-1", barcode_key=None)
+    deleted = delete(tenant)
+    restored = restore(tenant, deleted)
+    assert list(Log.unscoped.order_by("barcode").values_list("barcode", "barcode_key")) == [
+        ("X-1", None),
+        ("x-1", twin.barcode_key),
+    ]
+    deleted = delete(tenant, restored)
+    change_log(actor=tenant.user, log=twin, barcode="X-1")
+    assert refusal(tenant, deleted) == (
+        f"It cannot be restored, because there is a log with the barcode “X-1” already. {INSTEAD}"
+    )
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.django_db(transaction=True)
+def test_no_id_of_a_deleted_consignment_is_given_again_after_a_migration(tenant: Tenant) -> None:
+    deleted = delete(tenant)
+    with connection.schema_editor() as editor:
+        for model in (Consignment, Log):
+            # What a migration that alters a column does.
+            editor._remake_table(model)
+    assert opened(tenant, "Other").pk > deleted.pk
+    assert restore(tenant, deleted).pk == deleted.pk
+
+
 def test_its_name_and_barcodes_are_free_at_once_and_named_once_taken(tenant: Tenant) -> None:
     deleted = delete(tenant)
     other = opened(tenant, tenant.word)

@@ -638,16 +638,17 @@ def test_unfinished_uploads_count_against_the_disk(
 def test_a_user_without_the_permission_uploads_nothing(make_user: MakeUser, tus: Tus) -> None:
     viewer, url = Tus(api_client_of(make_user("viewer"))), tus.url(3)
     assert_problem(viewer.create(3), 403)
-    assert_problem(viewer.patch(url, 0, b"abc"), 404)
-    assert tus.offset(url) == 0
+    assert_problem(viewer.patch(url, 0, b"abc"), 403)
+    assert_problem(viewer.send("DELETE", url), 403)
+    assert viewer.offset(url) == 0
 
 
-def test_an_upload_is_continued_by_its_user_only(tus: Tus, make_user: MakeUser) -> None:
-    url, colleague = tus.url(3), Tus(api_client_of(make_user("operator")))
-    assert colleague.send("HEAD", url).status_code == 404
-    assert_problem(colleague.patch(url, 0, b"abc"), 404)
-    assert_problem(colleague.send("DELETE", url), 404)
-    assert tus.offset(url) == 0
+def test_a_file_is_of_the_user_who_began_its_upload(
+    tus: Tus, owner: User, make_user: MakeUser
+) -> None:
+    colleague = Tus(api_client_of(make_user("operator")))
+    last = colleague.patch(tus.url(3), 0, b"abc")
+    assert File.unscoped.get(pk=last["Timba-File-Id"]).uploaded_by == owner
 
 
 def test_a_browser_needs_the_csrf_token(owner: User) -> None:

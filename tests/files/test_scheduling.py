@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 from types import SimpleNamespace
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from tests.databases.test_indexes import indexed
 from tests.factories import UserFactory
@@ -22,6 +23,11 @@ from timba.files.services import delete_file
 from timba.files.tasks import process
 
 Send = Callable[..., File]
+
+
+@pytest.fixture(autouse=True)
+def _claims_outlast_the_test(settings: Settings) -> None:
+    settings.TIMBA_LEASE_SECONDS = 3600
 
 
 @pytest.fixture

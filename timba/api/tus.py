@@ -169,7 +169,8 @@ class TusView(APIView):
 
     def _finish(self, request: Request, upload: ResumableUpload) -> dict[str, str]:
         """Accept the file of a complete upload; return what is told this once."""
-        actor = actor_of(request)
+        # The file is theirs who began the upload, not theirs who sends its last byte or asks for it.
+        actor = upload.created_by or actor_of(request)
         fields = validated_fields(parse_metadata(upload.metadata))
         headers: dict[str, str] = {}
 
@@ -289,15 +290,13 @@ class TusUploadView(TusView):
         return response_with({})
 
 
-_RELATED: Final = ("client__subscription", "file")
+_RELATED: Final = ("client__subscription", "file", "created_by")
 
 
 def _get_upload(request: Request, pk: UUID) -> ResumableUpload:
-    """Return an upload that the user has begun; raise NotFound once its file is deleted."""
-    actor = actor_of(request)
-    upload = ResumableUpload.objects.get_visible(actor, pk, *_RELATED)
-    is_deleted = upload.file is not None and upload.file.deleted_at is not None
-    if upload.created_by_id != actor.pk or is_deleted:
+    """Return an upload; raise NotFound where there is none, or its file has been deleted."""
+    upload = ResumableUpload.objects.get_visible(actor_of(request), pk, *_RELATED)
+    if upload.file is not None and upload.file.deleted_at is not None:
         raise NotFound(GONE)
     return upload
 

@@ -17,7 +17,7 @@ from timba.accounts.authorization import require
 from timba.accounts.models import User
 from timba.accounts.permissions import Permission
 from timba.consignments.barcode_text import barcode_key
-from timba.consignments.barcodes import find_logs_by_key, lock_counter_if_generated
+from timba.consignments.barcodes import find_all_logs_by_key, lock_counter_if_generated
 from timba.consignments.deletion import relink_related, unlink_related
 from timba.consignments.events import consignment_event, log_event
 from timba.consignments.models import (
@@ -35,6 +35,9 @@ from timba.events.outbox import Event, publish
 from timba.failpoints import failpoint
 
 _NAMED_BARCODES: Final = 10
+_RACE_LOST: Final = (
+    "The name or a barcode of the consignment was just taken by another one. Reload and try again."
+)
 _TAKEN_CONSTRAINTS: Final = (
     "consignment_name_is_unique",
     "log_barcode_is_unique",
@@ -73,16 +76,8 @@ def restore_consignment(*, actor: User, deleted: DeletedConsignment) -> Consignm
     meanwhile, and Conflict that names what others have taken: its name, or barcodes of its logs.
     """
     require(actor, Permission.WRITE_CONSIGNMENTS, client=deleted.client)
-    race_lost = Conflict(
-        "The name or a barcode of the consignment was just taken by another one. Reload and try "
-        "again."
-    )
-    constraints = (
-        "consignment_name_is_unique",
-        "log_barcode_is_unique",
-        "log_barcode_key_is_unique",
-    )
-    with translate_integrity_errors(dict.fromkeys(constraints, race_lost)), write_transaction():
+    race_lost = dict.fromkeys(_TAKEN_CONSTRAINTS, Conflict(_RACE_LOST))
+    with translate_integrity_errors(race_lost), write_transaction():
         deleted = DeletedConsignment.unscoped.select_for_update().get_or_not_found(pk=deleted.pk)
         keys = _check_not_taken(deleted)
         copy_rows(DeletedConsignment.unscoped.filter(pk=deleted.pk), Consignment)
@@ -131,13 +126,20 @@ def _log_events(action: str, logs: models.QuerySet[Log], *, actor: User) -> list
 def _check_not_taken(deleted: DeletedConsignment) -> list[str]:
     """Return the keys of the barcodes; raise Conflict if the name or some of them are taken."""
     logs = DeletedLog.unscoped.filter(consignment=deleted).order_by("pk")
-    keys = [
-        key or barcode_key(barcode) for barcode, key in logs.values_list("barcode", "barcode_key")
-    ]
+    rows = list(logs.values_list("barcode", "barcode_key"))
+    keys = [key or barcode_key(barcode) for barcode, key in rows]
     namesakes = Consignment.unscoped.filter(client_id=deleted.client_id, name=deleted.name)
     taken = [f"there is a consignment named “{deleted.name}”"] if namesakes.exists() else []
-    logs_by_key = find_logs_by_key(deleted.client_id, keys)
-    barcodes = [logs_by_key[key].barcode for key in keys if key in logs_by_key]
+    found = find_all_logs_by_key(deleted.client_id, keys)
+    # Logs that are older than keys may stand beside each other again, as they did before.
+    barcodes = [
+        log.barcode
+        for (barcode, own_key), key in zip(rows, keys, strict=True)
+        for log in found.get(key, ())
+        if log.barcode == barcode
+        or None not in (own_key, log.barcode_key)
+        or log.created_at > deleted.deleted_at
+    ]
     if barcodes:
         taken.append(_name_barcodes(barcodes))
     if taken:

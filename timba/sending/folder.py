@@ -106,7 +106,7 @@ def _is_being_written(path: str) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except PermissionError:
-        return False  # whoever sends it tells
+        return False  # sending it tells
     try:
         # A program that opens it for writing meanwhile would end this process by SIGIO.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)

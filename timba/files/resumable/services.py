@@ -212,9 +212,10 @@ def finish_upload(*, upload: ResumableUpload, kind: str | None, accept: Accept) 
 def delete_upload(*, actor: User, upload: ResumableUpload) -> None:
     """Delete an unfinished upload with its bytes; a file that it has become stays."""
     require(actor, Permission.WRITE_FILES, client=upload.client)
-    with suppress_finished(upload), opened(upload) as part, part.locked():
+    with suppress(NotFound), opened(upload) as part, part.locked():
         part.delete()
-    ResumableUpload.unscoped.filter(pk=upload.pk).delete()
+    if not ResumableUpload.unscoped.filter(pk=upload.pk).delete()[0]:
+        raise NotFound(GONE)
 
 
 def _unfinished() -> QuerySet[ResumableUpload]:
