@@ -114,16 +114,13 @@ def test_twenty_slow_files_of_one_client_delay_no_file_of_another(
     slow = [send(many) for _ in range(20)]
     slots = Slots(3, bulk=1)
     assert [slots.claim(slot) for slot in (0, 1)] == slow[:2]
-    theirs = [send(other), send(other)]
-    for file in theirs:
-        assert slots.claim(2) == file
-        slots.free(2)
-    assert slots.claim(2) is None
-    theirs = [send(other), send(other)]
-    slots.free(0)
-    assert slots.claim(0) == theirs[0]
-    slots.free(1)
-    assert slots.claim(1) == slow[2]
+    for number in (2, 3):
+        for file in (send(other), send(other)):
+            assert slots.claim(2) == file
+            slots.free(2)
+        assert slots.claim(2) is None
+        slots.free(0)
+        assert slots.claim(0) == slow[number]
 
 
 @pytest.mark.django_db
