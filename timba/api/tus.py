@@ -169,7 +169,7 @@ class TusView(APIView):
 
     def _finish(self, request: Request, upload: ResumableUpload) -> dict[str, str]:
         """Accept the file of a complete upload; return what is told this once."""
-        # The file is theirs who began the upload, not theirs who sends its last byte or asks for it.
+        # It belongs to the user who began the upload, not to one who sends the last byte.
         actor = upload.created_by or actor_of(request)
         fields = validated_fields(parse_metadata(upload.metadata))
         headers: dict[str, str] = {}
