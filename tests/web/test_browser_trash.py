@@ -93,13 +93,13 @@ def test_a_range_is_selected_by_shift_and_all_that_are_shown(
 def test_a_selection_stays_over_show_more_and_live_updates(
     owner: User, files: list[File], open_page: Open, browser_errors: list[str]
 ) -> None:
-    for n in range(48):
+    for n in range(49):
         put(owner.client, f"new {n}.txt")
     pending = receive_readings(READINGS, actor=owner)
     page = open_page(owner, "/files/")
     select(page, "new 1.txt")
     page.get_by_role("link", name="Show more").click()
-    expect(page.locator("#files > li")).to_have_count(54)
+    expect(page.locator("#files > li")).to_have_count(55)
     select(page, "3.txt")
     expect_selected(page, "new 1.txt", "3.txt")
     # Rows come and go elsewhere meanwhile: what is selected are the files, not the rows.
@@ -107,11 +107,11 @@ def test_a_selection_stays_over_show_more_and_live_updates(
     delete_file(actor=owner, file=files[4])
     assert process_file(pending.pk)
     expect(page.locator("#files")).to_contain_text("1 of 1 row counted.")
-    expect(page.locator("#files > li")).to_have_count(52)
+    expect(page.locator("#files > li")).to_have_count(53)
     expect_selected(page, "new 1.txt", "3.txt")
     press(page, "Delete")
     expect_said(page, "2 files deleted.")
-    expect(page.locator("#files > li")).to_have_count(50)
+    expect(page.locator("#files > li")).to_have_count(51)
     deleted = File.unscoped.filter(deleted_at__isnull=False)
     assert set(deleted.values_list("name", flat=True)) == {
         *("new 1.txt", "new 2.txt", "3.txt", "4.txt")
@@ -170,6 +170,13 @@ def test_undo_is_offered_for_ten_seconds_and_as_long_as_it_is_used(
     page.keyboard.press("Tab")
     page.clock.fast_forward(1_000)
     expect(undo).to_have_count(0)
+    expect_said(page)
+    # Also what offers no Undo is gone by then, so that it hides nothing.
+    page.get_by_label("Select 3.txt").click()
+    press(page, "Move")
+    expect_said(page, "Nothing was changed: choose a consignment first.")
+    page.mouse.move(5, 5)
+    page.clock.fast_forward(10_000)
     expect_said(page)
     # What was refused stays to be read.
     select(page, "3.txt")

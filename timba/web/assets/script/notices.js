@@ -1,6 +1,7 @@
-// What was just done, told where it was asked for. An Undo is offered for ten seconds, and for as long as it is used.
+// What was just done, told where it was asked for: for ten seconds, with its Undo, and for as long as that is used.
+// What was refused stays to be read.
 
-const UNDO_MS = 10_000;
+const SHOWN_MS = 10_000;
 const AGAIN_MS = 1000;
 const ANNOUNCED_AFTER_MS = 500; // by then, screen readers know the region
 
@@ -16,7 +17,7 @@ export function showNotice(sentence) {
   takeFocusIfLost(notice);
 }
 
-/** Take away each Undo after its time, and a notice by its button. */
+/** Take away each notice after its time, or by its button. */
 export function setUpNotices() {
   const region = document.getElementById("notice");
   if (!region) return;
@@ -33,13 +34,13 @@ export function setUpNotices() {
   }, ANNOUNCED_AFTER_MS);
 }
 
-/** Start the time of an Undo that has just been shown; return whether there is a new notice. */
+/** Start the time of a notice that has just been shown; return whether there is one. */
 function watchNotice() {
   const notice = document.querySelector("[data-notice]");
   if (notice === shown) return false;
   shown = notice;
   clearTimeout(timer);
-  if (notice?.querySelector("[data-undo]")) timer = setTimeout(() => endUndo(notice), UNDO_MS);
+  if (notice) timer = setTimeout(() => end(notice), SHOWN_MS);
   return Boolean(notice);
 }
 
@@ -49,13 +50,13 @@ function takeFocusIfLost(notice) {
   if (!focused || focused === document.body || !focused.checkVisibility()) notice.focus({ preventScroll: true });
 }
 
-function endUndo(notice) {
+function end(notice) {
   if (notice.matches(":hover, :focus-visible") || notice.querySelector(":focus-visible")) {
-    timer = setTimeout(() => endUndo(notice), AGAIN_MS);
+    timer = setTimeout(() => end(notice), AGAIN_MS);
     return;
   }
-  if (notice.querySelector(".refused")) remove(notice.querySelector("[data-undo]"));
-  else remove(notice);
+  if (!notice.matches(".warn")) remove(notice);
+  else if (notice.querySelector("[data-undo]")) remove(notice.querySelector("[data-undo]"));
 }
 
 /** Remove an element; the focus, if it is in it, goes to the page. */
