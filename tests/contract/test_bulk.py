@@ -137,9 +137,14 @@ def test_a_twin_among_the_restored_is_refused_and_the_others_are_restored(
     assert errors == {twins[1]: "The same readings count already: they are in “first.csv”."}
 
 
-def test_a_repeated_call_with_its_key_has_one_effect(api_client: APIClient) -> None:
+@pytest.mark.parametrize("action", ["delete", "restore", "retry"])
+def test_a_repeated_call_with_its_key_has_one_effect(api_client: APIClient, action: str) -> None:
     ids = texts(api_client, 3)
-    body = {"ids": ids, "action": "delete"}
+    if action == "restore":
+        post(api_client, ids, "delete")
+    if action == "retry":
+        File.unscoped.update(status="FAILURE")
+    body = {"ids": ids, "action": action}
     first, again = (
         api_client.post(
             "/api/files/bulk/", body, format="json", headers={"Idempotency-Key": "once"}
