@@ -67,6 +67,7 @@ NEW_MODELS = {
     "consignments.deletedlog",
     "files.filetext",
     "files.importprofile",
+    "files.ocrjob",
 }
 # What a restore changes on purpose.
 CHANGED = {

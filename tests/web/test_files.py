@@ -23,6 +23,7 @@ from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.files.ocr import NOT_INSTALLED
 from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
@@ -240,7 +241,16 @@ def test_tally_shows_its_logs_rejects_and_annotated_copy(
         (
             "document",
             {"pages": 3, "title": None, "author": "VMD", "created_at": None, "text_chars": 0},
-            [">3<", "VMD", "none: its pages are pictures"],
+            [">3<", "VMD", "none: its pages are pictures", NOT_INSTALLED],
+        ),
+        (
+            "document",
+            {
+                "pages": 2,
+                "text_chars": 0,
+                "ocr": {"pages": 1, "words": 41, "languages": ["eng"], "note": "Not read: page 2."},
+            },
+            ['41\u00a0words <span class="soft">Not read: page 2.</span>'],
         ),
         (
             "document",

@@ -20,6 +20,7 @@ from timba.db.text_search import index_words
 from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
 from timba.files.models import File, FileText
+from timba.files.ocr import request_ocr
 from timba.files.processors.base import Findings, Job, ReadResult, TakesAnswers
 from timba.files.processors.text_collector import MAX_TEXT, TEXT
 from timba.files.profiles import reading_input
@@ -35,6 +36,21 @@ def stage_text(job: Job, objects: Mapping[str, bytes]) -> None:
         row = _build(objects[TEXT], file_id=job.file_id, run=job.run, client_id=job.client_id)
         _insert_staged(job, row)
         failpoint("indexing.text_staged")
+
+
+def add_text(file: File, text: str) -> None:
+    """Add to the text of a file that the caller has locked; it has a text then, if an empty one."""
+    assert file.run is not None  # noqa: S101 - only files in SUCCESS get more text
+    kept = file.texts.filter(run=file.run).first()
+    if kept is not None and not text:
+        return
+    before = "" if kept is None else kept.text
+    content = "\n".join(filter(None, (before, text))).encode(errors="replace")
+    row = _build(content, file_id=file.pk, run=file.run, client_id=file.owner_id)
+    if kept is not None:
+        row.is_cut |= kept.is_cut
+        kept.delete()
+    row.save(force_insert=True)
 
 
 def discard_other_texts(file: File) -> None:
@@ -133,3 +149,4 @@ def _insert_if_current(row: FileText) -> None:
         if file is not None and not file.texts.filter(run=F("file__run")).exists():
             row.pk = None
             row.save(force_insert=True)
+            request_ocr(file)

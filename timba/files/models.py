@@ -13,10 +13,19 @@ from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
 from timba.files.file_texts import FileText
 from timba.files.headers import MAX_HEADER
+from timba.files.ocr_jobs import OcrJob
 from timba.files.resumable.models import ResumableUpload  # noqa: F401 - Django looks for it here
 
 # Django finds all models of an app in this module.
-__all__ = ["Derivative", "ErasureHold", "File", "FileQuerySet", "FileText", "ImportProfile"]
+__all__ = [
+    "Derivative",
+    "ErasureHold",
+    "File",
+    "FileQuerySet",
+    "FileText",
+    "ImportProfile",
+    "OcrJob",
+]
 
 MAX_FILE_NAME = 255
 

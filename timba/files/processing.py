@@ -36,6 +36,7 @@ from timba.files.leases import (
     renewal_interval,
 )
 from timba.files.models import File, FileQuerySet
+from timba.files.ocr import request_ocr
 from timba.files.previews import previews_of
 from timba.files.processors.base import (
     FileRefused,
@@ -224,6 +225,8 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         file.save()
         file.derivatives.update(is_current=_is_run(file.run))
         discard_other_texts(file)
+        if not outcome.error:
+            request_ocr(file)
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
         failpoint("processing.event_written")

@@ -36,7 +36,7 @@ from timba.files.processors.base import (
 )
 from timba.files.protections import missing_protections
 from timba.files.registry import processors
-from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES, READY
+from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES, OCR_MODULE, READY
 from timba.isolated_python import isolated_python
 from timba.metrics import SANDBOX_KILLS
 
@@ -57,6 +57,7 @@ CRASHED: Final = "It is damaged in a way that made reading it impossible."
 INTERRUPTED: Final = "Reading it was cut off twice. The file is safe; try again."
 _FILES_PER_CHILD: Final = 200
 _POLL_SECONDS: Final = 0.5
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS")
 _START_CHILD: Final = "from timba.files.sandbox_child import main; main()"
 # How long a child may take to start, on a machine that is very busy.
 _START_SECONDS: Final = 120.0
@@ -76,27 +77,30 @@ class _ChildKilled(Exception):
 
 
 class _Child:
-    """A child process that has loaded all sandboxed processors."""
+    """A child process that has loaded all sandboxed processors, or `languages` for OCR."""
 
-    def __init__(self) -> None:
-        sandboxed = [p for p in processors().values() if p.sandboxed]
+    def __init__(self, languages: str = "") -> None:
         missing = ",".join(missing_protections())
-        readers = [reader for p in sandboxed for reader in _readers(p)]
-        modules = sorted({reader.__module__ for reader in readers})
+        modules = [OCR_MODULE] if languages else _processor_modules()
+        self.languages = languages
         self.channel, child_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with child_channel:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
-                [*isolated_python(_START_CHILD), missing, *modules],
+                [*isolated_python(_START_CHILD), missing, languages, *modules],
                 stdin=child_channel.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=dict.fromkeys(_ONE_THREAD, "1"),
                 cwd="/",
                 start_new_session=True,
             )
         self.files_read = 0
         self.is_ready = False
         failpoint("sandbox.child_started")
+
+    def can_be_used(self, languages: str) -> bool:
+        is_alive = self.process.poll() is None
+        return is_alive and self.files_read < _FILES_PER_CHILD and self.languages == languages
 
     def send_request(self, request: dict[str, Any], *files: IO[bytes]) -> None:
         self.files_read += 1
@@ -129,22 +133,24 @@ def run_in_sandbox(
     *,
     extra: bytes = b"",
     cpu_seconds: int | None = None,
+    languages: str = "",
 ) -> ReadResult:
     """Run a processor's `read`, `draw` or one of its `extra_readers` over the file and `extra`.
 
-    `cpu_seconds` is how many it may take; by default, that depends on the size of the file. Raises
-    FileRefused, and SandboxUnavailable.
+    `cpu_seconds` is how many it may take; by default, that depends on the size of the file. With
+    `languages`, `+` between them, it is a function of OCR_MODULE, and runs in a child that has
+    loaded them and no processor. Raises FileRefused, and SandboxUnavailable.
     """
     if source.size > MAX_BYTES:
         raise FileRefused(TOO_LARGE)
     if cpu_seconds is None:
         cpu_seconds = cpu_seconds_for(source.size)
     try:
-        return _run_once(function, source, extra, cpu_seconds)
+        return _run_once(function, source, extra, cpu_seconds, languages)
     except _ChildKilled:
         _log.warning("sandbox_killed")
     try:
-        return _run_once(function, source, extra, cpu_seconds)
+        return _run_once(function, source, extra, cpu_seconds, languages)
     except _ChildKilled:
         raise FileRefused(INTERRUPTED) from None
 
@@ -162,6 +168,11 @@ def cpu_seconds_for(size: int) -> int:
     return min(_MIN_CPU_SECONDS + _CPU_SECONDS_PER_MEGABYTE * size // 1024**2, MAX_CPU_SECONDS)
 
 
+def _processor_modules() -> list[str]:
+    sandboxed = [p for p in processors().values() if p.sandboxed]
+    return sorted({reader.__module__ for p in sandboxed for reader in _readers(p)})
+
+
 def _readers(processor: Processor) -> tuple[Callable[[Any], Findings | ReadResult], ...]:
     staging = processor.extra_readers if isinstance(processor, Stages) else ()
     drawing = () if processor.draw is None else (processor.draw,)
@@ -173,11 +184,12 @@ def _run_once(
     source: WatchedSource,
     extra: bytes,
     cpu_seconds: int,
+    languages: str,
 ) -> ReadResult:
     child: _Child | None = getattr(_local, "child", None)
-    if child is None or child.process.poll() is not None or child.files_read >= _FILES_PER_CHILD:
+    if child is None or not child.can_be_used(languages):
         close_sandbox()
-        child = _local.child = _Child()
+        child = _local.child = _Child(languages)
     try:
         response, objects = _exchange(child, function, source, extra, cpu_seconds)
     except BaseException as error:

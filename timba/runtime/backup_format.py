@@ -66,6 +66,7 @@ BACKED_UP: Final = (
     "files.file",
     "files.derivative",
     "files.filetext",
+    "files.ocrjob",
     "files.importprofile",
     "temperatures.citytotals",
     "temperatures.dataversion",

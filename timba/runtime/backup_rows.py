@@ -56,6 +56,7 @@ class BackupRows:
             "files.file": self._is_kept(),
             "files.derivative": HAS_OBJECT & self._is_kept("file__"),
             "files.filetext": Q(file__run=F("run")) & self._is_kept("file__"),
+            "files.ocrjob": self._is_kept("file__"),
             "temperatures.citytotals": Q(file__run=F("run")) & self._is_kept("file__"),
             "api.idempotentrequest": Q(response_status__isnull=False),
         }

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "demo": "Run Timba with a demo company until SIGTERM or Ctrl-C.",
     "serve": "Run the web server, the workers and the relay until SIGTERM or Ctrl-C.",
     "work": "Process uploaded files, without a broker, until SIGTERM or Ctrl-C.",
+    "ocr": "Read the text in photos and scanned PDFs until SIGTERM or Ctrl-C.",
     "relay": "Publish the events of the outbox to Kafka until SIGTERM or Ctrl-C.",
     "lake": "Keep one Apache Iceberg table of all readings up to date, until SIGTERM or Ctrl-C.",
     "consume": "Print the events of a topic as JSON lines, oldest first, each once.",

@@ -257,6 +257,8 @@ TIMBA_MIN_FREE_BYTES = (
 )
 # Of deleted files and consignments.
 TIMBA_TRASH_DAYS = get_int("TIMBA_TRASH_DAYS", default=7, minimum=0, maximum=3_650)
+# Tesseract's codes; without any, English where its data is installed: see timba.files.ocr.
+TIMBA_OCR_LANGUAGES = get_list("TIMBA_OCR_LANGUAGES")
 TIMBA_LEASE_SECONDS = get_int("TIMBA_LEASE_SECONDS", default=30, minimum=1, maximum=3_600)
 
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -51,7 +51,7 @@ def read_document(source: Source) -> ReadResult:
     """
     with source.open() as stream:
         content = stream.read()
-    with contextlib.closing(_open(content)) as document:
+    with contextlib.closing(open_pdf(content)) as document:
         pages = len(document)
         if pages > MAX_PAGES:
             raise FileRefused(f"The PDF has {pages} pages; {MAX_PAGES} is the most.")
@@ -80,7 +80,7 @@ def draw_page(source: PageSource) -> ReadResult:
     with source.open() as stream, source.open_extra() as extra_stream:
         content, extra = stream.read(), extra_stream.read()
     asked = json.loads(extra) if extra else _FIRST_PAGE
-    with contextlib.closing(_open(content)) as document:
+    with contextlib.closing(open_pdf(content)) as document:
         document.init_forms()  # without, what was filled into a form is not drawn
         try:
             page = document[asked["page"] - 1]
@@ -91,7 +91,8 @@ def draw_page(source: PageSource) -> ReadResult:
         return ReadResult(findings={}, objects=encode_previews(picture, asked["sizes"]))
 
 
-def _open(content: bytes) -> pdfium.PdfDocument:
+def open_pdf(content: bytes) -> pdfium.PdfDocument:
+    """Open a PDF; raise FileRefused for one that is damaged or locked."""
     try:
         return pdfium.PdfDocument(content)
     except pdfium.PdfiumError:

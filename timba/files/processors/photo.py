@@ -164,15 +164,16 @@ def _read_image(image: Image.Image) -> ReadResult:
         "has_gps": camera.latitude is not None,
         "latitude": camera.latitude,
         "longitude": camera.longitude,
-        "phash": _perceptual_hash(_upright(small, camera.orientation)),
+        "phash": _perceptual_hash(upright(small, camera.orientation)),
     }
     previews = {}
     with contextlib.suppress(Exception):  # the findings stand without previews
-        previews = encode_previews(_upright(shrink(image), camera.orientation))
+        previews = encode_previews(upright(shrink(image), camera.orientation))
     return ReadResult(findings=findings, objects=previews)
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture as it is to be seen, by its EXIF orientation."""
     return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
 
 

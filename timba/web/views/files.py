@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.files.ocr import why_ocr_is_off
 from timba.files.search import add_passages, search_files
 from timba.files.services import (
     delete_file,
@@ -170,6 +171,7 @@ def render_file(
         "link_form": FileLinkForm(viewer=viewer, file=file) if can_write else None,
         "answers": answers,
         "trash_days": settings.TIMBA_TRASH_DAYS,
+        "ocr_is_off": why_ocr_is_off(),
         "cities": list_cities(viewer, file.owner_id) if answers and not answers.dry_run else [],
         **_picture(request.GET, file, viewer),
     }
