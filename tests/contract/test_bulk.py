@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
@@ -15,6 +17,7 @@ from tests.contract.uploads import FOUR_READINGS, create_file, form_file, get_fi
 from tests.factories import UserFactory
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
+from timba.consignments.trash import delete_consignment
 from timba.events.models import OutboxEvent
 from timba.files import bulk
 from timba.files.models import File
@@ -104,6 +107,24 @@ def test_another_clients_consignment_is_404_for_the_whole_call(api_client: APICl
     assert File.unscoped.get().consignment is None
 
 
+def test_a_consignment_deleted_meanwhile_is_told_for_the_files_that_are_left(
+    api_client: APIClient,
+    owner: User,
+    consignment: Consignment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = texts(api_client, 3)
+
+    def delete_it(_seconds: float) -> None:
+        monkeypatch.undo()
+        delete_consignment(actor=owner, consignment=consignment)
+
+    monkeypatch.setattr(bulk, "yield_to_writers", delete_it)
+    done, errors = outcome(post(api_client, ids, "move", consignment_id=consignment.pk))
+    assert done == ids[:2]
+    assert errors == {ids[2]: "There is no such consignment."}
+
+
 def test_staff_move_no_file_to_another_clients_consignment(
     api_client: APIClient, consignment: Consignment, staff: User
 ) -> None:
@@ -152,6 +173,21 @@ def test_a_repeated_call_with_its_key_has_one_effect(api_client: APIClient, acti
         for _ in range(2)
     )
     assert outcome(first) == outcome(again) == (ids, {})
+
+
+def test_a_call_with_a_key_changes_all_files_before_its_first_event(api_client: APIClient) -> None:
+    body = {"ids": texts(api_client, 3), "action": "delete"}
+    with CaptureQueriesContext(connection) as queries:
+        api_client.post(
+            "/api/files/bulk/", body, format="json", headers={"Idempotency-Key": "once"}
+        )
+    statements = [query["sql"].replace("`", '"') for query in queries]
+    changes = [n for n, sql in enumerate(statements) if sql.startswith('UPDATE "files_file"')]
+    events = [
+        n for n, sql in enumerate(statements) if sql.startswith('INSERT INTO "events_outboxevent"')
+    ]
+    assert len(changes) == 3
+    assert changes[-1] < events[0]
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, get_args
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from timba.accounts.authorization import require
 from timba.accounts.models import User
 from timba.accounts.permissions import Permission
 from timba.consignments.models import Consignment, lock_targets
-from timba.db.transactions import retry_on_deadlock, write_transaction, yield_to_writers
+from timba.db.transactions import (
+    is_commit_deferred,
+    retry_on_deadlock,
+    write_transaction,
+    yield_to_writers,
+)
 from timba.errors import DomainError, NotFound
 from timba.events.outbox import Event, publish
 from timba.files import changes
@@ -48,19 +53,22 @@ def change_files(
     """Move files to a consignment, or out of any; delete, restore or retry them; once each.
 
     The files are changed in small transactions, in their order. Where one of them is lost with
-    its connection, those before it stand. Raises Forbidden and Lapsed as a change of one file does.
+    its connection, those before it stand. Where the commit is deferred they are all changed at once,
+    because no file may be locked after the first event is published. Raises Forbidden and
+    Lapsed as a change of one file does.
     """
     require(actor, Permission.WRITE_FILES, client=actor.client)
     file_ids = list(dict.fromkeys(file_ids))
     batch = _Batch(actor, action, consignment, _lost_objects(actor, file_ids, action))
     outcome = Outcome()
-    for start in range(0, len(file_ids), _BATCH):
+    size = MAX_FILES if is_commit_deferred() else _BATCH
+    for start in range(0, len(file_ids), size):
         started = time.monotonic()
-        part = file_ids[start : start + _BATCH]
+        part = file_ids[start : start + size]
         errors = batch.change(part)
         outcome.errors |= errors
         outcome.done += [file_id for file_id in part if file_id not in errors]
-        if not connection.in_atomic_block:
+        if not is_commit_deferred():
             yield_to_writers(time.monotonic() - started)
     return outcome
 
@@ -86,7 +94,10 @@ class _Batch:
         """Change files; return the sentences of those that were refused."""
         errors, events, waiting = {}, [], []
         with write_transaction():
-            files = self._lock(file_ids)
+            try:
+                files = self._lock(file_ids)
+            except NotFound as refusal:  # the consignment was deleted a moment ago
+                return dict.fromkeys(file_ids, str(refusal))
             for file_id in file_ids:
                 try:
                     event = self._change_one(files.get(file_id))
@@ -107,7 +118,7 @@ class _Batch:
         """Lock the files that the actor may see, after what has to be locked before them."""
         rows: FileQuerySet = restorable_files(self.actor)
         if self.action == "restore":
-            lock_places(file_ids)
+            lock_places(rows.filter(pk__in=file_ids).values_list("pk", flat=True))
         else:
             rows = rows.live()
             lock_targets(self.consignment)
