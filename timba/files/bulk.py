@@ -53,9 +53,9 @@ def change_files(
     """Move files to a consignment, or out of any; delete, restore or retry them; once each.
 
     The files are changed in small transactions, in their order. Where one of them is lost with
-    its connection, those before it stand. Where the commit is deferred they are all changed at once,
-    because no file may be locked after the first event is published. Raises Forbidden and
-    Lapsed as a change of one file does.
+    its connection, those before it stand. With a deferred commit they are all changed at once,
+    because no file may be locked after the first event is published. Raises Forbidden and Lapsed
+    as a change of one file does.
     """
     require(actor, Permission.WRITE_FILES, client=actor.client)
     file_ids = list(dict.fromkeys(file_ids))
