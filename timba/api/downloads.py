@@ -28,7 +28,7 @@ from timba.errors import Invalid, NotFound, Unavailable
 from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
 from timba.files.rejects import REJECTS_HEADER, csv_lines
-from timba.files.storage import store
+from timba.files.storage import UNREACHABLE, store
 from timba.tallies.exporting.exports import export_tally, get_visible_consignment
 from timba.tallies.exporting.font_files import has_packaged_fonts
 
@@ -162,7 +162,7 @@ def _open_stored(key: str) -> BinaryIO:
     try:
         return store().open_bytes(key)
     except OSError:
-        raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
+        raise Unavailable(UNREACHABLE) from None
 
 
 class RangeReader:

@@ -21,6 +21,7 @@ from timba.files.kinds import DOCUMENT
 from timba.files.models import File
 from timba.files.previews import read_page, read_preview
 from timba.files.processors.pictures import MAX_SIZE, SIZES
+from timba.files.storage import UNREACHABLE
 
 WEBP: Final = "image/webp"
 NO_PREVIEW: Final = "There is no preview of this file, or not yet."
@@ -64,7 +65,7 @@ class PreviewView(PlainGetView):
         try:
             content = read_preview(file, size) if page == 1 else read_page(file, page, size)
         except OSError:
-            raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
+            raise Unavailable(UNREACHABLE) from None
         if content is None:
             raise NotFound(NO_PREVIEW if page == 1 else NO_PAGE)
         return HttpResponse(

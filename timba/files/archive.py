@@ -22,10 +22,9 @@ from django.db.models import QuerySet
 from timba.errors import NotFound, Unavailable
 from timba.files.kinds import TEMPERATURES, TEXT
 from timba.files.models import File
-from timba.files.storage import VerifiedStream, find_missing, store
+from timba.files.storage import UNREACHABLE, VerifiedStream, find_missing, store
 
 MAX_FILES: Final = 1000
-UNREACHABLE: Final = "The stored bytes cannot be reached just now. Try again."
 _COLUMNS: Final = (
     *("pk", "name", "storage_key", "sha256", "size", "kind", "uploaded_at"),
     "client__time_zone",

@@ -54,6 +54,10 @@ class StoredObject:
     modified_at: datetime
 
 
+# What callers are told where bytes that are stored cannot be read.
+UNREACHABLE: Final = "The stored bytes cannot be reached just now. Try again in a moment."
+
+
 class StorageUnavailable(OSError):
     """The object store cannot be used at the moment."""
 

@@ -25,10 +25,8 @@ from timba.files import changes
 from timba.files.changes import ERASED
 from timba.files.models import HAS_OBJECT, Derivative, File, FileQuerySet
 from timba.files.registry import processors
-from timba.files.storage import find_missing
+from timba.files.storage import UNREACHABLE, find_missing
 from timba.files.tasks import notify_workers
-
-STORE_UNAVAILABLE = "The stored bytes cannot be reached just now. Try again in a moment."
 
 
 def deleted_files(user: User) -> FileQuerySet:
@@ -107,7 +105,7 @@ class LostObjects:
         try:
             missing = find_missing([*originals, *derived])
         except OSError as error:
-            raise Unavailable(STORE_UNAVAILABLE) from error
+            raise Unavailable(UNREACHABLE) from error
         return cls(
             originals={originals[key] for key in missing & originals.keys()},
             derived={derived[key] for key in missing & derived.keys()},
