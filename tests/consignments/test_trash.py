@@ -166,7 +166,7 @@ def test_logs_that_are_older_than_keys_are_restored_beside_each_other(tenant: Te
     Log.unscoped.filter(pk=tenant.log.pk).update(barcode="X-1", barcode_key=None)
     deleted = delete(tenant)
     restored = restore(tenant, deleted)
-    assert list(Log.unscoped.order_by("barcode").values_list("barcode", "barcode_key")) == [
+    assert list(Log.unscoped.order_by("pk").values_list("barcode", "barcode_key")) == [
         ("X-1", None),
         ("x-1", twin.barcode_key),
     ]

@@ -17,8 +17,9 @@ from tests.factories import UserFactory
 from tests.files.samples import photo
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
+from timba.files import archive
 from timba.files.models import File
-from timba.files.storage import store
+from timba.files.storage import StorageUnavailable, store
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +68,27 @@ def test_a_consignments_files_carry_its_name_and_their_time_in_the_clients_zone(
     archive = unzip(response)
     assert archive.namelist() == ["same.txt", "SAME (2).txt", "other.txt"]
     assert archive.infolist()[-1].date_time == (2026, 3, 2, 5, 30, 44)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_files_are_in_the_order_in_which_they_are_named(api_client: APIClient, step: int) -> None:
+    names = [f"{number}.txt" for number in range(6)]
+    ids = [create_file(api_client, form_file("x", name))["id"] for name in names]
+    zipped = unzip(api_client.get(ARCHIVE, {"file_id": ids[::step]}))
+    assert zipped.namelist() == names[::step]
+
+
+def test_a_store_that_is_not_reached_is_503(
+    api_client: APIClient, consignment: Consignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_file(api_client, form_file("x", "x.txt"), consignment_id=consignment.pk)
+
+    def fail(_: Any) -> set[str]:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(archive, "find_missing", fail)
+    answer = assert_problem(api_client.get(ARCHIVE, {"consignment_id": consignment.pk}), 503)
+    assert answer["detail"] == "The stored bytes cannot be reached just now. Try again."
 
 
 def test_missing_bytes_are_503_before_the_first_byte(

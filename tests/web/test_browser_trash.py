@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.temperatures.uploads import receive_readings, settle_readings
 from tests.web.conftest import Open
@@ -86,6 +88,8 @@ def test_a_range_is_selected_by_shift_and_all_that_are_shown(
     page.get_by_label("Search by name").fill("txt")
     expect(page.locator("#files > li")).to_have_count(50)
     expect_selected(page)
+    select(page, "new 47.txt")
+    expect_selected(page, "new 47.txt")
     assert page.evaluate("getSelection().toString()") == ""
     assert browser_errors == []
 
@@ -119,6 +123,35 @@ def test_a_selection_stays_over_show_more_and_live_updates(
     assert browser_errors == []
 
 
+def test_a_live_update_that_is_older_than_a_deletion_is_not_shown(
+    owner: User, files: list[File], open_page: Open, browser_errors: list[str]
+) -> None:
+    pending = receive_readings(READINGS, actor=owner)
+    page = open_page(owner, "/files/")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if "timba-live-update" in route.request.headers and not held:
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route(re.compile("/files/$"), hold_the_first)
+    with page.expect_request(re.compile("/files/$")):
+        assert process_file(pending.pk)
+    select(page, "4.txt")
+    press(page, "Delete")
+    expect_said(page, "4.txt deleted.")
+    [(route, older)] = held
+    with page.expect_request(re.compile("/files/$")):
+        route.fulfill(response=older)
+    expect(page.locator("#files")).to_contain_text("1 of 1 row counted.")
+    names = ["readings.csv", "3.txt", "2.txt", "1.txt", "0.txt"]
+    expect(page.locator("#files > li .name")).to_have_text(names)
+    expect_said(page, "4.txt deleted.")
+    assert browser_errors == []
+
+
 def test_a_deletion_is_undone_by_keyboard_and_tells_what_was_refused(
     owner: User, files: list[File], open_page: Open, browser_errors: list[str]
 ) -> None:
@@ -147,15 +180,21 @@ def test_a_deletion_is_undone_by_keyboard_and_tells_what_was_refused(
 def test_undo_is_offered_for_ten_seconds_and_as_long_as_it_is_used(
     owner: User, files: list[File], open_page: Open
 ) -> None:
+    load_with_logs(owner, "AB-0187", 0)
     page = open_page(owner, "/files/")
     page.clock.install()
     page.reload()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
     undo = page.get_by_role("button", name="Undo")
+
+    def pass_time(milliseconds: int) -> None:
+        page.mouse.move(5, 5)
+        page.clock.fast_forward(milliseconds)
+
     select(page, "4.txt")
     press(page, "Delete")
     expect(undo).to_be_visible()
-    page.mouse.move(5, 5)
-    page.clock.fast_forward(9_900)
+    pass_time(9_999)
     expect(undo).to_be_visible()
     undo.hover()
     page.clock.fast_forward(60_000)
@@ -163,29 +202,26 @@ def test_undo_is_offered_for_ten_seconds_and_as_long_as_it_is_used(
     undo.focus()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
-    page.mouse.move(5, 5)
-    page.clock.fast_forward(60_000)
+    pass_time(60_000)
     expect(undo).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    page.clock.fast_forward(1_000)
+    pass_time(1_000)
     expect(undo).to_have_count(0)
     expect_said(page)
     # Also what offers no Undo is gone by then, so that it hides nothing.
-    page.get_by_label("Select 3.txt").click()
+    select(page, "3.txt")
     press(page, "Move")
     expect_said(page, "Nothing was changed: choose a consignment first.")
-    page.mouse.move(5, 5)
-    page.clock.fast_forward(10_000)
+    pass_time(10_000)
     expect_said(page)
     # What was refused stays to be read.
-    select(page, "3.txt")
     select(page, "2.txt")
     delete_file(actor=owner, file=files[3])
+    select(page, "3.txt")
     press(page, "Delete")
     expect(undo).to_be_visible()
-    page.mouse.move(5, 5)
-    page.clock.fast_forward(10_000)
+    pass_time(10_000)
     expect(undo).to_have_count(0)
     expect_said(page, "2.txt deleted. 1 not:", "3.txt: There is no such file.")
 

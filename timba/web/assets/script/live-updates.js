@@ -14,6 +14,7 @@ let timer = 0;
 let isRefreshing = false;
 let failures = 0;
 let localChanges = 0;
+let list = ""; // id of the list that "Show more" appends to
 
 /** Load the live parts of the page again after a delay; further calls restart the delay. */
 export function scheduleRefresh(delay = REFRESH_DELAY_MS) {
@@ -42,9 +43,10 @@ async function refresh() {
 export function currentUrl() {
   // While the viewer is open, the address is that of a file.
   const url = new URL(document.querySelector("[data-page-behind]")?.dataset.pageBehind ?? location.href);
-  const more = document.getElementById("more");
-  const list = more && document.getElementById(more.dataset.list);
-  if (list) url.searchParams.set("limit", list.childElementCount);
+  // Once all rows are shown, there is nothing more; another refresh must show as many.
+  list = document.getElementById("more")?.dataset.list ?? list;
+  const rows = document.getElementById(list);
+  if (rows) url.searchParams.set("limit", rows.childElementCount);
   return url;
 }
 
