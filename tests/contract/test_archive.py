@@ -88,7 +88,7 @@ def test_a_store_that_is_not_reached_is_503(
 
     monkeypatch.setattr(archive, "find_missing", fail)
     answer = assert_problem(api_client.get(ARCHIVE, {"consignment_id": consignment.pk}), 503)
-    assert answer["detail"] == "The stored bytes cannot be reached just now. Try again."
+    assert answer["detail"] == "The stored bytes cannot be reached just now. Try again in a moment."
 
 
 def test_missing_bytes_are_503_before_the_first_byte(

@@ -1,4 +1,4 @@
-"""An action on many files: what it waits for, whom it tells, and what it derives again."""
+"""An action on many files: whom it tells, and what it derives again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from tests.files.conftest import Receive
 from tests.files.test_tasks import UseBroker, messages, use_broker  # noqa: F401 - a fixture
 from timba.accounts.models import User
-from timba.consignments.services import open_consignment
-from timba.consignments.trash import delete_consignment
-from timba.errors import NotFound
 from timba.files.bulk import Action, change_files
 from timba.files.models import Derivative, File
 from timba.files.processors.base import FAST
@@ -22,20 +19,6 @@ from timba.files.storage import store
 pytestmark = pytest.mark.django_db
 
 READINGS = "7,1.01,2026-01-01T00:00:00Z\n7,3.33,2026-01-02T00:00:00Z\n"
-
-
-def test_nothing_is_moved_to_a_consignment_that_was_deleted_meanwhile(
-    receive: Receive, owner: User
-) -> None:
-    file = receive()
-    assert owner.client is not None
-    load = open_consignment(actor=owner, client=owner.client, name="Lorry 7", type="pinewood")
-    listed = [file.pk]
-    delete_consignment(actor=owner, consignment=load)
-    load.pk = load.id = 7  # as the caller still has it
-    with pytest.raises(NotFound, match=r"^There is no such consignment\.$"):
-        change_files(actor=owner, file_ids=listed, action="move", consignment=load)
-    assert File.unscoped.get().consignment_id is None
 
 
 @pytest.mark.parametrize(
