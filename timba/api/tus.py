@@ -49,12 +49,12 @@ from timba.api.tus_requests import (
     response_with,
     validated_fields,
 )
-from timba.errors import Forbidden, Invalid, Lapsed, Locked, NotFound, Unavailable
+from timba.errors import Forbidden, Invalid, Lapsed, Locked, Unavailable
 from timba.files.entry import UploadRejected
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, identify
 from timba.files.resumable.models import ResumableUpload
-from timba.files.resumable.parts import GONE, OffsetMismatch
+from timba.files.resumable.parts import OffsetMismatch, UploadGone
 from timba.files.resumable.purging import purge_expired
 from timba.files.resumable.services import (
     ChecksumMismatch,
@@ -297,7 +297,7 @@ def _get_upload(request: Request, pk: UUID) -> ResumableUpload:
     """Return an upload; raise NotFound where there is none, or its file has been deleted."""
     upload = ResumableUpload.objects.get_visible(actor_of(request), pk, *_RELATED)
     if upload.file is not None and upload.file.deleted_at is not None:
-        raise NotFound(GONE)
+        raise UploadGone
     return upload
 
 

@@ -34,7 +34,6 @@ FOLDER: Final = "uploads-in-parts"
 # A read of this size is quick, and so is writing it under the lock.
 PIECE_BYTES: Final = 256 * 1024
 OVERTAKEN: Final = "Another request has continued this upload: ask for its offset."
-GONE: Final = "There is no such upload."
 _ID_FILE: Final = "folder-id"
 # The data begins at a page of the disk.
 _HEADER_BYTES: Final = 4096
@@ -49,6 +48,10 @@ _log = structlog.get_logger(__name__)
 class _Header(NamedTuple):
     writer: bytes
     unverified_from: int
+
+
+class UploadGone(NotFound):
+    """There is no such upload."""
 
 
 class OffsetMismatch(Conflict):
@@ -73,7 +76,7 @@ class PartFile:
             try:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError as error:
-                raise NotFound(GONE) from error
+                raise UploadGone from error
 
     @staticmethod
     def create(upload_id: uuid.UUID) -> None:
@@ -99,7 +102,7 @@ class PartFile:
         try:
             with _storing():
                 if not os.fstat(self._descriptor).st_nlink:
-                    raise NotFound(GONE)
+                    raise UploadGone
                 yield self._counted()
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)

@@ -9,9 +9,9 @@ from typing import Final
 import structlog
 from django.utils import timezone
 
-from timba.errors import DomainError, NotFound
+from timba.errors import DomainError
 from timba.files.resumable.models import ResumableUpload
-from timba.files.resumable.parts import PartFile, files_in_folder, folder_id
+from timba.files.resumable.parts import PartFile, UploadGone, files_in_folder, folder_id
 from timba.files.resumable.services import opened
 
 # Rows of machines that are gone are deleted, and bytes whose row is.
@@ -39,7 +39,7 @@ def _purge(upload: ResumableUpload, *, now: datetime) -> None:
             if not row.exists():
                 return
             part.delete()
-    except NotFound:
+    except UploadGone:
         pass  # it has become a file, or was deleted before its row
     if row.delete()[0]:
         _log.info("expired_upload_deleted", upload_id=str(upload.pk))

@@ -25,7 +25,7 @@ from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
 from timba.accounts.subscriptions import lock_subscription
 from timba.db.transactions import deferred_commit, retry_on_deadlock, write_transaction
-from timba.errors import Conflict, DomainError, Invalid, NotFound, TooLarge, Unavailable
+from timba.errors import Conflict, DomainError, Invalid, TooLarge, Unavailable
 from timba.failpoints import failpoint
 from timba.files.disk import check_disk_space
 from timba.files.entry import UploadRejected, check_kind, check_name, check_quota, check_size
@@ -34,9 +34,9 @@ from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, discard, touch_uploads
 from timba.files.resumable.models import ResumableUpload
 from timba.files.resumable.parts import (
-    GONE,
     PIECE_BYTES,
     PartFile,
+    UploadGone,
     files_in_folder,
     folder_id,
     parts_folder,
@@ -119,12 +119,16 @@ def received_bytes(upload: ResumableUpload) -> int:
 
 @contextmanager
 def suppress_finished(upload: ResumableUpload) -> Iterator[None]:
-    """Suppress NotFound where another request has finished the upload meanwhile; set its `file`."""
+    """Suppress UploadGone where another request has finished the upload; set its `file`.
+
+    Otherwise its bytes are deleted, and a row that is left of it is deleted too.
+    """
     try:
         yield
-    except NotFound:
+    except UploadGone:
         _reread(upload)
         if upload.file is None:
+            ResumableUpload.unscoped.filter(pk=upload.pk, file=None).delete()
             raise
 
 
@@ -132,7 +136,7 @@ def _reread(upload: ResumableUpload) -> None:
     try:
         upload.refresh_from_db(fields=["file"])
     except ResumableUpload.DoesNotExist as error:
-        raise NotFound(GONE) from error
+        raise UploadGone from error
 
 
 def append_bytes(
@@ -212,10 +216,10 @@ def finish_upload(*, upload: ResumableUpload, kind: str | None, accept: Accept) 
 def delete_upload(*, actor: User, upload: ResumableUpload) -> None:
     """Delete an unfinished upload with its bytes; a file that it has become stays."""
     require(actor, Permission.WRITE_FILES, client=upload.client)
-    with suppress(NotFound), opened(upload) as part, part.locked():
+    with suppress(UploadGone), opened(upload) as part, part.locked():
         part.delete()
     if not ResumableUpload.unscoped.filter(pk=upload.pk).delete()[0]:
-        raise NotFound(GONE)
+        raise UploadGone
 
 
 def _unfinished() -> QuerySet[ResumableUpload]:
@@ -253,7 +257,7 @@ def _touch(upload: ResumableUpload, part: PartFile) -> float:
     upload.expires_at = timezone.now() + EXPIRES_AFTER
     if not row.update(expires_at=upload.expires_at):
         part.delete()
-        raise NotFound(GONE)
+        raise UploadGone
     return time.monotonic()
 
 
@@ -310,7 +314,7 @@ def _accept(upload: ResumableUpload, received: Upload, accept: Accept) -> File:
         file = accept(received).file
         rows = ResumableUpload.unscoped.filter(pk=upload.pk)
         if not rows.update(file=file, expires_at=timezone.now() + EXPIRES_AFTER):
-            raise NotFound(GONE)
+            raise UploadGone
         failpoint("resumable.recorded")
     return file
 
