@@ -10,10 +10,11 @@ from django.core.management import call_command
 from tests.files.conftest import Receive
 from tests.files.runs import event_types
 from tests.files.samples import pdf, photo
+from timba import failpoints
 from timba.files import previews
 from timba.files.models import Derivative, File
 from timba.files.previews import mend_preview, read_page, read_preview
-from timba.files.storage import store
+from timba.files.storage import new_key, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
@@ -101,9 +102,35 @@ def test_a_page_of_a_run_that_was_replaced_is_not_kept(settle: Receive) -> None:
     assert not Derivative.objects.filter(role__startswith="page").exists()
 
 
-def test_a_page_that_another_request_is_storing_is_not_stored_twice(settle: Receive) -> None:
-    file = settle(pdf(2), name="permit.pdf")
+def test_a_killed_run_goes_on_at_once_with_the_preview_that_it_had_begun(settle: Receive) -> None:
+    file = settle(photo((400, 300)), name="load.jpg")
+    forget_previews()
     assert file.run is not None
-    Derivative.objects.create(file=file, run=file.run, role="page_2_256", storage_key="not/yet")
-    assert read_page(file, 2, 256)
-    assert Derivative.objects.filter(role="page_2_256").count() == 1
+    begun = Derivative.objects.create(
+        file=file, run=file.run, role="preview_1024", storage_key=new_key()
+    )
+    assert make_previews() == "Previews made: 1. Files without: 0.\n"
+    file.refresh_from_db()
+    assert read_preview(file, 1024)
+    # The sweeper deletes it with what there is of its object.
+    begun.refresh_from_db()
+    assert (begun.role, begun.is_current) == (f"replaced_{begun.pk}", False)
+
+
+def test_of_two_requests_that_store_a_page_at_once_the_later_one_keeps_it(settle: Receive) -> None:
+    file = settle(pdf(2), name="permit.pdf")
+    pages = Derivative.objects.exclude(role__startswith="preview").order_by("pk")
+
+    def read_meanwhile(point: str) -> None:
+        if point == "previews.named" and pages.count() == 1:
+            assert read_page(file, 2, 256)
+
+    failpoints.set_hook(read_meanwhile)
+    try:
+        assert read_page(file, 2, 256)
+    finally:
+        failpoints.set_hook(None)
+    earlier, later = pages
+    assert (earlier.role, earlier.is_current) == (f"replaced_{earlier.pk}", False)
+    assert (later.role, later.is_current) == ("page_2_256", True)
+    assert [store().exists(row.storage_key) for row in pages] == [False, True]

@@ -17,7 +17,7 @@ from timba.accounts.models import User
 from timba.files.models import File
 from timba.files.processors.photo import read_photo
 from timba.files.services import delete_file
-from timba.files.similar import MAX_DISTANCE, MAX_SIMILAR, find_similar, split_hash
+from timba.files.similar import MAX_DISTANCE, MAX_SIMILAR, candidates, find_similar, split_hash
 
 HASH = "d1c4a59b6e2f3087"
 Change = Callable[[Image.Image], Image.Image]
@@ -129,6 +129,15 @@ def test_of_equally_near_photos_the_first_one_uploaded_comes_first(
     own, late, early = keep(HASH), keep(HASH), keep(HASH)
     File.unscoped.filter(pk=early.pk).update(uploaded_at=own.uploaded_at - timedelta(days=1))
     assert [photo["id"] for photo in find_similar(own)] == [early.pk, late.pk]
+
+
+@pytest.mark.django_db
+def test_of_many_photos_with_one_hash_only_the_first_are_read(keep: Callable[..., File]) -> None:
+    own = keep(HASH)
+    equal, near = ([keep(phash) for _ in range(7)] for phash in (HASH, flip(HASH, 0)))
+    read = {row["pk"] for row in candidates(own)}
+    assert read == {file.pk for file in (*equal[:MAX_SIMILAR], *near[:MAX_SIMILAR])}
+    assert [photo["id"] for photo in find_similar(own)] == [file.pk for file in equal[:MAX_SIMILAR]]
 
 
 @pytest.mark.django_db

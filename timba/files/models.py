@@ -285,7 +285,8 @@ class Derivative(models.Model):
     )
     run = models.PositiveIntegerField()
     is_current = models.BooleanField(default=False)
-    # One of these, or `page_<number>_<size>`: the preview of a page that was asked for.
+    # One of these, or `page_<number>_<size>`: the preview of a page that was asked for; or
+    # `replaced_<pk>`: a preview that was begun, and that another one has replaced.
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     # Of the object, set when it is complete; those of earlier versions have neither.

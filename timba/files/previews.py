@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from timba.db.transactions import outside_transactions, retry_on_deadlock
 from timba.errors import Unavailable
@@ -39,8 +39,9 @@ BUSY: Final = "Too many pages are being drawn just now. Try again in a moment."
 _PAGE_PREFIX: Final = "page_"
 _PAGE: Final = _PAGE_PREFIX + "{page}_{size}"
 _ROLES: Final = tuple(PREVIEW.format(size) for size in SIZES)
+_REPLACED: Final = "replaced_{pk}"
 _slots: Final = threading.BoundedSemaphore(MAX_DRAWINGS)
-_drawers: Final = ThreadPoolExecutor(MAX_DRAWINGS, thread_name_prefix="drawer")
+_threads: Final = ThreadPoolExecutor(MAX_DRAWINGS, thread_name_prefix="pages")
 _log = structlog.get_logger(__name__)
 
 
@@ -147,7 +148,7 @@ def read_page(file: File, page: int, size: int) -> bytes | None:
             # Perhaps another request has just drawn it.
             content = _read(file, role)
             if content is None:
-                content = _drawers.submit(_draw_page, file, page, size).result()
+                content = _threads.submit(_draw_page, file, page, size).result()
                 _keep(file, role, content)
         finally:
             _slots.release()
@@ -194,13 +195,17 @@ def _keep(file: File, role: str, content: bytes) -> None:
         out.write(content)
     failpoint("previews.stored")
     if not _make_current(derivative):
-        # The sweeper may have deleted the row before there was an object to delete with it.
+        # Of a row that was replaced, or that the sweeper had deleted before there was an object.
         store().delete(derivative.storage_key)
 
 
 @retry_on_deadlock
 def _name(file: File, role: str) -> Derivative | None:
-    """Write the row of a preview; return None where it is not to be kept."""
+    """Write the row of a preview; return None where it is not to be kept.
+
+    A row that is not current is left by a process that was killed, or another one is just storing
+    its object. Which of the two cannot be told: it yields its role, and the sweeper deletes it.
+    """
     run = _run(file)
     with transaction.atomic():
         if not _lock_run(file, run):
@@ -208,13 +213,13 @@ def _name(file: File, role: str) -> Derivative | None:
         pages = Derivative.objects.filter(file=file, run=run, role__startswith=_PAGE_PREFIX)
         if role not in _ROLES and pages.count() >= MAX_PAGES_KEPT:
             return None
-        try:
-            with transaction.atomic():
-                return Derivative.objects.create(
-                    file=file, run=run, role=role, storage_key=new_key()
-                )
-        except IntegrityError:  # another request or process is making it
-            return None
+        earlier = Derivative.objects.filter(file=file, run=run, role=role).first()
+        if earlier is not None:
+            if earlier.is_current:
+                return None
+            earlier.role = _REPLACED.format(pk=earlier.pk)
+            earlier.save(update_fields=["role"])
+        return Derivative.objects.create(file=file, run=run, role=role, storage_key=new_key())
 
 
 @retry_on_deadlock
@@ -222,7 +227,9 @@ def _make_current(derivative: Derivative) -> bool:
     with transaction.atomic():
         if not _lock_run(derivative.file, derivative.run):
             return False
-        if not Derivative.objects.filter(pk=derivative.pk).update(is_current=True):
+        # Without its role, another one has replaced it.
+        row = Derivative.objects.filter(pk=derivative.pk, role=derivative.role)
+        if not row.update(is_current=True):
             return False
         current = Derivative.objects.filter(
             file=derivative.file, run=derivative.run, role__in=_ROLES, is_current=True

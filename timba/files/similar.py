@@ -11,7 +11,8 @@ from itertools import combinations
 from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from timba.files.models import File, FileQuerySet
 from timba.files.schemas import FILE_ID
@@ -46,17 +47,9 @@ def find_similar(file: File) -> list[SimilarSchema]:
 
     Photos with the same bytes count at distance 0, whether they have been processed or not.
     """
-    own = {name: getattr(file, name) for name in _WIDTHS}
-    photos: FileQuerySet = File.unscoped.live().exclude(pk=file.pk)
-    photos = photos.filter(client_id=file.owner_id, kind=File.Kind.PHOTO)
-    conditions = [Q(sha256=file.sha256)]
-    if None not in own.values():
-        conditions += [Q(**{f"{name}__in": list(_neighbours(name, own[name]))}) for name in _WIDTHS]
-    # A query for each index: databases do not always combine several.
-    columns = ("pk", "name", "sha256", "uploaded_at", *_WIDTHS)
-    first, *others = (photos.filter(condition).values(*columns) for condition in conditions)
+    own = _hash_of(file)
     found = []
-    for row in first.union(*others):
+    for row in candidates(file):
         distance = 0 if row["sha256"] == file.sha256 else _distance(own, row)
         if distance <= MAX_DISTANCE:
             found.append((distance, row["uploaded_at"], row["pk"], row["name"]))
@@ -64,6 +57,31 @@ def find_similar(file: File) -> list[SimilarSchema]:
         SimilarSchema(id=pk, name=name, distance=distance)
         for distance, _, pk, name in sorted(found)[:MAX_SIMILAR]
     ]
+
+
+def candidates(file: File) -> QuerySet[File, dict[str, Any]]:
+    """Return the photos that may be near, of each hash the first 5: all of them may have one."""
+    own = _hash_of(file)
+    photos: FileQuerySet = File.unscoped.live().exclude(pk=file.pk)
+    photos = photos.filter(client_id=file.owner_id, kind=File.Kind.PHOTO)
+    conditions = [Q(sha256=file.sha256)]
+    if None not in own.values():
+        conditions += [Q(**{f"{name}__in": list(_neighbours(name, own[name]))}) for name in _WIDTHS]
+    place = Window(RowNumber(), partition_by=[*_WIDTHS], order_by=["uploaded_at", "pk"])
+    # A query for each index: databases do not always combine several.
+    first, *others = (
+        photos.filter(condition)
+        .annotate(place=place)
+        .filter(place__lte=MAX_SIMILAR)
+        .values("pk", "name", "sha256", "uploaded_at", *_WIDTHS)
+        for condition in conditions
+    )
+    union: QuerySet[File, dict[str, Any]] = first.union(*others)
+    return union
+
+
+def _hash_of(file: File) -> dict[str, Any]:
+    return {name: getattr(file, name) for name in _WIDTHS}
 
 
 def _neighbours(name: str, part: int) -> Iterator[int]:
