@@ -10,11 +10,12 @@ index of its own over it, which it keeps by itself whatever writes the rows:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.sql.compiler import SQLCompiler
@@ -22,7 +23,10 @@ from django.db.models.sql.compiler import SQLCompiler
 from timba.db.text_search import Term, TextQuery, mark_words
 
 # SQL and its parameters.
-_Condition = tuple[str, list[str]]
+_Condition = tuple[str, list[Any]]
+# MariaDB needs some 10 µs for each row that it finds. More rows than these it does not look up:
+# instead, it looks at the texts of a list in the list's order, until its page is full.
+_MANY: Final = 1000
 # What SQLite keeps for a table of FTS5, which goes with it.
 _SHADOWS: Final = ("data", "idx", "docsize", "config")
 
@@ -49,11 +53,16 @@ _INDEX: Final = {
         ),
     ),
     "postgresql": (
+        # Long values are kept outside the rows, so that many rows are read at once.
+        "ALTER TABLE {table} SET (toast_tuple_target = 128)",
         (
             "ALTER TABLE {table} ADD COLUMN vector tsvector "
             "GENERATED ALWAYS AS (to_tsvector('simple', words)) STORED"
         ),
         "CREATE INDEX {table}_vector ON {table} USING gin (vector)",
+        # The planner does not know that it would have to fetch each vector to look for a word that
+        # it knows to be common. Without statistics it takes every word for rare, and the index.
+        "ALTER TABLE {table} ALTER COLUMN vector SET STATISTICS 0",
     ),
     "mysql": (
         (
@@ -115,17 +124,30 @@ class IsFound(models.Func):
         super().__init__(*(models.F(name) for name in columns.values()))
         self.query, self.texts, self.owners = query, texts, tuple(owners)
         self.columns = tuple(columns)
+        # The values of the columns in texts that are found, if they are looked up before, and few.
+        self.found: Sequence[tuple[Any, ...]] | None = None
+        if connection.vendor == "mysql":
+            self.found = self._look_up()
 
     def as_sql(  # type: ignore[override]  # without templates
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any
-    ) -> tuple[str, list[Any]]:
-        compiled = [compiler.compile(each) for each in self.get_source_expressions()]
-        columns = ", ".join(sql for sql, _ in compiled)
+    ) -> _Condition:
+        compiled = [compiler.compile(each)[0] for each in self.get_source_expressions()]
+        row = dict(zip(self.columns, compiled, strict=True))
         table = self.texts._meta.db_table
-        names = ", ".join(f"{table}.{name}" for name in self.columns)
-        condition, params = _CONDITIONS[connection.vendor](table, self.query.terms, self.owners)
-        sql = f"({columns}) IN (SELECT {names} FROM {table} WHERE {condition})"  # noqa: S608 - names
-        return sql, [*(param for _, each in compiled for param in each), *params]
+        if self.found is not None:
+            return _is_among(row, self.found)
+        return _CONDITIONS[connection.vendor](table, row, self.query.terms, self.owners)
+
+    def _look_up(self) -> Sequence[tuple[Any, ...]] | None:
+        """Return the values of the columns in the texts that are found; None if they are many."""
+        table = self.texts._meta.db_table
+        condition, params = _mysql_words(self.query.terms, self.owners)
+        found = f"SELECT {_names(self.columns)} FROM {table} searched WHERE {condition}"  # noqa: S608 - names
+        with connection.cursor() as cursor:
+            cursor.execute(f"{found} LIMIT {_MANY + 1}", params)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return rows if len(rows) <= _MANY else None
 
 
 def find(
@@ -137,40 +159,68 @@ def find(
     return IsFound(query, texts=texts, owners=owners, columns=columns)
 
 
-def _sqlite(table: str, terms: Sequence[Term], owners: Sequence[int]) -> _Condition:
+def _sqlite(
+    table: str, row: Mapping[str, str], terms: Sequence[Term], owners: Sequence[int]
+) -> _Condition:
     def write(term: Term, owner: int) -> str:
         words = " ".join(mark_words(term.words, owner=owner))
         return f"{words} *" if term.is_prefix else f'"{words}"'
 
     search = _write_search(terms, owners, write, either=" OR ", both=" AND ")
-    # The index is asked first, and the rows are read by their numbers, which it has.
     found = f"SELECT rowid FROM {table}_index WHERE {table}_index MATCH %s"  # noqa: S608 - a name
-    return f"{table}.id IN ({found})", [search]
+    # The key of a row's text is in the index of the columns, so that no text is read. The plus keeps
+    # SQLite from reading all texts that are found.
+    condition = f"{_same(row)} AND +searched.id IN ({found})"
+    return f"EXISTS (SELECT 1 FROM {table} searched WHERE {condition})", [search]  # noqa: S608 - names
 
 
-def _postgresql(table: str, terms: Sequence[Term], owners: Sequence[int]) -> _Condition:
+def _postgresql(
+    table: str, row: Mapping[str, str], terms: Sequence[Term], owners: Sequence[int]
+) -> _Condition:
+    """Ask the index for the words alone, and compare their positions while the list is read."""
+
     def write(term: Term, owner: int, then: str = " <-> ") -> str:
         words = then.join(mark_words(term.words, owner=owner))
         return f"{words}:*" if term.is_prefix else f"({words})"
 
-    search = _write_search(terms, owners, write, either=" | ", both=" & ")
-    indexed = f"{table}.vector @@ %s::tsquery"
-    text = f"' ' || translate({table}.words, chr(10), ' ') || ' '"
+    loose = _write_search(terms, owners, partial(write, then=" & "), either=" | ", both=" & ")
+    texts = f"SELECT {_names(row)} FROM {table} searched WHERE searched.vector @@ %s::tsquery"  # noqa: S608 - names
+    found = f"({', '.join(row.values())}) IN ({texts})"
+    text = "' ' || translate(searched.words, chr(10), ' ') || ' '"
     phrases, params = _phrases(terms, owners, f"strpos({text}, %s) > 0")
     if not params:
-        return indexed, [search]
+        return found, [loose]
+    search = _write_search(_long(terms), owners, write, either=" | ", both=" & ")
     # Where positions are missing, phrases are looked for in the words themselves.
-    loose = _write_search(terms, owners, partial(write, then=" & "), either=" | ", both=" & ")
-    return (
-        (
-            f"({indexed} AND NOT {table}.exceeds_positions"
-            f" OR {indexed} AND {table}.exceeds_positions AND {phrases})"
-        ),
-        [search, loose, *params],
+    checked = (
+        f"CASE WHEN searched.exceeds_positions THEN {phrases} "
+        "ELSE searched.vector @@ %s::tsquery END"
     )
+    # No EXISTS, which PostgreSQL may run for all texts at once.
+    return f"({found} AND {_of_row(table, row, checked)})", [loose, *params, search]
 
 
-def _mysql(table: str, terms: Sequence[Term], owners: Sequence[int]) -> _Condition:
+def _mysql(
+    table: str, row: Mapping[str, str], terms: Sequence[Term], owners: Sequence[int]
+) -> _Condition:
+    condition, params = _mysql_words(terms, owners)
+    # Without the comparison, the relevance would be cut to a whole number.
+    return f"({_of_row(table, row, condition)} > 0)", params
+
+
+def _is_among(row: Mapping[str, str], found: Sequence[tuple[Any, ...]]) -> _Condition:
+    """Return the condition that a row has some of these values."""
+    if not found:
+        return "FALSE", []
+    columns = list(row.values())
+    # MariaDB searches a list of single values, but compares each row of a list of rows.
+    first = f"{columns[0]} IN ({', '.join(['%s'] * len(found))})"
+    one = f"({', '.join(['%s'] * len(columns))})"
+    rows = f"({', '.join(columns)}) IN ({', '.join([one] * len(found))})"
+    return f"({first} AND {rows})", [*(each[0] for each in found), *chain.from_iterable(found)]
+
+
+def _mysql_words(terms: Sequence[Term], owners: Sequence[int]) -> _Condition:
     """Look for phrases in the words themselves: with several owners, InnoDB misses some of them."""
 
     def write(term: Term, owner: int) -> str:
@@ -179,10 +229,24 @@ def _mysql(table: str, terms: Sequence[Term], owners: Sequence[int]) -> _Conditi
 
     words = [Term(words=(word,), is_prefix=term.is_prefix) for term in terms for word in term.words]
     search = "+" + _write_search(words, owners, write, either=" ", both=" +")
-    text = f"CONCAT(' ', REPLACE({table}.words, '\\n', ' '), ' ')"
+    indexed = "MATCH (searched.words) AGAINST (%s IN BOOLEAN MODE)"
+    text = "CONCAT(' ', REPLACE(searched.words, '\\n', ' '), ' ')"
     phrases, params = _phrases(terms, owners, f"INSTR({text}, %s) > 0")
-    indexed = f"MATCH ({table}.words) AGAINST (%s IN BOOLEAN MODE)"
     return (f"{indexed} AND {phrases}" if params else indexed), [search, *params]
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f"searched.{name}" for name in columns)
+
+
+def _same(row: Mapping[str, str]) -> str:
+    """Return the condition that a text is the one of a row of the list."""
+    return " AND ".join(f"searched.{name} = {column}" for name, column in row.items())
+
+
+def _of_row(table: str, row: Mapping[str, str], condition: str) -> str:
+    """Return a condition of the row's text that is evaluated for each row of the list by itself."""
+    return f"(SELECT {condition} FROM {table} searched WHERE {_same(row)})"  # noqa: S608 - names
 
 
 def _write_search(
@@ -201,11 +265,14 @@ def _phrases(terms: Sequence[Term], owners: Sequence[int], contains: str) -> _Co
     """Return the condition that the words themselves contain all terms of several words."""
     phrases = [
         [f" {' '.join(mark_words(term.words, owner=owner))} " for owner in owners]
-        for term in terms
-        if len(term.words) > 1
+        for term in _long(terms)
     ]
     each = (f"({' OR '.join([contains] * len(phrase))})" for phrase in phrases)
     return " AND ".join(each), [param for phrase in phrases for param in phrase]
+
+
+def _long(terms: Sequence[Term]) -> Sequence[Term]:
+    return [term for term in terms if len(term.words) > 1]
 
 
 _CONDITIONS: Final = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}

@@ -30,8 +30,7 @@ _MAX_WORDS_CHARACTERS: Final = 4_000_000
 # A query of more words finds what these find.
 MAX_QUERY_WORDS: Final = 32
 BLOCK_CHARACTERS: Final = 1000
-PASSAGE_CHARACTERS: Final = 160
-_BEFORE_MATCH: Final = 60
+MAX_OVERHANG: Final = 500
 
 _DIGITS: Final = digits + ascii_lowercase
 # Letters with two digits of base 36; letters of scripts without blanks follow an _UNSPACED mark.
@@ -45,8 +44,6 @@ _UNSPACED, _BROKEN = "\x01", "\x02"
 _RUNS: Final = re.compile(f"(?:{_UNSPACED}x....)+|[^{_UNSPACED}]+")
 _QUOTED: Final = re.compile('"([^"]*)"')
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
-_WORD: Final = re.compile(r"\S+")
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]+")
 
 
 class _Codes(dict[int, str]):
@@ -140,7 +137,7 @@ def split_words(text: str) -> list[str]:
 
     Of a script without blanks they are each two letters side by side, and the last letter of a run.
     """
-    return [word for block in _blocks(text) for word in _split_block(block)]
+    return [word for block in _blocks(text) for word in split_block(block)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +160,7 @@ def index_words(text: str, *, owner: int) -> IndexedWords:
     lines: list[str] = []
     length = vector = total = 0
     for block in _blocks(text):
-        words = mark_words(_split_block(block), owner=owner)
+        words = mark_words(split_block(block), owner=owner)
         for word in words:
             counts[word] += 1
             if counts[word] == 1:
@@ -187,77 +184,36 @@ def mark_words(words: Sequence[str], *, owner: int) -> list[str]:
     return [f"w{owner}w{word}" for word in words]
 
 
-def find_passage(text: str, words: str, query: TextQuery, *, owner: int) -> str | None:
-    """Return some 160 characters of a text around the first match, or None where it has none.
-
-    `words` are its words as `index_words` returns them.
-    """
-    first = [_pattern(term, owner).search(words) for term in query.terms]
-    found = [match.start() for match in first if match]
-    if not found or len(found) < len(first):
-        return None
-    start = min(found)
-    line = words.rfind("\n", 0, start) + 1
-    skipped = words.count("\n", 0, start)
-    position = 0
-    for number, block in enumerate(_blocks(text)):
-        if number == skipped:
-            position += _find_word(block, len(words[line:start].split()))
-            break
-        position += len(block)
-    return _cut_out(text, position)
-
-
-def _pattern(term: Term, owner: int) -> re.Pattern[str]:
-    words = r"\s+".join(mark_words(term.words, owner=owner))
-    end = "" if term.is_prefix else r"(?!\S)"
-    return re.compile(rf"(?<!\S){words}{end}")
-
-
-def _find_word(block: str, index: int) -> int:
-    """Return where the word with this index begins in a block."""
-    for match in _WORD.finditer(block):
-        count = len(_split_block(match.group()))
-        if index < count:
-            return match.start() + (index if count > 1 else 0)
-        index -= count
-    return 0
-
-
-def _cut_out(text: str, position: int) -> str:
-    start = max(0, position - _BEFORE_MATCH)
-    end = min(len(text), start + PASSAGE_CHARACTERS)
-    piece = text[start:end]
-    if start > 0 and not text[start - 1].isspace():
-        # Without the rest of a word, unless it has no end that is near.
-        rest = re.match(rf"\S{{1,{_BEFORE_MATCH // 2}}}\s", piece)
-        piece = piece[rest.end() :] if rest else piece
-    if end < len(text) and not text[end].isspace():
-        rest = re.search(rf"\s\S{{1,{_BEFORE_MATCH // 2}}}$", piece)
-        piece = piece[: rest.start()] if rest else piece
-    shown = " ".join(_CONTROLS.sub(" ", piece).split())
-    return f"{'…' if start > 0 else ''}{shown}{'…' if end < len(text) else ''}"
-
-
 def _blocks(text: str) -> Iterator[str]:
-    """Yield the blocks of a text; each ends behind a blank, or else behind a character at all."""
+    """Yield the blocks of a text."""
     start = 0
-    while start < len(text):
-        end = start + BLOCK_CHARACTERS
-        if end < len(text):
-            blank = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
-            end = blank + 1 if blank >= start else _last_separator(text, start, end)
+    for at in range(BLOCK_CHARACTERS, len(text), BLOCK_CHARACTERS):
+        end = block_start(text, at)
         yield text[start:end]
         start = end
+    if start < len(text):
+        yield text[start:]
 
 
-def _last_separator(text: str, start: int, end: int) -> int:
-    return next(
-        (at + 1 for at in range(end - 1, start, -1) if category(text[at])[0] not in "LNM"), end
-    )
+def block_start(text: str, at: int) -> int:
+    """Return where the block begins whose number is the multiple of BLOCK_CHARACTERS `at`.
+
+    It is behind the next blank, or else behind a character that is in no word, or else behind
+    MAX_OVERHANG characters. So only the text around `at` tells, and the blocks of a part of a text
+    are those of the text.
+    """
+    if at == 0:
+        return 0
+    near = range(at - 1, min(at + MAX_OVERHANG, len(text)))
+    for number in near:
+        if text[number] in " \n":
+            return number + 1
+    separator = next((each for each in near if category(text[each])[0] not in "LNM"), near[-1])
+    return separator + 1
 
 
-def _split_block(block: str) -> list[str]:
+def split_block(block: str) -> list[str]:
+    """Return the coded words of a block, or of a part of one that ends between two words."""
     words: list[str] = []
     for word in _coded(block).split():
         if word.isalnum():

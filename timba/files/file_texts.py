@@ -17,12 +17,12 @@ class FileText(models.Model):
         "files.File", on_delete=models.CASCADE, related_name="texts", db_index=False
     )
     run = models.PositiveIntegerField()
-    text = models.TextField(blank=True)
     # Whether the file has more text than is kept or found.
     is_cut = models.BooleanField(default=False)
-    # See `timba.db.text_search.IndexedWords`; the index of the database is over this column.
-    words = models.TextField(blank=True, editable=False)
+    # See `timba.db.text_search.IndexedWords`; the index of the database is over `words`.
     exceeds_positions = models.BooleanField(default=False, editable=False)
+    text = models.TextField(blank=True)
+    words = models.TextField(blank=True, editable=False)
 
     class Meta:
         constraints = [

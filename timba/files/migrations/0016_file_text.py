@@ -29,11 +29,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("run", models.PositiveIntegerField()),
-                ("text", models.TextField(blank=True)),
-                ("is_cut", models.BooleanField(default=False)),
-                ("words", models.TextField(blank=True, editable=False)),
-                ("exceeds_positions", models.BooleanField(default=False, editable=False)),
+                # The short columns first: SQLite reads a row from its beginning, and the texts are long.
                 (
                     "file",
                     models.ForeignKey(
@@ -43,6 +39,11 @@ class Migration(migrations.Migration):
                         to="files.file",
                     ),
                 ),
+                ("run", models.PositiveIntegerField()),
+                ("is_cut", models.BooleanField(default=False)),
+                ("exceeds_positions", models.BooleanField(default=False, editable=False)),
+                ("text", models.TextField(blank=True)),
+                ("words", models.TextField(blank=True, editable=False)),
             ],
             options={
                 "constraints": [
