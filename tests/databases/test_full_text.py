@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from timba.db import full_text
 from timba.db.full_text import find
 from timba.db.text_search import TextQuery, index_words, matches
 from timba.files.models import File, FileText
@@ -96,6 +97,14 @@ def found(query: str, *owners: int) -> set[str]:
     return {file.pk for file in File.unscoped.filter(condition)}
 
 
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.only_on("mysql"))])
+def rows_looked_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MariaDB find fewer or more rows than it looks up."""
+    if request.param == "many":
+        monkeypatch.setattr(full_text, "_MANY", 2)
+
+
+@pytest.mark.usefixtures("rows_looked_up")
 def test_each_database_finds_what_the_definition_says(texts: dict[tuple[int, str], File]) -> None:
     hits = 0
     for query in make_queries():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -17,11 +17,14 @@ from tests.files.runs import claimed, expire_lease
 from tests.files.samples import pdf
 from tests.tallies.sheets import tally
 from timba.accounts.models import User
+from timba.files import search
 from timba.files.indexing import files_without_text, stage_text
 from timba.files.models import File, FileText
 from timba.files.processing import process_file
 from timba.files.processors.text_collector import MAX_TEXT, TEXT
+from timba.files.sandbox import SandboxUnavailable
 from timba.files.services import delete_file
+from timba.files.storage import LocalStorage, StorageUnavailable
 from timba.files.trash import restore_file
 
 # MariaDB finds what is committed, and `tests/databases` compares the three.
@@ -34,12 +37,12 @@ Find = Callable[..., list[tuple[str, str | None]]]
 def find(owner: User) -> Find:
     """Return a function that lists the names and passages of the files found."""
 
-    def search(q: str, *, user: User = owner, **filters: Any) -> list[tuple[str, str | None]]:
+    def listed(q: str, *, user: User = owner, **filters: Any) -> list[tuple[str, str | None]]:
         response = api_client_of(user).get("/api/files/", {"q": q, **filters})
         assert response.status_code == 200
         return [(row["name"], row.get("passage")) for row in response.json()["results"]]
 
-    return search
+    return listed
 
 
 def test_documents_texts_and_tallies_are_found_by_their_text(settle: Receive, find: Find) -> None:
@@ -69,6 +72,32 @@ def test_a_passage_is_cut_out_of_the_text_around_the_first_match(
     assert passage == (
         "…" + "spruce " * 7 + "one <b>larch</b> to go " + " ".join(["pine"] * 16) + "…"
     )
+
+
+@pytest.mark.parametrize("before", [500, 19_500, 60_000, 480_000, 700_000])
+def test_the_match_of_a_long_text_is_shown_wherever_it_is(
+    settle: Receive, find: Find, before: int
+) -> None:
+    settle("Bērza baļķi " * (before // 12) + "one larch log" + " spruce" * 30_000, name="a.txt")
+    for query in ("larch", '"one larch log" spruce'):
+        [(_, passage)] = find(query)
+        assert "ķi one larch log spruce" in str(passage)
+
+
+def test_a_long_text_with_a_part_of_the_words_has_no_passage(settle: Receive, find: Find) -> None:
+    settle("spruce " * 50_000, name="spruce larch.txt")
+    assert find("spruce larch") == [("spruce larch.txt", None)]
+
+
+def test_a_page_reads_so_many_parts_of_long_texts_and_shows_beginnings_of_others(
+    settle: Receive, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_MAX_PARTS", 2)
+    for name in ("1.txt", "2.txt", "3.txt"):
+        settle(f"{name} spruce " * 20_000 + "larch", name=name)
+    passages = [str(passage) for _, passage in find("larch")]
+    assert [passage.endswith("larch") for passage in passages] == [True, False, False]
+    assert passages[2].startswith("1.txt spruce 1.txt spruce")
 
 
 def test_strangers_find_nothing_and_staff_everything(settle: Receive, find: Find) -> None:
@@ -176,3 +205,34 @@ def test_a_file_whose_bytes_are_gone_is_named(
     out, err = capsys.readouterr()
     assert out == "Texts kept: 0; files that could not be read: 1.\n"
     assert err.startswith(f"“a.txt” ({file.pk}):")
+
+
+@pytest.mark.parametrize(
+    "error", [StorageUnavailable("No store."), SandboxUnavailable("No child.")], ids=type
+)
+def test_an_outage_ends_the_reading_of_older_files_and_keeps_what_was_read(
+    settle: Receive,
+    error: Exception,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(3):
+        settle(f"forty logs {number}", name=f"{number}.txt")
+    FileText.objects.all().delete()
+    opened = []
+
+    def open_bytes(self: LocalStorage, name: str) -> BinaryIO:
+        opened.append(name)
+        if len(opened) > 1:
+            raise error
+        return working(self, name)
+
+    working = LocalStorage.open_bytes
+    with monkeypatch.context() as broken:
+        broken.setattr(LocalStorage, "open_bytes", open_bytes)
+        with pytest.raises(CommandError, match=f"{error} Run it again later"):
+            call_command("index_texts")
+    assert capsys.readouterr().out == "Texts kept: 1; files that could not be read: 0.\n"
+    assert len(opened) == 2
+    call_command("index_texts")
+    assert capsys.readouterr().out == "Texts kept: 2; files that could not be read: 0.\n"

@@ -168,8 +168,8 @@ def _sqlite(
 
     search = _write_search(terms, owners, write, either=" OR ", both=" AND ")
     found = f"SELECT rowid FROM {table}_index WHERE {table}_index MATCH %s"  # noqa: S608 - a name
-    # The key of a row's text is in the index of the columns, so that no text is read. The plus keeps
-    # SQLite from reading all texts that are found.
+    # The key of a row's text is in the index of the columns, so that no text is read; the plus
+    # keeps SQLite from reading all texts that are found.
     condition = f"{_same(row)} AND +searched.id IN ({found})"
     return f"EXISTS (SELECT 1 FROM {table} searched WHERE {condition})", [search]  # noqa: S608 - names
 

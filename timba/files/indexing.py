@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import BinaryIO
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -21,12 +19,12 @@ from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
 from timba.files.models import File, FileText
 from timba.files.ocr import request_ocr
+from timba.files.previews import StoredFile
 from timba.files.processors.base import Findings, Job, ReadResult, TakesAnswers
 from timba.files.processors.text_collector import MAX_TEXT, TEXT
 from timba.files.profiles import reading_input
 from timba.files.registry import processors
 from timba.files.sandbox import run_in_sandbox
-from timba.files.storage import VerifiedStream, store
 from timba.serialization import dumps
 
 
@@ -89,29 +87,8 @@ def index_file(file: File) -> None:
     _insert_if_current(row)
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredFile:
-    """A processed file as a source: its progress is shown to nobody."""
-
-    file: File
-
-    @property
-    def name(self) -> str:
-        return self.file.name
-
-    @property
-    def size(self) -> int:
-        return self.file.size
-
-    def open(self) -> BinaryIO:
-        return VerifiedStream(store().open_bytes(self.file.storage_key), sha256=self.file.sha256)
-
-    def progress(self, fraction: float, *, rows: int | None = None) -> None:
-        pass
-
-
 def _read(file: File) -> ReadResult:
-    processor, source = processors()[file.kind], _StoredFile(file)
+    processor, source = processors()[file.kind], StoredFile(file)
     if processor.sandboxed:
         answers = isinstance(processor, TakesAnswers)
         extra = dumps(reading_input(file)) if answers else b""

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                # The short columns first: SQLite reads a row from its beginning, and the texts are long.
+                # Short columns first: SQLite reads a row from its beginning.
                 (
                     "file",
                     models.ForeignKey(
