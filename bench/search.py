@@ -85,6 +85,10 @@ def main() -> None:
         "two letters": [word[:2] for word in words[:RUNS]],
         "two words": [f"{words[4]} {word}" for word in words[200:230]],
         "phrase": [f'"{words[0]} {words[1]}"', f'"{words[1]} {words[3]}"'],
+        "long phrase": [
+            f'"{words[0]} {words[1]} {words[2]}"',
+            f'"{words[2]} {words[0]} {words[1]}"',
+        ],
         "rare phrase": [f'"{words[9]} {word}"' for word in words[200:230]],
     }
     missed = False

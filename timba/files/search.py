@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -63,7 +63,8 @@ def add_passages(files: Sequence[File], words: str) -> None:
     for start in range(0, len(files), _TEXTS_AT_ONCE):
         by_id = {file.pk: file for file in files[start : start + _TEXTS_AT_ONCE]}
         long = []
-        for text in _beginnings(by_id):
+        texts = _beginnings(by_id)
+        for text in (texts[key] for key in by_id if key in texts):
             if text.is_whole:
                 place = find_place(text.words, query, owner=text.file.owner_id)
                 text.file.passage = text.passage(place) if place else ""
@@ -97,11 +98,11 @@ class _Text:
         return cut_passage(piece, place) if piece else ""
 
 
-def _beginnings(by_id: Mapping[UUID, File]) -> Iterator[_Text]:
+def _beginnings(by_id: Mapping[UUID, File]) -> Mapping[UUID, _Text]:
     rows = FileText.objects.filter(file__in=list(by_id), run=F("file__run")).values_list(
         "pk", "file_id", Substr("words", 1, _FIRST_WORDS), Substr("text", 1, _FIRST_TEXT)
     )
-    return (_Text(key, by_id[file_id], words, text) for key, file_id, words, text in rows)
+    return {file: _Text(key, by_id[file], words, text) for key, file, words, text in rows}
 
 
 def _which_match(texts: Sequence[_Text], query: TextQuery) -> Set[UUID]:
