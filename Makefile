@@ -58,7 +58,7 @@ test: $(VENV)/.dev $(VENV)/heif/.ready $(VENV)/ocr/.ready front ## Run every tes
 slow: containers ## Run the tests that are too long for `make test`
 	@tools/test-packages slow
 	@$(MAKE) spark || [ "$${CI:-}" != true ]
-	@$(BIN)/python -m pytest -m slow tests/examples tests/files tests/journeys tests/tallies tests/temperatures
+	@$(BIN)/python -m pytest -m slow tests/examples tests/files tests/journeys tests/tallies tests/temperatures tests/web
 
 .PHONY: spark
 spark: $(VENV)/spark/.ready ## Install Spark, with its own packages, for the jobs in examples/spark

@@ -43,4 +43,12 @@ export function setUpThumbnails() {
   document.addEventListener("error", ({ target }) => {
     if (target.matches?.(selector)) hideIfBroken(target);
   }, true);
+  // Those that were asked for without a connection.
+  window.addEventListener("online", () => {
+    for (const image of document.querySelectorAll(selector)) {
+      if (!image.complete || image.naturalWidth) continue;
+      image.hidden = false;
+      image.src = image.getAttribute("src");
+    }
+  });
 }
