@@ -37,7 +37,8 @@ THUMBNAILS = """async (list) => {
         const image = item.querySelector(".thumb img");
         const isDrawn = item.querySelector("canvas.thumb");
         if (image && !isDrawn) await image.decode();
-        if (isDrawn || image?.naturalWidth) seen.push(item.querySelector(".name").textContent.trim());
+        const name = item.querySelector(".name").textContent.trim();
+        if (isDrawn || image?.naturalWidth) seen.push(name);
     }
     return seen;
 }"""
