@@ -91,17 +91,23 @@ def kill_web(timba: TimbaProcess, killed: list[int]) -> None:
 
 
 def upload_with_harm(
-    timba: TimbaProcess, owner: ApiClient, path: Path, send: SendFile, *, cuts: int, kills: int
+    timba: TimbaProcess,
+    owner: ApiClient,
+    path: Path,
+    size: int,
+    send: SendFile,
+    *,
+    cuts: int,
+    kills: int,
 ) -> None:
-    """Upload a file while connections break and the web server is killed, evenly distributed."""
-    size = path.stat().st_size
-    step = size // (cuts + kills + 1)
+    """Write and upload a file while connections break and the web server is killed, at random."""
+    digest = write_file(path, size)
     every = (cuts + kills) // kills
     killed: list[int] = []
     kill = partial(kill_web, timba, killed)
+    places = sorted(random.Random(size).sample(range(size), cuts + kills))
     harms: dict[int, Callable[[], object] | None] = {
-        number * step + CHUNK // 3: kill if number % every == 0 else None
-        for number in range(1, cuts + kills + 1)
+        place: kill if number % every == 0 else None for number, place in enumerate(places, start=1)
     }
     access = owner.authorization.removeprefix("Bearer ")
     with CuttingProxy(timba.port, harms) as proxy:
@@ -119,7 +125,7 @@ def upload_with_harm(
         for block in response.iter_content(MEGABYTE):
             content.update(block)
     file = owner.get(f"/api/files/{file_id}/").json()
-    assert (file["size"], file["sha256"]) == (size, content.hexdigest())
+    assert (file["size"], file["sha256"], content.hexdigest()) == (size, digest, digest)
     files = owner.get("/api/files/").json()["results"]
     assert [each["id"] for each in files if each["name"] == path.name] == [file_id]
     assert list((timba.data_folder / "uploads-in-parts").glob("*-*-*-*-*")) == []
@@ -140,10 +146,7 @@ def test_a_file_survives_cuts_and_kills(
     timba: TimbaProcess, owner: ApiClient, tmp_path: Path, send: SendFile
 ) -> None:
     path = tmp_path / f"{send.__name__}.txt"
-    digest = write_file(path, 60 * MEGABYTE)
-    upload_with_harm(timba, owner, path, send, cuts=6, kills=2)
-    name = owner.get("/api/files/", params={"q": path.name}).json()["results"][0]
-    assert name["sha256"] == digest
+    upload_with_harm(timba, owner, path, 60 * MEGABYTE, send, cuts=6, kills=2)
 
 
 @pytest.mark.slow
@@ -151,5 +154,4 @@ def test_a_gigabyte_survives_fifty_cuts_and_five_kills(
     timba: TimbaProcess, owner: ApiClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "a gigabyte.txt"
-    write_file(path, 1024 * MEGABYTE)
-    upload_with_harm(timba, owner, path, send_by_python, cuts=50, kills=5)
+    upload_with_harm(timba, owner, path, 1024 * MEGABYTE, send_by_python, cuts=50, kills=5)

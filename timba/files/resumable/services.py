@@ -159,8 +159,10 @@ def append_bytes(
     """
     require(actor, Permission.WRITE_FILES, client=upload.client)
     with opened(upload) as part:
-        if size is not None and part.received() == offset:
-            _check_size(upload, offset + size)
+        # Not `received`, which would wait for the disk.
+        with part.locked() as counted:
+            if size is not None and counted == offset:
+                _check_size(upload, offset + size)
         writer = part.begin(offset, has_checksum=checksum is not None)
         position, touched_at = offset, _touch(upload, part)
         digest = hashlib.new(checksum.algorithm) if checksum else None
