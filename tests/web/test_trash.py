@@ -241,6 +241,10 @@ def test_a_consignment_is_restored_with_its_logs(http_client: HttpClient, owner:
     assert response["Location"] == f"/consignments/{load.pk}/"
     assert said(http_client, response["Location"]) == "AB-0187 restored with its 3 logs."
     assert Log.unscoped.filter(consignment=load.pk).count() == 3
+    empty = load_with_logs(owner, "AB-0188", 0)
+    delete_consignment(actor=owner, consignment=empty)
+    back = http_client.post(f"/trash/consignments/{empty.pk}/restore/")["Location"]
+    assert said(http_client, back) == "AB-0188 restored."
 
 
 def test_a_refused_restore_of_a_consignment_is_said_in_place(
@@ -534,3 +538,5 @@ def test_files_without_bytes_are_not_downloaded(
     )
     http_client.post(ARCHIVE)
     assert said(http_client) == "Nothing was changed: select files first."
+    http_client.post(ARCHIVE, {"file_id": [uuid.uuid4() for _ in range(1001)]})
+    assert said(http_client) == "Nothing was changed: select at most 1,000 files at once."
