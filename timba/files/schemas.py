@@ -65,7 +65,8 @@ _ABOUT_DRY_RUN: Final = (
 )
 _ABOUT_PASSAGE: Final = (
     "In a list that is searched with `q`: the part of the file's text around the first match, as "
-    "plain text, up to some 160 characters; absent where only the name matches."
+    "plain text, up to some 160 characters; absent where only the name matches. On a page with "
+    "many very long texts, it may be the beginning of the text instead."
 )
 _ABOUT_ERROR: Final = (
     "Why processing failed, in a sentence; else null. With SUCCESS it is why a temperature file "
