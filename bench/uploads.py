@@ -26,6 +26,9 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import urlsplit
+
+import boto3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -133,6 +136,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     variables = {name: os.environ[name] for name in ("STORAGE_URL",) if name in os.environ}
+    if variables:
+        _create_bucket(variables["STORAGE_URL"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log book.txt")
         with path.open("wb") as file:
@@ -142,6 +147,18 @@ def main() -> int:
         with TimbaProcess(Path(folder, "data"), command, **variables) as timba:
             sender = Sender(timba, timba.create_owner(), path)
             return _compare(sender, options.rounds)
+
+
+def _create_bucket(storage_url: str) -> None:
+    url = urlsplit(storage_url)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=f"http://{url.hostname}:{url.port}",
+        aws_access_key_id=url.username,
+        aws_secret_access_key=url.password,
+        region_name="us-east-1",
+    )
+    s3.create_bucket(Bucket=url.path.strip("/"))
 
 
 def _compare(sender: Sender, rounds: int) -> int:
