@@ -218,10 +218,15 @@ def finish_upload(*, upload: ResumableUpload, kind: str | None, accept: Accept) 
 def delete_upload(*, actor: User, upload: ResumableUpload) -> None:
     """Delete an unfinished upload with its bytes; a file that it has become stays."""
     require(actor, Permission.WRITE_FILES, client=upload.client)
-    with suppress(UploadGone), opened(upload) as part, part.locked():
-        part.delete()
-    if not ResumableUpload.unscoped.filter(pk=upload.pk).delete()[0]:
-        raise UploadGone
+    row = ResumableUpload.unscoped.filter(pk=upload.pk)
+    try:
+        with opened(upload) as part, part.locked():
+            part.delete()
+    except UploadGone:
+        if not row.delete()[0]:
+            raise
+    # A request that found the bytes deleted may have deleted it already.
+    row.delete()
 
 
 def _unfinished() -> QuerySet[ResumableUpload]:
