@@ -18,7 +18,7 @@ SIZES: Final = (256, 1024)
 MAX_SIZE: Final = max(SIZES)
 PREVIEW: Final = "preview_{}"
 _QUALITY: Final = 80
-# In 0.6 of the CPU of method 2, with the same quality: see decision 33.
+# In 0.6 of the CPU of method 2, with the same quality: see decision 32.
 _METHOD: Final = 1
 # Pixels that are converted at once: the copies of a whole large picture would not fit into memory.
 _STRIP_PIXELS: Final = 4_000_000

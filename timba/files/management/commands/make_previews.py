@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from timba.files.previews import files_without_previews, make_previews
 from timba.files.sandbox import SandboxUnavailable, close_sandbox
-from timba.files.storage import StorageUnavailable
+from timba.files.storage import FileDamaged, StorageUnavailable
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
                     is_made = make_previews(file)
                 except StorageUnavailable:
                     raise
-                except OSError as error:
+                except (FileDamaged, OSError) as error:
                     self.stderr.write(f"{file.name} ({file.pk}): {error}")
                     is_made = False
                 made += is_made
