@@ -26,7 +26,6 @@ from timba.files import ocr_worker, sandbox
 from timba.files.models import File, FileText, OcrJob
 from timba.files.ocr import check_ocr, check_ocr_is_on, claim_ocr_job, request_ocr, why_ocr_is_off
 from timba.files.ocr_worker import OcrWorker
-from timba.files.sandbox import close_sandbox
 from timba.files.services import delete_file
 from timba.files.trash import restore_file
 from timba.runtime.processes import processes
@@ -261,7 +260,6 @@ def test_a_worker_that_stops_gives_its_job_back(settle: Receive, find: Find) -> 
     settle(scan(paper()), name="permit.pdf")
     job = claim_ocr_job()
     assert job is not None
-    close_sandbox()  # a child that has to start is waited for
     ocr_worker._process(job, lambda: True)
     waiting = OcrJob.unscoped.get()
     assert (waiting.attempts, waiting.lease_until) == (0, None)

@@ -92,9 +92,11 @@ def test_a_long_text_with_a_part_of_the_words_has_no_passage(settle: Receive, fi
 def test_a_page_reads_so_many_parts_of_long_texts_and_shows_beginnings_of_others(
     settle: Receive, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "_MAX_PARTS", 2)
+    monkeypatch.setattr(search, "_MAX_PARTS", 1)
     for name in ("1.txt", "2.txt", "3.txt"):
-        settle(f"{name} spruce " * 20_000 + "larch", name=name)
+        # The words of a text, which hold the client's id, are more than its beginning and fewer
+        # than one more part, whatever the id.
+        settle(f"{name} spruce " * 8_000 + "larch", name=name)
     passages = [str(passage) for _, passage in find("larch")]
     assert [passage.endswith("larch") for passage in passages] == [True, False, False]
     assert passages[2].startswith("1.txt spruce 1.txt spruce")

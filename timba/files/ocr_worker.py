@@ -153,6 +153,7 @@ def _read(source: _Source) -> _Reading:
     slow: list[str] = []
     unread: list[str] = []
     for page in pages[:MAX_PICTURES]:
+        source.progress(0)
         try:
             text = _run(read_picture, source, page).objects.get(TEXT, b"")
         except FileRefused as refusal:
