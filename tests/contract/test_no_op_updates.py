@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db
 UPDATES = [
     endpoint
     for endpoint in API
-    if not endpoint.is_tus
-    and (endpoint.method == "PATCH" or (endpoint.method == "PUT" and "note_id" in endpoint.path))
+    if endpoint.method == "PATCH" or (endpoint.method == "PUT" and "note_id" in endpoint.path)
 ]
 
 

@@ -48,8 +48,7 @@ class Repeated(io.RawIOBase):
 
 
 def facts_of(content: bytes | str) -> dict[str, object]:
-    data = content.encode() if isinstance(content, str) else content
-    return dict(read_text(Bytes(data)).findings)
+    return dict(read_text(Bytes(content.encode() if isinstance(content, str) else content)))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +179,7 @@ def test_large_text_is_counted_in_little_memory(
     job = Bytes(piece, times=times)
     tracemalloc.start()
     try:
-        facts = read_text(job).findings
+        facts = read_text(job)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
