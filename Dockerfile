@@ -23,7 +23,8 @@ RUN tools/venv .venv \
         --require-hashes --requirements requirements/image.txt \
     && python3 -m venv --without-pip /opt/timba \
     && .venv/bin/uv pip sync --quiet --no-cache --python /opt/timba/bin/python --compile-bytecode \
-        --require-hashes requirements/base.txt requirements/heif.txt requirements/lake.txt requirements/mysql.txt
+        --require-hashes requirements/base.txt requirements/heif.txt requirements/lake.txt \
+        requirements/mysql.txt requirements/ocr.txt
 COPY package.json package-lock.json .npmrc ./
 COPY timba/ timba/
 RUN tools/front .venv
@@ -48,6 +49,8 @@ RUN noto=/usr/share/fonts/truetype/noto \
              echo "path-exclude=$noto/Noto$other*"; done; } >/etc/dpkg/dpkg.cfg.d/fonts \
     && apt-get update -qq \
     && apt-get install -qq -y --no-install-recommends fonts-noto-core fonts-symbola fonts-wqy-microhei >/dev/null \
+    && apt-get install -qq -y --no-install-recommends \
+        $(printf 'tesseract-ocr-%s ' deu eng est fin fra lav lit pol rus spa swe ukr) >/dev/null \
     && rm -rf /var/lib/apt/lists/*
 LABEL org.opencontainers.image.title="Timba" \
       org.opencontainers.image.version="0.1.0" \

@@ -49,7 +49,7 @@ front: $(FRONT) ## Build the style sheet and scripts of the pages
 ##@ Work on it
 
 .PHONY: test
-test: $(VENV)/.dev $(VENV)/heif/.ready front ## Run every test; ARGS="tests/notes -n 0" runs some
+test: $(VENV)/.dev $(VENV)/heif/.ready $(VENV)/ocr/.ready front ## Run every test; ARGS="tests/notes -n 0" runs some
 	@tools/test-packages
 	@$(MAKE) mariadb || [ "$${CI:-}" != true ]
 	@tools/services run --tests -- $(BIN)/python tools/suites $(ARGS)
@@ -58,7 +58,7 @@ test: $(VENV)/.dev $(VENV)/heif/.ready front ## Run every test; ARGS="tests/note
 slow: containers ## Run the tests that are too long for `make test`
 	@tools/test-packages slow
 	@$(MAKE) spark || [ "$${CI:-}" != true ]
-	@$(BIN)/python -m pytest -m slow tests/examples tests/journeys tests/tallies tests/temperatures
+	@$(BIN)/python -m pytest -m slow tests/examples tests/files tests/journeys tests/tallies tests/temperatures tests/web
 
 .PHONY: spark
 spark: $(VENV)/spark/.ready ## Install Spark, with its own packages, for the jobs in examples/spark
@@ -115,6 +115,7 @@ package: $(VENV)/.dev front ## Build the wheel and the sdist of Timba in dist/, 
 	@cp requirements/mysql.txt dist/requirements-mysql.txt
 	@cp requirements/heif.txt dist/requirements-heif.txt
 	@cp requirements/lake.txt dist/requirements-lake.txt
+	@cp requirements/ocr.txt dist/requirements-ocr.txt
 
 .PHONY: requirements
 requirements: $(UV) ## Recompile the hashed requirement files from pyproject.toml
@@ -124,6 +125,7 @@ requirements: $(UV) ## Recompile the hashed requirement files from pyproject.tom
 	@$(COMPILE) --group image -o requirements/image.txt
 	@$(COMPILE) pyproject.toml -o requirements/base.txt
 	@$(COMPILE) --group heif --constraints requirements/base.txt -o requirements/heif.txt
+	@$(COMPILE) --group ocr --constraints requirements/base.txt -o requirements/ocr.txt
 	@$(COMPILE) --group lake --constraints requirements/base.txt -o requirements/lake.txt
 	@$(COMPILE) --group spark --constraints requirements/base.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
@@ -150,11 +152,11 @@ $(VENV)/.dev: $(UV) requirements/dev.txt
 	@touch $@
 
 # An environment of its own for the tests of an extra, beside the packages of all other tests.
-$(VENV)/heif/.ready: requirements/heif.txt | $(VENV)/.dev
-	@$(BIN)/python -m venv --clear --without-pip $(VENV)/heif
-	@$(UV) pip install --quiet --python $(VENV)/heif/bin/python --require-hashes -r requirements/heif.txt
+$(VENV)/heif/.ready $(VENV)/ocr/.ready: $(VENV)/%/.ready: requirements/%.txt | $(VENV)/.dev
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/$*
+	@$(UV) pip install --quiet --python $(VENV)/$*/bin/python --require-hashes -r requirements/$*.txt
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$($(VENV)/heif/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/timba.pth"
+		> "$$($(VENV)/$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/timba.pth"
 	@touch $@
 
 # As on the machines of a cluster: without Timba's packages.

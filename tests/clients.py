@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -38,6 +39,8 @@ def browser_of(user: User | None = None, **options: Any) -> Client:
 def filled(endpoint: Endpoint, ids: Mapping[str, Any]) -> dict[str, Any]:
     """Return the endpoint's minimal body: ids in place of ID, a file in place of bytes."""
     body = {name: ids[name] if value is ID else value for name, value in endpoint.body.items()}
+    if body.get("ids") == [ID]:
+        body["ids"] = [ids["file_id"]]
     return {
         name: SimpleUploadedFile("walked.csv", value) if isinstance(value, bytes) else value
         for name, value in body.items()
@@ -58,6 +61,9 @@ def call(
     `ids` are the rows that the path and the body name.
     """
     body, query = {**filled(endpoint, ids), **(body or {})}, query or {}
+    if endpoint.is_tus:
+        options["headers"] = {**tus_headers(body), **options.get("headers", {})}
+        body = {}
     if endpoint.method in ("GET", "DELETE"):
         query, body = {**body, **query}, {}
     url = f"{endpoint.url(ids)}?{urlencode(query, doseq=True)}" if query else endpoint.url(ids)
@@ -66,6 +72,18 @@ def call(
     else:
         data, content_type = orjson.dumps(body, default=str) if body else b"", "application/json"
     return send(client, endpoint.method, url, data, content_type, **options)
+
+
+def tus_headers(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of any request of tus, with these fields as `Upload-Metadata`."""
+    pairs = [f"{name} {b64encode(str(text).encode()).decode()}" for name, text in fields.items()]
+    return {
+        "Content-Type": "application/offset+octet-stream",
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "5",
+        "Upload-Metadata": ",".join(pairs),
+        "Upload-Offset": "0",
+    }
 
 
 def send(

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from timba.files.heif import HEIC_IS_READ
+from timba.files.tesseract import IS_INSTALLED
 
 _DATABASE_FIXTURES = {
     *("db", "transactional_db", "live_server", "client_company", "make_user", "staff"),
@@ -40,8 +41,9 @@ def _is_for_others(item: pytest.Item) -> bool:
     only_on = item.get_closest_marker("only_on")
     if only_on is not None and connection.vendor not in only_on.args:
         return True
-    heic = item.get_closest_marker("heic_is_read")
-    return heic is not None and heic.args != (HEIC_IS_READ,)
+    extras = {"heic_is_read": HEIC_IS_READ, "ocr_is_installed": IS_INSTALLED}
+    markers = {name: item.get_closest_marker(name) for name in extras}
+    return any(mark and mark.args != (extras[name],) for name, mark in markers.items())
 
 
 def _in_running_order(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -41,6 +41,11 @@ class Endpoint:
     def is_form(self) -> bool:
         return self.is_page or READINGS in self.body.values()
 
+    @property
+    def is_tus(self) -> bool:
+        """Whether its body is the fields of `Upload-Metadata`."""
+        return self.path.startswith("api/files/tus/")
+
     def url(self, ids: Mapping[str, Any]) -> str:
         return "/" + self.path.format_map(ids)
 
@@ -71,6 +76,7 @@ READ_WITHOUT_PARAMETERS: Final = [
     "api/files/", "api/files/{file_id}/", "api/files/{file_id}/content/",
     "api/import-profiles/", "api/import-profiles/{import_profile_id}/",
     "api/files/{file_id}/rejects/", "api/files/{file_id}/annotated/",
+    "api/files/{file_id}/preview/",
     "temperature-readings/", "temperature-readings/{city_id}/",
     "api/notes/", "api/notes/{note_id}/",
 ]
@@ -110,16 +116,23 @@ API: Final = [
     E("POST",   "api/consignments/",                       "consignments.write", CONSIGNMENT,                      201),
     E("PATCH",  "api/consignments/{consignment_id}/",      "consignments.write", NAME,                             200),
     E("DELETE", "api/consignments/{consignment_id}/",      "consignments.write", {},                               204),
+    E("POST",   "api/consignments/{deleted_consignment_id}/restore/", "consignments.write", {},                    200),
     E("POST",   "api/consignments/{consignment_id}/logs/", "logs.write",         LOG,                              201),
     E("PATCH",  "api/logs/{log_id}/",                      "logs.write",         LOG,                              200),
     E("DELETE", "api/logs/{log_id}/",                      "logs.write",         {},                               204),
     E("POST",   "api/upload/",                             "files.write",        {"files": READINGS},              202),
     E("GET",    "api/task-status/",                        "",                   {"task_id": ID},                  200),
     E("POST",   "api/files/",                              "files.write",        FILE,                             201),
+    E("GET",    "api/files/archive/",                      "",                   {"file_id": ID},                  200),
+    E("POST",   "api/files/bulk/",                         "files.write",        {"ids": [ID], "action": "move", "consignment_id": ID}, 200),
     E("POST",   "api/files/retry-failed/",                 "files.write",        {},                               202),
     E("PATCH",  "api/files/{file_id}/",                    "files.write",        LOG_ID,                           200),
     E("DELETE", "api/files/{file_id}/",                    "files.write",        {},                               204),
     E("POST",   "api/files/{file_id}/retry/",              "files.write",        {},                               409),
+    E("POST",   "api/files/{file_id}/restore/",            "files.write",        {},                               409),
+    E("POST",   "api/files/tus/",                          "files.write",        {"filename": "walked.csv"},       201),
+    E("PATCH",  "api/files/tus/{resumable_upload_id}/",    "files.write",        {},                               204),
+    E("DELETE", "api/files/tus/{resumable_upload_id}/",    "files.write",        {},                               204),
     E("PATCH",  "api/import-profiles/{import_profile_id}/", "files.write",       {},                               200),
     E("DELETE", "api/import-profiles/{import_profile_id}/", "files.write",       {},                               204),
     E("POST",   "temperature-readings/{city_id}/",         "",                   {"from": "2026-01-01T00:00:00Z"}, 200),
@@ -147,5 +160,5 @@ def fields_of(endpoint: Endpoint) -> dict[str, Any]:
     for content in operation(endpoint).get("requestBody", {}).get("content", {}).values():
         name = content["schema"].get("$ref", "").rpartition("/")[2]
         schema = openapi_document()["components"]["schemas"].get(name, content["schema"])
-        return dict(schema["properties"])
+        return dict(schema.get("properties", {}))  # a part of a file has none
     return {}

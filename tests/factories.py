@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import factory
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.consignments.barcode_text import barcode_key
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
+from timba.db.text_search import index_words
 from timba.events.outbox import publish
-from timba.files.models import Derivative, File, ImportProfile
+from timba.files.models import Derivative, File, FileText, ImportProfile
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.parts import PartFile, folder_id
 from timba.files.services import link_file
 from timba.files.storage import new_key, store
 from timba.notes.events import note_event
@@ -86,18 +91,22 @@ class Tenant:
     colleague: User
     role: Role
     consignment: Consignment
+    deleted_consignment: DeletedConsignment
     log: Log
     note: Note
     file: File
     import_profile: ImportProfile
+    resumable_upload: ResumableUpload
     city_id: int
     word: str
 
     @property
     def ids(self) -> dict[str, Any]:
         """The ids by the names that paths, queries and bodies give them."""
-        names = ("client", "role", "consignment", "log", "note", "file", "import_profile")
+        names = ("client", "role", "consignment", "log", "note", "file")
+        names += ("import_profile", "resumable_upload")
         ids = {f"{name}_id": getattr(self, name).pk for name in names}
+        ids["deleted_consignment_id"] = self.deleted_consignment.pk
         ids |= {"user_id": self.colleague.pk, "role": self.role.pk, "city_id": self.city_id}
         return {**ids, "task_id": self.file.task_id}
 
@@ -131,6 +140,25 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
         **sizes,
         **of_user,
     )
+    deleted = DeletedConsignment.objects.create(
+        pk=first_id + 2999,  # the next consignment gets a higher id
+        name=f"{word} deleted",
+        type="pinewood",
+        log_count=1,
+        volume="0.360",
+        deleted_at=timezone.now(),
+        deleted_by=user,
+        links={},
+        **of_user,
+    )
+    DeletedLog.objects.create(
+        pk=first_id + 3999,
+        consignment=deleted,
+        barcode=f"{word} deleted",
+        barcode_key=barcode_key(f"{word} deleted"),
+        **sizes,
+        **of_user,
+    )
     note = Note.objects.create(
         pk=first_id + 5000, client=client, title=word, content=word, consignment=consignment
     )
@@ -144,15 +172,38 @@ def create_tenant(*, word: str, first_id: int) -> Tenant:
     readings = f"{city_id},21.5,2026-01-01T00:00:00Z\n{word} is no reading\n"
     file = settle_readings(readings, actor=user, name=f"{word}.csv")
     file = link_file(actor=user, file=file, consignment=consignment, log=log)
-    # A tally would have an annotated copy; this one file represents every kind.
-    annotated = Derivative.objects.create(
-        file=file, run=file.run, role="annotated", storage_key=new_key(), is_current=True
+    # A tally would have an annotated copy, a photo previews; this one file represents every kind.
+    for name in ("annotated", "preview_256", "preview_1024"):
+        derivative = Derivative.objects.create(
+            file=file, run=file.run, role=name, storage_key=new_key(), is_current=True
+        )
+        with store().create(derivative.storage_key) as stored:
+            stored.write(word.encode())
+    File.unscoped.filter(pk=file.pk).update(has_preview=True)
+    file.refresh_from_db()
+    FileText.objects.create(
+        file=file, run=file.run, text=word, words=index_words(word, owner=client.pk).words
     )
-    with store().create(annotated.storage_key) as stored:
-        stored.write(word.encode())
     profile = ImportProfile.unscoped.create(
         pk=first_id + 7000, kind="tally", header=word, header_digest=word, read_as={}, **of_user
     )
-    rows = {"role": role, "consignment": consignment, "log": log, "note": note, "file": file}
+    rows = {
+        "role": role,
+        "consignment": consignment,
+        "deleted_consignment": deleted,
+        "log": log,
+        "note": note,
+        "file": file,
+    }
     rows["import_profile"] = profile
+    upload = ResumableUpload.unscoped.create(
+        name=f"{word}.csv",
+        length=5,
+        metadata=word,
+        folder_id=folder_id(),
+        expires_at=timezone.now() + timedelta(days=1),
+        **of_user,
+    )
+    PartFile.create(upload.pk)
+    rows["resumable_upload"] = upload
     return Tenant(client=client, user=user, colleague=colleague, city_id=city_id, word=word, **rows)

@@ -28,6 +28,9 @@ FORMS: Final = [
     E("logs/{log_id}/edit/",                   "logs.write",         LOG,          302),
     E("logs/{log_id}/delete/",                 "logs.write",         {},           302),
     E("files/retry-failed/",                   "files.write",        {},           302),
+    E("files/selected/",                       "files.write",       {"file_id": ID, "action": "delete"}, 302),
+    E("files/selected/archive/",               "",                  {"file_id": ID}, 200),
+    E("trash/consignments/{deleted_consignment_id}/restore/", "consignments.write", {}, 302),
     E("files/{file_id}/place/",                "files.write",        {},           302),
     E("files/{file_id}/retry/",                "files.write",        {},           409),
     E("files/{file_id}/answers/",              "files.write",        {},           400),
@@ -54,7 +57,7 @@ OTHERS: Final = [
     "consignments/{consignment_id}/", "consignments/{consignment_id}/history/",
     "consignments/{consignment_id}/paper/", "files/", "files/profiles/", "files/rows/", "files/{file_id}/",
     "consignments/{consignment_id}/chart/", "notes/{note_id}/", "temperatures/", "temperatures/{city_id}/",
-    "temperatures/{city_id}/sparkline/", "upload/",
+    "temperatures/{city_id}/sparkline/", "trash/", "trash/consignments/", "upload/",
 ]
 # fmt: on
 REDIRECTS: Final = ["login/", "client/", "clients/"]

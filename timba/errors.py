@@ -55,6 +55,10 @@ class Conflict(DomainError):
     """This conflicts with what exists already."""
 
 
+class Locked(DomainError):
+    """Another request is just working on this: try again in a moment."""
+
+
 class BodyTimeout(DomainError):
     """The body came too slowly: send at least 1 kB a second."""
 

@@ -17,7 +17,8 @@ from bench.peers.constant import MEASURES, NOTE
 from tests.factories import UserFactory
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.tokens import issue_tokens
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.logs import add_log
+from timba.consignments.services import open_consignment
 from timba.notes.services import write_note
 
 call_command("migrate", verbosity=0)

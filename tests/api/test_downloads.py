@@ -164,7 +164,7 @@ def test_unavailable_bytes_are_503(api_client: APIClient, file: File) -> None:
     store().delete(file.storage_key)
     response = get(api_client, file)
     assert response.status_code == 503
-    assert response.json()["detail"].endswith("Try again.")
+    assert response.json()["detail"].endswith("Try again in a moment.")
 
 
 def test_rejects_are_those_of_the_current_run(api_client: APIClient, owner: User) -> None:

@@ -19,10 +19,13 @@ from tests import endpoints
 from tests.factories import Tenant
 from timba.accounts.tokens import issue_tokens
 from timba.api.docs import openapi_document
+from timba.api.tus_requests import CHUNK_TYPE
 
 pytestmark = pytest.mark.django_db
 
 API = schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
+# The bytes of a resumable upload are sent as they are.
+schemathesis.serializer.alias(CHUNK_TYPE, "application/octet-stream")
 # The exact status of each invalid value is in `test_malicious_inputs`, of each other method in
 # `tests.test_endpoints`; a few random ones suffice for the schema of errors, which all share.
 API.config.phases.coverage.generation = GenerationConfig(modes=[GenerationMode.POSITIVE])

@@ -19,8 +19,9 @@ from tests.factories import ClientFactory
 from timba.accounts.models import Subscription, User
 from timba.accounts.token_cache import forget_users
 from timba.api import downloads
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.places.models import City
 from timba.tallies.exporting import exports, font_files
 from timba.tallies.exporting.font_files import FontFile

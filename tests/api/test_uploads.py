@@ -24,6 +24,7 @@ from rest_framework.test import APIClient
 
 from tests.clients import api_client_of
 from tests.conftest import MakeUser
+from tests.contract.responses import assert_problem
 from timba.accounts.models import User
 from timba.accounts.tokens import issue_tokens
 from timba.api import uploads
@@ -399,6 +400,22 @@ def test_field_in_the_wrong_encoding_is_rejected(
     payload = field.format("Content-Type: text/plain; charset=ISO-8859-1\r\n").encode("latin-1")
     response = send(api_client, payload + file, "/api/files/")
     assert response.json()["detail"] == 'kind: "Größe" is not a valid choice.'
+
+
+def test_page_of_a_user_who_signed_out_writes_nothing_for_the_next_one(
+    make_user: MakeUser,
+) -> None:
+    first, second = make_user(), make_user(username="second")
+    browser = Browser()
+    browser.force_login(second)
+    form = {"file": SimpleUploadedFile("a.txt", b"Larch")}
+    headers = {"Timba-User": str(first.pk)}
+    problem = assert_problem(browser.post("/api/files/", form, headers=headers), 401)
+    assert problem["detail"] == "Another user has signed in since this page was opened."
+    assert not File.unscoped.exists()
+    form = {"file": SimpleUploadedFile("a.txt", b"Larch")}
+    headers = {"Timba-User": str(second.pk)}
+    assert browser.post("/api/files/", form, headers=headers).status_code == 201
 
 
 def test_form_may_hold_the_csrf_token(make_user: MakeUser) -> None:

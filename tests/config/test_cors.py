@@ -19,7 +19,13 @@ REQUEST_HEADERS = {
     "if-none-match",
     "if-range",
     "range",
+    "tus-resumable",
+    "upload-checksum",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
     "x-csrftoken",
+    "x-http-method-override",
     "x-request-id",
 }
 RESPONSE_HEADERS = {
@@ -29,6 +35,17 @@ RESPONSE_HEADERS = {
     "location",
     "repr-digest",
     "retry-after",
+    "timba-file-id",
+    "timba-task-id",
+    "tus-checksum-algorithm",
+    "tus-extension",
+    "tus-max-size",
+    "tus-resumable",
+    "tus-version",
+    "upload-expires",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
     "x-request-id",
 }
 

@@ -11,8 +11,8 @@ from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.barcodes import find_logs_by_key
+from timba.consignments.logs import NewLog, add_log, add_logs, change_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import NewLog, add_log, add_logs, change_log
 from timba.errors import Conflict, Invalid
 
 pytestmark = pytest.mark.django_db

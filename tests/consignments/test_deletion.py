@@ -14,18 +14,23 @@ from pytest_django.fixtures import Settings
 
 from tests.factories import Tenant, create_tenant
 from tests.temperatures.uploads import settle_readings
-from timba.consignments.deletion import check_deletion_hooks
+from timba.consignments.deletion import DeletionHook, check_deletion_hooks
+from timba.consignments.logs import add_log, delete_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, delete_consignment, delete_log, open_consignment
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.errors import NotFound
 from timba.events.models import OutboxEvent
 from timba.files.models import File
 from timba.files.receiving import Upload, accept_files
 from timba.files.services import delete_file, link_file
 from timba.notes.models import Note
-from timba.notes.services import change_note, write_note
+from timba.notes.services import change_note, relink_notes, unlink_notes, write_note
 
-FILES, NOTES = "timba.files.services.unlink_files", "timba.notes.services.unlink_notes"
+FILES = "timba.files.consignment_links.DELETION_HOOK"
+NOTES = "timba.notes.services.DELETION_HOOK"
+ACCOUNTS = f"{__name__}.ACCOUNTS_HOOK"
+ACCOUNTS_HOOK = DeletionHook(app_label="accounts", unlink=unlink_notes, relink=relink_notes)
 
 
 @pytest.fixture
@@ -184,13 +189,16 @@ def test_the_shipped_settings_pass() -> None:
 @pytest.mark.parametrize(
     ("listed", "sentences"),
     [
-        ([FILES], ["names 0 functions of “notes”"]),
-        ([FILES, NOTES, FILES], ["names 2 functions of “files”"]),
-        ([FILES, NOTES, "timba.accounts.services.add_user"], ["names 1 functions of “accounts”"]),
-        ([FILES, NOTES, "timba.wakeup.notify"], ["names 1 functions of “timba.wakeup”"]),
+        ([FILES], ["names 0 hooks of “notes”"]),
+        ([FILES, NOTES, FILES], ["names 2 hooks of “files”"]),
+        ([FILES, NOTES, ACCOUNTS], ["names 1 hooks of “accounts”"]),
+        (
+            [FILES, "timba.notes.services.unlink_notes"],
+            ["timba.notes.services.unlink_notes is no DeletionHook", "names 0 hooks of “notes”"],
+        ),
         (
             [FILES, "timba.notes.services.unlink"],
-            ['Module "timba.notes.services" does not define', "names 0 functions of “notes”"],
+            ['Module "timba.notes.services" does not define', "names 0 hooks of “notes”"],
         ),
     ],
 )

@@ -16,16 +16,10 @@ from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.consignments.barcodes import find_logs_by_key
+from timba.consignments.logs import NewLog, add_log, add_logs, change_log, delete_log
 from timba.consignments.measures import MAX_TOTAL_VOLUME
 from timba.consignments.models import BarcodeCounter, Consignment, Log
-from timba.consignments.services import (
-    NewLog,
-    add_log,
-    add_logs,
-    change_log,
-    delete_consignment,
-    delete_log,
-)
+from timba.consignments.trash import delete_consignment
 from timba.errors import Conflict, DomainError, Forbidden, Invalid, Lapsed, NotFound
 from timba.events.models import OutboxEvent
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
 from tests.factories import ClientFactory
+from tests.migrations import migrate, migrate_to_latest
 from timba.consignments.models import Consignment, Log
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,20 +18,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = {"length": 4, "breadth": 30, "height": 25, "volume": "0.300"}
 
 
-def migrate(name: str) -> StateApps:
-    """Migrate consignments to a migration; return the models of then."""
-    targets = [("consignments", name)]
-    MigrationExecutor(connection).migrate(targets)
-    executor = MigrationExecutor(connection)
-    others = [key for key in executor.loader.graph.leaf_nodes() if key[0] != "consignments"]
-    return executor.loader.project_state([*others, *targets]).apps
-
-
 @pytest.fixture
 def earlier() -> Iterator[StateApps]:
     """Return the models before keys were filled."""
-    yield migrate("0002_keys")
-    migrate("0004_unique_keys")
+    yield migrate("consignments", "0002_keys")
+    migrate_to_latest()
 
 
 def test_the_oldest_of_several_alike_barcodes_gets_the_key(earlier: StateApps) -> None:
@@ -53,11 +44,11 @@ def test_the_oldest_of_several_alike_barcodes_gets_the_key(earlier: StateApps) -
     # As an earlier version wrote them.
     consignments.update(name_key="", vehicle_key="")
     logs.update(barcode_search_key="")
-    migrate("0003_fill_keys")
+    migrate("consignments", "0003_fill_keys")
     interrupted = importlib.import_module("timba.consignments.migrations.0003_fill_keys")
     with connection.schema_editor() as schema_editor:
         interrupted.fill_keys(earlier, schema_editor)
-    migrate("0004_unique_keys")
+    migrate_to_latest()
     expected = ["tb-1", None, None, "x", *(f"n{number}" for number in range(1000)), None]
     for client in clients:
         rows = Log.unscoped.filter(client_id=client).order_by("pk")

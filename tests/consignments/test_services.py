@@ -15,13 +15,10 @@ from django.utils import timezone
 from tests.conftest import MakeUser
 from tests.factories import ClientFactory
 from timba.accounts.models import User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    change_consignment,
-    delete_consignment,
-    open_consignment,
-)
+from timba.consignments.services import change_consignment, open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.errors import Conflict, DomainError, Forbidden, Invalid, Lapsed, NotFound
 from timba.events.models import OutboxEvent
 

@@ -17,8 +17,9 @@ from tests.contract.responses import assert_problem
 from tests.factories import ClientFactory
 from timba.accounts.models import User
 from timba.accounts.token_cache import forget_users
+from timba.consignments.logs import NewLog, add_logs
 from timba.consignments.models import Consignment
-from timba.consignments.services import NewLog, add_logs, open_consignment
+from timba.consignments.services import open_consignment
 
 pytestmark = pytest.mark.django_db
 

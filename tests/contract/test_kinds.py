@@ -114,6 +114,38 @@ def test_an_unknown_kind_is_400(api_client: APIClient) -> None:
     assert problem["errors"].keys() == {"kind"}
 
 
+@pytest.mark.parametrize("kinds_first", [True, False])
+def test_the_files_of_a_batch_have_the_kinds_of_its_form_in_their_order(
+    api_client: APIClient, kinds_first: bool
+) -> None:
+    names = ["a.csv", "b.csv", "c.csv"]
+    kinds = {"kind": ["tally", "", "text"]}
+    files = {
+        "images": [form_file(photo(), "p.jpg")],
+        "files": [form_file(FOUR_READINGS, name) for name in names],
+    }
+    form = {**kinds, **files} if kinds_first else {**files, **kinds}
+    response = api_client.post("/api/upload/", form, format="multipart")
+    assert response.status_code == 202
+    assert {
+        file["name"]: api_client.get(f"/api/files/{file['file_id']}/").json()["kind"]
+        for file in response.json()["files"]
+    } == {"a.csv": "tally", "b.csv": "temperatures", "c.csv": "text", "p.jpg": "photo"}
+
+
+def test_a_kind_that_a_file_of_a_batch_cannot_be_rejects_that_file(api_client: APIClient) -> None:
+    form = {"kind": ["photo", ""], "files": [form_file("Hello", "a.txt"), form_file("Hi", "b.txt")]}
+    response = api_client.post("/api/upload/", form, format="multipart")
+    assert response.status_code == 202
+    sentence = (
+        "“a.txt” is not accepted: its name ends in “.txt”, which is not a file of kind photo."
+    )
+    assert response.json()["errors"] == [{"name": "a.txt", "error": sentence}]
+    form = {"kind": "film", "files": form_file("Hello", "a.txt")}
+    problem = assert_problem(api_client.post("/api/upload/", form, format="multipart"), 400)
+    assert problem["errors"].keys() == {"kind"}
+
+
 # --- Limits --------------------------------------------------------------------------------------
 
 
@@ -191,7 +223,11 @@ def test_a_name_that_is_too_long_or_has_control_characters_is_rejected(
 
 COMMON_FIELDS = ["id", "name", "execution_time", "random_number"]
 KIND_FIELDS = {
-    "photo": ["width", "height", "format", "taken_at", "camera", "has_gps", "phash"],
+    "photo": [
+        *("width", "height", "format", "taken_at", "camera"),
+        *("has_gps", "latitude", "longitude", "phash"),
+        *("linked_by", "similar"),
+    ],
     "document": ["pages", "title", "author", "created_at", "text_chars"],
     "text": ["encoding", "lines", "words", "chars", "preview"],
 }
@@ -242,13 +278,15 @@ def test_a_photos_result(api_client: APIClient, process_pending: ProcessPending)
         "taken_at": "2026-01-02T03:04:05",
         "camera": "Canon EOS 7",
         "has_gps": True,
+        "latitude": 56.95,
+        "longitude": 24.1,
     }
     assert {name: result[name] for name in expected} == expected
     plain = upload_and_process_file(api_client, process_pending, photo(kind="PNG"), "b.png")[
         "result"
     ]
     assert [plain[name] for name in ("format", "taken_at", "camera")] == ["PNG", None, None]
-    assert plain["has_gps"] is False
+    assert [plain[name] for name in ("has_gps", "latitude", "longitude")] == [False, None, None]
 
 
 def test_a_documents_result(api_client: APIClient, process_pending: ProcessPending) -> None:

@@ -17,8 +17,10 @@ from typing import Any, Final
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.db.models import DateTimeField, F
+from django.http import HttpResponse
 from django.test import Client
 
+from tests.contract.tus import Tus, checksum
 from tests.files.samples import photo
 from tests.temperatures.older_objects import make_older
 from timba.api.models import IdempotentRequest
@@ -29,6 +31,7 @@ from timba.events.publishers import Delivery
 from timba.events.relay import Relay
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
+from timba.files.resumable.models import ResumableUpload
 from timba.files.s3 import S3Storage
 from timba.files.sandbox import close_sandbox
 from timba.files.scheduling import QUEUES, next_waiting
@@ -40,6 +43,8 @@ from timba.temperatures.lake.follower import Follower
 READINGS: Final = b"42,1.00,2026-11-01T00:00:00Z\n42,hot,2026-11-01\n42,2.01,2026-11-02T00:00:00Z\n"
 # Two parts of an S3 upload, ten chunks of a request; long lines are read quickly.
 LARGE: Final = b"%s\n" % (b"larch" * 10_000) * 180
+# What is sent of a large file at once, in parts.
+PART_BYTES: Final = 4_000_000
 # What the program uploads in its steps: a kind, a name and a content.
 UPLOADS: Final[Mapping[str, tuple[str, str, bytes]]] = {
     "readings": ("temperatures", "yard.csv", READINGS),
@@ -49,8 +54,16 @@ UPLOADS: Final[Mapping[str, tuple[str, str, bytes]]] = {
     "text": ("text", "gate.txt", b"Seal 88412 intact.\n"),
     "lost": ("text", "lost.txt", b"Seal 88413 intact.\n"),
     "large": ("text", "log book.txt", LARGE),
+    "parts": ("text", "log book.txt", LARGE),
     "photo": ("photo", "load.jpg", photo((640, 480))),
 }
+
+
+class Accepted(HttpResponse):
+    """The response to an upload in parts, which tells no more than its file's id."""
+
+    def json(self) -> Any:
+        return json.loads(self.content)
 
 
 class Installation:
@@ -76,8 +89,41 @@ class Installation:
     def send_file(self, step: str) -> Any:
         """Upload a step's file once, with the step as idempotency key; return the response."""
         kind, name, content = UPLOADS[step]
+        if step == "parts":
+            return self._send_parts(step)
         form = {"kind": kind, "file": SimpleUploadedFile(name, content)}
         return self.client.post("/api/files/", form, headers={"Idempotency-Key": step})
+
+    def give_up_parts(self) -> None:
+        """Begin an upload in parts, and delete it."""
+
+        def begin_and_delete() -> Any:
+            tus = Tus(self.client)
+            created = tus.create(len(LARGE), LARGE[:100], headers={"Idempotency-Key": "given up"})
+            return (
+                created if created.status_code != 201 else tus.send("DELETE", created["Location"])
+            )
+
+        # 404: it was deleted before.
+        self.repeat("given up", begin_and_delete, final=(204, 404))
+
+    def _send_parts(self, step: str) -> Any:
+        """Send the rest of a large file in parts, of which the second has a checksum."""
+        tus, content = Tus(self.client), UPLOADS[step][2]
+        response = tus.create(len(content), headers={"Idempotency-Key": step})
+        if response.status_code != 201:
+            return response
+        url = response["Location"]
+        while (response := tus.send("HEAD", url)).status_code == 200:
+            if file_id := response.headers.get("Timba-File-Id"):
+                return Accepted(json.dumps({"id": file_id}), status=201)
+            offset = int(response["Upload-Offset"])
+            part = content[offset : offset + PART_BYTES]
+            verified = checksum("sha1", part) if offset == PART_BYTES else {}
+            response = tus.patch(url, offset, part, **verified)
+            if response.status_code != 204:
+                break
+        return response
 
     def repeat(self, step: str, send: Callable[[], Any], *, final: Collection[int]) -> Any:
         """Send a request until its response has one of the final statuses; return the body."""
@@ -124,7 +170,7 @@ class Installation:
     @transaction.atomic
     def wait(self, time: timedelta) -> None:
         """Let time pass: move every stored time back by that much."""
-        for model in (File, Derivative, IdempotentRequest, ProcessLease):
+        for model in (File, Derivative, ResumableUpload, IdempotentRequest, ProcessLease):
             times = [f.name for f in model._meta.fields if isinstance(f, DateTimeField)]
             model._base_manager.update(**{name: F(name) - time for name in times})
 

@@ -9,15 +9,21 @@ from decimal import Decimal
 from typing import Final
 
 from tests.crashes.installation import UPLOADS, Installation
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.models import OutboxEvent, Stream
-from timba.files.models import Derivative, File
+from timba.files.events import TOPIC
+from timba.files.models import Derivative, File, FileText
 from timba.files.processing import LOST
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.parts import files_in_folder
 from timba.files.storage import LocalStorage
 from timba.temperatures.lake.catalog import open_table
 from timba.temperatures.models import CityTotals
 
-# A file may be processed again; its outcome and a deletion are published once.
-_LIFE: Final = re.compile(r"created ((failed|succeeded) updated )*(succeeded|failed) (deleted )?")
+# A file may be processed again; its outcome, a deletion and a restoration are published once.
+_LIFE: Final = re.compile(
+    r"created ((failed|succeeded) updated )*(succeeded|failed) (deleted created )?(deleted )?"
+)
 ERRORS: Final = {"hopeless": "No line of the file is a reading.", "lost": LOST}
 _STATISTICS: Final = {"count": 2, "min_temp": 1.0, "max_temp": 2.01, "mean_temp": 1.51}
 
@@ -28,6 +34,8 @@ def check(site: Installation) -> None:
     _check_files(site)
     _check_objects(site)
     _check_events(site)
+    if "consignment" in site.acknowledged:
+        _check_consignment(site)
     if (site.folder / "lake.sqlite3").exists():
         _check_lake(site)
 
@@ -67,7 +75,11 @@ def _check_objects(site: Installation) -> None:
     keys = {*rows.values_list("storage_key", flat=True)}
     keys |= {*derivatives.values_list("storage_key", flat=True)}
     assert _stored_keys(site) == keys
+    assert not list(files_in_folder())
+    accepted = {str(file_id) for file_id in ResumableUpload.unscoped.values_list("file", flat=True)}
+    assert accepted == {file_id for step, file_id in uploaded(site).items() if step == "parts"}
     runs = set(CityTotals.unscoped.values_list("file_id", "run"))
+    runs |= set(FileText.objects.values_list("file_id", "run"))
     assert runs <= set(rows.values_list("pk", "run"))
 
 
@@ -89,18 +101,35 @@ def _check_events(site: Installation) -> None:
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     lives: defaultdict[str, str] = defaultdict(str)
     for event in events:
-        lives[event.key] += event.type.rpartition(".")[2] + " "
+        if event.topic == TOPIC:
+            lives[event.key] += event.type.rpartition(".")[2] + " "
     files = uploaded(site)
     assert lives.keys() == set(files.values())
     for step, file_id in files.items():
         assert _LIFE.fullmatch(lives[file_id]), lives[file_id]
-        assert ("deleted" in lives[file_id]) == (step == "deleted")
+        assert lives[file_id].endswith("deleted ") == (step == "deleted")
     consumed: list[tuple[str, str]] = []
     for line in (site.folder / "published").read_text().splitlines():
         message = json.loads(line)
         if int(message["ce_sequence"]) > len(consumed):
             consumed.append((message["key"], message["ce_type"]))
     assert consumed == [(event.key, event.type) for event in events]
+
+
+def _check_consignment(site: Installation) -> None:
+    """Check that the consignment is there with its log, that nothing is left, and its events."""
+    consignment = Consignment.unscoped.get()
+    assert consignment.pk == site.acknowledged["consignment"]["id"]
+    assert Log.unscoped.get().consignment == consignment
+    assert (consignment.log_count, consignment.volume) == (1, Decimal("0.360"))
+    assert not DeletedConsignment.unscoped.exists()
+    assert not DeletedLog.unscoped.exists()
+    types = OutboxEvent.objects.exclude(topic=TOPIC).order_by("sequence")
+    assert [kind.removeprefix("timba.") for kind in types.values_list("type", flat=True)] == [
+        *("consignment.created", "log.created"),
+        *("log.deleted", "consignment.deleted"),
+        *("consignment.created", "log.created"),
+    ]
 
 
 def _check_lake(site: Installation) -> None:

@@ -7,6 +7,7 @@ written to, and at the second point of a transaction, one store is enough.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import traceback
@@ -17,7 +18,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests.crashes.conftest import Install, Store
@@ -25,13 +26,17 @@ from tests.crashes.installation import LARGE, Installation
 from tests.crashes.invariants import ERRORS, check, uploaded
 from timba import failpoints
 from timba.files.leases import MAX_ATTEMPTS
-from timba.files.models import File
+from timba.files.models import Derivative, File
+from timba.files.previews import mend_preview
 from timba.files.receiving import Upload
 from timba.files.s3 import S3Storage
 from timba.files.storage import LocalStorage
 
 # An installation has a SQLite database of its own.
 pytestmark = pytest.mark.only_on("sqlite")
+
+CONSIGNMENT = {"name": "Lorry 7", "type": "hardwood"}
+LOG = {"length": 4, "breadth": 30, "height": 30}
 
 Scenario = Callable[[Installation], None]
 Crash = Callable[[str, Scenario], None]
@@ -165,11 +170,27 @@ def upload_large_file(site: Installation) -> None:
     site.relay()
 
 
+def upload_in_parts(site: Installation) -> None:
+    """Upload a file in parts, and give up another one."""
+    site.upload("parts")
+    site.give_up_parts()
+    site.work()
+    site.relay()
+
+
 def upload_photo(site: Installation) -> None:
     """Upload what is read in the sandbox only."""
     site.upload("photo")
     site.work()
     site.relay()
+
+
+def make_previews_again(site: Installation) -> None:
+    """Make the previews of a photo again, as `fsck` does with lost ones."""
+    upload_photo(site)
+    for preview in Derivative.objects.filter(role__startswith="preview", is_current=True):
+        with contextlib.suppress(OperationalError):
+            mend_preview(preview)
 
 
 def retry_failure(site: Installation) -> None:
@@ -215,6 +236,41 @@ def delete_file(site: Installation) -> None:
     site.wait(timedelta(days=8))  # past TIMBA_TRASH_DAYS
     site.sweep()
     site.relay()
+
+
+def restore_file(site: Installation) -> None:
+    """Delete readings, and restore them."""
+    path = f"/api/files/{site.upload('readings')}/"
+    site.work()
+    # 404: it was deleted before.
+    site.repeat("delete", lambda: site.client.delete(path), final=(204, 404))
+    # 409: it was restored before.
+    site.repeat("restore", lambda: site.client.post(f"{path}restore/"), final=(200, 409))
+    site.sweep()
+    site.relay()
+
+
+def delete_and_restore_a_consignment(site: Installation) -> None:
+    """Delete a consignment with a log, and restore it."""
+    site.upload("text")
+    site.work()
+    consignment = site.repeat("consignment", partial(_post, site, "", CONSIGNMENT), final=(201,))
+    path = f"{consignment['id']}/"
+    site.repeat("log", partial(_post, site, f"{path}logs/", LOG), final=(201,))
+    # 404: it was deleted before.
+    delete = partial(site.client.delete, f"/api/consignments/{path}")
+    site.repeat("deletion", delete, final=(204, 404))
+    site.repeat("restoration", partial(_post, site, f"{path}restore/", {}), final=(200,))
+    site.relay()
+
+
+def _post(site: Installation, path: str, body: dict[str, Any]) -> Any:
+    return site.client.post(
+        f"/api/consignments/{path}",
+        body,
+        content_type="application/json",
+        headers={"Idempotency-Key": f"consignments/{path}"},
+    )
 
 
 def sweep_leftovers(site: Installation) -> None:
@@ -278,6 +334,30 @@ def test_a_crash_while_a_duplicate_is_discarded_leaves_no_object(crash: Crash) -
     crash("receiving.object_deleted", upload_readings)
 
 
+def test_a_crash_within_a_part_keeps_what_was_written(crash_local: Crash) -> None:
+    crash_local("resumable.written", upload_in_parts)
+
+
+def test_a_crash_before_a_checksum_is_recorded_discards_its_part(crash_local: Crash) -> None:
+    crash_local("resumable.unverified", upload_in_parts)
+
+
+def test_a_crash_after_a_part_is_on_disk_loses_nothing_of_it(crash_local: Crash) -> None:
+    crash_local("resumable.synced", upload_in_parts)
+
+
+def test_a_crash_before_an_upload_in_parts_is_accepted_leaves_one_file(crash: Crash) -> None:
+    crash("resumable.recorded", upload_in_parts)
+
+
+def test_a_crash_after_an_upload_in_parts_is_accepted_leaves_one_file(crash: Crash) -> None:
+    crash("resumable.accepted", upload_in_parts)
+
+
+def test_a_crash_after_the_bytes_in_parts_are_deleted_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("resumable.bytes_deleted", upload_in_parts)
+
+
 def test_a_crash_before_the_workers_are_notified_leaves_no_file_waiting(crash_local: Crash) -> None:
     crash_local("tasks.notification_due", upload_text)
 
@@ -326,8 +406,20 @@ def test_a_crash_after_a_derivative_is_named_leaves_no_row_of_a_dead_run(crash: 
     crash("processing.derivative_named", upload_readings)
 
 
+def test_a_crash_after_a_preview_is_named_leaves_no_row(crash_local: Crash) -> None:
+    crash_local("previews.named", make_previews_again)
+
+
+def test_a_crash_after_a_preview_is_stored_leaves_no_orphan(crash_local: Crash) -> None:
+    crash_local("previews.stored", make_previews_again)
+
+
 def test_a_crash_after_a_derivative_is_begun_leaves_no_object_of_a_dead_run(crash: Crash) -> None:
     crash("processing.derivative_begun", upload_readings)
+
+
+def test_a_crash_after_a_text_is_staged_keeps_one_text(crash_local: Crash) -> None:
+    crash_local("indexing.text_staged", upload_text)
 
 
 def test_a_crash_after_a_file_is_read_processes_it_again(crash: Crash) -> None:
@@ -382,6 +474,12 @@ def test_a_crash_while_a_file_is_read_again_counts_each_reading_once(
     fail_at(install, LocalStorage(location=""), point, read_again)
 
 
+def test_a_crash_halfway_through_a_deletion_or_a_restoration_moves_nothing(
+    crash_local: Crash,
+) -> None:
+    crash_local("trash.logs_copied", delete_and_restore_a_consignment)
+
+
 def test_a_crash_after_events_are_numbered_leaves_no_gap(crash_local: Crash) -> None:
     crash_local("outbox.numbered", upload_readings)
 
@@ -398,6 +496,14 @@ def test_a_crash_before_delivery_is_recorded_lets_consumers_see_each_event_once(
 
 def test_a_crash_before_a_deletion_is_committed_deletes_once(crash_local: Crash) -> None:
     crash_local("services.tombstone_written", delete_file)
+
+
+def test_a_crash_before_a_restoration_is_committed_restores_once(crash_local: Crash) -> None:
+    crash_local("services.restored", restore_file)
+
+
+def test_a_crash_after_an_erasure_has_begun_erases_the_file(crash: Crash) -> None:
+    crash("sweeping.erasure_begun", delete_file)
 
 
 def test_a_crash_after_an_upload_is_given_up_leaves_no_row(crash: Crash) -> None:

@@ -10,18 +10,16 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from pytest_django.fixtures import Settings
 
 from tests.conftest import MakeUser
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import User
-from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    change_log,
-    delete_consignment,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments import trash as trash_module
+from timba.consignments.logs import add_log, change_log, delete_log
+from timba.consignments.models import Consignment, DeletedConsignment, Log
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment, restore_consignment
 from timba.errors import Conflict, NotFound
 from timba.events.models import OutboxEvent
 from timba.files.services import link_file
@@ -146,6 +144,83 @@ def test_a_deletion_waits_for_links_in_progress(owner: User) -> None:
         "timba.note.updated",
         "timba.consignment.deleted",
     ]
+
+
+# --- Restorations --------------------------------------------------------------------------------
+
+
+def deleted(owner: User, load: Consignment) -> DeletedConsignment:
+    delete_consignment(actor=owner, consignment=load)
+    return DeletedConsignment.unscoped.select_related("client__subscription").get(pk=load.pk)
+
+
+def test_the_second_of_two_restorations_finds_nothing(owner: User) -> None:
+    load = opened(owner)
+    add_log(actor=owner, consignment=load, **SIZE)
+    trash = deleted(owner, load)
+    outcome = while_another(
+        lambda: restore_consignment(actor=owner, deleted=trash),
+        lambda: restore_consignment(actor=owner, deleted=trash),
+    )
+    assert isinstance(outcome, NotFound)
+    assert (Consignment.unscoped.get().log_count, Log.unscoped.count()) == (1, 1)
+    types = OutboxEvent.objects.filter(type="timba.consignment.created")
+    assert types.count() == 2
+
+
+def test_a_consignment_that_is_being_restored_is_not_purged(
+    owner: User, settings: Settings
+) -> None:
+    settings.TIMBA_TRASH_DAYS = 0
+    load = opened(owner)
+    add_log(actor=owner, consignment=load, **SIZE)
+    trash = deleted(owner, load)
+    restore = while_another(
+        lambda: restore_consignment(actor=owner, deleted=trash), trash_module.purge_expired
+    )
+    assert restore is None
+    assert (Consignment.unscoped.get().log_count, Log.unscoped.count()) == (1, 1)
+
+
+def test_a_consignment_that_is_being_purged_is_not_restored(
+    owner: User, settings: Settings
+) -> None:
+    settings.TIMBA_TRASH_DAYS = 0
+    load = opened(owner)
+    add_log(actor=owner, consignment=load, **SIZE)
+    trash = deleted(owner, load)
+    outcome = while_another(
+        trash_module.purge_expired, lambda: restore_consignment(actor=owner, deleted=trash)
+    )
+    assert isinstance(outcome, NotFound)
+    assert not Log.unscoped.exists()
+
+
+@pytest.mark.parametrize("taken", ["name", "barcode"])
+def test_what_is_being_taken_is_not_restored(taken: str, owner: User) -> None:
+    load, other = opened(owner), opened(owner, "Lorry 8")
+    add_log(actor=owner, consignment=load, barcode="A", **SIZE)
+    trash = deleted(owner, load)
+    takes: dict[str, Callable[[], Any]] = {
+        "name": lambda: opened(owner),
+        "barcode": lambda: add_log(actor=owner, consignment=other, barcode="a", **SIZE),
+    }
+    refusal = while_another(takes[taken], lambda: restore_consignment(actor=owner, deleted=trash))
+    assert isinstance(refusal, Conflict)
+    assert DeletedConsignment.unscoped.get().logs.count() == 1
+    assert not Consignment.unscoped.filter(pk=load.pk).exists()
+
+
+def test_no_barcode_is_generated_that_is_being_restored(owner: User) -> None:
+    load, other = opened(owner), opened(owner, "Lorry 8")
+    typed = f"TB-{owner.client_id}-1"
+    add_log(actor=owner, consignment=load, barcode=typed, **SIZE)
+    trash = deleted(owner, load)
+    log = while_another(
+        lambda: restore_consignment(actor=owner, deleted=trash),
+        lambda: add_log(actor=owner, consignment=other, **SIZE),
+    )
+    assert log.barcode == f"TB-{owner.client_id}-2"
 
 
 def test_concurrent_deletions_of_a_log_update_the_totals_once(owner: User) -> None:

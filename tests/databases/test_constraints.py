@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from timba.consignments.models import Consignment, Log
 from timba.db.errors import get_violated_constraint, translate_integrity_errors
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
-from timba.files.models import Derivative, File, ImportProfile
+from timba.files.models import Derivative, File, FileText, ImportProfile
+from timba.files.resumable.models import ResumableUpload
 from timba.notes.models import Note
 from timba.places.models import City
 from timba.temperatures.models import CityTotals, DataVersion
@@ -80,6 +82,9 @@ MAKERS: Mapping[type[models.Model], Maker] = {
         file=tenant.file, run=len(word) + 100, role="rejects", storage_key=word
     ),
     File: _file,
+    FileText: lambda tenant, word: FileText.objects.create(
+        file=tenant.file, run=len(word) + 100, text=word
+    ),
     ImportProfile: lambda tenant, word: ImportProfile.unscoped.create(
         client=tenant.client, kind="tally", header=word, header_digest=word, read_as={}
     ),
@@ -98,10 +103,18 @@ MAKERS: Mapping[type[models.Model], Maker] = {
     ),
     Note: lambda tenant, word: Note.unscoped.create(client=tenant.client, title=word),
     OutboxEvent: _event,
+    ResumableUpload: lambda tenant, word: ResumableUpload.unscoped.create(
+        client=tenant.client,
+        name=word,
+        length=5,
+        folder_id=uuid.uuid4(),
+        expires_at=timezone.now(),
+    ),
     Role: lambda tenant, word: Role.unscoped.create(client=tenant.client, name=word),
     Subscription: lambda tenant, _: tenant.client.subscription,
     User: lambda tenant, word: UserFactory(client=tenant.client, username=word),
 }
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 # What makes a possible row an impossible one.
 IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "consignment_type_is_known": [{"type": "Hardwood"}, {"type": ""}],
@@ -109,6 +122,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
     "file_waits_in_a_queue": [{"status": "PENDING", "queue": ""}],
     "log_measures_are_positive": [{"length": 0}, {"breadth": "-0.001"}, {"height": 0}],
     "only_tallies_are_dry_runs": [{"kind": "text", "dry_run": True}],
+    "only_deleted_files_are_erased": [{"deleted_by": 5_001_001}, {"erasing_since": NOW}],
     "only_dry_runs_are_confirmed": [{"kind": "tally", "is_confirmed": True}],
     "only_waiting_files_count_rows": [{"status": "SUCCESS", "rows_read": 0}],
     "waiting_file_has_a_run_while_read_again": [
@@ -117,6 +131,7 @@ IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
         {"kind": "text", "run": 1, "next_read_as": {}},
         {"kind": "temperatures", "status": "SUCCESS", "run": 1, "next_read_as": {}},
     ],
+    "resumable_upload_is_not_empty": [{"length": 0}, {"length": -1}],
     "note_title_is_not_empty": [{"title": ""}],
     "subscription_quota_is_not_negative": [{"quota_bytes": -1}],
     "subscription_used_bytes_are_not_negative": [{"used_bytes": -1}],

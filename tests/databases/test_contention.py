@@ -20,8 +20,8 @@ from tests.threads import at_once
 from timba.accounts.models import Client, Role, Subscription, User
 from timba.accounts.services import add_user
 from timba.accounts.tokens import TokenPair, issue_tokens, rotate_tokens
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log
 from timba.db.transactions import retry_on_deadlock
 from timba.errors import Conflict, NotSignedIn, SeatsTaken
 from timba.events.models import OutboxEvent, Stream

@@ -15,15 +15,9 @@ from django.db import connection
 
 from tests.conftest import MakeUser
 from timba.accounts.models import User
+from timba.consignments.logs import NewLog, add_log, add_logs, change_log, delete_log
 from timba.consignments.models import BarcodeCounter, Consignment, Log
-from timba.consignments.services import (
-    NewLog,
-    add_log,
-    add_logs,
-    change_log,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments.services import open_consignment
 from timba.errors import Conflict, NotFound
 from timba.events.models import OutboxEvent
 

@@ -11,8 +11,10 @@ from tests.conftest import MakeUser
 from tests.tallies.sheets import tally
 from tests.threads import at_once
 from timba.accounts.models import User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, delete_consignment, open_consignment
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.errors import Conflict
 from timba.events.models import OutboxEvent
 from timba.files.models import File

@@ -23,6 +23,7 @@ from pytest_django.fixtures import Settings
 
 from tests.events.conftest import PublishEvents, make_event
 from tests.events.kafka import MockKafka
+from tests.journeys.processes import wait_until
 from timba.events import consumer
 from timba.events.consumer import Deduplicator, EventFilter, read_kafka, read_outbox
 from timba.events.models import OutboxEvent, ProcessLease, Stream
@@ -230,11 +231,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+def is_leased() -> bool:
+    return ProcessLease.objects.exclude(expires_at=None).exists()
 
 
 def all_published() -> bool:
@@ -248,7 +246,11 @@ def test_relay_without_a_broker_logs_it_and_runs_until_stopped(
 ) -> None:
     publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS="")
-    wait_until(lambda: "events stay in the outbox" in child.log.read_text())
+    wait_until(
+        lambda: "events stay in the outbox" in child.log.read_text(),
+        seconds=90,
+        what="the relay says that events stay",
+    )
     time.sleep(1)
     assert child.process.poll() is None
     child.end(signal.SIGINT)
@@ -264,7 +266,7 @@ def test_relay_stops_while_it_waits_for_a_dead_broker(
     kafka.stop()
     publish_events(key="1")
     child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
-    wait_until(lambda: ProcessLease.objects.exclude(expires_at=None).exists())
+    wait_until(is_leased, seconds=90, what="the relay has its lease")
     time.sleep(0.3)
     child.end(signal.SIGTERM)
     assert not all_published()
@@ -279,7 +281,7 @@ def test_killed_relays_lose_nothing_and_a_stopped_one_releases_its_lease(
     published = 0
     for round_ in range(2):
         child = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
-        wait_until(lambda: ProcessLease.objects.exclude(expires_at=None).exists())
+        wait_until(is_leased, seconds=90, what="the relay has its lease")
         for number in range(120):
             publish_events(make_event(key=str(number % 7)), make_event(key="often"))
             published += 2
@@ -289,7 +291,7 @@ def test_killed_relays_lose_nothing_and_a_stopped_one_releases_its_lease(
         # The next one need not sit out the dead one's lease: that is shown elsewhere.
         ProcessLease.objects.update(expires_at=None)
     last = start("relay", KAFKA_BOOTSTRAP_SERVERS=kafka.servers)
-    wait_until(all_published)
+    wait_until(all_published, seconds=90, what="all events are published")
     last.end(signal.SIGTERM)
     assert ProcessLease.objects.get().expires_at is None
 

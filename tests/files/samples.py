@@ -6,13 +6,31 @@ import io
 import random
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+Outcome = str | Mapping[str, Any]
+"""The sentence of a FAILURE, or some of the result of a SUCCESS."""
+
+
+class MaliciousFile(NamedTuple):
+    """A file that is built by code, and what becomes of it.
+
+    `outcomes` are by the kind that it is uploaded as. `refusal` is why it is not accepted, if it is
+    not, and `upload_refusal` the same at `/upload/`, which takes readings only.
+    """
+
+    name: str
+    build: Callable[[], bytes]
+    outcomes: Mapping[str, Outcome]
+    refusal: str = ""
+    upload_refusal: str = ""
 
 
 @dataclass(frozen=True)

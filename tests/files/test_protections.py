@@ -49,6 +49,6 @@ def test_no_file_is_read_where_more_is_missing_than_the_operator_was_warned_of(
     channel, theirs = socket.socketpair()
     with channel, theirs:
         ended = subprocess.run(
-            [*command, "seccomp"], stdin=theirs, capture_output=True, text=True, check=False
+            [*command, "seccomp", ""], stdin=theirs, capture_output=True, text=True, check=False
         )
     assert (ended.returncode, ended.stderr) == (1, "The sandbox lacks landlock.\n")

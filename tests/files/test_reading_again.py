@@ -7,14 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.loader import MigrationLoader
 from rest_framework.test import APIClient
 
 from tests.files.asking_readings import QUESTION
 from tests.files.conftest import Objects, Receive, UseProcessors
 from tests.files.runs import claimed, event_types, expire_lease, let_an_hour_pass
+from tests.migrations import migrate, migrate_to_latest
 from timba.accounts.models import User
 from timba.errors import Conflict, Invalid
 from timba.events.models import OutboxEvent
@@ -231,12 +229,8 @@ def test_nothing_of_a_file_counts_while_its_result_is_made_anew(
 
 @pytest.mark.django_db(transaction=True)
 def test_files_that_waited_for_a_retry_lose_the_run_of_their_earlier_result(owner: User) -> None:
-    earlier = [("files", "0009_rows_read")]
-    MigrationExecutor(connection).migrate(earlier)
-    loader = MigrationLoader(connection)
-    others = [key for key in loader.graph.leaf_nodes() if key[0] != "files"]
-    files = loader.project_state([*others, *earlier]).apps.get_model("files", "File").unscoped
+    files = migrate("files", "0009_rows_read").get_model("files", "File").unscoped
     for status in ("PENDING", "FAILURE"):
         files.create(client_id=owner.client_id, status=status, run=3, storage_key=status)
-    MigrationExecutor(connection).migrate([("files", "0010_read_again")])
+    migrate_to_latest()
     assert dict(File.unscoped.values_list("status", "run")) == {"PENDING": None, "FAILURE": 3}

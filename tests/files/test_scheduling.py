@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 from types import SimpleNamespace
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from tests.databases.test_indexes import indexed
 from tests.factories import UserFactory
@@ -22,6 +23,11 @@ from timba.files.services import delete_file
 from timba.files.tasks import process
 
 Send = Callable[..., File]
+
+
+@pytest.fixture(autouse=True)
+def _claims_outlast_the_test(settings: Settings) -> None:
+    settings.TIMBA_LEASE_SECONDS = 3600
 
 
 @pytest.fixture
@@ -98,6 +104,23 @@ def test_the_last_free_slot_is_reserved_for_another_client(
     assert slots.claim(1) is None
     slots.free(2)
     assert slots.claim(1).client == many
+
+
+@pytest.mark.django_db
+def test_twenty_slow_files_of_one_client_delay_no_file_of_another(
+    clients: list[Client], send: Send
+) -> None:
+    many, other, _ = clients
+    slow = [send(many) for _ in range(20)]
+    slots = Slots(3, bulk=1)
+    assert [slots.claim(slot) for slot in (0, 1)] == slow[:2]
+    for number in (2, 3):
+        for file in (send(other), send(other)):
+            assert slots.claim(2) == file
+            slots.free(2)
+        assert slots.claim(2) is None
+        slots.free(0)
+        assert slots.claim(0) == slow[number]
 
 
 @pytest.mark.django_db

@@ -14,8 +14,9 @@ from django.utils import timezone
 from tests.factories import ClientFactory, UserFactory
 from tests.files.conftest import Receive
 from timba.accounts.models import User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
 from timba.events.models import OutboxEvent
 from timba.events.outbox import Event, publish

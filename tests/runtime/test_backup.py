@@ -24,6 +24,9 @@ from timba.folder_lock import folder_lock
 from timba.runtime import backup as module
 from timba.runtime.backup_format import BackupFolder, Manifest, read_lines, read_objects
 
+# Of the company: its file, and what was derived from it.
+OBJECTS = 6
+
 
 def newest(folder: Path) -> Manifest:
     backups = BackupFolder(folder)
@@ -61,7 +64,7 @@ def test_a_backup_names_every_row_and_object(company: Tenant, tmp_path: Path, ru
     assert entries.keys() == keys
     assert entries[company.file.storage_key].sha256 == company.file.sha256
     bytes_ = f"({manifest.objects.bytes:,} bytes)"
-    assert f"has {sum(counts.values()):,} rows and 4 objects {bytes_}" in printed
+    assert f"has {sum(counts.values()):,} rows and {OBJECTS} objects {bytes_}" in printed
 
 
 def _derivative_keys() -> set[str]:
@@ -108,7 +111,7 @@ def test_a_second_backup_copies_new_objects_only(
     run("backup", folder)
     new = {derivative.storage_key for derivative in added.derivatives.all()}
     assert set(copied) == {added.storage_key, *new}
-    assert newest(folder).objects.count == 4 + 3
+    assert newest(folder).objects.count == OBJECTS + 3
 
 
 def test_what_is_in_progress_is_left_out(company: Tenant, tmp_path: Path, run: Run) -> None:
@@ -122,7 +125,7 @@ def test_what_is_in_progress_is_left_out(company: Tenant, tmp_path: Path, run: R
     assert {row[0] for row in rows(folder, "files.file")} == {
         *(str(company.file.pk), str(waiting.pk))
     }
-    assert len(rows(folder, "files.derivative")) == 3
+    assert len(rows(folder, "files.derivative")) == OBJECTS - 1
     assert waiting.storage_key in stored(folder)
 
 
@@ -133,7 +136,7 @@ def test_a_file_without_readings_has_no_object_of_readings(
     assert refused.derivatives.filter(role="readings").exists()
     run("backup", tmp_path / "backup")
     assert newest(tmp_path / "backup").failures == []
-    assert len(rows(tmp_path / "backup", "files.derivative")) == 4
+    assert len(rows(tmp_path / "backup", "files.derivative")) == OBJECTS
 
 
 def test_deleted_files_are_kept_until_they_may_be_erased(
@@ -143,9 +146,13 @@ def test_deleted_files_are_kept_until_they_may_be_erased(
     folder = tmp_path / "backup"
     run("backup", folder)
     assert len(rows(folder, "files.file")) == 1
+    File.unscoped.update(erasing_since=timezone.now())
+    run("backup", folder)
+    assert rows(folder, "files.file") == []
+    File.unscoped.update(erasing_since=None)
     settings.TIMBA_TRASH_DAYS = 0
     run("backup", folder)
-    for label in ("files.file", "files.derivative", "temperatures.citytotals"):
+    for label in ("files.file", "files.derivative", "files.filetext", "temperatures.citytotals"):
         assert rows(folder, label) == []
 
 
@@ -187,7 +194,7 @@ def test_keep_deletes_older_backups_and_objects_that_no_other_names(
     settings.TIMBA_TRASH_DAYS = 0
     run("backup", folder, keep=2)
     assert len(BackupFolder(folder).names()) == 2
-    assert len(stored(folder)) == 4
+    assert len(stored(folder)) == OBJECTS
     run("backup", folder, keep=1)
     assert len(BackupFolder(folder).names()) == 1
     assert stored(folder) == set()
@@ -262,5 +269,5 @@ def test_erasure_is_held_while_objects_are_copied(
 
     monkeypatch.setattr(module, "copy_object", copy_and_look)
     run("backup", tmp_path / "backup")
-    assert held == [True] * 4
+    assert held == [True] * OBJECTS
     assert not ErasureHold.objects.exists()

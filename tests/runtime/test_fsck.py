@@ -20,11 +20,13 @@ from tests.factories import ClientFactory, Tenant
 from tests.runtime.conftest import Run
 from tests.temperatures.uploads import settle_readings
 from timba.accounts.models import Role, Subscription, User
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.events.models import OutboxEvent, Stream
+from timba.files.erasure import begin_erasure
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.receiving import Upload
+from timba.files.receiving import Upload, accept_files
+from timba.files.resumable.models import ResumableUpload
 from timba.files.services import delete_file
 from timba.files.storage import new_key, store
 from timba.notes.models import Note
@@ -84,6 +86,27 @@ def test_totals_of_consignments_are_those_of_their_logs(company: Tenant) -> None
     assert (event.type, event.actor_id) == ("timba.consignment.updated", None)
 
 
+def test_totals_of_deleted_consignments_are_those_of_their_logs(company: Tenant) -> None:
+    DeletedConsignment.unscoped.update(log_count=7, volume="0.361")
+    pk, client = company.deleted_consignment.pk, company.client.pk
+    says = f"The deleted consignment {pk} of client {client} says 7 logs with 0.361 m³"
+    events = OutboxEvent.objects.count()
+    assert fsck(fix=True) == [
+        f"{says}, and has 1 with 0.360 m³.",
+        "  Its totals were corrected.",
+    ]
+    assert fsck() == []
+    assert OutboxEvent.objects.count() == events
+
+
+def test_ids_of_deleted_rows_are_not_those_of_others(company: Tenant) -> None:
+    DeletedLog.unscoped.update(id=company.log.pk)
+    assert fsck(fix=True) == [
+        f"There is a log {company.log.pk}, and a deleted one with the same id.",
+        UNMENDABLE,
+    ]
+
+
 def test_older_logs_with_the_same_barcode_are_left_to_people(company: Tenant) -> None:
     log, client = company.log, company.client.pk
     size = {"length": 4, "breadth": 30, "height": 30, "volume": 0}
@@ -122,18 +145,22 @@ def test_rows_that_refer_to_another_client_are_found_and_left_to_people(company:
     other = ClientFactory(pk=9_000_001).pk
     role = Role.unscoped.create(client_id=other, name="foreign")
     User.unscoped.filter(pk=company.colleague.pk).update(role=role)
-    for model in (Log, Note, CityTotals):
+    for model in (Log, DeletedLog, Note, CityTotals):
         model.unscoped.update(client_id=other)
+    ResumableUpload.unscoped.update(client_id=other, file=company.file)
     mine = company.client.pk
     totals = CityTotals.unscoped.get().pk
     log, file, user = company.log.pk, company.file.pk, company.colleague.pk
     its_file = f"and its file {file} to client {mine}."
     consignment = f"and its consignment {company.consignment.pk} to client {mine}."
+    deleted = f"and its consignment {company.deleted_consignment.pk} to client {mine}."
     assert fsck(fix=True)[::2] == [
         f"The log {log} belongs to client {other}, {consignment}",
+        f"The deleted log {company.log.pk - 1} belongs to client {other}, {deleted}",
         f"The note {company.note.pk} belongs to client {other}, {consignment}",
         f"The file {file} belongs to client {mine}, and its log {log} to client {other}.",
         f"The city totals {totals} belongs to client {other}, {its_file}",
+        f"The resumable upload {company.resumable_upload.pk} belongs to client {other}, {its_file}",
         f"The user {user} belongs to client {mine}, and its role {role.pk} to client {other}.",
     ]
     assert set(fsck(fix=True)[1::2]) == {UNMENDABLE}
@@ -177,6 +204,18 @@ def test_an_abandoned_upload_is_swept(company: Tenant) -> None:
         f"The {named(upload.row)} was abandoned by its sender, {NOT_SWEPT}",
         "  A sweep has ended it.",
     ]
+    assert fsck() == []
+
+
+def test_an_expired_upload_in_parts_is_deleted(company: Tenant) -> None:
+    upload = company.resumable_upload
+    expired = ResumableUpload.unscoped.filter(pk=upload.pk)
+    expired.update(expires_at=timezone.now() - timedelta(hours=2))
+    sentence = (
+        f"The upload {upload.pk} (“{upload.name}” of client {upload.client_id}) has expired, and "
+        "no sweep has deleted it: is a worker running on the machine that has it?"
+    )
+    assert fsck(fix=True) == [sentence, "  It was deleted."]
     assert fsck() == []
 
 
@@ -275,14 +314,17 @@ def test_a_key_that_leads_out_of_the_store_is_named(company: Tenant) -> None:
         assert fsck(deep=True) == [f"The object of the {named(company.file)} {cannot_exist}"]
 
 
-def test_files_in_the_trash_that_are_due_may_be_erased_already(
+def test_objects_of_the_trash_must_be_there_until_their_erasure_has_begun(
     company: Tenant, settings: Settings
 ) -> None:
-    delete_file(actor=company.user, file=company.file)
-    store().delete(company.file.storage_key)
-    [sentence] = fsck()
-    assert "is missing" in sentence
     settings.TIMBA_TRASH_DAYS = 0
+    delete_file(actor=company.user, file=company.file)
+    for key in (company.file.storage_key, company.file.derivatives.get(role="rejects").storage_key):
+        store().delete(key)
+    sentences = fsck()
+    assert len(sentences) == 2
+    assert all("is missing" in sentence for sentence in sentences)
+    assert begin_erasure(company.file)
     assert fsck() == []
 
 
@@ -335,3 +377,25 @@ def test_one_byte_flipped_in_each_of_100_objects_is_found_100_times(
     ]
     assert sorted(match[1] for match in found if match) == sorted(keys)
     assert len(found) == 100
+
+
+def test_a_lost_text_is_read_again_without_processing_the_file(company: Tenant) -> None:
+    upload = Upload(name="gate.txt")
+    upload.write(b"Forty logs")
+    upload.finish()
+    upload.identify()
+    [accepted] = accept_files(actor=company.user, client=company.client, uploads=[upload])
+    process_file(accepted.file.pk)
+    events = OutboxEvent.objects.count()
+    file = File.unscoped.get(pk=accepted.file.pk)
+    file.texts.all().delete()
+    assert fsck(fix=True) == [
+        (
+            "Files whose text is not kept: 1. They are found by their names only; "
+            "`timba index_texts` reads them."
+        ),
+        "  They were read again for it.",
+    ]
+    assert file.texts.get().text == "Forty logs"
+    assert fsck() == []
+    assert OutboxEvent.objects.count() == events

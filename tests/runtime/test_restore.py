@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,18 @@ from tests.runtime.conftest import Run, manifest_path
 from tests.temperatures.uploads import receive_readings, settle_readings
 from timba.accounts.models import Subscription, User
 from timba.accounts.tokens import issue_tokens
-from timba.consignments.models import Consignment, Log
+from timba.consignments.logs import add_log
+from timba.consignments.models import Consignment, DeletedConsignment, Log
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment, restore_consignment
 from timba.events.models import OutboxEvent, Stream
 from timba.files.leases import claim
 from timba.files.models import Derivative, File
 from timba.files.processing import process_file
-from timba.files.services import delete_file
+from timba.files.search import search_files
+from timba.files.services import delete_file, link_file
 from timba.files.storage import store
+from timba.files.trash import deleted_files, restore_file
 from timba.notes.models import Note
 from timba.notes.services import delete_note, write_note
 from timba.runtime import bootstrap, restore
@@ -45,6 +51,7 @@ from timba.runtime.backup_format import (
 from timba.runtime.restore_marker import check_not_being_restored
 from timba.temperatures.lake import CATALOG_TABLES, FOLDER
 from timba.temperatures.models import DataVersion
+from timba.temperatures.statistics.cities import city_statistics
 
 pytestmark = pytest.mark.only_on("sqlite")
 
@@ -55,7 +62,13 @@ EARLIER = {
     "files": "0003_standard_names",
     "notes": "0001_initial",
 }
-NEW_MODELS = {"files.importprofile"}
+NEW_MODELS = {
+    "consignments.deletedconsignment",
+    "consignments.deletedlog",
+    "files.filetext",
+    "files.importprofile",
+    "files.ocrjob",
+}
 # What a restore changes on purpose.
 CHANGED = {
     "accounts.user": "token_version",
@@ -89,7 +102,9 @@ def test_every_row_and_object_is_restored(
     run("backup", tmp_path / "backup")
     rows, objects = all_rows(), all_objects()
     assert [
-        label for label in ("api.idempotentrequest", "files.derivative") if not rows[label]
+        label
+        for label in ("api.idempotentrequest", "files.derivative", "files.filetext")
+        if not rows[label]
     ] == []
     with elsewhere():
         call_command("migrate", verbosity=0)  # what `serve` may have done
@@ -97,6 +112,10 @@ def test_every_row_and_object_is_restored(
         printed = run("restore", tmp_path / "backup")
         assert all_rows() == rows
         assert all_objects() == objects
+        # Only the text: the names are keys of rows.
+        File.unscoped.update(name_key="")
+        files = File.objects.visible_to(company.user)
+        assert search_files(files, company.word, viewer=company.user).get() == company.file
         user = User.unscoped.get(pk=company.user.pk)
         repeated = api_client_of(user).post("/api/notes/", {"title": "Seal"}, headers=headers)
         assert repeated.json() == note.json()
@@ -152,6 +171,30 @@ def test_events_go_on_in_a_higher_epoch_and_ids_where_they_were(
         assert response.json()["detail"].endswith(f"Go on with after={event.epoch}.{read}.")
 
 
+def test_a_deleted_consignment_can_be_restored_from_a_backup_and_its_ids_are_not_given_again(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    load = open_consignment(
+        actor=company.user, client=company.client, name="Lorry 9", type="hardwood"
+    )
+    size = dict.fromkeys(("length", "breadth", "height"), Decimal(4))
+    log = add_log(actor=company.user, consignment=load, **size)
+    link_file(actor=company.user, file=company.file, consignment=load, log=log)
+    delete_consignment(actor=company.user, consignment=load)
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        user = User.unscoped.get(pk=company.user.pk)
+        new = open_consignment(actor=user, client=user.client, name="Lorry 10", type="hardwood")
+        added = add_log(actor=user, consignment=new, **size)
+        assert (new.pk, added.pk) == (load.pk + 1, log.pk + 1)
+        deleted = DeletedConsignment.unscoped.get(pk=load.pk)
+        restored = restore_consignment(actor=user, deleted=deleted)
+        assert (restored.pk, restored.logs.get().pk) == (load.pk, log.pk)
+        file = File.unscoped.get(pk=company.file.pk)
+        assert (file.consignment_id, file.log_id) == (load.pk, log.pk)
+
+
 def test_no_statistic_cached_before_a_restore_is_found_after_it(
     company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
 ) -> None:
@@ -187,6 +230,23 @@ def test_a_file_that_was_being_processed_is_processed_again_and_erased_bytes_do_
         assert process_file(file.pk)
         row.refresh_from_db()
         assert row.status == "SUCCESS"
+
+
+def test_the_trash_of_a_backup_can_be_restored(
+    company: Tenant, tmp_path: Path, run: Run, elsewhere: Elsewhere
+) -> None:
+    before = city_statistics(client_id=company.client.pk, city_id=company.city_id)
+    assert before is not None
+    delete_file(actor=company.user, file=company.file)
+    run("backup", tmp_path / "backup")
+    with elsewhere():
+        run("restore", tmp_path / "backup")
+        user = User.unscoped.get(pk=company.user.pk)
+        [deleted] = deleted_files(user)
+        assert deleted.deleted_by_id == user.pk
+        restored = restore_file(actor=user, file=deleted)
+        assert (restored.status, restored.log_id) == ("SUCCESS", company.log.pk)
+        assert city_statistics(client_id=company.client.pk, city_id=company.city_id) == before
 
 
 def test_a_backup_of_an_earlier_version_is_migrated(

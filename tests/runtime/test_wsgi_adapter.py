@@ -174,6 +174,29 @@ def test_a_stalled_upload_is_refused_whatever_the_application_responds(
     assert slow.content == b"The body came too slowly: send at least 1 kB a second."
 
 
+def test_what_arrived_of_a_small_body_is_kept_where_it_is_resumable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_body, "WINDOW_SECONDS", 0.05)
+    read: list[object] = []
+
+    def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if BODY_ERROR not in environ:
+            body = environ["wsgi.input"]
+            read.append(body.read(2))
+            try:
+                body.read(1)
+            except OSError as failure:
+                read.append(type(failure))
+        start_response("400 Bad Request", [])
+        return [str(environ.get(BODY_ERROR)).encode()]
+
+    slow = AsgiRequest(b"ab", is_complete=False, content_length="1000")
+    serve(application, slow, keeps_beginnings=lambda environ: environ["PATH_INFO"][:2] == "/a")
+    assert read == [b"ab", request_body.BodyTooSlow]
+    assert slow.content == b"The body came too slowly: send at least 1 kB a second."
+
+
 def test_uploads_take_half_of_the_threads_and_one_address_a_quarter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

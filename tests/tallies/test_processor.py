@@ -19,13 +19,10 @@ from tests.files.runs import expire_lease, let_an_hour_pass
 from tests.tallies.conftest import Upload
 from tests.tallies.sheets import HEADER, read_back, tally, workbook
 from timba.accounts.models import Role, Subscription, User
+from timba.consignments.logs import add_log, delete_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    delete_consignment,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments.services import open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.events.models import OutboxEvent
 from timba.files import processing
 from timba.files.leases import Run, claim

@@ -75,13 +75,13 @@ def test_repeated_readings_are_counted() -> None:
 
 
 def test_common_readings_are_those_of_one_city_and_time() -> None:
-    def columns(*pairs: tuple[int, int]) -> suspicions.Readings:
-        cities, times = zip(*pairs, strict=True)
-        return np.array(cities, dtype=np.int64), np.array(times, dtype=np.int64)
+    def columns(*rows: tuple[int, int, int]) -> suspicions.Readings:
+        cities, times, counts = np.array(rows, dtype=np.int64).T
+        return cities, times, counts
 
-    own = columns((1, 10), (1, 10), (1, 11), (2, 10), (3, 12))
-    assert count_common(own, columns((1, 10), (2, 11), (3, 12), (3, 12))) == 3
-    assert count_common(own, columns((4, 10))) == 0
+    own = columns((1, 10, 2), (1, 11, 1), (2, 10, 5), (3, 12, 1), (1, 10, 4))
+    assert count_common(own, columns((1, 10, 7), (2, 11, 1), (3, 12, 1), (3, 12, 1))) == 7
+    assert count_common(own, columns((4, 10, 1))) == 0
 
 
 @pytest.mark.django_db
@@ -172,6 +172,29 @@ def test_windows_hold_few_readings_however_their_times_are_distributed(
     again = settle(HEADER + ends + lines.replace("08:04", "09:04"))
     assert [warning["count"] for warning in warnings_of(again)] == [242]
     assert max(sizes) <= 60
+
+
+@pytest.mark.django_db
+def test_a_reading_that_is_repeated_without_end_is_compared_as_few(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def count(own: suspicions.Readings, other: suspicions.Readings) -> int:
+        sizes.append(len(own[0]) + len(other[0]))
+        return count_common(own, other)
+
+    monkeypatch.setattr(suspicions, "count_common", count)
+    monkeypatch.setitem(ReadingsWriter.__init__.__kwdefaults__, "row_group_size", 10_000)
+    line = "7,1.00,2026-04-01 08:00\n"
+    settle(HEADER + line)
+    again = settle(HEADER + line * 50_000 + "7,1.00,2026-04-01 09:00\n")
+    assert [(warning["code"], warning["count"]) for warning in warnings_of(again)] == [
+        ("repeated_readings", 49_999),
+        ("overlapping_readings", 50_000),
+    ]
+    # One of each row group, and that of the other file.
+    assert sizes == [6]
 
 
 @pytest.mark.django_db

@@ -27,8 +27,8 @@ from tests.contract.test_concurrent_updates import change_after_first_read
 from tests.factories import PASSWORD, ClientFactory, Tenant, UserFactory, create_tenant
 from tests.web.conftest import Open
 from timba.accounts.models import Client, Role, Subscription, User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log
 from timba.events.models import OutboxEvent
 from timba.events.outbox import publish
 from timba.files.models import File

@@ -334,8 +334,8 @@ def test_photos_appear_as_soon_as_they_are_processed(
 ) -> None:
     page = open_page(owner, f"/consignments/{load.pk}/")
     page.locator("#choose").set_input_files([photo("gate.jpg")])
-    picture = page.get_by_role("img", name="gate.jpg")
+    picture = page.get_by_role("link", name="gate.jpg").locator("img")
     picture.scroll_into_view_if_needed()
-    expect(picture).to_have_js_property("naturalWidth", 640)
+    expect(picture).to_have_js_property("naturalWidth", 256)
     assert File.unscoped.get().consignment == load
     expect(page.locator("[data-batch] li")).to_have_count(0)

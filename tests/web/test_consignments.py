@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.clients import browser_of
 from tests.factories import ClientFactory, UserFactory
@@ -20,8 +21,9 @@ from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from tests.web.test_files import settled_before_they_are_read, stored
 from timba.accounts.models import User
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.notes.models import Note
 from timba.notes.services import write_note
@@ -202,7 +204,7 @@ def test_consignment_is_changed(http_client: HttpClient, load: Consignment) -> N
 
 
 def test_confirmation_names_what_is_deleted_with_a_consignment(
-    owner: User, http_client: HttpClient, load: Consignment
+    owner: User, http_client: HttpClient, load: Consignment, settings: Settings
 ) -> None:
     measured(owner, load)
     measured(owner, load)
@@ -210,6 +212,9 @@ def test_confirmation_names_what_is_deleted_with_a_consignment(
     note = write_note(actor=owner, client=owner.client, title="Seal", consignment=load)
     page = http_client.get(f"/consignments/{load.pk}/edit/").content.decode()
     assert "Delete AB-0187? Its 2\xa0logs go with it. 1\xa0file and 1\xa0note stay" in page
+    assert "It can be restored for 7\xa0days. The history is kept." in page
+    settings.TIMBA_TRASH_DAYS = 0
+    assert "It can be restored" not in http_client.get(f"/consignments/{load.pk}/edit/").text
     assert http_client.post(f"/consignments/{load.pk}/delete/")["Location"] == "/consignments/"
     assert not Consignment.unscoped.exists()
     for left in (file, note):
@@ -226,7 +231,7 @@ def test_page_shows_all_that_belongs_to_it(
     measured(owner, load, "TB-1")
     name_city(actor=owner, client=owner.client, city_id=7, name="Kuldīga")
     settle_readings("7,-3.24,2026-11-20T06:00Z\n7,4.5,2026-11-20T07:00Z\n", actor=owner)
-    photo = stored(owner.client, consignment=load, name="gate.jpg", kind="photo")
+    photo = stored(owner.client, consignment=load, name="gate.jpg", kind="photo", has_preview=True)
     stored(owner.client, consignment=load, name="cut.pdf", status="FAILURE", error="It is cut off.")
     stored(owner.client, name="elsewhere.txt")
     write_note(actor=owner, client=owner.client, title="Seal", content="88412", consignment=load)
@@ -238,7 +243,7 @@ def test_page_shows_all_that_belongs_to_it(
         "TB-1",
         "0.315",
         "−3.24 to 4.50",
-        f'src="/api/files/{photo.pk}/content/"',
+        f'src="/api/files/{photo.pk}/preview/?size=256"',
         "It is cut off.",
         "1 in FAILURE",
         "88412",

@@ -23,11 +23,13 @@ from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.files.ocr import NOT_INSTALLED
 from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
 MakeUser = Callable[..., User]
 READINGS = "city_id,temperature,timestamp\n7,-3.24,2026-11-20T06:00Z\n7,n/a,2026-11-20T07:00Z\n"
+NAMES = r'<p class="name"><a [^>]*title="([^"]+)"'
 TEXT_RESULT = {"lines": 24, "words": 188, "chars": 1200, "encoding": "utf-8", "preview": "Seal"}
 
 
@@ -112,7 +114,7 @@ def test_list_is_filtered(
     stored(client_company)
     stored(client_company, name="cut.jpg", kind="photo", status="FAILURE", error="x", result=None)
     page = http_client.get(f"/files/{query}").content.decode()
-    assert re.findall(r'title="([^"]+)"', page) == shown
+    assert re.findall(NAMES, page) == shown
     assert ("No file matches" in page) == (not shown)
 
 
@@ -130,10 +132,10 @@ def test_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for number in range(60):
         stored(client_company, name=f"note-{number:02}.txt")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         page = http_client.get("/files/?q=note").content.decode()
     rest = show_more(http_client, "/files/", page)
-    names = [re.findall(r'title="([^"]+)"', text) for text in (page, rest)]
+    names = [re.findall(NAMES, text) for text in (page, rest)]
     assert [len(shown) for shown in names] == [50, 10]
     assert names[0] + names[1] == [f"note-{number:02}.txt" for number in range(59, -1, -1)]
     assert "Show the newest" in rest
@@ -239,7 +241,16 @@ def test_tally_shows_its_logs_rejects_and_annotated_copy(
         (
             "document",
             {"pages": 3, "title": None, "author": "VMD", "created_at": None, "text_chars": 0},
-            [">3<", "VMD", "none: its pages are pictures"],
+            [">3<", "VMD", "none: its pages are pictures", NOT_INSTALLED],
+        ),
+        (
+            "document",
+            {
+                "pages": 2,
+                "text_chars": 0,
+                "ocr": {"pages": 1, "words": 41, "languages": ["eng"], "note": "Not read: page 2."},
+            },
+            ['41\u00a0words <span class="soft">Not read: page 2.</span>'],
         ),
         (
             "document",

@@ -64,6 +64,23 @@ def test_each_event_has_its_sentence(change: OutboxEvent, sentence: str) -> None
     assert sentences(change) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("noun", "row", "sentence"),
+    [
+        ("consignment", LOAD, "restored the consignment"),
+        ("log", LOG, "restored the log TB-1"),
+        ("note", {"title": "Seal"}, "restored the note “Seal”"),
+        ("file", FILE, "restored permit.pdf"),
+    ],
+)
+def test_what_is_created_after_its_deletion_is_restored(
+    noun: str, row: dict[str, Any], sentence: str
+) -> None:
+    life = [event(noun, action, row) for action in ("create", "delete", "create", "delete")]
+    assert sentences(*life[:3])[0] == sentences(*life, life[2])[0] == f"Anna {sentence}"
+    assert "restored" not in sentences(life[0], event(noun, "create", row, key="8"))[0]
+
+
 def test_file_that_was_read_has_no_entry() -> None:
     assert sentences(event("file", "success", FILE, actor=None)) == []
 
@@ -92,6 +109,27 @@ def test_change_has_the_previous_value(
         event(noun, "create", before), event(noun, "update", {**before, **changes}, actor=2)
     )
     assert entries[0] == f"Jānis {sentence}"
+
+
+def test_a_consignment_that_was_deleted_is_restored_with_its_logs() -> None:
+    logs = [str(number) for number in range(3)]
+    assert sentences(
+        event("consignment", "create", LOAD),
+        *(event("log", "create", LOG, key=key) for key in logs),
+        *(event("log", "delete", LOG, key=key) for key in logs),
+        event("consignment", "delete", LOAD),
+        event("consignment", "create", LOAD, actor=2),
+        *(event("log", "create", LOG, key=key, actor=2) for key in logs),
+        event("log", "create", LOG, key="8"),
+    ) == [
+        "Anna added the log TB-1",
+        "Jānis restored 3\xa0logs",
+        "Jānis restored the consignment",
+        "Anna deleted the consignment",
+        "Anna deleted 3\xa0logs",
+        "Anna added 3\xa0logs",
+        "Anna opened the consignment",
+    ]
 
 
 def test_similar_changes_in_a_row_by_one_user_are_one_entry() -> None:

@@ -11,10 +11,10 @@ from rest_framework import serializers
 
 from timba.api.openapi import schema_of
 from timba.errors import Invalid
+from timba.files.changes import check_dry_run
 from timba.files.kinds import TEMPERATURES
 from timba.files.profiles import check_read_as
 from timba.files.schemas import AnswersSchema
-from timba.files.services import check_dry_run
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.serialization import loads
 
@@ -65,7 +65,8 @@ def reading_of(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     checked = None if read_as is None else check_read_as(kind, read_as)
     if fields.get("city_id"):
         checked = _with_city(kind, checked or {}, fields["city_id"])
-    return {"dry_run": fields.get("dry_run", False), "read_as": checked}
+    dry_run = fields.get("dry_run", False) or fields.get("tally_dry_run", False)
+    return {"dry_run": dry_run, "read_as": checked}
 
 
 def _with_city(kind: str, read_as: Mapping[str, Any], city_id: int) -> dict[str, Any]:

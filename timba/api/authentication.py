@@ -46,7 +46,18 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class BrowserAuthentication(SessionAuthentication):
-    """The session cookie; every write needs the CSRF token."""
+    """The session cookie; every write needs the CSRF token.
+
+    A page that sends files names in `Timba-User` the user who opened it: nothing of it is written
+    in the name of another one who has signed in since.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        authenticated = cast("tuple[User, None] | None", super().authenticate(request))
+        opened_by = request.headers.get("Timba-User")
+        if authenticated and opened_by not in (None, str(authenticated[0].pk)):
+            raise NotAuthenticated("Another user has signed in since this page was opened.")
+        return authenticated
 
     def enforce_csrf(self, request: Request) -> None:
         """Check the CSRF token of the header without reading the form.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 from django.db import transaction
-from django.http import HttpResponse, QueryDict
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.http import HttpRequest, HttpResponse, QueryDict
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -22,6 +22,7 @@ from timba.api.http import (
     CONSIGNMENT_LINK_HELP,
     IdField,
     JSONResponse,
+    RepeatedField,
     acting_client,
     validated,
 )
@@ -73,11 +74,25 @@ class BatchSchema(TypedDict):
     errors: Annotated[list[RejectedFileSchema], "The rejected files, in the order they were sent."]
 
 
+@extend_schema_field({"type": "string"})
+class _KindField(serializers.ChoiceField):
+    """A kind in a form, or a blank."""
+
+
 class BatchFieldsSerializer(serializers.Serializer[Any]):
     """The fields of the form that are not files."""
 
     consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
     client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
+    kind = RepeatedField(
+        child=_KindField(choices=File.Kind.choices, allow_blank=True),
+        required=False,
+        help_text=(
+            "Kinds of the files under `files`, in their order: any of "
+            f"{', '.join(File.Kind.values)}. A blank one, or none, is detected from the file's "
+            "name and bytes."
+        ),
+    )
     dry_run = serializers.BooleanField(
         required=False,
         help_text="Only read the tallies of the batch, and record nothing of them. Files of other "
@@ -104,20 +119,34 @@ class BatchUploadSerializer(BatchFieldsSerializer):
 class BatchView(UploadView):
     """`POST /api/upload/`: many files at once, each accepted or rejected by itself."""
 
+    # The place in the form of each file under `files`.
+    _numbers: list[int]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        self._numbers = []
+        return super().initialize_request(request, *args, **kwargs)
+
     def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
         name = part.file_name or ""
+        if part.name == FILES:
+            self._numbers.append(self.file_count)
         if self._has_too_many:
             raise UploadRejected(name, "There are too many files.")
         if part.name not in {IMAGES, FILES}:
             sentence = f"“{name}” came under the field “{part.name}”: send it as images or files."
             raise UploadRejected(name, sentence)
         check_name(name)
-        check_kind(name)
+        kind = self._kinds(fields.getlist("kind")).get(self.file_count)
+        check_kind(name, kind=kind if kind in File.Kind.values else None)
         if part.name == IMAGES:
             _check_image(name, *KINDS_BY_EXTENSION[extension_of(name)])
 
     def reject(self, number: int, rejection: UploadRejected) -> None:
         self.rejections[number] = rejection
+
+    def _kinds(self, kinds: Iterable[str]) -> dict[int, str]:
+        """Return the kind of each file that has one, by its place in the form."""
+        return {number: kind for number, kind in zip(self._numbers, kinds, strict=False) if kind}
 
     @property
     def _has_too_many(self) -> bool:
@@ -140,7 +169,7 @@ class BatchView(UploadView):
         consignment = get_linked_consignment(actor, fields)
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
-        self._identify()
+        self._identify(self._kinds(fields.get("kind", ())))
         accepted = self._accept(
             actor=actor,
             client=client,
@@ -160,11 +189,11 @@ class BatchView(UploadView):
                 return f"The field `{field}` came without a file name: send it as a file."
         return "No file was accepted." if self.rejections else "No file was sent."
 
-    def _identify(self) -> None:
+    def _identify(self, kinds: Mapping[int, str]) -> None:
         """Detect the kind of every upload; discard those that are rejected."""
         for upload in list(self.uploads):
             try:
-                upload.identify()
+                upload.identify(kind=kinds.get(upload.number))
                 if upload.field == IMAGES:
                     _check_image(upload.name, upload.row.kind)
             except UploadRejected as rejection:

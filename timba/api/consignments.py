@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,17 +12,14 @@ from rest_framework.views import APIView
 
 from timba.accounts.models import User
 from timba.api.authentication import actor_of
+from timba.api.consignment_lists import ConsignmentsQuery, consignments_page
 from timba.api.http import (
     ACTING_CLIENT_HELP,
-    CLIENT_FILTER_HELP,
     PAGE_PARAMETERS,
     JSONResponse,
-    QuerySerializer,
     acting_client,
     check_same_client,
-    filter_by_client,
     get_optional_row,
-    paginated,
     parse_id,
     validated,
     validated_query,
@@ -42,14 +38,25 @@ from timba.api.legacy_responses import (
     merge_query_and_body,
 )
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
-from timba.consignments.schemas import ConsignmentSchema, serialize_consignment
-from timba.consignments.services import (
-    change_consignment,
-    delete_consignment,
-    open_consignment,
+from timba.consignments.models import (
+    MAX_CONSIGNMENT_NAME,
+    MAX_VEHICLE_NUMBER,
+    Consignment,
+    DeletedConsignment,
 )
+from timba.consignments.schemas import (
+    ConsignmentSchema,
+    ListedConsignmentSchema,
+    serialize_consignment,
+)
+from timba.consignments.services import change_consignment, open_consignment
+from timba.consignments.trash import delete_consignment, restore_consignment
 from timba.places.city_numbers import CITY_NUMBERS
+
+_DELETION: Final = (
+    "Deletes its logs, and unlinks its files and notes. It can be restored with all of them for "
+    "`TIMBA_TRASH_DAYS` (7 days by default); its name and barcodes are free at once."
+)
 
 
 @example_request(
@@ -99,29 +106,6 @@ class ConsignmentWithIdSerializer(ConsignmentSerializer):
     consignment_id = serializers.IntegerField(help_text="Id of the consignment.")
 
 
-class ConsignmentsQuery(QuerySerializer):
-    """Filters of the list."""
-
-    q = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        help_text="Only consignments with this text in name or vehicle number.",
-    )
-    type = serializers.ChoiceField(
-        choices=Consignment.Type.choices,
-        required=False,
-        allow_blank=True,
-        help_text="Only this type of timber; empty for all.",
-    )
-    city_id = serializers.IntegerField(
-        min_value=CITY_NUMBERS[0],
-        max_value=CITY_NUMBERS[-1],
-        required=False,
-        help_text="Only consignments in the city with this number.",
-    )
-    client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
-
-
 class ConsignmentView(APIView):
     """One consignment."""
 
@@ -156,7 +140,7 @@ class ConsignmentView(APIView):
 
     @extend_schema(
         summary="Delete a consignment (/timba)",
-        description="Deletes its logs, and unlinks its files and notes.",
+        description=_DELETION,
         parameters=id_parameters("consignment"),
         responses={200: deleted_schema("consignment")},
     )
@@ -174,11 +158,11 @@ class ConsignmentsView(APIView):
         summary="List consignments (/timba)",
         description="Newest first.",
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
-        responses={200: page_schema(ConsignmentSchema, key="consignments")},
+        responses={200: page_schema(ListedConsignmentSchema, key="consignments")},
     )
     def get(self, request: Request) -> JSONResponse:
         filters = validated(ConsignmentsQuery(data=merge_body_into_query(request)))
-        return JSONResponse(_page(request, filters, key="consignments"))
+        return JSONResponse(consignments_page(request, filters, key="consignments"))
 
 
 class RestConsignmentsView(APIView):
@@ -188,11 +172,11 @@ class RestConsignmentsView(APIView):
         summary="List consignments",
         description="Newest first.",
         parameters=[ConsignmentsQuery, *PAGE_PARAMETERS],
-        responses={200: page_schema(ConsignmentSchema)},
+        responses={200: page_schema(ListedConsignmentSchema)},
     )
     def get(self, request: Request) -> JSONResponse:
         return JSONResponse(
-            _page(request, validated_query(ConsignmentsQuery, request), key="results")
+            consignments_page(request, validated_query(ConsignmentsQuery, request), key="results")
         )
 
     @extend_schema(
@@ -223,13 +207,35 @@ class RestConsignmentView(APIView):
 
     @extend_schema(
         summary="Delete a consignment",
-        description="Deletes its logs, and unlinks its files and notes.",
+        description=_DELETION,
         responses={204: None},
     )
     def delete(self, request: Request, pk: int) -> JSONResponse:
         consignment = visible_consignment(request, pk)
         delete_consignment(actor=actor_of(request), consignment=consignment)
         return JSONResponse(status=204)
+
+
+class RestoreConsignmentView(APIView):
+    """`POST /api/consignments/<id>/restore/`."""
+
+    @extend_schema(
+        summary="Restore a deleted consignment",
+        description=(
+            "With its logs, which keep their ids, and linked to its files and notes again, where "
+            "these have not been deleted or linked to anything else meanwhile. 409 names what has "
+            "been taken by others: its name, or barcodes of its logs."
+        ),
+        request=None,
+        responses={200: schema_of(ConsignmentSchema), **CONFLICT_RESPONSE},
+    )
+    @idempotent
+    def post(self, request: Request, pk: int) -> JSONResponse:
+        actor = actor_of(request)
+        deleted = DeletedConsignment.objects.get_visible(actor, pk, "client__subscription")
+        return JSONResponse(
+            serialize_consignment(restore_consignment(actor=actor, deleted=deleted))
+        )
 
 
 def visible_consignment(request: Request, pk: int) -> Consignment:
@@ -246,20 +252,6 @@ def get_linked_consignment(actor: User, params: Mapping[str, Any]) -> Consignmen
     """Return the consignment named in a form, a body or a query; None where null or blank."""
     consignment_id = params.get("consignment_id")
     return get_optional_row(Consignment.objects, actor, consignment_id, "consignment_id")
-
-
-def _page(request: Request, filters: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    rows = filter_by_client(
-        Consignment.objects.visible_to(request.user), actor_of(request), filters.get("client_id")
-    )
-    if filters.get("q"):
-        words = filters["q"]
-        rows = rows.filter(Q(name_key__finds=words) | Q(vehicle_key__finds=words))
-    if filters.get("type"):
-        rows = rows.filter(type=filters["type"])
-    if "city_id" in filters:
-        rows = rows.filter(city_id=filters["city_id"])
-    return paginated(rows, request=request, serialize=serialize_consignment, key=key)
 
 
 def _create(request: Request) -> Consignment:

@@ -28,7 +28,7 @@ from timba.errors import Invalid, NotFound, Unavailable
 from timba.files.kinds import MEDIA_TYPES, TALLY, TEMPERATURES, WORKBOOK
 from timba.files.models import Derivative, File
 from timba.files.rejects import REJECTS_HEADER, csv_lines
-from timba.files.storage import store
+from timba.files.storage import UNREACHABLE, store
 from timba.tallies.exporting.exports import export_tally, get_visible_consignment
 from timba.tallies.exporting.font_files import has_packaged_fonts
 
@@ -76,7 +76,7 @@ class ContentView(APIView):
     def get(self, request: Request, pk: str) -> HttpResponse | StreamingHttpResponse:
         file = visible_file(actor_of(request), pk)
         etag = f'"{file.sha256}"'
-        if _matches_etag(etag, request.headers.get("If-None-Match", "")):
+        if matches_etag(etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=304, headers={"ETag": etag})
         span = None
         if request.headers.get("If-Range", etag) == etag:
@@ -162,7 +162,7 @@ def _open_stored(key: str) -> BinaryIO:
     try:
         return store().open_bytes(key)
     except OSError:
-        raise Unavailable("The stored bytes cannot be reached just now. Try again.") from None
+        raise Unavailable(UNREACHABLE) from None
 
 
 class RangeReader:
@@ -187,7 +187,7 @@ class RangeReader:
         self._stream.close()
 
 
-def _matches_etag(etag: str, header: str) -> bool:
+def matches_etag(etag: str, header: str) -> bool:
     """Whether an `If-None-Match` header matches the ETag (RFC 9110, 13.1.2)."""
     tags = {tag.removeprefix("W/") for tag in parse_etags(header)}
     return bool(tags & {etag, "*"})

@@ -1,4 +1,4 @@
-"""The endpoints of files: upload one, list them, get, link, retry and delete one."""
+"""The endpoints of files: upload one, list them, get, link, delete and restore one."""
 
 from __future__ import annotations
 
@@ -6,49 +6,43 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.accounts.models import User
-from timba.api.answers import READ_AS_EXAMPLE, AnswersField
 from timba.api.authentication import actor_of
 from timba.api.consignments import get_linked_consignment
+from timba.api.file_fields import LOG_LINK_HELP, get_link_targets
 from timba.api.http import (
-    ACTING_CLIENT_HELP,
     CLIENT_FILTER_HELP,
     CONSIGNMENT_LINK_HELP,
     PAGE_PARAMETERS,
     JSONResponse,
     QuerySerializer,
-    acting_client,
+    RepeatedField,
     filter_by_client,
-    paginated,
+    get_page,
+    next_url,
     validated,
     validated_query,
 )
 from timba.api.idempotency import idempotent
-from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, page_schema, schema_of
-from timba.api.uploads import (
-    LOG_LINK_HELP,
-    FileUploadSerializer,
-    OneFileView,
-    get_link_targets,
-)
+from timba.api.uploads import FileUploadSerializer, OneFileView
+from timba.files.changes import Links
 from timba.files.kinds import TEMPERATURES
 from timba.files.models import File
 from timba.files.schemas import FILE_ID, TASK_ID, FileSchema, Status, serialize_file
-from timba.files.services import (
-    Links,
-    delete_file,
-    link_file,
-    retry_failed_files,
-    retry_file,
-)
+from timba.files.search import add_passages, search_files
+from timba.files.services import delete_file, link_file
+from timba.files.similar import find_similar
+from timba.files.trash import deleted_files, get_restorable, restore_file
 
 STATUSES = ("PENDING", "SUCCESS", "FAILURE")
+SHA256 = r"^[0-9a-fA-F]{64}\Z"
+MAX_DIGESTS = 100
 
 
 class FilesQuery(QuerySerializer):
@@ -64,9 +58,27 @@ class FilesQuery(QuerySerializer):
         required=False, help_text="Only files of the consignment with this id."
     )
     q = serializers.CharField(
-        required=False, allow_blank=True, help_text="Only files with this text in the name."
+        required=False,
+        allow_blank=True,
+        help_text=(
+            "Only files with this text in the name, or with these words in their text. Words are "
+            "found by their beginnings, and “words in quotes” side by side. Letter case, accents "
+            "and Unicode form do not matter."
+        ),
+    )
+    sha256 = RepeatedField(
+        child=serializers.RegexField(
+            SHA256, error_messages={"invalid": "A SHA-256 has 64 hexadecimal digits."}
+        ),
+        required=False,
+        max_length=MAX_DIGESTS,
+        help_text="Only files with these bytes: their SHA-256, in hexadecimal; repeated for more.",
     )
     client_id = serializers.IntegerField(required=False, help_text=CLIENT_FILTER_HELP)
+    deleted = serializers.BooleanField(
+        required=False,
+        help_text="true lists the trash, last deleted first: files that can be restored.",
+    )
 
 
 @example_request({"consignment_id": 12, "log_id": None})
@@ -91,35 +103,6 @@ class UploadedFileSchema(TypedDict):
     ]
 
 
-@example_request({"read_as": READ_AS_EXAMPLE})
-class RetrySerializer(serializers.Serializer[Any]):
-    """How a file is to be processed again."""
-
-    read_as = AnswersField(
-        required=False,
-        help_text="Answers to the file's questions, in addition to those given before.",
-    )
-    dry_run = serializers.BooleanField(
-        required=False,
-        help_text="Whether a tally is only read, and nothing is recorded. By default, a dry run "
-        "that succeeded is recorded unless `read_as` is given; other files stay what they are.",
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(self.initial_data) - set(self.fields))
-        if unknown:
-            raise serializers.ValidationError(
-                {name: ["A retry has no such field."] for name in unknown}
-            )
-        return attrs
-
-
-class RetriedFilesSchema(TypedDict):
-    """The number of files that are processed again."""
-
-    retried: Annotated[int, "Number of files that are processed again.", 2]
-
-
 class FilesView(OneFileView):
     """All files."""
 
@@ -132,18 +115,25 @@ class FilesView(OneFileView):
     def get(self, request: Request) -> JSONResponse:
         filters = validated_query(FilesQuery, request)
         actor = actor_of(request)
-        files = filter_by_client(File.objects.visible_to(actor), actor, filters.get("client_id"))
+        is_trash = filters.get("deleted", False)
+        files = deleted_files(actor) if is_trash else File.objects.visible_to(actor)
+        files = filter_by_client(files, actor, filters.get("client_id"))
         for field in ("status", "kind"):
             if field in filters:
                 files = files.filter(**{field: filters[field]})
         if "consignment_id" in filters:
             files = files.filter(consignment=get_linked_consignment(actor, filters))
+        if "sha256" in filters:
+            files = files.filter(sha256__in=[digest.lower() for digest in filters["sha256"]])
         if filters.get("q"):
-            files = files.filter(name_key__finds=filters["q"])
-        order = ("-uploaded_at", "-id")
-        return JSONResponse(
-            paginated(files, request=request, serialize=serialize_file, order=order)
-        )
+            files = search_files(
+                files, filters["q"], viewer=actor, client_id=filters.get("client_id")
+            )
+        order = ("-deleted_at" if is_trash else "-uploaded_at", "-id")
+        page = get_page(files, request=request, order=order)
+        add_passages(page.rows, filters.get("q", ""))
+        results = [serialize_file(file) for file in page.rows]
+        return JSONResponse({"results": results, "next": next_url(request, page)})
 
     @extend_schema(
         summary="Upload a file",
@@ -197,9 +187,21 @@ class TemperatureUploadView(OneFileView):
 class FileView(APIView):
     """One file."""
 
-    @extend_schema(summary="Get a file", responses={200: schema_of(FileSchema)})
+    @extend_schema(
+        summary="Get a file",
+        description=(
+            "Here alone, and not in lists and events, the `result` of a photo has `similar`: up to "
+            "5 other photos of the client that look the same now, nearest first, with `id`, `name` "
+            "and `distance` (bits in which the perceptual hashes differ, 0 to 8)."
+        ),
+        responses={200: schema_of(FileSchema)},
+    )
     def get(self, request: Request, pk: str) -> JSONResponse:
-        return JSONResponse(serialize_file(visible_file(actor_of(request), pk)))
+        file = visible_file(actor_of(request), pk)
+        body = serialize_file(file)
+        if file.kind == File.Kind.PHOTO and body["result"] is not None:
+            body["result"] = {**body["result"], "similar": find_similar(file)}
+        return JSONResponse(body)
 
     @extend_schema(
         summary="Link a file to a consignment or a log",
@@ -220,49 +222,35 @@ class FileView(APIView):
         file = link_file(actor=actor, file=file, **links)
         return JSONResponse(serialize_file(file))
 
-    @extend_schema(summary="Delete a file", responses={204: None})
+    @extend_schema(
+        summary="Delete a file",
+        description="It is in the trash, and can be restored, for the days of TIMBA_TRASH_DAYS.",
+        responses={204: None},
+    )
     def delete(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
         delete_file(actor=actor, file=visible_file(actor, pk))
         return JSONResponse(status=HTTPStatus.NO_CONTENT)
 
 
-class RetryView(APIView):
-    """`POST /api/files/<id>/retry/`."""
+class RestoreView(APIView):
+    """`POST /api/files/<id>/restore/`."""
 
     @extend_schema(
-        summary="Process a file again",
+        summary="Restore a deleted file",
         description=(
-            "A file in FAILURE, and a dry run that succeeded. The body may be left out; `read_as` "
-            "answers the questions in the file's `result`. With `read_as` a temperature file in "
-            "SUCCESS is read otherwise, too; its result stays until the new one stands."
+            "As it was, with its result, and with its consignment and log unless these were "
+            "deleted. Its readings count again at once. Status 409: its bytes are gone, it is not "
+            "deleted, or its readings were uploaded again meanwhile."
         ),
-        request=RetrySerializer,
-        responses={202: schema_of(FileSchema), **CONFLICT_RESPONSE},
+        request=None,
+        responses={200: schema_of(FileSchema), **CONFLICT_RESPONSE},
     )
+    @idempotent
     def post(self, request: Request, pk: str) -> JSONResponse:
         actor = actor_of(request)
-        file = visible_file(actor, pk)
-        fields = validated(RetrySerializer(data=request.data))
-        file = retry_file(actor=actor, file=file, **fields)
-        return JSONResponse(serialize_file(file), status=HTTPStatus.ACCEPTED)
-
-
-class RetryFailedView(APIView):
-    """`POST /api/files/retry-failed/`."""
-
-    @extend_schema(
-        summary="Process all failed files again",
-        description="Except those that wait for answers to their questions.",
-        parameters=[OpenApiParameter("client_id", int, description=ACTING_CLIENT_HELP)],
-        request=None,
-        responses={202: schema_of(RetriedFilesSchema)},
-    )
-    def post(self, request: Request) -> JSONResponse:
-        actor = actor_of(request)
-        client_id = merge_query_and_body(request, noun="file").get("client_id")
-        retried = retry_failed_files(actor=actor, client=acting_client(actor, client_id))
-        return JSONResponse(RetriedFilesSchema(retried=retried), status=HTTPStatus.ACCEPTED)
+        file = restore_file(actor=actor, file=get_restorable(actor, pk))
+        return JSONResponse(serialize_file(file))
 
 
 def visible_file(actor: User, pk: str) -> File:

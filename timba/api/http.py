@@ -63,6 +63,13 @@ class IdField(serializers.CharField):
         super().__init__(allow_blank=True, **kwargs)
 
 
+class RepeatedField(serializers.ListField):
+    """A parameter that may be repeated; what is wrong with a value is said of the parameter."""
+
+    def run_child_validation(self, data: list[Any]) -> list[Any]:
+        return [self.child.run_validation(value) for value in data]
+
+
 class _RowOfClient(Protocol):
     client_id: Any
 

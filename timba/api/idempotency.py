@@ -177,5 +177,7 @@ def _fingerprint(view: Any, request: Request) -> str:
         fields,
         getattr(view, "rejection_sentences", list)(),
     ]
+    if headers := getattr(view, "fingerprint_headers", ()):
+        parts.append([request.headers.get(name) for name in headers])
     message = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     return salted_hmac("timba.api.idempotency", message, algorithm="sha256").hexdigest()

@@ -44,6 +44,7 @@ from timba.api.openapi import (
     schema_of,
 )
 from timba.consignments.barcode_text import MAX_BARCODE
+from timba.consignments.logs import add_log, change_log, delete_log
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS, PLAUSIBLE
 from timba.consignments.models import Consignment, Log
 from timba.consignments.schemas import (
@@ -52,7 +53,6 @@ from timba.consignments.schemas import (
     serialize_consignment,
     serialize_log,
 )
-from timba.consignments.services import add_log, change_log, delete_log
 from timba.db.search_keys import compact_key
 from timba.errors import Invalid, NotFound
 

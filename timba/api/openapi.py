@@ -237,6 +237,7 @@ class TimbaSchema(AutoSchema):
     def _describe_path_parameters(self, operation: Schema) -> None:
         found = re.search(r"/([a-z-]+)s/\{", self.path)
         noun = found[1].replace("-", " ") if found else "object"
+        noun = {"tu": "upload"}.get(noun, noun)  # of `/api/files/tus/{id}/`
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path":
                 description = _PATH_PARAMETERS[parameter["name"]]

@@ -43,6 +43,7 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     failures.Forbidden: HTTPStatus.FORBIDDEN,
     failures.NotFound: HTTPStatus.NOT_FOUND,
     failures.Conflict: HTTPStatus.CONFLICT,
+    failures.Locked: HTTPStatus.LOCKED,
     failures.BodyTimeout: HTTPStatus.REQUEST_TIMEOUT,
     failures.LengthRequired: HTTPStatus.LENGTH_REQUIRED,
     failures.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -65,6 +66,8 @@ _SENTENCES: dict[type[Exception], str] = {
     PermissionDenied: "Your role does not allow this.",
     StorageUnavailable: "The store of files cannot be reached just now. Try again in a moment.",
 }
+# Of statuses that HTTP itself does not have.
+_OTHER_TITLES: Final = {460: "Checksum Mismatch"}
 _BUSY: Final = "Timba is busy just now. Try again in a moment."
 
 
@@ -87,7 +90,7 @@ def problem(
     """Return an `application/problem+json` response; `errors` has details by field or file."""
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _OTHER_TITLES.get(status) or HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
     }

@@ -21,59 +21,24 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from timba.accounts.authorization import require
-from timba.accounts.models import Client, User
+from timba.accounts.models import Client
 from timba.accounts.permissions import Permission
-from timba.api.answers import AnswersTextField, CityField, reading_of
 from timba.api.authentication import actor_of
-from timba.api.consignments import get_linked_consignment
+from timba.api.file_fields import FILE, FileFieldsSerializer, accept_upload, refusal_of, target_of
 from timba.api.http import (
-    ACTING_CLIENT_HELP,
-    CONSIGNMENT_LINK_HELP,
-    IdField,
-    acting_client,
     check_storable,
-    get_optional_row,
     validated,
 )
 from timba.api.multipart import CUT_OFF, FormError, FormReader, Part
 from timba.api.openapi import example_request
-from timba.consignments.models import Consignment, Log
 from timba.errors import Invalid
 from timba.files.disk import check_disk_space
 from timba.files.entry import UploadRejected, check_kind, check_name, check_quota, check_size
 from timba.files.models import File
-from timba.files.receiving import Accepted, Upload, accept_files, discard, touch_uploads
+from timba.files.receiving import Accepted, Upload, discard, touch_uploads
 
-FILE: Final = "file"
-LOG_LINK_HELP: Final = "Id of the log to link the file to."
 MAX_FILES: Final = 100
 _TOUCH_SECONDS: Final = 60.0
-
-
-class FileFieldsSerializer(serializers.Serializer[Any]):
-    """The fields of the form that are not the file."""
-
-    kind = serializers.ChoiceField(
-        choices=File.Kind.choices,
-        required=False,
-        help_text="Kind of the file; by default, detected from its name and bytes.",
-    )
-    consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
-    log_id = IdField(required=False, help_text=LOG_LINK_HELP)
-    client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
-    dry_run = serializers.BooleanField(
-        required=False,
-        help_text="Only read the file, which is a tally, and record nothing. A retry records it.",
-    )
-    read_as = AnswersTextField(
-        required=False,
-        allow_blank=True,
-        help_text="JSON: answers to the questions that the file would ask. See `retry`.",
-    )
-    city_id = CityField(
-        required=False,
-        help_text="Number of the city, for a temperature file without a column of cities.",
-    )
 
 
 @example_request({"file": "load.jpg", "consignment_id": 12}, media_type="multipart/form-data")
@@ -255,21 +220,10 @@ class OneFileView(UploadView):
         """Accept the file of the form; raise Invalid with the reason where it is rejected."""
         fields = validated(FileFieldsSerializer(data=request.data))
         actor = actor_of(request)
-        client = acting_client(actor, fields.get("client_id"))
-        consignment, log = get_link_targets(actor, fields)
+        target = target_of(actor, fields)
         upload = self._only_upload(request)
-        try:
-            upload.identify(kind=self.kind or fields.get("kind"))
-        except UploadRejected as rejection:
-            raise Invalid(fields={FILE: [str(rejection)]}) from rejection
-        [accepted] = accept_files(
-            actor=actor,
-            client=client,
-            uploads=[upload],
-            consignment=consignment,
-            log=log,
-            **reading_of(upload.row.kind, fields),
-        )
+        fields = {**fields, "kind": self.kind or fields.get("kind")}
+        accepted = accept_upload(actor, upload, target, fields)
         transaction.on_commit(self.uploads.clear)
         return accepted
 
@@ -294,9 +248,7 @@ class OneFileView(UploadView):
         check_disk_space(least)
 
     def reject(self, number: int, rejection: UploadRejected) -> None:  # noqa: ARG002
-        if rejection.error is not Invalid:
-            raise rejection.error(str(rejection)) from rejection
-        raise Invalid(fields={FILE: [str(rejection)]}) from rejection
+        raise refusal_of(rejection) from rejection
 
     def _only_upload(self, request: Request) -> Upload:
         if self.uploads:
@@ -305,10 +257,3 @@ class OneFileView(UploadView):
         if FILE in request.data:
             sentence = f"The field `{FILE}` came without a file name: send it as a file."
         raise Invalid(fields={FILE: [sentence]})
-
-
-def get_link_targets(actor: User, fields: dict[str, Any]) -> tuple[Consignment | None, Log | None]:
-    """Return the consignment and the log of a form or a body, each None where null or blank."""
-    consignment = get_linked_consignment(actor, fields)
-    log = get_optional_row(Log.objects, actor, fields.get("log_id"), "log_id")
-    return consignment, log

@@ -36,6 +36,12 @@ def _is_public(environ: dict[str, Any]) -> bool:
     return environ["PATH_INFO"].rstrip("/") in _PUBLIC_PATHS
 
 
+def _keeps_beginnings(environ: dict[str, Any]) -> bool:
+    """Whether it is a part of a resumable upload, which goes on where the body broke off."""
+    path: str = environ["PATH_INFO"]
+    return path.startswith("/api/files/tus/")
+
+
 def _address(environ: dict[str, Any]) -> str:
     """Return the address for which a request's slots are counted."""
     forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
@@ -57,4 +63,5 @@ application = WSGIAdapter(
     threads=settings.TIMBA_WEB_THREADS,
     address_of=_address,
     is_public=_is_public,
+    keeps_beginnings=_keeps_beginnings,
 )

@@ -15,18 +15,28 @@ _BATCH_SIZE: Final = 500
 
 def find_logs_by_key(client_id: int, keys: Iterable[str]) -> dict[str, Log]:
     """Return the client's logs whose barcodes have these keys, by key; see `barcode_key`."""
-    requested = list(dict.fromkeys(keys))
-    if not requested:
+    # Of several, the first one counts.
+    return {key: logs[0] for key, logs in find_all_logs_by_key(client_id, keys).items()}
+
+
+def find_all_logs_by_key(client_id: int, keys: Iterable[str]) -> dict[str, list[Log]]:
+    """Return the client's logs whose barcodes have these keys, by key.
+
+    Several logs have the same key only where they are older than keys.
+    """
+    wanted = dict.fromkeys(keys)
+    if not wanted:
         return {}
+    requested = list(wanted)
     logs = Log.unscoped.filter(client_id=client_id)
-    # An older log without a key has its barcode all the same; of several, the first one counts.
-    without = {
-        barcode_key(log.barcode): log for log in logs.filter(barcode_key=None).order_by("-pk")
-    }
-    found = {key: without[key] for key in requested if key in without}
+    found: dict[str, list[Log]] = {}
     for start in range(0, len(requested), _BATCH_SIZE):
         batch = logs.filter(barcode_key__in=requested[start : start + _BATCH_SIZE])
-        found |= {cast("str", log.barcode_key): log for log in batch}
+        found |= {cast("str", log.barcode_key): [log] for log in batch}
+    # An older log without a key has its barcode all the same.
+    for log in logs.filter(barcode_key=None).order_by("pk"):
+        if (key := barcode_key(log.barcode)) in wanted:
+            found.setdefault(key, []).append(log)
     return found
 
 

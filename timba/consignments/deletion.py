@@ -1,16 +1,16 @@
-"""Deletion hooks: what happens to related rows when a consignment or a log is deleted.
+"""Deletion hooks: what happens to related rows when a consignment or a log is deleted or restored.
 
 This app cannot import the apps whose rows refer to consignments or logs. Each of them provides one
-function, listed in `CONSIGNMENT_DELETION_HOOKS`; a system check fails if one is missing.
+hook, listed in `CONSIGNMENT_DELETION_HOOKS`; a system check fails if one is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
@@ -19,36 +19,73 @@ from timba.accounts.models import User
 from timba.consignments.models import Consignment, Log
 from timba.events.outbox import Event
 
+# Values of JSON that tell an app's `relink` which of its rows were linked, and to what.
+Links = list[Any]
 
-class DeletionHook(Protocol):
-    """Detaches an app's rows from `log`, or if it is None, from the consignment and all its logs.
 
-    It is called inside the transaction of the deletion, with the consignment locked. The returned
-    events are published at the end of the transaction.
+class Unlink(Protocol):
+    """Unlinks an app's rows from `log`, or if it is None, from the consignment and all its logs.
+
+    It is called inside the transaction of the deletion, with the consignment locked. It returns
+    what was linked, and the events of the changes, which are published at the end.
     """
 
     def __call__(
         self, *, actor: User, consignment: Consignment, log: Log | None
-    ) -> Iterable[Event]: ...
+    ) -> tuple[Links, list[Event]]: ...
+
+
+class Relink(Protocol):
+    """Links rows again to a restored consignment and its logs, unless they have another place.
+
+    It is called inside the transaction of the restoration, which publishes the returned events.
+    """
+
+    def __call__(self, *, actor: User, consignment: Consignment, links: Links) -> list[Event]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeletionHook:
+    """What an app does with its rows; deleted consignments keep the links under `app_label`."""
+
+    app_label: str
+    unlink: Unlink
+    relink: Relink
 
 
 @cache
 def deletion_hooks() -> tuple[DeletionHook, ...]:
-    """Return the functions that `CONSIGNMENT_DELETION_HOOKS` lists."""
+    """Return the hooks that `CONSIGNMENT_DELETION_HOOKS` lists."""
     return tuple(import_string(name) for name in settings.CONSIGNMENT_DELETION_HOOKS)
 
 
-def detach_related(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
-    """Call every deletion hook; return the events of their changes."""
+def unlink_related(
+    *, actor: User, consignment: Consignment, log: Log | None = None
+) -> tuple[dict[str, Links], list[Event]]:
+    """Unlink the rows of every app; return their links by app, and the events of the changes."""
+    links: dict[str, Links] = {}
+    events: list[Event] = []
+    for hook in deletion_hooks():
+        links[hook.app_label], changes = hook.unlink(actor=actor, consignment=consignment, log=log)
+        events += changes
+    return links, events
+
+
+def relink_related(
+    *, actor: User, consignment: Consignment, links: Mapping[str, Links]
+) -> list[Event]:
+    """Link the rows of every app again; return the events of the changes."""
     return [
         event
         for hook in deletion_hooks()
-        for event in hook(actor=actor, consignment=consignment, log=log)
+        for event in hook.relink(
+            actor=actor, consignment=consignment, links=links.get(hook.app_label, [])
+        )
     ]
 
 
 def check_deletion_hooks(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's signature
-    """Check that `CONSIGNMENT_DELETION_HOOKS` names one function of every app with related rows."""
+    """Check that `CONSIGNMENT_DELETION_HOOKS` names one hook of every app with related rows."""
     errors: list[CheckMessage] = []
     labels: list[str] = []
     for name in settings.CONSIGNMENT_DELETION_HOOKS:
@@ -57,12 +94,15 @@ def check_deletion_hooks(app_configs: Any, **_: Any) -> Sequence[CheckMessage]: 
         except ImportError as error:
             errors.append(Error(f"CONSIGNMENT_DELETION_HOOKS: {error}.", id="timba.E021"))
             continue
-        app = apps.get_containing_app_config(hook.__module__)
-        labels.append(hook.__module__ if app is None else app.label)
+        if not isinstance(hook, DeletionHook):
+            sentence = f"CONSIGNMENT_DELETION_HOOKS: {name} is no DeletionHook."
+            errors.append(Error(sentence, id="timba.E021"))
+            continue
+        labels.append(hook.app_label)
     related = _related_apps()
     return errors + [
         Error(
-            f"CONSIGNMENT_DELETION_HOOKS names {labels.count(label)} functions of “{label}”; "
+            f"CONSIGNMENT_DELETION_HOOKS names {labels.count(label)} hooks of “{label}”; "
             "it must name exactly one of every app whose rows belong to consignments or logs.",
             id="timba.E021",
         )

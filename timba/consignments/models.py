@@ -1,4 +1,4 @@
-"""Consignments and their logs, and their row locks.
+"""Consignments and their logs, those that were deleted, and row locks.
 
 A transaction that adds a log, or links a file or note, locks the consignment before any other row:
 its totals stay exact, and nothing is linked to a consignment that is being deleted. The order of
@@ -15,6 +15,7 @@ from django.db import models
 from timba.accounts.tenancy import TenantModel
 from timba.consignments.barcode_text import MAX_BARCODE, MAX_BARCODE_KEY
 from timba.consignments.measures import MEASURE_DECIMALS, MEASURE_DIGITS
+from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
 from timba.errors import NotFound
 
@@ -22,8 +23,8 @@ MAX_CONSIGNMENT_NAME = 100
 MAX_VEHICLE_NUMBER = 30
 
 
-class Consignment(TenantModel):
-    """A lorry load of logs; every change of a log updates its totals."""
+class ConsignmentColumns(TenantModel):
+    """What a consignment keeps when it is deleted."""
 
     class Type(models.TextChoices):
         HARDWOOD = "hardwood"
@@ -49,6 +50,16 @@ class Consignment(TenantModel):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantModel.Meta):
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Consignment(ConsignmentColumns):
+    """A lorry load of logs; every change of a log updates its totals."""
+
+    class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["client", "name"], name="consignment_name_is_unique"),
             models.CheckConstraint(
@@ -58,17 +69,30 @@ class Consignment(TenantModel):
         ]
         indexes = [models.Index(fields=["client", "-id"], name="consignment_by_client")]
 
-    def __str__(self) -> str:
-        return self.name
 
+class DeletedConsignment(ConsignmentColumns):
+    """A consignment in the trash, under the id that it had; see `trash`."""
 
-class Log(TenantModel):
-    """A timber log: length in metres, breadth and height in centimetres, volume in m³."""
-
-    # The index `log_by_arrival` begins with this column.
-    consignment = models.ForeignKey(
-        Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
+    id = models.BigIntegerField(primary_key=True)
+    deleted_at = models.DateTimeField()
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    # What was linked to it and its logs: for each app, what its deletion hook returned.
+    links = OrderedJSONField()
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["client", "-deleted_at", "-id"], name="deleted_consignment_by_client"
+            ),
+            models.Index(fields=["-deleted_at", "-id"], name="deleted_consignment_by_time"),
+        ]
+
+
+class LogColumns(TenantModel):
+    """What a log keeps when its consignment is deleted."""
+
     barcode = models.CharField(max_length=MAX_BARCODE)
     # None where an older log of the client had the same key when keys were introduced.
     barcode_key = models.CharField(max_length=MAX_BARCODE_KEY, null=True, editable=False)
@@ -84,6 +108,21 @@ class Log(TenantModel):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.barcode
+
+
+class Log(LogColumns):
+    """A timber log: length in metres, breadth and height in centimetres, volume in m³."""
+
+    # The index `log_by_arrival` begins with this column.
+    consignment = models.ForeignKey(
+        Consignment, on_delete=models.CASCADE, related_name="logs", db_index=False
+    )
 
     class Meta(TenantModel.Meta):
         ordering = ["id"]
@@ -102,8 +141,17 @@ class Log(TenantModel):
             models.Index(fields=["client", "barcode_search_key"], name="log_by_search_key"),
         ]
 
-    def __str__(self) -> str:
-        return self.barcode
+
+class DeletedLog(LogColumns):
+    """A log of a consignment in the trash, under the id that it had."""
+
+    id = models.BigIntegerField(primary_key=True)
+    consignment = models.ForeignKey(
+        DeletedConsignment, on_delete=models.CASCADE, related_name="logs"
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["client", "id"], name="deleted_log_by_client")]
 
 
 class BarcodeCounter(models.Model):

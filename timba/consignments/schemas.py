@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from timba.accounts.schemas import CREATED, UPDATED
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import ConsignmentColumns, DeletedConsignment, Log
 
 
 class ConsignmentSchema(TypedDict):
@@ -28,6 +28,21 @@ class ConsignmentSchema(TypedDict):
     updated_at: Annotated[datetime, "When it was last changed (UTC, ISO 8601).", UPDATED]
     log_count: Annotated[int, "Number of its logs.", 1]
     volume: Annotated[Decimal, "Volume of its logs in m³, to 3 decimals.", 0.378]
+
+
+class ListedConsignmentSchema(ConsignmentSchema):
+    """A consignment in a list, or with `deleted=true` a deleted one, as it was."""
+
+    deleted_at: NotRequired[
+        Annotated[datetime, "When it was deleted (UTC, ISO 8601); deleted ones only.", UPDATED]
+    ]
+    deleted_by: NotRequired[
+        Annotated[
+            int | None,
+            "Id of the user who deleted it; null once that user is deleted. Deleted ones only.",
+            3,
+        ]
+    ]
 
 
 class LogSchema(TypedDict):
@@ -50,7 +65,7 @@ class LogSchema(TypedDict):
     updated_at: Annotated[datetime, "When it was last changed (UTC, ISO 8601).", UPDATED]
 
 
-def serialize_consignment(consignment: Consignment) -> ConsignmentSchema:
+def serialize_consignment(consignment: ConsignmentColumns) -> ConsignmentSchema:
     """Return the consignment as callers see it."""
     return ConsignmentSchema(
         id=consignment.pk,
@@ -65,6 +80,15 @@ def serialize_consignment(consignment: Consignment) -> ConsignmentSchema:
         updated_at=consignment.updated_at,
         log_count=consignment.log_count,
         volume=consignment.volume,
+    )
+
+
+def serialize_deleted(consignment: DeletedConsignment) -> ListedConsignmentSchema:
+    """Return a deleted consignment as callers see it."""
+    return ListedConsignmentSchema(
+        **serialize_consignment(consignment),
+        deleted_at=consignment.deleted_at,
+        deleted_by=consignment.deleted_by_id,
     )
 
 

@@ -150,12 +150,14 @@ def _check_mariadb_text(connection: BaseDatabaseWrapper, collation: str) -> Iter
             hint=f"ALTER DATABASE {name} CHARACTER SET utf8mb4 COLLATE {collation}",
             id="timba.E013",
         )
-    # JSON columns have their own collation; they are never compared.
+    # JSON columns have their own collation; they are never compared. Words in ASCII, which are
+    # searched, are compared exactly.
     for table, collations in _rows(
         connection,
         "SELECT table_name, GROUP_CONCAT(DISTINCT collation_name) FROM information_schema.columns"
         " WHERE table_schema = DATABASE() AND collation_name <> %s"
-        " AND NOT (data_type IN ('json', 'longtext') AND collation_name = 'utf8mb4_bin')"
+        " AND NOT (data_type IN ('json', 'longtext')"
+        " AND collation_name IN ('utf8mb4_bin', 'ascii_bin'))"
         " GROUP BY table_name",
         [collation],
     ):

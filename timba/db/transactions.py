@@ -56,6 +56,11 @@ def deferred_commit() -> Iterator[None]:
             _deferred.reset(token)
 
 
+def is_commit_deferred() -> bool:
+    """Return whether this is inside of a `deferred_commit` block."""
+    return _deferred.get() is not None
+
+
 def outside_transactions(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate slow functions that must not run inside a transaction."""
 

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from timba.accounts.models import Client, Role, User
 from timba.accounts.services import add_user, open_client
+from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment
-from timba.consignments.services import add_log, open_consignment
+from timba.consignments.services import open_consignment
 from timba.demo.consignments import LOADS, SHEET_LOAD, SHEET_NAME, tally_sheet
 from timba.demo.drawing import draw_photo
 from timba.demo.files import NOTES, PHOTOS, YARDS, gate_note, season_of_readings

@@ -14,3 +14,6 @@ class FilesConfig(AppConfig):
         registry = import_module("timba.files.registry")
         checks.register(registry.check_processors)
         checks.register(registry.check_sandbox, registry.SANDBOX, deploy=True)
+        ocr = import_module("timba.files.ocr")
+        checks.register(ocr.check_ocr)
+        checks.register(ocr.check_ocr_is_on, deploy=True)

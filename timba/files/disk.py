@@ -34,9 +34,13 @@ class Disk:
     min_free_bytes: int
 
 
-def check_disk_space(size: int = 0) -> None:
-    """Raise DiskFull if `size` more bytes would leave less than TIMBA_MIN_FREE_BYTES free."""
-    for disk in _filled_disks().values():
+def check_disk_space(size: int = 0, *, folder: Path | None = None) -> None:
+    """Raise DiskFull if `size` more bytes would leave less than TIMBA_MIN_FREE_BYTES free.
+
+    With `folder`, also on the disk of this folder.
+    """
+    also = {} if folder is None else {"folder": _disk_of(folder)}
+    for disk in (_filled_disks() | also).values():
         spare = disk.free_bytes - disk.min_free_bytes
         if spare < 0:
             raise DiskFull

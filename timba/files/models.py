@@ -11,7 +11,21 @@ from django.db import models
 from timba.accounts.tenancy import ScopedManager, TenantModel, TenantQuerySet
 from timba.db.fields import OrderedJSONField
 from timba.db.search_keys import KEY_LENGTH_RATIO, SearchKeyField
+from timba.files.file_texts import FileText
 from timba.files.headers import MAX_HEADER
+from timba.files.ocr_jobs import OcrJob
+from timba.files.resumable.models import ResumableUpload  # noqa: F401 - Django looks for it here
+
+# Django finds all models of an app in this module.
+__all__ = [
+    "Derivative",
+    "ErasureHold",
+    "File",
+    "FileQuerySet",
+    "FileText",
+    "ImportProfile",
+    "OcrJob",
+]
 
 MAX_FILE_NAME = 255
 
@@ -19,13 +33,21 @@ MAX_FILE_NAME = 255
 class FileQuerySet(TenantQuerySet["File"]):
     """Files; those that are still being received or are deleted are visible to no one."""
 
+    def accepted(self) -> FileQuerySet:
+        """Filter by files that have been received, deleted or not."""
+        return self.exclude(status=File.Status.RECEIVING)
+
     def live(self) -> FileQuerySet:
         """Filter by files that have been accepted and not deleted."""
-        return self.filter(deleted_at__isnull=True).exclude(status=File.Status.RECEIVING)
+        return self.accepted().filter(deleted_at__isnull=True)
 
     def visible_to(self, user: Any) -> FileQuerySet:
         # A list of files does not show what each of them asks, which may be large.
         return super().visible_to(user).live().defer("asks")
+
+    def restorable_by(self, user: Any) -> FileQuerySet:
+        """Return what `visible_to` does, and deleted files: only the trash shows these."""
+        return super().visible_to(user).accepted().defer("asks")
 
 
 class File(TenantModel):
@@ -50,6 +72,13 @@ class File(TenantModel):
         TEMPERATURES = "temperatures"
         TALLY = "tally"
 
+    class LinkedBy(models.TextChoices):
+        """What a link to a log, or its absence, goes back to."""
+
+        USER = "user"
+        NAME = "name"
+        CODE = "code"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task_id = models.UUIDField(default=uuid.uuid4, editable=False)
     # Null only during the upload: the row is older than the form field that names the client.
@@ -62,6 +91,8 @@ class File(TenantModel):
     log = models.ForeignKey(
         "consignments.Log", on_delete=models.SET_NULL, null=True, related_name="files"
     )
+    # Empty as long as nobody has decided: then a photo's log may be found.
+    linked_by = models.CharField(max_length=10, choices=LinkedBy, blank=True, db_default="")
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -75,18 +106,29 @@ class File(TenantModel):
     storage_key = models.CharField(max_length=200)
     # The SHA-256 while this is the client's live temperature file with these bytes, else null.
     live_digest = models.CharField(max_length=64, null=True)
+    # The three parts of a photo's perceptual hash: see `timba.files.similar`.
+    phash_1 = models.PositiveIntegerField(null=True)
+    phash_2 = models.PositiveIntegerField(null=True)
+    phash_3 = models.PositiveIntegerField(null=True)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVING)
     progress = models.FloatField(default=0)
     # Of a long file while it is being read; afterwards its result has the number.
     rows_read = models.BigIntegerField(null=True)
     result = OrderedJSONField(null=True)
+    # Whether there are previews among the objects of its run.
+    has_preview = models.BooleanField(default=False)
     error = models.CharField(max_length=1000, blank=True)
     random_number = models.PositiveSmallIntegerField(default=1)
     uploaded_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(auto_now=True)
     processed_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    # Since when a deleted file is being erased: from then on it cannot be restored.
+    erasing_since = models.DateTimeField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     fencing_token = models.PositiveIntegerField(default=0)
@@ -114,6 +156,9 @@ class File(TenantModel):
     is_confirmed = models.BooleanField(default=False)
     # When that was recorded which a dry run does not record.
     recorded_at = models.DateTimeField(null=True)
+
+    # Of the text in which a search has found the file: see `timba.files.search`.
+    passage = ""
 
     unscoped = models.Manager.from_queryset(FileQuerySet)()  # type: ignore[misc]
     objects = ScopedManager["File"]()  # type: ignore[misc]
@@ -160,16 +205,26 @@ class File(TenantModel):
                 condition=models.Q(is_confirmed=False) | models.Q(dry_run=True),
                 name="only_dry_runs_are_confirmed",
             ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_by__isnull=True, erasing_since__isnull=True)
+                | models.Q(deleted_at__isnull=False),
+                name="only_deleted_files_are_erased",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "-uploaded_at", "-id"], name="file_by_client"),
             models.Index(fields=["client", "status", "deleted_at"], name="file_counts"),
+            models.Index(fields=["client", "sha256"], name="file_by_bytes"),
+            models.Index(fields=["client", "phash_1"], name="photo_by_hash_1"),
+            models.Index(fields=["client", "phash_2"], name="photo_by_hash_2"),
+            models.Index(fields=["client", "phash_3"], name="photo_by_hash_3"),
             models.Index(fields=["status", "uploaded_at"], name="file_by_status"),
             # Finds the next waiting file of the next client without reading the others.
             models.Index(fields=["queue", "client", "uploaded_at"], name="file_waiting"),
             # Null except for the few files being processed.
             models.Index(fields=["lease_until"], name="file_in_work"),
             models.Index(fields=["deleted_at", "sweep_failed_at"], name="file_trash"),
+            models.Index(fields=["client", "-deleted_at", "-id"], name="file_trash_by_client"),
         ]
 
     def __str__(self) -> str:
@@ -221,6 +276,8 @@ class Derivative(models.Model):
         REJECTS = "rejects"
         READINGS = "readings"
         ANNOTATED = "annotated"
+        PREVIEW_256 = "preview_256"
+        PREVIEW_1024 = "preview_1024"
 
     # The unique constraint, which begins with the file, is its index.
     file = models.ForeignKey(
@@ -228,6 +285,8 @@ class Derivative(models.Model):
     )
     run = models.PositiveIntegerField()
     is_current = models.BooleanField(default=False)
+    # One of these, or `page_<number>_<size>`: the preview of a page that was asked for; or
+    # `replaced_<pk>`: a preview that was begun, and that another one has replaced.
     role = models.CharField(max_length=20, choices=Role)
     storage_key = models.CharField(max_length=200)
     # Of the object, set when it is complete; those of earlier versions have neither.

@@ -26,6 +26,7 @@ from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.failpoints import failpoint
 from timba.files.events import file_event
+from timba.files.indexing import discard_other_texts, stage_text
 from timba.files.leases import (
     Run,
     WorkerStopping,
@@ -35,6 +36,8 @@ from timba.files.leases import (
     renewal_interval,
 )
 from timba.files.models import File, FileQuerySet
+from timba.files.ocr import request_ocr
+from timba.files.previews import previews_of
 from timba.files.processors.base import (
     FileRefused,
     Findings,
@@ -77,13 +80,15 @@ def _do_nothing() -> None:
 class _Outcome:
     """What reading a file resulted in.
 
-    `keep_objects` makes the objects that the run created the file's current ones. `lock` locks the
-    rows that have to be locked before the file's own.
+    `keep_objects` makes the objects that the run created the file's current ones, and `has_preview`
+    says whether previews are among them. `lock` locks the rows that have to be locked before the
+    file's own.
     """
 
     findings: Findings | None = None
     error: str = ""
     keep_objects: bool = False
+    has_preview: bool = False
     lock: Callable[[], None] = _do_nothing
 
 
@@ -185,10 +190,15 @@ def _run_processor(run: Run) -> _Outcome:
         output = processor.read(run)
     result = output if isinstance(output, ReadResult) else ReadResult(findings=output)
     findings = result.findings
+    stage_text(run, result.objects)
     if isinstance(processor, Stages):
         findings = processor.stage(run, result)
+    previews = previews_of(processor, run, result)
+    for role, content in previews.items():
+        with run.derive(role) as out:
+            out.write(content)
     lock = partial(processor.lock, findings) if isinstance(processor, Locks) else _do_nothing
-    return _Outcome(findings=findings, keep_objects=True, lock=lock)
+    return _Outcome(findings=findings, keep_objects=True, has_preview=bool(previews), lock=lock)
 
 
 @retry_on_deadlock
@@ -214,6 +224,9 @@ def _settle(rows: FileQuerySet, outcome: _Outcome, *, seconds: float) -> None:
         failpoint("processing.recorded")
         file.save()
         file.derivatives.update(is_current=_is_run(file.run))
+        discard_other_texts(file)
+        if not outcome.error:
+            request_ocr(file)
         with structlog.contextvars.bound_contextvars(request_id=file.request_id):
             publish(file_event(file.status.lower(), file, actor=None))
         failpoint("processing.event_written")
@@ -227,6 +240,7 @@ def _replace_result(file: File, outcome: _Outcome, *, seconds: float) -> None:
         file.read_as, file.next_read_as = file.next_read_as, None
     file.status = File.Status.FAILURE if outcome.error else File.Status.SUCCESS
     file.run = file.fencing_token if outcome.keep_objects else None
+    file.has_preview = outcome.has_preview
     if outcome.findings is not None:
         file.asks = clean_json(outcome.findings.get("asks"))
         file.result = {

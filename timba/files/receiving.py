@@ -34,7 +34,7 @@ from timba.failpoints import failpoint
 from timba.files.disk import check_disk_space
 from timba.files.entry import UploadRejected, check_name, check_size, quota_rejection
 from timba.files.events import file_event
-from timba.files.kinds import HEAD_BYTES, UnknownKind, detect
+from timba.files.kinds import HEAD_BYTES, Detected, UnknownKind, detect
 from timba.files.models import File
 from timba.files.processors.base import ObjectWriter
 from timba.files.registry import processors, sniffers
@@ -124,10 +124,7 @@ class Upload:
 
     def identify(self, *, kind: str | None = None) -> None:
         """Detect the file's kind; raise UploadRejected where it is unknown or not `kind`."""
-        try:
-            detected = detect(name=self.name, head=self._head, requested=kind, sniffers=sniffers())
-        except UnknownKind as reason:
-            raise UploadRejected(self.name, f"“{self.name}” is not accepted: {reason}") from reason
+        detected = identify(self.name, self._head, kind=kind)
         self.row.kind, self.row.media_type = detected.kind, detected.media_type
 
     def close(self) -> None:
@@ -149,6 +146,14 @@ class Upload:
             self.store_is_unavailable = isinstance(error, StorageUnavailable)
             _log.exception("storage_unavailable")
             raise Unavailable(STORAGE_UNAVAILABLE) from error
+
+
+def identify(name: str, head: bytes, *, kind: str | None = None) -> Detected:
+    """Return the kind of a file that begins so; raise UploadRejected as `Upload.identify` does."""
+    try:
+        return detect(name=name, head=head, requested=kind, sniffers=sniffers())
+    except UnknownKind as reason:
+        raise UploadRejected(name, f"“{name}” is not accepted: {reason}") from reason
 
 
 class UploadsDoNotFit(QuotaExceeded):

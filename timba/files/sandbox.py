@@ -26,10 +26,17 @@ import structlog
 from django.conf import settings
 
 from timba.failpoints import failpoint
-from timba.files.processors.base import FileRefused, Findings, Job, Processor, ReadResult, Stages
+from timba.files.processors.base import (
+    FileRefused,
+    Findings,
+    Processor,
+    ReadResult,
+    Stages,
+    WatchedSource,
+)
 from timba.files.protections import missing_protections
 from timba.files.registry import processors
-from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES, READY
+from timba.files.sandbox_child import MAX_OBJECT_BYTES, MAX_RESPONSE_BYTES, OCR_MODULE, READY
 from timba.isolated_python import isolated_python
 from timba.metrics import SANDBOX_KILLS
 
@@ -50,6 +57,7 @@ CRASHED: Final = "It is damaged in a way that made reading it impossible."
 INTERRUPTED: Final = "Reading it was cut off twice. The file is safe; try again."
 _FILES_PER_CHILD: Final = 200
 _POLL_SECONDS: Final = 0.5
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS")
 _START_CHILD: Final = "from timba.files.sandbox_child import main; main()"
 # How long a child may take to start, on a machine that is very busy.
 _START_SECONDS: Final = 120.0
@@ -69,27 +77,30 @@ class _ChildKilled(Exception):
 
 
 class _Child:
-    """A child process that has loaded all sandboxed processors."""
+    """A child process that has loaded all sandboxed processors, or `languages` for OCR."""
 
-    def __init__(self) -> None:
-        sandboxed = [p for p in processors().values() if p.sandboxed]
+    def __init__(self, languages: str = "") -> None:
         missing = ",".join(missing_protections())
-        readers = [reader for p in sandboxed for reader in (p.read, *_extra_readers(p))]
-        modules = sorted({reader.__module__ for reader in readers})
+        modules = [OCR_MODULE] if languages else _processor_modules()
+        self.languages = languages
         self.channel, child_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with child_channel:
             self.process = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
-                [*isolated_python(_START_CHILD), missing, *modules],
+                [*isolated_python(_START_CHILD), missing, languages, *modules],
                 stdin=child_channel.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=dict.fromkeys(_ONE_THREAD, "1"),
                 cwd="/",
                 start_new_session=True,
             )
         self.files_read = 0
         self.is_ready = False
         failpoint("sandbox.child_started")
+
+    def can_be_used(self, languages: str) -> bool:
+        is_alive = self.process.poll() is None
+        return is_alive and self.files_read < _FILES_PER_CHILD and self.languages == languages
 
     def send_request(self, request: dict[str, Any], *files: IO[bytes]) -> None:
         self.files_read += 1
@@ -106,29 +117,40 @@ class _Child:
         self.process.wait()
 
 
-def read_in_sandbox(processor: Processor, job: Job, *, extra: bytes = b"") -> ReadResult:
+def read_in_sandbox(
+    processor: Processor, source: WatchedSource, *, extra: bytes = b""
+) -> ReadResult:
     """Run `processor.read` in the child over the file and the `extra` input.
 
     Raises FileRefused with its reason or a limit, and SandboxUnavailable.
     """
-    return run_in_sandbox(processor.read, job, extra=extra)
+    return run_in_sandbox(processor.read, source, extra=extra)
 
 
 def run_in_sandbox(
-    function: Callable[[Any], Findings | ReadResult], job: Job, *, extra: bytes = b""
+    function: Callable[[Any], Findings | ReadResult],
+    source: WatchedSource,
+    *,
+    extra: bytes = b"",
+    cpu_seconds: int | None = None,
+    languages: str = "",
 ) -> ReadResult:
-    """Run a processor's `read`, or one of its `extra_readers`, over the file and the `extra` input.
+    """Run a processor's `read`, `draw` or one of its `extra_readers` over the file and `extra`.
 
-    Raises FileRefused, and SandboxUnavailable.
+    `cpu_seconds` is how many it may take; by default, that depends on the size of the file. With
+    `languages`, `+` between them, it is a function of OCR_MODULE, and runs in a child that has
+    loaded them and no processor. Raises FileRefused, and SandboxUnavailable.
     """
-    if job.size > MAX_BYTES:
+    if source.size > MAX_BYTES:
         raise FileRefused(TOO_LARGE)
+    if cpu_seconds is None:
+        cpu_seconds = cpu_seconds_for(source.size)
     try:
-        return _run_once(function, job, extra)
+        return _run_once(function, source, extra, cpu_seconds, languages)
     except _ChildKilled:
         _log.warning("sandbox_killed")
     try:
-        return _run_once(function, job, extra)
+        return _run_once(function, source, extra, cpu_seconds, languages)
     except _ChildKilled:
         raise FileRefused(INTERRUPTED) from None
 
@@ -146,19 +168,30 @@ def cpu_seconds_for(size: int) -> int:
     return min(_MIN_CPU_SECONDS + _CPU_SECONDS_PER_MEGABYTE * size // 1024**2, MAX_CPU_SECONDS)
 
 
-def _extra_readers(processor: Processor) -> tuple[Callable[[Any], ReadResult], ...]:
-    return processor.extra_readers if isinstance(processor, Stages) else ()
+def _processor_modules() -> list[str]:
+    sandboxed = [p for p in processors().values() if p.sandboxed]
+    return sorted({reader.__module__ for p in sandboxed for reader in _readers(p)})
+
+
+def _readers(processor: Processor) -> tuple[Callable[[Any], Findings | ReadResult], ...]:
+    staging = processor.extra_readers if isinstance(processor, Stages) else ()
+    drawing = () if processor.draw is None else (processor.draw,)
+    return processor.read, *staging, *drawing
 
 
 def _run_once(
-    function: Callable[[Any], Findings | ReadResult], job: Job, extra: bytes
+    function: Callable[[Any], Findings | ReadResult],
+    source: WatchedSource,
+    extra: bytes,
+    cpu_seconds: int,
+    languages: str,
 ) -> ReadResult:
     child: _Child | None = getattr(_local, "child", None)
-    if child is None or child.process.poll() is not None or child.files_read >= _FILES_PER_CHILD:
+    if child is None or not child.can_be_used(languages):
         close_sandbox()
-        child = _local.child = _Child()
+        child = _local.child = _Child(languages)
     try:
-        response, objects = _exchange(child, function, job, extra)
+        response, objects = _exchange(child, function, source, extra, cpu_seconds)
     except BaseException as error:
         SANDBOX_KILLS.labels(_kill_reason(error)).inc()
         close_sandbox()
@@ -171,17 +204,21 @@ def _run_once(
 
 
 def _exchange(
-    child: _Child, function: Callable[[Any], Findings | ReadResult], job: Job, extra: bytes
+    child: _Child,
+    function: Callable[[Any], Findings | ReadResult],
+    source: WatchedSource,
+    extra: bytes,
+    cpu_seconds: int,
 ) -> _Response:
     request = {
         "module": function.__module__,
         "function": function.__qualname__,
-        "name": job.name,
-        "size": job.size,
-        "cpu_seconds": cpu_seconds_for(job.size),
+        "name": source.name,
+        "size": source.size,
+        "cpu_seconds": cpu_seconds,
     }
     # Unnamed copies: the child can read the file from any store, and nothing else in that store.
-    with job.open() as stored, _unnamed_file() as copy, _unnamed_file() as extra_file:
+    with source.open() as stored, _unnamed_file() as copy, _unnamed_file() as extra_file:
         shutil.copyfileobj(stored, copy)
         copy.flush()
         extra_file.write(extra)
@@ -193,32 +230,32 @@ def _exchange(
             raise _exit_reason(child) from None
         failpoint("sandbox.request_sent")
         if not child.is_ready:
-            _wait_until_ready(child, job)
-        return _receive_response(child, job)
+            _wait_until_ready(child, source)
+        return _receive_response(child, source)
 
 
 def _unnamed_file() -> IO[bytes]:
     return tempfile.TemporaryFile(dir=settings.TIMBA_DATA_DIR)
 
 
-def _wait_until_ready(child: _Child, job: Job) -> None:
-    _receive_chunk(child, job, time.monotonic() + _START_SECONDS, count=len(READY))
+def _wait_until_ready(child: _Child, source: WatchedSource) -> None:
+    _receive_chunk(child, source, time.monotonic() + _START_SECONDS, count=len(READY))
     child.is_ready = True
 
 
-def _receive_response(child: _Child, job: Job) -> _Response:
+def _receive_response(child: _Child, source: WatchedSource) -> _Response:
     """Receive one line of JSON and the objects whose sizes it lists."""
     deadline = time.monotonic() + WALL_CLOCK_SECONDS
     received = bytearray()
     while (end := received.find(b"\n")) < 0:
         if len(received) > MAX_RESPONSE_BYTES:
             raise FileRefused(CRASHED)
-        received += _receive_chunk(child, job, deadline)
+        received += _receive_chunk(child, source, deadline)
     response = _parse_response(bytes(received[:end]))
     del received[: end + 1]
     sizes: dict[str, int] = response.get("sizes", {})
     while len(received) < sum(sizes.values()):
-        received += _receive_chunk(child, job, deadline)
+        received += _receive_chunk(child, source, deadline)
     objects, start = {}, 0
     for name, size in sizes.items():
         objects[name] = bytes(received[start : start + size])
@@ -226,14 +263,16 @@ def _receive_response(child: _Child, job: Job) -> _Response:
     return response, objects
 
 
-def _receive_chunk(child: _Child, job: Job, deadline: float, count: int = 64 * 1024) -> bytes:
+def _receive_chunk(
+    child: _Child, source: WatchedSource, deadline: float, count: int = 64 * 1024
+) -> bytes:
     """Return the next bytes, at most `count`, and renew the lease while waiting for them."""
     child.channel.settimeout(_POLL_SECONDS)
     while time.monotonic() <= deadline:
         try:
             chunk = child.channel.recv(count)
         except TimeoutError:
-            job.progress(0.5)
+            source.progress(0.5)
             continue
         except OSError:
             chunk = b""

@@ -27,6 +27,7 @@ from timba.files.sandbox_limits import lock_down
 
 # Sent once, before the first request is read: until then, no file is at fault.
 READY: Final = b"\n"
+OCR_MODULE: Final = "timba.files.processors.ocr"
 MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 768 * 1024 * 1024
@@ -57,11 +58,14 @@ class _Source:
 def main() -> None:
     """Serve requests until the parent closes the channel.
 
-    The first argument lists the protections that this machine is known to lack, the others are the
-    modules of the processors.
+    The first argument lists the protections that this machine is known to lack. The second names
+    the languages of OCR: their data is loaded before files are out of reach. The others are the
+    modules of the readers.
     """
-    missing, *names = sys.argv[1:]
+    missing, languages, *names = sys.argv[1:]
     modules = {name: importlib.import_module(name) for name in names}
+    if languages:
+        modules[OCR_MODULE].load_languages(languages)
     _preload_lazy_modules()
     with socket.socket(fileno=0) as channel:
         _drop_rights(known_missing=missing.split(","))

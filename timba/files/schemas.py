@@ -26,8 +26,11 @@ _RESULT: Final = {
     "format": "JPEG",
     "taken_at": "2026-03-02T08:10:44",
     "camera": "Pixel 8",
-    "has_gps": False,
+    "has_gps": True,
+    "latitude": 56.946285,
+    "longitude": 24.105078,
     "phash": "d1c4a59b6e2f3087",
+    "linked_by": None,
 }
 _ABOUT_STATUS: Final = "PENDING until the file is processed, then SUCCESS or FAILURE."
 _ABOUT_PROGRESS: Final = "Part of the processing that is done, from 0 to 1."
@@ -39,8 +42,13 @@ _ABOUT_RESULT: Final = (
     "What processing found; null until then. A temperature file that is read again keeps its "
     "result until the new one stands. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
-    "`format`, `taken_at`, `camera`, `has_gps` and `phash` (a perceptual hash); documents `pages`, "
-    "`title`, `author`, `created_at` and `text_chars`; texts `encoding`, `lines`, `words`, "
+    "`format`, `taken_at`, `camera`, `has_gps`, `latitude` and `longitude` (degrees; null unless "
+    "`has_gps`), `phash` (a perceptual hash) and `linked_by` "
+    "(`name` or `code`, where the name or a code in the picture is the barcode of the log "
+    "`log_id`; null where a user has linked it, or there is no log); documents `pages`, "
+    "`title`, `author`, `created_at` and `text_chars`; both add `ocr` where pictures were read: "
+    "`pages` and `words` that were, `languages` (Tesseract's codes) and `note` (what was not read "
+    "and why, or null); texts `encoding`, `lines`, `words`, "
     "`chars` and `preview`; temperatures `rows`, `accepted`, `rejected`, `cities`, `first_at`, "
     "`last_at`, `min_temp` and `max_temp` (°C) and `rejects_kept` (rejected lines to download); "
     "tallies `rows`, `accepted` (new logs), `rejected`, `unchanged` (logs that exist already), "
@@ -54,6 +62,11 @@ _ABOUT_RESULT: Final = (
 )
 _ABOUT_DRY_RUN: Final = (
     "True for a tally that was only read, as long as its logs are not recorded; else absent."
+)
+_ABOUT_PASSAGE: Final = (
+    "In a list that is searched with `q`: the part of the file's text around the first match, as "
+    "plain text, up to some 160 characters; absent where only the name matches. On a page with "
+    "many very long texts, it may be the beginning of the text instead."
 )
 _ABOUT_ERROR: Final = (
     "Why processing failed, in a sentence; else null. With SUCCESS it is why a temperature file "
@@ -87,8 +100,19 @@ class FileSchema(TypedDict):
         datetime | None, "When processing ended (UTC, ISO 8601); null until then.", UPDATED
     ]
     file_url: Annotated[str, "Path to download the bytes from.", f"/api/files/{FILE_ID}/content/"]
-    preview_url: Annotated[str | None, "Path of a preview; null where there is none.", None]
+    preview_url: Annotated[
+        str | None,
+        "Path of a preview, to which `?size=256` may be added; null where there is none.",
+        f"/api/files/{FILE_ID}/preview/",
+    ]
     dry_run: NotRequired[Annotated[bool, _ABOUT_DRY_RUN, True]]
+    deleted_at: NotRequired[
+        Annotated[datetime, "When it was deleted (UTC, ISO 8601); absent unless it is.", UPDATED]
+    ]
+    deleted_by: NotRequired[
+        Annotated[int | None, "Id of the user who deleted it; null once deleted, or if unknown.", 3]
+    ]
+    passage: NotRequired[Annotated[str, _ABOUT_PASSAGE, "…forty logs of larch for the mill…"]]
 
 
 class TaskSchema(TypedDict):
@@ -172,6 +196,14 @@ def serialize_profile(profile: ImportProfile) -> ImportProfileSchema:
     )
 
 
+def _result(file: File) -> dict[str, Any] | None:
+    result: dict[str, Any] | None = file.result
+    if result is None or file.kind != File.Kind.PHOTO:
+        return result
+    is_found = file.log_id is not None and file.linked_by != File.LinkedBy.USER
+    return {**result, "linked_by": file.linked_by or None if is_found else None}
+
+
 def serialize_file(file: File) -> FileSchema:
     """Return the representation of a file."""
     data = FileSchema(
@@ -186,7 +218,7 @@ def serialize_file(file: File) -> FileSchema:
         processed=file.processed,
         progress=file.progress,
         rows_read=file.rows_read,
-        result=file.result,
+        result=_result(file),
         error=file.error or None,
         consignment_id=file.consignment_id,
         log_id=file.log_id,
@@ -194,10 +226,15 @@ def serialize_file(file: File) -> FileSchema:
         uploaded_at=file.uploaded_at,
         processed_at=file.processed_at,
         file_url=f"/api/files/{file.pk}/content/",
-        preview_url=None,
+        preview_url=f"/api/files/{file.pk}/preview/" if file.has_preview else None,
     )
     if file.dry_run:
         data["dry_run"] = True
+    if file.deleted_at is not None:
+        data["deleted_at"] = file.deleted_at
+        data["deleted_by"] = file.deleted_by_id
+    if file.passage:
+        data["passage"] = file.passage
     return data
 
 
@@ -208,6 +245,6 @@ def serialize_task(file: File) -> TaskSchema:
         status=cast("Status", file.status),
         progress=file.progress,
         rows_read=file.rows_read,
-        result=file.result,
+        result=_result(file),
         error=file.error or None,
     )

@@ -14,7 +14,8 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ from timba.files.processors.base import ObjectWriter
 
 # Too large to be stored inline in an inode: the probe needs a free block of the disk.
 _PROBE_BYTES: Final = 4096
+# Objects that are looked up at a time.
+_LOOKUPS: Final = 16
 # The directory of incomplete objects in a LocalStorage.
 UNFINISHED: Final = "unfinished"
 # The keys that `new_key` returns.
@@ -49,6 +52,10 @@ class StoredObject:
     key: str
     size: int
     modified_at: datetime
+
+
+# What callers are told where bytes that are stored cannot be read.
+UNREACHABLE: Final = "The stored bytes cannot be reached just now. Try again in a moment."
 
 
 class StorageUnavailable(OSError):
@@ -90,6 +97,18 @@ class ObjectStore(Protocol):
 def store() -> ObjectStore:
     """Return the object store that STORAGES configures."""
     return cast("ObjectStore", default_storage)
+
+
+@outside_transactions
+def find_missing(keys: Iterable[str]) -> set[str]:
+    """Return the keys without an object; several are looked up at a time. Raises OSError."""
+    keys = list(keys)
+    pool = ThreadPoolExecutor(_LOOKUPS)
+    try:
+        found = pool.map(store().exists, keys)
+        return {key for key, exists in zip(keys, found, strict=True) if not exists}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class LocalStorage(Storage):

@@ -23,7 +23,7 @@ from timba.accounts.subscriptions import lock_subscription
 from timba.db.errors import is_database_outage, is_serialization_failure
 from timba.db.transactions import retry_on_deadlock
 from timba.failpoints import failpoint
-from timba.files.erasure import erasure_is_held
+from timba.files.erasure import begin_erasure, erasure_is_held, expired_files
 from timba.files.leases import lost_files, waiting_files
 from timba.files.models import Derivative, File
 from timba.files.processing import fail_lost_file
@@ -52,7 +52,7 @@ def sweep_files(*, stopping: Any = None) -> None:
         _sweep(_batch(lost_files(), due="lease_until"), _fail_lost_file, stopping)
         _sweep(_batch(_abandoned_uploads(), due="touched_at"), _delete_upload, stopping)
         _sweep(_batch(_orphaned_derivatives(), due="created_at"), _delete_derivative, stopping)
-        _sweep(_batch(_expired_trash(), due="deleted_at"), _delete_file, stopping)
+        _sweep(_batch(expired_files(), due="deleted_at"), _delete_file, stopping)
     except (StorageUnavailable, ImproperlyConfigured):
         _log.warning("storage_unavailable", exc_info=True)
     _run_purges()
@@ -156,12 +156,11 @@ def _delete_derivative(derivative: Derivative) -> None:
     derivative.delete()
 
 
-def _expired_trash() -> models.QuerySet[File]:
-    retention = timedelta(days=settings.TIMBA_TRASH_DAYS)
-    return File.unscoped.filter(~erasure_is_held(), deleted_at__lt=timezone.now() - retention)
-
-
 def _delete_file(file: File) -> None:
+    """Erase the objects of a file, then its row, unless it was restored meanwhile."""
+    if not begin_erasure(file):
+        return
+    failpoint("sweeping.erasure_begun")
     for derivative in file.derivatives.all():
         _delete_derivative(derivative)
     failpoint("sweeping.derivatives_erased")

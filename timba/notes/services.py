@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from django.db import transaction
 
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
+from timba.consignments.deletion import DeletionHook, Links
 from timba.consignments.models import Consignment, Log, lock_targets
 from timba.db.transactions import apply_changes, retry_on_deadlock, write_transaction
 from timba.errors import Invalid, NotFound
@@ -18,6 +19,7 @@ from timba.notes.models import MAX_TITLE, Note
 
 # An event contains the whole note; brokers reject messages above about a megabyte.
 MAX_CONTENT_BYTES = 200_000
+_BATCH: Final = 500
 
 
 class NoteChanges(TypedDict, total=False):
@@ -76,16 +78,35 @@ def delete_note(*, actor: User, note: Note) -> None:
         publish(event)
 
 
-def unlink_notes(*, actor: User, consignment: Consignment, log: Log | None = None) -> list[Event]:
+def unlink_notes(
+    *, actor: User, consignment: Consignment, log: Log | None = None
+) -> tuple[Links, list[Event]]:
     """Unlink the notes of a consignment that is being deleted; logs have no notes.
 
-    This is a deletion hook: see `consignments.deletion`, which publishes the returned events.
+    A link is the id of a note.
     """
     if log is not None:
-        return []
+        return [], []
     notes = list(Note.unscoped.select_for_update().filter(consignment=consignment).order_by("pk"))
+    return [note.pk for note in notes], _link_notes(notes, None, actor=actor)
+
+
+def relink_notes(*, actor: User, consignment: Consignment, links: Links) -> list[Event]:
+    """Link the notes that still belong to no consignment."""
+    notes = Note.unscoped.filter(client_id=consignment.client_id, consignment=None)
+    found = [
+        note
+        for start in range(0, len(links), _BATCH)
+        for note in notes.filter(pk__in=links[start : start + _BATCH])
+        .select_for_update()
+        .order_by("pk")
+    ]
+    return _link_notes(found, consignment, actor=actor)
+
+
+def _link_notes(notes: list[Note], consignment: Consignment | None, *, actor: User) -> list[Event]:
     for note in notes:
-        note.consignment = None
+        note.consignment = consignment
         note.save(update_fields=["consignment", "updated_at"])
     return [note_event("update", note, actor=actor) for note in notes]
 
@@ -103,3 +124,6 @@ def _check(note: Note) -> None:
         )
     if note.consignment is not None and note.consignment.client_id != note.client_id:
         raise NotFound("There is no such consignment.")
+
+
+DELETION_HOOK: Final = DeletionHook(app_label="notes", unlink=unlink_notes, relink=relink_notes)

@@ -59,10 +59,14 @@ BACKED_UP: Final = (
     "places.city",
     "consignments.consignment",
     "consignments.log",
+    "consignments.deletedconsignment",
+    "consignments.deletedlog",
     "consignments.barcodecounter",
     "notes.note",
     "files.file",
     "files.derivative",
+    "files.filetext",
+    "files.ocrjob",
     "files.importprofile",
     "temperatures.citytotals",
     "temperatures.dataversion",
@@ -79,6 +83,7 @@ LEFT_OUT: Final = {
     "api.healthprobe": "holds nothing",
     "events.processlease": "belongs to a running process",
     "files.erasurehold": "belongs to a running process",
+    "files.resumableupload": "names bytes that have not been accepted yet",
 }
 
 

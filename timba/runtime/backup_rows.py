@@ -55,6 +55,8 @@ class BackupRows:
         conditions = {
             "files.file": self._is_kept(),
             "files.derivative": HAS_OBJECT & self._is_kept("file__"),
+            "files.filetext": Q(file__run=F("run")) & self._is_kept("file__"),
+            "files.ocrjob": self._is_kept("file__"),
             "temperatures.citytotals": Q(file__run=F("run")) & self._is_kept("file__"),
             "api.idempotentrequest": Q(response_status__isnull=False),
         }
@@ -63,7 +65,8 @@ class BackupRows:
     def _is_kept(self, file: str = "") -> Q:
         is_accepted = ~Q(**{f"{file}status": File.Status.RECEIVING})
         is_live = Q(**{f"{file}deleted_at__isnull": True})
-        return is_accepted & (is_live | Q(**{f"{file}deleted_at__gt": self._due}))
+        is_whole = Q(**{f"{file}erasing_since__isnull": True})
+        return is_accepted & is_whole & (is_live | Q(**{f"{file}deleted_at__gt": self._due}))
 
 
 def _read(model: type[Model], condition: Q, *columns: str) -> Iterator[Sequence[Any]]:

@@ -6,18 +6,18 @@ Keys are spread over 256 directories, which are compared one by one, so that mem
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from django.conf import settings
 from django.core.management.base import OutputWrapper
 from django.db.models import Q
 from django.utils import timezone
 
 from timba.errors import Conflict
 from timba.files.models import HAS_OBJECT, Derivative, File
+from timba.files.previews import is_preview, mend_preview
 from timba.files.registry import processors
+from timba.files.sandbox import SandboxUnavailable
 from timba.files.services import process_again
 from timba.files.storage import (
     KEY_PATTERN,
@@ -93,7 +93,8 @@ def _finding(row: File | Derivative, what: str) -> Finding:
     sentence, key = f"{_describe_object(row)} {what}.", f"Its key is {row.storage_key}."
     if isinstance(row, File):
         return Finding(sentence=f"{sentence} {_FROM_BACKUP} {key}")
-    return Finding(sentence=f"{sentence} {key}", mend=partial(_derive_again, row.file))
+    mend = partial(_make_preview, row) if is_preview(row) else partial(_derive_again, row.file)
+    return Finding(sentence=f"{sentence} {key}", mend=mend)
 
 
 def _describe_object(row: File | Derivative) -> str:
@@ -110,13 +111,20 @@ def _derive_again(file: File) -> str:
     return "The file is processed again, by the next free worker."
 
 
+def _make_preview(derivative: Derivative) -> str:
+    """Make a preview again, which changes no result."""
+    try:
+        is_made = mend_preview(derivative)
+    except SandboxUnavailable:
+        raise Conflict from None
+    return "It was made again." if is_made else "It was forgotten: it cannot be made again."
+
+
 def _rows_with_objects(keys: Q) -> Iterator[File | Derivative]:
-    """Yield the rows whose object must be there: of those in the trash, until it is due."""
-    due = timezone.now() - timedelta(days=settings.TIMBA_TRASH_DAYS)
-    files = File.unscoped.filter(keys).exclude(status=File.Status.RECEIVING)
-    yield from files.exclude(deleted_at__lt=due).order_by("storage_key").iterator()
-    derivatives = Derivative.objects.filter(keys & HAS_OBJECT)
-    derivatives = derivatives.exclude(file__deleted_at__lt=due)
+    """Yield the rows whose object must be there: of those in the trash, until they are erased."""
+    files = File.unscoped.accepted().filter(keys, erasing_since__isnull=True)
+    yield from files.order_by("storage_key").iterator()
+    derivatives = Derivative.objects.filter(keys & HAS_OBJECT, file__erasing_since__isnull=True)
     yield from derivatives.select_related("file").order_by("storage_key").iterator()
 
 
@@ -127,8 +135,9 @@ def _within(directory: str) -> Q:
 
 def _still_names(row: File | Derivative) -> bool:
     if isinstance(row, File):
-        return File.unscoped.filter(pk=row.pk).exists()
-    return Derivative.objects.filter(HAS_OBJECT, pk=row.pk).exists()
+        return File.unscoped.filter(pk=row.pk, erasing_since__isnull=True).exists()
+    named = Derivative.objects.filter(HAS_OBJECT, file__erasing_since__isnull=True)
+    return named.filter(pk=row.pk).exists()
 
 
 def _orphans(directory: str, stored: dict[str, StoredObject]) -> list[str]:

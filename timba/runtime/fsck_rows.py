@@ -15,13 +15,18 @@ from django.utils import timezone
 
 from timba.accounts.models import User
 from timba.consignments.barcode_text import barcode_key
-from timba.consignments.models import Consignment, Log
+from timba.consignments.models import Consignment, DeletedConsignment, DeletedLog, Log
 from timba.consignments.services import count_logs, recount_consignment
 from timba.errors import Conflict
+from timba.files.indexing import files_without_text, index_file
 from timba.files.leases import lost_files
 from timba.files.models import File
+from timba.files.processors.base import FileRefused
 from timba.files.registry import processors
+from timba.files.resumable.models import ResumableUpload
+from timba.files.resumable.purging import purge_expired
 from timba.files.services import process_again
+from timba.files.storage import FileDamaged
 from timba.files.sweeping import ABANDONED_AFTER, sweep_files
 from timba.files.usage import find_wrong_counts, recount
 from timba.notes.models import Note
@@ -40,10 +45,13 @@ def check_rows(*, deep: bool) -> Iterator[Finding]:
         yield from _damage(deep=deep)
     yield from _foreign_rows()
     yield from _wrong_consignments()
+    yield from _ids_in_use_again()
     yield from _barcodes_without_key()
     yield from _wrong_usage()
     yield from _unswept_files()
+    yield from _unswept_parts()
     yield from _wrong_digests()
+    yield from _missing_texts()
     yield from _wrong_city_totals()
     yield from _staged_totals()
 
@@ -63,10 +71,12 @@ def _foreign_rows() -> Iterator[Finding]:
     """Yield rows that refer to rows of another client."""
     references: list[tuple[QuerySet[Any], str]] = [
         (Log.unscoped.all(), "consignment"),
+        (DeletedLog.unscoped.all(), "consignment"),
         (Note.unscoped.all(), "consignment"),
         (File.unscoped.all(), "consignment"),
         (File.unscoped.all(), "log"),
         (CityTotals.unscoped.all(), "file"),
+        (ResumableUpload.unscoped.all(), "file"),
         (User.unscoped.filter(role__client__isnull=False), "role"),
     ]
     for rows, parent in references:
@@ -82,24 +92,34 @@ def _foreign_rows() -> Iterator[Finding]:
 
 
 def _wrong_consignments() -> Iterator[Finding]:
-    counted = Consignment.unscoped.annotate(
-        logs_found=Count("logs"), volume_found=Coalesce(Sum("logs__volume"), Decimal(0))
-    )
-    wrong = counted.exclude(log_count=F("logs_found"), volume=F("volume_found"))
-    for consignment in wrong.order_by("pk").iterator():
-        count, volume = count_logs(consignment)
-        if (count, volume) != (consignment.log_count, consignment.volume):
-            yield Finding(
-                sentence=f"The consignment {consignment.pk} of client {consignment.client_id} "
-                f"says {consignment.log_count} logs with {consignment.volume} m³, and has {count} "
-                f"with {volume} m³.",
-                mend=partial(_recount, consignment),
-            )
+    for model in (Consignment, DeletedConsignment):
+        counted = model.unscoped.annotate(
+            logs_found=Count("logs"), volume_found=Coalesce(Sum("logs__volume"), Decimal(0))
+        )
+        wrong = counted.exclude(log_count=F("logs_found"), volume=F("volume_found"))
+        for consignment in wrong.order_by("pk").iterator():
+            count, volume = count_logs(consignment)
+            if (count, volume) != (consignment.log_count, consignment.volume):
+                yield Finding(
+                    sentence=f"The {model._meta.verbose_name} {consignment.pk} of client "
+                    f"{consignment.client_id} says {consignment.log_count} logs with "
+                    f"{consignment.volume} m³, and has {count} with {volume} m³.",
+                    mend=partial(_recount, consignment),
+                )
 
 
-def _recount(consignment: Consignment) -> str:
+def _recount(consignment: Consignment | DeletedConsignment) -> str:
     recount_consignment(consignment)
     return "Its totals were corrected."
+
+
+def _ids_in_use_again() -> Iterator[Finding]:
+    """Yield deleted rows whose ids other rows have, so that they cannot be restored."""
+    for model, deleted in ((Consignment, DeletedConsignment), (Log, DeletedLog)):
+        both = deleted.unscoped.filter(pk__in=model.unscoped.values("pk")).order_by("pk")
+        for pk in both.values_list("pk", flat=True).iterator():
+            noun = model._meta.verbose_name
+            yield Finding(sentence=f"There is a {noun} {pk}, and a deleted one with the same id.")
 
 
 def _barcodes_without_key() -> Iterator[Finding]:
@@ -166,6 +186,25 @@ def _sweep(rows: QuerySet[File]) -> str:
     return "A sweep has ended it."
 
 
+def _unswept_parts() -> Iterator[Finding]:
+    """Yield unfinished resumable uploads that should have been deleted long ago."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    rows = ResumableUpload.unscoped.filter(expires_at__lt=long_ago)
+    for upload in rows.order_by("expires_at").iterator():
+        yield Finding(
+            sentence=f"The upload {upload.pk} (“{upload.name}” of client {upload.client_id}) has "
+            "expired, and no sweep has deleted it: is a worker running on the machine that has it?",
+            mend=partial(_purge_upload, rows.filter(pk=upload.pk)),
+        )
+
+
+def _purge_upload(rows: QuerySet[ResumableUpload]) -> str:
+    purge_expired()
+    if rows.exists():
+        raise Conflict
+    return "It was deleted."
+
+
 def _wrong_digests() -> Iterator[Finding]:
     """Yield files that could be accepted twice, or that keep others from being accepted."""
     once = [kind for kind, processor in processors().items() if processor.counts_once]
@@ -200,6 +239,28 @@ def _mark_as_counted(file: File) -> str:
 def _mark_as_uncounted(file: File) -> str:
     File.unscoped.filter(pk=file.pk).update(live_digest=None)
     return "They are accepted from now on."
+
+
+def _missing_texts() -> Iterator[Finding]:
+    """Yield that live files are not found by their text, in one sentence: there may be many."""
+    files = files_without_text().filter(deleted_at__isnull=True)
+    if count := files.count():
+        yield Finding(
+            sentence=f"Files whose text is not kept: {count:,}. They are found by their names "
+            "only; `timba index_texts` reads them.",
+            mend=partial(_index, files),
+        )
+
+
+def _index(files: QuerySet[File]) -> str:
+    for file in files.order_by("pk"):
+        try:
+            index_file(file)
+        except (FileRefused, FileDamaged, OSError):
+            continue
+    if files.exists():
+        raise Conflict
+    return "They were read again for it."
 
 
 def _wrong_city_totals() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The processes of an installation: the web server, the workers and the relay."""
+"""The processes of an installation: the web server, the workers, the relay and OCR."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from django.conf import settings
 from django.core.management import CommandError
 
+from timba.files.ocr import why_ocr_is_off
 from timba.files.processors.base import BULK, FAST
 from timba.installation import IMPORT_PATH
 from timba.runtime.supervisor import ProcessSpec
@@ -43,10 +44,12 @@ def processes(*, only: Collection[str] = ()) -> list[ProcessSpec]:
 def _all_processes() -> list[ProcessSpec]:
     """With a broker, Celery's workers and beat replace the embedded worker."""
     timba = (*_PYTHON, "timba")
-    relay = ProcessSpec(name="relay", command=(*timba, "relay"))
+    others = [ProcessSpec(name="relay", command=(*timba, "relay"))]
+    if not why_ocr_is_off():
+        others.append(ProcessSpec(name="ocr", command=(*timba, "ocr")))
     if settings.BROKER_URL:
-        return [_web(), *_celery(), relay]
-    return [_web(), ProcessSpec(name="worker", command=(*timba, "work")), relay]
+        return [_web(), *_celery(), *others]
+    return [_web(), ProcessSpec(name="worker", command=(*timba, "work")), *others]
 
 
 def _web() -> ProcessSpec:

@@ -138,6 +138,8 @@ class RequestBody:
 
     async def read(self) -> bytes:
         """Return the next chunk, empty only at the end; raise BodyTooSlow or Disconnected."""
+        if self.failure is not None:
+            raise self.failure
         while not self.is_complete:
             begin = time.monotonic()
             try:
@@ -157,12 +159,10 @@ class RequestBody:
                 return chunk
         return b""
 
-    async def read_up_to(self, size: int) -> bytes:
-        """Return the rest of the body, or a little more than `size` bytes if it is larger."""
-        content = bytearray()
+    async def read_into(self, content: bytearray, size: int) -> None:
+        """Read until `content` has a little more than `size` bytes, or the body ends."""
         while len(content) <= size and (chunk := await self.read()):
             content += chunk
-        return bytes(content)
 
     async def copy_to(self, stream: BodyStream) -> None:
         """Copy the rest to `stream`, which a thread reads; pass failures on to that thread."""

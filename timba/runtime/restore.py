@@ -24,9 +24,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, Model
 
 from timba.accounts.models import Client, User
+from timba.db.full_text import index_tables
 from timba.db.sequences import set_last_number
 from timba.events.models import Stream
-from timba.files.models import File
+from timba.files.models import File, FileText
 from timba.files.storage import FileDamaged, store
 from timba.files.usage import find_wrong_counts, recount
 from timba.runtime.backup_format import (
@@ -49,6 +50,7 @@ from timba.temperatures.models import DataVersion
 from timba.temperatures.services import renew_data_version
 
 _BATCH: Final = 1000
+_INDEX_TABLES: Final = index_tables(FileText._meta.db_table)
 # Rows of these models are made by `migrate`.
 _MADE_BY_MIGRATE: Final = ("contenttypes.contenttype", "auth.permission", "accounts.role")
 
@@ -251,6 +253,7 @@ def _check_is_empty() -> None:
     ignored = {apps.get_model(label)._meta.db_table for label in (*LEFT_OUT, *_MADE_BY_MIGRATE)}
     ignored |= {
         TABLE,
+        *_INDEX_TABLES,
         *CATALOG_TABLES,
         "django_migrations",
         settings.CACHES["default"].get("LOCATION"),
@@ -278,7 +281,9 @@ def _check_is_empty() -> None:
 def _drop_tables() -> None:
     """Drop all tables but the mark: they are empty, or left by an interrupted restore."""
     with connection.cursor() as cursor:
-        tables = [t for t in connection.introspection.table_names(cursor) if t != TABLE]
+        tables = connection.introspection.table_names(cursor)
+        # An index goes with its first table.
+        tables = [table for table in tables if table not in {TABLE, *_INDEX_TABLES[1:]}]
         cascade = " CASCADE" if connection.vendor == "postgresql" else ""
         with connection.constraint_checks_disabled():
             for table in tables:

@@ -69,15 +69,18 @@ class WSGIAdapter:
         threads: int,
         address_of: Callable[[Environ], str],
         is_public: Callable[[Environ], bool] = lambda _: False,
+        keeps_beginnings: Callable[[Environ], bool] = lambda _: False,
     ) -> None:
         """Run `application` in `threads` threads; slots are counted by `address_of(environ)`.
 
         The view of a request that `is_public` reads the body before it authenticates the caller,
-        so a large body is rejected: it would take the slot of an upload.
+        so a large body is rejected: it would take the slot of an upload. One that
+        `keeps_beginnings` also gets what arrived of a body that broke off, then the failure.
         """
         self._application = application
         self._address_of = address_of
         self._is_public = is_public
+        self._keeps_beginnings = keeps_beginnings
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="web")
         self._bodies = Slots(_BUFFERED_BODIES, per_address=_BUFFERED_BODIES_PER_ADDRESS)
         self._uploads = Slots(threads // 2, per_address=max(1, threads // 4))
@@ -116,15 +119,18 @@ class WSGIAdapter:
             if environ.pop("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
                 raise Invalid("The body's transfer coding is not supported: only chunked is.")
             async with AsyncExitStack() as slots:
-                beginning = await body.read_up_to(SMALL_BYTES)
-                if not body.is_complete:
-                    await slots.enter_async_context(self._bodies.acquire(address))
-                    beginning += await body.read_up_to(BUFFERED_BYTES - len(beginning))
+                beginning = bytearray()
+                try:
+                    await self._buffer(body, beginning, slots, address)
+                except (BodyTooSlow, Disconnected):
+                    if beginning and self._keeps_beginnings(environ):
+                        await self._respond_to_upload(environ, bytes(beginning), body)
+                    raise
                 if not body.is_complete:
                     if self._is_public(environ):
                         raise TooLarge("The body is larger than is accepted here.")
                     await slots.enter_async_context(self._uploads.acquire(address))
-                    return await self._respond_to_upload(environ, beginning, body)
+                    return await self._respond_to_upload(environ, bytes(beginning), body)
         except DomainError as error:
             return await self._reject(environ, error)
         except NoSlot:
@@ -136,9 +142,18 @@ class WSGIAdapter:
             # A caller that has closed only its sending half still reads the response.
             broken = "The body broke off before its end. Send it again."
             return await self._reject(environ, Invalid(broken))
-        environ["wsgi.input"] = io.BytesIO(beginning)
+        environ["wsgi.input"] = io.BytesIO(bytes(beginning))
         environ["CONTENT_LENGTH"] = str(len(beginning))
         return await self._in_thread(self._call, environ)
+
+    async def _buffer(
+        self, body: RequestBody, beginning: bytearray, slots: AsyncExitStack, address: str
+    ) -> None:
+        """Read a body up to BUFFERED_BYTES, in a slot if it is not small."""
+        await body.read_into(beginning, SMALL_BYTES)
+        if not body.is_complete:
+            await slots.enter_async_context(self._bodies.acquire(address))
+            await body.read_into(beginning, BUFFERED_BYTES)
 
     async def _respond_to_upload(
         self, environ: Environ, beginning: bytes, body: RequestBody

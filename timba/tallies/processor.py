@@ -19,9 +19,9 @@ import structlog
 from timba.accounts.authorization import require
 from timba.accounts.models import Client, User
 from timba.accounts.permissions import Permission
+from timba.consignments.logs import NewLog, add_logs
 from timba.consignments.measures import MAX_TOTAL_VOLUME, volume
 from timba.consignments.models import Consignment, lock_consignment
-from timba.consignments.services import NewLog, add_logs
 from timba.db.text import replace_unstorable
 from timba.errors import Conflict, Forbidden, Lapsed, NotFound
 from timba.files.columns import column_letters
@@ -277,4 +277,5 @@ PROCESSOR: Final = TallyProcessor(
     result_fields=RESULT_FIELDS,
     max_fast_bytes=1024 * 1024,
     takes_dry_run=True,
+    keeps_text=True,
 )

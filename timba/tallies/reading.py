@@ -14,10 +14,11 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from timba.files.headers import header_digest, header_wording
 from timba.files.processors.base import FileRefused, ReadResult
+from timba.files.processors.text_collector import TextCollector
 from timba.files.questions import PROFILE_USED, Question, ask_encoding, encoding_by_header
 from timba.files.text_encoding import UnknownEncoding
 from timba.tallies.answers import Answers, parse_answers
-from timba.tallies.cells.grids import Workbook
+from timba.tallies.cells.grids import Workbook, show_lines
 from timba.tallies.cells.opening import open_workbook
 from timba.tallies.layout.field_columns import MissingColumns
 from timba.tallies.layout.group_layouts import GroupLayout, TableRows, lay_out
@@ -59,7 +60,7 @@ class Profile:
 
 
 def read_tally(source: TallySource) -> ReadResult:
-    """Return how the sheet is read, and its rows as the object ROWS.
+    """Return how the sheet is read, its rows as the object ROWS, and its text.
 
     The rows are absent while questions are open; `deserialize_rows` restores them. Raises
     FileRefused for a file without a table of logs or with too many rows.
@@ -78,7 +79,7 @@ def read_tally(source: TallySource) -> ReadResult:
             workbook = open_workbook(stream, encoding=answers.encoding)
     except UnknownEncoding:
         return _read_in_unknown_encoding(source, answers, profiles)
-    return _read_workbook(workbook, answers, profiles)
+    return _read_with_text(workbook, answers, profiles)
 
 
 def _check(read_as: Mapping[str, Any] | None) -> Answers:
@@ -95,14 +96,14 @@ def _read_in_unknown_encoding(
     with source.open() as stream:
         decoded = decode_in_each(stream)
     if known := decide_by_header(decoded):
-        result = _read_workbook(known.workbook, answers, profiles)
+        result = _read_with_text(known.workbook, answers, profiles)
         evidence = result.findings["read_as"].setdefault("evidence", {})
         evidence["encoding"] = encoding_by_header(known.encoding)
         return result
     for each in decoded:
         profile = _find_profile(each.found.tables, profiles)
         if profile is not None and profile.answers.encoding == each.encoding:
-            return _read_workbook(each.workbook, answers, profiles, used=profile)
+            return _read_with_text(each.workbook, answers, profiles, used=profile)
     shown = decoded[0]
     layouts = [Layout(table=table, columns={}) for table in shown.found.tables]
     question = ask_encoding(each.encoding for each in decoded)
@@ -114,6 +115,21 @@ def _read_in_unknown_encoding(
 def _find_profile(tables: Sequence[Table], profiles: Sequence[Profile]) -> Profile | None:
     digest = header_digest(header_texts(tables))
     return next((each for each in profiles if each.header_digest == digest), None)
+
+
+def _read_with_text(
+    workbook: Workbook,
+    answers: Answers,
+    profiles: Sequence[Profile],
+    *,
+    used: Profile | None = None,
+) -> ReadResult:
+    """Read a workbook as `_read_workbook` does, and its cells that are not hidden as text."""
+    result = _read_workbook(workbook, answers, profiles, used=used)
+    text = TextCollector()
+    for line in show_lines(workbook):
+        text.add(f"{line}\n")
+    return ReadResult(findings=result.findings, objects={**result.objects, **text.as_object()})
 
 
 def _read_workbook(

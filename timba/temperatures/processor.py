@@ -29,7 +29,11 @@ from timba.temperatures.layout.answers import check_answers
 from timba.temperatures.layout.decisions import Decision
 from timba.temperatures.lines.blocks import UnreadableFile
 from timba.temperatures.schemas import degrees
-from timba.temperatures.services import delete_staged_totals, record_readings, uncount_readings
+from timba.temperatures.services import (
+    delete_staged_totals,
+    record_readings,
+    renew_version_for,
+)
 from timba.temperatures.sniffing import sniff_readings
 from timba.temperatures.statistics.bounds import to_datetime
 from timba.temperatures.suspicions import (
@@ -83,7 +87,10 @@ class TemperatureProcessor(Processor):
         return check_answers(read_as)
 
     def on_delete(self, file: File) -> None:
-        uncount_readings(file)
+        renew_version_for(file)
+
+    def on_restore(self, file: File) -> None:
+        renew_version_for(file)
 
     def discard_run(self, file_id: uuid.UUID, run: int) -> None:
         delete_staged_totals(file_id, run)

@@ -60,8 +60,11 @@ def record_readings(file: File, findings: Findings) -> None:
     renew_data_version(client_id=_client_id_of(file))
 
 
-def uncount_readings(file: File) -> None:
-    """Make the readings of a file stop counting, in the transaction that deletes it."""
+def renew_version_for(file: File) -> None:
+    """Set a new data version, in the transaction that deletes or restores a file.
+
+    Its readings stop counting, or count again: the condition `is_counting` is that of its row.
+    """
     renew_data_version(client_id=_client_id_of(file))
 
 

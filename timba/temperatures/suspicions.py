@@ -22,16 +22,17 @@ from timba.files.storage import StorageUnavailable
 from timba.temperatures.models import CityTotals, is_counting
 from timba.temperatures.readings.objects import stored_readings_of
 from timba.temperatures.readings.stored_readings import (
+    BoolArray,
     Footer,
     StoredReadings,
     iter_readings,
     read_footer,
 )
-from timba.temperatures.readings.totals import Int64Array
+from timba.temperatures.readings.totals import Int32Array, Int64Array
 
 Warnings = list[dict[str, Any]]
-Readings = tuple[Int64Array, Int64Array]
-"""The cities and the times of readings, as two columns of the same length."""
+Readings = tuple[Int64Array, Int64Array, Int64Array]
+"""Cities, times, and how many readings stand together that have both: columns of one length."""
 
 # Files that a file is compared with, those with most readings of its cities and times first.
 MAX_COMPARED: Final = 20
@@ -210,24 +211,36 @@ def _first_times(footer: Footer, cities: Int64Array) -> Int64Array:
 
 def count_common(own: Readings, other: Readings) -> int:
     """Return how many of these readings have a city and time of one of the others."""
-    cities, times = (np.concatenate(columns) for columns in zip(other, own, strict=True))
+    cities, times = (np.concatenate(columns) for columns in zip(other[:2], own[:2], strict=True))
     is_own = np.arange(len(cities)) >= len(other[0])
+    counts = np.concatenate([np.zeros_like(other[2]), own[2]])
     # The sort is stable: of an equal city and time, readings of the other file come first.
     order = np.lexsort((times, cities))
-    cities, times, is_own = cities[order], times[order], is_own[order]
-    begins = np.ones(len(order), dtype=bool)
+    begins = _begins(cities[order], times[order])
+    is_common = ~is_own[order][begins]
+    return int(counts[order][is_common[np.cumsum(begins) - 1]].sum())
+
+
+def _begins(cities: Int32Array | Int64Array, times: Int64Array) -> BoolArray:
+    """Return which readings have another city or time than the one before them."""
+    begins = np.ones(len(cities), dtype=bool)
     begins[1:] = (cities[1:] != cities[:-1]) | (times[1:] != times[:-1])
-    is_common = ~is_own[begins]
-    return int((is_common[np.cumsum(begins) - 1] & is_own).sum())
+    return begins
 
 
 def _read(stored: StoredReadings, cities: Int64Array, start: int, stop: int) -> Readings:
-    parts = list(iter_readings(stored, cities, start=start, stop=stop))
+    """Return readings in [start, stop), those side by side that are alike as one.
+
+    No window is too short for a file that repeats one reading without end.
+    """
     empty = np.empty(0, dtype=np.int64)
-    return (
-        np.concatenate([empty, *(part[0] for part in parts)]),
-        np.concatenate([empty, *(part[1] for part in parts)]),
-    )
+    parts: list[Readings] = [(empty, empty, empty)]
+    for of_cities, times, _ in iter_readings(stored, cities, start=start, stop=stop):
+        first = np.flatnonzero(_begins(of_cities, times))
+        counts = np.diff(np.append(first, len(times)))
+        parts.append((of_cities[first].astype(np.int64), times[first], counts))
+    joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    return joined[0], joined[1], joined[2]
 
 
 def _chunks(rows: Iterable[tuple[int, int]]) -> Iterator[tuple[Int64Array, int]]:

@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIterator, ModelChoiceIteratorValue
+from django.http import QueryDict
 
 from timba.consignments.models import MAX_CONSIGNMENT_NAME, MAX_VEHICLE_NUMBER, Consignment
 from timba.errors import Conflict, Invalid, SeatsTaken
@@ -85,6 +86,12 @@ class ConsignmentsQuery(forms.Form):
     type = forms.ChoiceField(required=False, choices=Consignment.Type.choices)
 
 
+class TrashQuery(forms.Form):
+    """The filter of the trash."""
+
+    q = forms.CharField(required=False, max_length=MAX_SEARCH_LENGTH)
+
+
 class LogNumberQuery(forms.Form):
     """The number of a log within its consignment, for the first row of a page of logs."""
 
@@ -100,6 +107,21 @@ class FilesQuery(forms.Form):
         required=False, choices=[(status, status) for status in FILE_STATUSES]
     )
     consignment_id = IdField()
+
+
+class PictureQuery(FilesQuery):
+    """The page of a document to show, and the list that a file was opened from, with its filters.
+
+    `in` is a keyword of Python: the list is `cleaned_data["in"]`.
+    """
+
+    page = IdField()
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        self.fields["in"] = forms.ChoiceField(
+            required=False, choices=[(name, name) for name in ("consignment", "files")]
+        )
 
 
 class ServiceForm(forms.Form):

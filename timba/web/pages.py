@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -48,7 +48,7 @@ _ERROR_TITLES: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
     HTTPStatus.SERVICE_UNAVAILABLE: "Timba is busy",
 }
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +166,7 @@ def signed_in(view: View) -> View:
     """Redirect anonymous users to the sign-in page, and from there back to the requested page."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         if request.htmx:  # type: ignore[attr-defined]
@@ -187,7 +187,7 @@ def rerender_on_error(page: View) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         @require_http_methods(["GET", "HEAD", "POST"])
-        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return (view if request.method == "POST" else page)(request, *args, **kwargs)
 
         return dispatch

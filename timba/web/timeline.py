@@ -19,12 +19,20 @@ _UNITS: Final = {"length": "m", "breadth": "cm", "height": "cm"}
 _LOG_FIELDS: Final = ("barcode", *_UNITS)
 _CONSIGNMENT_FIELDS: Final = ("name", "type", "vehicle_number", "city_id")
 _LABELS: Final = {"vehicle_number": "vehicle number", "city_id": "city"}
+_NOTE_VERBS: Final = {
+    "create": "wrote",
+    "update": "changed",
+    "delete": "deleted",
+    "restore": "restored",
+}
 # The verbs of events that are merged into one entry when one user caused several in a row.
 _GROUPED_VERBS: Final = {
     ("log", "create"): "added",
     ("log", "delete"): "deleted",
+    ("log", "restore"): "restored",
     ("file", "create"): "uploaded",
     ("file", "delete"): "deleted",
+    ("file", "restore"): "restored",
 }
 
 
@@ -39,7 +47,10 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A decoded event; `previous` is the same row in the event before, None if unknown."""
+    """A decoded event; `previous` is the same row in the event before, None if unknown.
+
+    A row that is created after its deletion was restored: then `action` is `restore`.
+    """
 
     at: datetime
     actor_id: int | None
@@ -85,22 +96,24 @@ def describe(
 def _decode(events: Sequence[OutboxEvent]) -> list[Change]:
     """Decode events, given newest first; each change gets the previous state of its row."""
     latest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    deleted: set[tuple[str, str]] = set()
     changes = []
     for event in reversed(events):
         noun = event.topic.removesuffix("_events")
         value = orjson.loads(event.value)
-        row = value[noun]
+        row, action, key = value[noun], value["action"], (noun, event.key)
         changes.append(
             Change(
                 at=event.time,
                 actor_id=event.actor_id,
                 noun=noun,
-                action=value["action"],
+                action="restore" if action == "create" and key in deleted else action,
                 row=row,
-                previous=latest.get((noun, event.key)),
+                previous=latest.get(key),
             )
         )
-        latest[noun, event.key] = row
+        latest[key] = row
+        (deleted.add if action == "delete" else deleted.discard)(key)
     return changes[::-1]
 
 
@@ -118,6 +131,8 @@ def _describe_change(change: Change) -> str:
     match change.noun, change.action:
         case "consignment", "create":
             return "opened the consignment"
+        case "consignment", "delete" | "restore" as action:
+            return f"{action}d the consignment"
         case "consignment", _:
             return _describe_consignment_change(change)
         case "log", "update":
@@ -125,8 +140,7 @@ def _describe_change(change: Change) -> str:
         case "log", action:
             return f"{_GROUPED_VERBS['log', action]} the log {row['barcode']}"
         case "note", action:
-            verb = {"create": "wrote", "update": "changed", "delete": "deleted"}[action]
-            return f"{verb} the note “{row['title']}”"
+            return f"{_NOTE_VERBS[action]} the note “{row['title']}”"
         case "file", "failure":
             asks = (row.get("result") or {}).get("questions")
             return f"{'asks how to read' if asks else 'could not read'} {row['name']}"

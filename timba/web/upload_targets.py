@@ -21,6 +21,7 @@ class UploadTarget:
     """An upload endpoint: its address, its form field, and its limits.
 
     Without `extensions` a file may have any name. `suggested_extensions` preset the file chooser.
+    `kind` is that of every file, where the endpoint accepts one kind alone.
     """
 
     url: str
@@ -28,6 +29,7 @@ class UploadTarget:
     extensions: tuple[str, ...]
     suggested_extensions: tuple[str, ...]
     max_files: int
+    kind: str = ""
 
     @property
     def max_bytes(self) -> int:
@@ -70,6 +72,7 @@ def get_readings_target() -> UploadTarget:
             e for e, kinds in KINDS_BY_EXTENSION.items() if TEMPERATURES in kinds
         ),
         max_files=1,
+        kind=TEMPERATURES,
     )
 
 

@@ -16,7 +16,9 @@ from timba.web.views import (
     logs,
     notes,
     people,
+    selection,
     temperatures,
+    trash,
 )
 
 app_name = "web"
@@ -44,6 +46,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/", files.files_page, name="files"),
     path("files/rows/", files.file_rows, name="file-rows"),
     path("files/retry-failed/", files.retry_failed, name="retry-failed"),
+    path("files/selected/", selection.change_selected, name="change-files"),
+    path("files/selected/archive/", selection.download_selected, name="download-files"),
     path("files/profiles/", answers.profiles_page, name="import-profiles"),
     path("files/profiles/<int:pk>/delete/", answers.remove_profile, name="delete-import-profile"),
     path("files/<uuid:pk>/", files.file_page, name="file"),
@@ -52,6 +56,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<uuid:pk>/place/", files.link_to_consignment, name="place-file"),
     path("files/<uuid:pk>/retry/", files.retry, name="retry"),
     path("files/<uuid:pk>/delete/", files.remove_file, name="delete-file"),
+    path("trash/", trash.deleted_files_page, name="deleted-files"),
+    path("trash/consignments/", trash.deleted_consignments_page, name="deleted-consignments"),
+    path("trash/consignments/<int:pk>/restore/", trash.restore, name="restore-consignment"),
     path("temperatures/", temperatures.temperatures_page, name="temperatures"),
     path("temperatures/<int:city_id>/", temperatures.temperatures_page, name="city"),
     path("temperatures/<int:city_id>/name/", temperatures.rename_city, name="rename-city"),

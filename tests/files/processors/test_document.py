@@ -46,7 +46,7 @@ def test_a_very_long_title_is_cut_in_the_result_and_in_the_event(settle: Receive
 
 
 def test_missing_metadata_is_null() -> None:
-    facts = read_document(MemorySource(pdf()))
+    facts = read_document(MemorySource(pdf())).findings
     assert facts == {"pages": 1, "title": None, "author": None, "created_at": None, "text_chars": 0}
 
 
@@ -57,8 +57,8 @@ def test_missing_metadata_is_null() -> None:
 )
 def test_a_pdf_may_begin_within_its_first_kilobyte(before: bytes) -> None:
     content = pdf(text="Forty logs", info={"Title": "Permit"})
-    facts = read_document(MemorySource(before + content))
-    assert facts == read_document(MemorySource(content))
+    facts = read_document(MemorySource(before + content)).findings
+    assert facts == read_document(MemorySource(content)).findings
     assert (facts["title"], facts["text_chars"]) == ("Permit", 10)
 
 
@@ -70,12 +70,14 @@ FORM = "/AcroForm << /Fields [] /XFA 4 0 R >>"
     ("text", "catalog"), [(WAIT, ""), (WAIT, FORM), ("Hello", FORM + "/NeedsRendering true")]
 )
 def test_a_form_that_only_adobe_reader_draws_is_said_to_be_one(text: str, catalog: str) -> None:
-    facts = read_document(MemorySource(pdf(text=text, catalog=catalog)))
+    facts = read_document(MemorySource(pdf(text=text, catalog=catalog))).findings
     assert facts["text_chars"] is None
     assert facts["warnings"] == [
         {"code": "needs_adobe_reader", "sentence": NEEDS_ADOBE_READER, "count": 1}
     ]
-    plain = read_document(MemorySource(pdf(text="Please wait for the lorry", catalog=FORM)))
+    plain = read_document(
+        MemorySource(pdf(text="Please wait for the lorry", catalog=FORM))
+    ).findings
     assert (plain["text_chars"], "warnings" in plain) == (25, False)
 
 
@@ -85,11 +87,19 @@ def test_a_locked_pdf_is_refused() -> None:
     assert str(refusal.value) == LOCKED
 
 
+def test_a_damaged_pdf_after_a_locked_one_is_not_locked() -> None:
+    damaged = pdf(0).replace(b"/Count 0", b"/Count -7")
+    for content, sentence in ((pdf(locked=True), LOCKED), (damaged, DAMAGED)):
+        with pytest.raises(FileRefused) as refusal:
+            read_document(MemorySource(content))
+        assert str(refusal.value) == sentence
+
+
 def test_ten_thousand_pages_are_refused_and_five_thousand_read() -> None:
     with pytest.raises(FileRefused) as refusal:
         read_document(MemorySource(pdf(10_000)))
     assert str(refusal.value) == "The PDF has 10000 pages; 5000 is the most."
-    assert read_document(MemorySource(pdf(5000, text="x")))["text_chars"] == 5000
+    assert read_document(MemorySource(pdf(5000, text="x"))).findings["text_chars"] == 5000
 
 
 @pytest.mark.parametrize(

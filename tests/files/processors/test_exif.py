@@ -20,7 +20,7 @@ PLACE = {1: "N", 2: (56.0, 57.0, 0.0), 3: "E", 4: (24.0, 6.0, 0.0)}
 
 
 def facts_of(exif: Mapping[int, Any], kind: str = "JPEG") -> Mapping[str, Any]:
-    return read_photo(MemorySource(photo(exif=exif, kind=kind)))
+    return read_photo(MemorySource(photo(exif=exif, kind=kind))).findings
 
 
 def taken_at(
@@ -138,25 +138,45 @@ def test_the_time_of_satellites_gives_the_offset(
 
 
 @pytest.mark.parametrize(
-    ("place", "has_gps"),
+    ("place", "latitude", "longitude"),
     [
-        (PLACE, True),
-        ({**PLACE, 9: "A"}, True),
-        ({**PLACE, 1: "S", 3: "W", 2: (0.0, 0.0, 0.0)}, True),
-        ({**PLACE, 9: "V"}, False),
-        ({0: b"\2\3\0\0"}, False),
-        ({18: "WGS-84"}, False),
-        ({**PLACE, 2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.0)}, False),
-        ({1: "N", 2: (56.0, 57.0, 0.0)}, False),
-        ({**PLACE, 2: (91.0, 0.0, 0.0)}, False),
-        ({**PLACE, 4: (181.0, 0.0, 0.0)}, False),
-        ({**PLACE, 2: (90.0, 30.0, 0.0)}, False),
-        ({**PLACE, 1: "?"}, False),
-        ({**PLACE, 1: ""}, False),
+        (PLACE, 56.95, 24.1),
+        ({**PLACE, 9: "A"}, 56.95, 24.1),
+        ({**PLACE, 1: "S", 3: "W"}, -56.95, -24.1),
+        ({**PLACE, 1: "s", 3: "w"}, -56.95, -24.1),
+        ({**PLACE, 2: (56.0, 57.0, 59.1234)}, 56.966423, 24.1),
+        ({**PLACE, 1: "S", 3: "W", 2: (0.0, 0.0, 0.0)}, 0.0, -24.1),
+        ({**PLACE, 2: (0.0, 0.0, 0.001), 4: (0.0, 0.0, 0.0)}, 0.0, 0.0),
+        ({**PLACE, 2: (90.0, 0.0, 0.0), 4: (180.0, 0.0, 0.0)}, 90.0, 180.0),
     ],
 )
-def test_only_a_valid_position_is_one(place: Mapping[int, Any], has_gps: bool) -> None:
-    assert facts_of({IFD.GPSInfo: place})["has_gps"] is has_gps
+def test_a_valid_position_is_in_degrees_with_six_decimals(
+    place: Mapping[int, Any], latitude: float, longitude: float
+) -> None:
+    facts = facts_of({IFD.GPSInfo: place})
+    assert facts["has_gps"] is True
+    # As text, in which -0.0 is not 0.0.
+    assert [str(facts["latitude"]), str(facts["longitude"])] == [str(latitude), str(longitude)]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {**PLACE, 9: "V"},
+        {0: b"\2\3\0\0"},
+        {18: "WGS-84"},
+        {**PLACE, 2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.0)},
+        {1: "N", 2: (56.0, 57.0, 0.0)},
+        {**PLACE, 2: (91.0, 0.0, 0.0)},
+        {**PLACE, 4: (181.0, 0.0, 0.0)},
+        {**PLACE, 2: (90.0, 30.0, 0.0)},
+        {**PLACE, 1: "?"},
+        {**PLACE, 1: ""},
+    ],
+)
+def test_of_an_invalid_position_nothing_is_told(place: Mapping[int, Any]) -> None:
+    facts = facts_of({IFD.GPSInfo: place})
+    assert (facts["has_gps"], facts["latitude"], facts["longitude"]) == (False, None, None)
 
 
 def test_a_position_with_a_zero_denominator_is_none() -> None:
@@ -164,7 +184,7 @@ def test_a_position_with_a_zero_denominator_is_none() -> None:
     whole = struct.pack(">IIIIII", 56, 1, 57, 1, 0, 1)
     assert whole in content
     content = content.replace(whole, struct.pack(">IIIIII", 56, 0, 57, 0, 0, 0))
-    assert read_photo(MemorySource(content))["has_gps"] is False
+    assert read_photo(MemorySource(content)).findings["has_gps"] is False
 
 
 @pytest.mark.parametrize(

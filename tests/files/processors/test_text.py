@@ -48,7 +48,8 @@ class Repeated(io.RawIOBase):
 
 
 def facts_of(content: bytes | str) -> dict[str, object]:
-    return dict(read_text(Bytes(content.encode() if isinstance(content, str) else content)))
+    data = content.encode() if isinstance(content, str) else content
+    return dict(read_text(Bytes(data)).findings)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_large_text_is_counted_in_little_memory(
     job = Bytes(piece, times=times)
     tracemalloc.start()
     try:
-        facts = read_text(job)
+        facts = read_text(job).findings
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -18,8 +18,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.conftest import MakeUser
 from timba.accounts.models import User
+from timba.consignments.logs import NewLog, add_log, add_logs
 from timba.consignments.models import Consignment
-from timba.consignments.services import NewLog, add_log, add_logs, open_consignment
+from timba.consignments.services import open_consignment
 from timba.errors import DiskFull, Unavailable
 from timba.tallies.exporting import exports
 from timba.tallies.exporting.exports import (

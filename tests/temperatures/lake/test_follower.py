@@ -27,6 +27,7 @@ from timba.files.models import Derivative, File
 from timba.files.processing import process_file
 from timba.files.services import delete_file, link_file, retry_file
 from timba.files.storage import LocalStorage, store
+from timba.files.trash import restore_file
 from timba.temperatures.lake import counted_objects, follower, publishing
 from timba.temperatures.lake.catalog import TABLE
 from timba.temperatures.lake.contents import file_of, iter_data_files
@@ -66,6 +67,31 @@ def test_it_follows_uploads_and_a_deletion(lake: Lake, owner: User, settle: Rece
     lake.catch_up()
     assert lake.statistics(client_id) == counted(client_id)
     assert set(lake.statistics(client_id)) == {7, 11}
+
+
+@pytest.mark.parametrize("follows", [(), ("delete",), ("restore",), ("delete", "restore")])
+def test_it_follows_a_restoration_wherever_it_was_before(
+    lake: Lake, owner: User, settle: Receive, follows: tuple[str, ...]
+) -> None:
+    client_id = owner.client.pk
+    yard = settle(YARD)
+    settle(QUAY, name="quay.csv")
+    lake.catch_up()
+    before = lake.statistics(client_id)
+    delete_file(actor=owner, file=yard)
+    if "delete" in follows:
+        lake.catch_up()
+        assert lake.statistics(client_id) == counted(client_id) != before
+    restore_file(actor=owner, file=yard)
+    if "restore" in follows:
+        lake.catch_up()
+        assert lake.statistics(client_id) == counted(client_id) == before
+    delete_file(actor=owner, file=yard)
+    lake.catch_up()
+    assert lake.statistics(client_id) == counted(client_id) != before
+    restore_file(actor=owner, file=yard)
+    lake.catch_up()
+    assert lake.statistics(client_id) == counted(client_id) == before
 
 
 def test_a_file_that_is_read_again_counts_as_before_until_it_is(

@@ -209,14 +209,17 @@ CELERY_BEAT_SCHEDULE = {
 PURGES = [
     "timba.accounts.purging.purge_expired",
     "timba.api.idempotency.purge_expired",
+    "timba.files.resumable.purging.purge_expired",
+    "timba.consignments.trash.purge_expired",
 ]
 
 # --- Consignments --------------------------------------------------------------------------------
 
-# Called when a consignment or a log is deleted, to detach the rows of other apps.
+# Called when a consignment or a log is deleted or restored, to unlink and link the rows of other
+# apps.
 CONSIGNMENT_DELETION_HOOKS = [
-    "timba.files.services.unlink_files",
-    "timba.notes.services.unlink_notes",
+    "timba.files.consignment_links.DELETION_HOOK",
+    "timba.notes.services.DELETION_HOOK",
 ]
 
 # --- Cities --------------------------------------------------------------------------------------
@@ -238,7 +241,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 FILE_PROCESSORS = [
     "timba.files.processors.document.PROCESSOR",
-    "timba.files.processors.photo.PROCESSOR",
+    "timba.files.photos.PROCESSOR",
     "timba.tallies.processor.PROCESSOR",
     "timba.files.processors.text.PROCESSOR",
     "timba.temperatures.processor.PROCESSOR",
@@ -252,7 +255,10 @@ TIMBA_MIN_FREE_BYTES = (
     if get_str("TIMBA_MIN_FREE_BYTES")
     else None
 )
+# Of deleted files and consignments.
 TIMBA_TRASH_DAYS = get_int("TIMBA_TRASH_DAYS", default=7, minimum=0, maximum=3_650)
+# Tesseract's codes; without any, English where its data is installed: see timba.files.ocr.
+TIMBA_OCR_LANGUAGES = get_list("TIMBA_OCR_LANGUAGES")
 TIMBA_LEASE_SECONDS = get_int("TIMBA_LEASE_SECONDS", default=30, minimum=1, maximum=3_600)
 
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -261,7 +267,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 FILE_UPLOAD_HANDLERS = ["timba.web.upload_targets.RefuseFiles"]
 # More than the limit of a batch, so that a batch that is too large gets Timba's own error.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# More than the files that are selected at once, so that too many get Timba's own sentence.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # --- The lake: see timba.temperatures.lake.catalog -----------------------------------------------
 
@@ -342,6 +349,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "FileAction": "timba.files.bulk.ACTIONS",
         "FileKind": "timba.files.models.File.Kind",
         "TimberType": "timba.consignments.models.Consignment.Type",
         "SubscriptionPlan": "timba.accounts.models.Subscription.Plan",
@@ -362,6 +370,12 @@ CORS_ALLOW_HEADERS = [
     "if-none-match",
     "if-range",
     "range",
+    "tus-resumable",
+    "upload-checksum",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
+    "x-http-method-override",
     "x-request-id",
 ]
 CORS_EXPOSE_HEADERS = [
@@ -372,6 +386,17 @@ CORS_EXPOSE_HEADERS = [
     "Location",
     "Repr-Digest",
     "Retry-After",
+    "Timba-File-Id",
+    "Timba-Task-Id",
+    "Tus-Checksum-Algorithm",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Upload-Expires",
+    "Upload-Length",
+    "Upload-Metadata",
+    "Upload-Offset",
     "X-Request-ID",
 ]
 

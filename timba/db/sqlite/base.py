@@ -1,4 +1,4 @@
-"""Registers a case-folding function on each connection: SQLite's own folds ASCII only."""
+"""SQLite with what it lacks: case folding beyond ASCII, and ids that are never given again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from timba.db.sqlite.schema import DatabaseSchemaEditor
 from timba.db.text import SQLITE_FOLD, fold_case
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A SQLite connection with the function `SQLITE_FOLD`."""
+
+    SchemaEditorClass = DatabaseSchemaEditor
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         connection: sqlite3.Connection = super().get_new_connection(conn_params)

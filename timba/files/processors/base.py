@@ -79,7 +79,17 @@ class Source(Protocol):
         """Return the bytes as uploaded, from the start; the caller closes the stream."""
 
 
-class Job(Source, Protocol):
+class WatchedSource(Source, Protocol):
+    """A stored file that is read while somebody watches how far it is."""
+
+    def progress(self, fraction: float, *, rows: int | None = None) -> None:
+        """Report progress, from 0 to 1, and how many rows have been read; to be called often.
+
+        Raises Superseded when the run has lost the file, WorkerStopping when the worker shuts down.
+        """
+
+
+class Job(WatchedSource, Protocol):
     """One run over a file; what it creates is invisible until the run is settled."""
 
     @property
@@ -92,12 +102,6 @@ class Job(Source, Protocol):
 
     def reading_input(self) -> Mapping[str, Any]:
         """Return the answers to the file's questions, and profiles: see `TakesAnswers`."""
-
-    def progress(self, fraction: float, *, rows: int | None = None) -> None:
-        """Report progress, from 0 to 1, and how many rows have been read; to be called often.
-
-        Raises Superseded when the run has lost the file, WorkerStopping when the worker shuts down.
-        """
 
     def derive(self, role: str) -> ObjectWriter:
         """Open a new object that belongs to this run, under one of `Derivative.Role`."""
@@ -125,6 +129,11 @@ class Processor:
     Files of up to `max_fast_bytes` wait in the queue `fast`, larger ones in `bulk`.
     With `counts_once`, the same bytes are accepted once per client.
     With `takes_dry_run`, a file may be processed without `record`.
+    With `makes_previews`, there are previews among the objects that `read` returns; where `draw` is
+    given, among those that it returns in a sandboxed run of its own. They are WebP, named by their
+    `Derivative.Role`. A file whose previews cannot be made is processed without.
+    With `keeps_text`, `read` returns the text of each file that it can read as the object TEXT: see
+    `text_collector`. Other processors may.
 
     A processor that needs more implements one or several of the protocols below.
     """
@@ -137,6 +146,9 @@ class Processor:
     max_fast_bytes: int = 5 * 1024 * 1024
     counts_once: bool = False
     takes_dry_run: bool = False
+    makes_previews: bool = False
+    draw: Callable[[Any], ReadResult] | None = None
+    keeps_text: bool = False
 
     def queue_for(self, size: int) -> str:
         """Return the queue in which a file of `size` bytes waits."""
@@ -185,10 +197,13 @@ class Locks(Protocol):
 
 @runtime_checkable
 class HandlesDeletion(Protocol):
-    """Undoes what was recorded when a processed file is deleted."""
+    """Undoes what was recorded when a file is deleted, and does it again when it is restored."""
 
     def on_delete(self, file: File) -> None:
-        """Undo it, in the transaction that deletes the file."""
+        """Undo it, in the transaction that deletes the file, or has it processed again."""
+
+    def on_restore(self, file: File) -> None:
+        """Do it again, in the transaction that restores the file with its result, if any."""
 
 
 @runtime_checkable

@@ -41,6 +41,7 @@ _QUARTER: Final = timedelta(minutes=15)
 # in few places, so the clocks must agree there.
 _MAX_AGE, _MAX_AGE_BETWEEN_HOURS = timedelta(minutes=5), timedelta(minutes=1)
 _VOID: Final = "V"
+_DECIMALS: Final = 6  # of a position in degrees: 11 cm
 # Chinese characters of GB 2312, level 1: the 3,755 that are in use.
 _COMMON_CHINESE: Final = re.compile(rb"(?:[\x20-\x7e]|[\xb0-\xd7][\xa1-\xfe])+")
 _BESIDE_CHINESE: Final = ("cp1250", "cp1251", "cp1252", "cp1257")
@@ -54,7 +55,8 @@ class Camera:
     orientation: int = 1
     taken_at: str | None = None
     name: str | None = None
-    has_gps: bool = False
+    latitude: float | None = None  # in degrees, if the position is valid
+    longitude: float | None = None
 
 
 def read_camera(image: Image.Image) -> Camera:
@@ -65,11 +67,13 @@ def read_camera(image: Image.Image) -> Camera:
     details = _fact(lambda: exif.get_ifd(ExifTags.IFD.Exif)) or {}
     place = _fact(lambda: exif.get_ifd(ExifTags.IFD.GPSInfo)) or {}
     orientation = _fact(lambda: exif.get(_BASE.Orientation))
+    latitude, longitude = _fact(lambda: _position(place)) or (None, None)
     return Camera(
         orientation=orientation if isinstance(orientation, int) else 1,
         taken_at=_fact(lambda: _taken_at({**exif, **details}, place)),
         name=_fact(lambda: _camera_name(exif)),
-        has_gps=_fact(lambda: _has_position(place)) or False,
+        latitude=latitude,
+        longitude=longitude,
     )
 
 
@@ -205,20 +209,28 @@ def _satellite_offset(local: datetime, satellite: datetime | None) -> timedelta 
     return offset if _is_offset(offset) and abs(difference - offset) <= age else None
 
 
-def _has_position(place: _Directory) -> bool:
-    """Return whether there is a valid position other than 0, 0, which stands for none."""
+def _position(place: _Directory) -> tuple[float, float] | None:
+    """Return latitude and longitude, or None: 0, 0 stands for none too."""
     if _text(place.get(_GPS.GPSStatus)) == _VOID:
-        return False
+        return None
     latitude = _degrees(place.get(_GPS.GPSLatitude), place.get(_GPS.GPSLatitudeRef), "NS", 90)
     longitude = _degrees(place.get(_GPS.GPSLongitude), place.get(_GPS.GPSLongitudeRef), "EW", 180)
-    return latitude is not None and longitude is not None and (latitude, longitude) != (0, 0)
+    if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
+        return None
+    # Adding 0.0 makes -0.0 positive.
+    return round(latitude, _DECIMALS) + 0.0, round(longitude, _DECIMALS) + 0.0
 
 
 def _degrees(value: object, reference: object, sides: str, most: int) -> float | None:
-    """Return degrees, minutes and seconds as degrees, without their side; None if not valid."""
+    """Return degrees, minutes and seconds as degrees, negative on the second of two sides.
+
+    Returns None where they are not valid.
+    """
     parts = [float(part) for part in (value if isinstance(value, tuple) else (value,))]
     side = _text(reference).upper()
     if len(side) != 1 or side not in sides or not all(0 <= part <= most for part in parts):
         return None
     degrees = math.fsum(part / 60**place for place, part in enumerate(parts))
-    return degrees if degrees <= most else None
+    if degrees > most:
+        return None
+    return degrees if side == sides[0] else -degrees

@@ -1,4 +1,4 @@
-"""Reads photos in the sandbox: their size, a perceptual hash, and what the camera recorded.
+"""Reads photos in the sandbox: size, perceptual hash, previews, and what the camera recorded.
 
 Nothing can be imported in the sandbox, so modules that Pillow and NumPy import at first use are
 imported here. Only three decoders are enabled, and the number of pixels is checked before decoding.
@@ -6,20 +6,22 @@ imported here. Only three decoders are enabled, and the number of pixels is chec
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.ma  # np.median uses it
 from PIL import Image, MpoImagePlugin, WebPImagePlugin  # noqa: F401 - for Image.open
 
 from timba.files.heif import HEIC_IS_READ
-from timba.files.processors.base import FileRefused, Findings, Processor, Source
+from timba.files.processors.base import FileRefused, ReadResult, Source
 from timba.files.processors.exif import read_camera
+from timba.files.processors.pictures import draft_size, encode_previews, shrink, to_eight_bits
 
 if HEIC_IS_READ:
     import pillow_heif
@@ -68,12 +70,13 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-def read_photo(source: Source) -> Findings:
-    """Return `width`, `height`, `format`, `taken_at`, `camera`, `has_gps` and `phash`.
+def read_photo(source: Source) -> ReadResult:
+    """Return the findings of a photo, and its previews as objects.
 
-    Width and height are in pixels, of the upright photo. `taken_at` ends in `Z` where the photo
-    says what time it was in UTC. Raises FileRefused for a photo that is damaged or has too many
-    pixels or scans.
+    The findings are `width`, `height`, `format`, `taken_at`, `camera`, `has_gps`, `latitude`,
+    `longitude` and `phash`. Width and height are in pixels, of the upright photo. `taken_at` ends
+    in `Z` where the photo says what time it was in UTC. Latitude and longitude are in degrees, or
+    None. Raises FileRefused for a photo that is damaged or has too many pixels or scans.
     """
     with source.open() as stream:
         content = stream.read()
@@ -90,15 +93,15 @@ def read_photo(source: Source) -> Findings:
         raise FileRefused(DAMAGED) from None
 
 
-def _read(content: bytes) -> dict[str, Any]:
+def _read(content: bytes) -> ReadResult:
     with io.BytesIO(content) as stream, Image.open(stream, formats=FORMATS) as image:
         if image.format in _JPEGS:
             _check_scans(content, pixels=image.width * image.height)
-        return _findings(image)
+        return _read_image(image)
 
 
-def _read_mended(content: bytes) -> dict[str, Any]:
-    """Return the findings of a photo that browsers show although Pillow does not."""
+def _read_mended(content: bytes) -> ReadResult:
+    """Return what can be read of a photo that browsers show although Pillow does not."""
     if content.startswith(_PNG_SIGNATURE):
         return _read(_without_texts(content))
     # Programs that stop too early may write all pixels but not the end. Where pixels are missing,
@@ -142,7 +145,7 @@ def _check_scans(content: bytes, *, pixels: int) -> None:
         position = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
 
 
-def _findings(image: Image.Image) -> dict[str, Any]:
+def _read_image(image: Image.Image) -> ReadResult:
     width, height = image.size
     image_format = _NAMES.get(image.format or "", image.format)
     camera = read_camera(image)
@@ -150,26 +153,33 @@ def _findings(image: Image.Image) -> dict[str, Any]:
         width, height = height, width
     # Decodes a large JPEG at a fraction of its size. All bytes are still read, so truncation is
     # detected.
-    image.draft("L", (_HASH_SIDE, _HASH_SIDE))
-    small = _grey(image).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
-    if camera.orientation in _TRANSPOSE:
-        small = small.transpose(_TRANSPOSE[camera.orientation])
-    return {
+    image.draft(image.mode, draft_size(image.size))
+    small = to_grey(image).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX)
+    findings = {
         "width": width,
         "height": height,
         "format": image_format,
         "taken_at": camera.taken_at,
         "camera": camera.name,
-        "has_gps": camera.has_gps,
-        "phash": _perceptual_hash(small),
+        "has_gps": camera.latitude is not None,
+        "latitude": camera.latitude,
+        "longitude": camera.longitude,
+        "phash": _perceptual_hash(upright(small, camera.orientation)),
     }
+    previews = {}
+    with contextlib.suppress(Exception):  # the findings stand without previews
+        previews = encode_previews(upright(shrink(image), camera.orientation))
+    return ReadResult(findings=findings, objects=previews)
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    """Return the picture in 8-bit grey; `convert` would clip pixels of 16 bits."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("L")
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture as it is to be seen, by its EXIF orientation."""
+    return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
+
+
+def to_grey(image: Image.Image) -> Image.Image:
+    """Return the picture in 8-bit grey."""
+    return to_eight_bits(image) if image.mode.startswith("I") else image.convert("L")
 
 
 def _perceptual_hash(small: Image.Image) -> str:
@@ -185,6 +195,3 @@ def _perceptual_hash(small: Image.Image) -> str:
     lowest = (cosines @ pixels @ cosines.T)[1 : _HASH_BITS_SIDE + 1, 1 : _HASH_BITS_SIDE + 1]
     bits = (lowest > np.median(lowest)).ravel()
     return np.packbits(bits).tobytes().hex()
-
-
-PROCESSOR = Processor(kind="photo", read=read_photo)

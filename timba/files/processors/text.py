@@ -1,4 +1,4 @@
-"""Reads plain text: its encoding, its length and its beginning.
+"""Reads plain text: its encoding, its length, its beginning, and the text by which it is found.
 
 Reading text is safe, so it runs in the worker, in chunks and without a limit on the size.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from timba.files.kinds import HEAD_BYTES
-from timba.files.processors.base import FileRefused, Findings, Job, Processor
+from timba.files.processors.base import FileRefused, Job, Processor, ReadResult
+from timba.files.processors.text_collector import TextCollector
 from timba.files.text_encoding import (
     detect_single_byte,
     detect_utf16,
@@ -36,6 +37,7 @@ class _Counter:
     letters: int = 0
     broken: int = 0
     preview: str = ""
+    text: TextCollector = field(default_factory=TextCollector, repr=False)
     _inside_word: bool = field(default=False, repr=False)
     _last: str = field(default="", repr=False)
 
@@ -55,6 +57,7 @@ class _Counter:
             self.letters += sum(not character.isascii() for character in chunk)
             self.broken += chunk.count(_REPLACEMENT)
         self._last = chunk[-1]
+        self.text.add(chunk)
         if len(self.preview) < PREVIEW_CHARACTERS:
             self.preview += chunk[: PREVIEW_CHARACTERS - len(self.preview)]
 
@@ -71,9 +74,10 @@ class _Counter:
         return self.lines + (self._last not in {"\n", "\r", ""})
 
 
-def read_text(job: Job) -> Findings:
+def read_text(job: Job) -> ReadResult:
     """Return `encoding`, `lines`, `words`, `chars` and the first 500 characters as `preview`.
 
+    The text is an object; words with characters that are not in the encoding are not found by it.
     Where the encoding cannot be told it is `unknown`, `words` and `chars` are null, and the preview
     shows bytes beyond ASCII as replacement characters. Raises FileRefused for bytes that contradict
     their byte order mark.
@@ -83,18 +87,13 @@ def read_text(job: Job) -> Findings:
     marked = _marked_encoding(head)
     counter = _count(job, marked or detect_utf16(head) or "utf-8")
     if counter.is_unicode():
-        return _findings(counter)
+        return _result(counter)
     if marked is not None:
         raise FileRefused("Its bytes are not the text that its first bytes promise.")
     encoding = detect_single_byte(sample_words(_chunks(job)))
     if encoding is not None:
-        return _findings(_count(job, encoding))
-    return {
-        **_findings(_count(job, "ascii")),
-        "encoding": UNKNOWN_ENCODING,
-        "words": None,
-        "chars": None,
-    }
+        return _result(_count(job, encoding))
+    return _result(_count(job, "ascii"), encoding=UNKNOWN_ENCODING, words=None, chars=None)
 
 
 def _marked_encoding(head: bytes) -> str | None:
@@ -103,14 +102,15 @@ def _marked_encoding(head: bytes) -> str | None:
     return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
 
 
-def _findings(counter: _Counter) -> dict[str, Any]:
-    return {
+def _result(counter: _Counter, **others: Any) -> ReadResult:
+    findings = {
         "encoding": counter.encoding,
         "lines": counter.total_lines(),
         "words": counter.words,
         "chars": counter.characters,
         "preview": counter.preview,
     }
+    return ReadResult(findings=findings | others, objects=counter.text.as_object())
 
 
 def _count(job: Job, encoding: str) -> _Counter:
@@ -131,4 +131,4 @@ def _chunks(job: Job) -> Iterator[bytes]:
             yield chunk
 
 
-PROCESSOR = Processor(kind="text", read=read_text, sandboxed=False)
+PROCESSOR = Processor(kind="text", read=read_text, sandboxed=False, keeps_text=True)

@@ -7,7 +7,7 @@ both what is stored and what the spreadsheet shows, because they differ: `007` m
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -74,3 +74,20 @@ class Workbook:
     is_csv: bool
     encoding: str | None
     delimiter: str | None
+
+
+def show_lines(workbook: Workbook) -> Iterator[str]:
+    """Yield the rows of a workbook as its pages show them: hidden cells are left out."""
+    for grid in workbook.grids:
+        if grid.hidden:
+            continue
+        if grid.name:
+            yield grid.name
+        for row in grid.rows:
+            cells = [
+                cell.text
+                for column, cell in enumerate(row.cells)
+                if cell is not None and column not in grid.hidden_columns
+            ]
+            if cells and not row.hidden:
+                yield "\t".join(cells)

@@ -11,16 +11,11 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from timba.accounts.models import User
 from timba.consignments.barcode_text import normalize_barcode
+from timba.consignments.logs import add_log, change_log, delete_log
 from timba.consignments.measures import PLAUSIBLE
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import (
-    add_log,
-    change_consignment,
-    change_log,
-    delete_consignment,
-    delete_log,
-    open_consignment,
-)
+from timba.consignments.services import change_consignment, open_consignment
+from timba.consignments.trash import delete_consignment
 from timba.places.city_numbers import CITY_NUMBERS
 from timba.web.admin.base import ADD, CHANGE, DELETE, ServiceModelAdmin, ServiceModelForm
 
@@ -56,7 +51,10 @@ class ConsignmentAdmin(ServiceModelAdmin):
         "client", "log_count", "cubic_metres", "created_by", "created_at", "updated_by",
         "updated_at",
     )  # fmt: skip
-    cascades = "Its logs go too; its files and notes stay, and belong to no consignment."
+    cascades = (
+        "Its logs go too; its files and notes stay, and belong to no consignment. It can be "
+        "restored with all of them for TIMBA_TRASH_DAYS."
+    )
 
     @admin.display(description="m³", ordering="volume")
     def cubic_metres(self, consignment: Consignment) -> str:

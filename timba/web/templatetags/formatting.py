@@ -18,9 +18,11 @@ from timba import __version__
 from timba.files.models import File, ImportProfile
 from timba.serialization import format_utc
 from timba.tallies.words.units import UNIT_WORDS
+from timba.web.pictures import has_picture
 from timba.web.read_as import Fact, describe_answers, describe_reading
 
 register = template.Library()
+register.filter(has_picture)
 
 NBSP = "\u00a0"
 MINUS = "−"
@@ -80,6 +82,21 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def kind_icon(kind: str) -> SafeString:
     return icon(_KIND_ICONS.get(kind, "files"))
+
+
+@register.simple_tag
+def thumbnail(file: File, size: int) -> SafeString:
+    """Render the icon of a file's kind and over it the small picture, where there is one."""
+    if not file.has_preview:
+        return kind_icon(file.kind)
+    return format_html(
+        '{}<img src="/api/files/{}/preview/?size=256" width="{}" height="{}" alt=""'
+        ' loading="lazy" decoding="async">',
+        kind_icon(file.kind),
+        file.pk,
+        size,
+        size,
+    )
 
 
 @register.simple_tag

@@ -29,6 +29,7 @@ from timba.temperatures.statistics.cities import city_statistics
 from timba.web.forms import LogNumberQuery, NoteForm
 from timba.web.log_forms import LogForm, comparison_for_script
 from timba.web.pages import Viewer, get_page, get_viewer, render_page, rerender_on_error, signed_in
+from timba.web.pictures import HAS_PICTURE
 from timba.web.timeline import Entry, describe
 from timba.web.upload_targets import get_files_target, upload_blocked_reason
 from timba.web.views.consignments import annotate_city_name
@@ -40,7 +41,7 @@ MAX_NOTES: Final = 10
 EVENTS_PER_PAGE: Final = 200
 EVENT_ORDER: Final = ("-sequence",)
 MAX_ENTRIES: Final = 8
-_HAS_PREVIEW = Q(kind=File.Kind.PHOTO, status=File.Status.SUCCESS)
+_IS_PHOTO: Final = HAS_PICTURE & Q(kind=File.Kind.PHOTO)
 
 
 @signed_in
@@ -180,15 +181,24 @@ def _get_files(viewer: Viewer, pk: int, *, max_files: int | None = MAX_FILES) ->
     files = viewer.rows(File).filter(consignment_id=pk)
     newest_first = files.order_by("-uploaded_at", "-id")
     # In this order a photo that is processed between the queries appears twice, not never.
-    documents = list(newest_first.exclude(_HAS_PREVIEW)[:max_files])
-    photos = list(newest_first.filter(_HAS_PREVIEW)[: MAX_PHOTOS + 1])
+    documents = list(newest_first.exclude(_IS_PHOTO)[:max_files])
+    photos = list(newest_first.filter(_IS_PHOTO)[: MAX_PHOTOS + 1])
     counts = files.aggregate(
         file_count=Count("pk"),
-        photo_count=Count("pk", filter=_HAS_PREVIEW),
+        photo_count=Count("pk", filter=_IS_PHOTO),
         failure_count=Count("pk", filter=Q(status=File.Status.FAILURE)),
     )
     others = counts["file_count"] - counts["photo_count"]
-    return {**counts, "document_count": others, "photos": photos, "documents": documents}
+    # One photo more takes no more place than the words that one is left.
+    shown = photos if counts["photo_count"] <= MAX_PHOTOS + 1 else photos[:MAX_PHOTOS]
+    return {
+        **counts,
+        "document_count": others,
+        "photos": shown,
+        "photos_left": max(0, counts["photo_count"] - len(shown)),
+        "documents": documents,
+        "list_query": "?in=consignment",
+    }
 
 
 def _get_city(consignment: Consignment) -> CityStatisticsSchema | None:

@@ -6,15 +6,20 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
 from timba.files.models import File
+from timba.files.ocr import why_ocr_is_off
+from timba.files.search import add_passages, search_files
 from timba.files.services import (
     delete_file,
     link_file,
@@ -22,7 +27,14 @@ from timba.files.services import (
     retry_file,
 )
 from timba.web.answers_form import AnswersForm
-from timba.web.forms import FILE_STATUSES, MAX_LISTED_CONSIGNMENTS, FileLinkForm, FilesQuery
+from timba.web.forms import (
+    FILE_STATUSES,
+    MAX_LISTED_CONSIGNMENTS,
+    FileLinkForm,
+    FilesQuery,
+    PictureQuery,
+)
+from timba.web.notices import leave_notice, undo_deletion
 from timba.web.pages import (
     Viewer,
     find_consignment,
@@ -34,6 +46,7 @@ from timba.web.pages import (
     safe_next_url,
     signed_in,
 )
+from timba.web.pictures import PHOTOS_FIRST, picture_of
 from timba.web.tally_form import TallyForm
 from timba.web.temperature_form import TemperatureForm
 from timba.web.upload_targets import get_files_target, get_readings_target, upload_blocked_reason
@@ -51,17 +64,12 @@ def files_page(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest
     query = form.cleaned_data
-    rows = viewer.rows(File)
-    if query["q"]:
-        rows = rows.filter(name_key__finds=query["q"])
-    if query["kind"]:
-        rows = rows.filter(kind=query["kind"])
-    if query["consignment_id"]:
-        rows = rows.filter(consignment_id=query["consignment_id"])
+    rows = _matching(viewer, query)
     shown = rows.filter(status=query["status"]) if query["status"] else rows
     # The page polls a file until it is processed. The counts are read after the statuses, so that a
     # page with the final status also shows the final counts.
     page = get_page(request, shown, order=("-uploaded_at", "-id"), limit=FILES_PER_PAGE)
+    add_passages(page.rows, query["q"])
     counts = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     context = {
         "section": "files",
@@ -73,8 +81,35 @@ def files_page(request: HttpRequest) -> HttpResponse:
         "consignment": find_consignment(viewer, query["consignment_id"]),
         "status_links": _status_links(request.GET, counts),
         "failure_count": counts.get(File.Status.FAILURE, 0),
+        "list_query": _list_query(request.GET),
+        "consignments": _newest_consignments(viewer),
     }
     return render_page(request, "web/files.html", context, viewer=viewer)
+
+
+def _newest_consignments(viewer: Viewer) -> QuerySet[Consignment]:
+    """Return the newest consignments of the client, which a page offers for its files."""
+    rows = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
+    return rows[:MAX_LISTED_CONSIGNMENTS]
+
+
+def _matching(viewer: Viewer, query: dict[str, Any]) -> TenantQuerySet[File]:
+    """Return the files of a list, whatever their status."""
+    rows = viewer.rows(File)
+    if query["q"]:
+        client_id = None if viewer.client is None else viewer.client.pk
+        rows = search_files(rows, query["q"], viewer=viewer.user, client_id=client_id)
+    if query["kind"]:
+        rows = rows.filter(kind=query["kind"])
+    if query["consignment_id"]:
+        rows = rows.filter(consignment_id=query["consignment_id"])
+    return rows
+
+
+def _list_query(filters: QueryDict) -> str:
+    """Return the query by which the page of a file knows the list that it was opened from."""
+    kept = {name: str(filters[name]) for name in FilesQuery.base_fields if filters.get(name)}
+    return f"?{urlencode({'in': 'files', **kept})}"
 
 
 def _status_links(query: QueryDict, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -135,9 +170,36 @@ def render_file(
         "file": file,
         "link_form": FileLinkForm(viewer=viewer, file=file) if can_write else None,
         "answers": answers,
+        "trash_days": settings.TIMBA_TRASH_DAYS,
+        "ocr_is_off": why_ocr_is_off(),
         "cities": list_cities(viewer, file.owner_id) if answers and not answers.dry_run else [],
+        **_picture(request.GET, file, viewer),
     }
     return render_page(request, "web/file.html", context, viewer=viewer, status=status)
+
+
+def _picture(data: QueryDict, file: File, viewer: Viewer) -> dict[str, Any]:
+    """Return the picture of a file, and the list it was opened from: its name and address."""
+    form = PictureQuery(data)
+    if not form.is_valid():
+        raise BadRequest
+    query = form.cleaned_data
+    page = query["page"] or 1
+    if query["in"] == "consignment" and file.consignment:
+        rows = viewer.rows(File).filter(consignment=file.consignment)
+        picture = picture_of(
+            file, page=page, rows=rows, order=PHOTOS_FIRST, query="?in=consignment"
+        )
+        url = reverse("web:consignment", args=[file.consignment.pk])
+        return {"picture": picture, "list_name": file.consignment.name, "list_url": url}
+    if query["in"] == "files":
+        rows = _matching(viewer, query)
+        if query["status"]:
+            rows = rows.filter(status=query["status"])
+        picture = picture_of(file, page=page, rows=rows, query=_list_query(data))
+        # The list takes no notice of the parameter that names it.
+        return {"picture": picture, "list_url": reverse("web:files") + _list_query(data)}
+    return {"picture": picture_of(file, page=page)}
 
 
 def can_be_read_otherwise(file: File) -> bool:
@@ -193,8 +255,11 @@ def link_to_consignment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @rerender_on_error(file_page)
 def remove_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     viewer = get_viewer(request)
-    delete_file(actor=viewer.user, file=get_file(viewer, pk))
-    return redirect("web:files")
+    file = get_file(viewer, pk)
+    delete_file(actor=viewer.user, file=file)
+    leave_notice(request, f"{file.name} deleted.", undo=undo_deletion([file.pk]))
+    url = request.POST.get("next", "")
+    return HttpResponseRedirect(safe_next_url(request, url, default=reverse("web:files")))
 
 
 def get_file(viewer: Viewer, pk: uuid.UUID) -> File:
@@ -209,12 +274,11 @@ def get_file(viewer: Viewer, pk: uuid.UUID) -> File:
 def upload_page(request: HttpRequest) -> HttpResponse:
     """Show the page that uploads up to a hundred files of any kind."""
     viewer = get_viewer(request)
-    consignments = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
     context = {
         "section": "files",
         "upload_target": get_files_target(),
         "upload_blocked": upload_blocked_reason(viewer),
-        "consignments": consignments[:MAX_LISTED_CONSIGNMENTS],
+        "consignments": _newest_consignments(viewer),
     }
     return render_page(request, "web/upload.html", context, viewer=viewer)
 

@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from timba.consignments.logs import add_log, change_log, delete_log
 from timba.consignments.models import Consignment, Log
-from timba.consignments.services import add_log, change_log, delete_log
 from timba.files.models import File
 from timba.web.forms import LogNumberQuery
 from timba.web.log_forms import LogForm, compared_logs, comparison_for_script

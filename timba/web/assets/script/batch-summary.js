@@ -1,9 +1,10 @@
 // Summarizes the batch above its rows: a headline, a strip with a cell per file, and filters by state.
 
 import { formatCount, formatDuration } from "./format.js";
+import { listMissing } from "./unfinished.js";
 import { labelOf } from "./upload-rows.js";
 
-const ORDER = ["ok", "checking", "sending", "queued", "failure", "refused"];
+const ORDER = ["ok", "checking", "sending", "queued", "waiting", "failure", "refused"];
 
 export class BatchSummary {
   #startedAt = 0;
@@ -42,7 +43,7 @@ export class BatchSummary {
     if (this.chips) {
       this.chips.hidden = rows.length === 0;
       this.#drawStrip(counts);
-      this.#drawChips(counts, rows.length);
+      this.#drawChips(counts, rows.length, rows.filter(({ twin }) => twin).length);
     }
     this.#drawLead(rows, counts);
   }
@@ -58,7 +59,7 @@ export class BatchSummary {
     }
   }
 
-  #drawChips(counts, total) {
+  #drawChips(counts, total, twinCount) {
     for (const chip of this.chips.querySelectorAll("[data-only]")) {
       const { only } = chip.dataset;
       const count = only === "all" ? total : counts[only];
@@ -70,6 +71,9 @@ export class BatchSummary {
     retry.hidden = !counts.failure;
     retry.querySelector("span").textContent = counts.failure === 1 ? "Retry the one in FAILURE" : `Retry the ${counts.failure} in FAILURE`;
     this.chips.querySelector("[data-clear]").hidden = counts.sending + counts.queued + counts.checking > 0;
+    const leaveOut = this.chips.querySelector("[data-leave-twins]");
+    leaveOut.hidden = twinCount < 2;
+    leaveOut.textContent = `Leave out the ${twinCount} that are here already`;
     this.#filter();
   }
 
@@ -86,30 +90,37 @@ export class BatchSummary {
   #drawLead(rows, counts) {
     const sent = counts.ok + counts.failure + counts.checking;
     const unsent = counts.sending + counts.queued;
+    const waiting = counts.waiting ? `${counts.waiting} ${counts.waiting === 1 ? "waits" : "wait"} for you` : "";
     const show = (lead, rest, advice) => {
-      for (const [element, text] of [[this.lead, lead], [this.rest, rest], [this.advice, advice]]) {
+      for (const [element, text] of [[this.lead, lead], [this.rest, joined(rest)], [this.advice, advice]]) {
         // Written only when it changes: screen readers announce the headline.
         if (element.textContent !== text) element.textContent = text;
       }
     };
     if (unsent) {
       const timeLeft = formatDuration(this.#secondsLeft(rows));
-      show(`${sent} of ${sent + unsent} sent`, `${unsent} to go${timeLeft && `, ${timeLeft}`}`, "Keep this page open until all are sent. Checking goes on without you, and this list is here when you come back.");
+      show(`${sent} of ${sent + unsent} sent`, [`${unsent} to go`, timeLeft, waiting], "Keep this page open until all are sent. Checking goes on without you, and this list is here when you come back.");
       return;
     }
     this.#startedAt = 0;
-    const all = sent === 1 ? "Sent" : `All ${sent} sent`;
-    const refused = counts.refused ? `${counts.refused} refused` : "";
-    if (!sent) show("Nothing sent", refused, "Each row says what is in the way.");
-    else if (counts.checking) show(all, [`${counts.checking} being checked`, refused].filter(Boolean).join(", "), "This page may be closed: checking goes on without you, and this list is here when you come back.");
-    else show(all, [counts.ok && `${counts.ok} ${labelOf("ok")}`, counts.failure && `${counts.failure} ${labelOf("failure")}`, refused].filter(Boolean).join(", "), counts.failure ? `${formatCount(counts.failure, "file")} could not be read: the row says why. Nothing is lost.` : settled(rows));
+    const refused = counts.refused && `${counts.refused} refused`;
+    const outcomes = ["ok", "failure"].map((state) => counts[state] && `${counts[state]} ${labelOf(state)}`);
+    if (waiting) show(sent ? `${sent} of ${sent + counts.waiting} sent` : "Nothing sent yet", [waiting, ...outcomes, refused], advise(rows));
+    else if (!sent) show("Nothing sent", [refused], "Each row says what is in the way.");
+    else {
+      const all = sent === 1 ? "Sent" : `All ${sent} sent`;
+      if (counts.checking) show(all, [`${counts.checking} being checked`, refused], "This page may be closed: checking goes on without you, and this list is here when you come back.");
+      else show(all, [...outcomes, refused], counts.failure ? `${formatCount(counts.failure, "file")} could not be read: the row says why. Nothing is lost.` : settled(rows));
+    }
   }
 
   // Estimates from the bytes sent since the upload began; NaN for the first two seconds.
   #secondsLeft(rows) {
     const now = performance.now();
-    const sentBytes = rows.reduce((sum, row) => sum + (row.state === "sending" ? row.size * row.progress : row.state === "queued" || row.state === "refused" ? 0 : row.size), 0);
-    const remainingBytes = rows.reduce((sum, row) => sum + (row.state === "sending" ? row.size * (1 - row.progress) : row.state === "queued" ? row.size : 0), 0);
+    // What had arrived before a reload counts from the start.
+    const partial = ["queued", "sending", "waiting"];
+    const sentBytes = rows.reduce((sum, { state, size, progress }) => sum + (partial.includes(state) ? size * progress : state === "refused" ? 0 : size), 0);
+    const remainingBytes = rows.reduce((sum, { state, size, progress }) => sum + (state === "queued" || state === "sending" ? size * (1 - progress) : 0), 0);
     if (!this.#startedAt) {
       this.#startedAt = now;
       this.sentBytesBefore = sentBytes;
@@ -117,6 +128,14 @@ export class BatchSummary {
     const seconds = (now - this.#startedAt) / 1000;
     return seconds < 2 ? NaN : remainingBytes / ((sentBytes - this.sentBytesBefore) / seconds);
   }
+}
+
+const joined = (texts) => texts.filter(Boolean).join(", ");
+
+// What a person decides or does, so that the rest is sent as well.
+function advise(rows) {
+  const missing = listMissing(rows);
+  return missing ? `Choose ${missing} again, or all of them: what is here already is not sent twice.` : "The same bytes are here already: each row asks what to do.";
 }
 
 // A text is kept, and nothing in it is counted: whoever sent readings or logs should know.

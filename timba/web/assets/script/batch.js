@@ -3,9 +3,13 @@
 import { sendRequest } from "./http.js";
 import { releaseRows, restoreRows, saveRows } from "./persistence.js";
 import { scheduleRefresh } from "./live-updates.js";
-import { createElement, fetchRows, updateElement } from "./upload-rows.js";
+import { createElement, fetchRows, showDuplicate, updateElement } from "./upload-rows.js";
+import { compareWithStored } from "./same-bytes.js";
+import { deleteUpload } from "./parts-request.js";
+import { createRow, readFields } from "./upload-fields.js";
 import { readLimits, validate } from "./validation.js";
-import { newIdempotencyKey, uploadFile } from "./upload-request.js";
+import { findMissing, isMissing, updateArrived, withoutListed } from "./unfinished.js";
+import { uploadFile } from "./upload-request.js";
 import { drawThumbnail } from "./thumbnails.js";
 import { unwatchTask, watchTask } from "./polling.js";
 
@@ -23,7 +27,9 @@ export class Batch {
     this.form = form;
     this.list = list;
     this.limits = readLimits(form);
-    this.storageName = `timba.batch.${form.dataset.user}.${form.dataset.field}${form.dataset.consignment ? `.${form.dataset.consignment}` : ""}`;
+    this.target = { url: form.action, ...form.dataset };
+    const { user, client, field, consignment } = form.dataset;
+    this.storageName = `timba.batch.${user}.${client}.${field}${consignment ? `.${consignment}` : ""}`;
     this.isHandedOver = list.dataset.handOver !== undefined;
     this.onChange = onChange;
     this.rows = [];
@@ -34,39 +40,50 @@ export class Batch {
     for (const row of restoreRows(this.storageName)) {
       this.#append(row);
       if (row.id) this.#fetch(row);
+      else if (row.uploadUrl) this.#updateArrived(row);
     }
     this.#changed();
     window.addEventListener("pagehide", () => releaseRows(this.storageName, this.rows));
   }
 
   async add(files) {
-    const newRows = [...files].map((file) => ({ file, name: file.name, size: file.size, key: newIdempotencyKey(), fields: this.#fields(), state: "queued", progress: 0 }));
+    const newRows = this.#resume([...files]).map((file) => createRow(this.form, file));
     const capacity = this.#makeRoom(newRows.length);
     for (const [index, row] of newRows.entries()) {
       row.sentence = index < capacity ? await validate(row.file, this.limits) || undefined : this.#batchFullSentence();
       row.state = row.sentence ? "refused" : "queued";
       this.#append(row);
-      if (!row.sentence && /^image\//.test(row.file.type)) drawThumbnail(row.file, row);
+      if (!row.sentence) this.#drawThumbnail(row);
     }
+    this.#compare(newRows.filter(({ state }) => state === "queued"));
     this.#changed();
     this.#sendNext();
   }
 
-  remove(row) {
+  /** Remove a row, and what has arrived of its file; if that fails, the row stays and says so. */
+  async remove(row) {
     row.isRemoved = true;
     row.abort?.();
     if (row.task) unwatchTask(row.task);
+    if (row.uploadUrl && !row.id && !(await deleteUpload(row, this.target))) {
+      this.#show(row, { isRemoved: false, state: "waiting", file: undefined, sentence: "It could not be discarded: the connection broke. Discard it again, or choose it again to go on." });
+      return;
+    }
     row.element.remove();
     this.rows = this.rows.filter((other) => other !== row);
     this.#changed();
   }
 
-  /** Send a file again under the same key: perhaps only the response was lost. */
+  /** Send a file again under the same key, perhaps only the response was lost; or one that waited for a decision. */
   sendAgain(row) {
-    Object.assign(row, { state: "queued", sentence: undefined, canSendAgain: false, progress: 0 });
-    updateElement(row);
-    this.#changed();
+    this.#show(row, { state: "queued", sentence: undefined, twin: undefined, canSendAgain: false, isSignedOut: false, progress: row.uploadUrl ? row.progress : 0 });
     this.#sendNext();
+  }
+
+  /** After signing in again, try one of the files that were refused without; once it is accepted, the others follow. */
+  sendSignedOut() {
+    const row = this.rows.find(({ isSignedOut }) => isSignedOut);
+    if (row) this.sendAgain(row);
   }
 
   /** Have a file with the status FAILURE processed again. */
@@ -88,7 +105,49 @@ export class Batch {
 
   /** The rows that are lost with the page, including rejected files that can be sent again. */
   get unsent() {
-    return this.rows.filter(({ state, canSendAgain }) => state === "queued" || state === "sending" || canSendAgain);
+    return this.rows.filter(({ state, file, canSendAgain }) => state === "queued" || state === "sending" || (state === "waiting" && file) || canSendAgain);
+  }
+
+  /** The rows of files that are stored already, and wait for a decision. */
+  get twins() {
+    return this.rows.filter(({ twin }) => twin);
+  }
+
+  // Hands the files to the rows that miss them, and returns those that are new.
+  #resume(files) {
+    const resumed = [];
+    const unknown = files.filter((file) => {
+      const row = findMissing(this.rows, file, readFields(this.form, file));
+      if (!row) return true;
+      this.#show(row, { file, state: "queued", isHeld: true, sentence: undefined, wentOnAt: row.offset });
+      this.#drawThumbnail(row);
+      resumed.push(row);
+      return false;
+    });
+    this.#compare(resumed);
+    return unknown.length < files.length ? withoutListed(unknown, this.rows) : unknown;
+  }
+
+  #drawThumbnail(row) {
+    if (/^image\//.test(row.file.type)) drawThumbnail(row.file, row);
+  }
+
+  #compare(rows) {
+    compareWithStored(rows, this.target, (row, twin) => {
+      if (twin && row.state === "queued" && !row.isRemoved) this.#show(row, { state: "waiting", twin });
+      this.#sendNext();
+    });
+  }
+
+  async #updateArrived(row) {
+    const outcome = await updateArrived(row, this.target);
+    if (outcome) this.#accept(row, { id: outcome.file_id, task: outcome.task_id, duplicate: outcome.duplicate });
+    else if (isMissing(row)) this.#show(row, {});
+  }
+
+  #show(row, changes) {
+    updateElement(Object.assign(row, changes));
+    this.#changed();
   }
 
   // Removes rows of finished files to make room for new ones.
@@ -115,15 +174,9 @@ export class Batch {
     updateElement(row);
   }
 
-  // Read when the files are added: a consignment chosen later does not apply to queued files.
-  #fields() {
-    const fields = [...new FormData(this.form).entries()];
-    return Object.fromEntries(fields.filter(([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken"));
-  }
-
   #sendNext() {
     while (this.#sending < MAX_PARALLEL_UPLOADS) {
-      const row = this.rows.find(({ state }) => state === "queued");
+      const row = this.rows.find(({ state, isHeld, isRemoved }) => state === "queued" && !isHeld && !isRemoved);
       if (!row) return;
       this.#sending += 1;
       this.#send(row).finally(() => {
@@ -134,17 +187,16 @@ export class Batch {
   }
 
   async #send(row) {
-    row.state = "sending";
-    updateElement(row);
-    this.#changed();
-    const result = await uploadFile(row, { url: this.form.action, field: this.form.dataset.field }, {
+    this.#show(row, { state: "sending" });
+    const result = await uploadFile(row, this.target, {
+      onBegun: () => this.#changed(),
       onProgress: (progress) => {
         Object.assign(row, { progress, sentence: undefined });
         updateElement(row);
         this.onChange(this);
       },
-      onPause: (reason, seconds) => {
-        row.sentence = `${reason}. It goes on by itself in ${seconds} s.`;
+      onPause: (sentence) => {
+        row.sentence = sentence;
         updateElement(row);
       },
     });
@@ -153,13 +205,13 @@ export class Batch {
     else this.#accept(row, result);
   }
 
-  #reject(row, { error, canSendAgain }) {
-    Object.assign(row, { state: "refused", sentence: error, canSendAgain });
-    updateElement(row);
-    this.#changed();
+  #reject(row, { error, canSendAgain, isSignedOut }) {
+    if (!canSendAgain) row.uploadUrl = undefined;
+    this.#show(row, { state: "refused", sentence: error, canSendAgain, isSignedOut });
   }
 
   #accept(row, { id, task, status, duplicate }) {
+    for (const other of this.rows) if (other.isSignedOut) this.sendAgain(other);
     if (this.isHandedOver && !duplicate) {
       // The page shows it in its list of files from here on.
       this.#drop(row);
@@ -167,7 +219,7 @@ export class Batch {
       scheduleRefresh();
       return;
     }
-    Object.assign(row, { id, task, duplicate, sentence: undefined });
+    Object.assign(row, { id, task, duplicate, sentence: undefined, uploadUrl: undefined });
     row.file = undefined; // so that the browser can free the bytes
     if (FINAL_STATES[status]) this.#fetch(row);
     else this.#watch(row);
@@ -236,9 +288,4 @@ export class Batch {
     saveRows(this.storageName, this.rows);
     this.onChange(this);
   }
-}
-
-function showDuplicate(element) {
-  const since = element.querySelector(".when time")?.cloneNode(true);
-  if (since) element.querySelector(".summary").replaceChildren("Already here since ", since, "; kept once.");
 }

@@ -34,17 +34,17 @@ export function parseJson(text) {
 }
 
 /**
- * Send a request with the session; resolve to {status, ok, text, body}, where `body` is the parsed JSON.
- * A connection that fails, also in the middle of the response, resolves with status 0.
+ * Send a request with the session; resolve to {status, ok, headers, text, body}, where `body` is the parsed JSON.
+ * A connection that fails, also in the middle of the response, resolves with status 0 and without headers.
  */
 export async function sendRequest(url, options = {}) {
   const headers = { "X-CSRFToken": csrfToken(), Accept: "application/json", ...options.headers };
   try {
     const response = await fetch(url, { credentials: "same-origin", redirect: "error", ...options, headers });
-    const { status, ok } = response;
+    const { status, ok, headers: responseHeaders } = response;
     const text = await response.text();
     updateSessionNotice(status);
-    return { status, ok, text, body: parseJson(text) };
+    return { status, ok, headers: responseHeaders, text, body: parseJson(text) };
   } catch {
     return { status: 0, ok: false, text: "", body: {} };
   }

@@ -14,6 +14,7 @@ let timer = 0;
 let isRefreshing = false;
 let failures = 0;
 let localChanges = 0;
+let list = ""; // id of the list that "Show more" appends to
 
 /** Load the live parts of the page again after a delay; further calls restart the delay. */
 export function scheduleRefresh(delay = REFRESH_DELAY_MS) {
@@ -38,29 +39,36 @@ async function refresh() {
   if (failures) scheduleRefresh(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)));
 }
 
-/** The address of the page, with as many rows of its list as are shown: "Show more" appends some. */
-function currentUrl() {
-  const url = new URL(location.href);
-  const more = document.getElementById("more");
-  const list = more && document.getElementById(more.dataset.list);
-  if (list) url.searchParams.set("limit", list.childElementCount);
+/** Return the address of the page, with as many rows of its list as are shown: "Show more" appends some. */
+export function currentUrl() {
+  // While the viewer is open, the address is that of a file.
+  const url = new URL(document.querySelector("[data-page-behind]")?.dataset.pageBehind ?? location.href);
+  // Once all rows are shown, there is nothing more; another refresh must show as many.
+  list = document.getElementById("more")?.dataset.list ?? list;
+  const rows = document.getElementById(list);
+  if (rows) url.searchParams.set("limit", rows.childElementCount);
   return url;
 }
 
 async function loadLiveParts() {
   if (!document.querySelector(LIVE)) return true;
   const changesBefore = localChanges;
-  const response = await sendRequest(currentUrl(), { headers: { Accept: "text/html" } });
+  const response = await sendRequest(currentUrl(), { headers: { Accept: "text/html", "Timba-Live-Update": "true" } });
   if (response.status === 404) return true; // the row was deleted: the page keeps its last state
   if (!response.ok) return false;
   if (localChanges !== changesBefore) {
     scheduleRefresh();
     return true;
   }
-  const [first, ...others] = document.querySelectorAll(LIVE);
-  const selectOOB = others.map(({ id }) => `#${id}:outerMorph`).join();
-  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text: response.text });
+  await showLiveParts(response.text);
   return true;
+}
+
+/** Show the live parts of the page as they are in `text`, and `others`: selectors, each with how it is swapped. */
+export async function showLiveParts(text, ...others) {
+  const [first, ...rest] = document.querySelectorAll(LIVE);
+  const selectOOB = [...rest.map(({ id }) => `#${id}:outerMorph`), ...others].join();
+  await window.htmx.swap({ sourceElement: first, target: first, select: `#${first.id}`, swap: "outerMorph", selectOOB, text });
 }
 
 function showProgress(task, progress, rows) {

@@ -1,13 +1,16 @@
 // Stores the batch of uploads over a reload: which files it has. Their states are requested again.
 
+import { describeArrived } from "./unfinished.js";
 import { newIdempotencyKey } from "./upload-request.js";
 
-const INTERRUPTED = "The page was closed while it was being sent. Look under Files, or choose it again.";
+const INTERRUPTED = "The page was closed while it was being sent. Choose it again: it is never stored twice.";
 const UNSENT = "Not sent: the page was closed first. Choose it again.";
 const TAB = "timba.tab";
 const WEEK_MS = 6048e5; // after which a tab that never closed must have crashed
 
-const toStored = ({ key, name, size, state, sentence, id, task, duplicate }) => ({ key, name, size, state, sentence, id, task, duplicate });
+const toStored = ({ key, name, size, lastModified, fields, place, state, wasSending, sentence, canSendAgain, id, task, duplicate, uploadUrl, offset }) => (
+  { key, name, size, lastModified, fields, place, state, wasSending, sentence, canSendAgain, id, task, duplicate, uploadUrl, offset }
+);
 
 /** Store the rows under `name` for this tab. Without storage, a reload loses the list but no file. */
 export function saveRows(name, rows) {
@@ -19,7 +22,7 @@ export function releaseRows(name, rows) {
   write(name, rows, true);
 }
 
-/** Return the stored rows; files that were not sent are marked so, because a reload loses their bytes. */
+/** Return the stored rows; files that were not wholly sent wait to be chosen again, because a reload loses their bytes. */
 export function restoreRows(name) {
   let rows;
   try {
@@ -29,8 +32,10 @@ export function restoreRows(name) {
   }
   return rows.map((row) => {
     if (row.id) return { ...row, state: "checking", progress: 0, sentence: undefined };
-    if (row.state === "refused") return row;
-    return { ...row, state: "refused", sentence: row.state === "sending" ? INTERRUPTED : UNSENT };
+    if (row.state === "refused" && !row.canSendAgain) return row;
+    const wasSending = row.wasSending || row.state === "sending" || row.canSendAgain;
+    const waiting = { ...row, state: "waiting", wasSending, canSendAgain: false, progress: 0 };
+    return { ...waiting, sentence: row.uploadUrl ? describeArrived(waiting) : wasSending ? INTERRUPTED : UNSENT };
   });
 }
 

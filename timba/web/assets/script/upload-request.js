@@ -1,9 +1,10 @@
-// Uploads one file in one request with progress, and retries after a broken connection:
-// the idempotency key makes a repeated request safe.
+// Uploads one file with progress, and retries after a broken connection: the idempotency key makes a repeated
+// request safe. A large file is sent in parts, the others in one request.
 
 import { csrfToken, parseJson, sleep, updateSessionNotice } from "./http.js";
+import { isSentInParts, sendInParts } from "./parts-request.js";
 
-const RETRIED_STATUSES = new Set([0, 409, 429, 500, 502, 503, 504]);
+const RETRIED_STATUSES = new Set([0, 408, 409, 423, 429, 500, 502, 503, 504]);
 const MAX_TRIES = 7;
 const MAX_PAUSE_SECONDS = 30;
 
@@ -12,7 +13,7 @@ export function newIdempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function sendOnce(row, target, onProgress) {
+function sendForm(row, target, { onProgress }) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     const body = new FormData();
@@ -22,6 +23,7 @@ function sendOnce(row, target, onProgress) {
     request.setRequestHeader("X-CSRFToken", csrfToken());
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("Idempotency-Key", row.key);
+    request.setRequestHeader("Timba-User", target.user);
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded / Math.max(event.total, 1)));
     const finish = () => resolve({ status: request.status, body: parseJson(request.responseText), retryAfter: Number(request.getResponseHeader("Retry-After")) || 0 });
     request.addEventListener("load", finish);
@@ -33,27 +35,41 @@ function sendOnce(row, target, onProgress) {
 }
 
 /**
- * Upload a row's file to `target` {url, field}. Resolve to {id, task, status, duplicate} when it is accepted,
- * to {error: sentence, canSendAgain} when it is rejected, or to {isRemoved: true} when the row was removed meanwhile.
+ * Upload a row's file to `target`, the attributes of its form. Resolve to {id, task, status, duplicate} when it is
+ * accepted, to {error: sentence, canSendAgain} when it is rejected, or to {isRemoved: true} when the row was removed
+ * meanwhile.
  */
-export async function uploadFile(row, target, { onProgress, onPause }) {
-  for (let attempt = 1; ; attempt += 1) {
-    const response = await sendOnce(row, target, onProgress);
-    if (response.status === -1 || row.isRemoved) return { isRemoved: true };
-    if (!RETRIED_STATUSES.has(response.status)) return toResult(response);
-    if (attempt === MAX_TRIES) return toUnsureResult(response);
-    const seconds = Math.min(MAX_PAUSE_SECONDS, Math.max(response.retryAfter, 2 ** (attempt - 1)));
-    onPause(response.status === 0 ? "The connection broke" : "Timba is busy", seconds);
-    await Promise.race([sleep(seconds * 1000), untilOnline(response.status)]);
+export async function uploadFile(row, target, { onPause, ...listeners }) {
+  const send = isSentInParts(row) ? sendInParts : sendForm;
+  for (let failures = 0; ;) {
+    const response = await send(row, target, listeners);
+    const { status } = response;
+    if (status === -1 || row.isRemoved) return { isRemoved: true };
+    if (response.hasProgressed) failures = 0;
+    const isOffline = status === 0 && !navigator.onLine;
+    if (!isOffline) failures += 1;
+    if (failures === MAX_TRIES) return toUnsureResult(response);
+    if (status === 404 && row.uploadUrl) {
+      beginAnew(row);
+      continue;
+    }
+    if (!RETRIED_STATUSES.has(status)) return toResult(response);
+    const seconds = Math.min(MAX_PAUSE_SECONDS, Math.max(response.retryAfter, 2 ** (failures - 1)));
+    onPause(`${status === 0 ? "The connection broke" : "Timba is busy"}. It goes on by itself ${isOffline ? "once it is back" : `in ${seconds} s`}.`);
+    await (isOffline ? untilOnline() : sleep(seconds * 1000));
     if (row.isRemoved) return { isRemoved: true };
   }
 }
 
-// Ends the pause early when the network is back.
-function untilOnline(status) {
-  return new Promise((resolve) => {
-    if (status === 0 && !navigator.onLine) window.addEventListener("online", resolve, { once: true });
-  });
+/** Forget an upload in parts that the server has deleted, so that the next attempt begins another. */
+export function beginAnew(row) {
+  Object.assign(row, { uploadUrl: undefined, offset: 0, progress: 0, key: newIdempotencyKey() });
+}
+
+// A browser may be wrong about being offline, and is not asked alone.
+function untilOnline() {
+  const online = new Promise((resolve) => { window.addEventListener("online", resolve, { once: true }); });
+  return Promise.race([online, sleep(MAX_PAUSE_SECONDS * 1000)]);
 }
 
 function toResult({ status, body }) {
@@ -62,7 +78,7 @@ function toResult({ status, body }) {
     const file = body.files?.[0] ?? body;
     return { id: file.file_id, task: file.task_id, status: file.status, duplicate: Boolean(file.duplicate) };
   }
-  if (status === 401) return { error: "Not sent: you are signed out. Sign in again, then try it again.", canSendAgain: true };
+  if (status === 401) return { error: "Not sent: you are signed out. Sign in again, then try it again.", canSendAgain: true, isSignedOut: true };
   const [first] = Object.values(body.errors ?? {});
   const sentence = first?.error ?? first?.[0] ?? body.detail;
   return { error: sentence ?? "Timba did not take it. Try it again, or another file.", canSendAgain: status === 402 || status === 403 };

@@ -4,14 +4,15 @@ import { sendRequest } from "./http.js";
 import { formatPercent, formatRows, formatSize } from "./format.js";
 import { extensionOf } from "./validation.js";
 
-const LABELS = { queued: "Queued", sending: "Sending", checking: "Checking", refused: "Refused" };
+const LABELS = { queued: "Queued", sending: "Sending", checking: "Checking", waiting: "Waits for you", refused: "Refused" };
 const ICONS = {
   jpg: "photo", jpeg: "photo", jfif: "photo", png: "photo", webp: "photo", pdf: "document", xlsx: "sheet", csv: "temperatures", gz: "temperatures",
 };
 const MAX_IDS_PER_REQUEST = 100;
 
 export const labelOf = (state) => ({ ok: "SUCCESS", failure: "FAILURE", ...LABELS })[state];
-export const iconOf = (state) => (state === "ok" ? "success" : state);
+const STATE_ICONS = { ok: "success", waiting: "warn" };
+export const iconOf = (state) => STATE_ICONS[state] ?? state;
 
 /** Create the element of a row from the template of the page. */
 export function createElement(row) {
@@ -37,24 +38,39 @@ export function updateElement(row) {
   updateActions(row);
 }
 
-function updateSummary({ element, state, progress, rowsRead, sentence, name }) {
+function updateSummary({ element, state, progress, rowsRead, sentence, twin, wentOnAt, name }) {
   const bar = element.querySelector(".bar-row");
   const words = element.querySelector(".words");
   bar.hidden = Boolean(sentence) || (state !== "sending" && state !== "checking");
-  words.textContent = sentence ?? "";
+  if (twin) words.replaceChildren(...tellTwin(twin));
+  else words.textContent = sentence ?? "";
   if (bar.hidden) return;
   const progressBar = bar.querySelector("progress");
   progressBar.value = progress;
   progressBar.setAttribute("aria-label", `${LABELS[state]} ${name}`);
   bar.querySelector("[data-percent]").textContent = formatPercent(progress);
-  bar.querySelector("[data-rows-read]").textContent = formatRows(rowsRead);
+  bar.querySelector("[data-rows-read]").textContent = state === "sending" && wentOnAt ? `It goes on from ${formatSize(wentOnAt, Math.floor)}` : formatRows(rowsRead);
 }
 
-function updateActions({ element, state, canSendAgain, name, file }) {
-  const remove = element.querySelector("[data-remove]");
+function tellTwin({ id, name, kind, place }) {
+  const link = document.createElement("a");
+  link.href = `/files/${id}/`;
+  link.textContent = name;
+  return [`The same ${kind === "photo" ? "photo" : "file"} is here already: `, link, place ? ` of ${place}.` : "."];
+}
+
+function updateActions({ element, state, canSendAgain, name, file, twin, uploadUrl }) {
+  const remove = element.querySelector(".row-actions [data-remove]");
   const sendAgain = element.querySelector("[data-send-again]");
-  remove.hidden = state === "checking";
+  remove.hidden = state === "checking" || state === "waiting";
   remove.setAttribute("aria-label", `${state === "refused" ? "Remove" : "Leave out"} ${name}`);
+  const choices = element.querySelector(".choices");
+  choices.hidden = state !== "waiting";
+  const labels = twin ? ["Send anyway", "Leave out"] : ["Choose again", uploadUrl ? "Discard" : "Leave out"];
+  for (const [index, button] of [...choices.children].entries()) {
+    button.textContent = labels[index];
+    button.setAttribute("aria-label", `${labels[index]} ${name}`);
+  }
   sendAgain.hidden = !(canSendAgain && file);
   sendAgain.setAttribute("aria-label", `Try ${name} again`);
 }
@@ -71,4 +87,10 @@ export async function fetchRows(url, ids) {
     for (const element of template.content.querySelectorAll("li[data-file]")) rows.set(element.dataset.file, element);
   }
   return rows;
+}
+
+/** Say in a rendered row that its file was here before. */
+export function showDuplicate(element) {
+  const since = element.querySelector(".when time")?.cloneNode(true);
+  if (since) element.querySelector(".summary").replaceChildren("Already here since ", since, "; kept once.");
 }

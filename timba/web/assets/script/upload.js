@@ -15,6 +15,9 @@ export function setUpBatchUpload() {
   setUpFileChoosers(page, batch);
   if (form.dataset.blocked === undefined) setUpDropZone(form, batch);
   setUpRowActions(page, list, batch);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) batch.sendSignedOut();
+  });
   window.addEventListener("beforeunload", (event) => {
     if (batch.unsent.length) event.preventDefault();
   });
@@ -76,6 +79,8 @@ function setUpRowActions(page, list, batch) {
     if (!row) return;
     if (event.target.closest("[data-remove]")) batch.remove(row);
     else if (event.target.closest("[data-send-again]")) batch.sendAgain(row);
+    else if (event.target.closest("[data-go-on]") && row.file) batch.sendAgain(row);
+    else if (event.target.closest("[data-go-on]")) document.getElementById("choose").click();
   });
   // The server renders the rows of processed files; their retry form works without a script, too.
   list.addEventListener("submit", (event) => {
@@ -86,6 +91,9 @@ function setUpRowActions(page, list, batch) {
   });
   page.querySelector("[data-retry-all]")?.addEventListener("click", () => {
     for (const row of batch.rows) if (row.state === "failure") batch.retry(row);
+  });
+  page.querySelector("[data-leave-twins]")?.addEventListener("click", () => {
+    for (const row of batch.twins) batch.remove(row);
   });
   page.querySelector("[data-clear]")?.addEventListener("click", () => batch.clear());
 }

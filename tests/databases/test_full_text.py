@@ -1,0 +1,160 @@
+"""The full-text searches of the databases find what `matches` says, in every script."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from timba.db import full_text
+from timba.db.full_text import find
+from timba.db.text_search import TextQuery, index_words, matches
+from timba.files.models import File, FileText
+
+# MariaDB finds what is committed.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PARTS = [
+    *("log", "logs", "of", "the", "pine", "Bērzs", "BERZA", "берёза", "Береза", "Ёлка", "й"),
+    *("Straße", "strasse", "ŁÓDŹ", "łodzi", "ﬁle", "filet", "naïve", "I\u0307stanbul", "istanbul"),
+    *("2", "12.45", "12,4", "2024-05-06", "A-12", "a_12", "GOST9463标准", "北京", "北京市", "京北"),
+    *(
+        "木材の検収",
+        "丸太",
+        "목재",
+        "목재의",
+        "ไม้สัก",
+        "किताब",
+        "कि",
+        "خشب",
+        "ﺧﺸﺐ",
+        "עֵץ",
+        "ξύλο",
+        "ΞΎΛΟΣ",
+    ),
+    *("quick", "q", "x", "xq", "xylo", "AND", "OR", "NEAR", "NOT", "www", "ww", "w1w", "it's"),
+    *(
+        "x\u00adylo",
+        "K\ufffdrlis",
+        "\U0001f332",
+        "½",
+        "m³",
+        "٧",
+        "𝐛eam",
+        "x" * 70,
+        "x" * 90,
+        "б" * 30,
+    ),
+    *("*", "^", ":", "(", ")", "-", "+", "~", "<", ">", "@", "\\", "'", "&", "|", "!", "<->", "%"),
+]
+OWNERS = (1, 12)
+
+
+def make_texts() -> Iterator[str]:
+    chance = random.Random(1)
+    for _ in range(40):
+        blank = chance.choice([" ", "\n", "  ", "\t", "", ", "])
+        yield blank.join(chance.choices(PARTS, k=chance.randint(1, 12)))
+    yield "log of pine " * 400
+    yield "pine log " * 9000 + "the end of logs"
+    yield ""
+
+
+def make_queries() -> Iterator[str]:
+    chance = random.Random(2)
+    for _ in range(300):
+        query = chance.choice([" ", " ", ""]).join(chance.choices(PARTS, k=chance.randint(1, 3)))
+        query = query[: chance.randint(1, len(query))] if chance.random() < 0.4 else query
+        yield f'"{query}"' if chance.random() < 0.4 else query
+    yield from PARTS
+    yield from (f'"{part}"' for part in PARTS)
+    yield from ('"of pine log"', '"log pine"', '"end of logs" pine', '"pine', "", '"" " "', "a\0b")
+
+
+@pytest.fixture
+def texts() -> dict[tuple[int, str], File]:
+    """Return a file for each text of each of two owners."""
+    files = {}
+    for owner in OWNERS:
+        for text in make_texts():
+            file = File.unscoped.create(storage_key=f"{owner} {len(files)}", run=1)
+            files[owner, text] = file
+            indexed = index_words(text, owner=owner)
+            FileText.objects.create(
+                file=file,
+                run=1,
+                text=text,
+                words=indexed.words,
+                exceeds_positions=indexed.exceeds_positions,
+            )
+    return files
+
+
+def found(query: str, *owners: int) -> set[str]:
+    columns = {"file_id": "pk", "run": "run"}
+    condition = find(TextQuery.parse(query), texts=FileText, owners=owners, columns=columns)
+    return {file.pk for file in File.unscoped.filter(condition)}
+
+
+@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.only_on("mysql"))])
+def rows_looked_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MariaDB find fewer or more rows than it looks up."""
+    if request.param == "many":
+        monkeypatch.setattr(full_text, "_MANY", 2)
+
+
+@pytest.mark.usefixtures("rows_looked_up")
+def test_each_database_finds_what_the_definition_says(texts: dict[tuple[int, str], File]) -> None:
+    hits = 0
+    for query in make_queries():
+        for owners in ((1,), OWNERS):
+            expected = {
+                file.pk
+                for (owner, text), file in texts.items()
+                if owner in owners and matches(query, text)
+            }
+            hits += len(expected)
+            assert found(query, *owners) == expected, query
+    assert hits > 1000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "(" * 10_000,
+        '"' * 10_001,
+        "* " * 5000,
+        "a* AND (b OR NEAR(c, 2))" * 400,
+        "log " * 2500,
+        "%s",
+    ],
+)
+def test_no_query_is_an_error_of_the_database(
+    texts: dict[tuple[int, str], File], query: str
+) -> None:
+    expected = {
+        file.pk for (owner, text), file in texts.items() if owner == 1 and matches(query, text)
+    }
+    assert found(query, 1) == expected
+
+
+def test_the_texts_of_many_owners_are_searched_at_once(texts: dict[tuple[int, str], File]) -> None:
+    expected = {file.pk for (_, text), file in texts.items() if matches('"of pine" log', text)}
+    assert expected
+    assert found('"of pine" log', *range(1, 1001)) == expected
+
+
+def test_a_text_of_another_run_is_not_found(texts: dict[tuple[int, str], File]) -> None:
+    assert found('"end of logs"', 1)
+    FileText.objects.filter(text__contains="end of logs").update(run=2)
+    assert not found('"end of logs"', 1)
+
+
+def test_the_index_follows_changed_and_deleted_rows(texts: dict[tuple[int, str], File]) -> None:
+    row = FileText.objects.filter(text__contains="end of logs", file__storage_key__startswith="1 ")
+    row.update(words=index_words("larch", owner=1).words, exceeds_positions=False)
+    assert not found('"end of logs"', 1)
+    assert found("larch", 1) == {row.get().file_id}
+    row.delete()
+    assert not found("larch", 1)
