@@ -94,9 +94,9 @@ def test_a_page_reads_so_many_parts_of_long_texts_and_shows_beginnings_of_others
 ) -> None:
     monkeypatch.setattr(search, "_MAX_PARTS", 1)
     for name in ("1.txt", "2.txt", "3.txt"):
-        # The words of a text, which hold the client's id, are more than its beginning and fewer
-        # than one more part, whatever the id.
-        settle(f"{name} spruce " * 8_000 + "larch", name=name)
+        # Each word of the index holds the client's id, of one digit or of many. All of them are
+        # more than the beginning of a text, and fewer than one part.
+        settle(f"{name} spruce " * 2_000 + "larch", name=name)
     passages = [str(passage) for _, passage in find("larch")]
     assert [passage.endswith("larch") for passage in passages] == [True, False, False]
     assert passages[2].startswith("1.txt spruce 1.txt spruce")
