@@ -280,9 +280,10 @@ def settle(deployment: Deployment, valid: set[str]) -> None:
             assert "try again" in error, error
             assert deployment.owner.post(f"/api/files/{key}/retry/").status_code == 202
     wait_until(all_settled, seconds=SETTLE_SECONDS, what="all is settled")
-    deployment.query(
-        "UPDATE files_derivative SET created_at = created_at - INTERVAL '1 hour' RETURNING id"
-    )
+    for table, column in (("files_file", "processed_at"), ("files_derivative", "created_at")):
+        deployment.query(
+            f"UPDATE {table} SET {column} = {column} - INTERVAL '1 hour' RETURNING id"
+        )
     wait_until(
         lambda: stored_keys(deployment) == referenced_keys(deployment),
         seconds=SETTLE_SECONDS,
