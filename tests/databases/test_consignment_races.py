@@ -46,8 +46,11 @@ def opened(owner: User, name: str = "Lorry 7") -> Consignment:
 def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     """Do `first` and hold it uncommitted while `second` begins; return what that came to."""
     outcome: list[Any] = []
+    begun = threading.Event()
 
     def run() -> None:
+        connection.ensure_connection()
+        begun.set()
         try:
             outcome.append(second())
         except Exception as failure:  # noqa: BLE001 - for the test to judge
@@ -59,6 +62,7 @@ def while_another(first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     with transaction.atomic():
         first()
         thread.start()
+        assert begun.wait(60)
         time.sleep(A_MOMENT)
         assert not outcome
     thread.join(60)
