@@ -15,6 +15,7 @@ from tests.temperatures.uploads import receive_readings
 from tests.web.conftest import Open
 from tests.web.test_trash import READINGS, load_with_logs, put
 from timba.accounts.models import User
+from timba.consignments.models import Consignment
 from timba.files.models import File
 from timba.files.processing import process_file
 from timba.files.services import delete_file
@@ -218,3 +219,89 @@ def test_too_many_files_are_refused_before_they_are_sent(
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
     select(page, "4.txt")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
+
+
+@pytest.fixture
+def load(owner: User) -> Consignment:
+    """Return a consignment with two photos, a text and a failed text."""
+    load = load_with_logs(owner, "AB-0187", 0)
+    for name, kind in (("a.jpg", "photo"), ("b.jpg", "photo"), ("c.txt", "text")):
+        put(owner.client, name, f"{name}\n".encode(), kind=kind, consignment=load)
+    put(owner.client, "d.txt", status="FAILURE", error="It is cut off.", consignment=load)
+    return load
+
+
+def expect_selected_in_load(page: Page, *names: str) -> None:
+    boxes = page.locator("#evidence .select:checked")
+    expect(boxes).to_have_count(len(names))
+    for at, name in enumerate(names):
+        expect(boxes.nth(at)).to_have_accessible_name(f"Select {name}")
+    expect(page.locator("#selection")).to_be_visible(visible=bool(names))
+
+
+def test_files_of_a_consignment_are_selected_on_its_page(
+    owner: User, load: Consignment, open_page: Open, tmp_path: Path, browser_errors: list[str]
+) -> None:
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    select(page, "b.jpg")
+    expect(page.get_by_role("button", name="Retry", exact=True)).to_be_hidden()
+    select(page, "d.txt", modifiers=["Shift"])
+    expect_selected_in_load(page, "b.jpg", "a.jpg", "d.txt")
+    press(page, "Select all shown")
+    expect_selected_in_load(page, "b.jpg", "a.jpg", "d.txt", "c.txt")
+    select(page, "d.txt")
+    expect(page.get_by_role("button", name="Retry", exact=True)).to_be_hidden()
+    with page.expect_download() as download:
+        press(page, "Download ZIP")
+    download.value.save_as(tmp_path / "files.zip")
+    with ZipFile(tmp_path / "files.zip") as archive:
+        assert sorted(archive.namelist()) == ["a.jpg", "b.jpg", "c.txt"]
+    press(page, "Delete")
+    expect_said(page, "3 files deleted.")
+    expect(page.locator("#totals dd").nth(2)).to_have_text("1")
+    expect(page.locator(".photos")).to_have_count(0)
+    expect_selected_in_load(page)
+    page.get_by_role("button", name="Undo").click()
+    expect_said(page, "3 files restored.")
+    expect(page.locator(".photos .select")).to_have_count(2)
+    assert page.url.endswith(f"/consignments/{load.pk}/")
+    assert browser_errors == []
+
+
+def test_files_of_a_consignment_are_moved_and_retried_on_its_page(
+    owner: User, load: Consignment, open_page: Open, browser_errors: list[str]
+) -> None:
+    other = load_with_logs(owner, "AB-0188", 0)
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    select(page, "a.jpg")
+    page.get_by_label("Consignment to move them to").select_option("AB-0188")
+    press(page, "Move")
+    expect_said(page, "a.jpg moved to AB-0188.")
+    expect(page.locator(".photos .select")).to_have_count(1)
+    select(page, "d.txt")
+    page.locator("#selection").get_by_role("button", name="Retry").click()
+    expect_said(page, "d.txt is checked again.")
+    expect(page.locator('#documents [data-status="PENDING"]')).to_have_count(1)
+    select(page, "b.jpg")
+    page.get_by_label("Consignment to move them to").select_option("No consignment")
+    press(page, "Move")
+    expect_said(page, "b.jpg belongs to no consignment now.")
+    expect(page.locator(".photos")).to_have_count(0)
+    places = dict(File.unscoped.values_list("name", "consignment"))
+    assert places == {"a.jpg": other.pk, "b.jpg": None, "c.txt": load.pk, "d.txt": load.pk}
+    assert browser_errors == []
+
+
+@pytest.mark.parametrize("has_javascript", [False])
+def test_without_scripts_files_of_a_consignment_are_selected_and_restored(
+    owner: User, load: Consignment, open_page: Open, has_javascript: bool
+) -> None:
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    for name in ("a.jpg", "c.txt"):
+        page.get_by_label(f"Select {name}").check()
+    press(page, "Delete")
+    expect(page.locator("#notice .said")).to_have_text("2 files deleted.")
+    expect(page.locator("#evidence .select")).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#notice .said")).to_have_text("2 files restored.")
+    expect(page.locator("#evidence .select")).to_have_count(4)

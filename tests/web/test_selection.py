@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from datetime import timedelta
 from http import HTTPStatus
@@ -36,6 +37,12 @@ def http_client(owner: User) -> HttpClient:
     return browser_of(owner)
 
 
+def places(page: str) -> list[str]:
+    """Return the places that the selected files can be moved to."""
+    form = page.partition('aria-label="Consignment to move them to"')[2].partition("</select>")[0]
+    return re.findall("<option value=.*?>(.*?)</option>", form)
+
+
 def test_files_of_a_list_can_be_selected_and_moved_to_the_clients_consignments(
     http_client: HttpClient, owner: User, client_company: Client
 ) -> None:
@@ -51,18 +58,40 @@ def test_files_of_a_list_can_be_selected_and_moved_to_the_clients_consignments(
     assert 'type="checkbox"' not in rows
 
 
+def test_files_of_a_consignment_can_be_selected_on_its_page_and_moved_elsewhere(
+    http_client: HttpClient, owner: User, client_company: Client
+) -> None:
+    load = load_with_logs(owner, "AB-0187", 0)
+    names = {"gate.jpg": "photo", "seal.txt": "text"}
+    files = [stored(client_company, name=n, kind=k, consignment=load) for n, k in names.items()]
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
+    for file in files:
+        assert (
+            f'name="file_id" value="{file.pk}" form="selection" aria-label="Select {file}"' in page
+        )
+    assert f'<input type="hidden" name="next" value="/consignments/{load.pk}/">' in page
+    # There is no other consignment; they can leave this one.
+    assert places(page) == ["Move to…", "No consignment"]
+    load_with_logs(owner, "AB-0188", 0)
+    page = http_client.get(f"/consignments/{load.pk}/").content.decode()
+    assert places(page) == ["Move to…", "AB-0188", "No consignment"]
+
+
 def test_viewers_and_lapsed_clients_select_files_to_download_only(
     make_user: MakeUser, client_company: Client
 ) -> None:
-    stored(client_company)
+    load = Consignment.unscoped.create(client=client_company, name="AB-0187", type="pinewood")
+    stored(client_company, consignment=load)
     users = [make_user("viewer"), make_user()]
     for user in users:
         if user.role.name == "owner":
             user.client.subscription.current_period_end = timezone.now() - timedelta(days=1)
             user.client.subscription.save()
-        page = browser_of(user).get("/files/").content.decode()
-        assert "Download ZIP" in page
-        assert 'name="action"' not in page
+        for path in ("/files/", f"/consignments/{load.pk}/"):
+            page = browser_of(user).get(path).content.decode()
+            assert "Download ZIP" in page
+            assert 'name="action"' not in page
+            assert page.count('type="checkbox"') == 1
 
 
 def test_one_action_is_done_on_each_file_and_told(
@@ -244,3 +273,12 @@ def test_files_without_bytes_are_not_downloaded(
     assert said(http_client) == "Nothing was changed: select files first."
     http_client.post(ARCHIVE, {"file_id": [uuid.uuid4() for _ in range(1001)]})
     assert said(http_client) == "Nothing was changed: select at most 1,000 files at once."
+
+
+def test_staff_who_see_all_clients_move_files_within_the_consignments_client(
+    owner: User, staff: User
+) -> None:
+    load, _ = (load_with_logs(owner, name, 0) for name in ("AB-0187", "AB-0188"))
+    Consignment.unscoped.create(client=ClientFactory(), name="VT-1", type="pinewood")
+    page = browser_of(staff).get(f"/consignments/{load.pk}/").content.decode()
+    assert places(page) == ["Move to…", "AB-0188", "No consignment"]

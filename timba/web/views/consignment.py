@@ -33,6 +33,7 @@ from timba.web.pictures import HAS_PICTURE
 from timba.web.timeline import Entry, describe
 from timba.web.upload_targets import get_files_target, upload_blocked_reason
 from timba.web.views.consignments import annotate_city_name
+from timba.web.views.files import newest_consignments
 
 LOGS_PER_PAGE: Final = 50
 MAX_PHOTOS: Final = 7
@@ -161,6 +162,7 @@ def render_consignment(
         "entries": _describe_events(viewer, events)[:MAX_ENTRIES],
         "upload_target": get_files_target(),
         "upload_blocked": upload_blocked_reason(viewer) if viewer.client else "",
+        "consignments": newest_consignments(viewer, consignment.client, but=pk),
         **files,
     }
     return render_page(request, "web/consignment.html", context, viewer=viewer, status=status)

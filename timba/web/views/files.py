@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -82,14 +83,16 @@ def files_page(request: HttpRequest) -> HttpResponse:
         "status_links": _status_links(request.GET, counts),
         "failure_count": counts.get(File.Status.FAILURE, 0),
         "list_query": _list_query(request.GET),
-        "consignments": _newest_consignments(viewer),
+        "consignments": newest_consignments(viewer, viewer.client),
     }
     return render_page(request, "web/files.html", context, viewer=viewer)
 
 
-def _newest_consignments(viewer: Viewer) -> QuerySet[Consignment]:
-    """Return the newest consignments of the client, which a page offers for its files."""
-    rows = viewer.rows(Consignment).filter(client=viewer.client).order_by("-id")
+def newest_consignments(
+    viewer: Viewer, client: Client | None, *, but: int = 0
+) -> QuerySet[Consignment]:
+    """Return the newest consignments of a client, which a page offers for its files."""
+    rows = viewer.rows(Consignment).filter(client=client).exclude(pk=but).order_by("-id")
     return rows[:MAX_LISTED_CONSIGNMENTS]
 
 
@@ -278,7 +281,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
         "section": "files",
         "upload_target": get_files_target(),
         "upload_blocked": upload_blocked_reason(viewer),
-        "consignments": _newest_consignments(viewer),
+        "consignments": newest_consignments(viewer, viewer.client),
     }
     return render_page(request, "web/upload.html", context, viewer=viewer)
 
