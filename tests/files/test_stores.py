@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import io
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -303,18 +304,65 @@ class TestS3:
             assert s3.size(key) == size
             monkeypatch.undo()
 
-    def test_a_part_that_arrives_damaged_is_refused(self, s3: S3Storage) -> None:
-        def damage(params: dict[str, Any], **_: Any) -> None:
-            params["body"] = io.BytesIO(b"y" * len(params["body"].getvalue()))
+    def test_bytes_that_arrive_damaged_are_refused(self, s3: S3Storage) -> None:
+        def damage(request: Any, **_: Any) -> None:
+            request.body = io.BytesIO(b"y" * len(request.body.getvalue()))
 
-        s3.client.meta.events.register("before-call.s3.PutObject", damage)
-        key = new_key()
+        for size, request in ((1000, "PutObject"), (PART_BYTES + 5, "UploadPart")):
+            key, event = new_key(), f"before-send.s3.{request}"
+            s3.client.meta.events.register(event, damage)
+            try:
+                with pytest.raises(OSError, match="XAmzContentSHA256Mismatch"):
+                    put(s3, b"x" * size, key=key)
+            finally:
+                s3.client.meta.events.unregister(event, damage)
+            assert not s3.exists(key)
+
+    def test_the_bytes_are_signed_over_tls_too(self) -> None:
+        class Sent(Exception):
+            pass
+
+        def stop(request: Any, **_: Any) -> None:
+            raise Sent(request.headers["X-Amz-Content-SHA256"])
+
+        s3 = S3Storage(**parse_storage_url("s3://key:secret@localhost:1/bucket"))
+        s3.client.meta.events.register("before-send.s3.PutObject", stop)
+        with pytest.raises(Sent, match=hashlib.sha256(b"larch").hexdigest()):
+            put(s3, b"larch")
+
+    def test_a_part_is_sent_while_the_next_one_is_collected(self, s3: S3Storage) -> None:
+        is_collected = threading.Event()
+
+        def wait_for_the_next(**_: Any) -> None:
+            assert is_collected.wait(60)
+
+        event = "before-call.s3.UploadPart"
+        s3.client.meta.events.register(event, wait_for_the_next)
         try:
-            with pytest.raises(OSError, match="BadDigest|Content-M"):
-                put(s3, b"x" * 1000, key=key)
+            with s3.create(new_key()) as writer:
+                writer.write(b"x" * PART_BYTES)
+                writer.write(b"y" * (PART_BYTES - 1))
+                is_collected.set()
         finally:
-            s3.client.meta.events.unregister("before-call.s3.PutObject", damage)
-        assert not s3.exists(key)
+            s3.client.meta.events.unregister(event, wait_for_the_next)
+
+    def test_no_part_arrives_after_its_upload_was_aborted(self, s3: S3Storage) -> None:
+        calls: list[str] = []
+        goes_on = threading.Event()
+
+        def slow(**_: Any) -> None:
+            assert goes_on.wait(60)
+            calls.append("part")
+
+        ended = partial(calls.append, "aborted")
+        events = s3.client.meta.events
+        events.register("before-call.s3.UploadPart", slow)
+        events.register("before-call.s3.AbortMultipartUpload", lambda **_: ended())
+        writer = s3.create(new_key())
+        writer.write(b"x" * PART_BYTES)
+        threading.Timer(0.2, goes_on.set).start()
+        writer.abort()
+        assert calls == ["part", "aborted"]
 
 
 def _twice(call: Callable[..., Any]) -> Callable[..., Any]:

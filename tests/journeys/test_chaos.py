@@ -281,9 +281,7 @@ def settle(deployment: Deployment, valid: set[str]) -> None:
             assert deployment.owner.post(f"/api/files/{key}/retry/").status_code == 202
     wait_until(all_settled, seconds=SETTLE_SECONDS, what="all is settled")
     for table, column in (("files_file", "processed_at"), ("files_derivative", "created_at")):
-        deployment.query(
-            f"UPDATE {table} SET {column} = {column} - INTERVAL '1 hour' RETURNING id"
-        )
+        deployment.query(f"UPDATE {table} SET {column} = {column} - INTERVAL '1 hour' RETURNING id")
     wait_until(
         lambda: stored_keys(deployment) == referenced_keys(deployment),
         seconds=SETTLE_SECONDS,

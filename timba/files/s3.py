@@ -1,19 +1,18 @@
 """Keeps objects in S3 or a compatible server: AWS, VersityGW, MinIO.
 
 Small objects are uploaded in one request, large ones in parts; an upload that is not completed is
-invisible. A key is written at most once. Each request carries the MD5 of its bytes, so the server
-refuses a part that arrives damaged. Only backups, restores and `fsck` list the bucket, and `purge`
-looks for parts that a crash has left.
+invisible. A key is written at most once. The signature of a request holds the SHA-256 of its bytes,
+over TLS too, so the server refuses bytes that arrive damaged. Only backups, restores and `fsck`
+list the bucket, and `purge` looks for parts that a crash has left.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from typing import IO, Any, BinaryIO, Final, cast
@@ -41,6 +40,9 @@ _READ_TIMEOUT: Final = 3
 # Some servers copy all parts into one object before they answer.
 _COMPLETE_TIMEOUT: Final = 300
 _PROBE_KEY: Final = "timba-probe"
+_CONNECTIONS: Final = 32
+# Parts are sent here, each while its writer collects the next one.
+_senders: Final = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="s3-parts")
 
 # Creating a session reads large files. Its clients are thread-safe, it is not.
 _session = cache(boto3.session.Session)
@@ -144,7 +146,7 @@ class S3Storage(Storage):
     def check(self) -> None:
         """Raise StorageUnavailable or ImproperlyConfigured unless an object can be stored now."""
         probe = {"Bucket": self.bucket, "Key": _PROBE_KEY}
-        put = partial(self.client.put_object, **probe, **_body(b"probe"))
+        put = partial(self.client.put_object, **probe, Body=io.BytesIO(b"probe"))
         delete = partial(self.client.delete_object, **probe)
         for request in (put, delete):
             if sentence := configuration_error(request, bucket=self.bucket):
@@ -158,7 +160,7 @@ class S3Storage(Storage):
             connect_timeout=2,
             read_timeout=read_timeout,
             retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=32,
+            max_pool_connections=_CONNECTIONS,
             s3={"addressing_style": "path"},
         )
         with _session_lock:
@@ -191,6 +193,8 @@ class S3Writer(ObjectWriter):
         self._written = 0
         self._upload_id = ""
         self._parts: list[dict[str, Any]] = []
+        # The part that is being sent, if any.
+        self._sending: Future[dict[str, Any]] | None = None
 
     def writable(self) -> bool:
         return True
@@ -200,8 +204,10 @@ class S3Writer(ObjectWriter):
         self._buffer += data
         self._written += count
         while len(self._buffer) >= (size := self._part_size()):
-            self._upload_part(bytes(self._buffer[:size]))
-            del self._buffer[:size]
+            rest = self._buffer[size:]
+            del self._buffer[size:]
+            self._upload_part(self._buffer)
+            self._buffer = rest
         return count
 
     def tell(self) -> int:
@@ -221,6 +227,9 @@ class S3Writer(ObjectWriter):
         self._buffer.clear()
 
     def abort(self) -> None:
+        if self._sending is not None:
+            # A part that arrives after its upload has ended would stay.
+            wait([self._sending])
         if self._upload_id:
             with suppress(FileNotFoundError), translate_errors():
                 self._storage.client.abort_multipart_upload(
@@ -235,28 +244,39 @@ class S3Writer(ObjectWriter):
     def _put_object(self, body: bytes) -> None:
         with translate_errors():
             self._storage.client.put_object(
-                **self._target, **_body(body), Metadata=self._metadata, IfNoneMatch="*"
+                **self._target, Body=io.BytesIO(body), Metadata=self._metadata, IfNoneMatch="*"
             )
             failpoint("s3.object_put")
 
-    def _upload_part(self, part: bytes) -> None:
-        client = self._storage.client
+    def _upload_part(self, part: bytearray) -> None:
+        """Begin to send a part once the one before has been stored; raise what that one raised."""
         with translate_errors():
+            self._wait_for_part()
             if not self._upload_id:
+                client = self._storage.client
                 upload = client.create_multipart_upload(**self._target, Metadata=self._metadata)
                 failpoint("s3.multipart_created")
                 self._upload_id = upload["UploadId"]
-            number = len(self._parts) + 1
-            response = client.upload_part(
-                **self._target, **_body(part), UploadId=self._upload_id, PartNumber=number
+        self._sending = _senders.submit(self._send_part, len(self._parts) + 1, part)
+
+    def _send_part(self, number: int, part: bytearray) -> dict[str, Any]:
+        with translate_errors():
+            response = self._storage.client.upload_part(
+                **self._target, Body=io.BytesIO(part), UploadId=self._upload_id, PartNumber=number
             )
             failpoint("s3.part_sent")
-            self._parts.append({"PartNumber": number, "ETag": response["ETag"]})
+        return {"PartNumber": number, "ETag": response["ETag"]}
+
+    def _wait_for_part(self) -> None:
+        if self._sending is not None:
+            sending, self._sending = self._sending, None
+            self._parts.append(sending.result())
 
     def _complete_upload(self) -> None:
         if self._buffer:
-            self._upload_part(bytes(self._buffer))
-            self._buffer.clear()
+            self._upload_part(self._buffer)
+            self._buffer = bytearray()
+        self._wait_for_part()
         with translate_errors():
             self._storage.long_timeout_client.complete_multipart_upload(
                 **self._target,
@@ -265,9 +285,3 @@ class S3Writer(ObjectWriter):
                 IfNoneMatch="*",
             )
             failpoint("s3.multipart_completed")
-
-
-def _body(data: bytes) -> dict[str, Any]:
-    """Return a request's body as a stream, so that timeouts apply to each write, not to all."""
-    digest = hashlib.md5(data, usedforsecurity=False).digest()
-    return {"Body": io.BytesIO(data), "ContentMD5": base64.b64encode(digest).decode()}
