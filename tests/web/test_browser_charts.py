@@ -16,8 +16,8 @@ from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 from tests.clients import browser_of
 from tests.factories import UserFactory
 from tests.temperatures.uploads import CELSIUS, settle_readings
+from tests.web.accessibility import AXE, AXE_RUNS
 from tests.web.conftest import Open
-from tests.web.test_browser_pages import AXE, AXE_RUNS
 from timba.accounts.models import User
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import MakeUser
 from tests.temperatures.uploads import settle_readings
+from tests.web.accessibility import AXE, AXE_RUNS
 from tests.web.conftest import Open
-from tests.web.test_browser_pages import AXE, AXE_RUNS
 from tests.web.test_city_charts import erase_readings
 from tests.web.test_consignments import opened
 from timba.accounts.models import User

@@ -5,43 +5,23 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
 from tests.factories import PASSWORD
-from tests.tallies.sheets import tally, workbook
-from tests.tallies.uploads import settle_tally
 from tests.temperatures.uploads import receive_readings, settle_readings
-from tests.web import temperature_files
 from tests.web.conftest import TIMEOUT_MS, Open
 from timba.accounts.models import User
-from timba.accounts.roles import add_role
-from timba.consignments.logs import add_log
 from timba.consignments.models import Consignment
-from timba.consignments.services import open_consignment
-from timba.files.models import File, ImportProfile
+from timba.files.models import File
 from timba.files.processing import process_file
-from timba.files.services import link_file
 from timba.notes.models import Note
-from timba.notes.services import write_note
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 MakeUser = Callable[..., User]
 
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Only the contrast depends on width and scheme together.
-AXE_RUNS = [
-    (1280, "light", RULES),
-    (360, "dark", RULES),
-    (1280, "dark", {"type": "rule", "values": ["color-contrast"]}),
-    (360, "light", {"type": "rule", "values": ["color-contrast"]}),
-]
-PARTS = ("", "edit/", "gate/", "paper/", "history/")
 # The page takes so many responses to its uploads for connections that broke.
 LOSE_RESPONSES = """(count) => {
     const { get } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "status");
@@ -434,97 +414,3 @@ def test_phone_has_the_menu_above_and_the_buttons_below(owner: User, open_page: 
     assert add is not None
     assert add["height"] >= 44
     assert add["y"] + add["height"] <= 740
-
-
-@pytest.fixture
-def all_pages(owner: User) -> list[str]:
-    """Create one row of everything; return the pages."""
-    load = open_consignment(
-        actor=owner, client=owner.client, name="AB-0187", type="pinewood", city_id=7
-    )
-    sizes = {"length": Decimal("4.2"), "breadth": Decimal(30), "height": Decimal(25)}
-    log, *_ = [add_log(actor=owner, consignment=load, **sizes) for _ in range(60)]
-    link_file(
-        actor=owner,
-        file=settle_readings("nothing\n", actor=owner, name=f"{'bad name ' * 20}.csv"),
-        consignment=load,
-        log=None,
-    )
-    role = add_role(actor=owner, client=owner.client, name="weigher")
-    note = write_note(actor=owner, client=owner.client, title="Key", content="x", consignment=load)
-    read = settle_readings(READINGS, actor=owner, name=f"{'long name ' * 20}.csv")
-    failed = settle_readings("nothing\n", actor=owner, name="bad.csv")
-    waiting = receive_readings("7,1,2026-11-20T06:00Z\n", actor=owner, name="waiting.csv")
-    no_units = workbook(("Tag", "Len", "W", "T"), ("B-1", 130, 10, 8), ("B-2", 120, 10, 8))
-    asking = settle_tally(no_units, actor=owner, consignment=load)
-    rows = [("B-3", 4.2, 30, 25), ("B-4", "long", 30, 25), ("Total", 4.2, None, None)]
-    dry = settle_tally(tally(*rows), actor=owner, consignment=load, dry_run=True)
-    ImportProfile.unscoped.create(
-        client=owner.client,
-        created_by=owner,
-        kind="tally",
-        header=" · ".join(["Length over bark", "Svītrkods" * 8] * 4),
-        header_digest="x",
-        read_as={"units": {"length": "ft"}},
-    )
-    temperatures = (
-        temperature_files.asking(owner.client),
-        temperature_files.read(owner.client, error="No line of the file is a reading."),
-        temperature_files.read(owner.client, status="PENDING", rows_read=4_200_000),
-    )
-    files = [f"/files/{f.pk}/" for f in (read, failed, waiting, asking, dry, *temperatures)]
-    rest = [
-        "/files/",
-        "/files/?q=nobody",
-        "/files/profiles/",
-        "/api/",
-        "/upload/",
-        "/temperatures/",
-    ]
-    loads = ["", "?q=nobody", "?new=1", *(f"{load.pk}/{part}" for part in PARTS)]
-    people = ["", "?new=1", f"{owner.pk}/", f"roles/{role.pk}/"]
-    return [
-        *files,
-        *rest,
-        *(f"/consignments/{path}" for path in loads),
-        f"/logs/{log.pk}/edit/",
-        *(f"/people/{path}" for path in people),
-        "/account/",
-        "/temperatures/7/?last=24h",
-        "/notes/",
-        "/notes/?new=1",
-        f"/notes/{note.pk}/edit/",
-        "/nowhere/",
-        "/login/?next=/files/",
-    ]
-
-
-def test_every_page_is_accessible_fits_and_loads_nothing_from_other_hosts(
-    owner: User, all_pages: list[str], open_page: Open, browser_errors: list[str]
-) -> None:
-    page = open_page(owner, "/files/")
-    requested: list[str] = []
-    page.on("request", lambda request: requested.append(request.url))
-    found = []
-    for path in all_pages:
-        page.goto(path)
-        page.evaluate(AXE.read_text())
-        for width, scheme, rules in AXE_RUNS:
-            page.set_viewport_size({"width": width, "height": 800})
-            # Colours in transition would fail the contrast rules.
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            report = page.evaluate(
-                "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules
-            )
-            for violation in report["violations"]:
-                nodes = [node["html"] for node in violation["nodes"]]
-                found.append((path, width, scheme, violation["id"], nodes))
-        for width in (1280, 360, 320):
-            page.set_viewport_size({"width": width, "height": 640})
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append((path, width, "scrolls sideways"))
-    assert found == []
-    assert browser_errors == []
-    own = re.match("http://[^/]+/", page.url)
-    assert own is not None
-    assert [url for url in requested if not url.startswith(own[0])] == []

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.temperatures.uploads import receive_readings
+from tests.web.accessibility import find_violations
 from tests.web.conftest import Open
 from tests.web.test_trash import READINGS, load_with_logs, put
 from timba.accounts.models import User
@@ -251,6 +252,7 @@ def test_files_of_a_consignment_are_selected_on_its_page(
     expect_selected_in_load(page, "b.jpg", "a.jpg", "d.txt", "c.txt")
     select(page, "d.txt")
     expect(page.get_by_role("button", name="Retry", exact=True)).to_be_hidden()
+    assert find_violations(page) == []
     with page.expect_download() as download:
         press(page, "Download ZIP")
     download.value.save_as(tmp_path / "files.zip")

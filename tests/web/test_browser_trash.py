@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.temperatures.uploads import settle_readings
+from tests.web.accessibility import find_violations
 from tests.web.conftest import Open
-from tests.web.test_browser_pages import AXE, AXE_RUNS
 from tests.web.test_browser_selection import (  # noqa: F401 - fixtures among them
     expect_said,
     expect_selected,
@@ -154,22 +154,6 @@ def test_without_scripts_files_are_selected_deleted_and_taken_back(
     assert page.url.endswith("/files/?kind=text")
 
 
-def check(page: Page) -> None:
-    """Expect that the page is accessible and fits, in each width and colour scheme."""
-    page.evaluate(AXE.read_text())
-    for width, scheme, rules in AXE_RUNS:
-        page.set_viewport_size({"width": width, "height": 740})
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        report = page.evaluate(
-            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules
-        )
-        found = [(v["id"], [node["html"] for node in v["nodes"]]) for v in report["violations"]]
-        assert found == [], (page.url, width, scheme)
-    for width in (1280, 360, 320):
-        page.set_viewport_size({"width": width, "height": 740})
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), width
-
-
 def test_each_state_is_accessible_and_fits(
     owner: User, files: list[File], open_page: Open, browser_errors: list[str]
 ) -> None:
@@ -179,7 +163,7 @@ def test_each_state_is_accessible_and_fits(
     page = open_page(owner, "/files/")
     select(page, "4.txt")
     select(page, "3.txt")
-    check(page)
+    assert find_violations(page) == []
     box = page.get_by_label("Select 4.txt").bounding_box()
     assert box is not None
     assert (box["width"] >= 24, box["height"] >= 44) == (True, True)
@@ -187,15 +171,15 @@ def test_each_state_is_accessible_and_fits(
     press(page, "Delete")
     expect_said(page, "4.txt deleted. 1 not:", "3.txt: There is no such file.")
     page.get_by_role("button", name="Undo").focus()
-    check(page)
+    assert find_violations(page) == []
     page.goto("/trash/")
     select(page, "4.txt")
-    check(page)
+    assert find_violations(page) == []
     for path in ("/trash/?q=nobody", "/trash/consignments/"):
         page.goto(path)
-        check(page)
+        assert find_violations(page) == []
     load_with_logs(owner, "VT-0 " * 9, 0)
     press(page, f"Restore {('VT-0 ' * 9).strip()}")
     expect(page.get_by_role("alert").filter(has_text="was not restored")).to_be_visible()
-    check(page)
+    assert find_violations(page) == []
     assert browser_errors == []

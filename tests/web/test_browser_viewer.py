@@ -14,8 +14,8 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, e
 
 from tests.files.samples import pdf, photo
 from tests.journeys.processes import wait_until
+from tests.web.accessibility import AXE, AXE_RUNS
 from tests.web.conftest import Open
-from tests.web.test_browser_pages import AXE, AXE_RUNS
 from tests.web.test_consignments import measured, opened
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
