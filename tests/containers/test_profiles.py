@@ -14,6 +14,7 @@ import requests
 from playwright.sync_api import expect, sync_playwright
 
 from tests.containers.stack import Stack
+from tests.files.samples import paper, scan
 from tests.journeys.processes import wait_until
 from tests.journeys.timba_process import PASSWORD, ApiClient
 from tests.web.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
@@ -76,6 +77,17 @@ def test_the_image_has_fonts_of_many_scripts(stack: Stack, owner: ApiClient) -> 
     text = page.get_textpage().get_text_bounded()
     assert "Total 0 logs" in text
     assert "No font of this server has" not in text
+
+
+def test_the_image_reads_text_in_pictures(stack: Stack, owner: ApiClient) -> None:
+    response = owner.post("/api/files/", files={"file": ("permit.pdf", scan(paper()))})
+    assert response.status_code == 201, response.text
+
+    def is_found() -> bool:
+        found = owner.get("/api/files/", params={"q": "felling larch"}).json()["results"]
+        return [file["name"] for file in found] == ["permit.pdf"]
+
+    wait_until(is_found, seconds=60, what="the scan is found by its text")
 
 
 def test_events_are_consumed(stack: Stack, owner: ApiClient) -> None:

@@ -8,11 +8,13 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PERMIT = "Felling permit for larch\nissued by the forest service\nForty logs of larch\n"
 
 
 Outcome = str | Mapping[str, Any]
@@ -127,3 +129,21 @@ def pdf(
     trailer = f"/Size 9 /Root 1 0 R /Info 5 0 R /ID [<41><41>]{lock if locked else ''}"
     end = f"xref\n0 9\n{table}trailer\n<< {trailer} >>\nstartxref\n{len(body)}\n%%EOF\n"
     return (body + end).encode("latin-1")
+
+
+def paper(
+    text: str = PERMIT, *, size: tuple[int, int] = (1240, 900), font: Path | None = None
+) -> Image.Image:
+    """Return a picture of a paper with this text."""
+    picture = Image.new("L", size, "white")
+    letters = ImageFont.truetype(font, 32) if font else ImageFont.load_default(32)
+    ImageDraw.Draw(picture).multiline_text((80, 80), text, font=letters, fill=30, spacing=24)
+    return picture
+
+
+def scan(*pictures: Image.Image) -> bytes:
+    """Return a PDF whose pages are these pictures, at 150 dots per inch."""
+    file = io.BytesIO()
+    first, *others = pictures
+    first.save(file, "PDF", save_all=True, append_images=others, resolution=150)
+    return file.getvalue()

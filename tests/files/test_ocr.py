@@ -13,13 +13,13 @@ import pikepdf
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from pytest_django.fixtures import Settings
 
 from tests.clients import api_client_of
 from tests.factories import UserFactory
 from tests.files.conftest import Receive, accept
-from tests.files.samples import forest, pdf, photo
+from tests.files.samples import PERMIT, forest, paper, pdf, photo, scan
 from timba.accounts.models import User
 from timba.events.models import OutboxEvent
 from timba.files import ocr_worker, sandbox
@@ -36,7 +36,6 @@ pytestmark = [
     pytest.mark.ocr_is_installed(True),
 ]
 
-PERMIT = "Felling permit for larch\nissued by the forest service\nForty logs of larch\n"
 FONT = Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf")
 Find = Callable[[str], list[str]]
 
@@ -56,24 +55,6 @@ def find(owner: User) -> Find:
         return [row["name"] for row in response.json()["results"]]
 
     return search
-
-
-def paper(
-    text: str = PERMIT, *, size: tuple[int, int] = (1240, 900), font: Path | None = None
-) -> Image.Image:
-    """Return a picture of a paper with this text."""
-    picture = Image.new("L", size, "white")
-    letters = ImageFont.truetype(font, 32) if font else ImageFont.load_default(32)
-    ImageDraw.Draw(picture).multiline_text((80, 80), text, font=letters, fill=30, spacing=24)
-    return picture
-
-
-def scan(*pictures: Image.Image) -> bytes:
-    """Return a PDF whose pages are these pictures, at 150 dots per inch."""
-    file = io.BytesIO()
-    first, *others = pictures
-    first.save(file, "PDF", save_all=True, append_images=others, resolution=150)
-    return file.getvalue()
 
 
 def pdf_with_scan(*, text: str, picture: Image.Image) -> bytes:
