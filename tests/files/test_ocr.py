@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +15,7 @@ import pikepdf
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 from pytest_django.fixtures import Settings
 
 from tests.clients import api_client_of
@@ -106,6 +108,25 @@ def test_only_the_pages_without_text_are_read(settle: Receive, find: Find) -> No
     assert FileText.objects.get(file=file).text == f"Invoice 7\n\n{PERMIT}"
 
 
+@pytest.mark.parametrize(
+    ("stamp", "picture_side", "is_read"),
+    [("Scanned with a phone", 600, True), ("Seal " * 60, 600, False), ("Annex 1", 300, False)],
+    ids=["a scan with a stamp", "a scan with its text", "a small picture"],
+)
+def test_a_scan_with_a_stamp_is_read(
+    settle: Receive, find: Find, stamp: str, picture_side: int, is_read: bool
+) -> None:
+    with pikepdf.open(io.BytesIO(scan(paper()))) as whole:
+        with pikepdf.open(io.BytesIO(pdf(text=stamp))) as stamped:
+            side = pikepdf.Rectangle(0, 0, picture_side, picture_side)
+            stamped.pages[0].add_underlay(whole.pages[0], side)
+            file = io.BytesIO()
+            stamped.save(file)
+    settle(file.getvalue(), name="permit.pdf")
+    work()
+    assert find("felling larch") == (["permit.pdf"] if is_read else [])
+
+
 def test_a_pdf_with_text_on_every_page_stays_as_it_is(settle: Receive) -> None:
     file = settle(pdf(2, text="Felling permit"), name="a.pdf")
     before = result(file)
@@ -132,6 +153,50 @@ def test_a_photo_is_read_as_its_camera_was_held(settle: Receive, find: Find) -> 
     settle(photo(picture=turned, exif={0x0112: 6}), name="permit.jpg")
     work()
     assert find("felling larch") == ["permit.jpg"]
+
+
+def encoded(picture: Image.Image, image_format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def letters_alone(mode: str) -> Image.Image:
+    """Return a picture whose letters are black, and all else is transparent."""
+    letters = ImageOps.invert(paper())
+    black = Image.new("L", letters.size, 0)
+    return Image.merge("LA", (black, letters)).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("grey.png", lambda: encoded(letters_alone("LA"), "PNG")),
+        ("colour.png", lambda: encoded(letters_alone("RGBA"), "PNG")),
+        ("colour.webp", lambda: encoded(letters_alone("RGBA"), "WEBP")),
+        ("key.png", lambda: encoded(paper().convert("1"), "PNG", transparency=1)),
+        ("16 bits.png", lambda: encoded(sixteen_bits(paper()), "PNG")),
+    ],
+)
+def test_transparent_parts_of_a_picture_are_white(
+    settle: Receive, find: Find, name: str, build: Callable[[], bytes]
+) -> None:
+    settle(build(), name=name)
+    work()
+    assert find("felling larch") == [name]
+
+
+def sixteen_bits(grey: Image.Image) -> Image.Image:
+    return Image.frombytes("I;16", grey.size, b"".join(bytes((0, v)) for v in grey.tobytes()))
+
+
+def test_a_photo_that_had_to_be_mended_is_read(settle: Receive, find: Find) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Software", "x" * 1_100_000, zip=True)
+    settle(encoded(paper(), "PNG", pnginfo=texts), name="long text.png")
+    settle(encoded(paper(), "JPEG", quality=95)[:-2], name="no end.jpg")
+    work()
+    assert find("felling larch") == ["no end.jpg", "long text.png"]
 
 
 def noise() -> Image.Image:
@@ -190,7 +255,7 @@ def test_the_first_pages_of_many_are_read(
     file = settle(scan(paper(), paper("Chainsaw service book of the yard\n")), name="a.pdf")
     work()
     ocr = result(file)["ocr"]
-    assert (ocr["pages"], ocr["note"]) == (1, "Only the first 1 of 2 pages without text were read.")
+    assert (ocr["pages"], ocr["note"]) == (1, "Only the first 1 of 2 scanned pages were read.")
     assert (find("felling"), find("chainsaw")) == (["a.pdf"], [])
 
 
@@ -259,6 +324,52 @@ def test_a_job_waits_while_no_child_can_be_started(
     assert job.attempts == 0
     assert job.lease_until is not None
     assert job.lease_until > timezone.now()
+
+
+def test_a_picture_whose_process_is_killed_each_time_is_tried_three_times(
+    settle: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = settle(scan(paper()), name="permit.pdf")
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr(sandbox, "_START_CHILD", kill)
+    for attempts in (1, 2, 3):
+        work()
+        assert OcrJob.unscoped.get().attempts == attempts
+        expire_ocr_lease()
+    work()
+    assert result(file)["ocr"]["note"] == "Reading its pictures was cut off three times."
+
+
+def test_jobs_wait_while_the_disk_is_full(
+    settle: Receive, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(scan(paper()), name="permit.pdf")
+
+    def fill_the_disk() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "_unnamed_file", fill_the_disk)
+        for _ in range(4):
+            assert not OcrWorker().process_next()  # so that it does not ask without a pause
+            assert OcrJob.unscoped.get().attempts == 0
+            expire_ocr_lease()
+    work()
+    assert find("felling") == ["permit.pdf"]
+
+
+def test_a_job_is_requested_once_for_each_run(settle: Receive) -> None:
+    file = settle(scan(paper()), name="permit.pdf")
+    job = claim_ocr_job()
+    assert job is not None
+    request_ocr(file)
+    assert OcrJob.unscoped.get().attempts == 1
+    expire_ocr_lease()
+    OcrJob.unscoped.update(run=file.run - 1, attempts=3)
+    request_ocr(file)
+    again = claim_ocr_job()
+    assert again is not None
+    assert (again.run, again.attempts, again.created_at) == (file.run, 1, job.created_at)
 
 
 def test_clients_take_turns(settle: Receive, finish_upload: Any, owner: User) -> None:

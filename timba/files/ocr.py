@@ -70,9 +70,12 @@ def request_ocr(file: File) -> None:
     if file.kind not in _KINDS or why_ocr_is_off():
         return
     assert file.run is not None  # noqa: S101 - what was read of a file in SUCCESS stands
-    job = OcrJob(file=file, client_id=file.owner_id, run=file.run)
     # Looked for first: an UPDATE that finds nothing would lock a gap on MariaDB.
-    job.save(force_insert=not OcrJob.unscoped.filter(pk=file.pk).exists())
+    job = OcrJob.unscoped.filter(pk=file.pk).first()
+    if job is None:
+        OcrJob.unscoped.create(file=file, client_id=file.owner_id, run=file.run)
+    elif job.run != file.run:
+        OcrJob.unscoped.filter(pk=file.pk).update(run=file.run, attempts=0, lease_until=None)
     transaction.on_commit(partial(wakeup.notify, CHANNEL), robust=True)
 
 
@@ -87,7 +90,8 @@ def request_earlier_ocr() -> int:
     documents = Q(kind=File.Kind.DOCUMENT) & has_text
     files = File.unscoped.live().filter(photos | documents, status=File.Status.SUCCESS)
     unread = files.filter(run__isnull=False, ocr_job__isnull=True).order_by("pk")
-    ids = [pk for pk, result in unread.values_list("pk", "result") if "ocr" not in (result or ())]
+    rows = unread.values_list("pk", "result").iterator()
+    ids = [pk for pk, result in rows if "ocr" not in (result or ())]
     return sum(map(_request_again, ids))
 
 

@@ -17,7 +17,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from timba.db.errors import drop_connection, is_database_outage, log_outage
+from timba.db.errors import drop_connection, is_database_outage, is_disk_full, log_outage
 from timba.db.transactions import retry_on_deadlock
 from timba.events.outbox import publish
 from timba.files.events import file_event
@@ -36,14 +36,20 @@ from timba.files.previews import StoredFile
 from timba.files.processors.base import FileRefused, Findings, ReadResult
 from timba.files.processors.ocr import find_pictures, read_picture
 from timba.files.processors.text_collector import TEXT
-from timba.files.sandbox import TIMED_OUT, SandboxUnavailable, close_sandbox, run_in_sandbox
+from timba.files.sandbox import (
+    INTERRUPTED,
+    TIMED_OUT,
+    SandboxUnavailable,
+    close_sandbox,
+    run_in_sandbox,
+)
 from timba.files.storage import FileDamaged, StorageUnavailable
 from timba.wakeup import Listener
 
 # Pictures that are read of one PDF, and CPU seconds that each of them may take.
 MAX_PICTURES: Final = 20
 PICTURE_SECONDS: Final = 20
-TOO_MANY: Final = "Only the first {} of {} pages without text were read."
+TOO_MANY: Final = "Only the first {} of {} scanned pages were read."
 TOO_SLOW: Final = "Not read, because it took too long: {}."
 NOT_READ: Final = "Could not be read: {}."
 LOST: Final = "Reading its pictures was cut off three times."
@@ -52,6 +58,10 @@ _RETRY_DELAY: Final = timedelta(seconds=5)
 _POLL_SECONDS: Final = 1.0
 _ERROR_PAUSE_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
+
+
+class _Interrupted(Exception):
+    """The child was killed from outside, as when memory runs out: no picture is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +124,51 @@ class OcrWorker:
             drop_connection()
 
     def process_next(self) -> bool:
-        """Process the next job; return False where there is none."""
+        """Process the next job; return False where there is none, or where it has to wait."""
         job = claim_ocr_job(after=self._last_client)
-        if job is not None:
-            self._last_client = job.client_id
-            _process(job, lambda: self._is_stopping)
-        return job is not None
+        if job is None:
+            return False
+        self._last_client = job.client_id
+        return _process(job, lambda: self._is_stopping)
 
 
-def _process(job: OcrJob, is_stopping: Callable[[], bool]) -> None:
-    """Read the pictures of a claimed job's file, and record what was read."""
-    if job.attempts > MAX_ATTEMPTS:
-        _record(job, _Reading(notes=[LOST]))
-        return
-    source = _Source(job.file, is_stopping)
+def _process(job: OcrJob, is_stopping: Callable[[], bool]) -> bool:
+    """Read the pictures of a claimed job's file, and record what was read.
+
+    Returns False where the job waits for something that the next one would miss as well.
+    """
     with structlog.contextvars.bound_contextvars(file_id=str(job.file_id), client_id=job.client_id):
         try:
-            renew = partial(update_job, job, lease_until=lease_end())
-            with heartbeat(renew, seconds=renewal_interval()):
-                reading = _read(source)
+            _record(job, _read_claimed(job, is_stopping))
         except WorkerStopping:
             update_job(job, attempts=F("attempts") - 1, lease_until=None)
-        except (StorageUnavailable, SandboxUnavailable):
-            _log.warning("ocr_waits", exc_info=True)
-            update_job(job, attempts=F("attempts") - 1, lease_until=from_now(_RETRY_DELAY))
         except (FileDamaged, FileNotFoundError, FileRefused):
             _log.warning("pictures_not_read", exc_info=True)
             _record(job, _Reading(notes=[UNREADABLE]))
-        else:
-            _record(job, reading)
+        except _Interrupted:
+            update_job(job, lease_until=from_now(_RETRY_DELAY))
+            return False
+        except Exception as error:
+            is_unavailable = isinstance(error, StorageUnavailable | SandboxUnavailable)
+            if not is_unavailable and not is_disk_full(error):
+                raise
+            _log.warning("ocr_waits", exc_info=True)
+            update_job(job, attempts=F("attempts") - 1, lease_until=from_now(_RETRY_DELAY))
+            return False
+    return True
+
+
+def _read_claimed(job: OcrJob, is_stopping: Callable[[], bool]) -> _Reading:
+    """Read the pictures of a job's file under its lease, unless that was cut off too often."""
+    if job.attempts > MAX_ATTEMPTS:
+        return _Reading(notes=[LOST])
+    renew = partial(update_job, job, lease_until=lease_end())
+    with heartbeat(renew, seconds=renewal_interval()):
+        return _read(_Source(job.file, is_stopping))
 
 
 def _read(source: _Source) -> _Reading:
-    """Read a photo, or the pages of a PDF that have no text."""
+    """Read a photo, or the pages of a PDF without text of their own."""
     is_photo = source.file.kind == File.Kind.PHOTO
     pages: Sequence[int | None] = [None] if is_photo else _find_pictures(source)
     reading = _Reading()
@@ -172,7 +194,7 @@ def _read(source: _Source) -> _Reading:
 
 
 def _find_pictures(source: _Source) -> Sequence[int]:
-    """Return the pages without text; what the sandbox returns is as untrusted as the file."""
+    """Return the pages to read; what the sandbox returns is as untrusted as the file."""
     pages = _run(find_pictures, source, None).findings.get("pages")
     return [page for page in pages if type(page) is int] if isinstance(pages, list) else []
 
@@ -182,9 +204,14 @@ def _run(
 ) -> ReadResult:
     languages = "+".join(ocr_languages())
     extra = json.dumps({"languages": languages, "page": page}).encode()
-    return run_in_sandbox(
-        reader, source, extra=extra, cpu_seconds=PICTURE_SECONDS, languages=languages
-    )
+    try:
+        return run_in_sandbox(
+            reader, source, extra=extra, cpu_seconds=PICTURE_SECONDS, languages=languages
+        )
+    except FileRefused as refusal:
+        if str(refusal) == INTERRUPTED:
+            raise _Interrupted from refusal
+        raise
 
 
 @retry_on_deadlock

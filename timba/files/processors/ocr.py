@@ -1,8 +1,8 @@
 """Reads the text in pictures with Tesseract, in a sandbox child of its own (see `timba.files.ocr`).
 
-A picture is a photo, or a page of a PDF that has no text. Of a picture that is no paper, such as a
-photo of a log stack, nothing is returned: Tesseract takes rows of sticks or blades of grass for
-words, but is not confident of them.
+A picture is a photo, or a page of a PDF without text of its own: a scan, even one with a stamp or a
+page number. Of a picture that is no paper, such as a photo of a log stack, nothing is returned:
+Tesseract takes rows of sticks or blades of grass for words, but is not confident of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from typing import Any, BinaryIO, Final, Protocol
 
 import pypdfium2 as pdfium
 from PIL import Image
+from pypdfium2.raw import FPDF_PAGEOBJ_FORM, FPDF_PAGEOBJ_IMAGE
 
 from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.processors.document import NOT_DRAWN, open_pdf
 from timba.files.processors.exif import read_camera
-from timba.files.processors.photo import DAMAGED, FORMATS, to_grey, upright
+from timba.files.processors.photo import (
+    DAMAGED,
+    FORMATS,
+    UNREADABLE,
+    read_mended,
+    to_grey,
+    upright,
+)
 from timba.files.processors.text_collector import TEXT
 from timba.files.tesseract import IS_INSTALLED, data_folder
 
@@ -34,6 +42,10 @@ if IS_INSTALLED:
 DOTS_PER_INCH: Final = 300
 MAX_SIDE: Final = 3508
 _POINTS_PER_INCH: Final = 72
+# What programs and signatures write on a scan, in characters; and what a scan fills of its page.
+MAX_STAMP: Final = 200
+_MIN_FILLED: Final = 0.5
+_PICTURES: Final = (FPDF_PAGEOBJ_IMAGE, FPDF_PAGEOBJ_FORM)
 # In percent. The words of papers, however photographed, were measured to have a mean of 86 and
 # more, those that are found in pictures of something else of at most 60. Blanks and punctuation are
 # always taken for certain.
@@ -87,12 +99,12 @@ def load_languages(languages: str) -> Any:
 
 
 def find_pictures(source: Source) -> Findings:
-    """Return the numbers, from 1, of a PDF's pages without text as `pages`."""
+    """Return the numbers, from 1, of a PDF's pages without text of their own as `pages`."""
     with source.open() as stream:
         content = stream.read()
     with contextlib.closing(open_pdf(content)) as document:
         pages = range(len(document))
-        return {"pages": [number + 1 for number in pages if _has_no_text(document, number)]}
+        return {"pages": [number + 1 for number in pages if _is_picture(document, number)]}
 
 
 def read_picture(source: PictureSource) -> ReadResult:
@@ -100,20 +112,27 @@ def read_picture(source: PictureSource) -> ReadResult:
     with source.open() as stream, source.open_extra() as extra_stream:
         content, extra = stream.read(), json.load(extra_stream)
     page = extra["page"]
-    picture = _decode(content) if page is None else _draw(content, page)
+    picture = _open_photo(content) if page is None else _draw(content, page)
     words = _read_words(load_languages(extra["languages"]), picture)
     lines = "".join(word.text + ("\n" if word.ends_line else " ") for word in words)
     return ReadResult(findings={}, objects={TEXT: lines.encode(errors="replace")})
 
 
-def _has_no_text(document: pdfium.PdfDocument, number: int) -> bool:
+def _is_picture(document: pdfium.PdfDocument, number: int) -> bool:
     try:
         page = document[number]
+        with contextlib.closing(page), contextlib.closing(page.get_textpage()) as text:
+            count: int = text.count_chars()
+            return count <= 0 or (count <= MAX_STAMP and _is_filled(page))
     except pdfium.PdfiumError:
         return False
-    with contextlib.closing(page), contextlib.closing(page.get_textpage()) as text:
-        count: int = text.count_chars()
-        return count <= 0
+
+
+def _is_filled(page: pdfium.PdfPage) -> bool:
+    """Return whether one picture, or what some programs put it into, fills most of the page."""
+    sides = [drawn.get_bounds() for drawn in page.get_objects(filter=_PICTURES, max_depth=1)]
+    areas = [(right - left) * (top - bottom) for left, bottom, right, top in sides]
+    return max(areas, default=0.0) >= _MIN_FILLED * math.prod(page.get_size())
 
 
 def _draw(content: bytes, number: int) -> Image.Image:
@@ -129,18 +148,31 @@ def _draw(content: bytes, number: int) -> Image.Image:
             raise FileRefused(NOT_DRAWN) from None
 
 
+def _open_photo(content: bytes) -> Image.Image:
+    try:
+        return read_mended(_decode, content)
+    except UNREADABLE:
+        raise FileRefused(DAMAGED) from None
+
+
 def _decode(content: bytes) -> Image.Image:
     """Return a photo upright and in grey, its longest side at most `MAX_SIDE` pixels."""
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            orientation = read_camera(image).orientation
-            scale = MAX_SIDE / max(image.size)
-            image.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-            grey = to_grey(image)
-    except (OSError, SyntaxError, ValueError):
-        raise FileRefused(DAMAGED) from None
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        orientation = read_camera(image).orientation
+        scale = MAX_SIDE / max(image.size)
+        image.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+        grey = _on_white(image)
     grey.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
     return upright(grey, orientation)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return the picture in grey, its transparent parts on white."""
+    if image.mode.startswith("I") or not image.has_transparency_data:
+        return to_grey(image)
+    whole = image if "A" in image.getbands() else image.convert("RGBA")
+    white = Image.new("L", image.size, "white")
+    return Image.composite(whole.convert("L"), white, whole.getchannel("A"))
 
 
 def _read_words(tesseract: Any, picture: Image.Image) -> Sequence[_Word]:

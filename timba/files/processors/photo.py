@@ -11,8 +11,8 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.ma  # np.median uses it
@@ -57,9 +57,11 @@ _JPEGS: Final = ("JPEG", "MPO")
 _NAMES: Final[Mapping[str, str]] = {"MPO": "JPEG", "HEIF": "HEIC"}
 _JPEG_END: Final = b"\xff" + _END_OF_IMAGE
 _PADDINGS: Final = (b"", b"\x55" * 64, b"\xb4" * 64, bytes(range(64, 128)))
-_UNREADABLE: Final = (OSError, SyntaxError, ValueError)
+# What Pillow raises for a photo that is not whole.
+UNREADABLE: Final = (OSError, SyntaxError, ValueError)
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
+T = TypeVar("T")
 
 Image.preinit()
 if HEIC_IS_READ:
@@ -81,15 +83,12 @@ def read_photo(source: Source) -> ReadResult:
     with source.open() as stream:
         content = stream.read()
     try:
-        try:
-            return _read(content)
-        except _UNREADABLE:
-            return _read_mended(content)
+        return read_mended(_read, content)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise FileRefused(
             f"It has more than {MAX_PIXELS // 1_000_000} million pixels. Send a smaller copy."
         ) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         raise FileRefused(DAMAGED) from None
 
 
@@ -100,16 +99,26 @@ def _read(content: bytes) -> ReadResult:
         return _read_image(image)
 
 
-def _read_mended(content: bytes) -> ReadResult:
-    """Return what can be read of a photo that browsers show although Pillow does not."""
+def read_mended(read: Callable[[bytes], T], content: bytes) -> T:
+    """Call `read` with a photo; where that fails, with what can be read of it.
+
+    Browsers show some photos although Pillow does not.
+    """
+    try:
+        return read(content)
+    except UNREADABLE:
+        return read(_mend(content))
+
+
+def _mend(content: bytes) -> bytes:
     if content.startswith(_PNG_SIGNATURE):
-        return _read(_without_texts(content))
+        return _without_texts(content)
     # Programs that stop too early may write all pixels but not the end. Where pixels are missing,
     # it makes a difference which bytes stand in for them.
     kept = content.rstrip(b"\xff")
     if len({_pixels(kept + padding + _JPEG_END) for padding in _PADDINGS}) > 1:
         raise FileRefused(DAMAGED)
-    return _read(kept + _JPEG_END)
+    return kept + _JPEG_END
 
 
 def _pixels(content: bytes) -> bytes:
