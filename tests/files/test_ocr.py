@@ -116,12 +116,13 @@ def test_only_the_pages_without_text_are_read(settle: Receive, find: Find) -> No
 def test_a_scan_with_a_stamp_is_read(
     settle: Receive, find: Find, stamp: str, picture_side: int, is_read: bool
 ) -> None:
-    with pikepdf.open(io.BytesIO(scan(paper()))) as whole:
-        with pikepdf.open(io.BytesIO(pdf(text=stamp))) as stamped:
-            side = pikepdf.Rectangle(0, 0, picture_side, picture_side)
-            stamped.pages[0].add_underlay(whole.pages[0], side)
-            file = io.BytesIO()
-            stamped.save(file)
+    file = io.BytesIO()
+    scanned = pikepdf.open(io.BytesIO(scan(paper())))
+    stamped = pikepdf.open(io.BytesIO(pdf(text=stamp)))
+    with scanned, stamped:
+        side = pikepdf.Rectangle(0, 0, picture_side, picture_side)
+        stamped.pages[0].add_underlay(scanned.pages[0], side)
+        stamped.save(file)
     settle(file.getvalue(), name="permit.pdf")
     work()
     assert find("felling larch") == (["permit.pdf"] if is_read else [])

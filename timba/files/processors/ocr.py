@@ -132,7 +132,8 @@ def _is_filled(page: pdfium.PdfPage) -> bool:
     """Return whether one picture, or what some programs put it into, fills most of the page."""
     sides = [drawn.get_bounds() for drawn in page.get_objects(filter=_PICTURES, max_depth=1)]
     areas = [(right - left) * (top - bottom) for left, bottom, right, top in sides]
-    return max(areas, default=0.0) >= _MIN_FILLED * math.prod(page.get_size())
+    width, height = page.get_size()
+    return bool(max(areas, default=0.0) >= _MIN_FILLED * width * height)
 
 
 def _draw(content: bytes, number: int) -> Image.Image:
