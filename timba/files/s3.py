@@ -12,7 +12,7 @@ import io
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from typing import IO, Any, BinaryIO, Final, cast
@@ -40,9 +40,6 @@ _READ_TIMEOUT: Final = 3
 # Some servers copy all parts into one object before they answer.
 _COMPLETE_TIMEOUT: Final = 300
 _PROBE_KEY: Final = "timba-probe"
-_CONNECTIONS: Final = 32
-# Parts are sent here, each while its writer collects the next one.
-_senders: Final = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="s3-parts")
 
 # Creating a session reads large files. Its clients are thread-safe, it is not.
 _session = cache(boto3.session.Session)
@@ -160,7 +157,7 @@ class S3Storage(Storage):
             connect_timeout=2,
             read_timeout=read_timeout,
             retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=_CONNECTIONS,
+            max_pool_connections=32,
             s3={"addressing_style": "path"},
         )
         with _session_lock:
@@ -193,7 +190,8 @@ class S3Writer(ObjectWriter):
         self._written = 0
         self._upload_id = ""
         self._parts: list[dict[str, Any]] = []
-        # The part that is being sent, if any.
+        # A part is sent while the next one is collected.
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="s3-parts")
         self._sending: Future[dict[str, Any]] | None = None
 
     def writable(self) -> bool:
@@ -225,11 +223,11 @@ class S3Writer(ObjectWriter):
                 raise
         self._upload_id = ""
         self._buffer.clear()
+        self._sender.shutdown()
 
     def abort(self) -> None:
-        if self._sending is not None:
-            # A part that arrives after its upload has ended would stay.
-            wait([self._sending])
+        # A part that arrives after its upload has ended would stay.
+        self._sender.shutdown()
         if self._upload_id:
             with suppress(FileNotFoundError), translate_errors():
                 self._storage.client.abort_multipart_upload(
@@ -257,7 +255,7 @@ class S3Writer(ObjectWriter):
                 upload = client.create_multipart_upload(**self._target, Metadata=self._metadata)
                 failpoint("s3.multipart_created")
                 self._upload_id = upload["UploadId"]
-        self._sending = _senders.submit(self._send_part, len(self._parts) + 1, part)
+        self._sending = self._sender.submit(self._send_part, len(self._parts) + 1, part)
 
     def _send_part(self, number: int, part: bytearray) -> dict[str, Any]:
         with translate_errors():
