@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client as HttpClient
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.clients import browser_of
@@ -127,3 +127,26 @@ def open_page(context: BrowserContext, live_server: LiveServer, browser_errors: 
         return page
 
     return open_as
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Return a text of 6 MB, which is two parts."""
+    path = tmp_path / "log book.txt"
+    path.write_bytes(b"Seal 88412 intact, eleven logs.\n" * (6 * 1024**2 // 32))
+    return path
+
+
+@pytest.fixture
+def sent(context: BrowserContext) -> list[tuple[str, str]]:
+    """Collect the requests that write: the method, and the offset of a part or the path."""
+    requests: list[tuple[str, str]] = []
+
+    def note(request: Request) -> None:
+        if request.method == "PATCH":
+            requests.append(("PATCH", request.headers["upload-offset"]))
+        elif request.method != "GET" and request.method != "HEAD":
+            requests.append((request.method, request.url.rpartition("/api/")[2]))
+
+    context.on("request", note)
+    return requests

@@ -9,13 +9,23 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.clients import browser_of
-from tests.web.conftest import TIMEOUT_MS, Open
+from tests.web.conftest import Open
 from tests.web.test_browser_pages import READINGS, photo, row, text
+from tests.web.uploads import (
+    BEGUN,
+    MEGABYTE,
+    PART,
+    choose,
+    hold_second_part,
+    leave_in_the_middle,
+    wait_for_part,
+    wait_until,
+)
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
 from timba.files.models import File
@@ -25,9 +35,6 @@ from timba.files.resumable.services import delete_upload
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 MakeUser = Callable[..., User]
 
-MEGABYTE = 1024 * 1024
-PART = 5 * MEGABYTE
-UPLOAD = "**/api/files/tus/*/"
 # The server answers, and the page never hears of it.
 LOSE_RESPONSES = """() => {
     const listen = XMLHttpRequest.prototype.addEventListener;
@@ -35,7 +42,6 @@ LOSE_RESPONSES = """() => {
         if (type !== "load") listen.call(this, type, ...listener);
     };
 }"""
-BEGUN = [("POST", "files/tus/"), ("PATCH", "0"), ("PATCH", str(PART))]
 
 
 @pytest.fixture(autouse=True)
@@ -47,71 +53,6 @@ def _own_folder(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture
 def owner(make_user: MakeUser) -> User:
     return make_user()
-
-
-@pytest.fixture
-def large(tmp_path: Path) -> Path:
-    """Return a text of 6 MB, which is two parts."""
-    path = tmp_path / "log book.txt"
-    path.write_bytes(b"Seal 88412 intact, eleven logs.\n" * (6 * MEGABYTE // 32))
-    return path
-
-
-@pytest.fixture
-def sent(context: BrowserContext) -> list[tuple[str, str]]:
-    """Collect the requests that write: the method, and the offset of a part or the path."""
-    requests: list[tuple[str, str]] = []
-
-    def note(request: Request) -> None:
-        if request.method == "PATCH":
-            requests.append(("PATCH", request.headers["upload-offset"]))
-        elif request.method != "GET" and request.method != "HEAD":
-            requests.append((request.method, request.url.rpartition("/api/")[2]))
-
-    context.on("request", note)
-    return requests
-
-
-def choose(page: Page, *paths: Path) -> None:
-    """Choose files on the disk, which keep the time of their last change."""
-    page.locator("#choose").set_input_files(list(paths))
-
-
-def hold_second_part(page: Page) -> list[Route]:
-    """Hold the next second part of a large file back; return the list that it comes into."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if not held and route.request.headers.get("upload-offset") == str(PART):
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route(UPLOAD, hold)
-    return held
-
-
-def wait_until(page: Page, is_so: Callable[[], object]) -> None:
-    for _ in range(TIMEOUT_MS // 20):
-        if is_so():
-            return
-        page.wait_for_timeout(20)
-    pytest.fail("It did not come to this.")
-
-
-def wait_for_part(page: Page, held: list[Route]) -> None:
-    wait_until(page, lambda: held)
-
-
-def leave_in_the_middle(page: Page, path: Path) -> None:
-    """Choose a large file, and load the page again while its second part is on its way."""
-    held = hold_second_part(page)
-    choose(page, path)
-    wait_for_part(page, held)
-    page.on("dialog", lambda dialog: dialog.accept())
-    # The page asks how much has arrived.
-    with page.expect_response(lambda response: response.request.method == "HEAD"):
-        page.reload()
 
 
 def test_large_file_is_sent_in_parts_into_the_chosen_consignment(

@@ -1,6 +1,7 @@
 // Sends one large file in parts by tus 1.0.0. Every attempt asks the server how much has arrived, and goes on there.
 
-import { csrfToken, parseJson, sendRequest } from "./http.js";
+import { csrfToken, parseJson, sendRequest, sleep } from "./http.js";
+import { STALL_MS, storingTime, watchForStall } from "./stalls.js";
 
 // What arrived of a part counts too when the connection breaks, unless a proxy holds bodies back: then it is lost.
 const PART_BYTES = 5 * 1024 * 1024;
@@ -37,6 +38,8 @@ export async function sendInParts(row, target, { onProgress, onBegun }) {
         const headers = { Accept: "application/json", "X-CSRFToken": csrfToken(), "Timba-User": target.user };
         if (request.getMethod() === "POST") headers["Idempotency-Key"] = row.key;
         for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
+        const isLast = row.size - (row.offset ?? 0) <= PART_BYTES;
+        watchForStall(request.getUnderlyingObject(), () => stop(0), isLast ? storingTime(row.size) : STALL_MS);
       },
       onAfterResponse: (request, response) => {
         const offset = Number(response.getHeader("Upload-Offset"));
@@ -54,10 +57,11 @@ export async function sendInParts(row, target, { onProgress, onBegun }) {
       onSuccess: ({ lastResponse }) => finish(200, lastResponse, outcomeIn((name) => lastResponse.getHeader(name))),
       onError: ({ originalResponse: response }) => finish(response?.getStatus() ?? 0, response, parseJson(response?.getBody() ?? "")),
     });
-    row.abort = () => {
+    const stop = (status) => {
       upload.abort();
-      finish(-1, null, {});
+      finish(status, null, {});
     };
+    row.abort = () => stop(-1);
     upload.start();
   });
 }
@@ -67,21 +71,26 @@ export async function sendInParts(row, target, { onProgress, onBegun }) {
  * ids where all of it had.
  */
 export async function askOffset(row, target) {
-  const { status, ok, headers } = await sendRequest(row.uploadUrl, { method: "HEAD", headers: { ...PROTOCOL, "Timba-User": target.user } });
+  const { status, ok, headers } = await sendAbout("HEAD", row, target);
   const outcome = ok && headers.has("Timba-File-Id") ? outcomeIn((name) => headers.get(name)) : undefined;
   return { status, offset: Number(headers?.get("Upload-Offset")), outcome };
 }
 
 /** Delete what has arrived of a row's file; resolve to whether nothing is left of it. */
 export async function deleteUpload(row, target) {
-  const { status, ok } = await sendRequest(row.uploadUrl, { method: "DELETE", headers: { ...PROTOCOL, "Timba-User": target.user } });
+  const { status, ok } = await sendAbout("DELETE", row, target);
   return ok || status === 404;
 }
 
-// Resolves to undefined when it cannot be loaded; some browsers never load again what failed once.
+const sendAbout = (method, { uploadUrl }, { user }) => sendRequest(uploadUrl, {
+  method, headers: { ...PROTOCOL, "Timba-User": user }, signal: AbortSignal.timeout(STALL_MS),
+});
+
+// Resolves to undefined when it cannot be loaded, or not in time; some browsers never load again what failed once.
 async function loadClient(script) {
   try {
-    const { Upload } = await import(attempts ? `${script}?${attempts}` : script);
+    const loading = import(attempts ? `${script}?${attempts}` : script);
+    const { Upload } = await Promise.race([loading, sleep(STALL_MS).then(() => Promise.reject())]);
     return Upload;
   } catch {
     attempts += 1;

@@ -2,11 +2,13 @@
 // request safe. A large file is sent in parts, the others in one request.
 
 import { csrfToken, parseJson, sleep, updateSessionNotice } from "./http.js";
-import { isSentInParts, sendInParts } from "./parts-request.js";
+import { deleteUpload, isSentInParts, sendInParts } from "./parts-request.js";
+import { watchForStall } from "./stalls.js";
 
 const RETRIED_STATUSES = new Set([0, 408, 409, 423, 429, 500, 502, 503, 504]);
 const MAX_TRIES = 7;
 const MAX_PAUSE_SECONDS = 30;
+const CHANGED = "Not sent: it was changed, moved or deleted on this device meanwhile. Choose it again.";
 
 /** Return a random key; browsers have crypto.randomUUID only over https. */
 export function newIdempotencyKey() {
@@ -28,7 +30,12 @@ function sendForm(row, target, { onProgress }) {
     const finish = () => resolve({ status: request.status, body: parseJson(request.responseText), retryAfter: Number(request.getResponseHeader("Retry-After")) || 0 });
     request.addEventListener("load", finish);
     request.addEventListener("error", finish);
-    request.addEventListener("abort", () => resolve({ status: -1, body: {}, retryAfter: 0 }));
+    let isStalled = false;
+    request.addEventListener("abort", () => resolve({ status: isStalled ? 0 : -1, body: {}, retryAfter: 0 }));
+    watchForStall(request, () => {
+      isStalled = true;
+      request.abort();
+    });
     row.abort = () => request.abort();
     request.send(body);
   });
@@ -54,6 +61,10 @@ export async function uploadFile(row, target, { onPause, ...listeners }) {
       continue;
     }
     if (!RETRIED_STATUSES.has(status)) return toResult(response);
+    if (status === 0 && !(await isReadable(row.file))) {
+      if (row.uploadUrl) deleteUpload(row, target);
+      return { error: CHANGED };
+    }
     const seconds = Math.min(MAX_PAUSE_SECONDS, Math.max(response.retryAfter, 2 ** (failures - 1)));
     onPause(`${status === 0 ? "The connection broke" : "Timba is busy"}. It goes on by itself ${isOffline ? "once it is back" : `in ${seconds} s`}.`);
     await (isOffline ? untilOnline() : sleep(seconds * 1000));
@@ -65,6 +76,9 @@ export async function uploadFile(row, target, { onPause, ...listeners }) {
 export function beginAnew(row) {
   Object.assign(row, { uploadUrl: undefined, offset: 0, progress: 0, key: newIdempotencyKey() });
 }
+
+// Reading it fails where it is no longer as it was chosen; so does sending it, as if the connection had broken.
+const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
 // A browser may be wrong about being offline, and is not asked alone.
 function untilOnline() {
