@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from django.db.models import Q
 
 from timba.db import full_text
-from timba.db.full_text import find
+from timba.db.full_text import filter_found
 from timba.db.text_search import TextQuery, index_words, matches
 from timba.files.models import File, FileText
 
@@ -49,6 +50,8 @@ PARTS = [
     *("*", "^", ":", "(", ")", "-", "+", "~", "<", ">", "@", "\\", "'", "&", "|", "!", "<->", "%"),
 ]
 OWNERS = (1, 12)
+ON_MARIADB = pytest.mark.only_on("mysql")
+NOTHING = Q(pk__in=[])
 
 
 def make_texts() -> Iterator[str]:
@@ -91,20 +94,32 @@ def texts() -> dict[tuple[int, str], File]:
     return files
 
 
-def found(query: str, *owners: int) -> set[str]:
+def found(query: str, *owners: int, also: Q = NOTHING) -> set[str]:
     columns = {"file_id": "pk", "run": "run"}
-    condition = find(TextQuery.parse(query), texts=FileText, owners=owners, columns=columns)
-    return {file.pk for file in File.unscoped.filter(condition)}
+    rows = filter_found(
+        File.unscoped.all(),
+        TextQuery.parse(query),
+        texts=FileText,
+        owners=owners,
+        columns=columns,
+        also=also,
+    )
+    return {file.pk for file in rows}
 
 
-@pytest.fixture(params=["few", pytest.param("many", marks=pytest.mark.only_on("mysql"))])
-def rows_looked_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let MariaDB find fewer or more rows than it looks up."""
+@pytest.fixture(
+    params=["few", *(pytest.param(way, marks=ON_MARIADB) for way in ("many", "common"))]
+)
+def searched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MariaDB look up the rows that it finds, or find too many, or read the texts of all."""
+    needed = 0 if request.param == "common" else 10**6
+    monkeypatch.setattr(full_text, "_COMMON", needed)
+    monkeypatch.setattr(full_text, "_COMMON_PHRASES", needed)
     if request.param == "many":
         monkeypatch.setattr(full_text, "_MANY", 2)
 
 
-@pytest.mark.usefixtures("rows_looked_up")
+@pytest.mark.usefixtures("searched")
 def test_each_database_finds_what_the_definition_says(texts: dict[tuple[int, str], File]) -> None:
     hits = 0
     for query in make_queries():
@@ -117,6 +132,18 @@ def test_each_database_finds_what_the_definition_says(texts: dict[tuple[int, str
             hits += len(expected)
             assert found(query, *owners) == expected, query
     assert hits > 1000
+
+
+@pytest.mark.usefixtures("searched")
+@pytest.mark.parametrize("others", [1, 5])
+def test_rows_are_found_by_the_other_condition_too(
+    texts: dict[tuple[int, str], File], others: int
+) -> None:
+    expected = {file.pk for (_, text), file in texts.items() if matches('"end of logs"', text)}
+    named = [file.pk for file in texts.values() if file.pk not in expected][:others]
+    assert found('"end of logs"', *OWNERS, also=Q(pk__in=named)) == {*expected, *named}
+    assert found("larch", *OWNERS, also=Q(pk__in=named)) == set(named)
+    assert found("", *OWNERS, also=Q(pk__in=named)) == set(named)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ _BEFORE_MATCH: Final = 60
 _MARGIN: Final = 200
 PIECE_CHARACTERS: Final = BLOCK_CHARACTERS + MAX_OVERHANG + 2 * _MARGIN
 
-_BETWEEN_BLANKS: Final = re.compile(r"\S+")
-# Latin and Cyrillic letters and digits are one word, whatever ASCII is around them.
+# What is between blanks. Latin and Cyrillic letters and digits, which are a group of the match, are
+# one word, whatever ASCII is around them.
 _AROUND: Final = r"[!-/:-@\[-`{-~]*"
-_ONE_WORD: Final = re.compile(
-    rf"{_AROUND}[0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u013e\u0141-\u017e\u0400-\u0481]+{_AROUND}"
+_BETWEEN_BLANKS: Final = re.compile(
+    rf"{_AROUND}([0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u013e\u0141-\u017e\u0400-\u0481]+)"
+    rf"{_AROUND}(?!\S)|\S+"
 )
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]+")
 
@@ -49,9 +50,9 @@ def find_place(words: str, query: TextQuery, *, owner: int) -> Place | None:
 
     `words` are those of the whole text, as `timba.db.text_search.index_words` returns them.
     """
-    first = [re.search(_pattern(term, owner), words) for term in query.terms]
-    found = [match.start() for match in first if match]
-    return _place(words, min(found)) if found and len(found) == len(first) else None
+    spaced = _with_blanks(words)
+    found = [spaced.find(_with_ends(term, owner)) for term in query.terms]
+    return None if min(found) < 0 else _place(words, min(found))
 
 
 def find_place_in_part(
@@ -62,11 +63,13 @@ def find_place_in_part(
     Blocks are counted from the beginning of the part. A match that begins with a part which is not
     the first, or ends with one which is not the last, may be none.
     """
-    either = re.compile("|".join(_pattern(term, owner) for term in query.terms))
-    match = either.search(words, 0 if is_first else 1)
-    if match is None or (match.end() == len(words) and not is_last):
+    spaced, start = _with_blanks(words), 0 if is_first else 1
+    ends = [_with_ends(term, owner) for term in query.terms]
+    found = [(at, len(each.strip())) for each in ends if (at := spaced.find(each, start)) >= 0]
+    if not found:
         return None
-    return _place(words, match.start())
+    at, length = min(found)
+    return None if at + length == len(words) and not is_last else _place(words, at)
 
 
 def cut_passage(piece: str, place: Place) -> str:
@@ -83,17 +86,21 @@ def _place(words: str, at: int) -> Place:
     return Place(block=words.count("\n", 0, at), word=len(words[line:at].split()))
 
 
-def _pattern(term: Term, owner: int) -> str:
-    words = r"\s+".join(mark_words(term.words, owner=owner))
-    end = "" if term.is_prefix else r"(?!\S)"
-    return rf"(?<!\S){words}{end}"
+def _with_blanks(words: str) -> str:
+    """Return words with a blank before and behind each; that before a word is at its place."""
+    return f" {words} ".replace("\n", " ")
+
+
+def _with_ends(term: Term, owner: int) -> str:
+    """Return a term as it is between blanks."""
+    end = "" if term.is_prefix else " "
+    return f" {' '.join(mark_words(term.words, owner=owner))}{end}"
 
 
 def _find_word(block: str, index: int) -> int:
     """Return where the word with this index begins in a block."""
     for match in _BETWEEN_BLANKS.finditer(block):
-        text = match.group()
-        count = 1 if _ONE_WORD.fullmatch(text) else len(split_block(text))
+        count = 1 if match.lastindex else len(split_block(match.group()))
         if index < count:
             return match.start() + (index if count > 1 else 0)
         index -= count

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Substr
 
 from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
-from timba.db.full_text import find
+from timba.db.full_text import filter_found, find
 from timba.db.passages import (
     PIECE_CHARACTERS,
     Place,
@@ -42,13 +42,14 @@ def search_files(
 
     The rows are those that `viewer` may see, of one client only if `client_id` is given.
     """
-    texts = find(
+    return filter_found(
+        rows,
         TextQuery.parse(words),
         texts=FileText,
         owners=_searched_clients(viewer, client_id),
         columns={"file_id": "pk", "run": "run"},
+        also=Q(name_key__finds=words),
     )
-    return rows.filter(Q(name_key__finds=words) | Q(texts))
 
 
 def add_passages(files: Sequence[File], words: str) -> None:
@@ -99,10 +100,14 @@ class _Text:
 
 
 def _beginnings(by_id: Mapping[UUID, File]) -> Mapping[UUID, _Text]:
-    rows = FileText.objects.filter(file__in=list(by_id), run=F("file__run")).values_list(
-        "pk", "file_id", Substr("words", 1, _FIRST_WORDS), Substr("text", 1, _FIRST_TEXT)
+    rows = FileText.objects.filter(file__in=list(by_id)).values_list(
+        "file_id", "run", "pk", Substr("words", 1, _FIRST_WORDS), Substr("text", 1, _FIRST_TEXT)
     )
-    return {file: _Text(key, by_id[file], words, text) for key, file, words, text in rows}
+    return {
+        file: _Text(key, by_id[file], words, text)
+        for file, run, key, words, text in rows
+        if run == by_id[file].run
+    }
 
 
 def _which_match(texts: Sequence[_Text], query: TextQuery) -> Set[UUID]:

@@ -24,7 +24,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, Model
 
 from timba.accounts.models import Client, User
-from timba.db.full_text import index_tables
+from timba.db.full_text_index import index_tables
 from timba.db.sequences import set_last_number
 from timba.events.models import Stream
 from timba.files.models import File, FileText

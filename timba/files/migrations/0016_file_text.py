@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from timba.db.full_text import create_index, drop_index
+from timba.db.full_text_index import create_index, drop_index
 
 TABLE = "files_filetext"
 
