@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client as HttpClient
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from tests.clients import browser_of
 from tests.factories import ClientFactory
@@ -22,8 +23,8 @@ from tests.temperatures.uploads import settle_readings
 from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
-from timba.files.models import File
-from timba.files.ocr import NOT_INSTALLED
+from timba.files.models import File, OcrJob
+from timba.files.ocr import NOT_INSTALLED, why_ocr_is_off
 from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
@@ -282,6 +283,32 @@ def test_result_of_each_kind_is_shown_in_rows(
     page = http_client.get(f"/files/{file.pk}/").content.decode()
     for words in [*shown, "in 0.21 s"]:
         assert words in page
+
+
+def test_page_waits_for_no_ocr_where_that_is_off(
+    http_client: HttpClient, client_company: Client, settings: Settings
+) -> None:
+    settings.TIMBA_OCR_LANGUAGES = ["none"]
+    result = {"pages": 1, "title": None, "author": None, "created_at": None, "text_chars": 0}
+    file = stored(client_company, kind="document", result=result, run=1)
+    OcrJob.unscoped.create(file=file, client=client_company, run=1)
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
+    assert why_ocr_is_off() in page
+    assert "data-being-read" not in page
+
+
+@pytest.mark.ocr_is_installed(True)
+@pytest.mark.parametrize(("kind", "run", "waits"), [("photo", 2, True), ("photo", 1, False)])
+def test_page_waits_for_ocr_of_the_run_that_it_shows(
+    http_client: HttpClient, client_company: Client, kind: str, run: int, waits: bool
+) -> None:
+    if reason := why_ocr_is_off():
+        pytest.skip(reason)
+    result = {"width": 4, "height": 3, "format": "JPEG", "phash": "c3d4a5960f1e2b78"}
+    file = stored(client_company, kind=kind, result=result, run=2)
+    OcrJob.unscoped.create(file=file, client=client_company, run=run)
+    page = http_client.get(f"/files/{file.pk}/").content.decode()
+    assert ("data-being-read" in page) == waits
 
 
 def test_failure_has_a_reason_and_can_be_retried(

@@ -65,6 +65,13 @@ def check_ocr_is_on(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:  # no
     return [Info(reason, hint=INSTALL, id="timba.I034")] if reason and not is_wanted else []
 
 
+def waits_for_ocr(file: File) -> bool:
+    """Return whether the text in the pictures of a file is still to be read."""
+    if file.kind not in _KINDS or why_ocr_is_off():
+        return False
+    return OcrJob.unscoped.filter(pk=file.pk, run=F("file__run")).exists()
+
+
 def request_ocr(file: File) -> None:
     """Have the text in the pictures of a file in SUCCESS read; the caller has locked its row."""
     if file.kind not in _KINDS or why_ocr_is_off():

@@ -19,7 +19,7 @@ from timba.accounts.models import Client
 from timba.accounts.tenancy import TenantQuerySet
 from timba.consignments.models import Consignment
 from timba.files.models import File
-from timba.files.ocr import why_ocr_is_off
+from timba.files.ocr import waits_for_ocr, why_ocr_is_off
 from timba.files.search import add_passages, search_files
 from timba.files.services import (
     delete_file,
@@ -175,6 +175,7 @@ def render_file(
         "answers": answers,
         "trash_days": settings.TIMBA_TRASH_DAYS,
         "ocr_is_off": why_ocr_is_off(),
+        "waits_for_ocr": waits_for_ocr(file),
         "cities": list_cities(viewer, file.owner_id) if answers and not answers.dry_run else [],
         **_picture(request.GET, file, viewer),
     }

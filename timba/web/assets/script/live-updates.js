@@ -9,11 +9,13 @@ const LIVE = "[data-live]:not(:has(.editing))";
 const REFRESH_DELAY_MS = 400; // files that finish close to each other cause one refresh
 const FIRST_RETRY_MS = 2000;
 const MAX_RETRY_MS = 30_000;
+const BEING_READ = "[data-live] [data-being-read]";
 
 let timer = 0;
 let isRefreshing = false;
 let failures = 0;
 let localChanges = 0;
+let isFollowing = false;
 let list = ""; // id of the list that "Show more" appends to
 
 /** Load the live parts of the page again after a delay; further calls restart the delay. */
@@ -50,10 +52,12 @@ export function currentUrl() {
   return url;
 }
 
+const requestPage = () => sendRequest(currentUrl(), { headers: { Accept: "text/html", "Timba-Live-Update": "true" } });
+
 async function loadLiveParts() {
   if (!document.querySelector(LIVE)) return true;
   const changesBefore = localChanges;
-  const response = await sendRequest(currentUrl(), { headers: { Accept: "text/html", "Timba-Live-Update": "true" } });
+  const response = await requestPage();
   if (response.status === 404) return true; // the row was deleted: the page keeps its last state
   if (!response.ok) return false;
   if (localChanges !== changesBefore) {
@@ -92,8 +96,29 @@ function watchPending() {
   }
 }
 
+const isBeingRead = (page = document) => Boolean(page.querySelector(BEING_READ));
+
+/** Ask less and less often whether the text in the file's pictures has been read, which no task tells; then show it. */
+async function followReading() {
+  if (isFollowing) return;
+  isFollowing = true;
+  for (let pause = FIRST_RETRY_MS; isBeingRead(); pause = Math.min(MAX_RETRY_MS, pause * 1.5)) {
+    const milliseconds = document.hidden ? MAX_RETRY_MS : pause;
+    await new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+    const { status, ok, text } = await requestPage();
+    if (status === 404) break; // it was deleted
+    if (ok && !isBeingRead(new DOMParser().parseFromString(text, "text/html"))) await refresh();
+  }
+  isFollowing = false;
+}
+
+function watch() {
+  watchPending();
+  followReading();
+}
+
 /** Poll every pending file in the live parts of the page. */
 export function setUpLiveUpdates() {
-  watchPending();
-  document.addEventListener("htmx:after:swap", watchPending);
+  watch();
+  document.addEventListener("htmx:after:swap", watch);
 }
