@@ -24,7 +24,7 @@ from tests.web.conftest import show_more
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
 from timba.files.models import File, OcrJob
-from timba.files.ocr import NOT_INSTALLED, why_ocr_is_off
+from timba.files.ocr import why_ocr_is_off
 from timba.web.forms import MAX_LISTED_CONSIGNMENTS
 
 pytestmark = pytest.mark.django_db
@@ -242,7 +242,7 @@ def test_tally_shows_its_logs_rejects_and_annotated_copy(
         (
             "document",
             {"pages": 3, "title": None, "author": "VMD", "created_at": None, "text_chars": 0},
-            [">3<", "VMD", "none: its pages are pictures", NOT_INSTALLED],
+            [">3<", "VMD", "none: its pages are pictures", why_ocr_is_off()],
         ),
         (
             "document",
