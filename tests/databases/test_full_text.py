@@ -6,7 +6,9 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 
 from timba.db import full_text
 from timba.db.full_text import filter_found
@@ -50,6 +52,7 @@ PARTS = [
     *("*", "^", ":", "(", ")", "-", "+", "~", "<", ">", "@", "\\", "'", "&", "|", "!", "<->", "%"),
 ]
 OWNERS = (1, 12)
+STRANGER = 121
 ON_MARIADB = pytest.mark.only_on("mysql")
 NOTHING = Q(pk__in=[])
 
@@ -77,9 +80,9 @@ def make_queries() -> Iterator[str]:
 
 @pytest.fixture
 def texts() -> dict[tuple[int, str], File]:
-    """Return a file for each text of each of two owners."""
+    """Return a file for each text of each of two owners, and of a stranger."""
     files = {}
-    for owner in OWNERS:
+    for owner in (*OWNERS, STRANGER):
         for text in make_texts():
             file = File.unscoped.create(storage_key=f"{owner} {len(files)}", run=1)
             files[owner, text] = file
@@ -139,11 +142,29 @@ def test_each_database_finds_what_the_definition_says(texts: dict[tuple[int, str
 def test_rows_are_found_by_the_other_condition_too(
     texts: dict[tuple[int, str], File], others: int
 ) -> None:
-    expected = {file.pk for (_, text), file in texts.items() if matches('"end of logs"', text)}
-    named = [file.pk for file in texts.values() if file.pk not in expected][:others]
+    expected = {
+        file.pk
+        for (owner, text), file in texts.items()
+        if owner in OWNERS and matches('"end of logs"', text)
+    }
+    named = [file.pk for file in texts.values() if file.pk not in expected][-others:]
     assert found('"end of logs"', *OWNERS, also=Q(pk__in=named)) == {*expected, *named}
     assert found("larch", *OWNERS, also=Q(pk__in=named)) == set(named)
     assert found("", *OWNERS, also=Q(pk__in=named)) == set(named)
+
+
+@pytest.mark.only_on("mysql")
+@pytest.mark.parametrize(
+    ("query", "is_asked"), [("l", False), ("end", True), ('"end of logs"', False), ("larch", True)]
+)
+@pytest.mark.usefixtures("texts")
+def test_mariadb_is_asked_for_words_that_are_not_common_in_the_list(
+    query: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_text, "_SAMPLE", 1000)
+    with CaptureQueriesContext(connection) as queries:
+        found(query, *OWNERS)
+    assert any("MATCH" in each["sql"] for each in queries) == is_asked
 
 
 @pytest.mark.parametrize(

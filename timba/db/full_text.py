@@ -25,9 +25,9 @@ _NOTHING: Final = models.Q(pk__in=[])
 # in some 5 µs. Words that are common in a list are therefore looked for in the texts of the list
 # itself, in its order, until a page is full: those of which that many among so many rows have a
 # match. Phrases pay sooner: the index finds all texts that have their words anywhere.
-_SAMPLE: Final = 200
-_COMMON: Final = 20
-_COMMON_PHRASES: Final = 4
+_SAMPLE: Final = 100
+_COMMON: Final = 10
+_COMMON_PHRASES: Final = 2
 # More rows than these are not looked up.
 _MANY: Final = 1000
 
