@@ -13,9 +13,19 @@ from pytest_django.fixtures import Settings
 
 from tests.web.conftest import Open
 from tests.web.test_browser_pages import row, text
-from tests.web.uploads import BEGUN, PART, choose, hold_second_part, wait_for_part, wait_until
+from tests.web.uploads import (
+    BEGUN,
+    PART,
+    UPLOAD,
+    choose,
+    hold_second_part,
+    wait_for_part,
+    wait_until,
+)
 from timba.accounts.models import User
 from timba.api import tus
+from timba.consignments.models import Consignment
+from timba.consignments.trash import delete_consignment
 from timba.files.models import File
 from timba.files.resumable.models import ResumableUpload
 
@@ -124,3 +134,36 @@ def test_file_that_has_changed_on_the_disk_is_not_sent(
     choose(page, large)
     expect(row(page, large.name).filter(has_text="SUCCESS")).to_have_count(1)
     assert File.unscoped.get().size == 11
+
+
+def test_nothing_stays_of_an_upload_whose_consignment_was_deleted_meanwhile(
+    owner: User, page: Page, large: Path, sent: list[tuple[str, str]]
+) -> None:
+    consignment = Consignment.unscoped.create(client=owner.client, name="AB-0187", type="pinewood")
+    page.reload()
+    page.get_by_label("Into").select_option("AB-0187")
+    held = hold_second_part(page)
+    choose(page, large)
+    wait_for_part(page, held)
+    delete_consignment(actor=owner, consignment=consignment)
+    held[0].continue_()
+    expect(row(page, large.name)).to_contain_text("There is no such consignment.")
+    assert [method for method, _ in sent[len(BEGUN) :]] == ["DELETE", "POST"]
+    assert not ResumableUpload.unscoped.exists()
+
+
+def test_upload_that_is_missing_each_time_is_begun_anew_once(
+    page: Page, large: Path, sent: list[tuple[str, str]]
+) -> None:
+    def lose(route: Route) -> None:
+        if route.request.headers.get("upload-offset") == str(PART):
+            route.fulfill(status=404)
+        else:
+            route.continue_()
+
+    page.route(UPLOAD, lose)
+    choose(page, large)
+    expect(row(page, large.name)).to_contain_text("Timba did not take it.")
+    wait_until(page, lambda: not ResumableUpload.unscoped.exists())
+    expected = ["POST", "PATCH", "PATCH", "DELETE"] * 2
+    assert [method for method, _ in sent] == expected

@@ -202,10 +202,12 @@ def test_expired_upload_begins_again_by_itself(
     held = hold_second_part(page)
     choose(page, large)
     wait_for_part(page, held)
-    delete_upload(actor=owner, upload=ResumableUpload.unscoped.get())
+    upload = ResumableUpload.unscoped.get()
+    deletion = ("DELETE", f"files/tus/{upload.pk}/")
+    delete_upload(actor=owner, upload=upload)
     held[0].continue_()
     expect(row(page, large.name)).to_contain_text("SUCCESS")
-    assert sent == [*BEGUN, *BEGUN]
+    assert sent == [*BEGUN, deletion, *BEGUN]
     # And one that had expired before its file was chosen again.
     large.write_bytes(b"Seal 88413\n" * (6 * MEGABYTE // 11))
     leave_in_the_middle(page, large)
@@ -216,7 +218,7 @@ def test_expired_upload_begins_again_by_itself(
     choose(page, large)
     expect(expired).to_have_count(0)
     expect(row(page, large.name).filter(has_text="SUCCESS")).to_have_count(2)
-    assert sent == BEGUN * 4
+    assert sent == [*BEGUN, deletion, *BEGUN * 3]
 
 
 def test_nobody_goes_on_with_the_upload_of_another_user(

@@ -206,7 +206,10 @@ export class Batch {
   }
 
   #reject(row, { error, canSendAgain, isSignedOut }) {
-    if (!canSendAgain) row.uploadUrl = undefined;
+    if (row.uploadUrl && !canSendAgain) {
+      deleteUpload(row, this.target); // what is left of it would count against the quota
+      row.uploadUrl = undefined;
+    }
     this.#show(row, { state: "refused", sentence: error, canSendAgain, isSignedOut });
   }
 

@@ -48,6 +48,7 @@ function sendForm(row, target, { onProgress }) {
  */
 export async function uploadFile(row, target, { onPause, ...listeners }) {
   const send = isSentInParts(row) ? sendInParts : sendForm;
+  let hasBegunAnew = false;
   for (let failures = 0; ;) {
     const response = await send(row, target, listeners);
     const { status } = response;
@@ -56,15 +57,15 @@ export async function uploadFile(row, target, { onPause, ...listeners }) {
     const isOffline = status === 0 && !navigator.onLine;
     if (!isOffline) failures += 1;
     if (failures === MAX_TRIES) return toUnsureResult(response);
-    if (status === 404 && row.uploadUrl) {
+    if (status === 404 && row.uploadUrl && !hasBegunAnew) {
+      // It is still there where its consignment is what is not: nobody would go on with it.
+      await deleteUpload(row, target);
       beginAnew(row);
+      hasBegunAnew = true;
       continue;
     }
     if (!RETRIED_STATUSES.has(status)) return toResult(response);
-    if (status === 0 && !(await isReadable(row.file))) {
-      if (row.uploadUrl) deleteUpload(row, target);
-      return { error: CHANGED };
-    }
+    if (status === 0 && !(await isReadable(row.file))) return { error: CHANGED };
     const seconds = Math.min(MAX_PAUSE_SECONDS, Math.max(response.retryAfter, 2 ** (failures - 1)));
     onPause(`${status === 0 ? "The connection broke" : "Timba is busy"}. It goes on by itself ${isOffline ? "once it is back" : `in ${seconds} s`}.`);
     await (isOffline ? untilOnline() : sleep(seconds * 1000));
