@@ -18,7 +18,7 @@ from timba.accounts.models import Subscription
 from timba.api import metrics
 from timba.events.leases import Lease
 from timba.events.models import OutboxEvent, ProcessLease
-from timba.files.models import File
+from timba.files.models import File, OcrJob
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +137,16 @@ def test_files_and_bytes_are_those_of_the_rows(client: HttpClient, tenant: Tenan
     assert found[quota.format(tenant.client.pk)] == 1000
     assert quota.format(other.pk) not in found
     assert found["timba_database_up"] == 1
+
+
+def test_files_that_wait_for_ocr_are_those_of_its_jobs(client: HttpClient, tenant: Tenant) -> None:
+    assert samples(client)["timba_oldest_ocr_seconds"] == 0
+    job = OcrJob.unscoped.create(file=tenant.file, client=tenant.client, run=tenant.file.run)
+    OcrJob.unscoped.update(created_at=timezone.now() - timedelta(hours=1))
+    assert 3600 <= samples(client)["timba_oldest_ocr_seconds"] < 3700
+    # What no process will claim does not wait.
+    OcrJob.unscoped.update(run=job.run + 1)
+    assert samples(client)["timba_oldest_ocr_seconds"] == 0
 
 
 def test_events_and_the_relay_are_those_of_the_outbox(

@@ -34,6 +34,7 @@ from timba.events.leases import is_held
 from timba.events.models import ProcessLease
 from timba.files.disk import disks
 from timba.files.models import File
+from timba.files.ocr import oldest_ocr_job
 from timba.files.scheduling import QUEUES
 from timba.metric_files import ProcessesCollector
 
@@ -143,6 +144,12 @@ def _files() -> Iterator[Metric]:
     for queue in QUEUES:
         waiting = timezone.now() - since.get(queue, timezone.now())
         oldest.add_metric([queue], max(0.0, waiting.total_seconds()))
+    yield oldest
+    oldest = GaugeMetricFamily(
+        "timba_oldest_ocr_seconds", "Seconds for which the oldest file has waited for OCR, or 0."
+    )
+    waiting = timezone.now() - (oldest_ocr_job() or timezone.now())
+    oldest.add_metric([], max(0.0, waiting.total_seconds()))
     yield oldest
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from timba import wakeup
@@ -118,18 +119,26 @@ def claim_ocr_job(*, after: int = 0) -> OcrJob | None:
     The attempt is counted before any work is done. The job of a deleted file waits, in case that
     the file is restored.
     """
-    waiting = OcrJob.unscoped.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
-        run=F("file__run"),
-        file__status=File.Status.SUCCESS,
-        file__deleted_at__isnull=True,
-    ).order_by("client_id", "created_at")
+    is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    waiting = _current_jobs().filter(is_free).order_by("client_id", "created_at")
     for rows in (waiting.filter(client_id__gt=after), waiting):
         job = rows.select_related("file").first()
         if job and update_job(job, attempts=job.attempts + 1, lease_until=lease_end()):
             job.attempts += 1
             return job
     return None
+
+
+def oldest_ocr_job() -> datetime | None:
+    """Return when the oldest job began to wait; None where no file waits for OCR."""
+    since: datetime | None = _current_jobs().aggregate(since=Min("created_at"))["since"]
+    return since
+
+
+def _current_jobs() -> QuerySet[OcrJob]:
+    return OcrJob.unscoped.filter(
+        run=F("file__run"), file__status=File.Status.SUCCESS, file__deleted_at__isnull=True
+    )
 
 
 @retry_on_deadlock
