@@ -94,6 +94,32 @@ def test_a_wrong_password_is_one_sentence(sender: Sender) -> None:
     )
 
 
+def test_a_server_that_cannot_be_reached_is_one_sentence_at_once(sender: Sender) -> None:
+    command = sender.command("upload", ROOT / "README.md", capture_output=True)
+    command["env"]["TIMBA_URL"] = "http://127.0.0.1:1"
+    done = subprocess.run(**command, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "http://127.0.0.1:1/ cannot be reached: there is no connection.\n",
+    )
+
+
+def test_ctrl_c_ends_an_upload_with_a_sentence(sender: Sender) -> None:
+    (sender.folder / "long.txt").write_bytes(LARGE)
+    state = sender.folder / "state/timba/uploads"
+    command = sender.command("upload", "long.txt", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen(**command) as process:
+        wait_until(lambda: state.is_dir() and any(state.iterdir()), seconds=60, what="it has begun")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (
+        130,
+        "0 sent, 0 there already, 0 not sent.\n",
+        "Stopped. The same command sends the rest.\n",
+    )
+
+
 def test_a_watched_folder_is_emptied_into_done_and_refused(sender: Sender) -> None:
     folder = sender.folder / "scans"
     command = sender.command("watch", folder, "--still", "0.5", stdout=subprocess.PIPE)

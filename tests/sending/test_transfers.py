@@ -18,6 +18,7 @@ from tests.factories import PASSWORD
 from timba.consignments.services import open_consignment
 from timba.files.models import File
 from timba.files.storage import store
+from timba.sending import commands
 from timba.sending.commands import _send_complete_files
 from timba.sending.connection import Interrupted, Server
 from timba.sending.folder import WatchedFolder
@@ -32,6 +33,7 @@ class SlowNetwork(BaseAdapter):
     def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
         response = requests.Response()
         response.request, response.url, response.status_code = request, request.url, 408
+        response.reason = "Request Timeout"
         return response
 
     def close(self) -> None:
@@ -120,10 +122,31 @@ def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(
             return open_file(path, *arguments, **options)
 
         monkeypatch.setattr(holder, "open", deny)
-    with pytest.raises(Interrupted, match=r"Permission denied.*a\.txt"):
+    with pytest.raises(Interrupted, match=r"a\.txt”: Permission denied\."):
         send(server, folder)
     assert [file.name for file in File.unscoped.all()] == ["b.txt"]
     assert (folder.path / "a.txt").exists()
+
+
+def test_a_server_that_stays_away_is_given_up_once_for_all_files(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(commands, "_GIVE_UP_SECONDS", -1.0)
+    files = [tmp_path / name for name in ("none.txt", "a.txt", "b.txt")]
+    for file in files[1:]:
+        file.write_text(file.name)
+    server._session.mount(f"{server.url}api/files/tus/", SlowNetwork())
+    monkeypatch.setattr(commands, "_server", lambda _options: server)
+    assert commands.run(["upload", *map(str, files)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        f"not sent: {files[0]}: No such file or directory.",
+        "0 sent, 0 there already, 1 not sent.",
+    ]
+    assert printed.err == "The server answered 408 Request Timeout. The same command sends the rest.\n"
 
 
 def test_an_upload_goes_on_after_a_body_that_came_too_slowly(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from timba.sending.connection import Interrupted, Refused, Server, SignInRefused
+from timba.sending.connection import Interrupted, Refused, Server, SignInRefused, Unavailable
 from timba.sending.folder import DONE, REFUSED, FolderInUse, WatchedFolder
 from timba.sending.paths import find_files
 from timba.sending.transfers import ABOUT_THE_FILE, Sent, Transfer
@@ -49,9 +49,14 @@ def run(arguments: Sequence[str]) -> int:
         if options.command == "upload":
             return _upload(server, options.paths, details)
         return _watch(server, options.folder, details, still_seconds=options.still)
-    except (SignInRefused, FolderInUse, OSError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the answer
-        return 1
+    except (SignInRefused, Refused, Unavailable, FolderInUse) as error:
+        _warn(str(error))
+    except OSError as error:
+        _warn(_name(error))
+    except KeyboardInterrupt:
+        _warn("Stopped. The same command sends the rest.")
+        return 128 + signal.SIGINT
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,18 +104,26 @@ def _server(options: argparse.Namespace) -> Server:
 
 
 def _upload(server: Server, paths: Sequence[Path], details: Mapping[str, str]) -> int:
-    """Send the files, and print what became of each; return 1 unless all are in Timba."""
+    """Send the files, and print what became of each; return 1 unless all are in Timba.
+
+    Raises Unavailable at once for a server that cannot be reached at the beginning.
+    """
+    server.sign_in()
     sent = left_out = failed = 0
-    for path in find_files(paths):
-        try:
-            outcome = _send_with_bar(Transfer(server=server, path=path, details=details))
-        except (Refused, Interrupted, OSError) as error:
-            failed += 1
-            tqdm.write(f"not sent: {path}: {error}")
-            continue
-        sent, left_out = sent + outcome.is_new, left_out + (not outcome.is_new)
-        tqdm.write(f"{'sent' if outcome.is_new else 'there already'}: {path}")
-    print(f"{sent} sent, {left_out} there already, {failed} not sent.")  # noqa: T201 - the answer
+    try:
+        for path in find_files(paths):
+            try:
+                outcome = _send_with_bar(Transfer(server=server, path=path, details=details))
+            except Unavailable as error:
+                raise Unavailable(f"{error} The same command sends the rest.") from error
+            except (Refused, Interrupted, OSError) as error:
+                failed += 1
+                tqdm.write(f"not sent: {path}: {_explain(error)}")
+                continue
+            sent, left_out = sent + outcome.is_new, left_out + (not outcome.is_new)
+            tqdm.write(f"{'sent' if outcome.is_new else 'there already'}: {path}")
+    finally:
+        print(f"{sent} sent, {left_out} there already, {failed} not sent.")  # noqa: T201 - the answer
     return 1 if failed else 0
 
 
@@ -120,7 +133,7 @@ def _send_with_bar(transfer: Transfer) -> Sent:
     with tqdm(
         total=size, desc=transfer.path.name, unit="B", unit_scale=True, leave=False, disable=None
     ) as bar:
-        reached, reached_at, pause = 0, time.monotonic(), 1.0
+        reached, reached_at, pause, reason = 0, time.monotonic(), 1.0, ""
 
         def progress(count: int) -> None:
             nonlocal reached, reached_at, pause
@@ -134,9 +147,25 @@ def _send_with_bar(transfer: Transfer) -> Sent:
             except Interrupted as error:
                 if time.monotonic() - reached_at > _GIVE_UP_SECONDS:
                     raise
-                bar.set_postfix_str(str(error))
+                if str(error) != reason:
+                    reason = str(error)
+                    _warn(f"waiting: {reason}")
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+
+def _explain(error: Exception) -> str:
+    return f"{error.strerror}." if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _name(error: Exception) -> str:
+    """Return the sentence of an error, with the name of the file that it is about."""
+    named = isinstance(error, OSError) and error.filename
+    return f"“{error.filename}”: {_explain(error)}" if named else _explain(error)
+
+
+def _warn(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
 
 
 def _watch(server: Server, path: Path, details: Mapping[str, str], *, still_seconds: float) -> int:
@@ -156,8 +185,8 @@ def _watch(server: Server, path: Path, details: Mapping[str, str], *, still_seco
                 _send_complete_files(folder, server, details, stopping)
                 reason = ""
             except (Interrupted, OSError) as error:
-                if str(error) != reason:
-                    reason = str(error)
+                if (told := _name(error)) != reason:
+                    reason = told
                     _tell(f"waiting: {reason}")
             stopping.wait(_SCAN_SECONDS)
     return 0
@@ -177,7 +206,7 @@ def _send_complete_files(
         try:
             outcome = Transfer(server=server, path=file, details=details).send(progress)
         except OSError as error:
-            unreadable.append(str(error))
+            unreadable.append(_name(error))
         except Refused as refusal:
             if refusal.status not in ABOUT_THE_FILE:
                 # Such as a lapsed subscription: nothing is wrong with the file.

@@ -34,6 +34,10 @@ class Interrupted(Exception):
     """What was asked is not done, and can be asked again: the message says why."""
 
 
+class Unavailable(Interrupted):
+    """The server cannot be reached, or can do nothing now."""
+
+
 class Server:
     """A Timba server, as one of its users."""
 
@@ -51,17 +55,18 @@ class Server:
         change what is asked.
         """
         if time.monotonic() - self._signed_in_at > _TOKEN_SECONDS:
-            self._sign_in()
+            self.sign_in()
         response = self._send(method, address, **options)
         if response.status_code == _UNAUTHORIZED:
             # A password that was changed, or a server with a new key.
-            self._sign_in()
+            self.sign_in()
             response = self._send(method, address, **options)
         if response.ok and not response.is_redirect:
             return response
         raise Refused(_sentence(response), status=response.status_code)
 
-    def _sign_in(self) -> None:
+    def sign_in(self) -> None:
+        """Get a token, as every request does that lacks one. Raises as `request` does."""
         self._session.headers.pop("Authorization", None)
         body = {"username": self.username, "password": self._password}
         response = self._send("POST", "api/token/", json=body)
@@ -84,9 +89,9 @@ class Server:
                 method, url, timeout=_TIMEOUT, allow_redirects=False, **options
             )
         except requests.RequestException as error:
-            raise Interrupted(f"{self.url} cannot be reached: {_reason(error)}") from error
+            raise Unavailable(f"{self.url} cannot be reached: {_reason(error)}") from error
         if response.status_code >= _SERVER_ERRORS or response.status_code in _TRY_LATER:
-            raise Interrupted(_sentence(response))
+            raise Unavailable(_sentence(response))
         return response
 
 
