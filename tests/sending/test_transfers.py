@@ -146,7 +146,9 @@ def test_a_server_that_stays_away_is_given_up_once_for_all_files(
         f"not sent: {files[0]}: No such file or directory.",
         "0 sent, 0 there already, 1 not sent.",
     ]
-    assert printed.err == "The server answered 408 Request Timeout. The same command sends the rest.\n"
+    assert (
+        printed.err == "The server answered 408 Request Timeout. The same command sends the rest.\n"
+    )
 
 
 def test_an_upload_goes_on_after_a_body_that_came_too_slowly(
