@@ -101,6 +101,7 @@ def all_pages(owner: User) -> list[str]:
         settled(owner, load, "permit.pdf", pdf(3, text="Pinus")),
         stored(owner.client),
     )
+    link_file(actor=owner, file=pictures[0], log=log)
     delete_file(actor=owner, file=stored(owner.client, name=f"{'deleted_name_' * 8}.txt"))
     gone = open_consignment(actor=owner, client=owner.client, name="gone" * 20, type="pinewood")
     delete_consignment(actor=owner, consignment=gone)

@@ -136,6 +136,33 @@ def test_photos_of_a_load_are_seen_one_after_the_other(
     assert browser_errors == []
 
 
+def test_photos_of_a_log_are_opened_from_its_row(
+    owner: User, load: Consignment, open_page: Open, browser_errors: list[str]
+) -> None:
+    File.unscoped.filter(name__in=NAMES[:2]).update(log=measured(owner, load, "TB-1"))
+    page = open_page(owner, f"/consignments/{load.pk}/")
+    sign = page.get_by_role("link", name="2 photos of TB-1")
+    sign.focus()
+    page.keyboard.press("Enter")
+    expect_picture(page, "IMG_3.jpg, photo 1 of 2")
+    page.keyboard.press("ArrowRight")
+    expect_picture(page, "IMG_2.jpg, photo 2 of 2")
+    expect(viewer(page).get_by_role("button", name="Next", exact=True)).to_be_disabled()
+    page.keyboard.press("Escape")
+    expect(viewer(page)).to_have_count(0)
+    expect(sign).to_be_focused()
+    # From the photos below, all are seen, each once, even where the list cannot be loaded.
+    page.route("**/api/files/?*", lambda route: route.abort())
+    tile = page.locator(".photos").get_by_role("link", name="IMG_3.jpg")
+    tile.click()
+    expect_picture(page, "IMG_3.jpg, photo 1 of 3")
+    page.keyboard.press("Escape")
+    expect(tile).to_be_focused()
+    sign.click()
+    expect_picture(page, "IMG_3.jpg, photo 1 of 1")
+    assert browser_errors == []
+
+
 def test_back_closes_the_viewer_at_the_same_place_and_forward_opens_it(
     owner: User, load: Consignment, open_page: Open, browser_errors: list[str]
 ) -> None:

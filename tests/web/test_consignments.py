@@ -288,9 +288,9 @@ def test_page_takes_the_same_queries_however_much_there_is(
 
     def fill(number: int) -> None:
         for at in range(number):
-            measured(owner, load)
+            log = measured(owner, load)
             stored(owner.client, consignment=load, name=f"{at}.txt")
-            stored(owner.client, consignment=load, name=f"{at}.jpg", kind="photo")
+            stored(owner.client, consignment=load, name=f"{at}.jpg", kind="photo", log=log)
             write_note(actor=owner, client=owner.client, title=f"Note {at}", consignment=load)
 
     fill(0 if is_empty else 1)

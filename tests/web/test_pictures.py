@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.clients import browser_of
 from tests.factories import ClientFactory
-from tests.web.test_consignments import opened
+from tests.web.test_consignments import measured, opened
 from tests.web.test_files import TEXT_RESULT, stored
 from timba.accounts.models import Client, User
 from timba.consignments.models import Consignment
@@ -103,6 +103,33 @@ def test_file_without_a_preview_has_its_icon_and_a_sentence(
     page = shown(http_client, f"/files/{file.pk}/")
     assert "There is no picture of this file. Download the file to see it." in page
     assert "size=1024" not in page
+
+
+def signs(page: str) -> list[tuple[str, str, str]]:
+    """Return the signs of the logs' photos: of each its log, its address and its name."""
+    sign = (
+        r'<a class="of-log" data-log="(\d+)" href="([^"]+)".*?<span class="sr">([^<]+)</span></a>'
+    )
+    return re.findall(sign, page, re.DOTALL)
+
+
+def test_a_log_with_photos_has_a_sign_that_leads_to_the_newest(
+    owner: User, make_user: MakeUser, load: Consignment
+) -> None:
+    one, two, none = (measured(owner, load, f"TB-{number}") for number in range(3))
+    at = timezone.now()
+    photo(load.client, "old.jpg", consignment=load, log=two, uploaded_at=at - timedelta(hours=1))
+    newest = photo(load.client, "new.jpg", consignment=load, log=two)
+    only = photo(load.client, "only.jpg", consignment=load, log=one)
+    photo(load.client, "gone.jpg", consignment=load, log=none, deleted_at=at)
+    document(load.client, "permit.pdf", consignment=load, log=none)
+    stored(load.client, name="cut.jpg", kind="photo", status="FAILURE", error="x", log=none)
+    for user in (owner, make_user("viewer")):
+        page = html.unescape(shown(browser_of(user), f"/consignments/{load.pk}/"))
+        assert signs(page) == [
+            (str(two.pk), f"/files/{newest.pk}/?in=consignment", "2\xa0photos of TB-1"),
+            (str(one.pk), f"/files/{only.pk}/?in=consignment", "1\xa0photo of TB-0"),
+        ]
 
 
 @pytest.mark.parametrize(

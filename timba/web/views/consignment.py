@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -139,6 +140,7 @@ def render_consignment(
     files = _get_files(viewer, pk)
     consignment = get_consignment(viewer, pk)
     logs = get_page(request, viewer.rows(Log).filter(consignment=consignment), limit=LOGS_PER_PAGE)
+    _add_photos(viewer, logs.rows)
     notes = viewer.rows(Note).filter(consignment=consignment).order_by("-pk")
     events = paginate(
         _get_events(consignment), order=EVENT_ORDER, limit=EVENTS_PER_PAGE, cursor=None
@@ -201,6 +203,16 @@ def _get_files(viewer: Viewer, pk: int, *, max_files: int | None = MAX_FILES) ->
         "documents": documents,
         "list_query": "?in=consignment",
     }
+
+
+def _add_photos(viewer: Viewer, logs: Sequence[Log]) -> None:
+    """Let each log have its `photos` with a preview, the newest first."""
+    photos: dict[int | None, list[File]] = {log.pk: [] for log in logs}
+    rows = viewer.rows(File).filter(_IS_PHOTO, log__in=list(photos))
+    for file in rows.order_by("-uploaded_at", "-id"):
+        photos[file.log_id].append(file)
+    for log in logs:
+        log.photos = photos[log.pk]  # type: ignore[attr-defined]
 
 
 def _get_city(consignment: Consignment) -> CityStatisticsSchema | None:

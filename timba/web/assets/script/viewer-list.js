@@ -1,15 +1,16 @@
 // The files that the viewer goes through: those with a picture on the page, in its order, and on a
-// consignment those that its page leaves out.
+// consignment those that its page leaves out. The link of a log opens the photos of that log alone.
 
 import { sendRequest } from "./http.js";
 
 const LINK = "a[data-picture]";
+const IN_LIST = `${LINK}:not([data-log])`;
 const PAGE_ROWS = 1000; // the most that the API gives at once
 
 export const findLink = (target) => target.closest(LINK);
 
-/** Return the link to a file's picture on the page, if it has one. */
-export const linkOf = (id) => document.querySelector(`${LINK}[data-picture="${CSS.escape(id)}"]`);
+/** Return the link to a file's picture on the page, if it has one; where the viewer was opened from a log, the log's. */
+export const linkOf = (id, opener) => (opener.dataset.log ? opener : document.querySelector(`${IN_LIST}[data-picture="${CSS.escape(id)}"]`));
 
 export const previewUrl = (item, size, page = 1) => `/api/files/${item.id}/preview/?size=${size}${page > 1 ? `&page=${page}` : ""}`;
 
@@ -25,18 +26,19 @@ function toItem({ dataset }) {
   return { id: dataset.picture, name: dataset.name, kind: dataset.kind, pages: Number(dataset.pages) };
 }
 
-/** Return the files of the page that have a picture. */
-export const listOnPage = () => [...document.querySelectorAll(LINK)].map(toItem);
+/** Return the files of the page that have a picture and belong to the list of `link`. */
+export const listOnPage = (link) => (link.dataset.log ? [link] : [...document.querySelectorAll(IN_LIST)]).map(toItem);
 
 /**
- * Resolve to all files with a picture of the consignment whose page has `link`, photos first; to null
- * where the link is of no consignment, or a request failed.
+ * Resolve to all files with a picture of the consignment whose page has `link`, photos first, or to those of
+ * its log; to null where the link is of no consignment, or a request failed.
  */
 export async function loadList(link) {
   const consignment = link.closest("[data-pictures-of]")?.dataset.picturesOf;
   if (!consignment) return null;
-  const lists = await Promise.all(["photo", "document"].map((kind) => loadKind(consignment, kind)));
-  return lists.includes(null) ? null : lists.flat();
+  const { log } = link.dataset;
+  const lists = await Promise.all((log ? ["photo"] : ["photo", "document"]).map((kind) => loadKind(consignment, kind)));
+  return lists.includes(null) ? null : lists.flat().filter((item) => !log || item.log === Number(log));
 }
 
 async function loadKind(consignment, kind) {
@@ -45,7 +47,7 @@ async function loadKind(consignment, kind) {
   while (url) {
     const { ok, body } = await sendRequest(url);
     if (!ok) return null;
-    for (const { id, name, result } of body.results) items.push({ id, name, kind, pages: result?.pages ?? 1 });
+    for (const { id, name, log_id: log, result } of body.results) items.push({ id, name, kind, log, pages: result?.pages ?? 1 });
     url = body.next;
   }
   return items;

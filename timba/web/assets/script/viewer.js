@@ -59,7 +59,7 @@ class Viewer {
     event.preventDefault();
     const id = link.dataset.picture;
     this.#opener = link;
-    this.#items = listOnPage();
+    this.#items = listOnPage(link);
     // Live updates load the page behind the viewer from its own address.
     this.#address = location.href;
     this.dialog.dataset.pageBehind = this.#address;
@@ -207,7 +207,7 @@ class Viewer {
       delete this.dialog.dataset.pageBehind;
       this.dialog.close();
       // Going back takes the focus away at its end.
-      const focus = () => (linkOf(this.#item.id) ?? this.#opener).focus();
+      const focus = () => (linkOf(this.#item.id, this.#opener) ?? this.#opener).focus();
       Promise.resolve(window.navigation?.transition?.finished).then(focus, focus);
     } else if (id && this.#items.some((item) => item.id === id)) {
       this.dialog.dataset.pageBehind = this.#address;
