@@ -140,7 +140,7 @@ def test_failed_files_are_retried(api_client: APIClient, process_pending: Proces
     File.unscoped.filter(pk__in=ids[:2]).update(status="FAILURE")
     done, errors = outcome(post(api_client, ids, "retry"))
     assert done == ids[:2]
-    assert errors[ids[2]].startswith("Only a file in FAILURE, or a dry run, can be tried again")
+    assert errors == {ids[2]: "Only a file in FAILURE, or a dry run, can be tried again."}
     assert process_pending() == 2
 
 

@@ -134,7 +134,11 @@ def test_only_a_failed_file_is_retried(
     failed = get_file(api_client, bad)
     assert (failed["status"], failed["processed"]) == ("FAILURE", True)
     assert failed["error"].endswith(".")
-    assert_problem(api_client.post(f"/api/files/{good['id']}/retry/"), 409)
+    refused = api_client.post(f"/api/files/{good['id']}/retry/")
+    assert assert_problem(refused, 409)["detail"] == (
+        "Only a file in FAILURE, or a dry run, can be tried again. A temperature file in SUCCESS "
+        "is read otherwise with “read_as”."
+    )
     response = api_client.post(f"/api/files/{bad['id']}/retry/")
     assert response.status_code == 202
     assert (response.json()["status"], response.json()["error"]) == ("PENDING", None)

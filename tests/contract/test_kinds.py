@@ -133,6 +133,20 @@ def test_the_files_of_a_batch_have_the_kinds_of_its_form_in_their_order(
     } == {"a.csv": "tally", "b.csv": "temperatures", "c.csv": "text", "p.jpg": "photo"}
 
 
+def test_a_batch_gives_the_kind_of_each_csv_without_one(api_client: APIClient) -> None:
+    def send(*names: str, **fields: Any) -> Any:
+        form = {**fields, "files": [form_file("Length\n4.2\n", name) for name in names]}
+        return api_client.post("/api/upload/", form, format="multipart")
+
+    sent = send("a.csv", "b.TXT", "c.CSV", "d.csv", csv_kind="tally", kind=["text"])
+    assert sent.status_code == 202
+    assert send("e.csv", csv_kind="").status_code == 202
+    assert {
+        file["name"]: file["kind"] for file in api_client.get("/api/files/").json()["results"]
+    } == {"a.csv": "text", "b.TXT": "text", "c.CSV": "tally", "d.csv": "tally", "e.csv": "text"}
+    assert_problem(send("f.csv", csv_kind="photo"), 400)
+
+
 def test_a_kind_that_a_file_of_a_batch_cannot_be_rejects_that_file(api_client: APIClient) -> None:
     form = {"kind": ["photo", ""], "files": [form_file("Hello", "a.txt"), form_file("Hi", "b.txt")]}
     response = api_client.post("/api/upload/", form, format="multipart")

@@ -105,7 +105,7 @@ def test_a_failed_file_is_retried(fail: Callable[[], File], owner: User) -> None
 def test_only_a_failed_file_is_retried(receive: Receive, owner: User, status: str) -> None:
     file = receive()
     File.unscoped.update(status=status)
-    sentence = r"^Only a file in FAILURE, or a dry run, can be tried again, "
+    sentence = r"^Only a file in FAILURE, or a dry run, can be tried again\.$"
     with pytest.raises(Conflict, match=sentence):
         retry_file(actor=owner, file=file)
 

@@ -392,6 +392,21 @@ def test_without_scripts_files_are_sent_and_lists_are_read(
     expect(page.get_by_text("No files yet")).to_be_visible()
 
 
+@pytest.mark.parametrize("has_javascript", [False])
+def test_without_scripts_every_csv_is_what_was_chosen(
+    owner: User, open_page: Open, has_javascript: bool
+) -> None:
+    page = open_page(owner, "/api/")
+    page.get_by_label("CSV as").select_option("Tally sheet")
+    page.locator("#choose").set_input_files(
+        [text("a.csv", READINGS), text("b.csv", READINGS), text("c.txt", READINGS)]
+    )
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/api/upload/")
+    kinds = dict(File.unscoped.values_list("name", "kind"))
+    assert kinds == {"a.csv": "tally", "b.csv": "tally", "c.txt": "temperatures"}
+
+
 def test_password_can_be_shown(context: BrowserContext) -> None:
     page = context.new_page()
     page.goto("/login/")

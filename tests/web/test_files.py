@@ -321,7 +321,8 @@ def test_failure_has_a_reason_and_can_be_retried(
     assert file.status == "PENDING"
     response = http_client.post(f"/files/{file.pk}/retry/")
     assert response.status_code == HTTPStatus.CONFLICT
-    assert "Only a file in FAILURE, or a dry run, can be tried again, " in response.content.decode()
+    said = response.content.decode()
+    assert '<p class="meta">Only a file in FAILURE, or a dry run, can be tried again.</p>' in said
 
 
 def test_all_failures_are_retried_at_once(http_client: HttpClient, client_company: Client) -> None:

@@ -117,7 +117,7 @@ def test_one_action_is_done_on_each_file_and_told(
     File.unscoped.filter(pk=ids[1]).update(status="FAILURE", error="x")
     assert act("retry", ids[:2]) == (
         "1.txt is checked again. 1 not: 0.txt: Only a file in FAILURE, or a dry run, can be tried "
-        "again, and a temperature file in SUCCESS with “read_as”."
+        "again."
     )
     assert act("delete", ids[:2]) == "2 files deleted."
     assert act("restore", [*ids, uuid.uuid4()]) == (

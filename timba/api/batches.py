@@ -40,6 +40,8 @@ from timba.files.schemas import FILE_ID, TASK_ID, Status, TaskSchema, serialize_
 
 IMAGES, FILES = "images", "files"
 MAX_TASKS: Final = 100
+_CSV: Final = "csv"
+_CSV_KINDS: Final = ", ".join(KINDS_BY_EXTENSION[_CSV])
 
 
 class RejectedFileSchema(TypedDict):
@@ -93,6 +95,12 @@ class BatchFieldsSerializer(serializers.Serializer[Any]):
             "name and bytes."
         ),
     )
+    csv_kind = _KindField(
+        choices=KINDS_BY_EXTENSION[_CSV],
+        allow_blank=True,
+        required=False,
+        help_text=f"Kind of each CSV under `files` that has none in `kind`: any of {_CSV_KINDS}.",
+    )
     dry_run = serializers.BooleanField(
         required=False,
         help_text="Only read the tallies of the batch, and record nothing of them. Files of other "
@@ -119,24 +127,25 @@ class BatchUploadSerializer(BatchFieldsSerializer):
 class BatchView(UploadView):
     """`POST /api/upload/`: many files at once, each accepted or rejected by itself."""
 
-    # The place in the form of each file under `files`.
-    _numbers: list[int]
+    # The name of each file under `files`, by its place in the form.
+    _names: dict[int, str]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        self._numbers = []
+        self._names = {}
         return super().initialize_request(request, *args, **kwargs)
 
     def check_part(self, part: Part, fields: QueryDict, unread: int) -> None:  # noqa: ARG002
         name = part.file_name or ""
         if part.name == FILES:
-            self._numbers.append(self.file_count)
+            self._names[self.file_count] = name
         if self._has_too_many:
             raise UploadRejected(name, "There are too many files.")
         if part.name not in {IMAGES, FILES}:
             sentence = f"“{name}” came under the field “{part.name}”: send it as images or files."
             raise UploadRejected(name, sentence)
         check_name(name)
-        kind = self._kinds(fields.getlist("kind")).get(self.file_count)
+        kinds = self._kinds(fields.getlist("kind"), fields.get("csv_kind", ""))
+        kind = kinds.get(self.file_count)
         check_kind(name, kind=kind if kind in File.Kind.values else None)
         if part.name == IMAGES:
             _check_image(name, *KINDS_BY_EXTENSION[extension_of(name)])
@@ -144,9 +153,11 @@ class BatchView(UploadView):
     def reject(self, number: int, rejection: UploadRejected) -> None:
         self.rejections[number] = rejection
 
-    def _kinds(self, kinds: Iterable[str]) -> dict[int, str]:
+    def _kinds(self, kinds: Iterable[str], csv_kind: str) -> dict[int, str]:
         """Return the kind of each file that has one, by its place in the form."""
-        return {number: kind for number, kind in zip(self._numbers, kinds, strict=False) if kind}
+        csvs = (number for number, name in self._names.items() if extension_of(name) == _CSV)
+        named = {number: kind for number, kind in zip(self._names, kinds, strict=False) if kind}
+        return (dict.fromkeys(csvs, csv_kind) if csv_kind else {}) | named
 
     @property
     def _has_too_many(self) -> bool:
@@ -169,7 +180,7 @@ class BatchView(UploadView):
         consignment = get_linked_consignment(actor, fields)
         if self._has_too_many:
             return _reject_all(f"{self.file_count} files are too many: send at most {MAX_FILES}.")
-        self._identify(self._kinds(fields.get("kind", ())))
+        self._identify(self._kinds(fields.get("kind", ()), fields.get("csv_kind", "")))
         accepted = self._accept(
             actor=actor,
             client=client,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -16,8 +16,12 @@ from timba.api.files import visible_file
 from timba.api.http import ACTING_CLIENT_HELP, JSONResponse, acting_client, validated
 from timba.api.legacy_responses import merge_query_and_body
 from timba.api.openapi import CONFLICT_RESPONSE, example_request, schema_of
+from timba.errors import Conflict
+from timba.files.changes import CannotBeRetried
 from timba.files.schemas import FileSchema, serialize_file
 from timba.files.services import retry_failed_files, retry_file
+
+OR_READ_OTHERWISE: Final = "A temperature file in SUCCESS is read otherwise with “read_as”."
 
 
 @example_request({"read_as": READ_AS_EXAMPLE})
@@ -66,7 +70,10 @@ class RetryView(APIView):
         actor = actor_of(request)
         file = visible_file(actor, pk)
         fields = validated(RetrySerializer(data=request.data))
-        file = retry_file(actor=actor, file=file, **fields)
+        try:
+            file = retry_file(actor=actor, file=file, **fields)
+        except CannotBeRetried as refusal:
+            raise Conflict(f"{refusal} {OR_READ_OTHERWISE}") from refusal
         return JSONResponse(serialize_file(file), status=HTTPStatus.ACCEPTED)
 
 

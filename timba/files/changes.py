@@ -23,13 +23,13 @@ from timba.files.processors.base import HandlesDeletion
 from timba.files.profiles import about_every_file, check_read_as
 from timba.files.registry import processors
 
-NOT_AGAIN: Final = (
-    "Only a file in FAILURE, or a dry run, can be tried again, and a temperature file in SUCCESS "
-    "with “read_as”."
-)
 NO_DRY_RUN: Final = "There are no dry runs of files of kind {kind}, only of tallies."
 NOT_DELETED: Final = "The file is not in the trash."
 ERASED: Final = "Its bytes are gone, so it cannot be restored. Upload the file again."
+
+
+class CannotBeRetried(Conflict):
+    """Only a file in FAILURE, or a dry run, can be tried again."""
 
 
 class Links(TypedDict, total=False):
@@ -69,7 +69,7 @@ def retry(file: File, *, actor: User, read_as: Any = None, dry_run: bool | None 
     """Make a file PENDING again, as `services.retry_file` does."""
     keeps_result = read_as is not None and file.can_be_read_again
     if not (file.can_be_retried or keeps_result):
-        raise Conflict(NOT_AGAIN)
+        raise CannotBeRetried
     if read_as is not None:
         answers = check_read_as(file.kind, read_as, earlier=file.read_as)
         setattr(file, "next_read_as" if keeps_result else "read_as", answers)

@@ -7,8 +7,8 @@ import { extensionOf } from "./validation.js";
 export function readFields(form, file) {
   const fields = [...new FormData(form).entries()].filter(([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken");
   // The bytes of all other files tell what they are.
-  const canChooseKind = extensionOf(file.name) === "csv";
-  return Object.fromEntries(fields.filter(([name]) => name !== "kind" || canChooseKind));
+  const { csv_kind: kind, ...others } = Object.fromEntries(fields);
+  return kind && extensionOf(file.name) === "csv" ? { ...others, kind } : others;
 }
 
 /** Return the row of a file that has just been added. */
