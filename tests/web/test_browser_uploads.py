@@ -108,6 +108,33 @@ def test_large_temperature_file_counts_once(
     assert File.unscoped.count() == 1
 
 
+def test_folders_are_dropped_with_all_that_is_in_them(
+    owner: User, open_page: Open, worker: None, tmp_path: Path
+) -> None:
+    load = tmp_path / "load"
+    for number in range(103):
+        # A browser lists a hundred at once.
+        path = load / ("gate" if number <= 100 else "yard/east") / f"seal {number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"Seal {number} ok")
+    for name in (".DS_Store", "Thumbs.db", "yard/desktop.ini"):
+        (load / name).write_text("of the system")
+    (tmp_path / "note.txt").write_text("Two seals missing")
+    page = open_page(owner, "/api/")
+    browser = page.context.new_cdp_session(page)
+    files = [str(load), str(tmp_path / "note.txt")]
+    dropped = {"items": [], "files": files, "dragOperationsMask": 1}
+    for event in ("dragEnter", "dragOver", "drop"):
+        browser.send(
+            "Input.dispatchDragEvent", {"type": event, "x": 400, "y": 300, "data": dropped}
+        )
+    expect(page.get_by_role("status")).to_contain_text("100 SUCCESS")
+    expect(page.locator("[data-batch] li")).to_have_count(104)
+    expect(page.locator("[data-batch] li").filter(has_text="Refused")).to_have_count(4)
+    names = set(File.unscoped.values_list("name", flat=True))
+    assert names == {f"seal {number}.txt" for number in range(100)}
+
+
 def test_upload_that_breaks_off_goes_on_where_it_was(
     owner: User, open_page: Open, worker: None, large: Path, sent: list[tuple[str, str]]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import { Batch } from "./batch.js";
 import { BatchSummary } from "./batch-summary.js";
+import { readDropped } from "./dropped-files.js";
 
 /** Set up the upload form of the page, if it has one. */
 export function setUpBatchUpload() {
@@ -63,10 +64,10 @@ function setUpDropZone(form, batch) {
     if (depth <= 0) leave();
   });
   window.addEventListener("dragover", (event) => event.preventDefault());
-  window.addEventListener("drop", (event) => {
+  window.addEventListener("drop", async (event) => {
     event.preventDefault();
     leave();
-    if (event.dataTransfer?.files.length) batch.add(event.dataTransfer.files);
+    if (event.dataTransfer?.files.length) batch.add(await readDropped(event.dataTransfer));
   });
   document.addEventListener("paste", (event) => {
     if (event.clipboardData?.files.length) batch.add(event.clipboardData.files);
