@@ -23,8 +23,9 @@ _Rows = TypeVar("_Rows", bound="models.QuerySet[Any]")
 _NOTHING: Final = models.Q(pk__in=[])
 # InnoDB collects all texts with a word before it returns the first one, then fetches each by itself
 # in some 5 µs. Words that are common in a list are therefore looked for in the texts of the list
-# itself, in its order, until a page is full: those of which that many among so many rows have a
-# match. Phrases pay sooner: the index finds all texts that have their words anywhere.
+# itself, in its order, until a page is full: those of which that many among its first rows have a
+# match. Phrases pay sooner: the index finds all texts that have their words anywhere. The list of
+# several owners has no index in its order, so all its texts would be read.
 _SAMPLE: Final = 100
 _COMMON: Final = 10
 _COMMON_PHRASES: Final = 2
@@ -64,7 +65,7 @@ class IsFound(models.Func):
         return write(self.texts._meta.db_table, row, self.terms, self.owners)
 
     def reading_texts(self) -> IsFound:
-        """Return the same condition for MariaDB without its index: the words are read."""
+        """Return the condition of one owner for MariaDB without its index: the words are read."""
         copy: IsFound = self.copy()
         copy.reads_texts = True
         return copy
@@ -116,14 +117,16 @@ def filter_found(
     columns: Mapping[str, str],
     also: models.Q,
 ) -> _Rows:
-    """Filter rows by the condition of `IsFound`, or by another one that no index answers."""
+    """Filter rows by the condition of `IsFound`, or by another one that no index answers.
+
+    The rows are in the order in which they are most often listed.
+    """
     if not query.terms or not owners:
         return rows.filter(also)
     is_found = IsFound(query, texts=texts, owners=owners, columns=columns)
     if connection.vendor != "mysql":
         return rows.filter(also | models.Q(is_found))
-    reading = is_found.reading_texts()
-    if _is_common(reading, rows):
+    if len(owners) == 1 and _is_common(reading := is_found.reading_texts(), rows):
         return rows.filter(also | models.Q(reading))
     found = is_found.look_up()
     if found is None:
@@ -134,8 +137,8 @@ def filter_found(
 
 
 def _is_common(reading: IsFound, rows: models.QuerySet[Any]) -> bool:
-    """Return whether the condition is met by many of some of the rows."""
-    sample = rows.order_by().values_list(reading, flat=True)[:_SAMPLE]
+    """Return whether the condition is met by many of the first rows."""
+    sample = rows.values_list(reading, flat=True)[:_SAMPLE]
     return sum(map(bool, sample)) >= (_COMMON_PHRASES if _long(reading.terms) else _COMMON)
 
 
@@ -218,12 +221,9 @@ def _mysql_contains(
     """
     text = "CONCAT(' ', REPLACE(searched.words, '\n', ' '), ' ')"
     marks = [f"'{mark}'" for owner in owners for mark in mark_words([""], owner=owner)]
-    conditions, mark = [], marks[0]
-    if len(marks) > 1:
-        # That of the first word is that of all words.
-        mark = "CONCAT(SUBSTRING_INDEX(searched.words, 'w', 2), 'w')"
-        conditions.append(f"{mark} IN ({', '.join(marks)})")
-    conditions += [f"{text} LIKE REPLACE(%s, '@', {mark})"] * len(terms)
+    # The texts of several owners have the mark of their first word on all words.
+    own = "CONCAT(SUBSTRING_INDEX(searched.words, 'w', 2), 'w')" if len(marks) > 1 else marks[0]
+    conditions = [f"{text} LIKE REPLACE(%s, '@', {own})"] * len(terms)
     endings = ("%" if term.is_prefix else " %" for term in terms)
     words = (" @".join(term.words) for term in terms)
     return conditions, [f"% @{each}{end}" for each, end in zip(words, endings, strict=True)]

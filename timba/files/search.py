@@ -43,7 +43,7 @@ def search_files(
     The rows are those that `viewer` may see, of one client only if `client_id` is given.
     """
     return filter_found(
-        rows,
+        rows.order_by("-uploaded_at", "-id"),
         TextQuery.parse(words),
         texts=FileText,
         owners=_searched_clients(viewer, client_id),
