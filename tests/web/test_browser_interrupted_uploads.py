@@ -167,3 +167,16 @@ def test_upload_that_is_missing_each_time_is_begun_anew_once(
     wait_until(page, lambda: not ResumableUpload.unscoped.exists())
     expected = ["POST", "PATCH", "PATCH", "DELETE"] * 2
     assert [method for method, _ in sent] == expected
+
+
+@pytest.mark.parametrize("entry", ["null", "{"], ids=["gone", "damaged"])
+def test_list_is_kept_beside_one_that_cannot_be_read(page: Page, entry: str) -> None:
+    page.locator("#choose").set_input_files([text("seals.exe", "MZ")])
+    expect(row(page, "seals.exe")).to_contain_text("EXE cannot be read here")
+    add = """entry => {
+        const [own] = Object.keys(localStorage).filter((key) => key.startsWith("timba.batch."));
+        for (const tab of ["", "z"]) localStorage.setItem(own.replace(/[|].*/, "|") + tab, entry);
+    }"""
+    page.evaluate(add, entry)
+    page.reload()
+    expect(row(page, "seals.exe")).to_contain_text("EXE cannot be read here")

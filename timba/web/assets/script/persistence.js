@@ -1,5 +1,6 @@
 // Stores the batch of uploads over a reload: which files it has. Their states are requested again.
 
+import { parseJson } from "./http.js";
 import { describeArrived } from "./unfinished.js";
 import { newIdempotencyKey } from "./upload-request.js";
 
@@ -54,7 +55,8 @@ function claimRows(name) {
   const own = keyOfTab(name);
   const keys = Object.keys(localStorage).filter((key) => key.startsWith(`${name}|`));
   return keys.flatMap((key) => {
-    const { isLeft, at, rows } = JSON.parse(localStorage.getItem(key));
+    // Another tab may have claimed it just now.
+    const { isLeft, at, rows = [] } = parseJson(localStorage.getItem(key)) ?? {};
     if (key !== own && !isLeft && at > Date.now() - WEEK_MS) return [];
     localStorage.removeItem(key);
     return rows;
