@@ -109,18 +109,24 @@ def test_only_the_pages_without_text_are_read(settle: Receive, find: Find) -> No
 
 
 @pytest.mark.parametrize(
-    ("stamp", "picture_side", "is_read"),
-    [("Scanned with a phone", 600, True), ("Seal " * 60, 600, False), ("Annex 1", 300, False)],
-    ids=["a scan with a stamp", "a scan with its text", "a small picture"],
+    ("stamp", "picture_side", "lines", "is_read"),
+    [
+        ("Scanned with a phone", 600, 900, True),
+        ("Seal " * 60, 600, 0, False),
+        ("Annex 1", 300, 0, False),
+        ("Plan 1", 600, 1000, False),
+    ],
+    ids=["a scan with a stamp", "a scan with its text", "a small picture", "a drawing"],
 )
 def test_a_scan_with_a_stamp_is_read(
-    settle: Receive, find: Find, stamp: str, picture_side: int, is_read: bool
+    settle: Receive, find: Find, stamp: str, picture_side: int, lines: int, is_read: bool
 ) -> None:
     file = io.BytesIO()
     scanned = pikepdf.open(io.BytesIO(scan(paper())))
     stamped = pikepdf.open(io.BytesIO(pdf(text=stamp)))
     with scanned, stamped:
         side = pikepdf.Rectangle(0, 0, picture_side, picture_side)
+        stamped.pages[0].contents_add(b"0 0 m 9 9 l S\n" * lines)
         stamped.pages[0].add_underlay(scanned.pages[0], side)
         stamped.save(file)
     settle(file.getvalue(), name="permit.pdf")

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 import pypdfium2 as pdfium
 from PIL import Image
-from pypdfium2.raw import FPDF_PAGEOBJ_FORM, FPDF_PAGEOBJ_IMAGE
+from pypdfium2.raw import FPDF_PAGEOBJ_FORM, FPDF_PAGEOBJ_IMAGE, FPDFPage_CountObjects
 
 from timba.files.processors.base import FileRefused, Findings, ReadResult, Source
 from timba.files.processors.document import NOT_DRAWN, open_pdf
@@ -42,8 +42,10 @@ if IS_INSTALLED:
 DOTS_PER_INCH: Final = 300
 MAX_SIDE: Final = 3508
 _POINTS_PER_INCH: Final = 72
-# What programs and signatures write on a scan, in characters; and what a scan fills of its page.
+# What programs and signatures write on a scan, in characters, and draw, in texts and lines; and
+# what a scan fills of its page.
 MAX_STAMP: Final = 200
+MAX_OBJECTS: Final = 1000
 _MIN_FILLED: Final = 0.5
 _PICTURES: Final = (FPDF_PAGEOBJ_IMAGE, FPDF_PAGEOBJ_FORM)
 # In percent. The words of papers, however photographed, were measured to have a mean of 86 and
@@ -129,7 +131,12 @@ def _is_picture(document: pdfium.PdfDocument, number: int) -> bool:
 
 
 def _is_filled(page: pdfium.PdfPage) -> bool:
-    """Return whether one picture, or what some programs put it into, fills most of the page."""
+    """Return whether one picture, or what some programs put it into, fills most of the page.
+
+    A page of many lines is a drawing, whatever lies under it: looking at each of them takes long.
+    """
+    if FPDFPage_CountObjects(page) > MAX_OBJECTS:
+        return False
     sides = [drawn.get_bounds() for drawn in page.get_objects(filter=_PICTURES, max_depth=1)]
     areas = [(right - left) * (top - bottom) for left, bottom, right, top in sides]
     width, height = page.get_size()
