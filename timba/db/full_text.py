@@ -169,7 +169,7 @@ def _postgresql(
     loose = _write_search(terms, owners, partial(write, then=" & "), either=" | ", both=" & ")
     texts = f"SELECT {_names(row)} FROM {table} searched WHERE searched.vector @@ %s::tsquery"  # noqa: S608 - names
     found = f"({', '.join(row.values())}) IN ({texts})"
-    text = "' ' || translate(searched.words, chr(10), ' ') || ' '"
+    text = "' ' || replace(searched.words, chr(10), ' ') || ' '"
     phrases, params = _phrases(terms, owners, f"strpos({text}, %s) > 0")
     if not params:
         return found, [loose]
