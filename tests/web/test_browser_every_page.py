@@ -122,6 +122,7 @@ def all_pages(owner: User) -> list[str]:
     people = ["", "?new=1", f"{owner.pk}/", f"roles/{role.pk}/"]
     return [
         *(f"/files/{file.pk}/" for file in shown),
+        *(f"/files/{file.pk}/?in=consignment" for file in pictures[:2]),
         *rest,
         *(f"/consignments/{path}" for path in loads),
         f"/logs/{log.pk}/edit/",
