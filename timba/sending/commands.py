@@ -160,8 +160,9 @@ def _explain(error: Exception) -> str:
 
 def _name(error: Exception) -> str:
     """Return the sentence of an error, with the name of the file that it is about."""
-    named = isinstance(error, OSError) and error.filename
-    return f"“{error.filename}”: {_explain(error)}" if named else _explain(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"“{error.filename}”: {_explain(error)}"
+    return _explain(error)
 
 
 def _warn(line: str) -> None:
