@@ -72,3 +72,17 @@ def test_a_part_that_is_cut_through_a_match_does_not_have_it() -> None:
     assert place(words, '"logs larch"', is_last=True) == Place(block=0, word=1)
     assert place("w7wforty w7wlogs", "forty", is_first=False) is None
     assert place("w7wforty w7wlogs", "logs", is_first=False, is_last=True) == Place(0, 1)
+
+
+def test_a_phrase_over_blocks_without_words_is_found() -> None:
+    text = f"{' .' * 1200} forty logs {' -' * 2600} larch at the gate"
+    shown = passage(text, '"logs larch"')
+    assert shown is not None
+    assert "forty logs - -" in shown
+    words = index_words(text, owner=7).words
+    end = words.index("w7wat") - 1
+    for part, is_found in ((words[:end], False), (words, True)):
+        place = find_place_in_part(
+            part, TextQuery.parse('"logs larch"'), owner=7, is_first=True, is_last=False
+        )
+        assert (place == Place(block=2, word=1)) is is_found

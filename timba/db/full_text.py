@@ -169,7 +169,12 @@ def _postgresql(
     loose = _write_search(terms, owners, partial(write, then=" & "), either=" | ", both=" & ")
     texts = f"SELECT {_names(row)} FROM {table} searched WHERE searched.vector @@ %s::tsquery"  # noqa: S608 - names
     found = f"({', '.join(row.values())}) IN ({texts})"
-    text = "' ' || replace(searched.words, chr(10), ' ') || ' '"
+    # Blocks without words are several ends of lines between two words.
+    text = (
+        "' ' || CASE WHEN strpos(searched.words, chr(10) || chr(10)) = 0 "
+        "THEN replace(searched.words, chr(10), ' ') "
+        "ELSE regexp_replace(searched.words, '[[:space:]]+', ' ', 'g') END || ' '"
+    )
     phrases, params = _phrases(terms, owners, f"strpos({text}, %s) > 0")
     if not params:
         return found, [loose]
@@ -219,10 +224,16 @@ def _mysql_contains(
 
     LIKE takes a third of the time of INSTR. Coded words have no character that is special to it.
     """
-    text = "CONCAT(' ', REPLACE(searched.words, '\n', ' '), ' ')"
+    blanks = "REPLACE(searched.words, '\n', ' ')"
+    if _long(terms):
+        # Blocks without words are several ends of lines between two words.
+        is_simple = "searched.words NOT LIKE '%%\n\n%%'"
+        blanks = f"IF({is_simple}, {blanks}, REGEXP_REPLACE(searched.words, '\n+', ' '))"
+    text = f"CONCAT(' ', {blanks}, ' ')"
     marks = [f"'{mark}'" for owner in owners for mark in mark_words([""], owner=owner)]
     # The texts of several owners have the mark of their first word on all words.
-    own = "CONCAT(SUBSTRING_INDEX(searched.words, 'w', 2), 'w')" if len(marks) > 1 else marks[0]
+    first = "SUBSTRING_INDEX(TRIM(LEADING '\n' FROM searched.words), 'w', 2)"
+    own = f"CONCAT({first}, 'w')" if len(marks) > 1 else marks[0]
     conditions = [f"{text} LIKE REPLACE(%s, '@', {own})"] * len(terms)
     endings = ("%" if term.is_prefix else " %" for term in terms)
     words = (" @".join(term.words) for term in terms)

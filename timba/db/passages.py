@@ -51,8 +51,8 @@ def find_place(words: str, query: TextQuery, *, owner: int) -> Place | None:
     `words` are those of the whole text, as `timba.db.text_search.index_words` returns them.
     """
     spaced = _with_blanks(words)
-    found = [spaced.find(_with_ends(term, owner)) for term in query.terms]
-    return None if min(found) < 0 else _place(words, min(found))
+    found = [place for term in query.terms if (place := _find(spaced, term, owner))]
+    return _place(words, min(found)[0]) if found and len(found) == len(query.terms) else None
 
 
 def find_place_in_part(
@@ -64,12 +64,11 @@ def find_place_in_part(
     the first, or ends with one which is not the last, may be none.
     """
     spaced, start = _with_blanks(words), 0 if is_first else 1
-    ends = [_with_ends(term, owner) for term in query.terms]
-    found = [(at, len(each.strip())) for each in ends if (at := spaced.find(each, start)) >= 0]
+    found = [place for term in query.terms if (place := _find(spaced, term, owner, start))]
     if not found:
         return None
-    at, length = min(found)
-    return None if at + length == len(words) and not is_last else _place(words, at)
+    at, end = min(found)
+    return None if end == len(words) and not is_last else _place(words, at)
 
 
 def cut_passage(piece: str, place: Place) -> str:
@@ -91,10 +90,18 @@ def _with_blanks(words: str) -> str:
     return f" {words} ".replace("\n", " ")
 
 
-def _with_ends(term: Term, owner: int) -> str:
-    """Return a term as it is between blanks."""
-    end = "" if term.is_prefix else " "
-    return f" {' '.join(mark_words(term.words, owner=owner))}{end}"
+def _find(spaced: str, term: Term, owner: int, start: int = 0) -> tuple[int, int] | None:
+    """Return where the first match of a term begins and ends, if there is one.
+
+    Between two words are several blanks where a block is without words.
+    """
+    words, end = mark_words(term.words, owner=owner), "" if term.is_prefix else " "
+    if len(words) > 1 and "  " in spaced:
+        match = re.compile(f" {' +'.join(words)}{end}").search(spaced, start)
+        return match and (match.start(), match.end() - 1 - len(end))
+    text = f" {' '.join(words)}{end}"
+    at = spaced.find(text, start)
+    return None if at < 0 else (at, at + len(text) - 1 - len(end))
 
 
 def _find_word(block: str, index: int) -> int:
