@@ -65,8 +65,8 @@ def make_texts() -> Iterator[str]:
     yield "log of pine " * 400
     yield "pine log " * 9000 + "the end of logs"
     # Blocks without words, before the first one, between two, and in a text of many words.
-    yield f"{' .' * 1500}pine log{' -' * 2500} of pine{' .' * 1500}"
-    yield f"{'spruce ' * 9000}{' -' * 2500} of pine"
+    yield f"{' .' * 1500}pine log{' -' * 2500} at gate{' .' * 1500}"
+    yield f"{'spruce ' * 9000}{' -' * 2500} at gate"
     yield ""
 
 
@@ -78,7 +78,7 @@ def make_queries() -> Iterator[str]:
         yield f'"{query}"' if chance.random() < 0.4 else query
     yield from PARTS
     yield from (f'"{part}"' for part in PARTS)
-    yield from ('"log of"', '"spruce of pine"', "spruc")
+    yield from ('"log at"', '"spruce at gate"', "spruc")
     yield from ('"of pine log"', '"log pine"', '"end of logs" pine', '"pine', "", '"" " "', "a\0b")
 
 
