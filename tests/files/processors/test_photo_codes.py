@@ -78,6 +78,18 @@ def test_codes_are_read_in_every_kind_of_picture(kind: str, mode: str) -> None:
 
 
 @pytest.mark.only_on("sqlite")
+def test_codes_are_read_in_photos_without_their_end_and_on_transparent_ground() -> None:
+    content = photo(picture=scene(tag("B-123", width=400)))
+    assert read_photo_codes(MemorySource(content[:-2])) == {"codes": ["B-123"]}
+    ink = tag("B-123", width=400).convert("L").point(lambda grey: 255 - grey)
+    picture = Image.new("RGBA", ink.size, "black")
+    picture.putalpha(ink)
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    assert read_photo_codes(MemorySource(png.getvalue())) == {"codes": ["B-123"]}
+
+
+@pytest.mark.only_on("sqlite")
 def test_texts_of_codes_are_in_normal_form_and_could_be_barcodes() -> None:
     texts = ["Be\u0304rzs\u00a0 7", "BĒRZS 7", "x" * 51, "B\x1d1", "line\nbreak"]
     assert read_codes(scene(*map(tag, texts)).convert("L")) == ["Bērzs 7"]

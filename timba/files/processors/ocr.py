@@ -28,8 +28,8 @@ from timba.files.processors.photo import (
     DAMAGED,
     FORMATS,
     UNREADABLE,
+    grey_on_white,
     read_mended,
-    to_grey,
     upright,
 )
 from timba.files.processors.text_collector import TEXT
@@ -169,18 +169,9 @@ def _decode(content: bytes) -> Image.Image:
         orientation = read_camera(image).orientation
         scale = MAX_SIDE / max(image.size)
         image.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-        grey = _on_white(image)
+        grey = grey_on_white(image)
     grey.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
     return upright(grey, orientation)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Return the picture in grey, its transparent parts on white."""
-    if image.mode.startswith("I") or not image.has_transparency_data:
-        return to_grey(image)
-    whole = image if "A" in image.getbands() else image.convert("RGBA")
-    white = Image.new("L", image.size, "white")
-    return Image.composite(whole.convert("L"), white, whole.getchannel("A"))
 
 
 def _read_words(tesseract: Any, picture: Image.Image) -> Sequence[_Word]:

@@ -191,6 +191,15 @@ def to_grey(image: Image.Image) -> Image.Image:
     return to_eight_bits(image) if image.mode.startswith("I") else image.convert("L")
 
 
+def grey_on_white(image: Image.Image) -> Image.Image:
+    """Return the picture in 8-bit grey, its transparent parts on white, as papers are read."""
+    if image.mode.startswith("I") or not image.has_transparency_data:
+        return to_grey(image)
+    whole = image if "A" in image.getbands() else image.convert("RGBA")
+    white = Image.new("L", image.size, "white")
+    return Image.composite(whole.convert("L"), white, whole.getchannel("A"))
+
+
 def _perceptual_hash(small: Image.Image) -> str:
     """Return 64 bits in hexadecimal, most of which are equal for similar photos.
 

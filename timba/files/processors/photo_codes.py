@@ -15,7 +15,7 @@ from PIL import Image
 
 from timba.consignments.barcode_text import barcode_key, is_barcode, normalize_barcode
 from timba.files.processors.base import Findings, Source
-from timba.files.processors.photo import FORMATS, to_grey
+from timba.files.processors.photo import FORMATS, grey_on_white, read_mended
 
 MAX_CODES: Final = 10
 # The longest side in pixels: finding codes takes time by the number of pixels. A JPEG is decoded at
@@ -27,13 +27,18 @@ MIN_SIDE: Final = 1200
 def read_photo_codes(source: Source) -> Findings:
     """Return the texts of the codes in a photo that `read_photo` accepts, as `codes`."""
     with source.open() as stream:
-        content = io.BytesIO(stream.read())
-    with Image.open(content, formats=FORMATS) as image:
+        content = stream.read()
+    return {"codes": read_codes(read_mended(_decode, content))}
+
+
+def _decode(content: bytes) -> Image.Image:
+    """Return a photo in grey, its longest side at most `MAX_SIDE` pixels."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         scale = MIN_SIDE / max(image.size)
         image.draft("L", (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-        grey = to_grey(image)
+        grey = grey_on_white(image)
     grey.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-    return {"codes": read_codes(grey)}
+    return grey
 
 
 def read_codes(image: Image.Image) -> list[str]:
