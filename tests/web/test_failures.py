@@ -25,7 +25,10 @@ MakeUser = Callable[..., User]
 LOGS = "**/api/consignments/*/logs/"
 UNSURE = "Not sure whether it was"
 SIGNED_OUT = '{"title": "Unauthorized", "status": 401, "detail": "Sign in."}'
-NO_PAUSES = "(later => { window.setTimeout = (act) => later(act, 1) })(setTimeout)"
+# Only what sleeps, by the function of a promise: requests are still given up after their time.
+NO_PAUSES = """(later => {
+  window.setTimeout = (act, time) => later(act, String(act).includes("native") ? 1 : time);
+})(setTimeout)"""
 # As when the network fails between the head and the end of a response.
 BREAK_OFF = """(address) => {
   const whole = window.fetch;
