@@ -20,7 +20,7 @@ from tests.files.malicious_files import MALICIOUS_FILES, QUICK, SLOW, refusal_at
 from tests.files.samples import MaliciousFile, MemorySource, photo
 from tests.servers import record_connections
 from timba.accounts.models import User
-from timba.consignments.models import Consignment
+from timba.consignments.models import Consignment, Log
 from timba.consignments.services import open_consignment
 from timba.files import sandbox
 from timba.files.kinds import DOCUMENT, PHOTO, TALLY
@@ -80,6 +80,7 @@ def test_a_malicious_file_ends_with_its_reason_and_leaves_nothing(
     outcome = malicious.outcomes[kind]
     if isinstance(outcome, str):
         assert (file.status, file.error) == (File.Status.FAILURE, outcome)
+        assert not Log.unscoped.exists()
     else:
         assert (file.status, file.error) == (File.Status.SUCCESS, "")
         assert {key: file.result[key] for key in outcome} == outcome
