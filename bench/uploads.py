@@ -41,7 +41,8 @@ PART_BYTES: Final = 16 * MEGABYTE
 _BLOCK_BYTES: Final = 256 * 1024
 MIN_RATIO: Final = 0.3
 MAX_GROWTH: Final = 32  # MB
-_BOUNDARY: Final = "a-boundary"
+# As long as a browser's.
+_BOUNDARY: Final = "----TimbaBenchBoundary0123456789abcdef"
 
 
 class Sender:
@@ -115,8 +116,19 @@ class Sender:
         started = time.perf_counter()
         way()
         seconds = time.perf_counter() - started
+        self._delete_stored()
         growth = sum(_memory(pid, "VmHWM") for pid in pids) - before
         return self._size / MEGABYTE / seconds, growth
+
+    def _delete_stored(self) -> None:
+        """Free the cached pages of what was stored, for the next upload.
+
+        A virtual machine may have to get each other page from its host first, which takes ten times
+        as long as to write it.
+        """
+        for path in self._timba.data_folder.rglob("*"):
+            if path.is_file() and path.stat().st_size == self._size:
+                path.unlink()
 
     def _request(
         self,

@@ -20,8 +20,8 @@ _PYTHON: Final = (sys.executable, "-P", "-m")
 # Of each web worker. A connection that sends no headers in time is closed.
 _CONNECTIONS: Final = 2048
 _HEADER_SECONDS: Final = 10
-# Of each connection; larger buffers measured no faster.
-_BUFFER_BYTES: Final = 64 * 1024
+# Of each connection. Uploads are a little faster with more, which callers may fill with headers.
+_BUFFER_BYTES: Final = 128 * 1024
 
 
 def processes(*, only: Collection[str] = ()) -> list[ProcessSpec]:
