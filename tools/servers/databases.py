@@ -118,6 +118,7 @@ class MariaDB(Server):
             *("--socket=socket", "--pid-file=pid", f"--init-file={init}"),
             *("--skip-name-resolve", "--skip-log-bin", f"--max-connections={_CONNECTIONS}"),
             *("--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"),
+            "--innodb-buffer-pool-size=512M",  # as in compose.yaml
             *(() if self.durable else _UNSAFE_MARIADB),
         )
 
