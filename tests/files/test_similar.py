@@ -167,6 +167,17 @@ def test_the_hash_of_a_processed_photo_is_kept(
     assert [photo["name"] for photo in find_similar(own)] == ["b.jpg", "c.webp"]
 
 
+@pytest.mark.django_db
+def test_pictures_of_one_colour_do_not_look_the_same(
+    settle: Receive, use_processors: UseProcessors
+) -> None:
+    use_processors("timba.files.photos.PROCESSOR")
+    colours = [Image.new("RGB", (64, 48), colour) for colour in ("red", "green")]
+    files = [settle(photo(picture=colour), name=f"{colour}.jpg") for colour in colours]
+    assert [file.status for file in files] == ["SUCCESS", "SUCCESS"]
+    assert find_similar(files[0]) == []
+
+
 @pytest.mark.only_on("sqlite")
 def test_a_hash_is_split_without_loss() -> None:
     parts = split_hash(HASH)

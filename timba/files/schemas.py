@@ -43,7 +43,7 @@ _ABOUT_RESULT: Final = (
     "result until the new one stands. Every kind has `id`, `name`, `execution_time` "
     "(seconds) and `random_number` (1 to 1000). Photos add `width` and `height` (pixels), "
     "`format`, `taken_at`, `camera`, `has_gps`, `latitude` and `longitude` (degrees; null unless "
-    "`has_gps`), `phash` (a perceptual hash) and `linked_by` "
+    "`has_gps`), `phash` (a perceptual hash; null without any detail) and `linked_by` "
     "(`name` or `code`, where the name or a code in the picture is the barcode of the log "
     "`log_id`; null where a user has linked it, or there is no log); documents `pages`, "
     "`title`, `author`, `created_at` and `text_chars`; both add `ocr` where pictures were read: "

@@ -33,8 +33,10 @@ class SimilarSchema(TypedDict):
     distance: Annotated[int, "Bits in which the perceptual hashes differ, 0 to 8.", 2]
 
 
-def split_hash(phash: str) -> dict[str, int]:
-    """Return the columns for a perceptual hash of 16 hexadecimal digits."""
+def split_hash(phash: str | None) -> Mapping[str, int | None]:
+    """Return the columns for a perceptual hash of 16 hexadecimal digits, or for none."""
+    if phash is None:
+        return dict.fromkeys(_WIDTHS)
     rest, columns = int(phash, 16), {}
     for name, width in reversed(_WIDTHS.items()):
         columns[name] = rest & ((1 << width) - 1)

@@ -196,6 +196,18 @@ def test_similar_photos_share_most_of_their_hash_and_others_do_not() -> None:
     assert differing_bits(hashes[0], hashes[2]) >= 12
 
 
+def stripes(size: tuple[int, int]) -> Image.Image:
+    return Image.linear_gradient("L").resize(size).convert("RGB")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "picture", [Image.new("RGB", (64, 48), "red"), Image.new("RGB", (7, 900)), stripes((64, 48))]
+)
+def test_a_picture_without_detail_has_no_hash(picture: Image.Image, kind: str) -> None:
+    assert facts_of(photo(picture=picture, kind=kind))["phash"] is None
+
+
 def differing_bits(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 

@@ -61,6 +61,9 @@ _PADDINGS: Final = (b"", b"\x55" * 64, b"\xb4" * 64, bytes(range(64, 128)))
 UNREADABLE: Final = (OSError, SyntaxError, ValueError)
 _HASH_SIDE: Final = 32
 _HASH_BITS_SIDE: Final = 8
+_HASH_DECIMALS: Final = 6
+# A wave of one level of grey has a coefficient of a quarter of the number of pixels.
+_MIN_DETAIL: Final = _HASH_SIDE**2 / 4 / 2
 T = TypeVar("T")
 
 Image.preinit()
@@ -78,7 +81,7 @@ def read_photo(source: Source) -> ReadResult:
     The findings are `width`, `height`, `format`, `taken_at`, `camera`, `has_gps`, `latitude`,
     `longitude` and `phash`. Width and height are in pixels, of the upright photo. `taken_at` ends
     in `Z` where the photo says what time it was in UTC. Latitude and longitude are in degrees, or
-    None. Raises FileRefused for a photo that is damaged or has too many pixels or scans.
+    None, as is the hash of a picture without detail. Raises FileRefused for a photo that is damaged or has too many pixels or scans.
     """
     with source.open() as stream:
         content = stream.read()
@@ -200,16 +203,22 @@ def grey_on_white(image: Image.Image) -> Image.Image:
     return Image.composite(whole.convert("L"), white, whole.getchannel("A"))
 
 
-def _perceptual_hash(small: Image.Image) -> str:
+def _perceptual_hash(small: Image.Image) -> str | None:
     """Return 64 bits in hexadecimal, most of which are equal for similar photos.
 
     `small` has 32 x 32 grey pixels. The bits say which of the 8 x 8 lowest frequencies of its
     discrete cosine transform, without the constant ones, exceed their median (Zauner,
     Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.1).
+    None without a wave of half a level of grey, as of a picture of one colour or of stripes: its
+    bits would be chance.
     """
     pixels = np.asarray(small, dtype=np.float64)
     index = np.arange(_HASH_SIDE)
     cosines = np.cos(np.pi * (2 * index[None, :] + 1) * index[:, None] / (2 * _HASH_SIDE))
     lowest = (cosines @ pixels @ cosines.T)[1 : _HASH_BITS_SIDE + 1, 1 : _HASH_BITS_SIDE + 1]
+    if np.abs(lowest).max() < _MIN_DETAIL:
+        return None
+    # What is less is an error of the arithmetic, which differs between machines.
+    lowest = lowest.round(_HASH_DECIMALS)
     bits = (lowest > np.median(lowest)).ravel()
     return np.packbits(bits).tobytes().hex()
