@@ -86,6 +86,19 @@ def test_a_batch_is_202_and_one_bad_file_does_not_reject_it(
     }
 
 
+def test_a_kind_that_does_not_exist_rejects_its_file_alone(api_client: APIClient) -> None:
+    files = [form_file("Hello", name) for name in ("a.csv", "b.csv", "c.txt")]
+    response = batch(api_client, kind=["wood", "text", "x" * 3], files=files)
+    assert response.status_code == 202
+    payload = response.json()
+    assert [file["name"] for file in payload["files"]] == ["b.csv"]
+    sentence = "“{}” is not accepted: its name ends in “.{}”, which is not a file of kind {}."
+    assert payload["errors"] == [
+        {"name": "a.csv", "error": sentence.format("a.csv", "csv", "wood")},
+        {"name": "c.txt", "error": sentence.format("c.txt", "txt", "xxx")},
+    ]
+
+
 def test_a_text_is_not_accepted_as_an_image(api_client: APIClient) -> None:
     problem = assert_problem(batch(api_client, images=[form_file("Hello", "c.txt")]), 400)
     assert [error["name"] for error in problem["errors"]] == ["c.txt"]

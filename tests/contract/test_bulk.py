@@ -196,6 +196,7 @@ def test_a_call_with_a_key_changes_all_files_before_its_first_event(api_client: 
         ({"ids": [], "action": "delete"}, "ids"),
         ({"ids": [str(uuid.uuid4())] * 1001, "action": "delete"}, "ids"),
         ({"ids": ["7"], "action": "delete"}, "ids.0"),
+        ({"ids": [7], "action": "delete"}, "ids.0"),
         ({"ids": [str(uuid.uuid4())], "action": "erase"}, "action"),
         ({"ids": [str(uuid.uuid4())], "action": "move"}, "consignment_id"),
         ({"ids": [str(uuid.uuid4())], "action": "delete", "consignment_id": 1}, "consignment_id"),
@@ -204,6 +205,12 @@ def test_a_call_with_a_key_changes_all_files_before_its_first_event(api_client: 
 def test_a_wrong_body_is_400(api_client: APIClient, body: dict[str, Any], field: str) -> None:
     response = api_client.post("/api/files/bulk/", body, format="json")
     assert field in assert_problem(response, 400)["errors"]
+
+
+@pytest.mark.parametrize("ids", [[], [str(uuid.uuid4())] * 1001, "7", {}])
+def test_ids_that_are_no_list_of_1_to_1000_are_400(api_client: APIClient, ids: Any) -> None:
+    errors = assert_problem(post(api_client, ids, "delete"), 400)["errors"]
+    assert errors == {"ids": ["Give a list of 1 to 1000 ids of files."]}
 
 
 def test_a_user_without_the_permission_changes_nothing(api_client: APIClient, owner: User) -> None:

@@ -255,3 +255,10 @@ def test_staff_must_name_the_client_of_an_upload(url: str, tenant: Tenant, staff
     form = {field: form_file(READINGS), "client_id": tenant.client.pk}
     accepted = 202 if url == "/api/upload/" else 201
     assert api_client.post(url, form, format="multipart").status_code == accepted
+
+
+@pytest.mark.parametrize("url", [url for url in LISTS if url.startswith("/api/")])
+@pytest.mark.parametrize("text", ["%ED%A0%80", "B%E4r"])
+def test_a_query_that_is_not_utf_8_is_400(url: str, text: str, api_client: APIClient) -> None:
+    detail = assert_problem(api_client.get(f"{url}?q={text}"), 400)["detail"]
+    assert detail == "The query is not in UTF-8."

@@ -56,6 +56,23 @@ def test_documents_texts_and_tallies_are_found_by_their_text(settle: Receive, fi
     assert find("larch lapegle") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "is_found"),
+    [
+        ("ends butt", True),
+        ("„butt ENDS”", True),
+        ('"ends butt"', False),
+        ("ab 0187 butt", True),
+        ("larch butt", False),
+    ],
+)
+def test_all_words_of_a_query_are_found_in_a_name(
+    words: str, is_found: bool, settle: Receive, find: Find
+) -> None:
+    settle("forty logs", name="AB-0187 butt ends.txt")
+    assert find(words) == ([("AB-0187 butt ends.txt", None)] if is_found else [])
+
+
 def test_a_file_found_by_its_name_alone_has_no_passage(settle: Receive, find: Find) -> None:
     settle("forty logs", name="Permit 7.txt")
     assert find("permit") == [("Permit 7.txt", None)]

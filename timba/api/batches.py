@@ -87,7 +87,7 @@ class BatchFieldsSerializer(serializers.Serializer[Any]):
     consignment_id = IdField(required=False, help_text=CONSIGNMENT_LINK_HELP)
     client_id = IdField(required=False, help_text=ACTING_CLIENT_HELP)
     kind = RepeatedField(
-        child=_KindField(choices=File.Kind.choices, allow_blank=True),
+        child=serializers.CharField(allow_blank=True),
         required=False,
         help_text=(
             "Kinds of the files under `files`, in their order: any of "
@@ -145,8 +145,7 @@ class BatchView(UploadView):
             raise UploadRejected(name, sentence)
         check_name(name)
         kinds = self._kinds(fields.getlist("kind"), fields.get("csv_kind", ""))
-        kind = kinds.get(self.file_count)
-        check_kind(name, kind=kind if kind in File.Kind.values else None)
+        check_kind(name, kind=kinds.get(self.file_count))
         if part.name == IMAGES:
             _check_image(name, *KINDS_BY_EXTENSION[extension_of(name)])
 

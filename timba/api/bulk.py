@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -18,15 +18,27 @@ from timba.api.openapi import example_request, schema_of
 from timba.files.bulk import ACTIONS, MAX_FILES, change_files
 from timba.files.schemas import FILE_ID
 
+_HOW_MANY: Final = f"Give a list of 1 to {MAX_FILES} ids of files."
+
+
+class _FileIdField(serializers.UUIDField):
+    """An id of a file, as text: REST framework takes whole numbers too."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
 
 @example_request({"ids": [FILE_ID], "action": "move", "consignment_id": 12})
 class BulkSerializer(serializers.Serializer[Any]):
     """An action, and the files that it is done on."""
 
     ids = serializers.ListField(
-        child=serializers.UUIDField(),
+        child=_FileIdField(),
         min_length=1,
         max_length=MAX_FILES,
+        error_messages={"min_length": _HOW_MANY, "max_length": _HOW_MANY, "not_a_list": _HOW_MANY},
         help_text="Ids of the files; one that is repeated counts once.",
     )
     action = serializers.ChoiceField(

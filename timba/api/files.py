@@ -61,9 +61,9 @@ class FilesQuery(QuerySerializer):
         required=False,
         allow_blank=True,
         help_text=(
-            "Only files with this text in the name, or with these words in their text. Words are "
-            "found by their beginnings, and “words in quotes” side by side. Letter case, accents "
-            "and Unicode form do not matter."
+            "Only files with all of these words in their name, or all of them in their text. In a "
+            "text, words are found by their beginnings; “words in quotes” are found side by side. "
+            "Letter case, accents and Unicode form do not matter."
         ),
     )
     sha256 = RepeatedField(

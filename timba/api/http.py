@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, Final, Protocol, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from django.conf import settings
@@ -76,6 +77,10 @@ class _RowOfClient(Protocol):
 
 def validated_query(serializer_class: type[QuerySerializer], request: Request) -> dict[str, Any]:
     """Return the valid query parameters of a request; raise ValidationError for an invalid one."""
+    try:
+        unquote_to_bytes(request.META["QUERY_STRING"]).decode()
+    except UnicodeDecodeError:
+        raise ParseError("The query is not in UTF-8.") from None
     check_storable(request.query_params)
     serializer = serializer_class(data=request.query_params)
     serializer.is_valid(raise_exception=True)

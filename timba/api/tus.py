@@ -49,7 +49,15 @@ from timba.api.tus_requests import (
     response_with,
     validated_fields,
 )
-from timba.errors import Forbidden, Invalid, Lapsed, Locked, Unavailable
+from timba.errors import (
+    Forbidden,
+    Invalid,
+    Lapsed,
+    Locked,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from timba.files.entry import UploadRejected
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, identify
@@ -64,6 +72,7 @@ from timba.files.resumable.services import (
     finish_upload,
     received_bytes,
     suppress_finished,
+    too_long,
 )
 
 EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expiration"
@@ -175,7 +184,12 @@ class TusView(APIView):
         headers: dict[str, str] = {}
 
         def accept(received: Upload) -> Accepted:
-            target = target_of(actor, {**fields, "client_id": upload.client_id})
+            client = {"client_id": upload.client_id}
+            try:
+                target = target_of(actor, fields | client)
+            except NotFound:
+                # Whoever has deleted the consignment or the log has taken its files out of it.
+                target = target_of(actor, client)
             accepted = accept_upload(actor, received, target, fields)
             if accepted.duplicate:
                 headers["Timba-Duplicate"] = "true"
@@ -228,6 +242,8 @@ class TusUploadsView(TusView):
     def post(self, request: Request) -> HttpResponse:
         if "Upload-Defer-Length" in request.headers:
             raise Invalid("Upload-Defer-Length is not supported: send Upload-Length.")
+        if "Upload-Concat" in request.headers:
+            raise Invalid("Upload-Concat is not supported: send the file in one upload.")
         length = number_in(request, "Upload-Length")
         metadata = request.headers.get("Upload-Metadata", "")
         texts = parse_metadata(metadata)
@@ -282,6 +298,8 @@ class TusUploadView(TusView):
             raise UnsupportedMediaType(request.content_type)
         if offset != upload.length:
             raise OffsetMismatch(upload.length)
+        if body_reader(request, declared_length(request))(1):
+            raise TooLarge(too_long(upload))
         return response_with(self.state(request, upload, upload.length))
 
     @describe_deletion

@@ -125,6 +125,13 @@ class TextQuery:
         return cls(terms=tuple(terms))
 
 
+def split_query(text: str) -> list[str]:
+    """Return the words, and what is in quotes, of a query as a person has typed them."""
+    parts = enumerate(_QUOTED.split(text.translate(_QUOTES)))
+    words = [word for number, part in parts for word in ([part] if number % 2 else part.split())]
+    return words[:MAX_QUERY_WORDS]
+
+
 def matches(query: str, text: str) -> bool:
     """Return whether a query finds a text: the definition of what the databases find."""
     words = split_words(text)

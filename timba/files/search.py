@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from timba.db.passages import (
     find_place,
     find_place_in_part,
 )
-from timba.db.text_search import TextQuery
+from timba.db.text_search import TextQuery, split_query
 from timba.files.models import File, FileText
 
 # Texts may be long, and MariaDB's driver holds all rows of a result in memory: of so many texts at
@@ -38,7 +40,9 @@ _MAX_PARTS: Final = 100
 def search_files(
     rows: TenantQuerySet[File], words: str, *, viewer: Any, client_id: int | None = None
 ) -> TenantQuerySet[File]:
-    """Filter files by `words` in their name, or by all of the words in their text.
+    """Filter files whose name contains all of the words, or whose text does.
+
+    In a name each is found wherever it is, also within a word.
 
     The rows are those that `viewer` may see, of one client only if `client_id` is given.
     """
@@ -48,7 +52,7 @@ def search_files(
         texts=FileText,
         owners=_searched_clients(viewer, client_id),
         columns={"file_id": "pk", "run": "run"},
-        also=Q(name_key__finds=words),
+        also=reduce(and_, (Q(name_key__finds=each) for each in split_query(words)), Q()),
     )
 
 

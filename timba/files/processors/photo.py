@@ -81,7 +81,8 @@ def read_photo(source: Source) -> ReadResult:
     The findings are `width`, `height`, `format`, `taken_at`, `camera`, `has_gps`, `latitude`,
     `longitude` and `phash`. Width and height are in pixels, of the upright photo. `taken_at` ends
     in `Z` where the photo says what time it was in UTC. Latitude and longitude are in degrees, or
-    None, as is the hash of a picture without detail. Raises FileRefused for a photo that is damaged or has too many pixels or scans.
+    None, as is the hash of a picture without detail. Raises FileRefused for a photo that is damaged
+    or has too many pixels or scans.
     """
     with source.open() as stream:
         content = stream.read()

@@ -253,9 +253,14 @@ def opened(upload: ResumableUpload) -> Iterator[PartFile]:
         yield part
 
 
+def too_long(upload: ResumableUpload) -> str:
+    """Return the sentence of an upload with more bytes than were announced."""
+    return f"“{upload.name}” was announced with {upload.length} bytes."
+
+
 def _check_size(upload: ResumableUpload, size: int) -> None:
     if size > upload.length:
-        raise TooLarge(f"“{upload.name}” was announced with {upload.length} bytes.")
+        raise TooLarge(too_long(upload))
 
 
 def _touch(upload: ResumableUpload, part: PartFile) -> float:
