@@ -188,7 +188,7 @@ class TusView(APIView):
             try:
                 target = target_of(actor, fields | client)
             except NotFound:
-                # Whoever has deleted the consignment or the log has taken its files out of it.
+                # A consignment or a log that is deleted no longer has files.
                 target = target_of(actor, client)
             accepted = accept_upload(actor, received, target, fields)
             if accepted.duplicate:
