@@ -64,6 +64,9 @@ def test_documents_texts_and_tallies_are_found_by_their_text(settle: Receive, fi
         ('"ends butt"', False),
         ("ab 0187 butt", True),
         ("larch butt", False),
+        ('butt "" " "', True),
+        ('""', False),
+        ('" ', False),
     ],
 )
 def test_all_words_of_a_query_are_found_in_a_name(

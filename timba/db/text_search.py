@@ -129,7 +129,7 @@ def split_query(text: str) -> list[str]:
     """Return the words, and what is in quotes, of a query as a person has typed them."""
     parts = enumerate(_QUOTED.split(text.translate(_QUOTES)))
     words = [word for number, part in parts for word in ([part] if number % 2 else part.split())]
-    return words[:MAX_QUERY_WORDS]
+    return list(filter(str.strip, words))[:MAX_QUERY_WORDS]
 
 
 def matches(query: str, text: str) -> bool:

@@ -52,7 +52,7 @@ def search_files(
         texts=FileText,
         owners=_searched_clients(viewer, client_id),
         columns={"file_id": "pk", "run": "run"},
-        also=reduce(and_, (Q(name_key__finds=each) for each in split_query(words)), Q()),
+        also=reduce(and_, (Q(name_key__finds=each) for each in split_query(words) or [""])),
     )
 
 
