@@ -23,7 +23,6 @@ from tests.contract.tus import CHUNK_TYPE, Tus, checksum, encoded
 from tests.contract.uploads import FOUR_READINGS
 from timba.accounts.models import User
 from timba.consignments.models import Consignment
-from timba.consignments.trash import delete_consignment
 from timba.files.models import File
 from timba.files.resumable import parts, purging, services
 from timba.files.resumable.models import ResumableUpload
@@ -534,17 +533,6 @@ def test_a_piece_of_a_file_is_no_upload(tus: Tus) -> None:
     response = tus.create(5, headers={"Upload-Concat": "partial"})
     sentence = "Upload-Concat is not supported: send the file in one upload."
     assert assert_problem(response, 400)["detail"] == sentence
-
-
-def test_a_file_of_a_consignment_deleted_meanwhile_is_in_none(
-    tus: Tus, api_client: APIClient, owner: User, consignment: Consignment
-) -> None:
-    url = tus.url(len(TEXT), consignment_id=str(consignment.pk))
-    delete_consignment(actor=owner, consignment=consignment)
-    last = tus.patch(url, 0, TEXT)
-    assert last.status_code == 204
-    file = api_client.get(f"/api/files/{last['Timba-File-Id']}/").json()
-    assert (file["size"], file["consignment_id"]) == (len(TEXT), None)
 
 
 def test_a_name_is_its_last_component(tus: Tus, api_client: APIClient) -> None:

@@ -199,16 +199,22 @@ def test_a_child_that_was_killed_is_replaced() -> None:
     assert run(PID)["pid"] != before
 
 
+def sandboxed_children() -> set[int]:
+    """Return the processes in which this one reads files; a browser may be its child too."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    pids = {int(pid) for task in tasks for pid in task.read_text().split()}
+    return {pid for pid in pids if sandbox._START_CHILD in Path(f"/proc/{pid}/cmdline").read_text()}
+
+
 def kill_children(times: int, *, then: Callable[[], None]) -> threading.Thread:
-    """Kill the next `times` children of this process, each after some time to start."""
+    """Kill the next `times` sandboxed children, each after some time to start."""
 
     def kill() -> None:
-        killed: set[str] = set()
+        killed: set[int] = set()
         while len(killed) < times:
             time.sleep(0.5)
-            tasks = Path("/proc/self/task").glob("*/children")
-            for pid in {pid for task in tasks for pid in task.read_text().split()} - killed:
-                os.kill(int(pid), 9)
+            for pid in sandboxed_children() - killed:
+                os.kill(pid, 9)
                 killed.add(pid)
         then()
 

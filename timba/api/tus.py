@@ -49,15 +49,7 @@ from timba.api.tus_requests import (
     response_with,
     validated_fields,
 )
-from timba.errors import (
-    Forbidden,
-    Invalid,
-    Lapsed,
-    Locked,
-    NotFound,
-    TooLarge,
-    Unavailable,
-)
+from timba.errors import Forbidden, Invalid, Lapsed, Locked, TooLarge, Unavailable
 from timba.files.entry import UploadRejected
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, identify
@@ -184,12 +176,7 @@ class TusView(APIView):
         headers: dict[str, str] = {}
 
         def accept(received: Upload) -> Accepted:
-            client = {"client_id": upload.client_id}
-            try:
-                target = target_of(actor, fields | client)
-            except NotFound:
-                # A consignment or a log that is deleted no longer has files.
-                target = target_of(actor, client)
+            target = target_of(actor, {**fields, "client_id": upload.client_id})
             accepted = accept_upload(actor, received, target, fields)
             if accepted.duplicate:
                 headers["Timba-Duplicate"] = "true"
