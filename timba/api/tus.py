@@ -49,7 +49,7 @@ from timba.api.tus_requests import (
     response_with,
     validated_fields,
 )
-from timba.errors import Forbidden, Invalid, Lapsed, Locked, TooLarge, Unavailable
+from timba.errors import Forbidden, Invalid, Lapsed, Locked, Unavailable
 from timba.files.entry import UploadRejected
 from timba.files.models import File
 from timba.files.receiving import Accepted, Upload, identify
@@ -60,11 +60,11 @@ from timba.files.resumable.services import (
     ChecksumMismatch,
     append_bytes,
     begin_upload,
+    check_length,
     delete_upload,
     finish_upload,
     received_bytes,
     suppress_finished,
-    too_long,
 )
 
 EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expiration"
@@ -285,8 +285,8 @@ class TusUploadView(TusView):
             raise UnsupportedMediaType(request.content_type)
         if offset != upload.length:
             raise OffsetMismatch(upload.length)
-        if body_reader(request, declared_length(request))(1):
-            raise TooLarge(too_long(upload))
+        more = body_reader(request, declared_length(request))(1)
+        check_length(upload, offset + len(more))
         return response_with(self.state(request, upload, upload.length))
 
     @describe_deletion

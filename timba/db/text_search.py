@@ -116,8 +116,8 @@ class TextQuery:
         """
         terms: dict[Term, None] = {}
         left = MAX_QUERY_WORDS
-        for number, part in enumerate(_QUOTED.split(text.translate(_QUOTES))):
-            for term in _phrase(part) if number % 2 else _prefixes(part):
+        for part, is_quoted in _split_quotes(text):
+            for term in _phrase(part) if is_quoted else _prefixes(part):
                 if left > 0:
                     kept = Term(words=term.words[:left], is_prefix=term.is_prefix)
                     terms[kept] = None
@@ -127,9 +127,15 @@ class TextQuery:
 
 def split_query(text: str) -> list[str]:
     """Return the words, and what is in quotes, of a query as a person has typed them."""
-    parts = enumerate(_QUOTED.split(text.translate(_QUOTES)))
-    words = [word for number, part in parts for word in ([part] if number % 2 else part.split())]
+    parts = _split_quotes(text)
+    words = [word for part, is_quoted in parts for word in ([part] if is_quoted else part.split())]
     return list(filter(str.strip, words))[:MAX_QUERY_WORDS]
+
+
+def _split_quotes(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a query, and whether each is in quotes."""
+    for number, part in enumerate(_QUOTED.split(text.translate(_QUOTES))):
+        yield part, number % 2 == 1
 
 
 def matches(query: str, text: str) -> bool:

@@ -162,13 +162,13 @@ def append_bytes(
         # Not `received`, which would wait for the disk.
         with part.locked() as counted:
             if size is not None and counted == offset:
-                _check_size(upload, offset + size)
+                check_length(upload, offset + size)
         writer = part.begin(offset, has_checksum=checksum is not None)
         position, touched_at = offset, _touch(upload, part)
         digest = hashlib.new(checksum.algorithm) if checksum else None
         try:
             for piece in _pieces(read):
-                _check_size(upload, position + len(piece))
+                check_length(upload, position + len(piece))
                 part.append(writer, position, piece)
                 before, position = position, position + len(piece)
                 if digest is not None:
@@ -253,14 +253,10 @@ def opened(upload: ResumableUpload) -> Iterator[PartFile]:
         yield part
 
 
-def too_long(upload: ResumableUpload) -> str:
-    """Return the sentence of an upload with more bytes than were announced."""
-    return f"“{upload.name}” was announced with {upload.length} bytes."
-
-
-def _check_size(upload: ResumableUpload, size: int) -> None:
-    if size > upload.length:
-        raise TooLarge(too_long(upload))
+def check_length(upload: ResumableUpload, length: int) -> None:
+    """Raise TooLarge for more bytes than were announced."""
+    if length > upload.length:
+        raise TooLarge(f"“{upload.name}” was announced with {upload.length} bytes.")
 
 
 def _touch(upload: ResumableUpload, part: PartFile) -> float:
